@@ -1,0 +1,59 @@
+"""Layers of one cell and a linear readout."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rnnbench.backends import choose_backend
+from rnnbench.cells import Cell
+
+LayeredTap = Callable[[int, int, int, Tensor], None]
+"""Called as tap(layer, state index, first step, gradients), gradients being (steps, batch, hidden)."""
+
+
+class Model(nn.Module):
+    """x -> cell -> ... -> cell -> linear readout. The softmax or other link is part of the task's loss.
+
+    `make_cell(input_size, hidden_size)` builds one layer; `generator` draws every initial weight, the cells' by their
+    own rule and the readout's from U(-1/sqrt(hidden), 1/sqrt(hidden)). torch's global generator is left untouched.
+    """
+
+    def __init__(
+        self,
+        make_cell: Callable[[int, int], Cell],
+        *,
+        input_size: int,
+        output_size: int,
+        hidden_size: int,
+        layers: int = 1,
+        backend: str = "auto",
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            cells = [make_cell(hidden_size if layer else input_size, hidden_size) for layer in range(layers)]
+            self.readout = nn.Linear(hidden_size, output_size)
+        self.cells: list[Cell] = cells
+        self.layers = nn.ModuleList(cells)
+        self.backend = choose_backend(cells[0], backend)
+        for cell in cells:
+            cell.initialise(generator)
+        bound = 1 / math.sqrt(hidden_size)
+        for parameter in self.readout.parameters():
+            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+    def forward(
+        self, inputs: Float[Tensor, "time batch input"], scored_steps: int, tap: LayeredTap | None = None
+    ) -> Float[Tensor, "scored_time batch output"]:
+        """The outputs of the last `scored_steps` steps, from zero initial states."""
+        sequence = inputs
+        for layer, cell in enumerate(self.cells):
+            state = cell.initial_state(inputs.shape[1])
+            layer_tap = None if tap is None else partial(tap, layer)
+            sequence, _ = self.backend.run(cell, sequence, state, layer_tap)
+        outputs: Tensor = self.readout(sequence[len(sequence) - scored_steps :])
+        return outputs

@@ -1,0 +1,50 @@
+"""The adding problem: recall two marked numbers of a long sequence and give their sum.
+
+Each step shows a value from U[0, 1] and a marker that is 1 at two steps and 0 elsewhere: one marker falls in the first
+half of the sequence and one in the second. After the last step the output is to be the sum of the two marked values;
+the loss is the squared error.
+
+Source: Arjovsky, Shah & Bengio (2016), after Hochreiter & Schmidhuber (1997). Shapes: inputs (length, batch, 2) as value
+and marker, one target (1, batch, 1). Predicting 1 always gives 2 Var U[0, 1] = 1/6; the 0.1767 that is sometimes
+printed is a slip. Others differ: Hochreiter & Schmidhuber draw values from U[-1, 1] and vary the length; the TCN code
+puts the markers anywhere.
+
+Solved: fewer than 1% of fresh sequences have |error| > 0.04 (Martens & Sutskever 2011).
+"""
+
+import torch
+from torch import Tensor
+
+from tasks.task import Batch, Task
+
+
+class Adding(Task):
+    """The adding problem at a fixed length, the difficulty."""
+
+    input_size = 2
+    output_size = 1
+    tolerated_error = 0.04
+
+    def __init__(self, length: int = 100) -> None:
+        if length < 2:
+            raise ValueError(f"length={length}: must be at least 2 (one marker per half)")
+        self.length = length
+
+    @property
+    def trivial_score(self) -> float:
+        return 1 / 6
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
+        half = self.length // 2
+        values = torch.rand(self.length, batch_size, generator=generator)
+        first = torch.randint(0, half, (1, batch_size), generator=generator)
+        second = torch.randint(half, self.length, (1, batch_size), generator=generator)
+        markers = torch.zeros_like(values).scatter_(0, torch.cat([first, second]), 1)
+        total = values.gather(0, first) + values.gather(0, second)
+        return Batch(torch.stack([values, markers], dim=2), total.unsqueeze(2))
+
+    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).square().squeeze(2)
+
+    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
+        return (outputs - batch.targets).abs().amax(dim=(0, 2)) <= self.tolerated_error

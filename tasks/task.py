@@ -1,0 +1,101 @@
+"""What a task is: batches drawn from a passed generator, a loss per example, a trivial score, and when it is solved."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+Split = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences, time first, with targets for their last S steps (S = 1: a target at the end only)."""
+
+    inputs: Float[Tensor, "time batch input"]
+    targets: Shaped[Tensor, "scored_time batch ..."]
+    """Class indices (S, batch) or values (S, batch, output), aligned with the last S steps."""
+    scored: Bool[Tensor, "scored_time batch"] | None = None
+    """Which of those steps count in the loss; None: all. Every example has at least one."""
+    lengths: Int[Tensor, " batch"] | None = None
+    """Real steps of each example, the rest being padding at the end; None: all steps are real."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+
+        def moved(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(device)
+
+        return Batch(self.inputs.to(device), self.targets.to(device), moved(self.scored), moved(self.lengths))
+
+    @property
+    def weights(self) -> Float[Tensor, " batch"]:
+        """Scored steps per example: its share in a mean over the steps of several examples."""
+        if self.scored is None:
+            return torch.full(self.targets.shape[1:2], float(len(self.targets)), device=self.targets.device)
+        return self.scored.sum(0).float()
+
+
+class Task(ABC):
+    """A sequence task. Derive, set the sizes in the constructor, and define the draw, the loss and what is correct.
+
+    The constructor's arguments are the task's settings and stand in its YAML; a wrong one raises ValueError with one
+    line: `length=1: must be at least 2 (one marker per half)`.
+    """
+
+    input_size: int
+    output_size: int
+    difficulty: ClassVar[str] = "length"
+    """The setting that makes the task harder."""
+    solved_error_rate: float = 0.01
+    """Solved when fewer than this share of held-out examples are wrong (Martens & Sutskever 2011; Pascanu et al. 2013)."""
+
+    @property
+    @abstractmethod
+    def trivial_score(self) -> float:
+        """The loss of the best predictor that remembers nothing of the sequence, in the loss's unit."""
+
+    @abstractmethod
+    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
+        """Draw fresh examples, from nothing but the generator."""
+
+    @abstractmethod
+    def step_losses(
+        self, outputs: Float[Tensor, "scored_time batch output"], targets: Tensor
+    ) -> Float[Tensor, "scored_time batch"]:
+        """The loss of each scored step of each example."""
+
+    @abstractmethod
+    def correct(
+        self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
+    ) -> Bool[Tensor, " batch"]:
+        """Which examples are right as a whole, as the solved criterion counts them."""
+
+    def losses(
+        self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
+    ) -> Float[Tensor, " batch"]:
+        """The loss of each example: the mean over its scored steps."""
+        losses = self.step_losses(outputs, batch.targets)
+        if batch.scored is None:
+            return losses.mean(0)
+        return losses.where(batch.scored, 0).sum(0) / batch.weights
+
+    def solved(self, loss: float, error_rate: float) -> bool:
+        """Whether held-out data with this mean loss and share of wrong examples meets the criterion."""
+        return error_rate < self.solved_error_rate
+
+    def training_batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """Batches without end. A task on finite data overrides this to go through it in shuffled epochs."""
+        while True:
+            yield self.draw(batch_size, generator)
+
+    def evaluation_batches(
+        self, split: Split, size: int, batch_size: int, generator: torch.Generator
+    ) -> Iterator[Batch]:
+        """`size` held-out examples, drawn from a generator of their own. Finite data yield the whole split instead."""
+        for start in range(0, size, batch_size):
+            yield self.draw(min(batch_size, size - start), generator)
