@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnbench.cli.job import run_job
 from rnnbench.cli.launches import LaunchRecord, fail, planned_jobs, read_outcomes
-from rnnbench.cli.menu import configuration_directory
+from rnnbench.cli.menu import configuration_directory, setting_names
 from rnnbench.cli.settings import SettingError, one_line
 
 
@@ -47,7 +47,8 @@ def explain(error: Exception) -> str:
         hint = f"did you mean {near[0]}? " if near else ""
         return f"{group}={choice}: no such choice; {hint}there are {', '.join(sorted(error.options))}"
     if match := re.search(r"Could not override '([^']+)'", str(error)):
-        return f"{match[1]}: no such setting ({one_line(error.__cause__ or error)}); `rnnbench --help` lists them"
+        near = difflib.get_close_matches(match[1], setting_names(), n=1)
+        return f"{match[1]}: no such setting; {f'did you mean {near[0]}? ' if near else ''}`rnnbench --help` lists them"
     return one_line(error)
 
 

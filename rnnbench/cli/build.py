@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from tasks import Task
 
 from rnnbench.cells import Cell
-from rnnbench.cli.settings import Node, SettingError, Settings, explain, one_line
+from rnnbench.cli.settings import Node, SettingError, Settings, one_line, wanted
 from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.training import Run
@@ -47,8 +47,7 @@ def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str,
         try:
             checked[name] = adapter.validate_python(value)
         except ValidationError as error:
-            wanted = explain(error).partition(": ")[2]
-            raise SettingError(f"{group}.{name}={value}: {wanted}") from error
+            raise SettingError(f"{group}.{name}={value}: {wanted(error.errors()[0])}") from error
     return checked
 
 

@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnbench.cli.build import build_run
-from rnnbench.cli.launches import JobOutcome, planned_jobs, write_outcome
+from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
 from rnnbench.cli.provenance import provenance, source_hash
 from rnnbench.cli.settings import SettingError, Settings, one_line
 from rnnbench.recorders import Ledger, ProgressBar, Recorder, RunFolder, WeightsAndBiases
@@ -40,6 +40,8 @@ def run_job(config: DictConfig) -> None:
     launch = Path(hydra.sweep.dir if multirun else hydra.run.dir)
     number = int(hydra.job.num) if multirun else 0
     write_outcome(launch, number, outcome)
+    if not multirun and outcome.status == "refused":
+        fail(outcome.message)
     count = f"[{number + 1}/{len(planned_jobs(launch))}] " if multirun else ""
     print(f"{count}{outcome.run or ' '.join(overrides)}: {outcome.status} {outcome.message}".rstrip(), file=sys.stderr)
 
@@ -109,9 +111,9 @@ def _execute(
     except Exception as error:
         error_text = traceback.format_exc()
         summary |= {"status": "failed", "error": f"{type(error).__name__}: {one_line(error)}"}
+    folder.finish(summary, error_text)
     for recorder in recorders:
         recorder.finish(summary)
-    folder.finish(summary, error_text)
     return JobOutcome(overrides, summary["status"], folder.name, _in_words(summary))
 
 

@@ -47,18 +47,15 @@ def menu(directories: list[Path]) -> str:
         lines.append(f"{group}: {words}")
         lines += [f"  {name:<22} {comment}" for name, comment in found.items()]
         lines.append("")
-    lines += ["settings, with their defaults", *_settings(directories[0] / "config.yaml")]
+    lines.append("settings, with their defaults")
+    found_settings = settings(configuration_directory() / "config.yaml")
+    lines += [f"  {f'{key}={default}':<34} {comment}" for key, (default, comment) in found_settings.items()]
     return "\n".join(lines)
 
 
-def _first_comment(path: Path) -> str:
-    comments = (line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#"))
-    return next((comment for comment in comments if not comment.startswith("@package")), "")
-
-
-def _settings(path: Path) -> list[str]:
-    """The lines `key: default  comment` of config.yaml's own settings."""
-    lines, section, comment = [], "", ""
+def settings(path: Path) -> dict[str, tuple[str, str]]:
+    """config.yaml's own settings by dotted key: the default as written, and the comment."""
+    found, section, comment = {}, "", ""
     own = path.read_text().partition("\n\n")[2].partition("\nhydra:")[0]
     for line in own.splitlines():
         text = line.strip()
@@ -67,7 +64,17 @@ def _settings(path: Path) -> list[str]:
         elif text.endswith(":"):
             section = text[:-1] + "."
         elif text:
-            prefix = section if line.startswith(" ") else ""
-            lines.append(f"  {(prefix + text).replace(': ', '='):<34} {comment}")
+            key, _, default = text.partition(": ")
+            found[(section if line.startswith(" ") else "") + key] = (default, comment)
             comment = ""
-    return lines
+    return found
+
+
+def setting_names() -> list[str]:
+    """The dotted keys of config.yaml."""
+    return list(settings(configuration_directory() / "config.yaml"))
+
+
+def _first_comment(path: Path) -> str:
+    comments = (line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#"))
+    return next((comment for comment in comments if not comment.startswith("@package")), "")

@@ -1,12 +1,14 @@
 """The configuration as typed, checked settings."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
+from pydantic_core import ErrorDetails
 
 from rnnbench.recorders import WandbSettings
 from rnnbench.training import TrainSettings
@@ -17,6 +19,12 @@ Node = dict[str, Any]
 
 class SettingError(ValueError):
     """A setting that cannot be: one line that names the value, the bound and the remedy."""
+
+
+def _folder_name(name: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError("must be one folder's name, of letters, digits and _ . -")
+    return name
 
 
 class ModelSettings(BaseModel):
@@ -34,7 +42,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+    name: Annotated[str, AfterValidator(_folder_name)]
     seed: NonNegativeInt
     results_dir: Path
     device: str
@@ -74,14 +82,15 @@ class Settings(BaseModel):
         return content
 
 
-def explain(error: ValidationError, prefix: str = "") -> str:
-    """What is wrong, `key=value: what it must be`, one sentence per setting, in one line."""
-    sentences = []
-    for problem in error.errors():
-        key = ".".join([*([prefix] if prefix else []), *map(str, problem["loc"])])
-        wanted = problem["msg"].replace("Input should be", "must be").replace("Value error, ", "")
-        sentences.append(f"{key}={problem['input']}: {wanted}")
-    return "; ".join(sentences)
+def explain(error: ValidationError) -> str:
+    """What is wrong, `key=value: what it must be`, setting after setting in one line."""
+    problems = error.errors()
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}={each['input']}: {wanted(each)}" for each in problems)
+
+
+def wanted(problem: ErrorDetails) -> str:
+    """What pydantic says a value must be."""
+    return problem["msg"].replace("Input should be", "must be").replace("Value error, ", "")
 
 
 def one_line(error: BaseException) -> str:

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import matplotlib.figure
 import numpy as np
 import wandb
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from pydantic import BaseModel, ConfigDict, Field
 
 from rnnbench.recorders.recorder import Arrays, Recorder, Scalars
@@ -77,11 +79,10 @@ class WeightsAndBiases(Recorder):
         for (probe, name), measured in self.profiles.items():
             axes = self.axes[probe][name]
             self.run.log({f"{probe}/{name}": wandb.Table(["step", *axes, name], data=_long(measured))})
-            if axes[-1] == "time_step":
-                figure = _picture(measured, name)
-                self.run.log({f"{probe}/{name}_picture": wandb.Image(figure)})
+            if axes == ("layer", "state", "time_step"):
+                self.run.log({f"{probe}/{name}_picture": wandb.Image(_picture(measured, name))})
         self.run.summary.update({key: value for key, value in summary.items() if value is not None})
-        self.run.finish(exit_code=0 if summary["status"] in ("done", "diverged") else 1, quiet=True)
+        self.run.finish(exit_code=0 if summary["status"] in ("done", "diverged") else 1)
 
 
 def _init(settings: WandbSettings, arguments: dict[str, Any]) -> tuple["wandb.Run", str]:
@@ -109,14 +110,16 @@ def _long(measured: Mapping[int, Any]) -> list[list[float]]:
     ]
 
 
-def _picture(measured: Mapping[int, Any], name: str) -> matplotlib.figure.Figure:
-    """The array against its last axis, logarithmic, one line per probed step; first entry of the other axes' last."""
-    figure = matplotlib.figure.Figure(figsize=(5, 3.5), layout="constrained")
+def _picture(measured: Mapping[int, Any], name: str) -> Any:
+    """The top layer's h against time, logarithmic, one line per probed step, as an array of pixels."""
+    figure = Figure(figsize=(5, 3.5), dpi=150, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
-    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(measured)))
+    colours = colormaps["viridis"](np.linspace(0, 0.9, len(measured)))
     for (step, values), colour in zip(measured.items(), colours, strict=True):
-        line = values[-1, 0] if values.ndim == 3 else values
+        line = values[-1, 0]
         axes.semilogy(np.arange(1, len(line) + 1), line, color=colour, label=f"step {step}")
     axes.set(xlabel="time step", ylabel=name)
     axes.legend(fontsize="x-small", ncols=2)
-    return figure
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())

@@ -100,7 +100,7 @@ class Loop:
         self.optimizer.zero_grad()
         loss.backward()
         progress.gradient_norm = self._clip()
-        progress.recent_losses.append(float(loss))
+        progress.recent_losses.append(float(loss.detach()))
         if not (math.isfinite(progress.recent_losses[-1]) and math.isfinite(progress.gradient_norm)):
             return False
         self.optimizer.step()
