@@ -76,14 +76,10 @@ class Task(ABC):
         """The loss of each scored step of each example."""
 
     @abstractmethod
-    def correct(
-        self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
-    ) -> Bool[Tensor, " batch"]:
+    def correct(self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch) -> Bool[Tensor, " batch"]:
         """Which examples are right as a whole, as the solved criterion counts them."""
 
-    def losses(
-        self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
-    ) -> Float[Tensor, " batch"]:
+    def losses(self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch) -> Float[Tensor, " batch"]:
         """The loss of each example: the mean over its scored steps."""
         losses = self.step_losses(outputs, batch.targets)
         if batch.scored is None:

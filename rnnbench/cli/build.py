@@ -8,7 +8,6 @@ from typing import Any, get_type_hints
 import torch
 from hydra.utils import get_object
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from tasks import Task
 
 from rnnbench.cells import Cell
 from rnnbench.cli.settings import Node, SettingError, Settings, one_line, wanted
@@ -16,6 +15,7 @@ from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.training import Run
 from rnnbench.training.streams import Streams
+from tasks import Task
 
 
 def component(node: Node, group: str) -> Callable[..., Any]:
@@ -57,7 +57,8 @@ def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
         return make(*arguments)
     except (TypeError, ValueError) as error:
         message = one_line(error)
-        raise SettingError(f"{group}.{message}" if "=" in message.partition(":")[0] else f"{group}: {message}") from error
+        names_value = "=" in message.partition(":")[0]
+        raise SettingError(f"{group}{'.' if names_value else ': '}{message}") from error
 
 
 def build_device(name: str) -> torch.device:
