@@ -83,6 +83,6 @@ def _load() -> tuple[Tensor, Tensor]:
     try:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError:
-        raise ValueError("task=sequential_digits: needs scikit-learn; install rnnbench[data]") from None
+        raise ValueError("sequential_digits needs scikit-learn; pip install rnnbench[data]") from None
     images, digits = load_digits(return_X_y=True)
     return torch.tensor(images, dtype=torch.float32) / SHADES, torch.tensor(digits, dtype=torch.long)

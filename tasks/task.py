@@ -55,6 +55,12 @@ class Batch:
             return torch.full(self.targets.shape[1:2], float(len(self.targets)), device=self.targets.device)
         return self.scored.sum(0).float()
 
+    @property
+    def tokens(self) -> int:
+        """Real steps of all examples together."""
+        steps, examples = self.inputs.shape[:2]
+        return steps * examples if self.lengths is None else int(self.lengths.sum())
+
 
 class Task(ABC):
     """A sequence task. Derive, set the sizes in the constructor, and define the draw, the loss and what is correct.
@@ -96,6 +102,11 @@ class Task(ABC):
         if batch.scored is None:
             return losses.mean(0)
         return losses.where(batch.scored, 0).sum(0) / batch.weights
+
+    def mean_loss(self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch) -> Float[Tensor, ""]:
+        """The mean loss of the batch, every scored step of every example counting alike; what training minimises."""
+        losses = self.losses(outputs, batch)
+        return losses.mean() if batch.scored is None else (losses * batch.weights).sum() / batch.weights.sum()
 
     def solved(self, loss: float, error_rate: float) -> bool:
         """Whether held-out data with this mean loss and share of wrong examples meets the criterion."""
