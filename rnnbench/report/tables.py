@@ -47,7 +47,8 @@ def plain(comparison: pd.DataFrame) -> str:
 
 def _tabulated(comparison: pd.DataFrame, layout: str) -> str:
     words = in_words(comparison)
-    return tabulate(words.to_numpy().tolist(), headers=list(words), tablefmt=layout, disable_numparse=True)
+    headers = [str(name) for name in words]
+    return tabulate(words.to_numpy().tolist(), headers=headers, tablefmt=layout, disable_numparse=True)
 
 
 def _row(row: dict[Any, Any]) -> dict[str, str]:
