@@ -113,9 +113,10 @@ class Loop:
     def _clip(self) -> float:
         """Rescale the gradient of all weights to the clipping norm where it is above; return its norm before that."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
-        norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        norm = nn.utils.get_total_norm(gradients, foreach=True)
         if self.settings.gradient_clip_norm is not None:
-            nn.utils.clip_grads_with_norm_(parameters, self.settings.gradient_clip_norm, norm)
+            nn.utils.clip_grads_with_norm_(parameters, self.settings.gradient_clip_norm, norm, foreach=True)
         return float(norm)
 
     def _look(self) -> bool:
