@@ -21,7 +21,7 @@ WHERE = (
     "(Bai et al. 2018) and JSB Chorales as .json in the JSB-Chorales-dataset repository"
 )
 
-PianoRolls = dict[Part, list[Float[Tensor, "time 88"]]]
+PianoRolls = dict[Part, list[Float[Tensor, "_ 88"]]]
 
 
 def read_piano_rolls(path: str | Path | None) -> PianoRolls:

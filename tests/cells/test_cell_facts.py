@@ -40,7 +40,7 @@ def largest_state(cell: Cell, weight: float) -> float:
     for parameter in cell.parameters():
         nn.init.normal_(parameter, std=weight, generator=generator)
     with torch.no_grad():
-        outputs, _ = Eager().run(cell, torch.randn(200, 50, 3, generator=generator), cell.initial_state(50))
+        outputs, _ = Eager().run(cell, torch.randn(60, 50, 3, generator=generator), cell.initial_state(50))
     return float(outputs.abs().max())
 
 
