@@ -18,9 +18,7 @@ class TorchNn(Backend):
             return "torch.nn has no kernel with its equations"
         return None
 
-    def run(
-        self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None
-    ) -> tuple[Tensor, State]:
+    def run(self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None) -> tuple[Tensor, State]:
         equivalent = cell.torch_equivalent()
         if equivalent is None:
             raise ValueError(f"{type(cell).__name__}: {self.refusal(cell)}")
@@ -52,9 +50,7 @@ def _flat_weights(equivalent: TorchEquivalent) -> list[Tensor]:
     ]
 
 
-def _call(
-    equivalent: TorchEquivalent, weights: list[Tensor], inputs: Tensor, state: State
-) -> tuple[Tensor, State]:
+def _call(equivalent: TorchEquivalent, weights: list[Tensor], inputs: Tensor, state: State) -> tuple[Tensor, State]:
     """One layer, one direction, time first, no dropout; the kernel's states are (1, batch, hidden)."""
     first = [tensor.unsqueeze(0) for tensor in state]
     outputs, *final = equivalent.kernel(

@@ -54,9 +54,7 @@ class _Watch(TorchFunctionMode):
         self.names = {id(parameter): name for name, parameter in parameters.items()}
         self.recurrent: set[str] = set()
 
-    def __torch_function__(
-        self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         operands = [operand for operand in [*args, *kwargs.values()] if isinstance(operand, Tensor)]
         if function in _PRODUCTS and any(operand.requires_grad for operand in operands):

@@ -75,6 +75,16 @@ def setting_names() -> list[str]:
     return list(settings(configuration_directory() / "config.yaml"))
 
 
+def own_directories(arguments: list[str]) -> list[Path]:
+    """The folders given as --config-dir."""
+    found = []
+    for position, argument in enumerate(arguments):
+        flag, _, value = argument.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            found.append(Path(value or arguments[position + 1]))
+    return found
+
+
 def _first_comment(path: Path) -> str:
     comments = (line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#"))
     return next((comment for comment in comments if not comment.startswith("@package")), "")

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
-from tasks import Batch, Task
 from torch import nn
 
 from rnnbench.model import Model
@@ -17,6 +16,7 @@ from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder
 from rnnbench.recorders.recorder import Arrays, Scalars
 from rnnbench.training.evaluation import evaluate
+from tasks import Batch, Task
 
 Outcome = Literal["done", "diverged"]
 
@@ -113,13 +113,14 @@ class Loop:
     def _clip(self) -> float:
         """Rescale the gradient of all weights to the clipping norm where it is above; return its norm before that."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
-        norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        norm = nn.utils.get_total_norm(gradients, foreach=True)
         if self.settings.gradient_clip_norm is not None:
-            nn.utils.clip_grads_with_norm_(parameters, self.settings.gradient_clip_norm, norm)
+            nn.utils.clip_grads_with_norm_(parameters, self.settings.gradient_clip_norm, norm, foreach=True)
         return float(norm)
 
     def _look(self) -> bool:
-        """Evaluate and probe where due, and record what was seen. Returns False when the held-out loss is not finite."""
+        """Evaluate and probe where due, and record what was seen. Returns False when held-out loss is not finite."""
         progress = self.progress
         row: dict[str, float] = {}
         if self._last or progress.step % self.settings.eval_every == 0:
