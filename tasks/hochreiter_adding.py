@@ -41,7 +41,7 @@ class HochreiterAdding(Task):
         def values(steps: int, batch: int) -> Tensor:
             return torch.rand(steps, batch, generator=generator) * 2 - 1
 
-        pairs, marked, lengths = draw_marked_pairs(values, 0, self.length, batch_size, generator)
+        pairs, marked, lengths = draw_marked_pairs(values, 0.0, self.length, batch_size, generator)
         targets = 0.5 + marked.sum(0) / 4
         return Batch.scored_at_ends(pairs, targets.unsqueeze(1), lengths, self.length)
 

@@ -39,7 +39,7 @@ class Multiplication(Task):
         def values(steps: int, batch: int) -> Tensor:
             return torch.rand(steps, batch, generator=generator)
 
-        pairs, marked, lengths = draw_marked_pairs(values, 1, self.length, batch_size, generator)
+        pairs, marked, lengths = draw_marked_pairs(values, 1.0, self.length, batch_size, generator)
         return Batch.scored_at_ends(pairs, marked.prod(0).unsqueeze(1), lengths, self.length)
 
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:

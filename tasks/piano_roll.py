@@ -1,7 +1,6 @@
 """Reading piano rolls, which chord follows which, from the two kinds of files they are shared in."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ WHERE = (
     "(Bai et al. 2018) and JSB Chorales as .json in the JSB-Chorales-dataset repository"
 )
 
-PianoRolls = dict[Part, list[Float[Tensor, "time 88"]]]
+PianoRolls = dict[Part, list[Float[Tensor, "_ 88"]]]
 
 
 def read_piano_rolls(path: str | Path | None) -> PianoRolls:
@@ -91,11 +90,14 @@ def _read_json(file: Path) -> PianoRolls:
         raise ValueError(f"must hold an object with {', '.join(JSON_NAMES.values())}")
     if missing := [name for name in JSON_NAMES.values() if name not in content]:
         raise ValueError(f"has no {' or '.join(missing)}")
+    for name in JSON_NAMES.values():
+        if not isinstance(content[name], list):
+            raise ValueError(f"{name} is no list of pieces")
     return {split: [_chords(piece, name) for piece in content[name]] for split, name in JSON_NAMES.items()}
 
 
 def _chords(piece: Any, name: str) -> Tensor:
-    if not isinstance(piece, Sequence) or not all(isinstance(chord, Sequence) for chord in piece):
+    if not isinstance(piece, list) or not all(isinstance(chord, list) for chord in piece):
         raise ValueError(f"{name} holds a piece that is no list of chords")
     roll = torch.zeros(len(piece), KEYS)
     for time, chord in enumerate(piece):

@@ -40,7 +40,7 @@ class Xor(Task):
         def bits(steps: int, batch: int) -> Tensor:
             return torch.randint(0, 2, (steps, batch), generator=generator).float()
 
-        pairs, marked, lengths = draw_marked_pairs(bits, 0, self.length, batch_size, generator)
+        pairs, marked, lengths = draw_marked_pairs(bits, 0.0, self.length, batch_size, generator)
         return Batch.scored_at_ends(pairs, (marked[0] - marked[1]).abs().unsqueeze(1), lengths, self.length)
 
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
