@@ -33,7 +33,7 @@ class Results:
     def histories(self) -> pd.DataFrame:
         """All histories, one row per recorded step, with the run's identity."""
         frames = [
-            pd.read_csv(path).assign(**row)
+            pd.read_csv(path).assign(**{str(key): value for key, value in row.items()})
             for row in self.runs[IDENTITY].to_dict("records")
             if (path := self.root / "runs" / row["run"] / "history.csv").exists()
         ]
@@ -93,20 +93,20 @@ def _task_setting(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> st
 
 
 def _varying(runs: pd.DataFrame, settings: list[dict[str, Any]]) -> list[str]:
-    """For each run the settings that differ among the runs of its cell and task: `optimizer.lr=0.01`; else empty."""
+    """For each run the settings that differ among the runs of its cell and task: `lr=0.01`; else empty."""
     table = pd.DataFrame(settings)
     ignored = {"seed", *(f"task.{key}" for key in runs["difficulty"].unique())}
-    labels = pd.Series("", index=runs.index)
+    labels: dict[Any, str] = {}
     for _, rows in runs.groupby(["cell", "task"]):
         part = table.loc[rows.index]
         varying = [key for key in part.columns if key not in ignored and part[key].nunique(dropna=False) > 1]
         if varying:
-            labels[rows.index] = [_words(row) for row in part[varying].to_dict("records")]
-    return labels.tolist()
+            labels |= {index: _words(row) for index, row in part[varying].to_dict("index").items()}
+    return [labels.get(index, "") for index in runs.index]
 
 
 def _words(settings: Mapping[Any, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in settings.items())
+    return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in settings.items())
 
 
 def _missing(root: Path) -> list[str]:

@@ -17,9 +17,7 @@ class Eager(Backend):
     def refusal(self, cell: Cell) -> str | None:
         return None
 
-    def run(
-        self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None
-    ) -> tuple[Tensor, State]:
+    def run(self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None) -> tuple[Tensor, State]:
         outputs = []
         for time, x in enumerate(inputs):
             state = cell.step(x, state)

@@ -20,9 +20,7 @@ class TorchNn(Backend):
             return "its step overrides the equations of torch.nn's kernel"
         return None
 
-    def run(
-        self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None
-    ) -> tuple[Tensor, State]:
+    def run(self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None) -> tuple[Tensor, State]:
         equivalent, refusal = cell.torch_equivalent(), self.refusal(cell)
         if equivalent is None or refusal is not None:
             raise ValueError(f"{type(cell).__name__}: {refusal}")
@@ -59,9 +57,7 @@ def _flat_weights(equivalent: TorchEquivalent) -> list[Tensor]:
     ]
 
 
-def _call(
-    equivalent: TorchEquivalent, weights: list[Tensor], inputs: Tensor, state: State
-) -> tuple[Tensor, State]:
+def _call(equivalent: TorchEquivalent, weights: list[Tensor], inputs: Tensor, state: State) -> tuple[Tensor, State]:
     """One layer, one direction, time first, no dropout; the kernel's states are (1, batch, hidden)."""
     first = [tensor.unsqueeze(0) for tensor in state]
     outputs, *final = equivalent.kernel(

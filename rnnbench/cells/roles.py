@@ -59,9 +59,7 @@ class _Watch(TorchFunctionMode):
         self.from_input = {id(x)}
         self.alive: list[Tensor] = []  # no id is used twice
 
-    def __torch_function__(
-        self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         operands = _tensors((args, kwargs))
         names = set().union(*(self.made_of.get(id(operand), set()) for operand in operands))

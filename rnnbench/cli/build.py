@@ -8,14 +8,14 @@ from typing import Any, get_type_hints
 import torch
 from hydra.utils import get_object
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from tasks import Task
 
 from rnnbench.cells import Cell
 from rnnbench.cli.settings import Node, SettingError, Settings, one_line, wanted
-from rnnbench.model import Model
+from rnnbench.model import Model, hidden_size_for
 from rnnbench.probes import Probe
 from rnnbench.training import Run
 from rnnbench.training.streams import Streams
+from tasks import Task
 
 
 def component(node: Node, group: str) -> Callable[..., Any]:
@@ -57,7 +57,8 @@ def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
         return make(*arguments)
     except (TypeError, ValueError) as error:
         message = one_line(error)
-        raise SettingError(f"{group}.{message}" if "=" in message.partition(":")[0] else f"{group}: {message}") from error
+        names_value = "=" in message.partition(":")[0]
+        raise SettingError(f"{group}{'.' if names_value else ': '}{message}") from error
 
 
 def build_device(name: str) -> torch.device:
@@ -85,11 +86,27 @@ def build_probes(settings: Settings) -> dict[str, Probe]:
     }
 
 
+def _hidden_size(settings: Settings, make_cell: Callable[[int, int], Cell], task: Task) -> int:
+    """The hidden size as set, or as solved from the parameter budget."""
+    model = settings.model
+    if model.parameter_budget is None:
+        return model.hidden_size
+    return hidden_size_for(
+        make_cell,
+        input_size=task.input_size,
+        output_size=task.output_size,
+        layers=model.layers,
+        budget=model.parameter_budget,
+        counted=model.budget_counts,
+    )
+
+
 def build_run(settings: Settings) -> Run:
     """Everything a run is made of. Raises SettingError for the first setting that cannot be."""
     task = build_task(settings)
     make_cell: Callable[[int, int], Cell] = component(settings.cell, "cell")
     construct(make_cell, "cell", task.input_size, settings.model.hidden_size)
+    hidden_size = construct(partial(_hidden_size, settings, make_cell, task), "model")
     make_optimizer = component(settings.optimizer, "optimizer")
     construct(make_optimizer, "optimizer", [torch.nn.Parameter(torch.zeros(1))])
     streams = Streams.from_seed(settings.seed)
@@ -99,9 +116,11 @@ def build_run(settings: Settings) -> Run:
             make_cell,
             input_size=task.input_size,
             output_size=task.output_size,
-            hidden_size=settings.model.hidden_size,
+            hidden_size=hidden_size,
             layers=settings.model.layers,
             backend=settings.model.backend,
+            initialisation=settings.model.initialisation,
+            chrono_length=settings.model.chrono_length,
             generator=streams.weights,
         )
 

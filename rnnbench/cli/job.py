@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -46,7 +47,7 @@ def run_job(config: DictConfig) -> None:
     print(f"{count}{outcome.run or ' '.join(overrides)}: {outcome.status} {outcome.message}".rstrip(), file=sys.stderr)
 
 
-def _import_from_config_directories(hydra: DictConfig) -> None:
+def _import_from_config_directories(hydra: HydraConf) -> None:
     """Let components of the user's own be imported from beside their YAML, the folder given as --config-dir."""
     for source in hydra.runtime.config_sources:
         if source.provider == "command-line" and source.path not in sys.path:
@@ -57,7 +58,7 @@ def _do(settings: Settings, cell: str, task: str, overrides: list[str]) -> JobOu
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(settings.flush_denormals)
     run = build_run(settings)
-    config = settings.deciding(run.model.backend.name)
+    config = settings.deciding(run.model.cells[0].hidden_size, run.model.backend.name)
     folder = Ledger(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)
     components = [type(run.model.cells[0]), type(run.task)]
     with folder.lock() as mine:
@@ -97,9 +98,7 @@ def _execute(
     folder.start(config, summary)
 
     def listen(progress: Progress) -> Sequence[Recorder]:
-        recorders.append(
-            ProgressBar(folder.name, settings.train.steps, progress.step, run.task.trivial_score)
-        )
+        recorders.append(ProgressBar(folder.name, settings.train.steps, progress.step, run.task.trivial_score))
         if settings.wandb.mode != "disabled":
             recorders.append(_mirror(settings, run, folder, config, identity, progress))
         return recorders

@@ -60,7 +60,7 @@ class LaunchRecord(Callback):
         self._begin(config, Path(config.hydra.sweep.dir), jobs)
 
     def _begin(self, config: DictConfig, directory: Path, jobs: list[list[str]]) -> None:
-        """Hydra turns an Exception of a callback into a warning and goes on, so a wrong setting leaves as SystemExit."""
+        """Hydra makes an Exception of a callback a warning and goes on, so a wrong setting leaves as SystemExit."""
         HydraConfig.instance().set_config(config)
         try:
             Settings.from_config(config)

@@ -1,7 +1,7 @@
 """Where a run's numbers come from: code, versions, machine, command."""
 
-import inspect
 import hashlib
+import inspect
 import platform
 import shlex
 import subprocess

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from rnnbench.cli.menu import choices, configuration_directory, own_directories
 
@@ -42,9 +43,8 @@ def report(arguments: list[str]) -> None:
     search = [f"hydra.searchpath=[{','.join(f'file://{each.resolve()}' for each in directories[1:])}]"]
     with initialize_config_dir(str(directories[0]), version_base="1.3"):
         config = compose("config", overrides=[*overrides, *(search if directories[1:] else [])])
-    nodes = OmegaConf.to_container(config.get("figures") or OmegaConf.create({}), resolve=True)
-    assert isinstance(nodes, dict)
-    figures = {str(name): construct(component(node, f"figures.{name}"), f"figures.{name}") for name, node in nodes.items()}
+    nodes: Any = OmegaConf.to_container(config.figures, resolve=True) if "figures" in config else {}
+    figures = {name: construct(component(node, f"figures.{name}"), f"figures.{name}") for name, node in nodes.items()}
     root = Path(config.results_dir) / config.name
     try:
         table = write_report(load_results(root), figures, list(choices("cell", directories)))

@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
 from pydantic_core import ErrorDetails
 
+from rnnbench.model import Counted
 from rnnbench.recorders import WandbSettings
 from rnnbench.training import TrainSettings
 
@@ -33,8 +34,12 @@ class ModelSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     hidden_size: PositiveInt
+    parameter_budget: PositiveInt | None
+    budget_counts: Counted
     layers: PositiveInt
     backend: str
+    initialisation: str
+    chrono_length: PositiveInt | None
 
 
 class Settings(BaseModel):
@@ -72,13 +77,14 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise SettingError(explain(error)) from error
 
-    def deciding(self, backend: str) -> dict[str, Any]:
-        """The settings that can change a result, with the backend that really runs: what a run's hash covers."""
+    def deciding(self, hidden_size: int, backend: str) -> dict[str, Any]:
+        """The settings that can change a result, with the width and backend that really run: what a hash covers."""
         content = self.model_dump(mode="json")
         for name in ("name", "results_dir", "rerun", "wandb", "figures", "values"):
             del content[name]
         del content["train"]["checkpoint_every_s"]
-        content["model"]["backend"] = backend
+        del content["model"]["parameter_budget"], content["model"]["budget_counts"]
+        content["model"] |= {"hidden_size": hidden_size, "backend": backend}
         return content
 
 

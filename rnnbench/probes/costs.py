@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
-from tasks import Batch, Task
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnnbench.model import Model
 from rnnbench.probes.probe import Measurement, Probe
+from tasks import Batch, Task
 
 
 class Costs(Probe):
@@ -63,20 +63,18 @@ def peak_memory_bytes(model: Model, task: Task, batch: Batch) -> int:
     with _AllocatedBytes(known) as allocated:
         task.mean_loss(model(batch.inputs, len(batch.targets)), batch).backward()
     model.zero_grad()
-    return allocated.peak
+    return int(allocated.peak)
 
 
 class _AllocatedBytes(TorchDispatchMode):
     """Follows the bytes of every storage that an operation returns, until it is freed."""
 
     def __init__(self, known: list[torch.Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live = {tensor.untyped_storage().data_ptr() for tensor in known}
         self.now = self.peak = 0
 
-    def __torch_dispatch__(
-        self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor):

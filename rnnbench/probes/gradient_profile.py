@@ -7,11 +7,11 @@ from typing import ClassVar
 import numpy as np
 import torch
 from scipy import stats
-from tasks import Batch, Task
 from torch import Tensor
 
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
+from tasks import Batch, Task
 
 
 class GradientProfile(Probe):
@@ -23,8 +23,8 @@ class GradientProfile(Probe):
     """
 
     columns: ClassVar[Mapping[str, str]] = {
-        "gradient_decay": "slope of log10 g_t against t, top layer's h: decades per step that the gradient loses on its "
-        "way back through time; negative when it grows",
+        "gradient_decay": "slope of log10 g_t against t, top layer's h: decades per step that the gradient loses on "
+        "its way back through time; negative when it grows",
         "gradient_half_life": "steps over which that gradient halves, log10(2) / gradient_decay; infinite when it does "
         "not decay",
     }

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 import torch
-from tasks import Batch, Task
 from torch import Tensor
 
 from rnnbench.cells.roles import parameter_roles
 from rnnbench.model import Model
 from rnnbench.probes.probe import Measurement, Probe
+from tasks import Batch, Task
 
 
 class ParameterGradients(Probe):

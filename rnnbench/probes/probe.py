@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
-from tasks import Batch, Task
 
 from rnnbench.model import Model
+from tasks import Batch, Task
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -28,7 +28,7 @@ def settings_hash(settings: Mapping[str, Any]) -> str:
 
 
 class RunFolder:
-    """The folder of one run: `config.json`, `summary.json`, `history.csv`, one .npz per probe, a checkpoint meanwhile."""
+    """The folder of one run: `config.json`, `summary.json`, `history.csv`, one .npz per probe, a checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -76,7 +76,7 @@ class RunFolder:
         self._write(HISTORY, table.to_csv(index=False).encode())
         for probe, measured in arrays.items():
             steps, values = zip(*measured, strict=True)
-            stacked = {name: np.stack([value[name] for value in values]) for name in values[0]}
+            stacked: dict[str, Any] = {name: np.stack([value[name] for value in values]) for name in values[0]}
             with self._replacing(f"{probe}.npz") as file:
                 np.savez_compressed(file, step=np.array(steps), **stacked)
 

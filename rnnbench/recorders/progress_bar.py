@@ -23,7 +23,7 @@ class ProgressBar(Recorder):
     def record(self, row: Scalars) -> None:
         if "validation_loss" in row:
             self.bar.set_postfix_str(
-                f"loss {row['train_loss']:.3g}, held out {row['validation_loss']:.3g} (trivial {self.trivial_score:.3g})"
+                f"loss {row['train_loss']:.3g}, held out {row['validation_loss']:.3g}, trivial {self.trivial_score:.3g}"
             )
 
     def finish(self, summary: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """A mirror of each run on Weights & Biases: offline by default, online, or disabled."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,7 +101,7 @@ def _init(settings: WandbSettings, arguments: dict[str, Any]) -> tuple["wandb.Ru
     return wandb.init(mode=settings.mode, settings=quiet, **arguments), settings.mode
 
 
-def _long(measured: Mapping[int, Any]) -> list[list[float]]:
+def _long(measured: Mapping[int, Any]) -> list[Iterable[Any]]:
     """One row per number: the step, the index along each axis, the value."""
     return [
         [step, *(index + 1 for index in position), float(value)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -28,17 +29,21 @@ class CellStyles:
 
     known: Sequence[str]
 
-    def of(self, cell: str) -> dict[str, Any]:
-        """Line properties of the cell; a cell outside the menu is taken to follow it."""
+    def of(self, cell: str, variant: int = 0) -> dict[str, Any]:
+        """Line properties of the cell; a cell outside the menu is taken to follow it.
+
+        `variant` counts the settings of the same cell in one panel, which share its colour and differ in dash.
+        """
         order = [*FIRST, *sorted(set(self.known) - set(FIRST))]
         index = order.index(cell) if cell in order else len(order)
-        return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[index // len(PALETTE) % len(DASHES)]}
+        dash = index // len(PALETTE) + variant
+        return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[dash % len(DASHES)]}
 
 
 @contextmanager
 def paper_style() -> Iterator[None]:
     """8-point sans serif, thin lines, light grid, text kept as text in PDF."""
-    settings = {
+    settings: dict[Any, Any] = {
         **sns.axes_style("whitegrid"),
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],
@@ -59,6 +64,14 @@ def paper_style() -> Iterator[None]:
         yield
 
 
+def lines_of(runs: pd.DataFrame, styles: CellStyles) -> Iterator[tuple[str, pd.DataFrame, dict[str, Any]]]:
+    """A panel's lines: label, runs and line properties of each cell and setting."""
+    for cell, of_cell in runs.groupby("cell", sort=False):
+        for variant, (setting, group) in enumerate(of_cell.groupby("setting", sort=False)):
+            label = ", ".join(filter(None, [str(cell), str(setting)]))
+            yield label, group, styles.of(str(cell), variant)
+
+
 def panel_titles(results: Results) -> dict[tuple[str, str], str]:
     """The tasks of an experiment as panels: (task, task setting) -> title."""
     pairs = results.runs[["task", "task_setting"]].drop_duplicates().itertuples(index=False, name=None)
@@ -77,7 +90,9 @@ def legend_above(canvas: Canvas) -> None:
     handles: dict[str, Any] = {}
     for axes in canvas.axes:
         handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    canvas.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=min(5, len(handles)))
+    width_of_entry = 0.45 + 0.055 * max(map(len, handles))
+    columns = max(1, min(len(handles), int(canvas.get_figwidth() / width_of_entry)))
+    canvas.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=columns)
 
 
 def mark_incomplete(canvas: Canvas, results: Results) -> None:

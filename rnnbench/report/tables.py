@@ -31,7 +31,7 @@ def in_words(comparison: pd.DataFrame) -> pd.DataFrame:
 
 def markdown(comparison: pd.DataFrame) -> str:
     """A GitHub table."""
-    return tabulate(in_words(comparison), headers="keys", tablefmt="github", showindex=False, disable_numparse=True)
+    return _tabulated(comparison, "github")
 
 
 def latex(comparison: pd.DataFrame) -> str:
@@ -42,7 +42,13 @@ def latex(comparison: pd.DataFrame) -> str:
 
 def plain(comparison: pd.DataFrame) -> str:
     """A table for the terminal."""
-    return tabulate(in_words(comparison), headers="keys", tablefmt="simple", showindex=False, disable_numparse=True)
+    return _tabulated(comparison, "simple")
+
+
+def _tabulated(comparison: pd.DataFrame, layout: str) -> str:
+    words = in_words(comparison)
+    headers = [str(name) for name in words]
+    return tabulate(words.to_numpy().tolist(), headers=headers, tablefmt=layout, disable_numparse=True)
 
 
 def _row(row: dict[Any, Any]) -> dict[str, str]:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from tasks import Batch, Task
 
 from rnnbench.model import Model
+from tasks import Batch, Task
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
-from tasks import Batch, Task
 from torch import nn
 
 from rnnbench.model import Model
@@ -17,6 +16,7 @@ from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder
 from rnnbench.recorders.recorder import Arrays, Scalars
 from rnnbench.training.evaluation import evaluate
+from tasks import Batch, Task
 
 Outcome = Literal["done", "diverged"]
 
@@ -120,7 +120,7 @@ class Loop:
         return float(norm)
 
     def _look(self) -> bool:
-        """Evaluate and probe where due, and record what was seen. Returns False when the held-out loss is not finite."""
+        """Evaluate and probe where due, and record what was seen. Returns False when held-out loss is not finite."""
         progress = self.progress
         row: dict[str, float] = {}
         if self._last or progress.step % self.settings.eval_every == 0:

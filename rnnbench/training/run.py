@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tasks import Batch, Task
-from tasks.task import Split
 
 from rnnbench.model import Model
 from rnnbench.probes import Probe
@@ -16,6 +14,8 @@ from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.training.evaluation import evaluate
 from rnnbench.training.loop import Loop, Outcome, Progress, TrainSettings
 from rnnbench.training.streams import Streams
+from tasks import Batch, Task
+from tasks.task import Split
 
 COLUMNS: Mapping[str, str] = {
     "steps_trained": "training steps done",

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, legend_above, panel_grid, panel_titles
+from rnnbench.report.style import CellStyles, legend_above, lines_of, panel_grid, panel_titles
 
 SMALLEST = 1e-38
 """Norms below are zeros of float32, and not drawn."""
@@ -35,15 +35,13 @@ class GradientNorms(Figure):
                 axes.set_ylim(max(low.min(), SMALLEST), high.max())
             row[0].set_ylabel(r"$\Vert\partial\,\mathrm{loss}/\partial h_t\Vert$")
         if not drawn:
-            raise ValueError("GradientNorms: needs gradient profiles, which no run has; run with probe=[gradient_profile]")
+            raise ValueError("GradientNorms: needs gradient profiles, which no run has; add probe=[gradient_profile]")
         legend_above(canvas)
         return canvas
 
-    def _panel(
-        self, axes: Axes, results: Results, runs: pd.DataFrame, index: int, styles: CellStyles
-    ) -> bool:
+    def _panel(self, axes: Axes, results: Results, runs: pd.DataFrame, index: int, styles: CellStyles) -> bool:
         drawn = False
-        for (cell, setting), group in runs.groupby(["cell", "setting"], sort=False):
+        for label, group, style in lines_of(runs, styles):
             if index == -1:
                 group = group[group["status"] == "done"]
             profiles = [arrays["norm"][index, -1, 0] for run in group["run"] if (arrays := _profile(results, run))]
@@ -52,10 +50,9 @@ class GradientNorms(Figure):
             norms = np.stack(profiles)
             norms[norms < SMALLEST] = np.nan
             steps = np.arange(1, norms.shape[1] + 1)
-            style = styles.of(str(cell))
             present = ~np.isnan(norms).all(axis=0)
-            median, low, high = (function(norms[:, present], axis=0) for function in (np.nanmedian, np.nanmin, np.nanmax))
-            axes.plot(steps[present], median, label=f"{cell}, {setting}" if setting else str(cell), **style)
+            median, low, high = np.nanquantile(norms[:, present], [0.5, 0, 1], axis=0)
+            axes.plot(steps[present], median, label=label, **style)
             axes.fill_between(steps[present], low, high, color=style["color"], alpha=0.2, linewidth=0)
             drawn = True
         return drawn

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, legend_above, panel_grid, panel_titles
+from rnnbench.report.style import CellStyles, legend_above, lines_of, panel_grid, panel_titles
 
 
 class LearningCurves(Figure):
@@ -43,13 +43,11 @@ class LearningCurves(Figure):
     def _panel(self, axes: Axes, runs: pd.DataFrame, histories: pd.DataFrame, styles: CellStyles) -> None:
         trivial = runs["trivial_score"].iloc[0]
         axes.axhline(trivial, color="0.3", linewidth=0.8, linestyle=(0, (2, 2)), label="trivial", zorder=1)
-        for (cell, setting), group in runs.groupby(["cell", "setting"], sort=False):
+        for label, group, style in lines_of(runs, styles):
             losses = histories[histories["run"].isin(group["run"])].pivot_table(
                 index="step", columns="run", values="validation_loss"
             )
             whole = losses.ffill()
-            style = styles.of(str(cell))
-            label = f"{cell}, {setting}" if setting else str(cell)
             axes.plot(whole.index, whole.median(axis=1), label=label, **style)
             axes.fill_between(whole.index, whole.min(axis=1), whole.max(axis=1), color=style["color"], alpha=0.2, lw=0)
             for run in group.itertuples():
@@ -60,4 +58,3 @@ class LearningCurves(Figure):
                     axes.plot(own.index[-1], own.iloc[-1], "x", color=style["color"], markersize=5)
                 elif run.solved and own.index[-1] < losses.index[-1]:
                     axes.plot(own.index[-1], own.iloc[-1], "o", color=style["color"], markersize=2.5)
-
