@@ -5,29 +5,31 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from rnnbench.cells.cell import Cell
 
 Role = Literal["input", "recurrent"]
 
-_PRODUCTS = {
-    functional.linear, torch.matmul, Tensor.matmul, Tensor.__matmul__, Tensor.__rmatmul__, torch.mm, Tensor.mm,
-    torch.addmm, torch.einsum, torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.addcmul,
+_SUMS = {
+    torch.add, Tensor.add, Tensor.add_, Tensor.__add__, Tensor.__radd__, Tensor.__iadd__,
+    torch.sub, Tensor.sub, Tensor.sub_, Tensor.__sub__, Tensor.__rsub__, Tensor.__isub__,
+    torch.cat, torch.concat, torch.stack, torch.where, Tensor.where,
 }  # fmt: skip
 
 
 def parameter_roles(cell: Cell) -> dict[str, Role]:
     """The role of each parameter by name: recurrent when it multiplies something computed from the state, else input.
 
-    A linear map's bias goes with its weight. A matrix on the concatenation [h, x] is recurrent.
+    So is one whose function multiplies it, as in sigma(a) h. A linear map's bias and a normalisation's shift go with
+    their weight. A matrix on the concatenation [h, x] is recurrent.
     """
     parameters = dict(cell.named_parameters())
     frozen = {name: parameter.detach() for name, parameter in parameters.items()}
     x = next(iter(frozen.values())).new_zeros(1, cell.input_size)
     state = tuple(tensor.requires_grad_() for tensor in cell.initial_state(1))
-    with torch.enable_grad(), _Watch(frozen) as watch:
+    with torch.enable_grad(), _Watch(frozen, x) as watch:
         torch.func.functional_call(_Step(cell), {f"cell.{name}": value for name, value in frozen.items()}, (x, state))
     return {name: "recurrent" if name in watch.recurrent else "input" for name in parameters}
 
@@ -44,19 +46,36 @@ class _Step(torch.nn.Module):
 
 
 class _Watch(TorchFunctionMode):
-    """Notes the parameters that enter a product together with a tensor that depends on the state.
+    """Notes the parameters, or functions of them, that anything but a sum joins with what depends on the state.
 
     Only the state requires a gradient, so a tensor that does depends on it.
     """
 
-    def __init__(self, parameters: dict[str, Tensor]) -> None:
+    def __init__(self, parameters: dict[str, Tensor], x: Tensor) -> None:
         super().__init__()
-        self.names = {id(parameter): name for name, parameter in parameters.items()}
         self.recurrent: set[str] = set()
+        self.made_of = {id(parameter): {name} for name, parameter in parameters.items()}
+        """By tensor, the parameters it is a function of, where that is all it is a function of."""
+        self.from_input = {id(x)}
+        self.alive: list[Tensor] = []  # no id is used twice
 
     def __torch_function__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        operands = [operand for operand in [*args, *kwargs.values()] if isinstance(operand, Tensor)]
-        if function in _PRODUCTS and any(operand.requires_grad for operand in operands):
-            self.recurrent.update(self.names[id(operand)] for operand in operands if id(operand) in self.names)
-        return function(*args, **kwargs)
+        operands = _tensors((args, kwargs))
+        names = set().union(*(self.made_of.get(id(operand), set()) for operand in operands))
+        result = function(*args, **kwargs)
+        if any(operand.requires_grad for operand in operands):
+            if function not in _SUMS:
+                self.recurrent |= names
+            return result
+        for tensor in _tensors(result):
+            self.alive.append(tensor)
+            if any(id(operand) in self.from_input for operand in operands):
+                self.from_input.add(id(tensor))
+            else:
+                self.made_of[id(tensor)] = names
+        return result
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]

@@ -48,11 +48,11 @@ class Costs(Probe):
 @torch.no_grad()
 def multiply_adds_per_token(model: Model) -> int:
     """Multiply-adds of the matrix products in one step of every layer and the readout, for one example."""
-    device = model.readout.weight.device
+    weight = model.readout.weight
     with FlopCounterMode(display=False) as counter:
         for cell in model.cells:
-            cell.step(torch.zeros(1, cell.input_size, device=device), cell.initial_state(1))
-        model.readout(torch.zeros(1, model.readout.in_features, device=device))
+            cell.step(weight.new_zeros(1, cell.input_size), cell.initial_state(1))
+        model.readout(weight.new_zeros(1, model.readout.in_features))
     return int(counter.get_total_flops()) // 2
 
 

@@ -41,8 +41,8 @@ class Probe(ABC):
         """Whether to measure after this step; step 0 is initialisation."""
         if step == 0 or last:
             return True
-        nearest = round(self.per_decade * math.log10(step))
-        return step == round(10 ** (nearest / self.per_decade))
+        power = math.floor(self.per_decade * math.log10(step))
+        return step in (round(10 ** (power / self.per_decade)), round(10 ** ((power + 1) / self.per_decade)))
 
     @abstractmethod
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:

@@ -72,7 +72,8 @@ class RunFolder:
 
     def write_records(self, history: Sequence[Scalars], arrays: Mapping[str, Sequence[tuple[int, Arrays]]]) -> None:
         """Write the history and, per probe, its arrays stacked over the steps at which it measured."""
-        self._write(HISTORY, pd.DataFrame(list(history)).to_csv(index=False).encode())
+        table = pd.DataFrame(list(history), columns=None if history else ["step"])
+        self._write(HISTORY, table.to_csv(index=False).encode())
         for probe, measured in arrays.items():
             steps, values = zip(*measured, strict=True)
             stacked: dict[str, Any] = {name: np.stack([value[name] for value in values]) for name in values[0]}

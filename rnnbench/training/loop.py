@@ -74,8 +74,9 @@ class Loop:
     def run(self, batches: Iterator[Batch]) -> Outcome:
         """Train on from where the progress stands; `batches` is the training data from its beginning."""
         progress = self.progress
-        if not progress.history:
-            self._look()
+        if not progress.history and not self._look():
+            progress.diverged_at_step = progress.step
+            return "diverged"
         for batch in islice(batches, progress.step, self.settings.steps):
             if self._last:
                 break
