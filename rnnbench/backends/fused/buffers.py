@@ -1,0 +1,122 @@
+"""The memory that the loops of one run read and write."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rnnbench.backends.fused.generate import Program
+from rnnbench.backends.fused.layout import Argument
+from rnnbench.backends.fused.products import pack
+
+
+class Buffers:
+    """Every buffer of a run, by its role and the node it belongs to; see `Layout` for their shapes."""
+
+    def __init__(self, program: Program, inputs: Tensor, tensors: dict[str, Tensor]) -> None:
+        self.program = program
+        self.nodes = program.plan.graph.nodes
+        self.inputs = inputs
+        self.steps, self.batch = inputs.shape[:2]
+        self.tensors = tensors
+        self.states: Sequence[Tensor] = ()
+        self.sequences: Sequence[Tensor] = ()
+        self.state_gradients: list[Tensor] = []
+        self.input_gradient = inputs
+        self.gathered: dict[tuple[str, int], Tensor] = {}
+
+    def begin_states(self, first: Sequence[Tensor]) -> None:
+        """Room for what the forward loop writes, the initial state in its place."""
+        self.states = [state.new_empty(self.steps + 1, *state.shape) for state in first]
+        for states, state in zip(self.states, first, strict=True):
+            states[0] = state
+        rows = self.steps * self.batch
+        self.sequences = [self.inputs.new_empty(rows * self._width(p)) for p in self.program.plan.sequences]
+
+    def begin_gradients(
+        self, upstream: Tensor | None, final: Sequence[Tensor | None], parts: int, wants_input: bool
+    ) -> None:
+        """Room for what the backward loop writes: what the loss hands in, and zeros for what gathers."""
+        self.state_gradients = [torch.empty_like(states) for states in self.states]
+        outputs = self.state_gradients[0]
+        outputs[0] = 0
+        outputs[1:] = 0 if upstream is None else upstream
+        for index, (gradients, gradient) in enumerate(zip(self.state_gradients, final, strict=True)):
+            if index:
+                gradients[-1] = 0 if gradient is None else gradient
+            elif gradient is not None:
+                gradients[-1] += gradient
+        if wants_input or self.program.touches_input:
+            self.input_gradient = torch.empty_like(self.inputs)
+        plan = self.program.plan
+        sizes = {("weight_gradient", linear): self._weight(linear).numel() for linear in plan.linears}
+        sizes |= {("bias_gradient", total): self._width(total) for total in plan.sums}
+        sizes |= {("parameter_gradient", p): self.batch * self._width(p) for p in plan.parameters}
+        self.gathered = {key: self.inputs.new_zeros(parts, size) for key, size in sizes.items()}
+
+    def array(self, argument: Argument, part: int = 0) -> NDArray[Any]:
+        """An argument of a loop as a flat array; `part` is the slice of the batch it is for."""
+        array: NDArray[Any] = self._tensor(argument, part).detach().reshape(-1).numpy()
+        return array
+
+    def _tensor(self, argument: Argument, part: int) -> Tensor:
+        position, plan = argument.position, self.program.plan
+        match argument.role:
+            case "input":
+                return self.inputs
+            case "state":
+                return self.states[position]
+            case "sequence":
+                return self.sequences[plan.sequences.index(position)]
+            case "weight":
+                return pack(self._weight(position).t())
+            case "transposed":
+                return pack(self._weight(position))
+            case "bias":
+                return self._bias(position)
+            case "parameter":
+                return self.tensors[self.nodes[position].path].expand(self.batch, self._width(position)).contiguous()
+            case "input_gradient":
+                return self.input_gradient
+            case "state_gradient":
+                return self.state_gradients[position]
+            case role:
+                return self.gathered[role, position][part]
+
+    def tensor_gradients(self) -> list[Tensor]:
+        """The gradients of the cell's tensors, in their order; a tensor that is read twice gathers both."""
+        gradients: dict[str, Tensor] = {}
+
+        def add(path: str, gradient: Tensor) -> None:
+            shape = self.tensors[path].shape
+            gradient = gradient.sum() if shape.numel() == 1 else gradient
+            gradients[path] = gradients[path] + gradient.view(shape) if path in gradients else gradient.view(shape)
+
+        plan = self.program.plan
+        for total in plan.sums:
+            for linear in self.nodes[total].operands:
+                path = self.nodes[linear].path
+                add(f"{path}.weight", self.gathered["weight_gradient", linear].sum(0))
+                if f"{path}.bias" in self.tensors:
+                    add(f"{path}.bias", self.gathered["bias_gradient", total].sum(0))
+        for parameter in plan.parameters:
+            gathered = self.gathered["parameter_gradient", parameter].view(-1, self._width(parameter))
+            add(self.nodes[parameter].path, gathered.sum(0))
+        return [gradients[path] for path in self.tensors]
+
+    def _width(self, position: int) -> int:
+        return self.nodes[position].width or 0
+
+    def _weight(self, linear: int) -> Tensor:
+        return self.tensors[f"{self.nodes[linear].path}.weight"]
+
+    def _bias(self, total: int) -> Tensor:
+        """The sum of the biases of a sum of Linears."""
+        paths = [f"{self.nodes[linear].path}.bias" for linear in self.nodes[total].operands]
+        bias = self.inputs.new_zeros(self._width(total))
+        for path in paths:
+            if path in self.tensors:
+                bias = bias + self.tensors[path].detach()
+        return bias
