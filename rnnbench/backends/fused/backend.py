@@ -2,7 +2,6 @@
 
 import importlib.util
 from functools import cache
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -12,7 +11,7 @@ from rnnbench.backends.backend import Backend, StateTap
 from rnnbench.backends.eager import Eager
 from rnnbench.backends.fused.generate import Program, generate
 from rnnbench.backends.fused.graph import UnsupportedStepError
-from rnnbench.backends.fused.settings import settings_of
+from rnnbench.backends.fused.settings import Settings, tensors_of
 from rnnbench.backends.fused.stages import make_plan
 from rnnbench.backends.fused.trace import trace
 from rnnbench.cells import Cell, State
@@ -26,7 +25,7 @@ class Fused(Backend):
     name = "fused"
 
     def __init__(self) -> None:
-        self._programs: WeakKeyDictionary[Cell, tuple[Any, Program | str]] = WeakKeyDictionary()
+        self._programs: WeakKeyDictionary[Cell, tuple[Settings, Program | str]] = WeakKeyDictionary()
 
     def refusal(self, cell: Cell) -> str | None:
         if not _has_numba():
@@ -38,7 +37,7 @@ class Fused(Backend):
         program = self._program(cell) if _has_numba() else "numba is not installed"
         if isinstance(program, str):
             raise ValueError(f"backend=fused: cannot run {type(cell).__name__} ({program}); use backend=eager")
-        _check(cell, inputs, state)
+        _check(cell, getattr(torch, program.real), inputs, state)
         if not inputs.numel():
             return Eager().run(cell, inputs, state, tap)
         from rnnbench.backends.fused.run import run_program  # imports numba, which takes a while
@@ -47,10 +46,9 @@ class Fused(Backend):
 
     def _program(self, cell: Cell) -> Program | str:
         """The cell's loops as source, or why there are none; made again when a setting of the cell has changed."""
-        settings = settings_of(cell)
         known = self._programs.get(cell)
-        if known is None or known[0] != settings:
-            known = settings, _made(cell)
+        if known is None or not known[0].hold():
+            known = Settings(cell), _made(cell)
             self._programs[cell] = known
         return known[1]
 
@@ -67,7 +65,7 @@ def explain(cell: Cell) -> str:
 
 
 def _made(cell: Cell) -> Program | str:
-    tensors = [*cell.named_parameters(), *cell.named_buffers()]
+    tensors = tensors_of(cell)
     if not tensors:
         return "it has no parameters"
     dtype = tensors[0][1].dtype
@@ -82,13 +80,12 @@ def _made(cell: Cell) -> Program | str:
         return str(error)
 
 
-def _check(cell: Cell, inputs: Tensor, state: State) -> None:
+def _check(cell: Cell, dtype: torch.dtype, inputs: Tensor, state: State) -> None:
     """Refuse what would be computed otherwise than by the eager loop."""
-    dtype = next(tensor.dtype for tensor in [*cell.parameters(), *cell.buffers()])
     shape = (inputs.shape[1], cell.hidden_size)
     if inputs.shape[2] != cell.input_size:
         raise ValueError(f"inputs of width {inputs.shape[2]}: the cell takes input_size={cell.input_size}")
-    if len(state) != len(cell.state_names) or any(tuple(tensor.shape) != shape for tensor in state):
+    if len(state) != len(cell.state_names) or any(tensor.shape != shape for tensor in state):
         shapes = ", ".join(str(tuple(tensor.shape)) for tensor in state)
         raise ValueError(f"state of shapes {shapes}: must be {len(cell.state_names)} of (batch, hidden)={shape}")
     for tensor in (inputs, *state):

@@ -57,6 +57,9 @@ class _Backward:
         for total in self.reached:
             width = self.layout.width(total)
             lines.append(f"{self._gradient(total)}_chunk = np.empty(chunk * rows * {width}, real)")
+        for linear in (linear for total in self.reached for linear in self.nodes[total].operands):
+            name, columns = self.layout.name(linear), self.layout.width(self.plan.source(linear))
+            lines.append(f"{name}_strips = packed({name}_weight, {self.layout.width(linear)}, {columns})")
         lines += self.layout.parameter_slices()
         for p in self.plan.parameters:
             width = self.layout.width(p)
@@ -109,7 +112,7 @@ class _Backward:
         if target not in self.begun:
             function, start = "product", f"zeros_{columns}, "
             self.begin(source)
-        weight = f"{self.layout.name(linear)}_weight"
+        weight = f"{self.layout.name(linear)}_strips"
         depth = self.layout.width(total)
         return f"{function}({self._gradient(total)}, {weight}, {start}{target}, rows, {depth}, {columns})"
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rnnbench.backends.fused.generate import Program
 from rnnbench.backends.fused.layout import Argument
-from rnnbench.backends.fused.products import pack
+from rnnbench.backends.fused.memory import leased
 
 
 class Buffers:
@@ -29,17 +29,17 @@ class Buffers:
 
     def begin_states(self, first: Sequence[Tensor]) -> None:
         """Room for what the forward loop writes, the initial state in its place."""
-        self.states = [state.new_empty(self.steps + 1, *state.shape) for state in first]
+        self.states = [leased((self.steps + 1, *state.shape), state.dtype) for state in first]
         for states, state in zip(self.states, first, strict=True):
             states[0] = state
         rows = self.steps * self.batch
-        self.sequences = [self.inputs.new_empty(rows * self._width(p)) for p in self.program.plan.sequences]
+        self.sequences = [leased((rows * self._width(p),), self.inputs.dtype) for p in self.program.plan.sequences]
 
     def begin_gradients(
         self, upstream: Tensor | None, final: Sequence[Tensor | None], parts: int, wants_input: bool
     ) -> None:
         """Room for what the backward loop writes: what the loss hands in, and zeros for what gathers."""
-        self.state_gradients = [torch.empty_like(states) for states in self.states]
+        self.state_gradients = [leased(tuple(states.shape), states.dtype) for states in self.states]
         outputs = self.state_gradients[0]
         outputs[0] = 0
         outputs[1:] = 0 if upstream is None else upstream
@@ -49,7 +49,7 @@ class Buffers:
             elif gradient is not None:
                 gradients[-1] += gradient
         if wants_input or self.program.touches_input:
-            self.input_gradient = torch.empty_like(self.inputs)
+            self.input_gradient = leased(tuple(self.inputs.shape), self.inputs.dtype)
         plan = self.program.plan
         sizes = {("weight_gradient", linear): self._weight(linear).numel() for linear in plan.linears}
         sizes |= {("bias_gradient", total): self._width(total) for total in plan.sums}
@@ -58,7 +58,7 @@ class Buffers:
 
     def array(self, argument: Argument, part: int = 0) -> NDArray[Any]:
         """An argument of a loop as a flat array; `part` is the slice of the batch it is for."""
-        array: NDArray[Any] = self._tensor(argument, part).detach().reshape(-1).numpy()
+        array: NDArray[Any] = self._tensor(argument, part).detach().contiguous().numpy().ravel()
         return array
 
     def _tensor(self, argument: Argument, part: int) -> Tensor:
@@ -71,9 +71,7 @@ class Buffers:
             case "sequence":
                 return self.sequences[plan.sequences.index(position)]
             case "weight":
-                return pack(self._weight(position).t())
-            case "transposed":
-                return pack(self._weight(position))
+                return self._weight(position)
             case "bias":
                 return self._bias(position)
             case "parameter":
@@ -98,11 +96,11 @@ class Buffers:
         for total in plan.sums:
             for linear in self.nodes[total].operands:
                 path = self.nodes[linear].path
-                add(f"{path}.weight", self.gathered["weight_gradient", linear].sum(0))
+                add(f"{path}.weight", _total(self.gathered["weight_gradient", linear]))
                 if f"{path}.bias" in self.tensors:
-                    add(f"{path}.bias", self.gathered["bias_gradient", total].sum(0))
+                    add(f"{path}.bias", _total(self.gathered["bias_gradient", total]).clone())
         for parameter in plan.parameters:
-            gathered = self.gathered["parameter_gradient", parameter].view(-1, self._width(parameter))
+            gathered = _total(self.gathered["parameter_gradient", parameter]).view(-1, self._width(parameter))
             add(self.nodes[parameter].path, gathered.sum(0))
         return [gradients[path] for path in self.tensors]
 
@@ -115,8 +113,12 @@ class Buffers:
     def _bias(self, total: int) -> Tensor:
         """The sum of the biases of a sum of Linears."""
         paths = [f"{self.nodes[linear].path}.bias" for linear in self.nodes[total].operands]
-        bias = self.inputs.new_zeros(self._width(total))
-        for path in paths:
-            if path in self.tensors:
-                bias = bias + self.tensors[path].detach()
-        return bias
+        biases = [self.tensors[path] for path in paths if path in self.tensors]
+        if not biases:
+            return self.inputs.new_zeros(self._width(total))
+        return biases[0] if len(biases) == 1 else torch.stack(biases).sum(0)
+
+
+def _total(parts: Tensor) -> Tensor:
+    """The sum over the slices of the batch."""
+    return parts[0] if len(parts) == 1 else parts.sum(0)

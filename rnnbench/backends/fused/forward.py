@@ -11,6 +11,10 @@ def forward_lines(layout: Layout) -> list[str]:
     for total in plan.sums:
         if total not in plan.sequences:
             lines.append(f"{layout.now(total)} = np.empty(rows * {layout.width(total)}, real)")
+    for linear in plan.linears:
+        source, name = plan.source(linear), layout.name(linear)
+        sizes = f"{layout.width(source)}, {layout.width(linear)}"
+        lines.append(f"{name}_strips = packed_transpose({name}_weight, {sizes})")
     lines += [*layout.parameter_slices(), "for step in range(steps):"]
     step = ["row = step * batch + first", *layout.step_slices()]
     for phase in reversed(range(max(plan.phases) + 1)):
@@ -32,7 +36,7 @@ def _products(layout: Layout, phase: int) -> list[str]:
             function = "product_onto" if place else "product"
             start = "" if place else f"{layout.name(total)}_bias, "
             lines.append(
-                f"{function}({layout.now(source)}, {layout.name(linear)}_weight, {start}{out},"
+                f"{function}({layout.now(source)}, {layout.name(linear)}_strips, {start}{out},"
                 f" rows, {layout.width(source)}, {columns})"
             )
     return lines

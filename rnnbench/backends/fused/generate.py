@@ -13,7 +13,9 @@ import numpy as np
 
 from rnnbench.backends.fused.jit import cached_jit
 from rnnbench.backends.fused.mathematics import {functions} as functions
-from rnnbench.backends.fused.products import outer_product_onto, product, product_onto, sum_onto
+from rnnbench.backends.fused.products import (
+    outer_product_onto, packed, packed_transpose, product, product_onto, sum_onto,
+)
 
 real = np.{real}
 exponential, sigmoid, tanh = functions.exponential, functions.sigmoid, functions.tanh

@@ -11,7 +11,7 @@ from rnnbench.backends.fused.graph import Node
 from rnnbench.backends.fused.stages import Plan
 
 Role = Literal[
-    "input", "state", "sequence", "weight", "bias", "parameter", "transposed",
+    "input", "state", "sequence", "weight", "bias", "parameter",
     "input_gradient", "state_gradient", "weight_gradient", "bias_gradient", "parameter_gradient",
 ]  # fmt: skip
 
@@ -64,7 +64,7 @@ class Layout:
         plan = self.plan
         return (
             *self._values(),
-            *(Argument("transposed", linear, f"{plan.names[linear]}_weight") for linear in plan.linears),
+            *(Argument("weight", linear, f"{plan.names[linear]}_weight") for linear in plan.linears),
             Argument("input_gradient", 0, "input_gradients"),
             *(Argument("state_gradient", i, f"{name}_gradients") for i, name in enumerate(plan.state_names)),
             *(Argument("weight_gradient", linear, f"{plan.names[linear]}_gradient") for linear in plan.linears),

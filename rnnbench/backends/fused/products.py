@@ -4,39 +4,58 @@ A matrix that multiplies from the right is packed: strips of as many columns as 
 lanes) and contiguous, the last one padded with zeros. Walking down a strip then touches every cache line once.
 """
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from rnnbench.backends.fused.jit import Array, jit
 from rnnbench.backends.fused.multiply import multiply
 from rnnbench.backends.fused.tiles import VECTOR_BYTES, address
 
 
-def pack(matrix: Tensor) -> Tensor:
-    """A (depth, columns) matrix as strips, flat."""
-    depth, columns = matrix.shape
-    width = VECTOR_BYTES // matrix.element_size()
-    strips = -(-columns // width)
-    if strips * width != columns:
-        matrix = torch.nn.functional.pad(matrix, (0, strips * width - columns))
-    return matrix.reshape(depth, strips, width).transpose(0, 1).contiguous().view(-1)
+@jit
+def packed(matrix: Array, depth: int, columns: int) -> Array:
+    """A (depth, columns) matrix in strips."""
+    width = VECTOR_BYTES // matrix.itemsize
+    strips = (columns + width - 1) // width
+    out = np.zeros(strips * depth * width, matrix.dtype)
+    for strip in range(strips):
+        count = min(width, columns - strip * width)
+        for k in range(depth):
+            line = out[(strip * depth + k) * width : (strip * depth + k + 1) * width]
+            row = matrix[k * columns + strip * width : k * columns + strip * width + count]
+            for j in range(count):
+                line[j] = row[j]
+    return out
 
 
 @jit
-def product(a: Array, packed: Array, start: Array, out: Array, rows: int, depth: int, columns: int) -> None:
+def packed_transpose(matrix: Array, depth: int, columns: int) -> Array:
+    """The transpose, (depth, columns), of a (columns, depth) matrix in strips."""
+    width = VECTOR_BYTES // matrix.itemsize
+    strips = (columns + width - 1) // width
+    out = np.zeros(strips * depth * width, matrix.dtype)
+    for column in range(columns):
+        line = out[column // width * depth * width + column % width :]
+        row = matrix[column * depth : (column + 1) * depth]
+        for k in range(depth):
+            line[k * width] = row[k]
+    return out
+
+
+@jit
+def product(a: Array, strips: Array, start: Array, out: Array, rows: int, depth: int, columns: int) -> None:
     """out = start + a m, where `start` is one row for all, such as the bias."""
     width = VECTOR_BYTES // out.itemsize
     strip = depth * width
-    m = address(packed)
+    m = address(strips)
     multiply(out, rows, depth, columns, address(a), depth, 1, m, width, strip, address(start), 0, address(out))
 
 
 @jit
-def product_onto(a: Array, packed: Array, out: Array, rows: int, depth: int, columns: int) -> None:
+def product_onto(a: Array, strips: Array, out: Array, rows: int, depth: int, columns: int) -> None:
     """out += a m."""
     width = VECTOR_BYTES // out.itemsize
     strip = depth * width
-    m, to = address(packed), address(out)
+    m, to = address(strips), address(out)
     multiply(out, rows, depth, columns, address(a), depth, 1, m, width, strip, to, columns, to)
 
 

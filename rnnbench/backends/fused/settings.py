@@ -2,49 +2,52 @@
 
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from rnnbench.cells import Cell
 
-_PLAIN = (bool, int, float, str, type(None))
+
+class Settings:
+    """The modules of a cell, their attributes and hooks, and the form of their tensors, as they were.
+
+    Looked at before every run, so it leaves the comparison to dictionaries.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        self.modules = [(vars(module), _copied(vars(module))) for module in cell.modules()]
+        self.form = self._form_now()
+
+    def hold(self) -> bool:
+        """Whether nothing has changed since."""
+        try:
+            unchanged = all(now == then for now, then in self.modules)
+        except (RuntimeError, ValueError):  # another tensor or array, whose comparison is not one truth value
+            return False
+        return unchanged and self.form == self._form_now()
+
+    def _form_now(self) -> list[tuple[torch.dtype, torch.device, torch.Size]]:
+        """The types of the tensors, which `cell.double()` changes inside the tensors themselves."""
+        return [
+            (tensor.dtype, tensor.device, tensor.shape)
+            for attributes, _ in self.modules
+            for kind in ("_parameters", "_buffers")
+            for tensor in attributes[kind].values()
+            if tensor is not None
+        ]
 
 
-def settings_of(cell: Cell) -> tuple[Any, ...]:
-    """The modules of a cell, their settings, hooks, and the shapes and types of their tensors, comparable by ==."""
-    found: list[Any] = []
-    for module in cell.modules():
-        found.append(_Same(module))
+def _copied(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The attributes, and the containers among them as they are now."""
+    copies = {name: value.copy() for name, value in attributes.items() if isinstance(value, (dict, list, set))}
+    return {**attributes, **copies}
+
+
+def tensors_of(cell: nn.Module) -> list[tuple[str, Tensor]]:
+    """Every tensor that hangs in a cell, with its path, plain attributes too."""
+    found = [*cell.named_parameters(remove_duplicate=False), *cell.named_buffers(remove_duplicate=False)]
+    for prefix, module in cell.named_modules():
         for name, value in vars(module).items():
-            if name in ("_parameters", "_buffers"):
-                found.append(tuple((key, _described(tensor)) for key, tensor in value.items()))
-            elif name == "_modules":
-                found.append(tuple(value))
-            elif name.startswith("_"):
-                found.append(len(value) if hasattr(value, "__len__") else _described(value))
-            else:
-                found.append((name, _described(value)))
-    return tuple(found)
-
-
-def _described(value: Any) -> Any:
-    """Plain values by type and value, tensors by their form, containers by what they print, all else by identity."""
-    if isinstance(value, _PLAIN):
-        return (type(value), value)
-    if isinstance(value, Tensor):
-        return (value.shape, value.dtype, value.device)
-    if isinstance(value, (list, tuple, dict, set, frozenset)):
-        return repr(value)
-    return _Same(value)
-
-
-class _Same:
-    """Equal to itself alone, and holds what it stands for, so that its identity is not given away."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
-
-    def __hash__(self) -> int:
-        return id(self.value)
+            if isinstance(value, Tensor):
+                found.append((f"{prefix}.{name}" if prefix else name, value))
+    return found

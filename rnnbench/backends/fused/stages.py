@@ -196,9 +196,10 @@ def _needed(graph: Graph, kept: set[int]) -> set[int]:
 _TAKEN = frozenset(
     {"k", "row", "rows", "step", "steps", "batch", "first", "last", "begin", "stop", "chunk", "wants_input", "hidden"}
     | {"inputs", "input", "real", "np", "functions", "exponential", "logarithm", "square_root", "flushed", "product"}
-    | {"product_onto", "outer_product_onto", "sum_onto", "cached_jit", "forward", "backward", "range", "max"}
+    | {"product_onto", "packed", "packed_transpose", "outer_product_onto", "sum_onto", "cached_jit", "forward"}
+    | {"backward", "range", "max", "abs"}
 )
-_DERIVED = re.compile(r"(at|zeros|width).*|.*_(now|next|all|weight|bias|chunk|gradients?)")
+_DERIVED = re.compile(r"(at|zeros|width).*|.*_(now|next|all|weight|strips|bias|chunk|gradients?)")
 
 
 def _is_free(name: str) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 from torch.fx._symbolic_trace import PH
 
 from rnnbench.backends.fused.graph import Graph, Node, UnsupportedStepError
+from rnnbench.backends.fused.settings import tensors_of
 from rnnbench.backends.fused.vocabulary import TABLE, Value
 from rnnbench.cells import Cell
 
@@ -58,7 +59,7 @@ class _StepTracer(fx.Tracer):
 
     def create_arg(self, a: Any) -> Any:
         if isinstance(a, Tensor):
-            for name, tensor in _attributes(self.root):
+            for name, tensor in tensors_of(self.root):
                 if tensor is a:
                     return self.create_node("get_attr", name, (), {})
             raise UnsupportedStepError(f"a tensor made inside step{_place_of(sys._getframe(1))}")
@@ -151,16 +152,6 @@ class _Translation:
 def _is_tree_check(node: fx.Node) -> bool:
     """Whether fx put the node there to check the structure of `state`."""
     return node.target is torch._assert or (node.op == "call_function" and not node.users)
-
-
-def _attributes(root: nn.Module) -> list[tuple[str, Tensor]]:
-    """Every tensor that hangs in a module, with its path, plain attributes too."""
-    found = [*root.named_parameters(remove_duplicate=False), *root.named_buffers(remove_duplicate=False)]
-    for prefix, module in root.named_modules():
-        for name, value in vars(module).items():
-            if isinstance(value, Tensor):
-                found.append((f"{prefix}.{name}" if prefix else name, value))
-    return found
 
 
 def _place_of(frame: FrameType | None) -> str:
