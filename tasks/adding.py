@@ -4,10 +4,10 @@ Each step shows a value from U[0, 1] and a marker that is 1 at two steps and 0 e
 half of the sequence and one in the second. After the last step the output is to be the sum of the two marked values;
 the loss is the squared error.
 
-Source: Arjovsky, Shah & Bengio (2016), after Hochreiter & Schmidhuber (1997). Shapes: inputs (length, batch, 2) as value
-and marker, one target (1, batch, 1). Predicting 1 always gives 2 Var U[0, 1] = 1/6; the 0.1767 that is sometimes
-printed is a slip. Others differ: Hochreiter & Schmidhuber draw values from U[-1, 1] and vary the length; the TCN code
-puts the markers anywhere.
+Source: Arjovsky, Shah & Bengio (2016), after Hochreiter & Schmidhuber (1997). Shapes: inputs (length, batch, 2) as
+value and marker, one target (1, batch, 1). Predicting 1 always gives 2 Var U[0, 1] = 1/6; the 0.1767 that is sometimes
+printed is a slip. Others differ: Hochreiter & Schmidhuber draw values from U[-1, 1] and vary the length
+(`hochreiter_adding`); the TCN code puts the markers anywhere.
 
 Solved: fewer than 1% of fresh sequences have |error| > 0.04 (Martens & Sutskever 2011).
 """

@@ -24,6 +24,18 @@ class Batch:
     lengths: Int[Tensor, " batch"] | None = None
     """Real steps of each example, the rest being padding at the end; None: all steps are real."""
 
+    @classmethod
+    def scored_at_ends(
+        cls,
+        inputs: Float[Tensor, "time batch input"],
+        targets: Shaped[Tensor, "batch ..."],
+        lengths: Int[Tensor, " batch"],
+        shortest: int,
+    ) -> "Batch":
+        """Sequences of unequal length, each with one target at its last real step; none is shorter than `shortest`."""
+        window = torch.arange(shortest, len(inputs) + 1).unsqueeze(1)
+        return cls(inputs, targets.expand(len(window), *targets.shape), window == lengths, lengths)
+
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
 
@@ -32,12 +44,22 @@ class Batch:
 
         return Batch(self.inputs.to(device), self.targets.to(device), moved(self.scored), moved(self.lengths))
 
+    def right_throughout(self, right: Bool[Tensor, "scored_time batch"]) -> Bool[Tensor, " batch"]:
+        """Which examples are right at every step that counts."""
+        return (right if self.scored is None else right | ~self.scored).all(0)
+
     @property
     def weights(self) -> Float[Tensor, " batch"]:
         """Scored steps per example: its share in a mean over the steps of several examples."""
         if self.scored is None:
             return torch.full(self.targets.shape[1:2], float(len(self.targets)), device=self.targets.device)
         return self.scored.sum(0).float()
+
+    @property
+    def tokens(self) -> int:
+        """Real steps of all examples together."""
+        steps, examples = self.inputs.shape[:2]
+        return steps * examples if self.lengths is None else int(self.lengths.sum())
 
 
 class Task(ABC):
@@ -52,7 +74,8 @@ class Task(ABC):
     difficulty: ClassVar[str] = "length"
     """The setting that makes the task harder."""
     solved_error_rate: float = 0.01
-    """Solved when fewer than this share of held-out examples are wrong (Martens & Sutskever 2011; Pascanu et al. 2013)."""
+    """Solved when fewer than this share of held-out examples are wrong (Martens & Sutskever 2011; Pascanu et al. 2013).
+    0: the literature has no criterion, and no run counts as solved."""
 
     @property
     @abstractmethod
@@ -70,19 +93,20 @@ class Task(ABC):
         """The loss of each scored step of each example."""
 
     @abstractmethod
-    def correct(
-        self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
-    ) -> Bool[Tensor, " batch"]:
+    def correct(self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch) -> Bool[Tensor, " batch"]:
         """Which examples are right as a whole, as the solved criterion counts them."""
 
-    def losses(
-        self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
-    ) -> Float[Tensor, " batch"]:
+    def losses(self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch) -> Float[Tensor, " batch"]:
         """The loss of each example: the mean over its scored steps."""
         losses = self.step_losses(outputs, batch.targets)
         if batch.scored is None:
             return losses.mean(0)
         return losses.where(batch.scored, 0).sum(0) / batch.weights
+
+    def mean_loss(self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch) -> Float[Tensor, ""]:
+        """The mean loss of the batch, every scored step of every example counting alike; what training minimises."""
+        losses = self.losses(outputs, batch)
+        return losses.mean() if batch.scored is None else (losses * batch.weights).sum() / batch.weights.sum()
 
     def solved(self, loss: float, error_rate: float) -> bool:
         """Whether held-out data with this mean loss and share of wrong examples meets the criterion."""

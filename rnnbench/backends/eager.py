@@ -17,9 +17,7 @@ class Eager(Backend):
     def refusal(self, cell: Cell) -> str | None:
         return None
 
-    def run(
-        self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None
-    ) -> tuple[Tensor, State]:
+    def run(self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None) -> tuple[Tensor, State]:
         outputs = []
         for time, x in enumerate(inputs):
             state = cell.step(x, state)
@@ -32,10 +30,14 @@ class Eager(Backend):
 
 
 def tapped(state: State, time: int, tap: StateTap) -> State:
-    """The same state, each tensor its own node in the graph, whose gradient is handed to the tap when it is whole."""
+    """The same state, each tensor its own node in the graph, whose gradient is handed to the tap when it is whole.
+
+    A tensor that depends on nothing with a gradient, such as a counter of steps, has none to hand over.
+    """
     nodes = tuple(tensor.view_as(tensor) for tensor in state)
     for index, node in enumerate(nodes):
-        node.register_hook(partial(_hand_over, tap, index, time))
+        if node.requires_grad:
+            node.register_hook(partial(_hand_over, tap, index, time))
     return nodes
 
 

@@ -16,14 +16,14 @@ class TorchNn(Backend):
     def refusal(self, cell: Cell) -> str | None:
         if cell.torch_equivalent() is None:
             return "torch.nn has no kernel with its equations"
+        if not issubclass(_definer(cell, "torch_equivalent"), _definer(cell, "step")):
+            return "its step overrides the equations of torch.nn's kernel"
         return None
 
-    def run(
-        self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None
-    ) -> tuple[Tensor, State]:
-        equivalent = cell.torch_equivalent()
-        if equivalent is None:
-            raise ValueError(f"{type(cell).__name__}: {self.refusal(cell)}")
+    def run(self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None) -> tuple[Tensor, State]:
+        equivalent, refusal = cell.torch_equivalent(), self.refusal(cell)
+        if equivalent is None or refusal is not None:
+            raise ValueError(f"{type(cell).__name__}: {refusal}")
         weights = _flat_weights(equivalent)
         if not len(inputs):
             return inputs.new_zeros(0, inputs.shape[1], cell.hidden_size), state
@@ -35,6 +35,11 @@ class TorchNn(Backend):
             state = tapped(state, time, tap)
             outputs.append(state[0])
         return torch.stack(outputs), state
+
+
+def _definer(cell: Cell, name: str) -> type:
+    """The class of the cell's family that its method comes from."""
+    return next(family for family in type(cell).__mro__ if name in vars(family))
 
 
 def _flat_weights(equivalent: TorchEquivalent) -> list[Tensor]:
@@ -52,9 +57,7 @@ def _flat_weights(equivalent: TorchEquivalent) -> list[Tensor]:
     ]
 
 
-def _call(
-    equivalent: TorchEquivalent, weights: list[Tensor], inputs: Tensor, state: State
-) -> tuple[Tensor, State]:
+def _call(equivalent: TorchEquivalent, weights: list[Tensor], inputs: Tensor, state: State) -> tuple[Tensor, State]:
     """One layer, one direction, time first, no dropout; the kernel's states are (1, batch, hidden)."""
     first = [tensor.unsqueeze(0) for tensor in state]
     outputs, *final = equivalent.kernel(

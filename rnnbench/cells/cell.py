@@ -26,12 +26,26 @@ class TorchEquivalent:
     recurrent_maps: tuple[nn.Linear, ...]
 
 
+@dataclass(frozen=True)
+class MemoryBiases:
+    """The biases that say how long a cell remembers before it has learned, each (hidden,).
+
+    `keep` is the bias of the gate on the old state, `write` that of the gate on the new; where one gate does both, the
+    cell has only `keep` (the gate is the share of the old) or only `write` (of the new). `added` are further biases of
+    the same gates.
+    """
+
+    keep: Tensor | None = None
+    write: Tensor | None = None
+    added: tuple[Tensor, ...] = ()
+
+
 class Cell(nn.Module, ABC):
     """One recurrent step. Derive, build the weights in the constructor, and write the equations in `step`.
 
     The constructor takes `(input_size, hidden_size, ...)`; further arguments are the cell's settings and stand in its
-    YAML. The sequence, the gradient through time, the counts and the kernels are all derived from `step`, so `step` must
-    depend on nothing but its arguments and the cell's parameters, and treat the examples of a batch independently.
+    YAML. The sequence, the gradient through time, the counts and the kernels are all derived from `step`, so `step`
+    must depend on nothing but its arguments and the cell's parameters, and treat the examples of a batch independently.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ("h",)
@@ -64,6 +78,14 @@ class Cell(nn.Module, ABC):
         bound = 1 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        self.set_fixed_biases()
+
+    def set_fixed_biases(self) -> None:
+        """Set the biases whose start the cell's settings fix, such as a forget bias. Without one, nothing."""
+
+    def memory_biases(self) -> MemoryBiases | None:
+        """The biases that chrono initialisation sets, or None for a cell without such a gate."""
+        return None
 
     def torch_equivalent(self) -> TorchEquivalent | None:
         """The torch kernel with the same equations, where there is one."""

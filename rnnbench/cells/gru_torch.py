@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, State, TorchEquivalent
+from rnnbench.cells.cell import Cell, MemoryBiases, State, TorchEquivalent
 
 
 class GruTorch(Cell):
@@ -25,6 +25,9 @@ class GruTorch(Cell):
         z = torch.sigmoid(self.W_z(x) + self.U_z(h))
         n = torch.tanh(self.W_n(x) + r * self.U_n(h))
         return ((1 - z) * n + z * h,)
+
+    def memory_biases(self) -> MemoryBiases:
+        return MemoryBiases(keep=self.W_z.bias, added=(self.U_z.bias,))
 
     def torch_equivalent(self) -> TorchEquivalent:
         return TorchEquivalent(torch.gru, (self.W_r, self.W_z, self.W_n), (self.U_r, self.U_z, self.U_n))

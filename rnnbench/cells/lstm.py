@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells.cell import Cell, State, TorchEquivalent
+from rnnbench.cells.cell import Cell, MemoryBiases, State, TorchEquivalent
 
 
 class Lstm(Cell):
@@ -34,10 +34,12 @@ class Lstm(Cell):
         c = f * c + i * g
         return (o * torch.tanh(c), c)
 
-    def initialise(self, generator: torch.Generator) -> None:
-        super().initialise(generator)
+    def set_fixed_biases(self) -> None:
         if self.forget_bias is not None:
             nn.init.constant_(self.W_f.bias, self.forget_bias)
+
+    def memory_biases(self) -> MemoryBiases:
+        return MemoryBiases(keep=self.W_f.bias, write=self.W_i.bias)
 
     def torch_equivalent(self) -> TorchEquivalent:
         return TorchEquivalent(

@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from rnnbench.cells.activation import named_activation
 from rnnbench.cells.cell import Cell, State, TorchEquivalent
 
 
@@ -14,13 +15,13 @@ class Rnn(Cell):
     def __init__(self, input_size: int, hidden_size: int, activation: Literal["tanh", "relu"] = "tanh") -> None:
         super().__init__(input_size, hidden_size)
         self.activation = activation
+        self.phi = named_activation("activation", activation, ("tanh", "relu"))
         self.W = self.input_map()
         self.U = self.recurrent_map()
 
     def step(self, x: Tensor, state: State) -> State:
         (h,) = state
-        phi = torch.tanh if self.activation == "tanh" else torch.relu
-        return (phi(self.W(x) + self.U(h)),)
+        return (self.phi(self.W(x) + self.U(h)),)
 
     def torch_equivalent(self) -> TorchEquivalent:
         kernel = torch.rnn_tanh if self.activation == "tanh" else torch.rnn_relu

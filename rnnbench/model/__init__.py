@@ -1,5 +1,7 @@
 """The model: layers of a cell and a linear readout."""
 
+from rnnbench.model.budget import Counted, hidden_size_for
+from rnnbench.model.initialisation import INITIALISATIONS, initialise_cell
 from rnnbench.model.model import LayeredTap, Model
 
-__all__ = ["LayeredTap", "Model"]
+__all__ = ["INITIALISATIONS", "Counted", "LayeredTap", "Model", "hidden_size_for", "initialise_cell"]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rnnbench.backends import choose_backend
 from rnnbench.cells import Cell
+from rnnbench.model.initialisation import initialise_cell
 
 LayeredTap = Callable[[int, int, int, Tensor], None]
 """Called as tap(layer, state index, first step, gradients), gradients being (steps, batch, hidden)."""
@@ -18,8 +19,9 @@ LayeredTap = Callable[[int, int, int, Tensor], None]
 class Model(nn.Module):
     """x -> cell -> ... -> cell -> linear readout. The softmax or other link is part of the task's loss.
 
-    `make_cell(input_size, hidden_size)` builds one layer; `generator` draws every initial weight, the cells' by their
-    own rule and the readout's from U(-1/sqrt(hidden), 1/sqrt(hidden)). torch's global generator is left untouched.
+    `make_cell(input_size, hidden_size)` builds one layer; `generator` draws every initial weight, the cells' by the
+    named `initialisation` (see `initialise_cell`, which also says what `chrono_length` is) and the readout's from
+    U(-1/sqrt(hidden), 1/sqrt(hidden)). torch's global generator is left untouched.
     """
 
     def __init__(
@@ -31,6 +33,8 @@ class Model(nn.Module):
         hidden_size: int,
         layers: int = 1,
         backend: str = "auto",
+        initialisation: str = "default",
+        chrono_length: int | None = None,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -41,7 +45,7 @@ class Model(nn.Module):
         self.layers = nn.ModuleList(cells)
         self.backend = choose_backend(cells[0], backend)
         for cell in cells:
-            cell.initialise(generator)
+            initialise_cell(cell, initialisation, generator, chrono_length)
         bound = 1 / math.sqrt(hidden_size)
         for parameter in self.readout.parameters():
             nn.init.uniform_(parameter, -bound, bound, generator=generator)

@@ -74,8 +74,15 @@ def _made(cell: Cell) -> Program | str:
             return f"{name} is on {tensor.device}, not on the CPU"
         if tensor.dtype not in _REAL_NAMES or tensor.dtype != dtype:
             return f"{name} has dtype {tensor.dtype}; all must be float32, or all float64"
+    if any(tensor.shape != (1, cell.hidden_size) for tensor in cell.initial_state(1)):
+        return f"its state tensors are not all (batch, hidden_size={cell.hidden_size})"
+    settings = Settings(cell)
     try:
-        return generate(make_plan(trace(cell), cell.state_names), _REAL_NAMES[dtype])
+        graph = trace(cell)
+        if not settings.hold():
+            settings.restore()
+            return "step changes the cell's attributes"
+        return generate(make_plan(graph, cell.state_names), _REAL_NAMES[dtype])
     except UnsupportedStepError as error:
         return str(error)
 

@@ -92,13 +92,21 @@ class Buffers:
             gradient = gradient.sum() if shape.numel() == 1 else gradient
             gradients[path] = gradients[path] + gradient.view(shape) if path in gradients else gradient.view(shape)
 
+        def add_weight(linear: int) -> None:
+            path, gathered = self.nodes[linear].path, _total(self.gathered["weight_gradient", linear])
+            columns, whole = self._columns(linear), self.tensors[f"{path}.weight"]
+            gradient = gathered.view(len(whole), -1)
+            if gradient.shape != whole.shape:
+                gradient = torch.zeros_like(whole)
+                gradient[:, columns] = gathered.view(len(whole), -1)
+            add(f"{path}.weight", gradient)
+
         plan = self.program.plan
         for total in plan.sums:
             for linear in self.nodes[total].operands:
-                path = self.nodes[linear].path
-                add(f"{path}.weight", _total(self.gathered["weight_gradient", linear]))
-                if f"{path}.bias" in self.tensors:
-                    add(f"{path}.bias", _total(self.gathered["bias_gradient", total]).clone())
+                add_weight(linear)
+            for path in self._bias_paths(total):
+                add(path, _total(self.gathered["bias_gradient", total]).clone())
         for parameter in plan.parameters:
             gathered = _total(self.gathered["parameter_gradient", parameter]).view(-1, self._width(parameter))
             add(self.nodes[parameter].path, gathered.sum(0))
@@ -108,15 +116,25 @@ class Buffers:
         return self.nodes[position].width or 0
 
     def _weight(self, linear: int) -> Tensor:
-        return self.tensors[f"{self.nodes[linear].path}.weight"]
+        return self.tensors[f"{self.nodes[linear].path}.weight"][:, self._columns(linear)]
+
+    def _columns(self, linear: int) -> slice:
+        """The columns of the weight that multiply what this Linear reads."""
+        node = self.nodes[linear]
+        return slice(node.index, node.index + self._width(node.operands[0]))
 
     def _bias(self, total: int) -> Tensor:
         """The sum of the biases of a sum of Linears."""
-        paths = [f"{self.nodes[linear].path}.bias" for linear in self.nodes[total].operands]
-        biases = [self.tensors[path] for path in paths if path in self.tensors]
+        biases = [self.tensors[path] for path in self._bias_paths(total)]
         if not biases:
             return self.inputs.new_zeros(self._width(total))
         return biases[0] if len(biases) == 1 else torch.stack(biases).sum(0)
+
+    def _bias_paths(self, total: int) -> list[str]:
+        """The biases in a sum; the parts of a Linear that reads a concatenation have one among them."""
+        linears = [self.nodes[linear] for linear in self.nodes[total].operands]
+        paths = [f"{linear.path}.bias" for linear in linears if linear.index == 0]
+        return [path for path in paths if path in self.tensors]
 
 
 def _total(parts: Tensor) -> Tensor:

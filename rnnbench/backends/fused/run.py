@@ -84,7 +84,7 @@ class _Sequence(torch.autograd.Function):
         return (
             None, None, None,
             buffers.input_gradient if wants_input else None,
-            *(gradients[0] for gradients in buffers.state_gradients),
+            *(gradients[0].clone() for gradients in buffers.state_gradients),
             *buffers.tensor_gradients(),
         )  # fmt: skip
 

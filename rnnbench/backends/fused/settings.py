@@ -26,6 +26,11 @@ class Settings:
             return False
         return unchanged and self.form == self._form_now()
 
+    def restore(self) -> None:
+        """Put plain attributes back as they were."""
+        for now, then in self.modules:
+            now.update(then)
+
     def _form_now(self) -> list[tuple[torch.dtype, torch.device, torch.Size]]:
         """The types of the tensors, which `cell.double()` changes inside the tensors themselves."""
         return [

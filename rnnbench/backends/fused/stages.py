@@ -91,7 +91,7 @@ class _Rewriting:
         linears = [term for term in terms if self._is_only_added(term)]
         if not linears:
             operands = tuple(self._copy(operand) for operand in node.operands)
-            return self.graph.add(Node(node.operation, operands, node.width))
+            return self.graph.add(Node(node.operation, operands, node.width, label=node.label))
         total = self._sum(linears)
         for term in terms:
             if term not in linears:
@@ -111,16 +111,23 @@ class _Rewriting:
 
     def _sum(self, linears: list[int]) -> int:
         """A sum of Linears, those of the input first: the others need not be known when it is begun."""
-        copies = []
-        for linear in linears:
-            node = self.traced.nodes[linear]
-            source = self._copy(node.operands[0])
-            if self.graph.nodes[source].operation in ("parameter", "constant"):
-                source = self.graph.add(Node("copy", (source,), self.traced.nodes[node.operands[0]].width))
-            copies.append(self.graph.add(Node("linear", (source,), node.width, node.path)))
+        copies = [copy for linear in linears for copy in self._linears(self.traced.nodes[linear])]
         nodes = self.graph.nodes
         copies.sort(key=lambda copy: nodes[nodes[copy].operands[0]].operation != "input")
         return self.graph.add(Node("sum", tuple(copies), nodes[copies[0]].width))
+
+    def _linears(self, node: Node) -> list[int]:
+        """A Linear; of a concatenation, one for each part, with its columns of the weight."""
+        source = node.operands[0]
+        parts = self.traced.nodes[source].operands if self.traced.nodes[source].operation == "cat" else (source,)
+        copies, column = [], 0
+        for part in parts:
+            read, width = self._copy(part), self.traced.nodes[part].width or 0
+            if self.graph.nodes[read].operation in ("parameter", "constant"):
+                read = self.graph.add(Node("copy", (read,), width))
+            copies.append(self.graph.add(Node("linear", (read,), node.width, node.path, column)))
+            column += width
+        return copies
 
     def _once(self, node: Node) -> int:
         if node not in self.shared:
@@ -216,7 +223,7 @@ def _names(graph: Graph, states: tuple[str, ...]) -> tuple[str, ...]:
     """A name of its own for every node, an identifier."""
     names: list[str] = []
     for position, node in enumerate(graph.nodes):
-        name = node.operation
+        name = node.label or node.operation
         if node.operation in ("linear", "parameter"):
             name = node.path
         elif node.operation == "sum":

@@ -1,9 +1,12 @@
 """From a cell's `step` to a graph: torch.fx runs `step` once on stand-ins and writes down what is done to them."""
 
 import inspect
+import linecache
 import operator
 import os
+import re
 import sys
+from dataclasses import replace
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -13,9 +16,14 @@ from torch.fx._symbolic_trace import PH
 
 from rnnbench.backends.fused.graph import Graph, Node, UnsupportedStepError
 from rnnbench.backends.fused.settings import tensors_of
+from rnnbench.backends.fused.stages import LEAVES
 from rnnbench.backends.fused.vocabulary import TABLE, Value
 from rnnbench.cells import Cell
 
+Line = tuple[str, int] | None
+"""A file and a line in it."""
+
+_ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*) = ")
 _FOREIGN = (os.path.dirname(torch.__file__), os.path.dirname(__file__), os.path.dirname(inspect.__file__))
 
 
@@ -28,15 +36,23 @@ def trace(cell: Cell) -> Graph:
     if "step" in vars(cell):
         raise UnsupportedStepError("a step that is an attribute of the object, not a method of its class")
     tracer = _StepTracer()
-    states = tuple(PH for _ in cell.state_names)
     try:
-        traced = tracer.trace(cell, concrete_args={"state": states})
+        traced = tracer.trace(cell, concrete_args=_arguments(cell))
     except UnsupportedStepError:
         raise
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UnsupportedStepError(f"{reason}{_place_in(error.__traceback__)}") from error
+        raise UnsupportedStepError(f"{reason}{_place(_line_in(error.__traceback__))}") from error
     return _Translation(cell, tracer).graph_of(traced)
+
+
+def _arguments(cell: Cell) -> dict[str, Any]:
+    """What `step` is called with beside x: the state tensors as stand-ins, further arguments at their defaults."""
+    _, state, *others = inspect.signature(cell.step).parameters.values()
+    if any(argument.default is inspect.Parameter.empty for argument in others):
+        raise UnsupportedStepError("step takes more than x and the state")
+    states = tuple(PH for _ in cell.state_names)
+    return {state.name: states, **{argument.name: argument.default for argument in others}}
 
 
 class _StepTracer(fx.Tracer):
@@ -47,14 +63,14 @@ class _StepTracer(fx.Tracer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.places: dict[fx.Node, str] = {}
+        self.lines: dict[fx.Node, Line] = {}
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return type(m) is nn.Linear
 
     def create_node(self, *arguments: Any, **named: Any) -> fx.Node:
         node = super().create_node(*arguments, **named)
-        self.places[node] = _place_of(sys._getframe(1))
+        self.lines[node] = _line_of(sys._getframe(1))
         return node
 
     def create_arg(self, a: Any) -> Any:
@@ -62,7 +78,7 @@ class _StepTracer(fx.Tracer):
             for name, tensor in tensors_of(self.root):
                 if tensor is a:
                     return self.create_node("get_attr", name, (), {})
-            raise UnsupportedStepError(f"a tensor made inside step{_place_of(sys._getframe(1))}")
+            raise UnsupportedStepError(f"a tensor made inside step{_place(_line_of(sys._getframe(1)))}")
         return super().create_arg(a)
 
 
@@ -74,6 +90,7 @@ class _Translation:
         self.tracer = tracer
         self.graph = Graph()
         self.values: dict[fx.Node, Any] = {}
+        self.named: dict[Line, int] = {}
 
     def graph_of(self, traced: fx.Graph) -> Graph:
         placeholders = 0
@@ -84,11 +101,26 @@ class _Translation:
                     placeholders += 1
                 elif node.op == "output":
                     self._output(node)
-                elif not _is_tree_check(node):
+                elif not _is_check_of_fx(node):
                     self.values[node] = self._value(node)
+                    self._name_like_source(node)
             except UnsupportedStepError as error:
-                raise UnsupportedStepError(f"{error}{self.tracer.places.get(node, '')}") from error
+                raise UnsupportedStepError(f"{error}{_place(self.tracer.lines.get(node))}") from error
         return self.graph
+
+    def _name_like_source(self, node: fx.Node) -> None:
+        """Where a line of `step` assigns to one name, its last value bears the name."""
+        line = self.tracer.lines[node]
+        name = line and _ASSIGNMENT.match(linecache.getline(*line))
+        if not name:
+            return
+        earlier, position = self.named.get(line), int(self.values[node])
+        nodes = self.graph.nodes
+        if earlier is not None:
+            nodes[earlier] = replace(nodes[earlier], label="")
+        if nodes[position].operation not in LEAVES and not nodes[position].label:
+            nodes[position] = replace(nodes[position], label=name.group(1))
+            self.named[line] = position
 
     def _placeholder(self, count: int) -> Value:
         if count == 0:
@@ -149,24 +181,30 @@ class _Translation:
         self.graph.outputs = tuple(outputs)
 
 
-def _is_tree_check(node: fx.Node) -> bool:
-    """Whether fx put the node there to check the structure of `state`."""
-    return node.target is torch._assert or (node.op == "call_function" and not node.users)
+def _is_check_of_fx(node: fx.Node) -> bool:
+    """Whether fx put the node there to check an argument that it takes as fixed."""
+    if node.target is torch._assert:
+        return True
+    return node.target is operator.eq and bool(node.users) and all(_is_check_of_fx(user) for user in node.users)
 
 
-def _place_of(frame: FrameType | None) -> str:
+def _line_of(frame: FrameType | None) -> Line:
     """The innermost line of the user's on the stack."""
     while frame is not None and frame.f_code.co_filename.startswith(_FOREIGN):
         frame = frame.f_back
-    return "" if frame is None else f" on line {frame.f_lineno} of {os.path.basename(frame.f_code.co_filename)}"
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
-def _place_in(traceback: TracebackType | None) -> str:
+def _line_in(traceback: TracebackType | None) -> Line:
     """The innermost line of the user's that an error went through."""
-    place = ""
+    line: Line = None
     while traceback is not None:
         if not traceback.tb_frame.f_code.co_filename.startswith(_FOREIGN):
-            name = os.path.basename(traceback.tb_frame.f_code.co_filename)
-            place = f" on line {traceback.tb_lineno} of {name}"
+            line = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
         traceback = traceback.tb_next
-    return place
+    return line
+
+
+def _place(line: Line) -> str:
+    """A line in words, for the end of a message."""
+    return "" if line is None else f" on line {line[1]} of {os.path.basename(line[0])}"

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from rnnbench.backends.fused.graph import Graph, UnsupportedStepError
+from rnnbench.backends.fused.graph import Graph, Node, UnsupportedStepError
 
 Operand = Any
 """The position of a node (as `int` inside `Value`), or a plain Python number."""
@@ -75,6 +75,16 @@ def _power(graph: Graph, value: Operand, exponent: Operand) -> Value:
     return Value(graph.apply(names[exponent], operand(graph, value)))
 
 
+def _concatenation(graph: Graph, tensors: Operand, dim: Operand = 0) -> Value:
+    """Features side by side, for a Linear to read."""
+    if dim not in (1, -1) or not all(isinstance(tensor, Value) for tensor in tensors):
+        raise UnsupportedStepError("cat() of other than features (dim=1)")
+    widths = [graph.nodes[tensor].width for tensor in tensors]
+    if None in widths:
+        raise UnsupportedStepError("cat() of a scalar")
+    return Value(graph.add(Node("cat", tuple(int(tensor) for tensor in tensors), sum(width or 0 for width in widths))))
+
+
 def _filled(number: float) -> Build:
     """A constant in the shape of a tensor: the number times one, without a gradient."""
 
@@ -105,6 +115,7 @@ def _build_table() -> dict[Any, Build]:
     table |= dict.fromkeys([torch.pow, operator.pow, "pow"], _power)
     table |= {functional.softplus: _softplus, functional.sigmoid: plain("sigmoid", 1)}
     table |= {functional.tanh: plain("tanh", 1), torch.special.expit: plain("sigmoid", 1)}
+    table |= dict.fromkeys([torch.cat, torch.concat, torch.concatenate], _concatenation)
     table |= {torch.zeros_like: _filled(0.0), torch.ones_like: _filled(1.0)}
     return table
 

@@ -1,0 +1,40 @@
+# Every target works on a machine with Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: quickstart test lint bench clean help
+
+help:
+	@echo "make quickstart   install, train RNN, LSTM and GRU, and build the report"
+	@echo "make test         install, lint, type-check, and run all tests"
+	@echo "make bench        install, and time the backends and the harness's own overhead"
+	@echo "make clean        remove the virtual environment"
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rnnbench needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/pip install --quiet -c constraints.txt --editable '.[dev,data]'
+	touch $@
+
+quickstart: .venv/installed
+	$(BIN)/rnnbench experiment=quickstart
+	$(BIN)/rnnbench-report experiment=quickstart
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest -n 2
+
+bench: .venv/installed-dev
+	$(BIN)/python -m rnnbench.cli.overhead
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""Analysis: statistics over runs, as pure functions of arrays and tables."""

@@ -1,0 +1,37 @@
+"""JANET, the LSTM with only a forget gate (van der Westhuizen & Lasenby 2018)."""
+
+import torch
+from torch import Tensor, nn
+
+from rnnbench.cells.cell import Cell, MemoryBiases, State
+
+
+class Janet(Cell):
+    """Just another network: one gate, one state.
+
+    s = W_f x + U_f h + b_f, g = tanh(W_g x + U_g h + b_g), h' = sigma(s) h + (1 - sigma(s - beta)) g.
+
+    With beta > 0 more is added than was forgotten, so the state is no convex combination: it stays below e^beta rather
+    than 1. The forget gate's bias starts at `forget_bias`; None leaves it random. The paper uses beta = 1 and chrono
+    initialisation.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, beta: float = 1.0, forget_bias: float | None = 1.0) -> None:
+        super().__init__(input_size, hidden_size)
+        self.beta = beta
+        self.forget_bias = forget_bias
+        self.W_f, self.U_f = self.input_map(), self.recurrent_map()
+        self.W_g, self.U_g = self.input_map(), self.recurrent_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        s = self.W_f(x) + self.U_f(h)
+        g = torch.tanh(self.W_g(x) + self.U_g(h))
+        return (torch.sigmoid(s) * h + (1 - torch.sigmoid(s - self.beta)) * g,)
+
+    def set_fixed_biases(self) -> None:
+        if self.forget_bias is not None:
+            nn.init.constant_(self.W_f.bias, self.forget_bias)
+
+    def memory_biases(self) -> MemoryBiases:
+        return MemoryBiases(keep=self.W_f.bias)

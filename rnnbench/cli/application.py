@@ -1,0 +1,67 @@
+"""The Hydra application: from the command line's words to finished jobs and an exit code."""
+
+import difflib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import hydra
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+
+from rnnbench.cli.job import run_job
+from rnnbench.cli.launches import LaunchRecord, fail, planned_jobs, read_outcomes
+from rnnbench.cli.menu import configuration_directory, setting_names
+from rnnbench.cli.settings import SettingError, one_line
+
+
+def launch() -> None:
+    """Do what the command line asks for. Exit code 0: all runs done; 1: a run failed; 2: a wrong setting."""
+    start = hydra.main(version_base="1.3", config_path=str(configuration_directory()), config_name="config")
+    answering_in_one_line(start(run_job))
+    if LaunchRecord.directory is not None:
+        raise SystemExit(_exit_code(LaunchRecord.directory))
+
+
+def answering_in_one_line(command: Callable[[], None]) -> None:
+    """Run a command of Hydra's, each of its errors about the configuration becoming one line and exit code 2.
+
+    HYDRA_FULL_ERROR=1 in the environment shows the traceback instead.
+    """
+    wants_traceback = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", "")
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise rather than print and exit
+    try:
+        command()
+    except (HydraException, OmegaConfBaseException, SettingError, OSError) as error:
+        if wants_traceback:
+            raise
+        fail(explain(error))
+
+
+def explain(error: Exception) -> str:
+    """Hydra's message in one line, with what there is to choose instead."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        near = difflib.get_close_matches(choice, error.options, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"{group}={choice}: no such choice; {hint}there are {', '.join(sorted(error.options))}"
+    if match := re.search(r"Could not override '([^']+)'", str(error)):
+        near = difflib.get_close_matches(match[1], setting_names(), n=1)
+        return f"{match[1]}: no such setting; {f'did you mean {near[0]}? ' if near else ''}`rnnbench --help` lists them"
+    return one_line(error)
+
+
+def _exit_code(launch: Path) -> int:
+    """The worst that came of the launch's jobs, and for a sweep a line that counts them."""
+    outcomes, planned = read_outcomes(launch), len(planned_jobs(launch))
+    counts: dict[str, int] = {}
+    for outcome in outcomes:
+        counts[outcome.status] = counts.get(outcome.status, 0) + 1
+    if missing := planned - len(outcomes):
+        counts["not run"] = missing
+    if planned > 1:
+        print(f"{planned} runs: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
+    if "refused" in counts:
+        return 2
+    return 1 if {"failed", "not run"} & set(counts) else 0

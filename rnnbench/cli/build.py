@@ -1,0 +1,135 @@
+"""From settings to objects: components named by `_target_`, checked against their constructors."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, get_type_hints
+
+import torch
+from hydra.utils import get_object
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from rnnbench.cells import Cell
+from rnnbench.cli.settings import Node, SettingError, Settings, one_line, wanted
+from rnnbench.model import Model, hidden_size_for
+from rnnbench.probes import Probe
+from rnnbench.training import Run
+from rnnbench.training.streams import Streams
+from tasks import Task
+
+
+def component(node: Node, group: str) -> Callable[..., Any]:
+    """The component that a group's node names, with the node's arguments bound.
+
+    Raises SettingError when it cannot be imported or an argument is unknown or of the wrong type.
+    """
+    arguments = dict(node)
+    path = arguments.pop("_target_", None)
+    if not isinstance(path, str):
+        raise SettingError(f"{group}._target_={path}: must be the import path of a class")
+    try:
+        target = get_object(path)
+    except Exception as error:
+        raise SettingError(f"{group}._target_={path}: cannot be imported ({one_line(error)})") from error
+    return partial(target, **_checked(target, arguments, group))
+
+
+def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """The arguments as the constructor's annotations want them."""
+    parameters = inspect.signature(target).parameters
+    constructor = target.__init__ if inspect.isclass(target) else target
+    hints = get_type_hints(constructor, include_extras=True)
+    checked = {}
+    for name, value in arguments.items():
+        if name not in parameters:
+            raise SettingError(f"{group}.{name}={value}: unknown; {target.__name__} takes {', '.join(parameters)}")
+        adapter = TypeAdapter(hints.get(name, Any), config=ConfigDict(arbitrary_types_allowed=True))
+        try:
+            checked[name] = adapter.validate_python(value)
+        except ValidationError as error:
+            raise SettingError(f"{group}.{name}={value}: {wanted(error.errors()[0])}") from error
+    return checked
+
+
+def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
+    """Call a constructor, its ValueError becoming a SettingError that names the group."""
+    try:
+        return make(*arguments)
+    except (TypeError, ValueError) as error:
+        message = one_line(error)
+        names_value = "=" in message.partition(":")[0]
+        raise SettingError(f"{group}{'.' if names_value else ': '}{message}") from error
+
+
+def build_device(name: str) -> torch.device:
+    """The device of that name. Raises SettingError when it is not one or not here."""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingError(f"device={name}: not available here; use device=cpu") from error
+    return device
+
+
+def build_task(settings: Settings) -> Task:
+    """The task, from its constructor."""
+    task = construct(component(settings.task, "task"), "task")
+    if not isinstance(task, Task):
+        raise SettingError(f"task._target_={settings.task['_target_']}: must derive from tasks.Task")
+    return task
+
+
+def build_probes(settings: Settings) -> dict[str, Probe]:
+    """The probes by name."""
+    return {
+        name: construct(component(node, f"probes.{name}"), f"probes.{name}") for name, node in settings.probes.items()
+    }
+
+
+def _hidden_size(settings: Settings, make_cell: Callable[[int, int], Cell], task: Task) -> int:
+    """The hidden size as set, or as solved from the parameter budget."""
+    model = settings.model
+    if model.parameter_budget is None:
+        return model.hidden_size
+    return hidden_size_for(
+        make_cell,
+        input_size=task.input_size,
+        output_size=task.output_size,
+        layers=model.layers,
+        budget=model.parameter_budget,
+        counted=model.budget_counts,
+    )
+
+
+def build_run(settings: Settings) -> Run:
+    """Everything a run is made of. Raises SettingError for the first setting that cannot be."""
+    task = build_task(settings)
+    make_cell: Callable[[int, int], Cell] = component(settings.cell, "cell")
+    construct(make_cell, "cell", task.input_size, settings.model.hidden_size)
+    hidden_size = construct(partial(_hidden_size, settings, make_cell, task), "model")
+    make_optimizer = component(settings.optimizer, "optimizer")
+    construct(make_optimizer, "optimizer", [torch.nn.Parameter(torch.zeros(1))])
+    streams = Streams.from_seed(settings.seed)
+
+    def make_model() -> Model:
+        return Model(
+            make_cell,
+            input_size=task.input_size,
+            output_size=task.output_size,
+            hidden_size=hidden_size,
+            layers=settings.model.layers,
+            backend=settings.model.backend,
+            initialisation=settings.model.initialisation,
+            chrono_length=settings.model.chrono_length,
+            generator=streams.weights,
+        )
+
+    return Run(
+        construct(make_model, "model"),
+        task,
+        make_optimizer,
+        settings.train,
+        build_probes(settings),
+        streams,
+        build_device(settings.device),
+    )

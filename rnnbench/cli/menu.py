@@ -1,0 +1,90 @@
+"""What there is to choose, in words: the configuration directory and each choice's first comment."""
+
+from pathlib import Path
+
+import rnnbench
+
+GROUPS = {
+    "experiment": "named sweeps (experiment=NAME runs all of it)",
+    "cell": "recurrent cells",
+    "task": "tasks",
+    "optimizer": "optimizers",
+    "probe": "measurements beside training (probe=[a,b])",
+    "figure": "figures of the report (figure=[a,b])",
+    "wandb": "Weights & Biases",
+    "hydra/launcher": "where a sweep's runs go (joblib, submitit_slurm and Hydra's others too)",
+}
+
+
+def configuration_directory() -> Path:
+    """The directory of config.yaml: inside the installed package, or at the top of a checkout."""
+    package = Path(rnnbench.__file__).resolve().parent
+    for candidate in (package / "conf", package.parent / "conf"):
+        if (candidate / "config.yaml").is_file():
+            return candidate
+    raise FileNotFoundError(f"no conf/config.yaml in {package} or beside it; install rnnbench again")
+
+
+def choices(group: str, directories: list[Path]) -> dict[str, str]:
+    """The group's choices by name, each with the first comment line of its YAML that is not a package directive."""
+    paths = {path.stem: path for directory in directories for path in sorted((directory / group).glob("*.yaml"))}
+    return {name: _first_comment(path) for name, path in paths.items()}
+
+
+def menu(directories: list[Path]) -> str:
+    """All groups with their choices, and the settings of config.yaml with their comments."""
+    lines = [
+        "rnnbench compares recurrent cells.\n",
+        "  rnnbench key=value ...         one run",
+        "  rnnbench -m key=a,b ...        a sweep over all combinations",
+        "  rnnbench experiment=NAME       a named sweep",
+        "  rnnbench-report name=NAME      tables and figures of a sweep",
+        "  rnnbench --config-dir DIR ...  with cells, tasks and experiments of your own",
+        "  rnnbench --cfg job ...         the whole configuration, without running\n",
+    ]
+    for group, words in GROUPS.items():
+        found = choices(group, directories)
+        lines.append(f"{group}: {words}")
+        lines += [f"  {name:<22} {comment}" for name, comment in found.items()]
+        lines.append("")
+    lines.append("settings, with their defaults")
+    found_settings = settings(configuration_directory() / "config.yaml")
+    lines += [f"  {f'{key}={default}':<34} {comment}" for key, (default, comment) in found_settings.items()]
+    return "\n".join(lines)
+
+
+def settings(path: Path) -> dict[str, tuple[str, str]]:
+    """config.yaml's own settings by dotted key: the default as written, and the comment."""
+    found, section, comment = {}, "", ""
+    own = path.read_text().partition("\n\n")[2].partition("\nhydra:")[0]
+    for line in own.splitlines():
+        text = line.strip()
+        if text.startswith("#"):
+            comment = f"{comment} {text[1:].strip()}".strip()
+        elif text.endswith(":"):
+            section = text[:-1] + "."
+        elif text:
+            key, _, default = text.partition(": ")
+            found[(section if line.startswith(" ") else "") + key] = (default, comment)
+            comment = ""
+    return found
+
+
+def setting_names() -> list[str]:
+    """The dotted keys of config.yaml."""
+    return list(settings(configuration_directory() / "config.yaml"))
+
+
+def own_directories(arguments: list[str]) -> list[Path]:
+    """The folders given as --config-dir."""
+    found = []
+    for position, argument in enumerate(arguments):
+        flag, _, value = argument.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            found.append(Path(value or arguments[position + 1]))
+    return found
+
+
+def _first_comment(path: Path) -> str:
+    comments = (line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#"))
+    return next((comment for comment in comments if not comment.startswith("@package")), "")

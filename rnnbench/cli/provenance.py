@@ -1,0 +1,77 @@
+"""Where a run's numbers come from: code, versions, machine, command."""
+
+import hashlib
+import inspect
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+COLUMNS: Mapping[str, str] = {
+    "git_commit": "commit of rnnbench's own checkout; empty for an installed wheel",
+    "git_dirty": "whether that checkout had uncommitted changes",
+    "rnnbench_version": "version of rnnbench",
+    "python_version": "version of Python",
+    "torch_version": "version of torch",
+    "numpy_version": "version of numpy",
+    "platform": "operating system and processor architecture",
+    "processor": "the processor's model name, or the GPU's for a run on one",
+    "component_source": "SHA-256, 8 digits, of the source files of the cell and the task",
+    "command_line": "the command that started the run",
+    "started_at": "when the run was first started (UTC)",
+}
+
+
+def provenance(device: torch.device, components: list[type]) -> dict[str, Any]:
+    """The provenance of a run that starts now."""
+    commit, dirty = _git_state()
+    return {
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "rnnbench_version": version("rnnbench"),
+        "python_version": platform.python_version(),
+        "torch_version": str(torch.__version__),
+        "numpy_version": version("numpy"),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "component_source": source_hash(components),
+        "command_line": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def source_hash(components: list[type]) -> str:
+    """A hash of the files that define the components."""
+    files = [Path(inspect.getfile(component)).read_bytes() for component in components]
+    return hashlib.sha256(b"\0".join(files)).hexdigest()[:8]
+
+
+def _git_state() -> tuple[str | None, bool | None]:
+    """Commit and dirtiness of the checkout that holds this package, or None for both outside one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None, None
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True).stdout
+
+    try:
+        return git("rev-parse", "HEAD").strip(), bool(git("status", "--porcelain").strip())
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+
+
+def _processor() -> str:
+    """The processor's model name where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -1,0 +1,50 @@
+"""The hidden size that a parameter budget buys."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+
+from rnnbench.cells import Cell
+
+Counted = Literal["recurrent_layers", "all"]
+
+TOLERANCE = 0.02
+LARGEST_HIDDEN_SIZE = 2**20
+
+
+def hidden_size_for(
+    make_cell: Callable[[int, int], Cell],
+    *,
+    input_size: int,
+    output_size: int,
+    layers: int,
+    budget: int,
+    counted: Counted,
+) -> int:
+    """The hidden size whose parameter count is nearest to the budget, counted on the cell itself.
+
+    Counted are the recurrent layers, as Chung et al. (2014) do, or these and the readout. The count must grow with the
+    hidden size. Raises ValueError when no hidden size comes within 2% of the budget.
+    """
+
+    def count(hidden_size: int) -> int:
+        with torch.device("meta"):
+            cells = [make_cell(hidden_size if layer else input_size, hidden_size) for layer in range(layers)]
+        recurrent = sum(parameter.numel() for cell in cells for parameter in cell.parameters())
+        return recurrent if counted == "recurrent_layers" else recurrent + (hidden_size + 1) * output_size
+
+    above = 1
+    while count(above) < budget and above < LARGEST_HIDDEN_SIZE:
+        above *= 2
+    below = above // 2
+    while above - below > 1:
+        middle = (above + below) // 2
+        below, above = (middle, above) if count(middle) < budget else (below, middle)
+    nearest = min((size for size in (below, above) if size), key=lambda size: abs(count(size) - budget))
+    if abs(count(nearest) - budget) > TOLERANCE * budget:
+        raise ValueError(
+            f"parameter_budget={budget}: no hidden size comes within 2% (hidden_size={nearest} has {count(nearest)}); "
+            "choose a larger budget or set hidden_size"
+        )
+    return nearest

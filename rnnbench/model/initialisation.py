@@ -1,0 +1,126 @@
+"""Initialisations by name, for any cell."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rnnbench.cells import Cell
+from rnnbench.cells.roles import parameter_roles
+
+INITIALISATIONS = ("default", "orthogonal", "identity", "chrono")
+IRNN_INPUT_DEVIATION = 0.001
+
+
+def initialise_cell(cell: Cell, name: str, generator: torch.Generator, chrono_length: int | None = None) -> None:
+    """Draw the cell's weights, all from the generator.
+
+    - default: the cell's own rule.
+    - orthogonal: the same, then every recurrent matrix a random orthogonal one (Saxe et al. 2014).
+    - identity: the IRNN's (Le et al. 2015): recurrent matrices the identity, input matrices from N(0, 0.001^2), the
+      biases of linear maps zero but for those that the cell's own settings fix.
+    - chrono: the cell's rule, then forget biases ln U[1, T - 1] and input biases their negative, T = `chrono_length`
+      being the longest memory expected, in steps (Tallec & Ollivier 2018). A single gate that is the share of the new
+      gets -ln U[1, T - 1]. It replaces a forget bias.
+
+    A matrix of several blocks, one over the other or beside an input block, is set block by block.
+
+    Raises ValueError for an unknown name, for a cell with no recurrent matrix or no such gate, and for chrono without a
+    length of at least 3.
+    """
+    if name not in INITIALISATIONS:
+        raise ValueError(f"initialisation={name}: must be one of {', '.join(INITIALISATIONS)}")
+    cell.initialise(generator)
+    with torch.no_grad():
+        if name == "orthogonal":
+            for block in _matrix_blocks(cell, name).recurrent:
+                nn.init.orthogonal_(block, generator=generator)
+        elif name == "identity":
+            _set_irnn(cell, _matrix_blocks(cell, name), generator)
+        elif name == "chrono":
+            _set_chrono_biases(cell, generator, chrono_length)
+
+
+@dataclass(frozen=True)
+class _MatrixBlocks:
+    """Views of a cell's matrices: those on the state, each (hidden, hidden), and those on the input."""
+
+    recurrent: list[Tensor]
+    inputs: list[Tensor]
+
+
+def _set_irnn(cell: Cell, blocks: _MatrixBlocks, generator: torch.Generator) -> None:
+    for block in blocks.recurrent:
+        block.copy_(torch.eye(cell.hidden_size))
+    for block in blocks.inputs:
+        nn.init.normal_(block, std=IRNN_INPUT_DEVIATION, generator=generator)
+    for module in cell.modules():
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+    cell.set_fixed_biases()
+
+
+def _set_chrono_biases(cell: Cell, generator: torch.Generator, length: int | None) -> None:
+    biases = cell.memory_biases()
+    if biases is None:
+        raise ValueError(f"initialisation=chrono: {type(cell).__name__} has no gate bias for it; use another one")
+    if length is None or length < 3:
+        raise ValueError(f"chrono_length={length}: must be at least 3 with initialisation=chrono (ln U[1, length - 1])")
+    log_time = nn.init.uniform_(torch.empty(cell.hidden_size), 1, length - 1, generator=generator).log()
+    if biases.keep is not None:
+        biases.keep.copy_(log_time)
+    if biases.write is not None:
+        biases.write.copy_(-log_time)
+    for bias in biases.added:
+        nn.init.zeros_(bias)
+
+
+def _matrix_blocks(cell: Cell, initialisation: str) -> _MatrixBlocks:
+    """The blocks of every matrix. Raises ValueError, naming the parameter, where they cannot be told apart."""
+    blocks = _MatrixBlocks([], [])
+    hidden = cell.hidden_size
+    state_columns = _state_columns(cell)
+    parameters = dict(cell.named_parameters())
+    for name, role in parameter_roles(cell).items():
+        matrix = parameters[name]
+        if matrix.ndim != 2:
+            continue
+        if role == "input":
+            blocks.inputs.append(matrix)
+            continue
+        columns = slice(0, hidden) if matrix.shape[1] == hidden else state_columns.get(name)
+        if columns is None or matrix.shape[0] % hidden:
+            raise ValueError(
+                f"initialisation={initialisation}: cannot find the (hidden, hidden) blocks of {type(cell).__name__}'s "
+                f"{name}, whose shape is {tuple(matrix.shape)}; use initialisation=default"
+            )
+        blocks.recurrent.extend(matrix[:, columns].chunk(len(matrix) // hidden))
+        blocks.inputs.extend(part for part in (matrix[:, : columns.start], matrix[:, columns.stop :]) if part.numel())
+    if not blocks.recurrent:
+        raise ValueError(
+            f"initialisation={initialisation}: {type(cell).__name__} has no recurrent matrix; "
+            "use initialisation=default"
+        )
+    return blocks
+
+
+def _state_columns(cell: Cell) -> dict[str, slice]:
+    """For each linear map applied to state and input side by side, the columns of the state: from a zero state and an
+    input of ones, they are the ones that meet zeros."""
+    columns: dict[str, slice] = {}
+
+    def note(name: str, argument: Tensor) -> None:
+        met_zero = (argument[0] == 0).nonzero().flatten().tolist()
+        if len(met_zero) == cell.hidden_size and met_zero[-1] - met_zero[0] == cell.hidden_size - 1:
+            columns[f"{name}.weight"] = slice(met_zero[0], met_zero[-1] + 1)
+
+    handles = [
+        module.register_forward_pre_hook(lambda _, arguments, name=name: note(name, arguments[0]))
+        for name, module in cell.named_modules()
+        if isinstance(module, nn.Linear)
+    ]
+    state = cell.initial_state(1)
+    cell.step(state[0].new_ones(1, cell.input_size), tuple(torch.zeros_like(tensor) for tensor in state))
+    for handle in handles:
+        handle.remove()
+    return columns

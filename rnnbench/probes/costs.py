@@ -1,0 +1,95 @@
+"""What a model costs whatever it learns: parameters, state, operations, memory."""
+
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from rnnbench.model import Model
+from rnnbench.probes.probe import Measurement, Probe
+from tasks import Batch, Task
+
+
+class Costs(Probe):
+    """Counts, made once at initialisation on the model itself rather than from a formula per cell."""
+
+    columns: ClassVar[Mapping[str, str]] = {
+        "parameters": "trainable parameters of the whole model",
+        "parameters_recurrent_layers": "trainable parameters of the recurrent layers, input maps and biases included, "
+        "without the readout",
+        "state_size": "numbers that one example carries from step to step, all layers and state tensors",
+        "multiply_adds_per_token": "multiply-adds of the matrix products in one forward step of one example, readout "
+        "included; elementwise operations are not counted",
+        "peak_memory_bytes": "bytes: most that one training step holds in tensors at a time, beyond weights, batch and "
+        "what the optimizer keeps",
+    }
+
+    def due(self, step: int, last: bool) -> bool:
+        return step == 0
+
+    def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
+        return Measurement(
+            {
+                "parameters": sum(parameter.numel() for parameter in model.parameters()),
+                "parameters_recurrent_layers": sum(
+                    parameter.numel() for cell in model.cells for parameter in cell.parameters()
+                ),
+                "state_size": sum(len(cell.state_names) * cell.hidden_size for cell in model.cells),
+                "multiply_adds_per_token": multiply_adds_per_token(model),
+                "peak_memory_bytes": peak_memory_bytes(model, task, batch),
+            }
+        )
+
+
+@torch.no_grad()
+def multiply_adds_per_token(model: Model) -> int:
+    """Multiply-adds of the matrix products in one step of every layer and the readout, for one example."""
+    weight = model.readout.weight
+    with FlopCounterMode(display=False) as counter:
+        for cell in model.cells:
+            cell.step(weight.new_zeros(1, cell.input_size), cell.initial_state(1))
+        model.readout(weight.new_zeros(1, model.readout.in_features))
+    return int(counter.get_total_flops()) // 2
+
+
+def peak_memory_bytes(model: Model, task: Task, batch: Batch) -> int:
+    """The most bytes that forward and backward hold at a time in tensors that were not there before."""
+    model.zero_grad()
+    known = [*model.parameters(), batch.inputs, batch.targets]
+    with _AllocatedBytes(known) as allocated:
+        task.mean_loss(model(batch.inputs, len(batch.targets)), batch).backward()
+    model.zero_grad()
+    return int(allocated.peak)
+
+
+class _AllocatedBytes(TorchDispatchMode):
+    """Follows the bytes of every storage that an operation returns, until it is freed."""
+
+    def __init__(self, known: list[torch.Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live = {tensor.untyped_storage().data_ptr() for tensor in known}
+        self.now = self.peak = 0
+
+    def __torch_dispatch__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                self._follow(tensor.untyped_storage())
+        return result
+
+    def _follow(self, storage: torch.UntypedStorage) -> None:
+        address, size = storage.data_ptr(), storage.nbytes()
+        if address in self.live or not size:
+            return
+        self.live.add(address)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._forget, address, size)
+
+    def _forget(self, address: int, size: int) -> None:
+        self.live.discard(address)
+        self.now -= size

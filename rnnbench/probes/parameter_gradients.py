@@ -1,0 +1,47 @@
+"""The gradient of the loss with respect to the weights, by what the weights act on."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from rnnbench.cells.roles import parameter_roles
+from rnnbench.model import Model
+from rnnbench.probes.probe import Measurement, Probe
+from tasks import Batch, Task
+
+
+class ParameterGradients(Probe):
+    """The L2 norm of the gradient of the mean loss, before clipping: all weights, and each of three groups.
+
+    A cell's weights are recurrent when they multiply something computed from the state, and input otherwise.
+    """
+
+    columns: ClassVar[Mapping[str, str]] = {
+        "gradient_norm_total": "L2 norm of the gradient with respect to all parameters, on the probe batch, unclipped",
+        "gradient_norm_input": "its part from the cells' parameters that act on the input, biases included",
+        "gradient_norm_recurrent": "its part from the cells' parameters that act on the state",
+        "gradient_norm_readout": "its part from the readout's parameters",
+    }
+
+    def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
+        model.zero_grad()
+        outputs = model(batch.inputs, len(batch.targets))
+        task.mean_loss(outputs, batch).backward()
+        groups: dict[str, list[Tensor]] = {"input": [], "recurrent": [], "readout": list(model.readout.parameters())}
+        for cell in model.cells:
+            roles = parameter_roles(cell)
+            for name, parameter in cell.named_parameters():
+                groups[roles[name]].append(parameter)
+        norms = {group: _gradient_norm(parameters) for group, parameters in groups.items()}
+        total = math.hypot(*norms.values())
+        return Measurement(
+            {"gradient_norm_total": total, **{f"gradient_norm_{group}": norm for group, norm in norms.items()}}
+        )
+
+
+def _gradient_norm(parameters: Iterable[Tensor]) -> float:
+    gradients = [parameter.grad.double() for parameter in parameters if parameter.grad is not None]
+    return float(torch.nn.utils.get_total_norm(gradients))

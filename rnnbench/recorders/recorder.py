@@ -1,0 +1,26 @@
+"""What a recorder is: a listener to a run. The ledger keeps the run; recorders show it while it goes on."""
+
+from abc import ABC
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Scalars = Mapping[str, float]
+Arrays = Mapping[str, "np.ndarray[Any, np.dtype[np.float64]]"]
+
+
+class Recorder(ABC):  # noqa: B024 - every event has a default: a recorder listens to those it cares for
+    """Hears of a run's events, never inside a timed region. Override those of interest."""
+
+    def advance(self, step: int) -> None:
+        """A training step is done."""
+
+    def record(self, row: Scalars) -> None:
+        """A row of the history, with its `step`."""
+
+    def store(self, probe: str, step: int, arrays: Arrays) -> None:
+        """A probe's arrays at a step."""
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """The run has ended, with this summary."""

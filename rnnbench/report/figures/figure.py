@@ -1,0 +1,27 @@
+"""What a figure is: results in, one matplotlib figure out."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
+
+from rnnbench.analysis.results import Results
+from rnnbench.report.style import CellStyles
+
+
+class Figure(ABC):
+    """Draws results. Derive, name the columns it needs, and draw."""
+
+    columns: ClassVar[tuple[str, ...]] = ()
+    """Columns of the runs that must be there."""
+
+    @abstractmethod
+    def draw(self, results: Results, styles: CellStyles) -> Canvas:
+        """The figure, within `paper_style`. Raises ValueError, naming it, when what it needs is missing."""
+
+    def need(self, table: pd.DataFrame, *columns: str) -> None:
+        """Raise ValueError for the first column that the table lacks."""
+        for column in columns:
+            if column not in table:
+                raise ValueError(f"{type(self).__name__}: needs the column {column!r}, which no run has")

@@ -1,0 +1,62 @@
+"""The gradient through time, at initialisation and after training."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from rnnbench.analysis.results import Results
+from rnnbench.report.figures.figure import Figure
+from rnnbench.report.style import CellStyles, legend_above, lines_of, panel_grid, panel_titles
+
+SMALLEST = 1e-38
+"""Norms below are zeros of float32, and not drawn."""
+
+
+class GradientNorms(Figure):
+    """One row per task: the norm of d loss / d h_t of the top layer against t. Lines: medians over seeds; bands: range.
+
+    After training means after the last step of each run; a run that diverged has no such profile.
+    """
+
+    def draw(self, results: Results, styles: CellStyles) -> Canvas:
+        titles = panel_titles(results)
+        canvas, grid = panel_grid(len(titles), 2)
+        drawn = False
+        for row, ((task, task_setting), title) in zip(grid, titles.items(), strict=True):
+            runs = results.runs[(results.runs["task"] == task) & (results.runs["task_setting"] == task_setting)]
+            for axes, moment, index in zip(row, ("at initialisation", "after training"), (0, -1), strict=True):
+                drawn |= self._panel(axes, results, runs, index, styles)
+                axes.set(title=f"{title}: {moment}", xlabel="time step t", yscale="log")
+            low, high = np.array([axes.get_ylim() for axes in row]).T
+            for axes in row:
+                axes.set_ylim(max(low.min(), SMALLEST), high.max())
+            row[0].set_ylabel(r"$\Vert\partial\,\mathrm{loss}/\partial h_t\Vert$")
+        if not drawn:
+            raise ValueError("GradientNorms: needs gradient profiles, which no run has; add probe=[gradient_profile]")
+        legend_above(canvas)
+        return canvas
+
+    def _panel(self, axes: Axes, results: Results, runs: pd.DataFrame, index: int, styles: CellStyles) -> bool:
+        drawn = False
+        for label, group, style in lines_of(runs, styles):
+            if index == -1:
+                group = group[group["status"] == "done"]
+            profiles = [arrays["norm"][index, -1, 0] for run in group["run"] if (arrays := _profile(results, run))]
+            if not profiles:
+                continue
+            norms = np.stack(profiles)
+            norms[norms < SMALLEST] = np.nan
+            steps = np.arange(1, norms.shape[1] + 1)
+            present = ~np.isnan(norms).all(axis=0)
+            median, low, high = np.nanquantile(norms[:, present], [0.5, 0, 1], axis=0)
+            axes.plot(steps[present], median, label=label, **style)
+            axes.fill_between(steps[present], low, high, color=style["color"], alpha=0.2, linewidth=0)
+            drawn = True
+        return drawn
+
+
+def _profile(results: Results, run: str) -> dict[str, Any]:
+    return results.probe(run, "gradient_profile")

@@ -1,0 +1,60 @@
+"""Held-out loss against training steps, with the trivial score."""
+
+from typing import ClassVar
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from rnnbench.analysis.results import Results
+from rnnbench.report.figures.figure import Figure
+from rnnbench.report.style import CellStyles, legend_above, lines_of, panel_grid, panel_titles
+
+
+class LearningCurves(Figure):
+    """One panel per task. Lines are medians over seeds, bands the range over seeds.
+
+    A run that stopped, solved or diverged, keeps its last value from there on, so that the line stays one over all
+    seeds; a dot marks where a run stopped because it was solved, a cross where one diverged.
+    """
+
+    columns: ClassVar[tuple[str, ...]] = ("trivial_score",)
+
+    def draw(self, results: Results, styles: CellStyles) -> Canvas:
+        histories = results.histories()
+        self.need(results.runs, *self.columns)
+        self.need(histories, "validation_loss")
+        histories = histories.dropna(subset="validation_loss")
+        titles = panel_titles(results)
+        columns = min(3, len(titles))
+        canvas, grid = panel_grid(-(-len(titles) // columns), columns)
+        panels = [axes for row in grid for axes in row]
+        for axes in panels[len(titles) :]:
+            axes.set_axis_off()
+        for axes, ((task, task_setting), title) in zip(panels, titles.items(), strict=False):
+            runs = results.runs[(results.runs["task"] == task) & (results.runs["task_setting"] == task_setting)]
+            self._panel(axes, runs, histories[histories["run"].isin(runs["run"])], styles)
+            axes.set(title=title, xlabel="training step", yscale="log")
+        for row in grid:
+            row[0].set_ylabel("held-out loss")
+        legend_above(canvas)
+        return canvas
+
+    def _panel(self, axes: Axes, runs: pd.DataFrame, histories: pd.DataFrame, styles: CellStyles) -> None:
+        trivial = runs["trivial_score"].iloc[0]
+        axes.axhline(trivial, color="0.3", linewidth=0.8, linestyle=(0, (2, 2)), label="trivial", zorder=1)
+        for label, group, style in lines_of(runs, styles):
+            losses = histories[histories["run"].isin(group["run"])].pivot_table(
+                index="step", columns="run", values="validation_loss"
+            )
+            whole = losses.ffill()
+            axes.plot(whole.index, whole.median(axis=1), label=label, **style)
+            axes.fill_between(whole.index, whole.min(axis=1), whole.max(axis=1), color=style["color"], alpha=0.2, lw=0)
+            for run in group.itertuples():
+                if run.run not in losses:
+                    continue
+                own = losses[run.run].dropna()
+                if run.status == "diverged":
+                    axes.plot(own.index[-1], own.iloc[-1], "x", color=style["color"], markersize=5)
+                elif run.solved and own.index[-1] < losses.index[-1]:
+                    axes.plot(own.index[-1], own.iloc[-1], "o", color=style["color"], markersize=2.5)

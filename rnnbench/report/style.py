@@ -1,0 +1,104 @@
+"""How every figure looks: paper sizes, one colour and dash per cell, notes on what is missing."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from rnnbench.analysis.results import Results
+
+COLUMN_WIDTH = 3.3
+"""Inches: one column of a two-column paper."""
+TEXT_WIDTH = 6.8
+"""Inches: both columns."""
+
+FIRST = ("rnn", "lstm", "gru")
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+PALETTE = [sns.color_palette("colorblind")[index] for index in (3, 0, 2, 1, 4, 5, 8, 7)]
+
+
+@dataclass(frozen=True)
+class CellStyles:
+    """One colour and dash per cell: the same in every figure of every experiment with the same menu of cells."""
+
+    known: Sequence[str]
+
+    def of(self, cell: str, variant: int = 0) -> dict[str, Any]:
+        """Line properties of the cell; a cell outside the menu is taken to follow it.
+
+        `variant` counts the settings of the same cell in one panel, which share its colour and differ in dash.
+        """
+        order = [*FIRST, *sorted(set(self.known) - set(FIRST))]
+        index = order.index(cell) if cell in order else len(order)
+        dash = index // len(PALETTE) + variant
+        return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[dash % len(DASHES)]}
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """8-point sans serif, thin lines, light grid, text kept as text in PDF."""
+    settings: dict[Any, Any] = {
+        **sns.axes_style("whitegrid"),
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": 8,
+        "axes.labelsize": 8,
+        "axes.titlesize": 8,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "legend.fontsize": 7,
+        "legend.frameon": False,
+        "lines.linewidth": 1.2,
+        "axes.linewidth": 0.6,
+        "grid.linewidth": 0.4,
+        "pdf.fonttype": 42,
+        "savefig.dpi": 300,
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def lines_of(runs: pd.DataFrame, styles: CellStyles) -> Iterator[tuple[str, pd.DataFrame, dict[str, Any]]]:
+    """A panel's lines: label, runs and line properties of each cell and setting."""
+    for cell, of_cell in runs.groupby("cell", sort=False):
+        for variant, (setting, group) in enumerate(of_cell.groupby("setting", sort=False)):
+            label = ", ".join(filter(None, [str(cell), str(setting)]))
+            yield label, group, styles.of(str(cell), variant)
+
+
+def panel_titles(results: Results) -> dict[tuple[str, str], str]:
+    """The tasks of an experiment as panels: (task, task setting) -> title."""
+    pairs = results.runs[["task", "task_setting"]].drop_duplicates().itertuples(index=False, name=None)
+    return {(task, setting): f"{task.replace('_', ' ')}, {setting}".rstrip(", ") for task, setting in pairs}
+
+
+def panel_grid(rows: int, columns: int, row_height: float = 2.2) -> tuple[Canvas, list[list[Axes]]]:
+    """A canvas as wide as its panels need, a column of the paper for one, and its panels by row."""
+    width = COLUMN_WIDTH if columns == 1 else TEXT_WIDTH
+    canvas = Canvas(figsize=(width, row_height * rows + 0.3), layout="constrained")
+    return canvas, canvas.subplots(rows, columns, squeeze=False).tolist()
+
+
+def legend_above(canvas: Canvas) -> None:
+    """One legend for all panels, above them, each label once."""
+    handles: dict[str, Any] = {}
+    for axes in canvas.axes:
+        handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    width_of_entry = 0.45 + 0.055 * max(map(len, handles))
+    columns = max(1, min(len(handles), int(canvas.get_figwidth() / width_of_entry)))
+    canvas.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=columns)
+
+
+def mark_incomplete(canvas: Canvas, results: Results) -> None:
+    """Say below the figure what is missing, unfinished, failed or diverged."""
+    lines = results.incomplete()
+    if not lines:
+        return
+    shown = [*lines[:3], f"and {len(lines) - 3} more"] if len(lines) > 4 else lines
+    canvas.supxlabel("\n".join(["Incomplete.", *shown]), fontsize=6, color="firebrick", x=0.01, ha="left")

@@ -1,0 +1,173 @@
+"""The training loop."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Annotated, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from torch import nn
+
+from rnnbench.model import Model
+from rnnbench.probes import Probe
+from rnnbench.recorders import Recorder
+from rnnbench.recorders.recorder import Arrays, Scalars
+from rnnbench.training.evaluation import evaluate
+from tasks import Batch, Task
+
+Outcome = Literal["done", "diverged"]
+
+
+class TrainSettings(BaseModel):
+    """How long and how to train; the meaning of each stands in conf/config.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: Annotated[int, Field(ge=0)]
+    batch_size: PositiveInt
+    gradient_clip_norm: Annotated[float, Field(gt=0)] | None
+    eval_every: PositiveInt
+    eval_examples: PositiveInt
+    stop_when_solved: bool
+    checkpoint_every_s: Annotated[float, Field(ge=0)]
+
+
+@dataclass
+class Progress:
+    """Everything a run has come to so far, which is also what a checkpoint holds beside weights and optimizer."""
+
+    step: int = 0
+    history: list[Scalars] = field(default_factory=list)
+    arrays: dict[str, list[tuple[int, Arrays]]] = field(default_factory=dict)
+    recent_losses: list[float] = field(default_factory=list)
+    """Training losses since the last evaluation."""
+    step_times_s: list[float] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    """Real steps of all examples, per training step."""
+    gradient_norm: float = math.nan
+    """Of the last training step, before clipping."""
+    steps_to_solve: int | None = None
+    diverged_at_step: int | None = None
+    elapsed_s: float = 0.0
+    """Wall time of the sessions before this one."""
+
+
+@dataclass
+class Loop:
+    """Trains a model on a task, and at the steps that are due evaluates it, probes it and keeps a checkpoint."""
+
+    model: Model
+    task: Task
+    optimizer: torch.optim.Optimizer
+    settings: TrainSettings
+    validation: Sequence[Batch]
+    probe_batch: Batch
+    probes: Mapping[str, Probe]
+    recorders: Sequence[Recorder]
+    save: Callable[[], None]
+    progress: Progress = field(default_factory=Progress)
+    saved_at: float = field(default_factory=time.monotonic)
+
+    def run(self, batches: Iterator[Batch]) -> Outcome:
+        """Train on from where the progress stands; `batches` is the training data from its beginning."""
+        progress = self.progress
+        if not progress.history and not self._look():
+            progress.diverged_at_step = progress.step
+            return "diverged"
+        for batch in islice(batches, progress.step, self.settings.steps):
+            if self._last:
+                break
+            if not (self._step(batch) and self._look()):
+                progress.diverged_at_step = progress.step
+                return "diverged"
+            self._keep()
+        return "done"
+
+    @property
+    def _last(self) -> bool:
+        """Whether no step is to follow."""
+        solved = self.progress.steps_to_solve is not None
+        return self.progress.step == self.settings.steps or (solved and self.settings.stop_when_solved)
+
+    def _step(self, batch: Batch) -> bool:
+        """One update. Returns False, with the weights as they were, when the loss or its gradient is not finite."""
+        progress = self.progress
+        progress.step += 1
+        started = self._now()
+        loss = self.task.mean_loss(self.model(batch.inputs, len(batch.targets)), batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        progress.gradient_norm = self._clip()
+        progress.recent_losses.append(float(loss.detach()))
+        if not (math.isfinite(progress.recent_losses[-1]) and math.isfinite(progress.gradient_norm)):
+            return False
+        self.optimizer.step()
+        progress.step_times_s.append(self._now() - started)
+        progress.tokens.append(batch.tokens)
+        for recorder in self.recorders:
+            recorder.advance(progress.step)
+        return True
+
+    def _clip(self) -> float:
+        """Rescale the gradient of all weights to the clipping norm where it is above; return its norm before that."""
+        parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        norm = nn.utils.get_total_norm(gradients, foreach=True)
+        if self.settings.gradient_clip_norm is not None:
+            nn.utils.clip_grads_with_norm_(parameters, self.settings.gradient_clip_norm, norm, foreach=True)
+        return float(norm)
+
+    def _look(self) -> bool:
+        """Evaluate and probe where due, and record what was seen. Returns False when held-out loss is not finite."""
+        progress = self.progress
+        row: dict[str, float] = {}
+        if self._last or progress.step % self.settings.eval_every == 0:
+            row |= self._evaluate()
+            if not math.isfinite(row["validation_loss"]):
+                return False
+        for name, probe in self.probes.items():
+            if probe.due(progress.step, self._last):
+                row |= self._probe(name, probe)
+        if row:
+            row = {"step": progress.step, **row}
+            progress.history.append(row)
+            for recorder in self.recorders:
+                recorder.record(row)
+        return True
+
+    def _evaluate(self) -> dict[str, float]:
+        progress = self.progress
+        evaluation = evaluate(self.model, self.task, self.validation)
+        if progress.steps_to_solve is None and self.task.solved(evaluation.loss, evaluation.error_rate):
+            progress.steps_to_solve = progress.step
+        losses, progress.recent_losses = progress.recent_losses, []
+        return {
+            "train_loss": sum(losses) / len(losses) if losses else math.nan,
+            "gradient_norm": progress.gradient_norm,
+            "validation_loss": evaluation.loss,
+            "validation_error_rate": evaluation.error_rate,
+        }
+
+    def _probe(self, name: str, probe: Probe) -> Mapping[str, float]:
+        measurement = probe.measure(self.model, self.task, self.probe_batch)
+        self.optimizer.zero_grad()
+        if measurement.arrays:
+            self.progress.arrays.setdefault(name, []).append((self.progress.step, measurement.arrays))
+            for recorder in self.recorders:
+                recorder.store(name, self.progress.step, measurement.arrays)
+        return measurement.scalars
+
+    def _keep(self) -> None:
+        """Save a checkpoint when one is due by the clock."""
+        if time.monotonic() - self.saved_at >= self.settings.checkpoint_every_s:
+            self.save()
+            self.saved_at = time.monotonic()
+
+    def _now(self) -> float:
+        """Seconds, once the device has done what it was told."""
+        if (device := self.model.readout.weight.device).type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()

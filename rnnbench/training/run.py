@@ -1,0 +1,146 @@
+"""One whole run: from settings to a finished folder."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnnbench.model import Model
+from rnnbench.probes import Probe
+from rnnbench.recorders import Recorder, RunFolder
+from rnnbench.training.evaluation import evaluate
+from rnnbench.training.loop import Loop, Outcome, Progress, TrainSettings
+from rnnbench.training.streams import Streams
+from tasks import Batch, Task
+from tasks.task import Split
+
+COLUMNS: Mapping[str, str] = {
+    "steps_trained": "training steps done",
+    "solved": "whether the task's criterion was met on validation data",
+    "steps_to_solve": "training steps at the first evaluation that met it; empty when none did",
+    "diverged_at_step": "the step whose loss or gradient was not finite; empty when none was",
+    "trivial_score": "the loss of the best predictor without memory, in the loss's unit",
+    "train_loss": "mean training loss since the evaluation before the last (nats or squared units, see the task)",
+    "validation_loss": "loss on validation data at the last evaluation",
+    "validation_error_rate": "share of validation examples wrong as a whole",
+    "test_loss": "loss on test data after training, looked at once; empty when diverged",
+    "test_error_rate": "share of test examples wrong as a whole",
+    "gradient_norm": "L2 norm of the gradient of all weights at the last evaluated training step, before clipping",
+    "step_time_s": "seconds: median training step (forward, backward, clipping, update; no data, evaluation or probe)",
+    "step_time_lower_quartile_s": "seconds: its lower quartile",
+    "step_time_upper_quartile_s": "seconds: its upper quartile",
+    "tokens_per_second": "median over training steps of real sequence steps x examples per second",
+    "training_time_s": "seconds: all training steps together",
+    "wall_time_s": "seconds: the run from start to end, all sessions of a resumed run together",
+}
+
+
+EVALUATION_BATCH = 250
+
+
+@dataclass
+class Run:
+    """A model, a task, an optimizer and the probes, seeded by the run's streams."""
+
+    model: Model
+    task: Task
+    make_optimizer: Callable[[Iterable[torch.nn.Parameter]], torch.optim.Optimizer]
+    settings: TrainSettings
+    probes: Mapping[str, Probe]
+    streams: Streams
+    device: torch.device
+
+    def execute(
+        self, folder: RunFolder, recorders: Callable[[Progress], Sequence[Recorder]]
+    ) -> tuple[Outcome, dict[str, Any]]:
+        """Train from the folder's checkpoint or from the start, write the records, and return the results.
+
+        `recorders` builds the recorders from the progress that the run takes up.
+        """
+        started = time.monotonic()
+        self.model.to(self.device)
+        optimizer = self.make_optimizer(self.model.parameters())
+        progress = self._resume(folder, optimizer)
+        before = progress.elapsed_s
+
+        def save() -> None:
+            progress.elapsed_s = before + time.monotonic() - started
+            folder.write_records(progress.history, progress.arrays)
+            folder.save_checkpoint(
+                {"model": self.model.state_dict(), "optimizer": optimizer.state_dict(), "progress": progress}
+            )
+
+        batch_size, streams = self.settings.batch_size, self.streams
+        loop = Loop(
+            self.model,
+            self.task,
+            optimizer,
+            self.settings,
+            validation=self._held_out("validation", streams.validation),
+            probe_batch=next(self.task.training_batches(batch_size, streams.probes)).to(self.device),
+            probes=self.probes,
+            recorders=recorders(progress),
+            save=save,
+            progress=progress,
+        )
+        training = self.task.training_batches(batch_size, streams.training)
+        outcome = loop.run(batch.to(self.device) for batch in training)
+        folder.write_records(progress.history, progress.arrays)
+        results = self._results(progress, outcome)
+        return outcome, results | {"wall_time_s": before + time.monotonic() - started}
+
+    def _resume(self, folder: RunFolder, optimizer: torch.optim.Optimizer) -> Progress:
+        """The progress of the folder's checkpoint, with its weights put back, or a new one."""
+        state = folder.load_checkpoint()
+        if state is None:
+            return Progress()
+        self.model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        progress: Progress = state["progress"]
+        return progress
+
+    def _held_out(self, split: Split, generator: torch.Generator) -> list[Batch]:
+        batches = self.task.evaluation_batches(split, self.settings.eval_examples, EVALUATION_BATCH, generator)
+        return [batch.to(self.device) for batch in batches]
+
+    def _results(self, progress: Progress, outcome: Outcome) -> dict[str, Any]:
+        """The run's results by column: the last value of everything in the history, the test score, the speed."""
+        last: dict[str, float] = {}
+        first: dict[str, float] = {}
+        for row in progress.history:
+            last |= row
+            first = dict(row) | first
+        probed = [name for probe in self.probes.values() for name in probe.columns if name in last]
+        repeated = [name for name in probed if sum(name in row for row in progress.history) > 1]
+        results: dict[str, Any] = {
+            "steps_trained": progress.step,
+            "solved": progress.steps_to_solve is not None,
+            "steps_to_solve": progress.steps_to_solve,
+            "diverged_at_step": progress.diverged_at_step,
+            "trivial_score": self.task.trivial_score,
+            **{name: value for name, value in last.items() if name != "step"},
+            **{f"{name}_initial": first[name] for name in repeated},
+            **_speed(progress),
+        }
+        if outcome == "done":
+            score = evaluate(self.model, self.task, self._held_out("test", self.streams.test))
+            results |= {"test_loss": score.loss, "test_error_rate": score.error_rate}
+        return results
+
+
+def _speed(progress: Progress) -> dict[str, float]:
+    """Times of the training steps; nothing when there were none."""
+    if not progress.step_times_s:
+        return {}
+    times, tokens = np.array(progress.step_times_s), np.array(progress.tokens)
+    lower, median, upper = np.quantile(times, [0.25, 0.5, 0.75])
+    return {
+        "step_time_s": float(median),
+        "step_time_lower_quartile_s": float(lower),
+        "step_time_upper_quartile_s": float(upper),
+        "tokens_per_second": float(np.median(tokens / times)),
+        "training_time_s": float(times.sum()),
+    }

@@ -1,0 +1,50 @@
+"""The multiplication problem: recall two marked numbers of a long sequence and give their product.
+
+The sequences are those of `marked_pairs`, of length to 1.1 length steps, with values from U[0, 1] and 1 as the neutral
+value. After the last step the output is to be the product of the two marked values; the loss is the squared error.
+
+Source: Hochreiter & Schmidhuber (1997), experiment 5, and Martens & Sutskever (2011), who use their generator. Shapes:
+inputs (1.1 length, batch, 2) as value and marker, padded with zeros; targets (0.1 length + 1, batch, 1), of which each
+example's last real step counts. The trivial score is the product's variance: with p the share of sequences with a mark
+on the first pair, where the target is a single value, the mean is (1 + p)/4 and the mean square (1 + 2p)/9. Others
+differ: Martens & Sutskever's code puts the marks into [T/100, T/10) and [T/10, T/2); Pascanu et al.'s has no marker -1.
+
+Solved: fewer than 1% of fresh sequences have |error| > 0.04 (Martens & Sutskever 2011; 13 of 2000 in the 1997 paper).
+"""
+
+import torch
+from torch import Tensor
+
+from tasks.marked_pairs import check_length, draw_marked_pairs, first_pair_marked
+from tasks.task import Batch, Task
+
+
+class Multiplication(Task):
+    """The multiplication problem with at least `length` steps, the difficulty."""
+
+    input_size = 2
+    output_size = 1
+    tolerated_error = 0.04
+
+    def __init__(self, length: int = 100) -> None:
+        check_length(length)
+        self.length = length
+
+    @property
+    def trivial_score(self) -> float:
+        single = first_pair_marked(self.length)
+        return (1 + 2 * single) / 9 - ((1 + single) / 4) ** 2
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
+        def values(steps: int, batch: int) -> Tensor:
+            return torch.rand(steps, batch, generator=generator)
+
+        pairs, marked, lengths = draw_marked_pairs(values, 1.0, self.length, batch_size, generator)
+        return Batch.scored_at_ends(pairs, marked.prod(0).unsqueeze(1), lengths, self.length)
+
+    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).square().squeeze(2)
+
+    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
+        near = (outputs - batch.targets).abs().squeeze(2) <= self.tolerated_error
+        return batch.right_throughout(near)

@@ -1,0 +1,136 @@
+"""The five forms of the GRU in the notes: which are the same function, and which are not."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rnnbench.backends import Eager
+from rnnbench.cells import Cell, Gru, GruConcat, GruTorch
+
+INPUT, HIDDEN, STEPS, BATCH = 3, 5, 8, 4
+BIG = 60.0
+
+
+def drawn(cell: Cell, seed: int = 0) -> Cell:
+    cell.initialise(torch.Generator().manual_seed(seed))
+    return cell.double()
+
+
+def outputs(cell: Cell, scale: float = 1.0) -> Tensor:
+    generator = torch.Generator().manual_seed(9)
+    inputs = torch.randn(STEPS, BATCH, INPUT, generator=generator, dtype=torch.float64)
+    state = (scale * torch.randn(BATCH, HIDDEN, generator=generator, dtype=torch.float64),)
+    return Eager().run(cell, inputs, state)[0]
+
+
+def initial_state() -> Tensor:
+    generator = torch.Generator().manual_seed(9)
+    torch.randn(STEPS, BATCH, INPUT, generator=generator, dtype=torch.float64)
+    return torch.randn(BATCH, HIDDEN, generator=generator, dtype=torch.float64)
+
+
+def load_split_into_concat(split: Gru, concat: GruConcat) -> None:
+    with torch.no_grad():
+        for gate in "rzn":
+            to, from_x, from_h = (
+                getattr(concat, f"W_{gate}"),
+                getattr(split, f"W_{gate}"),
+                getattr(split, f"U_{gate}"),
+            )
+            to.weight.copy_(torch.cat([from_h.weight, from_x.weight], dim=1))
+            if to.bias is not None:
+                to.bias.copy_(from_x.bias)
+
+
+def load(target: Cell, source: Cell) -> None:
+    """Copy every parameter that both have; biases that only the target has become zero."""
+    given = dict(source.named_parameters())
+    with torch.no_grad():
+        for name, parameter in target.named_parameters():
+            parameter.copy_(given[name]) if name in given else parameter.zero_()
+
+
+def negate_update_gate(cell: Gru) -> None:
+    with torch.no_grad():
+        for parameter in (*cell.W_z.parameters(), *cell.U_z.parameters()):
+            parameter.neg_()
+
+
+@pytest.mark.parametrize("bias", [True, False], ids=["000 = 001", "003 = 002"])
+def test_split_and_concatenated_storage_are_one_function(bias: bool) -> None:
+    split, concat = drawn(Gru(INPUT, HIDDEN, bias=bias)), drawn(GruConcat(INPUT, HIDDEN, bias=bias), seed=1)
+    assert not torch.allclose(outputs(concat), outputs(split))
+    load_split_into_concat(split, concat)
+    torch.testing.assert_close(outputs(concat), outputs(split), rtol=1e-12, atol=1e-14)
+    assert sum(p.numel() for p in split.parameters()) == sum(p.numel() for p in concat.parameters())
+
+
+def test_no_bias_is_bias_zero() -> None:
+    without, with_zero = drawn(Gru(INPUT, HIDDEN, bias=False)), drawn(Gru(INPUT, HIDDEN), seed=1)
+    load(with_zero, without)
+    torch.testing.assert_close(outputs(with_zero), outputs(without), rtol=0, atol=0)
+
+
+def test_z_against_one_minus_z_is_a_change_of_sign() -> None:
+    new, old = drawn(Gru(INPUT, HIDDEN)), drawn(Gru(INPUT, HIDDEN, update="old"), seed=1)
+    load(old, new)
+    assert not torch.allclose(outputs(old), outputs(new))
+    negate_update_gate(old)
+    torch.testing.assert_close(outputs(old), outputs(new), rtol=1e-12, atol=1e-14)
+
+
+def test_reset_before_and_after_the_product_differ() -> None:
+    before, after = drawn(Gru(INPUT, HIDDEN, update="old")), drawn(GruTorch(INPUT, HIDDEN), seed=1)
+    load(after, before)
+    assert not torch.allclose(outputs(after), outputs(before), atol=1e-3)
+    for cell in (before, after):
+        nn.init.constant_(cell.W_r.bias, BIG)
+    torch.testing.assert_close(outputs(after), outputs(before), rtol=1e-12, atol=1e-14)
+
+
+def test_goodfellow_form_differs_by_its_candidate_alone() -> None:
+    goodfellow = drawn(Gru(INPUT, HIDDEN, candidate="sigmoid", update="old"))
+    tanh = drawn(Gru(INPUT, HIDDEN, update="old"), seed=1)
+    load(tanh, goodfellow)
+    assert not torch.allclose(outputs(tanh), outputs(goodfellow), atol=1e-2)
+    nn.init.constant_(goodfellow.W_z.bias, -BIG)
+    assert outputs(goodfellow).min() > 0
+    assert outputs(goodfellow).max() < 1
+
+
+@pytest.mark.parametrize(("update", "gate"), [("new", 0.0), ("new", 1.0), ("old", 0.0), ("old", 1.0)])
+def test_forced_update_gate_copies_or_replaces_the_state(update: str, gate: float) -> None:
+    cell = drawn(Gru(INPUT, HIDDEN, update=update))  # type: ignore[arg-type]
+    for parameter in (cell.W_z.weight, cell.U_z.weight):
+        nn.init.zeros_(parameter)
+    nn.init.constant_(cell.W_z.bias, BIG if gate else -BIG)
+    keeps_all = (gate == 1.0) == (update == "old")
+    state = initial_state()
+    if keeps_all:
+        torch.testing.assert_close(outputs(cell), state.expand(STEPS, -1, -1), rtol=1e-12, atol=1e-14)
+    else:
+        assert outputs(cell, scale=1e3)[0].abs().max() <= 1
+
+
+def test_reset_zero_makes_the_candidate_ignore_the_past() -> None:
+    cell = drawn(Gru(INPUT, HIDDEN))
+    for parameter in (cell.W_r.weight, cell.U_r.weight, cell.W_z.weight, cell.U_z.weight):
+        nn.init.zeros_(parameter)
+    nn.init.constant_(cell.W_z.bias, BIG)
+    nn.init.constant_(cell.W_r.bias, BIG)
+    assert not torch.allclose(outputs(cell, scale=0)[0], outputs(cell, scale=2)[0])
+    nn.init.constant_(cell.W_r.bias, -BIG)
+    torch.testing.assert_close(outputs(cell, scale=0), outputs(cell, scale=2), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"candidate": "relu"}, "candidate=relu: must be tanh or sigmoid"),
+        ({"update": "both"}, "update=both: must be new or old (what the update gate is the share of)"),
+    ],
+)
+def test_wrong_settings(arguments: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        Gru(INPUT, HIDDEN, **arguments)  # type: ignore[arg-type]
+    assert str(caught.value) == message

@@ -1,0 +1,152 @@
+"""One step of every cell that torch.nn does not have, against the paper's equations written out in numpy."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from rnnbench.cells import (
+    Cell,
+    Gru,
+    GruConcat,
+    Indrnn,
+    Janet,
+    LstmCifg,
+    LstmPeephole,
+    MinGru,
+    Mut1,
+    Mut2,
+    Mut3,
+)
+
+Array = NDArray[np.float64]
+Parameters = dict[str, Array]
+INPUT, HIDDEN, BATCH = 3, 4, 2
+
+
+def sigma(a: Array) -> Array:
+    return 1 / (1 + np.exp(-a))
+
+
+def gru(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    r = sigma(x @ p["W_r.weight"].T + h @ p["U_r.weight"].T + p["W_r.bias"])
+    z = sigma(x @ p["W_z.weight"].T + h @ p["U_z.weight"].T + p["W_z.bias"])
+    n = np.tanh(x @ p["W_n.weight"].T + (r * h) @ p["U_n.weight"].T + p["W_n.bias"])
+    return (h - z * h + z * n,)
+
+
+def goodfellow(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    r = sigma(p["W_r.bias"] + x @ p["W_r.weight"].T + h @ p["U_r.weight"].T)
+    u = sigma(p["W_z.bias"] + x @ p["W_z.weight"].T + h @ p["U_z.weight"].T)
+    return (u * h + (1 - u) * sigma(p["W_n.bias"] + x @ p["W_n.weight"].T + (r * h) @ p["U_n.weight"].T),)
+
+
+def gru_concat(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    hx = np.hstack([h, x])
+    r = sigma(hx @ p["W_r.weight"].T + p["W_r.bias"])
+    z = sigma(hx @ p["W_z.weight"].T + p["W_z.bias"])
+    n = np.tanh(np.hstack([r * h, x]) @ p["W_n.weight"].T + p["W_n.bias"])
+    return ((1 - z) * h + z * n,)
+
+
+def lstm_peephole(p: Parameters, x: Array, h: Array, c: Array) -> tuple[Array, ...]:
+    i = sigma(x @ p["W_i.weight"].T + h @ p["U_i.weight"].T + c @ np.diag(p["p_i"]) + p["W_i.bias"])
+    f = sigma(x @ p["W_f.weight"].T + h @ p["U_f.weight"].T + c @ np.diag(p["p_f"]) + p["W_f.bias"])
+    new = f * c + i * np.tanh(x @ p["W_g.weight"].T + h @ p["U_g.weight"].T + p["W_g.bias"])
+    o = sigma(x @ p["W_o.weight"].T + h @ p["U_o.weight"].T + new @ np.diag(p["p_o"]) + p["W_o.bias"])
+    return (o * np.tanh(new), new)
+
+
+def lstm_cifg(p: Parameters, x: Array, h: Array, c: Array) -> tuple[Array, ...]:
+    f = sigma(x @ p["W_f.weight"].T + h @ p["U_f.weight"].T + p["W_f.bias"])
+    o = sigma(x @ p["W_o.weight"].T + h @ p["U_o.weight"].T + p["W_o.bias"])
+    i = 1 - f
+    new = f * c + i * np.tanh(x @ p["W_g.weight"].T + h @ p["U_g.weight"].T + p["W_g.bias"])
+    return (o * np.tanh(new), new)
+
+
+def janet(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    s = h @ p["U_f.weight"].T + x @ p["W_f.weight"].T + p["W_f.bias"]
+    candidate = np.tanh(h @ p["U_g.weight"].T + x @ p["W_g.weight"].T + p["W_g.bias"])
+    return (sigma(s) * h + (1 - sigma(s - 1)) * candidate,)
+
+
+def mut1(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    z = sigma(x @ p["W_z.weight"].T + p["W_z.bias"])
+    r = sigma(x @ p["W_r.weight"].T + h @ p["U_r.weight"].T + p["W_r.bias"])
+    bare = x @ p["P.weight"].T if "P.weight" in p else x
+    return (np.tanh((r * h) @ p["U_n.weight"].T + np.tanh(bare) + p["U_n.bias"]) * z + h * (1 - z),)
+
+
+def mut2(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    z = sigma(x @ p["W_z.weight"].T + h @ p["U_z.weight"].T + p["W_z.bias"])
+    bare = x @ p["P.weight"].T if "P.weight" in p else x
+    r = sigma(bare + h @ p["U_r.weight"].T + p["U_r.bias"])
+    n = np.tanh((r * h) @ p["U_n.weight"].T + x @ p["W_n.weight"].T + p["W_n.bias"])
+    return (n * z + h * (1 - z),)
+
+
+def mut3(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    z = sigma(x @ p["W_z.weight"].T + np.tanh(h) @ p["U_z.weight"].T + p["W_z.bias"])
+    r = sigma(x @ p["W_r.weight"].T + h @ p["U_r.weight"].T + p["W_r.bias"])
+    n = np.tanh((r * h) @ p["U_n.weight"].T + x @ p["W_n.weight"].T + p["W_n.bias"])
+    return (n * z + h * (1 - z),)
+
+
+def min_gru(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    z = sigma(x @ p["W_z.weight"].T + p["W_z.bias"])
+    return ((1 - z) * h + z * (x @ p["W_n.weight"].T + p["W_n.bias"]),)
+
+
+def indrnn(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    return (np.maximum(x @ p["W.weight"].T + h @ np.diag(p["u"]) + p["W.bias"], 0),)
+
+
+CASES: dict[str, tuple[Callable[[], Cell], Callable[..., tuple[Array, ...]]]] = {
+    "gru": (lambda: Gru(INPUT, HIDDEN), gru),
+    "gru_goodfellow": (lambda: Gru(INPUT, HIDDEN, candidate="sigmoid", update="old"), goodfellow),
+    "gru_concat": (lambda: GruConcat(INPUT, HIDDEN), gru_concat),
+    "lstm_peephole": (lambda: LstmPeephole(INPUT, HIDDEN), lstm_peephole),
+    "lstm_cifg": (lambda: LstmCifg(INPUT, HIDDEN), lstm_cifg),
+    "janet": (lambda: Janet(INPUT, HIDDEN), janet),
+    "mut1": (lambda: Mut1(INPUT, HIDDEN), mut1),
+    "mut1_bare": (lambda: Mut1(HIDDEN, HIDDEN), mut1),
+    "mut2": (lambda: Mut2(INPUT, HIDDEN), mut2),
+    "mut2_bare": (lambda: Mut2(HIDDEN, HIDDEN), mut2),
+    "mut3": (lambda: Mut3(INPUT, HIDDEN), mut3),
+    "min_gru": (lambda: MinGru(INPUT, HIDDEN), min_gru),
+    "indrnn": (lambda: Indrnn(INPUT, HIDDEN), indrnn),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_step_equals_the_equations(case: str) -> None:
+    make_cell, equations = CASES[case]
+    cell = make_cell().double()
+    random = np.random.default_rng(0)
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.copy_(torch.from_numpy(random.normal(size=parameter.shape)))
+    parameters = {name: value.detach().numpy() for name, value in cell.named_parameters()}
+    x = random.normal(size=(BATCH, cell.input_size))
+    state = [random.normal(size=(BATCH, HIDDEN)) for _ in cell.state_names]
+    actual = cell.step(torch.from_numpy(x), tuple(torch.from_numpy(tensor) for tensor in state))
+    expected = equations(parameters, x, *state)
+    assert len(actual) == len(expected)
+    for tensor, wanted in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(tensor.detach().numpy(), wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_no_bias_forms_by_hand() -> None:
+    """One unit, weights 1: r = z = sigma(x + h), n = tanh(x + r h), worked on paper for x = 0 and h = ln 3."""
+    h = float(np.log(3))
+    # sigma(ln 3) = 3/4, so n = tanh(3/4 ln 3) = (3^1.5 - 1) / (3^1.5 + 1) and h' = h/4 + 3n/4.
+    expected = h / 4 + 3 / 4 * (3**1.5 - 1) / (3**1.5 + 1)
+    for cell in (Gru(1, 1, bias=False), GruConcat(1, 1, bias=False)):
+        with torch.no_grad():
+            for parameter in cell.double().parameters():
+                parameter.fill_(1)
+        (after,) = cell.step(torch.zeros(1, 1, dtype=torch.float64), (torch.full((1, 1), h, dtype=torch.float64),))
+        assert after.item() == pytest.approx(expected, rel=1e-14)

@@ -1,0 +1,188 @@
+"""What every cell promises, tested on every YAML in conf/cell."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from rnnbench.backends import FASTEST_FIRST, Backend, Eager
+from rnnbench.cells import Cell, State
+from rnnbench.model import Model
+from tasks import Adding
+
+CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
+INPUT, HIDDEN, BATCH = 3, 4, 2
+
+# Input size m, hidden size n: counted by hand from the equations, a matrix on the input being nm and one on h nn.
+PARAMETERS: dict[str, Callable[[int, int], int]] = {
+    "rnn": lambda m, n: n * m + n * n + n,
+    "lstm": lambda m, n: 4 * (n * m + n * n + n),
+    "lstm_peephole": lambda m, n: 4 * (n * m + n * n + n) + 3 * n,
+    "lstm_cifg": lambda m, n: 3 * (n * m + n * n + n),
+    "janet": lambda m, n: 2 * (n * m + n * n + n),
+    "gru": lambda m, n: 3 * (n * m + n * n + n),
+    "gru_concat": lambda m, n: 3 * (n * (n + m) + n),
+    "gru_nobias": lambda m, n: 3 * n * (n + m),
+    "gru_split_nobias": lambda m, n: 3 * (n * m + n * n),
+    "gru_goodfellow": lambda m, n: 3 * (n * m + n * n + n),
+    "gru_torch": lambda m, n: 3 * (n * m + n * n + 2 * n),
+    "mut1": lambda m, n: 2 * n * m + 2 * n * n + 3 * n + (n * m if m != n else 0),
+    "mut2": lambda m, n: 2 * n * m + 3 * n * n + 3 * n + (n * m if m != n else 0),
+    "mut3": lambda m, n: 3 * (n * m + n * n + n),
+    "min_gru": lambda m, n: 2 * (n * m + n),
+    "indrnn": lambda m, n: n * m + 2 * n,
+}
+
+
+@pytest.fixture(params=CONFIGURATIONS, ids=lambda path: path.stem)
+def make_cell(request: pytest.FixtureRequest) -> Callable[[int, int], Cell]:
+    return instantiate(OmegaConf.load(request.param), _partial_=True)
+
+
+@pytest.fixture
+def cell(make_cell: Callable[[int, int], Cell]) -> Cell:
+    return drawn(make_cell(INPUT, HIDDEN))
+
+
+def drawn(cell: Cell, seed: int = 0) -> Cell:
+    cell.initialise(torch.Generator().manual_seed(seed))
+    return cell.double()
+
+
+def drawn_inputs(steps: int, seed: int = 1) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(steps, BATCH, INPUT, generator=generator, dtype=torch.float64)
+
+
+def drawn_state(cell: Cell, seed: int = 2) -> State:
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(BATCH, HIDDEN, generator=generator, dtype=torch.float64) for _ in cell.state_names)
+
+
+def test_yaml_describes_its_class(make_cell: Callable[[int, int], Cell], request: pytest.FixtureRequest) -> None:
+    path = CONFIGURATIONS[request.node.callspec.indices["make_cell"]]
+    description, target, *_ = path.read_text().splitlines()
+    assert description.startswith("# ")
+    assert target == f"_target_: rnnbench.cells.{type(make_cell(INPUT, HIDDEN)).__name__}"
+
+
+def test_trains_in_a_model(make_cell: Callable[[int, int], Cell]) -> None:
+    task, generator = Adding(length=10), torch.Generator().manual_seed(0)
+    model = Model(
+        make_cell, input_size=task.input_size, output_size=1, hidden_size=HIDDEN, layers=2, generator=generator
+    )
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(2):
+        batch = task.draw(16, generator)
+        loss = task.losses(model(batch.inputs, len(batch.targets)), batch).mean()
+        assert torch.isfinite(loss)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert [name for name, value in model.named_parameters() if torch.equal(value, before[name])] == []
+
+
+def test_gradients_are_those_of_finite_differences(cell: Cell) -> None:
+    state = tuple(tensor.requires_grad_() for tensor in drawn_state(cell))
+    parameters = tuple(cell.parameters())
+
+    def run(inputs: torch.Tensor, *_: torch.Tensor) -> State:
+        outputs, final = Eager().run(cell, inputs, state)
+        return (outputs, *final)
+
+    assert torch.autograd.gradcheck(run, (drawn_inputs(3).requires_grad_(), *state, *parameters))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 63])
+def test_a_sequence_is_its_steps(cell: Cell, steps: int) -> None:
+    inputs, state = drawn_inputs(steps), drawn_state(cell)
+    outputs, final = Eager().run(cell, inputs, state)
+    for time in range(steps):
+        state = cell.step(inputs[time], state)
+        torch.testing.assert_close(outputs[time], state[0], rtol=0, atol=0)
+    assert len(final) == len(cell.state_names)
+    assert outputs.shape == (steps, BATCH, HIDDEN)
+    for tensor, expected in zip(final, state, strict=True):
+        torch.testing.assert_close(tensor, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 63])
+@pytest.mark.parametrize("backend", FASTEST_FIRST[:-1], ids=lambda backend: backend.name)
+def test_every_backend_gives_the_same(cell: Cell, backend: Backend, steps: int) -> None:
+    if backend.refusal(cell):
+        pytest.skip(str(backend.refusal(cell)))
+    results = []
+    for candidate in (backend, Eager()):
+        inputs = drawn_inputs(steps).requires_grad_()
+        state = tuple(tensor.requires_grad_() for tensor in drawn_state(cell))
+        outputs, final = candidate.run(cell, inputs, state)
+        weighted = sum((tensor * (index + 1)).square().sum() for index, tensor in enumerate((outputs, *final)))
+        results.append((outputs, *final, *torch.autograd.grad(weighted, (inputs, *state, *cell.parameters()))))
+    for actual, expected in zip(*results, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_the_initial_state_matters(cell: Cell) -> None:
+    inputs, state = drawn_inputs(2), drawn_state(cell)
+    from_zero, _ = Eager().run(cell, inputs, cell.initial_state(BATCH))
+    for index, tensor in enumerate(state):
+        changed = tuple(tensor if index == other else zero for other, zero in enumerate(cell.initial_state(BATCH)))
+        outputs, _ = Eager().run(cell, inputs, changed)
+        assert not torch.allclose(outputs, from_zero)
+
+
+def test_no_output_depends_on_later_inputs(cell: Cell) -> None:
+    inputs, state = drawn_inputs(6), drawn_state(cell)
+    outputs, _ = Eager().run(cell, inputs, state)
+    later = torch.cat([inputs[:3], inputs[3:] + 1])
+    changed, _ = Eager().run(cell, later, state)
+    torch.testing.assert_close(changed[:3], outputs[:3], rtol=0, atol=0)
+    assert not torch.allclose(changed[3], outputs[3])
+
+
+def test_examples_of_a_batch_are_independent(cell: Cell) -> None:
+    inputs, state = drawn_inputs(4), drawn_state(cell)
+    outputs, _ = Eager().run(cell, inputs, state)
+    alone, _ = Eager().run(cell, inputs[:, 1:], tuple(tensor[1:] for tensor in state))
+    torch.testing.assert_close(alone, outputs[:, 1:], rtol=1e-12, atol=1e-14)
+
+
+def test_split_and_continue_equals_whole(cell: Cell) -> None:
+    inputs, state = drawn_inputs(7), drawn_state(cell)
+    whole, final = Eager().run(cell, inputs, state)
+    head, between = Eager().run(cell, inputs[:3], state)
+    tail, end = Eager().run(cell, inputs[3:], between)
+    torch.testing.assert_close(torch.cat([head, tail]), whole, rtol=0, atol=0)
+    for tensor, expected in zip(end, final, strict=True):
+        torch.testing.assert_close(tensor, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize(("input_size", "hidden_size"), [(3, 4), (5, 5), (1, 7)])
+def test_parameter_count_by_hand(name: str, input_size: int, hidden_size: int) -> None:
+    (path,) = [path for path in CONFIGURATIONS if path.stem == name]
+    cell: Cell = instantiate(OmegaConf.load(path), input_size, hidden_size)
+    assert sum(parameter.numel() for parameter in cell.parameters()) == PARAMETERS[name](input_size, hidden_size)
+
+
+def test_every_parameter_is_used(cell: Cell) -> None:
+    outputs, _ = Eager().run(cell, drawn_inputs(4), drawn_state(cell))
+    outputs.square().sum().backward()
+    unused = [name for name, parameter in cell.named_parameters() if parameter.grad is None or not parameter.grad.any()]
+    assert unused == []
+
+
+def test_weights_come_from_the_generator_alone(make_cell: Callable[[int, int], Cell]) -> None:
+    cell = make_cell(INPUT, HIDDEN)
+    before = torch.get_rng_state()
+    draws = []
+    for seed in (0, 0, 1):
+        cell.initialise(torch.Generator().manual_seed(seed))
+        draws.append(torch.cat([parameter.detach().flatten() for parameter in cell.parameters()]))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])

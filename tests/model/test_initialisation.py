@@ -1,0 +1,231 @@
+"""Initialisations by name: what each sets, on every cell that has it, and who refuses."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from rnnbench.cells import Cell, Gru, GruConcat, GruTorch, Indrnn, Janet, Lstm, LstmPeephole, MinGru, Rnn, State
+from rnnbench.model import Model, initialise_cell
+
+CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
+INPUT, HIDDEN = 3, 6
+NO_RECURRENT_MATRIX = {"min_gru", "indrnn"}
+NO_GATE_BIAS = {"rnn", "indrnn", "gru_nobias", "gru_split_nobias"}
+
+
+class TransposedGates(Cell):
+    """A user's cell: two stacked gates on [x, h], in that order, and a plain matrix."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.gates = nn.Linear(input_size + hidden_size, 2 * hidden_size)
+        self.W = self.input_map()
+        self.R = nn.Parameter(torch.zeros(hidden_size, hidden_size))
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        z, r = torch.sigmoid(self.gates(torch.cat([x, h], 1))).chunk(2, 1)
+        return ((1 - z) * h + z * torch.tanh(self.W(x) + (r * h) @ self.R),)
+
+
+class Mixed(Cell):
+    """A user's cell whose matrix acts on more of the state than can be told apart."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = nn.Linear(input_size + 2 * hidden_size, hidden_size)
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        return (torch.tanh(self.W(torch.cat([h, x, h * h], 1))),)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def initialised(cell: Cell, name: str, chrono_length: int | None = None, seed: int = 0) -> Cell:
+    initialise_cell(cell, name, seeded(seed), chrono_length)
+    return cell
+
+
+def state_matrices(cell: Cell) -> dict[str, Tensor]:
+    """The (hidden, hidden) matrices on the state, read off the shipped cells' names; concatenations are [h, x]."""
+    matrices = {}
+    for name, parameter in cell.named_parameters():
+        if parameter.ndim == 2 and isinstance(cell, GruConcat):
+            matrices[name] = parameter[:, :HIDDEN]
+        elif parameter.ndim == 2 and name.startswith("U"):
+            matrices[name] = parameter
+    return matrices
+
+
+@pytest.fixture(params=CONFIGURATIONS, ids=lambda path: path.stem)
+def configured(request: pytest.FixtureRequest) -> tuple[str, Cell]:
+    return request.param.stem, instantiate(OmegaConf.load(request.param), INPUT, HIDDEN)
+
+
+@pytest.mark.parametrize("name", ["orthogonal", "identity"])
+def test_recurrent_matrices_are_orthogonal_or_the_identity(configured: tuple[str, Cell], name: str) -> None:
+    cell_name, cell = configured
+    if cell_name in NO_RECURRENT_MATRIX:
+        with pytest.raises(ValueError, match=rf"^initialisation={name}: {type(cell).__name__} has no recurrent matrix"):
+            initialised(cell, name)
+        return
+    matrices = state_matrices(initialised(cell, name))
+    assert matrices
+    for matrix in matrices.values():
+        torch.testing.assert_close(matrix @ matrix.T, torch.eye(HIDDEN), rtol=0, atol=1e-5)
+        assert torch.equal(matrix, torch.eye(HIDDEN)) == (name == "identity")
+    if name == "orthogonal":
+        assert len({float(matrix.detach()[0, 0]) for matrix in matrices.values()}) == len(matrices)
+
+
+def test_orthogonal_leaves_everything_else_to_the_cell() -> None:
+    default, orthogonal = (
+        initialised(GruConcat(INPUT, HIDDEN), "default"),
+        initialised(GruConcat(INPUT, HIDDEN), "orthogonal"),
+    )
+    for gate in (default.W_r, default.W_z, default.W_n):
+        assert gate.weight.abs().max() <= HIDDEN**-0.5
+    assert torch.equal(default.W_z.weight[:, HIDDEN:], orthogonal.W_z.weight[:, HIDDEN:])
+    assert torch.equal(default.W_z.bias, orthogonal.W_z.bias)
+
+
+def test_identity_is_the_irnn() -> None:
+    cell = initialised(Rnn(50, 200, activation="relu"), "identity")
+    assert torch.equal(cell.U.weight, torch.eye(200))
+    assert not cell.W.bias.any()
+    # 10,000 draws from N(0, 0.001^2): the standard deviation is known to 1 / sqrt(20,000), 0.7%.
+    assert cell.W.weight.std().item() == pytest.approx(0.001, rel=0.03)
+    positive = torch.rand(4, 200, generator=seeded())
+    (after,) = cell.step(torch.zeros(4, 50), (positive,))
+    torch.testing.assert_close(after, positive, rtol=0, atol=0)
+
+
+def test_identity_keeps_the_biases_that_settings_fix() -> None:
+    cell = initialised(Lstm(INPUT, HIDDEN, forget_bias=1.5), "identity")
+    assert torch.equal(cell.W_f.bias, torch.full((HIDDEN,), 1.5))
+    assert not any(linear.bias.any() for linear in (cell.W_i, cell.W_g, cell.W_o))
+
+
+@pytest.mark.parametrize("name", ["orthogonal", "identity"])
+def test_blocks_of_a_cell_of_the_users_own(name: str) -> None:
+    cell = initialised(TransposedGates(INPUT, HIDDEN), name)
+    gates = cell.gates.weight[:, INPUT:]
+    for block in (gates[:HIDDEN], gates[HIDDEN:], cell.R):
+        torch.testing.assert_close(block @ block.T, torch.eye(HIDDEN), rtol=0, atol=1e-5)
+    largest_input = cell.gates.weight[:, :INPUT].abs().max().item()
+    assert (largest_input < 0.01) == (name == "identity")
+
+
+def test_blocks_that_cannot_be_told_apart_are_refused_by_name() -> None:
+    with pytest.raises(
+        ValueError, match=r"^initialisation=orthogonal: cannot find .* Mixed's W.weight.* \(6, 15\); use"
+    ):
+        initialised(Mixed(INPUT, HIDDEN), "orthogonal")
+
+
+def time_scale(cell: Cell) -> Tensor:
+    """Steps over which a cell without input keeps 1/e of its state, from what it keeps of one step."""
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            if parameter.ndim == 2:
+                nn.init.zeros_(parameter)
+        for name, parameter in cell.named_parameters():
+            if name.startswith("p_"):
+                nn.init.zeros_(parameter)
+        large = 1e6
+        states = tuple(torch.full((1, HIDDEN), large, dtype=torch.float64) for _ in cell.state_names)
+        after = cell.double().step(torch.zeros(1, INPUT, dtype=torch.float64), states)
+    kept = after[-1][0] / large
+    return 1 / (1 - kept)
+
+
+def test_chrono_gives_every_cell_the_same_time_scales(configured: tuple[str, Cell]) -> None:
+    """A forget gate with bias ln u keeps u / (1 + u) of the state: time scales 1 + u, with u from U[1, T - 1]."""
+    cell_name, cell = configured
+    if cell_name in NO_GATE_BIAS:
+        with pytest.raises(ValueError, match=rf"^initialisation=chrono: {type(cell).__name__} has no gate bias"):
+            initialised(cell, "chrono", 50)
+        return
+    scales = time_scale(initialised(cell, "chrono", chrono_length=50))
+    assert scales.min() >= 2 - 1e-3
+    assert scales.max() <= 50 + 1e-3
+    assert len(set(scales.tolist())) == HIDDEN
+
+
+@pytest.mark.parametrize("make", [Lstm, LstmPeephole])
+def test_chrono_of_the_lstm(make: Callable[[int, int], Cell]) -> None:
+    cell = initialised(make(INPUT, 4000), "chrono", chrono_length=101)
+    assert torch.equal(cell.W_i.bias, -cell.W_f.bias)
+    steps = cell.W_f.bias.detach().double().exp()
+    assert steps.min() >= 1 - 1e-5
+    assert steps.max() <= 100 + 1e-3
+    # The mean of 4000 draws from U[1, 100] has standard deviation 99 / sqrt(12 x 4000) = 0.45.
+    assert abs(steps.mean().item() - 50.5) < 1.8
+
+
+def test_chrono_of_the_other_conventions() -> None:
+    new = initialised(Gru(INPUT, HIDDEN), "chrono", 100)
+    old = initialised(Gru(INPUT, HIDDEN, update="old"), "chrono", 100)
+    torch_form = initialised(GruTorch(INPUT, HIDDEN), "chrono", 100)
+    janet, minimal = initialised(Janet(INPUT, HIDDEN), "chrono", 100), initialised(MinGru(INPUT, HIDDEN), "chrono", 100)
+    assert bool((new.W_z.bias < 0).all())
+    assert bool((minimal.W_z.bias < 0).all())
+    assert bool((old.W_z.bias > 0).all())
+    assert bool((torch_form.W_z.bias > 0).all())
+    assert not torch_form.U_z.bias.any()
+    assert bool((janet.W_f.bias > 0).all())
+    assert torch.equal(new.W_z.bias, -old.W_z.bias)
+
+
+@pytest.mark.parametrize(
+    ("name", "length", "message"),
+    [
+        ("xavier", None, "initialisation=xavier: must be one of default, orthogonal, identity, chrono"),
+        ("chrono", None, "chrono_length=None: must be at least 3 with initialisation=chrono (ln U[1, length - 1])"),
+        ("chrono", 2, "chrono_length=2: must be at least 3 with initialisation=chrono (ln U[1, length - 1])"),
+    ],
+)
+def test_wrong_settings(name: str, length: int | None, message: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        initialised(Lstm(INPUT, HIDDEN), name, length)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["default", "orthogonal", "identity", "chrono"])
+def test_all_draws_come_from_the_generator(name: str) -> None:
+    cell = Lstm(INPUT, HIDDEN)
+    before = torch.get_rng_state()
+    draws = []
+    for seed in (0, 0, 1):
+        initialised(cell, name, chrono_length=20, seed=seed)
+        draws.append(torch.cat([parameter.detach().flatten() for parameter in cell.parameters()]))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_the_model_passes_the_initialisation_to_every_layer() -> None:
+    model = Model(
+        Gru,
+        input_size=INPUT,
+        output_size=1,
+        hidden_size=HIDDEN,
+        layers=3,
+        initialisation="chrono",
+        chrono_length=3,
+        generator=seeded(),
+    )
+    for cell in model.cells:
+        assert isinstance(cell, Gru)
+        assert bool((cell.W_z.bias <= 0).all() and (cell.W_z.bias >= -math.log(2)).all())
+    with pytest.raises(ValueError, match=r"^initialisation=identity: Indrnn has no recurrent matrix"):
+        Model(Indrnn, input_size=1, output_size=1, hidden_size=4, initialisation="identity", generator=seeded())

@@ -1,0 +1,131 @@
+"""The model against hand-stacked loops: layers, the scored window, and where its weights come from."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from rnnbench.backends import choose_backend
+from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn
+from rnnbench.model import Model
+
+INPUT, HIDDEN, OUTPUT, BATCH, STEPS = 3, 5, 4, 3, 6
+CELLS = [Rnn, Gru, GruTorch, Lstm]
+
+
+def built(make_cell: Callable[[int, int], Cell], layers: int = 2, backend: str = "auto", seed: int = 0) -> Model:
+    generator = torch.Generator().manual_seed(seed)
+    return Model(
+        make_cell,
+        input_size=INPUT,
+        output_size=OUTPUT,
+        hidden_size=HIDDEN,
+        layers=layers,
+        backend=backend,
+        generator=generator,
+    )
+
+
+def drawn_inputs() -> Tensor:
+    return torch.randn(STEPS, BATCH, INPUT, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def outputs_by_hand(model: Model, inputs: Tensor) -> Tensor:
+    """All layers step by step, as in h1_t = cell1(x_t, h1_{t-1}), h2_t = cell2(h1_t, h2_{t-1}), y_t = V h2_t + b."""
+    states = [tuple(torch.zeros(BATCH, HIDDEN).double() for _ in cell.state_names) for cell in model.cells]
+    outputs = []
+    for x in inputs:
+        signal = x
+        for layer, cell in enumerate(model.cells):
+            states[layer] = cell.step(signal, states[layer])
+            signal = states[layer][0]
+        outputs.append(signal @ model.readout.weight.T + model.readout.bias)
+    return torch.stack(outputs)
+
+
+@pytest.mark.parametrize("make_cell", CELLS)
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_layers_are_stacked_as_by_hand_with_the_same_gradients(make_cell: Callable[..., Cell], layers: int) -> None:
+    model = built(make_cell, layers).double()
+    inputs = drawn_inputs()
+    assert [cell.input_size for cell in model.cells] == [INPUT, *[HIDDEN] * (layers - 1)]
+    expected = outputs_by_hand(model, inputs)
+    outputs = model(inputs, STEPS)
+    torch.testing.assert_close(outputs, expected, rtol=1e-12, atol=1e-14)
+    parameters = list(model.parameters())
+    actual_gradients = torch.autograd.grad(outputs.square().sum(), parameters)
+    for actual, reference in zip(
+        actual_gradients, torch.autograd.grad(expected.square().sum(), parameters), strict=True
+    ):
+        torch.testing.assert_close(actual, reference, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("scored_steps", [1, 2, STEPS])
+def test_outputs_are_those_of_the_last_scored_steps(scored_steps: int) -> None:
+    model = built(Gru).double()
+    outputs = model(drawn_inputs(), scored_steps)
+    torch.testing.assert_close(outputs, outputs_by_hand(model, drawn_inputs())[STEPS - scored_steps :])
+
+
+def test_layers_do_not_share_weights() -> None:
+    model = built(Gru, layers=3)
+    matrices = [cell.U_r.weight for cell in model.cells]
+    assert not torch.equal(matrices[0], matrices[1])
+    assert not torch.equal(matrices[1], matrices[2])
+    assert len({id(parameter) for parameter in model.parameters()}) == 3 * 9 + 2
+
+
+@pytest.mark.parametrize("make_cell", CELLS)
+def test_weights_are_those_of_the_generator_and_the_global_one_is_untouched(make_cell: Callable[..., Cell]) -> None:
+    before = torch.get_rng_state()
+    first, again, other = (built(make_cell, seed=seed).state_dict() for seed in (3, 3, 4))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(7)  # the global generator stands elsewhere
+    later = built(make_cell, seed=3).state_dict()
+    assert all(torch.equal(first[name], again[name]) and torch.equal(first[name], later[name]) for name in first)
+    changed = [name for name in first if not torch.equal(first[name], other[name])]
+    fixed = [name for name in first if name not in changed]
+    assert all(name.endswith("W_f.bias") for name in fixed)  # the LSTM's forget bias, 1 in every draw
+
+
+def test_weights_do_not_depend_on_the_backend() -> None:
+    states = [built(Lstm, backend=backend).state_dict() for backend in ("eager", "torch")]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_the_draw_is_uniform_within_the_documented_bounds() -> None:
+    model = Model(
+        Rnn, input_size=40, output_size=40, hidden_size=100, generator=torch.Generator().manual_seed(0)
+    ).double()
+    bound = 1 / math.sqrt(100)
+    for parameter in (model.cells[0].W.weight, model.cells[0].U.weight, model.readout.weight):
+        assert parameter.abs().max() <= bound
+        assert parameter.abs().max() > 0.99 * bound
+        # Variance of U(-b, b) is b^2 / 3; five standard errors, from its kurtosis 9/5.
+        error = 5 * math.sqrt((9 / 5 - 1) / parameter.numel()) * bound**2 / 3
+        assert parameter.var().item() == pytest.approx(bound**2 / 3, abs=error)
+
+
+def test_the_named_backend_runs_it_or_says_why_not() -> None:
+    assert built(Gru, backend="eager").backend.name == "eager"
+    assert built(Lstm, backend="torch").backend.name == "torch"
+    assert built(Lstm).backend is choose_backend(Lstm(INPUT, HIDDEN))
+    with pytest.raises(ValueError, match=r"^backend=torch: cannot run Gru"):
+        built(Gru, backend="torch")
+
+
+def test_a_tap_hears_every_layer() -> None:
+    model = built(Lstm, layers=2, backend="torch").double()
+    heard: dict[tuple[int, int, int], Tensor] = {}
+
+    def tap(layer: int, state: int, first: int, gradients: Tensor) -> None:
+        heard[layer, state, first] = gradients.clone()
+
+    outputs = model(drawn_inputs(), 2, tap)
+    outputs.sum().backward()
+    assert {key[:2] for key in heard} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    # The last h of the top layer goes nowhere but to the readout: d sum(V h + b) / dh = column sums of V.
+    expected = model.readout.weight.sum(0).expand(1, BATCH, HIDDEN)
+    torch.testing.assert_close(heard[1, 0, STEPS - 1], expected, rtol=1e-12, atol=0)

@@ -1,0 +1,369 @@
+"""The gradient profile against finite differences, the closed form of a linear network, and hand-made cases.
+
+g_t is the mean over the batch of the L2 norm of the derivative of an example's loss with respect to *one* tensor of the
+state tuple after step t, the other tensors of that tuple held as they are: what a change of that tensor alone, just
+after step t, does to the loss through everything that follows.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn, State
+from rnnbench.model import Model
+from rnnbench.probes import GradientProfile
+from rnnbench.probes.gradient_profile import decay_per_step, gradient_norms_through_time, half_life
+from tasks import Adding, Batch, CopyMemory, Task
+
+INPUT, HIDDEN = 2, 4
+
+
+class ScaledSum(Task):
+    """Loss of an example: the sum over its scored steps of the outputs times the targets, over their number."""
+
+    input_size = INPUT
+    output_size = 1
+    trivial_score = 0.0
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
+        raise NotImplementedError
+
+    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs * targets).sum(2)
+
+    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
+        raise NotImplementedError
+
+
+class Squared(ScaledSum):
+    """Loss of a step: the squared error, which curves, unlike ScaledSum's."""
+
+    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).square().sum(2)
+
+
+class Linear(Cell):
+    """h' = a h + W x, by element: d h_T / d h_t = a^(T - t)."""
+
+    def __init__(self, input_size: int, hidden_size: int, a: float = 0.5) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = self.input_map(bias=False)
+        self.a = nn.Parameter(torch.tensor(a))
+        self.start = a
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        return (self.a * h + self.W(x),)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        super().initialise(generator)
+        nn.init.constant_(self.a, self.start)
+
+
+class ScaledIdentity(Rnn):
+    """A relu network with U = a I, W > 0 and b = 0: on positive inputs it is linear, h' = a h + W x."""
+
+    def __init__(self, input_size: int, hidden_size: int, a: float = 0.5) -> None:
+        super().__init__(input_size, hidden_size, activation="relu")
+        self.a = a
+
+    def initialise(self, generator: torch.Generator) -> None:
+        super().initialise(generator)
+        with torch.no_grad():
+            self.W.weight.abs_()
+            self.W.bias.zero_()
+            self.U.weight.copy_(self.a * torch.eye(self.hidden_size))
+
+
+def built(make_cell: Callable[[int, int], Cell], layers: int = 1, backend: str = "auto", seed: int = 0) -> Model:
+    generator = torch.Generator().manual_seed(seed)
+    return Model(
+        make_cell,
+        input_size=INPUT,
+        output_size=1,
+        hidden_size=HIDDEN,
+        layers=layers,
+        backend=backend,
+        generator=generator,
+    ).double()
+
+
+def drawn(steps: int, batch: int, scored: int, **more: Tensor) -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    inputs = torch.rand(steps, batch, INPUT, generator=generator, dtype=torch.float64) + 0.1
+    return Batch(inputs, torch.randn(scored, batch, 1, generator=generator, dtype=torch.float64), **more)
+
+
+def losses_with_a_changed_state(
+    model: Model, task: Task, batch: Batch, layer: int, state: int, time: int, change: Tensor
+) -> Tensor:
+    """The loss of each example when `change` is added to one state tensor of one layer after one step."""
+    sequence = batch.inputs
+    for index, cell in enumerate(model.cells):
+        current, outputs = cell.initial_state(sequence.shape[1]), []
+        for step, x in enumerate(sequence):
+            current = cell.step(x, current)
+            if (index, step) == (layer, time):
+                current = tuple(tensor + change if each == state else tensor for each, tensor in enumerate(current))
+            outputs.append(current[0])
+        sequence = torch.stack(outputs)
+    return task.losses(model.readout(sequence[len(sequence) - len(batch.targets) :]), batch)
+
+
+@torch.no_grad()
+def norms_by_finite_differences(model: Model, task: Task, batch: Batch, width: float = 1e-5) -> np.ndarray:
+    """The norm of each example's central differences, for (layer, state, step, example)."""
+    steps, examples = batch.inputs.shape[:2]
+    states = len(model.cells[0].state_names)
+    norms = np.zeros((len(model.cells), states, steps, examples))
+    for layer, state, time in np.ndindex(*norms.shape[:3]):
+        gradient = torch.zeros(examples, HIDDEN, dtype=torch.float64)
+        for unit in range(HIDDEN):
+            change = torch.zeros(examples, HIDDEN, dtype=torch.float64)
+            change[:, unit] = width
+            above = losses_with_a_changed_state(model, task, batch, layer, state, time, change)
+            below = losses_with_a_changed_state(model, task, batch, layer, state, time, -change)
+            gradient[:, unit] = (above - below) / (2 * width)
+        norms[layer, state, time] = gradient.norm(dim=1).numpy()
+    return norms
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(
+    ("make_cell", "backend"),
+    [(Rnn, "torch"), (Lstm, "torch"), (GruTorch, "torch"), (Rnn, "auto"), (Lstm, "auto")]
+    + [(cell, "eager") for cell in (Rnn, Gru, GruTorch, Lstm)],
+)
+@pytest.mark.parametrize("scored", [1, 3])
+def test_equals_finite_differences(make_cell: type[Cell], backend: str, layers: int, scored: int) -> None:
+    model, task, batch = built(make_cell, layers, backend), Squared(), drawn(5, 3, scored)
+    expected = norms_by_finite_differences(model, task, batch).mean(3)
+    assert expected.shape == (layers, len(make_cell.state_names), 5)
+    actual = gradient_norms_through_time(model, task, batch)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-10)
+
+
+def test_equals_finite_differences_on_a_real_task() -> None:
+    task = Adding(length=6)
+    model = built(Gru)
+    batch = task.draw(4, torch.Generator().manual_seed(2))
+    batch = Batch(batch.inputs.double(), batch.targets.double())
+    expected = norms_by_finite_differences(model, task, batch).mean(3)
+    np.testing.assert_allclose(gradient_norms_through_time(model, task, batch), expected, rtol=1e-6, atol=1e-10)
+
+
+def test_the_last_state_of_a_classifier_by_hand() -> None:
+    """With cross-entropy averaged over S scored steps, d loss / d h_T = V^T (softmax(y_T) - one_hot) / S."""
+    task = CopyMemory(length=3)
+    generator = torch.Generator().manual_seed(0)
+    model = Model(Gru, input_size=task.input_size, output_size=task.output_size, hidden_size=8, generator=generator)
+    model = model.double()
+    batch = task.draw(5, generator)
+    batch = Batch(batch.inputs.double(), batch.targets)
+    with torch.no_grad():
+        probabilities = model(batch.inputs, len(batch.targets))[-1].softmax(1)
+        error = probabilities - functional.one_hot(batch.targets[-1], task.output_size)
+        expected = (error @ model.readout.weight / len(batch.targets)).norm(dim=1).mean().item()
+    assert gradient_norms_through_time(model, task, batch)[0, 0, -1] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make_cell", "backend"), [(Linear, "eager"), (ScaledIdentity, "eager"), (ScaledIdentity, "torch")]
+)
+@pytest.mark.parametrize("a", [0.5, 0.875, 1.0, 1.125])  # exact in float32, in which weights are drawn
+def test_equals_the_closed_form_of_a_linear_network(make_cell: Callable[..., Cell], backend: str, a: float) -> None:
+    """With a loss at the end only, g_t = |a|^(T - t) g_T, and g_T is the mean of |target| times the readout's norm."""
+    steps = 40
+    model = built(lambda input_size, hidden_size: make_cell(input_size, hidden_size, a=a), backend=backend)
+    batch = drawn(steps, 3, 1)
+    measurement = GradientProfile().measure(model, ScaledSum(), batch)
+    last = batch.targets.abs().mean().item() * model.readout.weight.norm().item()
+    expected = a ** np.arange(steps - 1, -1, -1.0) * last
+    np.testing.assert_allclose(measurement.arrays["norm"], expected[None, None], rtol=1e-10)
+    decay = -math.log10(a)
+    np.testing.assert_allclose(measurement.arrays["decay"], [[decay]], atol=1e-12)
+    assert measurement.scalars["gradient_decay"] == pytest.approx(decay, abs=1e-12)
+    if a == 0.5:
+        assert measurement.scalars["gradient_half_life"] == pytest.approx(1)
+    if a > 1:
+        assert measurement.scalars["gradient_half_life"] == math.inf
+
+
+def test_negative_recurrence_has_the_profile_of_its_size() -> None:
+    model = built(lambda input_size, hidden_size: Linear(input_size, hidden_size, a=-0.75))
+    norms = gradient_norms_through_time(model, ScaledSum(), drawn(10, 2, 1))[0, 0]
+    np.testing.assert_allclose(norms[1:] / norms[:-1], 1 / 0.75, rtol=1e-12)
+
+
+def test_losses_at_every_step_add_up() -> None:
+    """With all targets 1 and S = T: d loss / d h_t = v / T times sum_{k=0}^{T-t} a^k."""
+    steps, a = 6, 0.5
+    model = built(lambda input_size, hidden_size: Linear(input_size, hidden_size, a=a))
+    batch = Batch(torch.ones(steps, 2, INPUT).double(), torch.ones(steps, 2, 1).double())
+    sums = np.array([sum(a**k for k in range(steps - t)) for t in range(steps)])
+    expected = sums / steps * model.readout.weight.norm().item()
+    np.testing.assert_allclose(gradient_norms_through_time(model, ScaledSum(), batch)[0, 0], expected, rtol=1e-12)
+
+
+def test_two_linear_layers_by_hand() -> None:
+    """The lower layer's gradient is sum_{s >= t} (a^(T - s) W^T v) a^(s - t) = (T - t + 1) a^(T - t) W^T v."""
+    steps, a = 7, 0.5
+    model = built(lambda input_size, hidden_size: Linear(input_size, hidden_size, a=a), layers=2)
+    batch = Batch(torch.ones(steps, 1, INPUT).double(), torch.ones(1, 1, 1).double())
+    remaining = np.arange(steps - 1, -1, -1.0)
+    readout = model.readout.weight[0]
+    lower = (model.cells[1].W.weight.T @ readout).norm().item()
+    norms = gradient_norms_through_time(model, ScaledSum(), batch)
+    np.testing.assert_allclose(norms[1, 0], a**remaining * readout.norm().item(), rtol=1e-12)
+    np.testing.assert_allclose(norms[0, 0], (remaining + 1) * a**remaining * lower, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("make_cell", "backend"), [(Lstm, "eager"), (Lstm, "torch"), (Gru, "eager")])
+def test_padding_steps_are_left_out_of_the_mean(make_cell: type[Cell], backend: str) -> None:
+    """Each example's profile is the one it has alone; the mean is over those that are still there."""
+    lengths = torch.tensor([6, 2, 4])
+    model = built(make_cell, layers=2, backend=backend)
+    task = Squared()
+    steps = int(lengths.max())
+    padded = drawn(steps, 3, steps)
+    scored = torch.arange(steps).unsqueeze(1) == lengths - 1  # a target at each example's own end
+    batch = Batch(padded.inputs, padded.targets, scored=scored, lengths=lengths)
+    alone = []
+    for example, length in enumerate(lengths.tolist()):
+        own = slice(example, example + 1)
+        single = Batch(padded.inputs[:length, own], padded.targets[length - 1 : length, own])
+        alone.append(gradient_norms_through_time(model, task, single))
+    norms = gradient_norms_through_time(model, task, batch)
+    for time in range(steps):
+        present = [profile[:, :, time] for profile in alone if profile.shape[2] > time]
+        np.testing.assert_allclose(norms[:, :, time], np.mean(present, axis=0), rtol=1e-10)
+
+
+def test_steps_that_are_padding_for_everyone_are_no_number_and_do_not_spoil_the_decay() -> None:
+    lengths = torch.tensor([4, 3])
+    scored = torch.arange(6).unsqueeze(1) == lengths - 1
+    batch = Batch(torch.ones(6, 2, INPUT).double(), torch.ones(6, 2, 1).double(), scored=scored, lengths=lengths)
+    model = built(lambda input_size, hidden_size: Linear(input_size, hidden_size, a=0.5))
+    measurement = GradientProfile().measure(model, ScaledSum(), batch)
+    norms = measurement.arrays["norm"][0, 0]
+    assert np.isnan(norms[4:]).all()
+    assert np.isfinite(norms[:4]).all()
+    assert math.isfinite(measurement.scalars["gradient_decay"])
+
+
+def test_a_target_before_the_end_leaves_zeros_after_it() -> None:
+    scored = torch.zeros(5, 2, dtype=torch.bool)
+    scored[2] = True
+    batch = Batch(torch.ones(5, 2, INPUT).double(), torch.ones(5, 2, 1).double(), scored=scored)
+    norms = gradient_norms_through_time(built(Lstm), Squared(), batch)
+    assert (norms[0, :, :3].sum(1) > 0).all()
+    np.testing.assert_array_equal(norms[0, 0, 3:], 0)
+    np.testing.assert_array_equal(norms[0, 1, 3:], 0)
+
+
+def test_a_cells_last_memory_reaches_the_loss_only_through_later_steps() -> None:
+    """h'_T holds c_T already, so with c_T alone changed after the last step, the loss stays."""
+    norms = gradient_norms_through_time(built(Lstm), Squared(), drawn(4, 2, 1))
+    assert norms[0, 1, -1] == 0
+    assert (norms[0, 1, :-1] > 0).all()
+
+
+@pytest.mark.parametrize("backend", ["eager", "torch"])
+def test_weights_and_the_batch_are_left_alone(backend: str) -> None:
+    model, batch = built(Lstm, backend=backend), drawn(4, 2, 1)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    inputs = batch.inputs.clone()
+    first = gradient_norms_through_time(model, Squared(), batch)
+    second = gradient_norms_through_time(model, Squared(), batch)
+    np.testing.assert_array_equal(first, second)  # gradients that are left behind do not add up
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert torch.equal(batch.inputs, inputs)
+
+
+def test_small_gradients_do_not_underflow_in_the_square() -> None:
+    """In float32, 1e-30 squared is 0; its norm is not."""
+    steps, a = 31, 0.1
+    generator = torch.Generator().manual_seed(0)
+    model = Model(
+        lambda input_size, hidden_size: Linear(input_size, hidden_size, a=a),
+        input_size=INPUT,
+        output_size=1,
+        hidden_size=HIDDEN,
+        generator=generator,
+    )
+    batch = Batch(torch.ones(steps, 2, INPUT), torch.ones(1, 2, 1))
+    norms = gradient_norms_through_time(model, ScaledSum(), batch)[0, 0]
+    assert norms[0] == pytest.approx(1e-30 * model.readout.weight.norm().item(), rel=1e-4)
+
+
+@pytest.fixture
+def flushed_denormals() -> Iterator[None]:
+    torch.set_flush_denormal(True)
+    yield
+    torch.set_flush_denormal(False)
+
+
+@pytest.mark.usefixtures("flushed_denormals")
+def test_gradients_that_underflow_are_zero_and_the_decay_is_that_of_the_rest() -> None:
+    steps, a = 80, 0.1
+    generator = torch.Generator().manual_seed(0)
+    model = Model(
+        lambda input_size, hidden_size: Linear(input_size, hidden_size, a=a),
+        input_size=INPUT,
+        output_size=1,
+        hidden_size=HIDDEN,
+        generator=generator,
+    )
+    batch = Batch(torch.ones(steps, 2, INPUT), torch.ones(1, 2, 1))
+    measurement = GradientProfile().measure(model, ScaledSum(), batch)
+    norms = measurement.arrays["norm"][0, 0]
+    assert (norms[: steps - 40] == 0).all()
+    assert (norms[steps - 37 :] > 0).all()
+    assert measurement.scalars["gradient_decay"] == pytest.approx(1, rel=0.01)
+
+
+def test_decay_by_hand() -> None:
+    assert decay_per_step(np.array([1e-3, 1e-2, 1e-1])) == pytest.approx(1)
+    assert decay_per_step(np.array([8.0, 4.0, 2.0, 1.0])) == pytest.approx(-math.log10(2))
+    # Least squares of (0, 0), (1, 1), (2, 1): slope sum((t - 1)(y - 2/3)) / sum((t - 1)^2) = (2/3 + 1/3) / 2.
+    assert decay_per_step(np.array([1.0, 10.0, 10.0])) == pytest.approx(0.5)
+    # Zeros are left out, and the steps keep their places: (1, -4), (4, -1).
+    assert decay_per_step(np.array([0, 1e-4, 0, 0, 1e-1])) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("norms", [[], [1.0], [0.0, 0.0, 0.0], [0.0, 1.0], [math.nan, math.nan, 1.0]])
+def test_decay_of_fewer_than_two_steps_is_not_a_number(norms: list[float]) -> None:
+    assert math.isnan(decay_per_step(np.array(norms)))
+
+
+def test_half_life_by_hand() -> None:
+    assert half_life(math.log10(2)) == pytest.approx(1)
+    assert half_life(math.log10(2) / 10) == pytest.approx(10)
+    assert half_life(0) == math.inf
+    assert half_life(-0.1) == math.inf
+    assert math.isnan(half_life(math.nan))
+
+
+class Counting(Cell):
+    """A state tensor that nothing trained reaches."""
+
+    state_names = ("h", "count")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = self.input_map(), self.recurrent_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, count = state
+        return (torch.tanh(self.W(x) + self.U(h)) / (1 + count), count + 1)
+
+
+def test_a_state_without_a_gradient_has_zeros() -> None:
+    norms = gradient_norms_through_time(built(Counting), Squared(), drawn(4, 2, 1))
+    assert (norms[0, 0] > 0).all()
+    np.testing.assert_array_equal(norms[0, 1], 0)

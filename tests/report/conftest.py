@@ -1,0 +1,77 @@
+"""Run folders written by hand, in the ledger's format."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+WriteRun = Callable[..., Path]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "small"
+
+
+@pytest.fixture
+def write_run(root: Path) -> WriteRun:
+    def write(cell: str, seed: int, losses: dict[int, float], hidden_size: int = 8, **summary: Any) -> Path:
+        name = f"{cell}-adding-{seed}-{hidden_size:08x}"
+        folder = root / "runs" / name
+        folder.mkdir(parents=True)
+        config = {
+            "seed": seed,
+            "model": {"hidden_size": hidden_size, "backend": "torch"},
+            "task": {"_target_": "tasks.Adding", "length": 20},
+            "optimizer": {"_target_": "torch.optim.Adam", "betas": [0.9, 0.99]},
+        }
+        last = max(losses)
+        content = {
+            "status": "done",
+            "run": name,
+            "cell": cell,
+            "task": "adding",
+            "seed": seed,
+            "backend": "torch",
+            "difficulty": "length",
+            "solved": False,
+            "steps_to_solve": None,
+            "diverged_at_step": None,
+            "steps_trained": last,
+            "trivial_score": 1 / 6,
+            "test_loss": losses[last],
+            "step_time_s": 0.002,
+            "parameters": 100,
+            "gradient_half_life": 4.0,
+            "gradient_half_life_initial": 2.0,
+        } | summary
+        (folder / "config.json").write_text(json.dumps(config))
+        (folder / "summary.json").write_text(json.dumps(content))
+        rows = [f"{step},{loss}" for step, loss in losses.items()]
+        (folder / "history.csv").write_text("\n".join(["step,validation_loss", *rows]) + "\n")
+        norm = np.logspace(-4, 0, 20) * np.ones((2, 1, 1, 1))
+        np.savez_compressed(folder / "gradient_profile.npz", step=np.array([0, last]), norm=norm)
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def small_experiment(root: Path, write_run: WriteRun) -> Path:
+    """Three cells: the GRU solves it twice, the RNN never, the LSTM diverges once and lacks a run."""
+    write_run("gru", 0, {0: 1.0, 100: 0.1, 200: 0.001}, solved=True, steps_to_solve=200)
+    write_run("gru", 1, {0: 1.0, 100: 0.001}, solved=True, steps_to_solve=100)
+    write_run("rnn", 0, {0: 1.0, 100: 0.18, 300: 0.16})
+    write_run("rnn", 1, {0: 1.0, 100: 0.17, 300: 0.18})
+    write_run("lstm", 0, {0: 1.0, 100: 0.15}, status="diverged", diverged_at_step=130, test_loss=None)
+    launch = root / "launches" / "20260101-000000"
+    launch.mkdir(parents=True)
+    jobs = [[f"cell={cell}", f"seed={seed}"] for cell in ("gru", "rnn", "lstm") for seed in (0, 1)]
+    (launch / "plan.json").write_text(json.dumps(jobs))
+    for number, overrides in enumerate(jobs[:-1]):
+        outcome = {"overrides": overrides, "status": "done", "run": "some", "message": ""}
+        (launch / f"job-{number}.json").write_text(json.dumps(outcome))
+    return root

@@ -1,0 +1,85 @@
+"""Reading run folders, and what the comparison makes of them, against cases done by hand."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnnbench.analysis.comparison import comparison
+from rnnbench.analysis.results import load_results
+from rnnbench.report.tables import latex, markdown
+from tests.report.conftest import WriteRun
+
+
+def row(root: Path, cell: str) -> dict[Any, Any]:
+    table = comparison(load_results(root))
+    (found,) = table[table["cell"] == cell].to_dict("records")
+    return found
+
+
+def test_solved_runs(small_experiment: Path) -> None:
+    gru = row(small_experiment, "gru")
+    assert (gru["runs"], gru["solved_share"], gru["diverged"]) == (2, 1.0, 0)
+    # Wilson with n = 2, p = 1: low = (1 + z^2/4 - z sqrt(z^2/16)) / (1 + z^2/2) = 1 / (1 + z^2/2), z = 1.959964
+    assert gru["solved_share_low"] == pytest.approx(1 / (1 + 1.959964**2 / 2), abs=1e-6)
+    assert gru["steps_to_solve"] == 100  # Kaplan-Meier: half are solved after step 100
+    assert gru["test_loss"] == pytest.approx(0.001)
+    assert (gru["gradient_half_life_initial"], gru["gradient_half_life"]) == (2.0, 4.0)
+
+
+def test_unsolved_runs_are_censored(small_experiment: Path) -> None:
+    rnn = row(small_experiment, "rnn")
+    assert rnn["solved_share"] == 0
+    assert math.isinf(rnn["steps_to_solve"])
+    # Student's interval of (0.16, 0.18): mean 0.17, s = 0.0141421, t(0.975; 1) = 12.7062
+    assert rnn["test_loss"] == pytest.approx(0.17)
+    assert rnn["test_loss_high"] == pytest.approx(0.17 + 12.7062 * 0.0141421 / math.sqrt(2), abs=1e-5)
+
+
+def test_diverged_run_is_counted(small_experiment: Path) -> None:
+    lstm = row(small_experiment, "lstm")
+    assert (lstm["runs"], lstm["diverged"], lstm["solved_share"]) == (1, 1, 0.0)
+    assert math.isnan(lstm["test_loss"])
+
+
+def test_incomplete_grid_is_told(small_experiment: Path) -> None:
+    lines = load_results(small_experiment).incomplete()
+    assert lines[0] == "missing: cell=lstm seed=1"
+    assert lines[1].startswith("diverged at step 130: lstm-adding-0-")
+    assert len(lines) == 2
+
+
+def test_refused_job_is_not_missing(small_experiment: Path) -> None:
+    (launch,) = small_experiment.glob("launches/*")
+    outcome = {"overrides": ["cell=lstm", "seed=1"], "status": "refused", "run": None, "message": "x=1: wrong"}
+    (launch / "job-5.json").write_text(json.dumps(outcome))
+    assert load_results(small_experiment).missing == []
+
+
+def test_varying_settings_keep_runs_apart(root: Path, write_run: WriteRun) -> None:
+    for hidden_size in (4, 8):
+        for seed in (0, 1):
+            write_run("gru", seed, {0: 1.0, 10: 0.5}, hidden_size=hidden_size)
+    write_run("rnn", 0, {0: 1.0, 10: 0.5}, hidden_size=4)
+    table = comparison(load_results(root))
+    pairs = sorted(table[["cell", "setting", "runs"]].itertuples(index=False, name=None))
+    assert pairs == [("gru", "hidden_size=4", 2), ("gru", "hidden_size=8", 2), ("rnn", "", 1)]
+
+
+def test_no_runs_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^name=none: no runs in .*; launch some with `rnnbench name=none`$"):
+        load_results(tmp_path / "none")
+
+
+def test_tables_in_words(small_experiment: Path) -> None:
+    table = comparison(load_results(small_experiment))
+    lines = markdown(table).splitlines()
+    (gru,) = [line for line in lines if "| gru " in line]
+    assert "| 2/2 [0.342, 1]" in gru
+    assert "| 100 " in gru
+    (lstm,) = [line for line in lines if "| lstm " in line]
+    assert "1 (1 diverged)" in lstm
+    assert r"$\infty$" in latex(table)
+    assert "∞" not in latex(table)

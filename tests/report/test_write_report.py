@@ -1,0 +1,76 @@
+"""The report's files: complete, marked where the grid is not, and the same bytes for the same runs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rnnbench.analysis.results import load_results
+from rnnbench.report import write_report
+from rnnbench.report.figures import Cost, Figure, GradientNorms, LearningCurves
+from rnnbench.report.style import FIRST, PALETTE, CellStyles, paper_style
+
+FIGURES: dict[str, Figure] = {"learning_curves": LearningCurves(), "gradient_norms": GradientNorms(), "cost": Cost()}
+CELLS = ["gru", "janet", "lstm", "rnn"]
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in [*root.glob("*.*"), *root.glob("figures/*")]}
+
+
+def test_same_runs_give_the_same_bytes(small_experiment: Path) -> None:
+    printed = write_report(load_results(small_experiment), FIGURES, CELLS)
+    first = contents(small_experiment)
+    assert write_report(load_results(small_experiment), FIGURES, CELLS) == printed
+    assert contents(small_experiment) == first
+    assert set(first) == {
+        "runs.csv", "comparison.csv", "comparison.md", "comparison.tex",
+        *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("pdf", "png")),
+    }  # fmt: skip
+
+
+def test_report_says_what_is_missing(small_experiment: Path) -> None:
+    printed = write_report(load_results(small_experiment), FIGURES, CELLS)
+    for text in (printed, (small_experiment / "comparison.md").read_text()):
+        assert "missing: cell=lstm seed=1" in text
+        assert "diverged at step 130" in text
+    assert len(pd.read_csv(small_experiment / "runs.csv")) == 5
+
+
+def test_learning_curves_keep_the_value_of_a_run_that_stopped(small_experiment: Path) -> None:
+    with paper_style():
+        canvas = LearningCurves().draw(load_results(small_experiment), CellStyles(CELLS))
+    (panel,) = canvas.axes
+    lines = {str(line.get_label()): line for line in panel.lines}
+    # Seeds of the GRU: 1, .1, .001 at steps 0, 100, 200 and 1, .001 and then kept; medians over the two
+    assert list(lines["gru"].get_ydata()) == pytest.approx([1.0, (0.1 + 0.001) / 2, 0.001])
+    assert list(lines["trivial"].get_ydata()) == pytest.approx([1 / 6, 1 / 6])
+    assert [line.get_marker() for line in panel.lines].count("x") == 1  # the diverged LSTM
+
+
+def test_gradient_norms_draw_the_profile(small_experiment: Path) -> None:
+    with paper_style():
+        canvas = GradientNorms().draw(load_results(small_experiment), CellStyles(CELLS))
+    initial, trained = canvas.axes
+    (line,) = [line for line in initial.lines if line.get_label() == "rnn"]
+    assert line.get_ydata()[0] == pytest.approx(1e-4)
+    assert line.get_ydata()[-1] == pytest.approx(1.0)
+    assert {line.get_label() for line in trained.lines} == {"rnn", "gru"}  # the LSTM diverged
+
+
+@pytest.mark.parametrize(
+    ("figure", "column"), [(LearningCurves(), "trivial_score"), (Cost(), "parameters"), (Cost(), "step_time_s")]
+)
+def test_figure_names_the_column_it_lacks(small_experiment: Path, figure: Figure, column: str) -> None:
+    results = load_results(small_experiment)
+    results = replace(results, runs=results.runs.drop(columns=column))
+    with pytest.raises(ValueError, match=f"^{type(figure).__name__}: needs the column '{column}'"), paper_style():
+        figure.draw(results, CellStyles(CELLS))
+
+
+def test_each_cell_has_one_look_of_its_own() -> None:
+    styles = CellStyles([*FIRST, *(f"cell{number}" for number in range(16))])
+    looks = [(styles.of(cell)["color"], styles.of(cell)["linestyle"]) for cell in styles.known]
+    assert len({str(look) for look in looks}) == len(looks)
+    assert styles.of("rnn")["color"] == CellStyles(["rnn"]).of("rnn")["color"] == PALETTE[0]

@@ -1,0 +1,116 @@
+"""The marked sequences of 1997 and the three tasks on them, decoded step by step in plain Python."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from tasks import Batch, HochreiterAdding, Multiplication, Task, Xor
+from tasks.marked_pairs import first_pair_marked
+
+LENGTH = 40
+TASKS: dict[type[Task], tuple[Callable[[list[float]], float], tuple[float, float], float]] = {
+    HochreiterAdding: (lambda marked: 0.5 + sum(marked) / 4, (-1, 1), 0),
+    Multiplication: (lambda marked: marked[0] * marked[-1] if len(marked) == 2 else marked[0], (0, 1), 1),
+    Xor: (lambda marked: sum(marked) % 2, (0, 1), 0),
+}
+
+
+def drawn(task: Task, size: int = 3000) -> Batch:
+    return task.draw(size, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("make", TASKS)
+def test_the_marked_values_alone_give_the_target(make: type[Task]) -> None:
+    result, (low, high), neutral = TASKS[make]
+    batch = drawn(make(LENGTH), 400)
+    assert batch.inputs.shape == (44, 400, 2)
+    assert batch.targets.shape == (5, 400, 1)
+    assert batch.lengths is not None
+    assert batch.scored is not None
+    first_marked = 0
+    for example in range(400):
+        length = int(batch.lengths[example])
+        values, markers = batch.inputs[:, example].T.tolist()
+        marked = [step for step, marker in enumerate(markers) if marker == 1]
+        assert LENGTH <= length <= 44
+        assert markers[0] == markers[length - 1] == -1
+        assert [step for step, marker in enumerate(markers) if marker == -1] == [0, length - 1]
+        assert values[length:] == markers[length:] == [0] * (44 - length)
+        assert all(low <= value <= high for value in values)
+        assert all(1 <= step <= 19 for step in marked)
+        assert any(step <= 9 for step in marked) or len(marked) == 1
+        if len(marked) == 1:
+            first_marked += 1
+            assert values[0] == neutral
+        else:
+            assert len(marked) == 2
+        at_end = length - LENGTH
+        assert batch.scored[:, example].tolist() == [step == at_end for step in range(5)]
+        target = float(batch.targets[at_end, example, 0])
+        assert target == pytest.approx(result([values[step] for step in marked]), abs=1e-6)
+    # Binomial with p = 0.1 + 0.9 / 19 = 0.147 of 400: 59 on average, deviation 7.1.
+    assert 31 <= first_marked <= 87
+
+
+def test_positions_cover_the_papers_windows() -> None:
+    batch = drawn(HochreiterAdding(LENGTH), 20_000)
+    marked = batch.inputs[:, :, 1] == 1
+    assert marked.any(1).nonzero().flatten().tolist() == list(range(1, 20))
+    # Step 19 = length/2 - 1 (the pair number length/2) is reached by the second mark only.
+    assert batch.lengths is not None
+    assert sorted(set(batch.lengths.tolist())) == [40, 41, 42, 43, 44]
+    # The first window has the first mark with chance 1/10 per step and the second with (9/10) / 19 more.
+    share = marked[1].double().mean().item()
+    assert share == pytest.approx(0.1 + 0.9 / 19, abs=4 * (0.147 * 0.853 / 20_000) ** 0.5)
+    later = marked[15].double().mean().item()
+    assert later == pytest.approx(1 / 19, abs=4 * (0.053 * 0.947 / 20_000) ** 0.5)
+
+
+def test_first_pair_marked_by_enumeration() -> None:
+    """All pairs of marks at length 24, where the second has 11 places among the first 12 pairs."""
+    share = 0.0
+    for first in range(10):
+        unmarked = [pair for pair in range(24) if pair != first][:11]
+        for second in unmarked:
+            share += (first == 0 or second == 0) / 10 / 11
+    assert first_pair_marked(24) == pytest.approx(share, rel=1e-14)
+
+
+def test_trivial_scores_at_length_100() -> None:
+    p = 0.1 + 0.9 / 49
+    assert HochreiterAdding(100).trivial_score == pytest.approx((0.9 + 1 - 0.9 / 49) / 3 / 16, rel=1e-14)
+    mean = (1 - p) / 4 + p / 2
+    assert Multiplication(100).trivial_score == pytest.approx((1 - p) / 9 + p / 3 - mean**2, rel=1e-14)
+    assert Xor(100).trivial_score == pytest.approx(0.6931471805599453)
+
+
+def at_ends(task: Task, batch: Batch, error: float) -> list[bool]:
+    return task.correct(batch.targets + error, batch).tolist()
+
+
+def test_criteria_at_their_boundary() -> None:
+    """1997: below 0.04; 2011: not above 0.04. Targets are set to 0, so that no error is rounded."""
+    for task, at_the_bound in ((HochreiterAdding(LENGTH), False), (Multiplication(LENGTH), True)):
+        batch = drawn(task, 3)
+        batch = Batch(batch.inputs, torch.zeros(5, 3, 1, dtype=torch.float64), batch.scored, batch.lengths)
+        assert at_ends(task, batch, 0.04) == [at_the_bound] * 3
+        assert at_ends(task, batch, -0.04) == [at_the_bound] * 3
+        assert at_ends(task, batch, 0.0399) == [True] * 3
+        assert at_ends(task, batch, 0.0401) == [False] * 3
+
+
+def test_hochreiter_adding_is_solved_by_both_bounds() -> None:
+    task = HochreiterAdding()
+    assert task.solved(0.0099, 0.0)
+    assert task.solved(0.0099, 1 / 2001)
+    assert not task.solved(0.0099, 1 / 2000)
+    assert not task.solved(0.01, 0.0)
+
+
+@pytest.mark.parametrize("make", TASKS)
+def test_too_short(make: type[Task]) -> None:
+    assert drawn(make(20), 50).inputs.shape == (22, 50, 2)  # type: ignore[call-arg]
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        make(19)  # type: ignore[call-arg]
+    assert str(caught.value) == "length=19: must be at least 20 (the first ten pairs in the first half)"

@@ -1,0 +1,322 @@
+"""The training loop against a bare one, and its endings: done, solved, diverged."""
+
+import math
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rnnbench.cells import Cell, Gru, Lstm, Rnn, State
+from rnnbench.model import Model
+from rnnbench.probes import Measurement, Probe
+from tasks import Adding, Batch, CopyMemory, Task
+from tests.training.conftest import Execute, MakeRun
+
+OPTIMIZERS = {
+    "adam": partial(torch.optim.Adam, lr=1e-2),
+    "rmsprop": partial(torch.optim.RMSprop, lr=1e-2, alpha=0.9, momentum=0.5),
+    "sgd": partial(torch.optim.SGD, lr=0.1, momentum=0.9),
+}
+
+
+def generators(seed: int) -> dict[str, torch.Generator]:
+    """The five streams of a seed, as SeedSequence spawns them."""
+    children = np.random.SeedSequence(seed).spawn(5)
+    names = ("weights", "training", "validation", "test", "probes")
+    return {
+        name: torch.Generator().manual_seed(int(child.generate_state(1, np.uint64)[0]))
+        for name, child in zip(names, children, strict=True)
+    }
+
+
+def bare_training(
+    make_cell: Any, task: Task, make_optimizer: Any, clip: float | None, steps: int, seed: int
+) -> tuple[Model, list[float], list[float]]:
+    """A plain PyTorch loop: the trained model, the loss of each step and its gradient's norm."""
+    streams = generators(seed)
+    model = Model(
+        make_cell,
+        input_size=task.input_size,
+        output_size=task.output_size,
+        hidden_size=6,
+        generator=streams["weights"],
+    )
+    optimizer = make_optimizer(model.parameters())
+    losses, norms = [], []
+    for _ in range(steps):
+        batch = task.draw(5, streams["training"])
+        outputs = model(batch.inputs, len(batch.targets))
+        if batch.targets.is_floating_point():
+            loss = nn.functional.mse_loss(outputs, batch.targets)
+        else:
+            loss = task.step_losses(outputs, batch.targets).mean(0).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        norms.append(float(nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip is None else clip)))
+        optimizer.step()
+        losses.append(loss.item())
+    return model, losses, norms
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("clip", [None, 1.0, 0.05])
+@pytest.mark.parametrize(("make_cell", "make_task"), [(Gru, Adding), (Lstm, partial(CopyMemory, 2))])
+def test_weights_and_history_equal_a_bare_loop(
+    make_run: MakeRun, execute: Execute, optimizer: str, clip: float | None, make_cell: Any, make_task: Any
+) -> None:
+    task = make_task()
+    run = make_run(
+        make_cell,
+        task,
+        seed=3,
+        probes={},
+        make_optimizer=OPTIMIZERS[optimizer],
+        gradient_clip_norm=clip,
+        steps=12,
+        eval_every=5,
+    )
+    executed = execute(run)
+    model, losses, norms = bare_training(make_cell, task, OPTIMIZERS[optimizer], clip, 12, seed=3)
+    for name, value in model.state_dict().items():
+        assert torch.equal(executed.weights[name], value), name
+    rows = {row["step"]: row for row in executed.progress.history if "train_loss" in row}
+    assert list(rows) == [0, 5, 10, 12]
+    assert math.isnan(rows[0]["train_loss"])
+    assert math.isnan(rows[0]["gradient_norm"])
+    for start, end in [(0, 5), (5, 10), (10, 12)]:
+        assert rows[end]["train_loss"] == pytest.approx(sum(losses[start:end]) / (end - start), rel=1e-12)
+        assert rows[end]["gradient_norm"] == pytest.approx(norms[end - 1], rel=1e-6)
+    if clip == 0.05:
+        assert min(norms) > clip  # or clipping was not tried
+
+
+@pytest.mark.parametrize("clip", [0.01, 100.0])
+def test_clipping_is_of_all_weights_together_and_before_the_update(
+    make_run: MakeRun, execute: Execute, clip: float
+) -> None:
+    """One step of plain gradient descent, the norm over all weights taken by hand."""
+    run = make_run(Gru, make_optimizer=partial(torch.optim.SGD, lr=1.0), gradient_clip_norm=clip, steps=1)
+    before = [parameter.detach().clone() for parameter in run.model.parameters()]
+    batch = run.task.draw(5, generators(0)["training"])
+    loss = (run.model(batch.inputs, 1) - batch.targets).square().mean()
+    gradients = torch.autograd.grad(loss, list(run.model.parameters()))
+    norm = math.sqrt(sum(gradient.double().square().sum().item() for gradient in gradients))
+    executed = execute(run)
+    assert executed.results["gradient_norm"] == pytest.approx(norm, rel=1e-5)
+    scale = min(1.0, clip / norm)
+    for old, gradient, new in zip(before, gradients, executed.weights.values(), strict=True):
+        torch.testing.assert_close(new, old - scale * gradient, rtol=1e-5, atol=1e-7)
+
+
+def test_rows_hold_what_was_due_and_reach_the_recorders(make_run: MakeRun, execute: Execute) -> None:
+    executed = execute(make_run(steps=12, eval_every=4))
+    rows = executed.progress.history
+    # Evaluations at 0, 4, 8, 12; probes at 0, 1, 2, 5, 10 and the end, 12; the costs at 0 only.
+    assert [row["step"] for row in rows] == [0, 1, 2, 4, 5, 8, 10, 12]
+    assert [row["step"] for row in rows if "validation_loss" in row] == [0, 4, 8, 12]
+    assert [row["step"] for row in rows if "gradient_decay" in row] == [0, 1, 2, 5, 10, 12]
+    assert [row["step"] for row in rows if "gradient_norm_total" in row] == [0, 1, 2, 5, 10, 12]
+    assert [row["step"] for row in rows if "parameters" in row] == [0]
+    assert executed.heard.rows == rows
+    assert executed.heard.steps == list(range(1, 13))
+    assert executed.heard.stored == [("gradient_profile", step) for step in (0, 1, 2, 5, 10, 12)]
+    assert [step for step, _ in executed.progress.arrays["gradient_profile"]] == [0, 1, 2, 5, 10, 12]
+    assert executed.results["gradient_decay"] == rows[-1]["gradient_decay"]
+    assert executed.results["gradient_decay_initial"] == rows[0]["gradient_decay"]
+    assert executed.results["parameters"] == rows[0]["parameters"]
+    assert "parameters_initial" not in executed.results
+    assert executed.results["steps_trained"] == 12
+
+
+def test_probes_and_evaluation_do_not_move_the_training(make_run: MakeRun, execute: Execute) -> None:
+    probed = execute(make_run(eval_every=1))
+    bare = execute(make_run(probes={}, eval_every=1000, eval_examples=3))
+    assert all(torch.equal(probed.weights[name], bare.weights[name]) for name in bare.weights)
+
+
+class Slow(Probe):
+    """Measures nothing for a long time."""
+
+    columns = {"slow": "nothing"}  # noqa: RUF012
+
+    def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
+        time.sleep(0.2)
+        return Measurement({"slow": 1.0})
+
+
+def test_probes_are_not_timed(make_run: MakeRun, execute: Execute) -> None:
+    executed = execute(make_run(steps=2, probes={"slow": Slow()}))
+    assert len(executed.progress.step_times_s) == 2
+    assert max(executed.progress.step_times_s) < 0.15
+    assert executed.results["wall_time_s"] > 0.6
+
+
+def test_speed_by_hand(make_run: MakeRun, execute: Execute) -> None:
+    executed = execute(make_run(steps=4))
+    times, results = sorted(executed.progress.step_times_s), executed.results
+    assert executed.progress.tokens == [5 * 8] * 4
+    assert results["step_time_s"] == pytest.approx((times[1] + times[2]) / 2)
+    assert results["step_time_lower_quartile_s"] == pytest.approx(times[0] + 0.75 * (times[1] - times[0]))
+    assert results["step_time_upper_quartile_s"] == pytest.approx(times[2] + 0.25 * (times[3] - times[2]))
+    assert results["tokens_per_second"] == pytest.approx((40 / times[1] + 40 / times[2]) / 2)
+    assert results["training_time_s"] == pytest.approx(sum(times))
+
+
+def test_no_steps_give_the_scores_of_the_initial_weights(make_run: MakeRun, execute: Execute) -> None:
+    run = make_run(steps=0, seed=2)
+    executed = execute(run)
+    assert executed.outcome == "done"
+    assert [row["step"] for row in executed.progress.history] == [0]
+    assert executed.results["steps_trained"] == 0
+    assert "step_time_s" not in executed.results
+    assert executed.heard.steps == []
+    batch = run.task.draw(9, generators(2)["test"])
+    with torch.no_grad():
+        loss = (run.model(batch.inputs, 1) - batch.targets).square().mean().item()
+    assert executed.results["test_loss"] == pytest.approx(loss, rel=1e-6)
+
+
+class BelowLoss(Adding):
+    """The adding problem, counted as solved below a loss."""
+
+    def __init__(self, bound: float) -> None:
+        super().__init__(length=8)
+        self.bound = bound
+
+    def solved(self, loss: float, error_rate: float) -> bool:
+        return loss < self.bound
+
+
+def test_a_run_stops_at_the_first_evaluation_that_solves_it(make_run: MakeRun, execute: Execute) -> None:
+    whole = execute(make_run(task=BelowLoss(0), steps=40, eval_every=5))
+    assert whole.results["solved"] is False
+    assert whole.results["steps_to_solve"] is None
+    assert whole.results["steps_trained"] == 40
+    losses = {row["step"]: row["validation_loss"] for row in whole.progress.history if "validation_loss" in row}
+    bound = sorted(losses.values())[len(losses) // 2]
+    first = next(step for step, loss in losses.items() if loss < bound)
+    assert 0 < first < 40
+    stopped = execute(make_run(task=BelowLoss(bound), steps=40, eval_every=5, stop_when_solved=True))
+    assert (stopped.results["steps_to_solve"], stopped.results["steps_trained"]) == (first, first)
+    assert stopped.results["solved"] is True
+    assert stopped.progress.history[-1]["step"] == first
+    assert "gradient_decay" in stopped.progress.history[-1]  # the last step of the run is probed
+    assert "test_loss" in stopped.results
+    going_on = execute(make_run(task=BelowLoss(bound), steps=40, eval_every=5))
+    assert (going_on.results["steps_to_solve"], going_on.results["steps_trained"]) == (first, 40)
+    assert all(torch.equal(going_on.weights[name], whole.weights[name]) for name in whole.weights)
+
+
+def test_a_run_that_is_solved_from_the_start_does_not_train(make_run: MakeRun, execute: Execute) -> None:
+    executed = execute(make_run(task=BelowLoss(math.inf), stop_when_solved=True))
+    assert (executed.results["steps_to_solve"], executed.results["steps_trained"]) == (0, 0)
+    assert executed.outcome == "done"
+
+
+def first_loss_that_is_not_finite(seed: int, make_optimizer: Any) -> int:
+    task, streams = Adding(length=8), generators(seed)
+    model = Model(Rnn, input_size=2, output_size=1, hidden_size=6, generator=streams["weights"])
+    optimizer = make_optimizer(model.parameters())
+    for step in range(1, 1000):
+        batch = task.draw(5, streams["training"])
+        loss = nn.functional.mse_loss(model(batch.inputs, 1), batch.targets)
+        optimizer.zero_grad()
+        loss.backward()
+        gradients = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+        if not (loss.isfinite() and gradients.norm().isfinite()):
+            return step
+        optimizer.step()
+    raise AssertionError("it did not diverge")
+
+
+@pytest.mark.parametrize(("rate", "seed"), [(1e20, 0), (30.0, 0), (30.0, 1)])
+def test_divergence_ends_the_run_at_its_step(make_run: MakeRun, execute: Execute, rate: float, seed: int) -> None:
+    make_optimizer = partial(torch.optim.SGD, lr=rate)
+    step = first_loss_that_is_not_finite(seed, make_optimizer)
+    settings = {"make_optimizer": make_optimizer, "gradient_clip_norm": None, "steps": 1000, "eval_every": 1000}
+    executed = execute(make_run(Rnn, seed=seed, **settings))
+    assert executed.outcome == "diverged"
+    assert executed.results["diverged_at_step"] == step
+    assert executed.results["steps_trained"] == step
+    assert "test_loss" not in executed.results
+    assert executed.results["solved"] is False
+    assert executed.heard.steps == list(range(1, step))
+    assert all(value.isfinite().all() for value in executed.weights.values())
+
+
+def test_a_held_out_loss_that_is_not_finite_ends_the_run_too(make_run: MakeRun, execute: Execute) -> None:
+    """The first update alone makes the weights too large for the next loss; here it is the evaluation that meets it."""
+    run = make_run(
+        Rnn, make_optimizer=partial(torch.optim.SGD, lr=1e20), gradient_clip_norm=None, steps=50, eval_every=1
+    )
+    executed = execute(run)
+    assert executed.outcome == "diverged"
+    assert executed.results["diverged_at_step"] == 1
+
+
+class Exploding(Cell):
+    """h' = 1e30 (h + W x + 1): beyond all numbers after two steps, whatever the weights."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = self.input_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        return (1e30 * (h + self.W(x) + 1),)
+
+
+def test_a_run_can_diverge_before_its_first_step(make_run: MakeRun, execute: Execute) -> None:
+    executed = execute(make_run(Exploding, steps=5))
+    assert executed.outcome == "diverged"
+    assert executed.results["diverged_at_step"] == 0
+    assert executed.results["steps_trained"] == 0
+    history = pd.read_csv(executed.folder.path / "history.csv")  # an empty table is a table, too
+    assert list(history.columns) == ["step"]
+    assert history.empty
+
+
+class Finite(Adding):
+    """Twelve training examples in shuffled epochs, seven for validation and four for the test."""
+
+    def __init__(self) -> None:
+        super().__init__(length=8)
+        self.training = self.draw(12, torch.Generator().manual_seed(100))
+        self.splits = {
+            "validation": self.draw(7, torch.Generator().manual_seed(101)),
+            "test": self.draw(4, torch.Generator().manual_seed(102)),
+        }
+        self.seen: list[Tensor] = []
+
+    def training_batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+        while True:
+            for chosen in torch.randperm(12, generator=generator).split(batch_size):
+                self.seen.append(chosen)
+                yield Batch(self.training.inputs[:, chosen], self.training.targets[:, chosen])
+
+    def evaluation_batches(self, split: Any, size: int, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+        whole = self.splits[split]
+        for start in range(0, whole.inputs.shape[1], 3):
+            yield Batch(whole.inputs[:, start : start + 3], whole.targets[:, start : start + 3])
+
+
+def test_finite_data_are_gone_through_in_epochs_and_evaluated_whole(make_run: MakeRun, execute: Execute) -> None:
+    task = Finite()
+    run = make_run(task=task, steps=6, batch_size=5, eval_examples=1, eval_every=3)
+    executed = execute(run)
+    assert task.seen[0].tolist() == torch.randperm(12, generator=generators(0)["probes"])[:5].tolist()
+    epochs = task.seen[1:7]
+    assert [len(chosen) for chosen in epochs] == [5, 5, 2, 5, 5, 2]
+    assert sorted(torch.cat(epochs[:3]).tolist()) == list(range(12))
+    assert sorted(torch.cat(epochs[3:]).tolist()) == list(range(12))
+    for split in ("validation", "test"):
+        whole = task.splits[split]
+        with torch.no_grad():
+            expected = (run.model(whole.inputs, 1) - whole.targets).square().mean().item()
+        assert executed.results[f"{split}_loss"] == pytest.approx(expected, rel=1e-6)
