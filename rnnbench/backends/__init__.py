@@ -2,12 +2,13 @@
 
 from rnnbench.backends.backend import Backend, StateTap
 from rnnbench.backends.eager import Eager
+from rnnbench.backends.fused import Fused
 from rnnbench.backends.torch_nn import TorchNn
 from rnnbench.cells import Cell
 
-FASTEST_FIRST: tuple[Backend, ...] = (TorchNn(), Eager())
+FASTEST_FIRST: tuple[Backend, ...] = (Fused(), TorchNn(), Eager())
 
-__all__ = ["FASTEST_FIRST", "Backend", "Eager", "StateTap", "TorchNn", "choose_backend"]
+__all__ = ["FASTEST_FIRST", "Backend", "Eager", "Fused", "StateTap", "TorchNn", "choose_backend"]
 
 
 def choose_backend(cell: Cell, name: str = "auto") -> Backend:

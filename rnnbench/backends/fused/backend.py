@@ -1,0 +1,109 @@
+"""The backend: what it runs, what it refuses, and the source it makes."""
+
+import importlib.util
+from functools import cache
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from rnnbench.backends.backend import Backend, StateTap
+from rnnbench.backends.eager import Eager
+from rnnbench.backends.fused.generate import Program, generate
+from rnnbench.backends.fused.graph import UnsupportedStepError
+from rnnbench.backends.fused.settings import Settings, tensors_of
+from rnnbench.backends.fused.stages import make_plan
+from rnnbench.backends.fused.trace import trace
+from rnnbench.cells import Cell, State
+
+_REAL_NAMES = {torch.float32: "float32", torch.float64: "float64"}
+
+
+class Fused(Backend):
+    """Two loops per cell, forward and back, generated from `step` and compiled by Numba. CPU, float32 and float64."""
+
+    name = "fused"
+
+    def __init__(self) -> None:
+        self._programs: WeakKeyDictionary[Cell, tuple[Settings, Program | str]] = WeakKeyDictionary()
+
+    def refusal(self, cell: Cell) -> str | None:
+        if not _has_numba():
+            return "numba is not installed"
+        program = self._program(cell)
+        return program if isinstance(program, str) else None
+
+    def run(self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None) -> tuple[Tensor, State]:
+        program = self._program(cell) if _has_numba() else "numba is not installed"
+        if isinstance(program, str):
+            raise ValueError(f"backend=fused: cannot run {type(cell).__name__} ({program}); use backend=eager")
+        _check(cell, getattr(torch, program.real), inputs, state)
+        if not inputs.numel():
+            return Eager().run(cell, inputs, state, tap)
+        from rnnbench.backends.fused.run import run_program  # imports numba, which takes a while
+
+        return run_program(program, cell, inputs, state, tap)
+
+    def _program(self, cell: Cell) -> Program | str:
+        """The cell's loops as source, or why there are none; made again when a setting of the cell has changed."""
+        known = self._programs.get(cell)
+        if known is None or not known[0].hold():
+            known = Settings(cell), _made(cell)
+            self._programs[cell] = known
+        return known[1]
+
+
+def explain(cell: Cell) -> str:
+    """The source that `backend=fused` compiles for a cell.
+
+    Raises ValueError, naming what stands in the way, when it cannot.
+    """
+    program = _made(cell)
+    if isinstance(program, str):
+        raise ValueError(f"backend=fused: cannot run {type(cell).__name__} ({program}); use backend=eager")
+    return program.source
+
+
+def _made(cell: Cell) -> Program | str:
+    tensors = tensors_of(cell)
+    if not tensors:
+        return "it has no parameters"
+    dtype = tensors[0][1].dtype
+    for name, tensor in tensors:
+        if tensor.device.type != "cpu":
+            return f"{name} is on {tensor.device}, not on the CPU"
+        if tensor.dtype not in _REAL_NAMES or tensor.dtype != dtype:
+            return f"{name} has dtype {tensor.dtype}; all must be float32, or all float64"
+    if any(tensor.shape != (1, cell.hidden_size) for tensor in cell.initial_state(1)):
+        return f"its state tensors are not all (batch, hidden_size={cell.hidden_size})"
+    settings = Settings(cell)
+    try:
+        graph = trace(cell)
+        if not settings.hold():
+            settings.restore()
+            return "step changes the cell's attributes"
+        return generate(make_plan(graph, cell.state_names), _REAL_NAMES[dtype])
+    except UnsupportedStepError as error:
+        return str(error)
+
+
+def _check(cell: Cell, dtype: torch.dtype, inputs: Tensor, state: State) -> None:
+    """Refuse what would be computed otherwise than by the eager loop."""
+    shape = (inputs.shape[1], cell.hidden_size)
+    if inputs.shape[2] != cell.input_size:
+        raise ValueError(f"inputs of width {inputs.shape[2]}: the cell takes input_size={cell.input_size}")
+    if len(state) != len(cell.state_names) or any(tensor.shape != shape for tensor in state):
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in state)
+        raise ValueError(f"state of shapes {shapes}: must be {len(cell.state_names)} of (batch, hidden)={shape}")
+    for tensor in (inputs, *state):
+        if tensor.dtype != dtype or tensor.device.type != "cpu":
+            raise ValueError(
+                f"a tensor of {tensor.dtype} on {tensor.device}: backend=fused runs this cell in {dtype} on cpu"
+            )
+    if torch.is_autocast_enabled("cpu"):
+        raise ValueError("autocast: backend=fused computes in the parameters' dtype; use backend=eager")
+
+
+@cache
+def _has_numba() -> bool:
+    return importlib.util.find_spec("numba") is not None

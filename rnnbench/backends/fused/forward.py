@@ -1,0 +1,61 @@
+"""The loop forward through time."""
+
+from rnnbench.backends.fused.expressions import Expressions
+from rnnbench.backends.fused.layout import Layout, indented
+
+
+def forward_lines(layout: Layout) -> list[str]:
+    """The body of the forward function."""
+    plan = layout.plan
+    lines = ["rows = last - first"]
+    for total in plan.sums:
+        if total not in plan.sequences:
+            lines.append(f"{layout.now(total)} = np.empty(rows * {layout.width(total)}, real)")
+    for linear in plan.linears:
+        source, name = plan.source(linear), layout.name(linear)
+        sizes = f"{layout.width(source)}, {layout.width(linear)}"
+        lines.append(f"{name}_strips = packed_transpose({name}_weight, {sizes})")
+    lines += [*layout.parameter_slices(), "for step in range(steps):"]
+    step = ["row = step * batch + first", *layout.step_slices()]
+    for phase in reversed(range(max(plan.phases) + 1)):
+        step += _products(layout, phase)
+        for width in layout.width_names:
+            step += _loop(layout, phase, width)
+    return indented([*lines, *indented(step, 1)], 1)
+
+
+def _products(layout: Layout, phase: int) -> list[str]:
+    """The products of the sums that this phase is the first to read."""
+    lines = []
+    for total in layout.plan.sums:
+        if layout.plan.phases[total] != phase:
+            continue
+        out, columns = layout.now(total), layout.width(total)
+        for place, linear in enumerate(layout.node(total).operands):
+            source = layout.plan.source(linear)
+            function = "product_onto" if place else "product"
+            start = "" if place else f"{layout.name(total)}_bias, "
+            lines.append(
+                f"{function}({layout.now(source)}, {layout.name(linear)}_strips, {start}{out},"
+                f" rows, {layout.width(source)}, {columns})"
+            )
+    return lines
+
+
+def _loop(layout: Layout, phase: int, width: int) -> list[str]:
+    """The loop that makes what is to be kept of a phase."""
+    plan = layout.plan
+
+    def is_at_hand(position: int) -> bool:
+        return layout.lies_in_sequence(position) and plan.phases[position] > phase
+
+    expressions = Expressions(layout, is_at_hand)
+    stores = []
+    for position, node in enumerate(plan.graph.nodes):
+        kept = layout.lies_in_sequence(position) and node.operation != "sum"
+        if kept and node.width == width and plan.phases[position] == phase:
+            stores.append(f"{layout.now(position)}[k] = {expressions.value(position)}")
+    if not stores:
+        return []
+    head = f"for k in range(rows * {layout.width_names[width]}):"
+    return [head, *indented([*expressions.lines, *stores], 1)]
