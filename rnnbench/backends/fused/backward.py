@@ -37,10 +37,11 @@ class _Backward:
             body += self._products(phase)
         body += self._untouched_states()
         begins = [
-            f"{self._gradient(p)} = {self._gradient(p)}_chunk[(step - begin) * rows * {self.layout.width(p)}"
-            f" : (step - begin + 1) * rows * {self.layout.width(p)}]"
+            f"{self._gradient(p)} = {self._gradient(p)}_chunk[at * {self.layout.width(p)}"
+            f" : (at + rows) * {self.layout.width(p)}]"
             for p in self.reached
         ]
+        begins = ["at = (step - begin) * rows", *begins]
         chunk = [
             "begin = max(stop - chunk, 0)",
             "for step in range(stop - 1, begin - 1, -1):",
@@ -139,10 +140,12 @@ class _Backward:
                 source = self.plan.source(linear)
                 columns = self.layout.width(source)
                 read = f"{self._sequence_of(source)}[(begin * batch + first{self._shift(source)}) * {columns} :]"
-                lines.append(
-                    f"outer_product_onto({gradient}, {read}, {self.layout.name(linear)}_gradient,"
-                    f" stop - begin, batch, rows, {features}, {columns})"
-                )
+                lines += [
+                    "outer_product_onto(",
+                    f"    {gradient}, {read}, {self.layout.name(linear)}_gradient,",
+                    f"    stop - begin, batch, rows, {features}, {columns},",
+                    ")",
+                ]
             bias = f"{self.layout.name(total)}_bias_gradient"
             lines.append(f"sum_onto({gradient}, {bias}, (stop - begin) * rows, {features})")
         return lines

@@ -19,6 +19,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import llvmlite.binding
+import numba
+from numba.core.errors import NumbaError
+
 from rnnbench.backends.fused import multiply
 
 CACHE_VARIABLE = "RNNBENCH_CACHE_DIR"
@@ -34,7 +38,7 @@ class Loops:
 
 @lru_cache(maxsize=256)
 def compiled(source: str, real: str) -> Loops:
-    """The functions of a generated source; Numba compiles them, or reads them back, at their first call."""
+    """The functions of a generated source, compiled or read back from disk."""
     _publish_product(real)
     module = _module(source)
     return Loops(module.forward, module.backward)
@@ -52,7 +56,14 @@ def _module(source: str) -> ModuleType:
     path = cache_folder() / f"{name}.py"
     if not path.exists() or path.read_text() != source:
         _write_whole(path, source)
-    return _imported(name, path)
+    try:
+        return _imported(name, path)
+    except NumbaError:
+        raise
+    except Exception:  # whatever reading damaged files back may raise: compile anew
+        for kept in (path.parent / "__pycache__").glob(f"{name}*"):
+            kept.unlink(missing_ok=True)
+        return _imported(name, path)
 
 
 @cache
@@ -69,9 +80,6 @@ def cache_folder() -> Path:
 
 def _surroundings() -> str:
     """What the machine code depends on beside its own source."""
-    import llvmlite.binding
-    import numba
-
     texts = [numba.__version__, platform.python_version(), platform.machine()]
     texts += [llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()]
     texts += [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))]

@@ -48,17 +48,18 @@ def generate(plan: Plan, real: str) -> Program:
     """Write the loops of a plan for the type `real`, "float32" or "float64"."""
     layout = Layout(plan)
     source = _HEADER.format(functions=real.upper(), real=real)
-    lead = ["steps", "batch", "first", "last", *layout.width_names.values()]
-    blocks = [
-        ("forward", lead, layout.forward_arguments(), forward_lines(layout)),
-        ("backward", [*lead, "chunk", "wants_input"], layout.backward_arguments(), backward_lines(layout)),
-    ]
-    for name, leading, arguments, lines in blocks:
-        names = [*leading, *(argument.name for argument in arguments)]
-        source += "\n\n@cached_jit\n" + _signature(name, names) + "\n".join(lines) + "\n"
-    return Program(
-        plan, real, tuple(layout.width_names), source, layout.forward_arguments(), layout.backward_arguments()
-    )
+    forward, backward = layout.forward_arguments(), layout.backward_arguments()
+    integers = ["steps", "batch", "first", "last", *layout.width_names.values()]
+    source += _function("forward", real, integers, forward, forward_lines(layout))
+    integers += ["chunk", "wants_input"]
+    source += _function("backward", real, integers, backward, backward_lines(layout))
+    return Program(plan, real, tuple(layout.width_names), source, forward, backward)
+
+
+def _function(name: str, real: str, integers: list[str], arrays: tuple[Argument, ...], lines: list[str]) -> str:
+    decorator = f'@cached_jit(integers={len(integers)}, arrays={len(arrays)}, real="{real}")'
+    head = _signature(name, [*integers, *(argument.name for argument in arrays)])
+    return "\n".join(["", "", decorator, head, *lines, ""])
 
 
 def _signature(name: str, names: list[str]) -> str:
@@ -67,4 +68,4 @@ def _signature(name: str, names: list[str]) -> str:
         if len(line) + len(argument) > 110:
             lines, line = [*lines, line], "   "
         line += f" {argument},"
-    return "\n".join([*lines, line, "):", ""])
+    return "\n".join([*lines, line, "):"])

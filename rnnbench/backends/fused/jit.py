@@ -30,10 +30,15 @@ def jit(function: _Function) -> _Function:
     return compiled
 
 
-def cached_jit(function: _Function) -> _Function:
-    """Compile a function and keep the result beside the file it stands in."""
-    compiled: _Function = _njit(cache=True, **_OPTIONS)(function)
-    return compiled
+def cached_jit(integers: int, arrays: int, real: str) -> Callable[[_Function], _Function]:
+    """Compile a function of so many integers and flat arrays at once, and keep the result beside its file.
+
+    One signature per file: Numba numbers what it keeps, and two processes could give two signatures one number.
+    """
+    array = numba.types.Array(getattr(numba.types, real), 1, "C")
+    signature = numba.types.void(*[numba.types.int64] * integers, *[array] * arrays)
+    decorate: Callable[[_Function], _Function] = _njit(signature, cache=True, **_OPTIONS)
+    return decorate
 
 
 def cached_callback(signature: str) -> Callable[[_Function], Any]:

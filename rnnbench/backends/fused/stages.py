@@ -201,7 +201,22 @@ def _needed(graph: Graph, kept: set[int]) -> set[int]:
 
 
 _TAKEN = frozenset(
-    {"k", "row", "rows", "step", "steps", "batch", "first", "last", "begin", "stop", "chunk", "wants_input", "hidden"}
+    {
+        "k",
+        "at",
+        "row",
+        "rows",
+        "step",
+        "steps",
+        "batch",
+        "first",
+        "last",
+        "begin",
+        "stop",
+        "chunk",
+        "wants_input",
+        "hidden",
+    }
     | {"inputs", "input", "real", "np", "functions", "exponential", "logarithm", "square_root", "flushed", "product"}
     | {"product_onto", "packed", "packed_transpose", "outer_product_onto", "sum_onto", "cached_jit", "forward"}
     | {"backward", "range", "max", "abs"}

@@ -55,6 +55,15 @@ def _arguments(cell: Cell) -> dict[str, Any]:
     return {state.name: states, **{argument.name: argument.default for argument in others}}
 
 
+class _StandIn(fx.Proxy):
+    """A stand-in that knows in-place operators; fx would take `h += y` for `h = h + y`, and leave h as it was."""
+
+    def _refuse(self, other: Any) -> Any:
+        raise UnsupportedStepError(f"an operator in place{_place(_line_of(sys._getframe(1)))}")
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __imatmul__ = _refuse
+
+
 class _StepTracer(fx.Tracer):
     """Traces `step` instead of `forward`, keeps Linear whole, and remembers the line of every node."""
 
@@ -64,6 +73,9 @@ class _StepTracer(fx.Tracer):
     def __init__(self) -> None:
         super().__init__()
         self.lines: dict[fx.Node, Line] = {}
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _StandIn(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return type(m) is nn.Linear
@@ -97,7 +109,8 @@ class _Translation:
         for node in traced.nodes:
             try:
                 if node.op == "placeholder":
-                    self.values[node] = self._placeholder(placeholders)
+                    if placeholders <= len(self.cell.state_names):  # the others stand at their defaults
+                        self.values[node] = self._placeholder(placeholders)
                     placeholders += 1
                 elif node.op == "output":
                     self._output(node)
