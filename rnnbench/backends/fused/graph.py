@@ -4,6 +4,9 @@ from dataclasses import dataclass, field, replace
 
 from rnnbench.backends.fused.operations import COMPARISONS
 
+LEAVES = frozenset({"input", "state", "parameter", "constant"})
+"""The operations of nodes that nothing is computed for."""
+
 
 class UnsupportedStepError(Exception):
     """Something in a `step` that the fused backend does not know; the message names it and its line."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from rnnbench.backends.backend import StateTap
 from rnnbench.backends.fused.buffers import Buffers
@@ -66,8 +65,9 @@ class _Sequence(torch.autograd.Function):
         return buffers.states[0][1:], *(states[-1].clone() for states in buffers.states)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, upstream: Tensor | None, *final: Tensor | None) -> tuple[Any, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError("create_graph=True: the gradients of backend=fused have none; use backend=eager")
         program: Program = ctx.program
         plan = program.plan
         inputs, *saved = ctx.saved_tensors

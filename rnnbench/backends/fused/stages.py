@@ -5,14 +5,11 @@ the products that the later one needs. Phases are counted from the end of the st
 what a product reads is made at least one phase before the product is used. Everything is made as late as possible.
 """
 
-import keyword
-import re
 from dataclasses import dataclass
 
-from rnnbench.backends.fused.graph import Graph, Node, UnsupportedStepError
-from rnnbench.backends.fused.operations import COMPARISONS, OPERATIONS
-
-LEAVES = frozenset({"input", "state", "parameter", "constant"})
+from rnnbench.backends.fused.graph import LEAVES, Graph, Node
+from rnnbench.backends.fused.names import names_of_nodes, names_of_states
+from rnnbench.backends.fused.operations import OPERATIONS
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,11 @@ def make_plan(traced: Graph, state_names: tuple[str, ...]) -> Plan:
     phases = _phases(graph)
     positions = range(len(graph.nodes))
     sums = tuple(position for position in positions if graph.nodes[position].operation == "sum")
-    states = _state_names(state_names)
+    states = names_of_states(state_names)
     return Plan(
         graph=graph,
         phases=phases,
-        names=_names(graph, states),
+        names=names_of_nodes(graph, states),
         sequences=_sequences(graph),
         sums=tuple(sorted(sums, key=lambda position: -phases[position])),
         parameters=tuple(position for position in positions if graph.nodes[position].operation == "parameter"),
@@ -137,8 +134,6 @@ class _Rewriting:
     def _own_node(self, position: int, taken: list[int]) -> int:
         """A node that is this state tensor and nothing else, so that it has a buffer of its own."""
         node = self.graph.nodes[position]
-        if node.operation in COMPARISONS:
-            raise UnsupportedStepError(f"a state that is the result of {node.operation}()")
         if position in taken or node.operation in LEAVES | {"sum"}:
             return self.graph.add(Node("copy", (position,), node.width or self._hidden_size()))
         return position
@@ -198,52 +193,3 @@ def _needed(graph: Graph, kept: set[int]) -> set[int]:
         if again and graph.nodes[position].operation in OPERATIONS:
             needed |= set(graph.nodes[position].operands)
     return needed
-
-
-_TAKEN = frozenset(
-    {
-        "k",
-        "at",
-        "row",
-        "rows",
-        "step",
-        "steps",
-        "batch",
-        "first",
-        "last",
-        "begin",
-        "stop",
-        "chunk",
-        "wants_input",
-        "hidden",
-    }
-    | {"inputs", "input", "real", "np", "functions", "exponential", "logarithm", "square_root", "flushed", "product"}
-    | {"product_onto", "packed", "packed_transpose", "outer_product_onto", "sum_onto", "cached_jit", "forward"}
-    | {"backward", "range", "max", "abs"}
-)
-_DERIVED = re.compile(r"(at|zeros|width).*|.*_(now|next|all|weight|strips|bias|chunk|gradients?)")
-
-
-def _is_free(name: str) -> bool:
-    """Whether a name means nothing yet in the generated source."""
-    called = name in _TAKEN or name in OPERATIONS or _DERIVED.fullmatch(name)
-    return name.isidentifier() and not keyword.iskeyword(name) and not called
-
-
-def _state_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name if _is_free(name) else f"state{index}" for index, name in enumerate(names))
-
-
-def _names(graph: Graph, states: tuple[str, ...]) -> tuple[str, ...]:
-    """A name of its own for every node, an identifier."""
-    names: list[str] = []
-    for position, node in enumerate(graph.nodes):
-        name = node.label or node.operation
-        if node.operation in ("linear", "parameter"):
-            name = node.path
-        elif node.operation == "sum":
-            name = "_".join(["sum", *(graph.nodes[linear].path for linear in node.operands)])
-        name = re.sub(r"\W", "_", name, flags=re.ASCII)
-        free = name == "input" or (_is_free(name) and name not in names and name not in states)
-        names.append(name if free else f"{name}_{position}")
-    return tuple(names)

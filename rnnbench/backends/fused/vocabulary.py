@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from rnnbench.backends.fused.graph import Graph, Node, UnsupportedStepError
+from rnnbench.backends.fused.operations import COMPARISONS
 
 Operand = Any
 """The position of a node (as `int` inside `Value`), or a plain Python number."""
@@ -79,10 +80,13 @@ def _concatenation(graph: Graph, tensors: Operand, dim: Operand = 0) -> Value:
     """Features side by side, for a Linear to read."""
     if dim not in (1, -1) or not all(isinstance(tensor, Value) for tensor in tensors):
         raise UnsupportedStepError("cat() of other than features (dim=1)")
-    widths = [graph.nodes[tensor].width for tensor in tensors]
-    if None in widths:
-        raise UnsupportedStepError("cat() of a scalar")
-    return Value(graph.add(Node("cat", tuple(int(tensor) for tensor in tensors), sum(width or 0 for width in widths))))
+    parts: list[int] = []
+    for tensor in tensors:
+        node = graph.nodes[tensor]
+        if node.width is None or node.operation in COMPARISONS:
+            raise UnsupportedStepError("cat() of a scalar or a comparison")
+        parts += node.operands if node.operation == "cat" else [int(tensor)]
+    return Value(graph.add(Node("cat", tuple(parts), sum(graph.nodes[part].width or 0 for part in parts))))
 
 
 def _filled(number: float) -> Build:

@@ -1,0 +1,33 @@
+"""Lines of the user's code, for messages and names."""
+
+import os
+from types import FrameType, TracebackType
+
+import torch
+
+Line = tuple[str, int] | None
+"""A file and a line in it."""
+
+_FOREIGN = (os.path.dirname(torch.__file__), os.path.dirname(__file__))
+
+
+def line_of(frame: FrameType | None) -> Line:
+    """The innermost line of the user's on the stack."""
+    while frame is not None and frame.f_code.co_filename.startswith(_FOREIGN):
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def line_in(traceback: TracebackType | None) -> Line:
+    """The innermost line of the user's that an error went through."""
+    line: Line = None
+    while traceback is not None:
+        if not traceback.tb_frame.f_code.co_filename.startswith(_FOREIGN):
+            line = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
+def place_of(line: Line) -> str:
+    """A line in words, for the end of a message."""
+    return "" if line is None else f" on line {line[1]} of {os.path.basename(line[0])}"

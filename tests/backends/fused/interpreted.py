@@ -1,0 +1,68 @@
+"""The generated source run by Python itself, so that a hundred steps can be tried without compiling one.
+
+What the loops call is replaced by plain NumPy: other code than the compiled, which therefore also stands in as a
+reference for what the loops expect of it.
+"""
+
+import ast
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rnnbench.backends.fused.compile import Loops
+
+
+def _product(a: Any, matrix: Any, start: Any, out: Any, rows: int, depth: int, columns: int) -> None:
+    out[:] = (a.reshape(rows, depth) @ matrix + start).ravel()
+
+
+def _product_onto(a: Any, matrix: Any, out: Any, rows: int, depth: int, columns: int) -> None:
+    out += (a.reshape(rows, depth) @ matrix).ravel()
+
+
+def _outer_product_onto(
+    gradient: Any, source: Any, out: Any, steps: int, batch: int, rows: int, features: int, columns: int
+) -> None:
+    for step in range(steps):
+        left = gradient[step * rows * features : (step + 1) * rows * features].reshape(rows, features)
+        begin = step * batch * columns
+        out += (left.T @ source[begin : begin + rows * columns].reshape(rows, columns)).ravel()
+
+
+def _sum_onto(gradient: Any, out: Any, rows: int, features: int) -> None:
+    out += gradient[: rows * features].reshape(rows, features).sum(0)
+
+
+def _undecorated(**settings: Any) -> Callable[[Any], Any]:
+    return lambda function: function
+
+
+NAMES: dict[str, Any] = {
+    "np": np,
+    "cached_jit": _undecorated,
+    "packed": lambda matrix, depth, columns: matrix.reshape(depth, columns),
+    "packed_transpose": lambda matrix, depth, columns: matrix.reshape(columns, depth).T,
+    "product": _product,
+    "product_onto": _product_onto,
+    "outer_product_onto": _outer_product_onto,
+    "sum_onto": _sum_onto,
+    "exponential": np.exp,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "logarithm": np.log,
+    "square_root": np.sqrt,
+    "softplus": lambda x, beta, threshold: x if x * beta > threshold else np.log1p(np.exp(x * beta)) / beta,
+    "flushed": lambda gradient: gradient,
+}
+
+
+@functools.cache
+def interpreted(source: str, real: str) -> Loops:
+    """The two functions of a generated source, as `compile.compiled` gives them, but not compiled."""
+    tree = ast.parse(source)
+    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    names = {**NAMES, "real": getattr(np, real)}
+    exec(compile(tree, "<generated>", "exec"), names)
+    return Loops(names["forward"], names["backward"])

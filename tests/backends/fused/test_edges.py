@@ -1,0 +1,239 @@
+"""Where a fast path is most easily wrong: empty and foreign inputs, infinities, graphs used twice, weights changed."""
+
+import gc
+import weakref
+
+import pytest
+import torch
+from side_by_side import assert_same_as_eager, assert_same_numbers, drawn, numbers, prepared, scalar
+from torch import Tensor, nn
+
+from rnnbench.backends import Eager, Fused
+from rnnbench.cells import Cell, Gru, Lstm, Rnn, State
+
+
+@pytest.fixture
+def gru() -> Cell:
+    return prepared(Gru(3, 7))
+
+
+def test_no_steps_return_the_initial_state(gru: Cell) -> None:
+    inputs, state = drawn(gru, 0, 4)
+    outputs, final = Fused().run(gru, inputs, state)
+    assert outputs.shape == (0, 4, 7)
+    assert torch.equal(final[0], state[0])
+    assert_same_as_eager(gru, 0, 4)
+
+
+def test_no_examples_give_empty_outputs(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 0)
+    outputs, final = Fused().run(gru, inputs, state)
+    assert outputs.shape == (5, 0, 7)
+    assert final[0].shape == (0, 7)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_nan_and_infinity_pass_through_as_in_eager(value: float) -> None:
+    """In one example at one step: what it reaches is not finite, and the other examples never hear of it."""
+    for cell in (prepared(Rnn(3, 7, activation="relu")), prepared(Lstm(3, 7)), prepared(Gru(3, 7))):
+        inputs, state = drawn(cell, 6, 3)
+        with torch.no_grad():
+            inputs[2, 1, 0] = value
+        found, truth = numbers(Fused(), cell, inputs, state), numbers(Eager(), cell, inputs, state)
+        for name, expected in truth.items():
+            torch.testing.assert_close(found[name], expected, rtol=1e-10, atol=1e-12, equal_nan=True)
+        assert not all(tensor.isfinite().all() for tensor in found.values())
+        assert found["outputs"][:, [0, 2]].isfinite().all()
+
+
+def test_diverging_weights_overflow_as_in_eager() -> None:
+    cell = prepared(Rnn(3, 7, activation="relu"), torch.float32)
+    with torch.no_grad():
+        cell.U.weight.mul_(1e6)
+    inputs, state = drawn(cell, 12, 3)
+    found, _ = Fused().run(cell, inputs, state)
+    truth, _ = Eager().run(cell, inputs, state)
+    steps_lost = [(~outputs.isfinite()).flatten(1).any(1).nonzero().flatten() for outputs in (found, truth)]
+    assert 0 < steps_lost[1].min() < 10
+    assert torch.equal(steps_lost[0], steps_lost[1])
+
+
+def test_second_backward_through_a_kept_graph_gives_the_same(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    loss = scalar(*Fused().run(gru, inputs, state))
+    first = torch.autograd.grad(loss, list(gru.parameters()), retain_graph=True)
+    second = torch.autograd.grad(loss, list(gru.parameters()))
+    for one, other in zip(first, second, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_second_backward_through_a_freed_graph_is_refused(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    loss = scalar(*Fused().run(gru, inputs, state))
+    loss.backward()
+    with pytest.raises(RuntimeError, match="second time"):
+        loss.backward()
+
+
+def test_double_backward_is_refused(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    loss = scalar(*Fused().run(gru, inputs, state))
+    with pytest.raises(RuntimeError, match="create_graph=True"):
+        torch.autograd.grad(loss, inputs, create_graph=True)
+
+
+@pytest.mark.parametrize("name", ["U_n.weight", "W_z.weight"])
+def test_weights_changed_between_forward_and_backward_are_refused(gru: Cell, name: str) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    loss = scalar(*Fused().run(gru, inputs, state))
+    with torch.no_grad():
+        gru.get_parameter(name).mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_outputs_changed_in_place_are_refused(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    outputs, _ = Fused().run(gru, inputs, state)
+    with pytest.raises(RuntimeError, match="inplace"):
+        outputs.mul_(2).sum().backward()
+
+
+def test_final_state_changed_in_place_gives_right_gradients(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    gradients = []
+    for backend in (Fused(), Eager()):
+        outputs, final = backend.run(gru, inputs, state)
+        doubled = final[0].clone() if isinstance(backend, Eager) else final[0]
+        doubled.mul_(2)
+        gradients.append(torch.autograd.grad(scalar(outputs, (doubled,)), inputs)[0])
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("which", ["outputs", "final_h", "final_c"])
+def test_gradients_of_one_result_alone_equal_eager(which: str) -> None:
+    cell = prepared(Lstm(3, 7))
+    inputs, state = drawn(cell, 5, 4)
+    found = []
+    for backend in (Fused(), Eager()):
+        outputs, final = backend.run(cell, inputs, state)
+        result = {"outputs": outputs, "final_h": final[0], "final_c": final[1]}[which]
+        leaves = [inputs, *state, *cell.parameters()]
+        gradients = torch.autograd.grad(result.square().sum(), leaves, allow_unused=True)
+        found.append(dict(enumerate(gradient for gradient in gradients if gradient is not None)))
+    assert_same_numbers(
+        {str(key): value for key, value in found[0].items()},
+        {str(key): value for key, value in found[1].items()},
+        1e-12,
+    )
+
+
+def test_inputs_of_any_layout_give_the_same(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    scattered = inputs.detach().transpose(0, 2).contiguous().transpose(0, 2).requires_grad_()
+    one, other = (numbers(Fused(), gru, tensor, state) for tensor in (inputs, scattered))
+    assert not scattered.is_contiguous()
+    assert_same_numbers(one, other, 0.0)
+
+
+def test_gradients_of_the_inputs_are_made_only_where_asked_for(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    asked = numbers(Fused(), gru, inputs, state)
+    outputs, final = Fused().run(gru, inputs.detach(), state)
+    gradients = torch.autograd.grad(scalar(outputs, final), list(gru.parameters()))
+    for (name, _), gradient in zip(gru.named_parameters(), gradients, strict=True):
+        assert torch.equal(gradient, asked[f"gradient_{name}"])
+
+
+def test_without_gradients_nothing_is_kept(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    with torch.no_grad():
+        outputs, _ = Fused().run(gru, inputs, state)
+    assert outputs.grad_fn is None
+    torch.testing.assert_close(outputs, Eager().run(gru, inputs, state)[0].detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_frozen_weights_get_no_gradient_and_the_others_the_right_one(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    truth = numbers(Eager(), gru, inputs, state)
+    gru.U_r.weight.requires_grad_(False)
+    scalar(*Fused().run(gru, inputs, state)).backward()
+    assert gru.U_r.weight.grad is None
+    torch.testing.assert_close(gru.U_n.weight.grad, truth["gradient_U_n.weight"], rtol=1e-11, atol=1e-12)
+
+
+def test_a_setting_that_changes_is_noticed() -> None:
+    cell, fused = prepared(Rnn(3, 7)), Fused()
+    inputs, state = drawn(cell, 5, 4)
+    first, _ = fused.run(cell, inputs, state)
+    cell.phi = torch.relu
+    second, _ = fused.run(cell, inputs, state)
+    assert not torch.equal(first, second)
+    torch.testing.assert_close(second, Eager().run(cell, inputs, state)[0], rtol=1e-12, atol=1e-12)
+
+
+def test_a_change_of_type_is_noticed() -> None:
+    cell, fused = prepared(Rnn(3, 7)), Fused()
+    fused.run(cell, *drawn(cell, 5, 4))
+    outputs, _ = fused.run(cell.float(), *drawn(cell, 5, 4))
+    assert outputs.dtype == torch.float32
+
+
+def test_the_graph_is_freed_with_its_last_tensor(gru: Cell) -> None:
+    outputs, _ = Fused().run(gru, *drawn(gru, 5, 4))
+    node = weakref.ref(outputs.grad_fn)
+    gc.collect()
+    assert node() is not None
+    del outputs, _
+    gc.collect()
+    assert node() is None
+
+
+class TiedLinears(Cell):
+    """Two modules that share one weight."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.U, self.V = self.recurrent_map(), self.recurrent_map()
+        self.V.weight = self.U.weight
+        self.W = self.input_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        return (torch.tanh(self.W(x) + self.U(h) * torch.sigmoid(self.V(h))),)
+
+
+class PassedOn(Cell):
+    """States that are handed on, exchanged, or a Linear's output as it is; the input's gate is a comparison."""
+
+    state_names = ("h", "c", "k")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.V = self.input_map(), nn.Linear(input_size, hidden_size, bias=False)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c, k = state
+        return (torch.where(self.V(x) > 0, k, c), self.W(x), h)
+
+
+@pytest.mark.parametrize("family", [TiedLinears, PassedOn])
+def test_unusual_steps_equal_eager(family: type[Cell]) -> None:
+    assert_same_as_eager(prepared(family(3, 7)), 5, 4)
+
+
+def test_gradients_below_the_threshold_are_zero_and_the_others_right() -> None:
+    """A gradient that shrinks by 2**-3 a step: nothing is denormal, and what is above 2**-106 is eager's."""
+    cell = prepared(Rnn(1, 1), torch.float32)
+    with torch.no_grad():
+        cell.U.weight.fill_(2.0**-3)
+        cell.W.weight.zero_()
+        cell.W.bias.zero_()
+    inputs, state = torch.zeros(60, 1, 1), (torch.zeros(1, 1),)
+    heard: list[Tensor] = []
+    outputs, _ = Fused().run(cell, inputs, state, lambda index, first, gradients: heard.append(gradients.clone()))
+    outputs[-1].sum().backward()
+    profile = heard[0].flatten().flip(0)
+    expected = torch.tensor([2.0 ** (-3 * lag) for lag in range(60)])
+    assert torch.equal(profile[:36], expected[:36])
+    assert torch.equal(profile[37:], torch.zeros(23))

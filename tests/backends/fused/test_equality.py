@@ -1,0 +1,90 @@
+"""Compiled loops against the eager loop: outputs, final state, every gradient, the gradient profile."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from side_by_side import assert_same_as_eager, prepared
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rnnbench.cells import Cell, Gru, GruConcat, GruTorch, Lstm, LstmPeephole, Mut2, Rnn, State
+
+
+class Everything(Cell):
+    """A step with a narrow Linear, a tanh of the input alone, three stages, a buffer, scalar and elementwise
+    parameters, one Linear used twice, one on a concatenation, and most of the elementwise functions."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.down, self.up = nn.Linear(hidden_size, 3), nn.Linear(3, hidden_size, bias=False)
+        self.W, self.U = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+        self.V = nn.Linear(hidden_size + input_size, hidden_size)
+        self.scale, self.peephole = nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(hidden_size))
+        self.register_buffer("offset", torch.linspace(0, 1, hidden_size))
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c = state
+        narrow = torch.tanh(self.down(h))
+        v = self.up(narrow) + self.W(torch.tanh(x))
+        u = self.U(h) + self.U(torch.sigmoid(c)) + self.peephole * c + self.offset
+        either = torch.where(u > v, u, v * torch.sigmoid(self.scale))
+        bounded = either.clamp(-1, 1) / (1 + torch.exp(-u).clamp(max=5)) + functional.softplus(v)
+        root = torch.sqrt(u.square() + 0.1) - torch.log(v.abs() + 1) + torch.minimum(u, v) ** 2
+        k = self.V(torch.cat([c, x], 1)) * torch.maximum(u, v)
+        return (torch.tanh(0.1 * bounded + k - torch.relu(root)), 0.5 * c - 0.1 * torch.tanh(k) + 0.1 * narrow_sum(h))
+
+
+def narrow_sum(h: Tensor) -> Tensor:
+    """A function of the user's, called from `step`."""
+    return torch.ones_like(h) - h
+
+
+CELLS: dict[str, Callable[[int, int], Cell]] = {
+    "rnn": Rnn,
+    "rnn_relu": lambda i, h: Rnn(i, h, activation="relu"),
+    "gru": Gru,
+    "gru_torch": GruTorch,
+    "gru_concat": GruConcat,
+    "lstm": Lstm,
+    "lstm_peephole": LstmPeephole,
+    "mut2": Mut2,
+    "everything": Everything,
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_double_precision_equals_eager(name: str) -> None:
+    assert_same_as_eager(prepared(CELLS[name](3, 7)), steps=9, batch=5)
+
+
+@pytest.mark.parametrize("name", ["rnn", "gru", "gru_torch", "lstm", "everything"])
+def test_single_precision_equals_eager(name: str) -> None:
+    assert_same_as_eager(prepared(CELLS[name](3, 7), torch.float32), steps=9, batch=5)
+
+
+@pytest.mark.parametrize(("steps", "batch"), [(1, 1), (1, 13), (2, 1), (33, 3), (5, 97)])
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_odd_lengths_and_batches_equal_eager(name: str, steps: int, batch: int) -> None:
+    assert_same_as_eager(prepared(CELLS[name](2, 5)), steps, batch)
+
+
+@pytest.mark.parametrize("hidden", [1, 8, 16, 17, 40])
+def test_widths_around_the_vectors_equal_eager(hidden: int) -> None:
+    assert_same_as_eager(prepared(Gru(1, hidden)), steps=4, batch=14)
+
+
+def test_input_as_wide_as_the_state_equals_eager() -> None:
+    assert_same_as_eager(prepared(Mut2(7, 7)), steps=6, batch=4)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_change_nothing(threads: int) -> None:
+    torch.set_num_threads(threads)
+    assert_same_as_eager(prepared(LstmPeephole(3, 7)), steps=9, batch=77)
+
+
+def test_sizes_of_a_user_beyond_one_chunk_equal_eager() -> None:
+    assert_same_as_eager(prepared(Gru(3, 7)), steps=250, batch=2)

@@ -1,0 +1,110 @@
+"""The pieces that the loops are made of, each against torch or NumPy."""
+
+import ast
+import gc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numba import njit
+
+from rnnbench.backends.fused import explain, memory
+from rnnbench.backends.fused import products as library
+from rnnbench.backends.fused.compile import _publish_product
+from rnnbench.backends.fused.mathematics import FLOAT32, FLOAT64
+from rnnbench.backends.fused.slices import slices
+from rnnbench.cells import Gru
+
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "fused.md"
+
+
+@pytest.mark.parametrize(("rows", "depth", "columns"), [(1, 1, 1), (7, 5, 3), (13, 33, 40), (24, 16, 32), (25, 3, 17)])
+def test_products_equal_numpy(rows: int, depth: int, columns: int) -> None:
+    _publish_product("float64")
+    generator = np.random.default_rng(0)
+    a, m = generator.standard_normal((rows, depth)), generator.standard_normal((depth, columns))
+    start, out = generator.standard_normal(columns), np.full((rows, columns), np.nan)
+    strips = library.packed(m.ravel(), depth, columns)
+    assert np.array_equal(library.packed_transpose(np.ascontiguousarray(m.T).ravel(), depth, columns), strips)
+    library.product(a.ravel(), strips, start, out.reshape(-1), rows, depth, columns)
+    np.testing.assert_allclose(out, a @ m + start, rtol=0, atol=1e-13)
+    library.product_onto(a.ravel(), strips, out.reshape(-1), rows, depth, columns)
+    np.testing.assert_allclose(out, 2 * (a @ m) + start, rtol=0, atol=1e-13)
+    gathered = np.ones((columns, depth))
+    library.outer_product_onto(out.reshape(-1), a.ravel(), gathered.reshape(-1), 1, rows, rows, columns, depth)
+    np.testing.assert_allclose(gathered, out.T @ a + 1, rtol=0, atol=1e-11)
+    total = np.ones(columns)
+    library.sum_onto(out.reshape(-1), total, rows, columns)
+    np.testing.assert_allclose(total, out.sum(0) + 1, rtol=0, atol=1e-12)
+
+
+def test_outer_product_over_some_rows_of_every_step_equals_numpy() -> None:
+    _publish_product("float64")
+    generator = np.random.default_rng(0)
+    steps, batch, first, rows = 3, 6, 2, 3
+    gradient, source = generator.standard_normal((steps, rows, 4)), generator.standard_normal((steps, batch, 5))
+    out = np.zeros((4, 5))
+    library.outer_product_onto(
+        gradient.reshape(-1), source.reshape(-1)[first * 5 :], out.reshape(-1), steps, batch, rows, 4, 5
+    )
+    expected = np.einsum("tri,trj->ij", gradient, source[:, first : first + rows])
+    np.testing.assert_allclose(out, expected, rtol=0, atol=1e-13)
+
+
+SPECIAL = [0.0, 1e-30, -1e-30, 1e-8, 88.7, -86.5, 710.0, -750.0, 1e4, -1e4, np.nan, np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_functions_are_exact_to_a_few_units_in_the_last_place(kind: type[np.floating]) -> None:
+    functions = FLOAT32 if kind is np.float32 else FLOAT64
+    exponential, sigmoid, tanh = functions.exponential, functions.sigmoid, functions.tanh
+    logarithm, softplus = functions.logarithm, functions.softplus
+    one, far = kind(1), kind(20)
+
+    @njit(error_model="numpy", fastmath={"contract"})
+    def all_of(x, y):  # type: ignore[no-untyped-def]
+        for k in range(x.size):
+            y[0, k], y[1, k], y[2, k] = exponential(x[k]), sigmoid(x[k]), tanh(x[k])
+            y[3, k], y[4, k] = logarithm(x[k]), softplus(x[k], one, far)
+
+    points = np.concatenate([np.linspace(-80, 80, 4001), np.linspace(-1, 1, 2001), SPECIAL]).astype(kind)
+    found = np.empty((5, points.size), kind)
+    all_of(points, found)
+    exact = torch.from_numpy(points.astype(np.float64))
+    truth = [exact.exp(), exact.sigmoid(), exact.tanh(), exact.log(), torch.nn.functional.softplus(exact)]
+    for values, expected in zip(found, truth, strict=True):
+        with np.errstate(over="ignore"):
+            rounded = expected.numpy().astype(kind)
+        np.testing.assert_allclose(values, rounded, rtol=4 * np.finfo(kind).eps, atol=3e-38)
+
+
+def test_slices_cover_the_batch_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    for batch in (1, 20, 50, 64, 97, 1000):
+        parts = slices(batch)
+        assert [row for first, last in parts for row in range(first, last)] == list(range(batch))
+        assert len(parts) <= 4
+    assert len(slices(20)) == 1
+    assert len(slices(1000)) == 4
+
+
+def test_memory_is_used_again_only_when_nothing_lies_in_it() -> None:
+    tensor = memory.leased((3, 1237), torch.float32)
+    place, view = tensor.data_ptr(), tensor[1:, :5]
+    del tensor
+    gc.collect()
+    assert memory.leased((3, 1237), torch.float32).data_ptr() != place
+    del view
+    gc.collect()
+    places = {tensor.data_ptr() for tensor in [memory.leased((3, 1237), torch.float32) for _ in range(2)]}
+    assert place in places
+
+
+def test_explained_source_is_a_module_of_the_two_loops() -> None:
+    tree = ast.parse(explain(Gru(3, 7)))
+    assert [node.name for node in tree.body if isinstance(node, ast.FunctionDef)] == ["forward", "backward"]
+
+
+def test_documentation_shows_the_source_as_it_is() -> None:
+    assert explain(Gru(10, 128)) in DOCUMENTATION.read_text()

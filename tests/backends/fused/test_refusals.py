@@ -1,0 +1,175 @@
+"""What the fused backend refuses, in words that name it; what `auto` does then."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm
+
+import rnnbench.backends.fused.backend as fused_backend
+from rnnbench.backends import Eager, Fused, TorchNn, choose_backend
+from rnnbench.backends.fused import explain
+from rnnbench.cells import Cell, Gru, GruTorch, State
+
+
+class Step(Cell):
+    """A cell whose step is handed in."""
+
+    def __init__(self, formula: Callable[[Any, Tensor, Tensor], Any]) -> None:
+        super().__init__(3, 7)
+        self.W, self.narrow = self.input_map(), nn.Linear(7, 2)
+        self.matrix = nn.Parameter(torch.zeros(7, 7))
+        self.norm = nn.LayerNorm(7)
+        self.formula = formula
+
+    def step(self, x: Tensor, state: State) -> State:
+        result = self.formula(self, x, state[0])
+        return result if isinstance(result, tuple) else (result,)
+
+
+def in_place(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+    h += cell.W(x)
+    return h
+
+
+REFUSED: dict[str, tuple[Callable[[Any, Tensor, Tensor], Any], str]] = {
+    "chunk": (lambda cell, x, h: torch.chunk(h, 2, 1)[0], "chunk"),
+    "index": (lambda cell, x, h: h[:, :1] * h, "getitem"),
+    "matrix": (lambda cell, x, h: h @ cell.matrix, "matrix has shape (7, 7)"),
+    "matrix by name": (lambda cell, x, h: torch.mm(h, h), "mm()"),
+    "matrix as vector": (lambda cell, x, h: h * cell.matrix, "matrix has shape (7, 7)"),
+    "shape": (lambda cell, x, h: h * h.shape[1], "getattr() of shape"),
+    "mean": (lambda cell, x, h: h - h.mean(1, keepdim=True), "mean()"),
+    "norm": (lambda cell, x, h: cell.norm(h), "layer_norm()"),
+    "dropout": (lambda cell, x, h: functional.dropout(h, 0.5), "dropout()"),
+    "noise": (lambda cell, x, h: h + torch.randn_like(h), "randn_like()"),
+    "drawn noise": (lambda cell, x, h: h + torch.randn(7), "a tensor made inside step"),
+    "constant": (lambda cell, x, h: h * torch.tensor(2.0), "a tensor made inside step"),
+    "branch": (lambda cell, x, h: h if (h > 0).all() else -h, "control flow"),
+    "truth": (lambda cell, x, h: h if h > 0 else -h, "control flow"),
+    "in place": (in_place, "an operator in place"),
+    "method in place": (lambda cell, x, h: h.mul_(2), "mul_()"),
+    "unused method in place": (lambda cell, x, h: (h.add_(1), h)[1], "add_()"),
+    "alpha": (lambda cell, x, h: torch.add(h, h, alpha=2), "add() with these arguments"),
+    "rounding": (lambda cell, x, h: torch.div(h, 2.0, rounding_mode="floor"), "div() with these arguments"),
+    "power": (lambda cell, x, h: h**3, "pow()"),
+    "cast": (lambda cell, x, h: h.to(torch.float64), "to()"),
+    "comparison as number": (lambda cell, x, h: (h > 0) * h, "mul() with gt()"),
+    "comparison as state": (lambda cell, x, h: h > 0, "a state tensor that is gt()"),
+    "concatenation as state": (lambda cell, x, h: torch.cat([x, x], 1), "a state tensor that is cat()"),
+    "widths": (lambda cell, x, h: cell.narrow(h) + h, "widths 2 and 7"),
+    "width of the input": (lambda cell, x, h: x + h, "widths 3 and 7"),
+    "narrow state": (lambda cell, x, h: cell.narrow(h), "a state tensor of width 2"),
+    "wrong Linear": (lambda cell, x, h: cell.narrow(x), "narrow takes 7 features, not 3"),
+    "concatenation": (lambda cell, x, h: torch.cat([h, h], 1) * 2, "cat() that mul() reads"),
+    "concatenated batch": (lambda cell, x, h: torch.cat([h, h]), "cat() of other than features"),
+    "two states": (lambda cell, x, h: (h, h), "other than 1 state tensors"),
+    "constant state": (lambda cell, x, h: (1.0,), "1.0 as a state tensor"),
+    "numpy": (lambda cell, x, h: h.detach().numpy(), "detach()"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusal_names_the_operation_and_its_line(name: str) -> None:
+    formula, words = REFUSED[name]
+    reason = Fused().refusal(Step(formula))
+    assert reason is not None
+    assert words in reason
+    assert "test_refusals.py" in reason or words.endswith("state tensors")
+
+
+def test_refusal_of_a_named_backend_says_what_to_do() -> None:
+    cell = Step(REFUSED["chunk"][0])
+    with pytest.raises(
+        ValueError, match=r"backend=fused: cannot run Step \(chunk\(\) on line \d+ of .*; use backend=eager"
+    ):
+        choose_backend(cell, "fused")
+    with pytest.raises(ValueError, match=r"cannot run Step \(chunk\(\)"):
+        Fused().run(cell, torch.zeros(2, 2, 3), cell.initial_state(2))
+    with pytest.raises(ValueError, match=r"cannot run Step \(chunk\(\)"):
+        explain(cell)
+
+
+def test_auto_takes_the_fastest_that_applies(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(choose_backend(GruTorch(3, 7)), Fused)
+    assert isinstance(choose_backend(Step(REFUSED["chunk"][0])), Eager)
+    monkeypatch.setattr(fused_backend, "_has_numba", lambda: False)
+    assert isinstance(choose_backend(GruTorch(3, 7)), TorchNn)
+    assert isinstance(choose_backend(Gru(3, 7)), Eager)
+    with pytest.raises(ValueError, match="numba is not installed"):
+        choose_backend(Gru(3, 7), "fused")
+
+
+def test_other_types_and_devices_are_refused() -> None:
+    assert "bfloat16" in str(Fused().refusal(Gru(3, 7).bfloat16()))
+    assert "meta" in str(Fused().refusal(Gru(3, 7).to("meta")))
+    mixed = Gru(3, 7)
+    mixed.U_r.double()
+    assert "U_r.weight has dtype torch.float64" in str(Fused().refusal(mixed))
+
+
+def test_inputs_that_do_not_fit_are_refused() -> None:
+    cell = Gru(3, 7)
+    inputs, state = torch.zeros(4, 2, 3), cell.initial_state(2)
+    with pytest.raises(ValueError, match="width 5"):
+        Fused().run(cell, torch.zeros(4, 2, 5), state)
+    with pytest.raises(ValueError, match="float64"):
+        Fused().run(cell, inputs.double(), state)
+    with pytest.raises(ValueError, match=r"state of shapes \(3, 7\)"):
+        Fused().run(cell, inputs, cell.initial_state(3))
+    with pytest.raises(ValueError, match="state of shapes"):
+        Fused().run(cell, inputs, (*state, *state))
+    with torch.autocast("cpu"), pytest.raises(ValueError, match="autocast"):
+        Fused().run(cell, inputs, state)
+
+
+def test_altered_linears_are_refused() -> None:
+    hooked, parametrised, replaced = Gru(3, 7), Gru(3, 7), Gru(3, 7)
+    fused = Fused()
+    assert fused.refusal(hooked) is None
+    handle = hooked.U_r.register_forward_hook(lambda module, arguments, result: result * 2)
+    assert "U_r has hooks" in str(fused.refusal(hooked))
+    handle.remove()
+    assert fused.refusal(hooked) is None
+    weight_norm(parametrised.U_r)
+    assert fused.refusal(parametrised) is not None
+
+    class Doubled(nn.Linear):
+        def forward(self, input: Tensor) -> Tensor:
+            return 2 * super().forward(input)
+
+    replaced.U_r = Doubled(7, 7, bias=False)
+    assert fused.refusal(replaced) is not None
+
+
+def test_a_step_that_changes_the_cell_is_refused_and_leaves_it_as_it_was() -> None:
+    class Counting(Gru):
+        calls = 0
+
+        def step(self, x: Tensor, state: State) -> State:
+            self.calls += 1
+            return super().step(x, state)
+
+    cell = Counting(3, 7)
+    cell.calls = 5
+    assert Fused().refusal(cell) == "step changes the cell's attributes"
+    assert cell.calls == 5
+
+
+def test_a_step_put_on_the_object_is_refused() -> None:
+    cell = Gru(3, 7)
+    cell.step = lambda x, state: state  # type: ignore[method-assign]
+    assert "attribute of the object" in str(Fused().refusal(cell))
+
+
+def test_choosing_a_backend_does_not_import_numba() -> None:
+    program = (
+        "import sys; from rnnbench.backends import choose_backend; from rnnbench.cells import Gru;"
+        "assert choose_backend(Gru(3, 7)).name == 'fused'; assert 'numba' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
