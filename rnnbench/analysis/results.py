@@ -1,10 +1,9 @@
-"""The results of one experiment, read from its run folders."""
+"""The results of one experiment: its table of runs, histories and probes' arrays."""
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,36 +15,46 @@ IDENTITY = ["run", "status", *GROUP, "seed"]
 
 FINISHED = ("done", "diverged", "failed")
 
+SETTINGS_WITHOUT_A_DOT = ("device", "threads", "flush_denormals")
+
+
+class Source(Protocol):
+    """Where histories and arrays come from: run folders, or the files condensed from them."""
+
+    def histories(self, runs: Sequence[str]) -> pd.DataFrame:
+        """The histories of the runs, one row per recorded step, with a column `run`."""
+
+    def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
+        """A probe's arrays for one run; empty when it did not measure."""
+
+    def probes(self) -> list[str]:
+        """The probes that stored arrays."""
+
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that an experiment's folder holds.
+    """Everything that is known of an experiment.
 
     `runs` has one row per run, its columns described in results/README.md. `missing` holds, for each job that was
-    launched and left no run, the words it was launched with.
+    launched and left no run, the words it was launched with. `candidates` holds the runs among which `runs` were
+    chosen, where a setting was tuned (see `tuning`), and is None otherwise.
     """
 
     name: str
     root: Path
     runs: pd.DataFrame
+    source: Source
     missing: list[str] = field(default_factory=list)
+    candidates: pd.DataFrame | None = None
 
     def histories(self) -> pd.DataFrame:
         """All histories, one row per recorded step, with the run's identity."""
-        frames = [
-            pd.read_csv(path).assign(**{str(key): value for key, value in row.items()})
-            for row in self.runs[IDENTITY].to_dict("records")
-            if (path := self.root / "runs" / row["run"] / "history.csv").exists()
-        ]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["step", *IDENTITY])
+        histories = self.source.histories(self.runs["run"].tolist())
+        return histories.merge(self.runs[IDENTITY], on="run", sort=False)
 
     def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
         """A probe's arrays for one run, each with the probed steps first, and `step`; empty when it did not measure."""
-        path = self.root / "runs" / run / f"{name}.npz"
-        if not path.exists():
-            return {}
-        with np.load(path) as arrays:
-            return dict(arrays)
+        return self.source.probe(run, name)
 
     def incomplete(self) -> list[str]:
         """One line per thing that keeps the grid from being whole: missing, unfinished, failed and diverged runs."""
@@ -55,72 +64,57 @@ class Results:
             lines.append(f"{row['status']}{at}: {row['run']}")
         return lines
 
+    def limited(self, only: Mapping[str, Sequence[Any]]) -> "Results":
+        """The results of the runs whose columns have one of the values named, such as {"model.recurrent_gain": [1]}.
 
-def load_results(root: Path) -> Results:
-    """Read the run folders below `<results_dir>/<name>/`. Raises ValueError when there are none."""
-    folders = sorted(path.parent for path in root.glob("runs/*/summary.json"))
-    if not folders:
-        raise ValueError(f"name={root.name}: no runs in {root / 'runs'}; launch some with `rnnbench name={root.name}`")
-    summaries = [json.loads((folder / "summary.json").read_text()) for folder in folders]
-    settings = [_flat(json.loads((folder / "config.json").read_text())) for folder in folders]
-    runs = pd.DataFrame(summaries)
-    for column in ("diverged_at_step", "steps_to_solve", "test_loss", "steps_trained"):
-        runs[column] = pd.to_numeric(runs[column]) if column in runs else np.nan
-    runs["solved"] = [summary.get("solved") is True for summary in summaries]
-    runs["task_setting"] = [_task_setting(*pair) for pair in zip(summaries, settings, strict=True)]
-    runs["setting"] = _varying(runs, settings)
-    table = pd.concat([runs, pd.DataFrame(settings).drop(columns="seed")], axis=1)
-    others = [column for column in table.columns if column not in IDENTITY]
-    table = table[[*IDENTITY, *others]].drop(columns=["state_names", "error"], errors="ignore")
-    return Results(root.name, root, table.sort_values([*GROUP, "seed"], ignore_index=True), _missing(root))
+        Raises ValueError on a column that no run has, and when no run is left.
+        """
+        runs = self.runs
+        for column, values in only.items():
+            if column not in runs:
+                raise ValueError(f"only.{column}={list(values)}: no run has this column")
+            runs = runs[runs[column].isin(values)]
+            if runs.empty:
+                raise ValueError(f"only.{column}={list(values)}: no run has one of these values")
+        return self.of(runs) if only else self
 
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key; lists as text, import paths left out."""
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif key != "_target_" or prefix == "optimizer.":
-            flat[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
-    return flat
+    def of(self, runs: pd.DataFrame) -> "Results":
+        """The results of these of the runs, their `setting` naming what differs among them."""
+        return replace(self, runs=sorted_runs(runs))
 
 
-def _task_setting(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """The task's difficulty in words: `length 100`."""
-    key = summary["difficulty"]
-    return f"{key} {settings[f'task.{key}']}" if f"task.{key}" in settings else ""
+def sorted_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with `setting` filled in, in the order of task, cell, setting and seed; task settings by number."""
+    table = runs.assign(setting=varying_settings(runs))
+    keys = [*(column for column in difficulty_columns(runs) if column in runs), *GROUP, "seed"]
+    order = ["task", *(key for key in keys if key != "task")]
+    order = [column for column in order if not table[column].map(type).nunique() > 1]
+    return table.sort_values(order, ignore_index=True)
 
 
-def _varying(runs: pd.DataFrame, settings: list[dict[str, Any]]) -> list[str]:
+def difficulty_columns(runs: pd.DataFrame) -> list[str]:
+    """The settings that make the runs' tasks harder, such as task.length."""
+    return [f"task.{name}" for name in runs["difficulty"].unique()]
+
+
+def varying_settings(runs: pd.DataFrame) -> list[str]:
     """For each run the settings that differ among the runs of its cell and task: `lr=0.01`; else empty."""
-    table = pd.DataFrame(settings)
-    ignored = {"seed", *(f"task.{key}" for key in runs["difficulty"].unique())}
-    labels: dict[Any, str] = {}
-    for _, rows in runs.groupby(["cell", "task"]):
-        part = table.loc[rows.index]
-        varying = [key for key in part.columns if key not in ignored and part[key].nunique(dropna=False) > 1]
-        if varying:
-            labels |= {index: _words(row) for index, row in part[varying].to_dict("index").items()}
-    return [labels.get(index, "") for index in runs.index]
+    ignored = set(difficulty_columns(runs))
+    settings = [
+        column for column in runs if ("." in column or column in SETTINGS_WITHOUT_A_DOT) and column not in ignored
+    ]
+    words: dict[Hashable, str] = {}
+    for _, group in runs.groupby(["cell", "task"]):
+        varying = [column for column in settings if group[column].nunique(dropna=False) > 1]
+        words |= {index: _in_words(row) for index, row in group[varying].to_dict("index").items()}
+    return [words[index] for index in runs.index]
 
 
-def _words(settings: Mapping[Any, Any]) -> str:
-    return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in settings.items())
+def _in_words(settings: Mapping[Hashable, Any]) -> str:
+    return ", ".join(f"{str(key).rpartition('.')[2]}={_value(value)}" for key, value in settings.items())
 
 
-def _missing(root: Path) -> list[str]:
-    """The jobs that a launch planned and that no launch has an outcome for."""
-    planned: dict[str, None] = {}
-    seen: set[str] = set()
-    for plan in sorted(root.glob("launches/*/plan.json")):
-        planned |= dict.fromkeys(_job_words(overrides) for overrides in json.loads(plan.read_text()))
-        outcomes = (json.loads(path.read_text()) for path in plan.parent.glob("job-*.json"))
-        seen |= {_job_words(outcome["overrides"]) for outcome in outcomes}
-    return [words for words in planned if words not in seen]
-
-
-def _job_words(overrides: Iterable[str]) -> str:
-    """A job's overrides, without those that do not change what is run."""
-    passing = ("name=", "experiment=", "results_dir=", "wandb", "rerun=", "hydra")
-    return " ".join(override for override in overrides if not override.startswith(passing))
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return "none" if np.isnan(value) else f"{value:g}"
+    return str(value)

@@ -121,6 +121,7 @@ def build_run(settings: Settings) -> Run:
             backend=settings.model.backend,
             initialisation=settings.model.initialisation,
             chrono_length=settings.model.chrono_length,
+            recurrent_gain=settings.model.recurrent_gain,
             device=device,
             generator=streams.weights,
         )

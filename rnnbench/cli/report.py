@@ -31,7 +31,7 @@ def report(arguments: list[str]) -> None:
     """Compose the configuration, read the runs, write and print the report. Raises SettingError."""
     from omegaconf import OmegaConf
 
-    from rnnbench.analysis.results import load_results
+    from rnnbench.analysis.archive import load_results
     from rnnbench.cli.build import component, construct
     from rnnbench.cli.composition import composed
     from rnnbench.cli.settings import SettingError

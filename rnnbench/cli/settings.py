@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 from pydantic_core import ErrorDetails
 
 from rnnbench.model import Counted
@@ -40,6 +40,7 @@ class ModelSettings(BaseModel):
     backend: str
     initialisation: str
     chrono_length: PositiveInt | None
+    recurrent_gain: PositiveFloat
 
 
 class Settings(BaseModel):

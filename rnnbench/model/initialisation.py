@@ -1,5 +1,6 @@
 """Initialisations by name, for any cell."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +13,14 @@ INITIALISATIONS = ("default", "orthogonal", "identity", "chrono")
 IRNN_INPUT_DEVIATION = 0.001
 
 
-def initialise_cell(cell: Cell, name: str, generator: torch.Generator, chrono_length: int | None = None) -> None:
-    """Draw the cell's weights, all from the generator.
+def initialise_cell(
+    cell: Cell,
+    name: str,
+    generator: torch.Generator,
+    chrono_length: int | None = None,
+    recurrent_gain: float = 1.0,
+) -> None:
+    """Draw the cell's weights, all from the generator, and scale every recurrent matrix by `recurrent_gain`.
 
     - default: the cell's own rule.
     - orthogonal: the same, then every recurrent matrix a random orthogonal one (Saxe et al. 2014).
@@ -25,20 +32,25 @@ def initialise_cell(cell: Cell, name: str, generator: torch.Generator, chrono_le
 
     A matrix of several blocks, one over the other or beside an input block, is set block by block.
 
-    Raises ValueError for an unknown name, for a cell with no recurrent matrix or no such gate, and for chrono without a
-    length of at least 3.
+    Raises ValueError for an unknown name, for a cell with no recurrent matrix or no such gate, for chrono without a
+    length of at least 3, and for a gain that is not above 0.
     """
     if name not in INITIALISATIONS:
         raise ValueError(f"initialisation={name}: must be one of {', '.join(INITIALISATIONS)}")
+    if not 0 < recurrent_gain < math.inf:
+        raise ValueError(f"recurrent_gain={recurrent_gain}: must be above 0 and finite; 1 leaves the matrices alone")
     cell.initialise(generator)
     with torch.no_grad():
         if name == "orthogonal":
-            for block in _matrix_blocks(cell, name).recurrent:
+            for block in _matrix_blocks(cell, f"initialisation={name}").recurrent:
                 nn.init.orthogonal_(block, generator=generator)
         elif name == "identity":
-            _set_irnn(cell, _matrix_blocks(cell, name), generator)
+            _set_irnn(cell, _matrix_blocks(cell, f"initialisation={name}"), generator)
         elif name == "chrono":
             _set_chrono_biases(cell, generator, chrono_length)
+        if recurrent_gain != 1:
+            for block in _matrix_blocks(cell, f"recurrent_gain={recurrent_gain}").recurrent:
+                block.mul_(recurrent_gain)
 
 
 @dataclass(frozen=True)
@@ -75,8 +87,12 @@ def _set_chrono_biases(cell: Cell, generator: torch.Generator, length: int | Non
         nn.init.zeros_(bias)
 
 
-def _matrix_blocks(cell: Cell, initialisation: str) -> _MatrixBlocks:
-    """The blocks of every matrix. Raises ValueError, naming the parameter, where they cannot be told apart."""
+def _matrix_blocks(cell: Cell, wanted: str) -> _MatrixBlocks:
+    """The blocks of every matrix, `wanted` for a setting.
+
+    Raises ValueError, naming the setting and the parameter, where they cannot be told apart.
+    """
+    remedy = "use the default of this setting"
     blocks = _MatrixBlocks([], [])
     hidden = cell.hidden_size
     state_columns = _state_columns(cell)
@@ -91,16 +107,13 @@ def _matrix_blocks(cell: Cell, initialisation: str) -> _MatrixBlocks:
         columns = slice(0, hidden) if matrix.shape[1] == hidden else state_columns.get(name)
         if columns is None or matrix.shape[0] % hidden:
             raise ValueError(
-                f"initialisation={initialisation}: cannot find the (hidden, hidden) blocks of {type(cell).__name__}'s "
-                f"{name}, whose shape is {tuple(matrix.shape)}; use initialisation=default"
+                f"{wanted}: cannot find the (hidden, hidden) blocks of {type(cell).__name__}'s "
+                f"{name}, whose shape is {tuple(matrix.shape)}; {remedy}"
             )
         blocks.recurrent.extend(matrix[:, columns].chunk(len(matrix) // hidden))
         blocks.inputs.extend(part for part in (matrix[:, : columns.start], matrix[:, columns.stop :]) if part.numel())
     if not blocks.recurrent:
-        raise ValueError(
-            f"initialisation={initialisation}: {type(cell).__name__} has no recurrent matrix; "
-            "use initialisation=default"
-        )
+        raise ValueError(f"{wanted}: {type(cell).__name__} has no recurrent matrix; {remedy}")
     return blocks
 
 

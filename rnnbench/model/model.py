@@ -22,7 +22,7 @@ class Model(nn.Module):
     """x -> cell -> ... -> cell -> linear readout. The softmax or other link is part of the task's loss.
 
     `make_cell(input_size, hidden_size)` builds one layer; `generator` draws every initial weight, the cells' by the
-    named `initialisation` (see `initialise_cell`, which also says what `chrono_length` is) and the readout's from
+    named `initialisation` (see `initialise_cell`, also for `chrono_length` and `recurrent_gain`) and the readout's from
     U(-1/sqrt(hidden), 1/sqrt(hidden)), on the CPU whatever the device. torch's global generator is left untouched.
     """
 
@@ -37,6 +37,7 @@ class Model(nn.Module):
         backend: str = "auto",
         initialisation: str = "default",
         chrono_length: int | None = None,
+        recurrent_gain: float = 1.0,
         device: torch.device = CPU,
         generator: torch.Generator,
     ) -> None:
@@ -47,7 +48,7 @@ class Model(nn.Module):
         self.cells: list[Cell] = cells
         self.layers = nn.ModuleList(cells)
         for cell in cells:
-            initialise_cell(cell, initialisation, generator, chrono_length)
+            initialise_cell(cell, initialisation, generator, chrono_length, recurrent_gain)
         bound = 1 / math.sqrt(hidden_size)
         for parameter in self.readout.parameters():
             nn.init.uniform_(parameter, -bound, bound, generator=generator)

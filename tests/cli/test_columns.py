@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rnnbench.analysis.comparison import comparison
-from rnnbench.analysis.results import load_results
+from rnnbench.analysis.archive import load_results
 from rnnbench.cli import columns
 from rnnbench.cli.main import main
 

@@ -109,6 +109,34 @@ def test_identity_is_the_irnn() -> None:
     torch.testing.assert_close(after, positive, rtol=0, atol=0)
 
 
+def test_gain_scales_the_recurrent_matrices_and_nothing_else(configured: tuple[str, Cell]) -> None:
+    cell_name, cell = configured
+    if cell_name in NO_RECURRENT_MATRIX:
+        with pytest.raises(ValueError, match=rf"^recurrent_gain=2: {type(cell).__name__} has no recurrent matrix"):
+            initialise_cell(cell, "default", seeded(), recurrent_gain=2)
+        return
+    plain = {name: parameter.detach().clone() for name, parameter in initialised(cell, "default").named_parameters()}
+    initialise_cell(cell, "default", seeded(), recurrent_gain=2)
+    scaled = state_matrices(cell)
+    for name, parameter in cell.named_parameters():
+        factor = torch.ones_like(parameter)
+        if name in scaled:
+            factor[:, :HIDDEN] = 2
+        assert torch.equal(parameter, factor * plain[name])
+
+
+def test_gain_of_an_orthogonal_matrix_is_its_singular_value() -> None:
+    cell = Rnn(INPUT, HIDDEN)
+    initialise_cell(cell, "orthogonal", seeded(), recurrent_gain=1.5)
+    torch.testing.assert_close(torch.linalg.svdvals(cell.U.weight), torch.full((HIDDEN,), 1.5), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("gain", [0.0, -1.0, math.inf])
+def test_gain_that_is_not_above_0_is_refused(gain: float) -> None:
+    with pytest.raises(ValueError, match=rf"^recurrent_gain={gain}: must be above 0 and finite"):
+        initialise_cell(Rnn(INPUT, HIDDEN), "default", seeded(), recurrent_gain=gain)
+
+
 def test_identity_keeps_the_biases_that_settings_fix() -> None:
     cell = initialised(Lstm(INPUT, HIDDEN, forget_bias=1.5), "identity")
     assert torch.equal(cell.W_f.bias, torch.full((HIDDEN,), 1.5))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rnnbench.analysis.comparison import comparison
-from rnnbench.analysis.results import load_results
+from rnnbench.analysis.archive import load_results
 from rnnbench.report.tables import latex, markdown
 from tests.report.conftest import WriteRun
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rnnbench.analysis.results import load_results
+from rnnbench.analysis.archive import load_results
 from rnnbench.report import write_report
 from rnnbench.report.figures import Cost, Figure, GradientNorms, LearningCurves
 from rnnbench.report.style import FIRST, PALETTE, CellStyles, paper_style
