@@ -1,8 +1,8 @@
 """The results of an experiment condensed into a few small files, from which every table and figure can be made again.
 
 `runs.csv` stands beside the tables; in `data/`, `histories.csv.gz` holds all histories, `<probe>.npz` the arrays of
-every run as `<run>/<array>` in single precision, and `missing.json` the jobs that left no run. They are small enough for
-version control, where run folders are not, and the same runs give the same bytes.
+every run as `<run>/<array>` in single precision, and `missing.json` the jobs that left no run. They are small enough
+for version control, where run folders are not, and the same runs give the same bytes.
 """
 
 import io
@@ -79,8 +79,8 @@ def load_results(root: Path) -> Results:
 
 def read_archive(root: Path) -> Results:
     """The results of the condensed files."""
-    runs = pd.read_csv(root / RUNS, low_memory=False)
-    runs = runs.assign(**{column: runs[column].fillna("").astype(str) for column in GROUP})
+    runs = pd.read_csv(root / RUNS, dtype=dict.fromkeys(GROUP, str), low_memory=False)
+    runs = runs.assign(**{column: runs[column].fillna("") for column in GROUP})
     return Results(root.name, root, runs, Archive(root), json.loads((root / DATA / MISSING).read_text()))
 
 

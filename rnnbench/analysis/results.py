@@ -46,6 +46,8 @@ class Results:
     source: Source
     missing: list[str] = field(default_factory=list)
     candidates: pd.DataFrame | None = None
+    tuned: str | None = None
+    """The setting that was tuned."""
 
     def histories(self) -> pd.DataFrame:
         """All histories, one row per recorded step, with the run's identity."""
@@ -80,29 +82,35 @@ class Results:
 
     def of(self, runs: pd.DataFrame) -> "Results":
         """The results of these of the runs, their `setting` naming what differs among them."""
-        return replace(self, runs=sorted_runs(runs))
+        return replace(self, runs=sorted_runs(runs, ignored=[self.tuned] if self.tuned else []))
 
 
-def sorted_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs with `setting` filled in, in the order of task, cell, setting and seed; task settings by number."""
-    table = runs.assign(setting=varying_settings(runs))
-    keys = [*(column for column in difficulty_columns(runs) if column in runs), *GROUP, "seed"]
-    order = ["task", *(key for key in keys if key != "task")]
-    order = [column for column in order if not table[column].map(type).nunique() > 1]
-    return table.sort_values(order, ignore_index=True)
+def sorted_runs(runs: pd.DataFrame, ignored: Sequence[str] = ()) -> pd.DataFrame:
+    """The runs with `setting` filled in, by task, its difficulty, cell, the settings that vary, and seed.
+
+    Settings in `ignored` are left out of `setting`.
+    """
+    table = runs.assign(setting=varying_settings(runs, ignored))
+    varying = [column for column in setting_columns(runs) if runs[column].nunique() > 1]
+    order = ["task", *difficulty_columns(runs), "task_setting", "cell", *varying, "setting", "seed"]
+    comparable = [column for column in dict.fromkeys(order) if table[column].dropna().map(type).nunique() == 1]
+    return table.sort_values(comparable, ignore_index=True, kind="stable")
+
+
+def setting_columns(runs: pd.DataFrame) -> list[str]:
+    """The columns that are settings, but for the difficulty of the tasks."""
+    apart = difficulty_columns(runs)
+    return [name for name in map(str, runs) if ("." in name or name in SETTINGS_WITHOUT_A_DOT) and name not in apart]
 
 
 def difficulty_columns(runs: pd.DataFrame) -> list[str]:
     """The settings that make the runs' tasks harder, such as task.length."""
-    return [f"task.{name}" for name in runs["difficulty"].unique()]
+    return [column for name in runs["difficulty"].unique() if (column := f"task.{name}") in runs]
 
 
-def varying_settings(runs: pd.DataFrame) -> list[str]:
+def varying_settings(runs: pd.DataFrame, ignored: Sequence[str] = ()) -> list[str]:
     """For each run the settings that differ among the runs of its cell and task: `lr=0.01`; else empty."""
-    ignored = set(difficulty_columns(runs))
-    settings = [
-        column for column in runs if ("." in column or column in SETTINGS_WITHOUT_A_DOT) and column not in ignored
-    ]
+    settings = [column for column in setting_columns(runs) if column not in ignored]
     words: dict[Hashable, str] = {}
     for _, group in runs.groupby(["cell", "task"]):
         varying = [column for column in settings if group[column].nunique(dropna=False) > 1]

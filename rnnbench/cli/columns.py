@@ -1,14 +1,15 @@
 """What every column of the results means; `python -m rnnbench.cli.columns` prints results/README.md."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from rnnbench.analysis import comparison
 from rnnbench.cli import provenance
 from rnnbench.cli.menu import choices, configuration_directory
 from rnnbench.probes import Probe
+from rnnbench.report import Table
 from rnnbench.training import run
 
 IDENTITY: Mapping[str, str] = {
@@ -31,9 +32,12 @@ An experiment `name` has the folder `results/<name>/`:
 
 | path | what |
 | --- | --- |
-| `runs.csv` | one row per run |
-| `comparison.csv`, `.md`, `.tex` | one row per task, cell and setting, with intervals over seeds |
+| `report.html` | the page: tables, figures, what was run and how to run it again |
+| `<table>.csv`, `.md`, `.tex` | a table; which ones, the experiment's YAML says |
 | `figures/` | each figure as PDF and PNG |
+| `<table>.json`, `figures/<figure>.json` | what stands behind it: runs, seeds, intervals, what is missing, code |
+| `runs.csv` | one row per run |
+| `data/` | all histories and the probes' arrays: with `runs.csv` enough to make all of the above again |
 | `runs/<cell>-<task>-<seed>-<hash>/` | one run (not in version control) |
 | `launches/<time>/` | what each launch planned and what became of each job (not in version control) |
 
@@ -46,7 +50,8 @@ A run's folder holds `config.json` (every setting that can change a result), `su
 
 def results_readme() -> str:
     """results/README.md."""
-    probes = {name: _probe(name) for name in choices("probe", [configuration_directory()])}
+    probes: dict[str, type[Probe]] = _components("probe")
+    tables: dict[str, type[Table]] = _components("table")
     columns = {**IDENTITY, **run.COLUMNS}
     for probe in probes.values():
         columns |= probe.columns
@@ -64,17 +69,23 @@ def results_readme() -> str:
             _table("column", {**columns, **provenance.COLUMNS}),
             "## Arrays of the probes\n",
             _table("array", arrays, "axes"),
-            "## comparison.csv\n",
+            "## Tables\n",
             "The columns with an interval have their 95% bounds over seeds in `_low` and `_high`.\n",
-            _table("column", {**comparison.COUNTS, **comparison.INTERVALS}),
+            *(
+                f"### {name}.csv\n\n{_table('column', table.columns)}\nIntervals: {table.intervals}.\n"
+                for name, table in tables.items()
+            ),
         ]
     )
 
 
-def _probe(name: str) -> type[Probe]:
-    node = OmegaConf.load(configuration_directory() / "probe" / f"{name}.yaml")
-    probe: type[Probe] = get_object(str(OmegaConf.select(node, "_target_")))
-    return probe
+def _components(group: str) -> dict[str, Any]:
+    """The classes that the group's choices name."""
+    nodes = {
+        name: OmegaConf.load(configuration_directory() / group / f"{name}.yaml")
+        for name in choices(group, [configuration_directory()])
+    }
+    return {name: get_object(str(OmegaConf.select(node, "_target_"))) for name, node in nodes.items()}
 
 
 def _table(heading: str, rows: Mapping[str, str], second: str = "meaning") -> str:

@@ -10,6 +10,7 @@ GROUPS = {
     "task": "tasks",
     "optimizer": "optimizers",
     "probe": "measurements beside training (probe=[a,b])",
+    "table": "tables of the report (table=[a,b])",
     "figure": "figures of the report (figure=[a,b])",
     "wandb": "Weights & Biases",
     "hydra/launcher": "where a sweep's runs go (joblib, submitit_slurm and Hydra's others too)",

@@ -11,9 +11,11 @@ USAGE = """rnnbench-report makes the tables and figures of a sweep from its run 
   rnnbench-report name=NAME             of a sweep launched with name=NAME
   rnnbench-report experiment=NAME       of a named experiment, with its own figures
   rnnbench-report ... results_dir=DIR   below another folder than ./results
-  rnnbench-report ... figure=[a,b]      with these figures (`rnnbench --help` lists them)
+  rnnbench-report ... figure=[a,b]      with these figures (`rnnbench --help` lists them), and table=[a,b]
+  rnnbench-report ... tuned=SETTING     with the best value of a swept SETTING for each cell and task
 
-They go to <results_dir>/<name>/: runs.csv, comparison.csv/.md/.tex, figures/*.pdf and *.png."""
+They go to <results_dir>/<name>/: report.html, tables as .csv, .md and .tex, figures/*.pdf and *.png, each with a .json
+that says what stands behind it, runs.csv and data/. Where run folders are gone, these last two are enough."""
 
 
 def main() -> None:
@@ -29,24 +31,31 @@ def main() -> None:
 
 def report(arguments: list[str]) -> None:
     """Compose the configuration, read the runs, write and print the report. Raises SettingError."""
-    from omegaconf import OmegaConf
-
     from rnnbench.analysis.archive import load_results
-    from rnnbench.cli.build import component, construct
     from rnnbench.cli.composition import composed
     from rnnbench.cli.settings import SettingError
-    from rnnbench.report import write_report
+    from rnnbench.report import Figure, Table, write_report
 
     config = composed(arguments)
-    nodes: Any = OmegaConf.to_container(config.figures, resolve=True) if "figures" in config else {}
-    figures = {name: construct(component(node, f"figures.{name}"), f"figures.{name}") for name, node in nodes.items()}
+    figures: dict[str, Figure] = _components(config, "figures")
+    tables: dict[str, Table] = _components(config, "tables")
     known_cells = list(choices("cell", [configuration_directory(), *own_directories(arguments)]))
     root = Path(config.results_dir) / config.name
     try:
-        table = write_report(load_results(root), figures, known_cells)
+        table = write_report(load_results(root), tables, figures, known_cells, config.tuned)
     except ValueError as error:
         raise SettingError(str(error)) from error
     print(table)
     print(f"\nRuns, tables and figures are in {root}:")
     for path in sorted([*root.glob("*.*"), *root.glob("figures/*")]):
         print(f"  {path.relative_to(root)}")
+
+
+def _components(config: Any, group: str) -> dict[str, Any]:
+    """The group's tables or figures by name."""
+    from omegaconf import OmegaConf
+
+    from rnnbench.cli.build import component, construct
+
+    nodes: Any = OmegaConf.to_container(config[group], resolve=True) if group in config else {}
+    return {name: construct(component(node, f"{group}.{name}"), f"{group}.{name}") for name, node in nodes.items()}

@@ -55,6 +55,7 @@ class Settings(BaseModel):
     threads: PositiveInt
     flush_denormals: bool
     rerun: bool
+    tuned: str | None
     model: ModelSettings
     train: TrainSettings
     cell: Node
@@ -62,6 +63,7 @@ class Settings(BaseModel):
     optimizer: Node
     wandb: WandbSettings
     probes: dict[str, Node] = {}
+    tables: dict[str, Node] = {}
     figures: dict[str, Node] = {}
     values: dict[str, Any] = {}
 
@@ -81,7 +83,7 @@ class Settings(BaseModel):
     def deciding(self, hidden_size: int, backend: str) -> dict[str, Any]:
         """The settings that can change a result, with the width and backend that really run: what a hash covers."""
         content = self.model_dump(mode="json")
-        for name in ("name", "results_dir", "rerun", "wandb", "figures", "values"):
+        for name in ("name", "results_dir", "rerun", "wandb", "tuned", "tables", "figures", "values"):
             del content[name]
         del content["train"]["checkpoint_every_s"]
         del content["model"]["parameter_budget"], content["model"]["budget_counts"]

@@ -1,6 +1,7 @@
-"""The report: tables and figures of an experiment's results."""
+"""The report: tables, figures and a page of an experiment's results."""
 
 from rnnbench.report.figures import Figure
 from rnnbench.report.report import write_report
+from rnnbench.report.tables import Table
 
-__all__ = ["Figure", "write_report"]
+__all__ = ["Figure", "Table", "write_report"]

@@ -1,38 +1,71 @@
-"""An experiment's tables and figures, written beside its runs."""
+"""An experiment's tables, figures and page, written beside its runs."""
 
+import inspect
 from collections.abc import Mapping
-from pathlib import Path
 
-from rnnbench.analysis.comparison import comparison
+from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.tuning import tune
 from rnnbench.report.figures import Figure
+from rnnbench.report.page import Drawn, Tabled, write_page
+from rnnbench.report.sidecar import write_sidecar
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
-from rnnbench.report.tables import latex, markdown, plain
+from rnnbench.report.tables import Table
+from rnnbench.report.tables.rendering import latex, markdown, plain
 
 
-def write_report(results: Results, figures: Mapping[str, Figure], known_cells: list[str]) -> str:
-    """Write runs.csv, comparison.csv/.md/.tex and each figure as PDF and PNG; return the comparison for the terminal.
+def write_report(
+    results: Results,
+    tables: Mapping[str, Table],
+    figures: Mapping[str, Figure],
+    known_cells: list[str],
+    tuned: str | None = None,
+) -> str:
+    """Write the condensed results, each table, each figure and the page; return the tables for the terminal.
 
-    Everything is made from the run folders alone, so the same runs give the same bytes. A figure that lacks a column
-    raises ValueError, naming both.
+    `tuned` names a swept setting of which each cell and task gets the value that is best on validation data (see
+    `analysis.tuning`). Everything is made from the condensed results alone, so the same runs give the same bytes. A
+    table or figure that lacks a column raises ValueError, naming both.
     """
-    compared = comparison(results)
+    results = write_archive(results)
+    if tuned is not None:
+        results = tune(results, tuned)
+    tabled = [_tabulate(table, name, results) for name, table in tables.items()]
+    drawn = [_draw(figure, name, results, CellStyles(known_cells)) for name, figure in figures.items()]
+    write_page(results, tabled, drawn)
     incomplete = results.incomplete()
-    results.runs.to_csv(results.root / "runs.csv", index=False)
-    compared.to_csv(results.root / "comparison.csv", index=False)
-    notes = "".join(f"\n- {line}" for line in incomplete)
-    text = f"# {results.name}\n\n{markdown(compared)}\n\nBrackets: 95% intervals over seeds.\n"
-    (results.root / "comparison.md").write_text(text + (f"\nIncomplete:\n{notes}\n" if incomplete else ""))
-    (results.root / "comparison.tex").write_text(latex(compared))
-    for name, figure in figures.items():
-        _draw(figure, results, CellStyles(known_cells), results.root / "figures" / name)
-    return "\n".join([plain(compared), *(["", "Incomplete:", *incomplete] if incomplete else [])])
+    texts = [f"{table.title}\n\n{plain(table.words)}" for table in tabled]
+    return "\n\n".join([*texts, *(["\n".join(["Incomplete:", *incomplete])] if incomplete else [])])
 
 
-def _draw(figure: Figure, results: Results, styles: CellStyles, path: Path) -> None:
+def _tabulate(table: Table, name: str, results: Results) -> Tabled:
+    """Write the table as CSV, Markdown and LaTeX, and its sidecar."""
+    results = results.limited(table.only)
+    rows = table.rows(results)
+    words = table.in_words(rows)
+    path = results.root / name
+    rows.to_csv(path.with_suffix(".csv"), index=False)
+    path.with_suffix(".tex").write_text(latex(words))
+    incomplete = [f"- {line}" for line in results.incomplete()]
+    notes = [
+        f"Brackets: intervals, {table.intervals}." if table.intervals != "none" else "",
+        "\n".join(["Incomplete:", "", *incomplete]) if incomplete else "",
+    ]
+    heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
+    path.with_suffix(".md").write_text("\n\n".join(filter(None, [heading, markdown(words), *notes])) + "\n")
+    write_sidecar(path, results, type(table).__name__, table.intervals)
+    return Tabled(name, table.title, words, table.intervals)
+
+
+def _draw(figure: Figure, name: str, results: Results, styles: CellStyles) -> Drawn:
+    """Write the figure as PDF and PNG, and its sidecar."""
+    results = results.limited(figure.only)
+    path = results.root / "figures" / name
     path.parent.mkdir(exist_ok=True)
     with paper_style():
         canvas = figure.draw(results, styles)
         mark_incomplete(canvas, results)
         canvas.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
         canvas.savefig(path.with_suffix(".png"), metadata={"Software": None})
+    write_sidecar(path, results, type(figure).__name__, figure.intervals)
+    return Drawn(name, inspect.getdoc(figure) or "", path.with_suffix(".png"))

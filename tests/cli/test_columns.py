@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rnnbench.analysis.comparison import comparison
 from rnnbench.analysis.archive import load_results
+from rnnbench.analysis.comparison import comparison
 from rnnbench.cli import columns
 from rnnbench.cli.main import main
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from rnnbench.analysis.comparison import comparison
 from rnnbench.analysis.archive import load_results
-from rnnbench.report.tables import latex, markdown
+from rnnbench.analysis.comparison import comparison
+from rnnbench.report.tables import Comparison
+from rnnbench.report.tables.rendering import latex, markdown
 from tests.report.conftest import WriteRun
 
 
@@ -74,7 +75,7 @@ def test_no_runs_is_one_line(tmp_path: Path) -> None:
 
 
 def test_tables_in_words(small_experiment: Path) -> None:
-    table = comparison(load_results(small_experiment))
+    table = Comparison().in_words(comparison(load_results(small_experiment)))
     lines = markdown(table).splitlines()
     (gru,) = [line for line in lines if "| gru " in line]
     assert "| 2/2 [0.342, 1]" in gru

@@ -1,37 +1,76 @@
 """The report's files: complete, marked where the grid is not, and the same bytes for the same runs."""
 
+import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import rnnbench
 from rnnbench.analysis.archive import load_results
 from rnnbench.report import write_report
 from rnnbench.report.figures import Cost, Figure, GradientNorms, LearningCurves
 from rnnbench.report.style import FIRST, PALETTE, CellStyles, paper_style
+from rnnbench.report.tables import Comparison, Table
 
 FIGURES: dict[str, Figure] = {"learning_curves": LearningCurves(), "gradient_norms": GradientNorms(), "cost": Cost()}
+TABLES: dict[str, Table] = {"comparison": Comparison()}
 CELLS = ["gru", "janet", "lstm", "rnn"]
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in [*root.glob("*.*"), *root.glob("figures/*")]}
+    files = [path for pattern in ("*.*", "figures/*", "data/*") for path in root.glob(pattern)]
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
 def test_same_runs_give_the_same_bytes(small_experiment: Path) -> None:
-    printed = write_report(load_results(small_experiment), FIGURES, CELLS)
+    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS)
     first = contents(small_experiment)
-    assert write_report(load_results(small_experiment), FIGURES, CELLS) == printed
+    assert write_report(load_results(small_experiment), TABLES, FIGURES, CELLS) == printed
     assert contents(small_experiment) == first
     assert set(first) == {
-        "runs.csv", "comparison.csv", "comparison.md", "comparison.tex",
-        *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("pdf", "png")),
+        "report.html", "runs.csv", "data/histories.csv.gz", "data/gradient_profile.npz", "data/missing.json",
+        *(f"comparison.{kind}" for kind in ("csv", "md", "tex", "json")),
+        *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("pdf", "png", "json")),
     }  # fmt: skip
 
 
+def test_everything_is_made_again_without_the_run_folders(small_experiment: Path) -> None:
+    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS)
+    first = contents(small_experiment)
+    for folder in ("runs", "launches"):
+        shutil.rmtree(small_experiment / folder)
+    for name in first:
+        if not name.startswith(("data/", "runs.csv")):
+            (small_experiment / name).unlink()
+    assert write_report(load_results(small_experiment), TABLES, FIGURES, CELLS) == printed
+    assert contents(small_experiment) == first
+
+
+def test_sidecar_says_what_stands_behind_a_figure(small_experiment: Path) -> None:
+    write_report(load_results(small_experiment), TABLES, FIGURES, CELLS)
+    content = json.loads((small_experiment / "figures" / "learning_curves.json").read_text())
+    assert len(content["runs"]) == 5
+    assert content["run_hashes"] == ["00000008"]
+    assert content["seeds"] == [0, 1]
+    assert content["missing"][0] == "missing: cell=lstm seed=1"
+    assert content["drawn_by"] == {"rnnbench_version": rnnbench.__version__}
+
+
+def test_page_holds_tables_figures_and_what_is_missing(small_experiment: Path) -> None:
+    write_report(load_results(small_experiment), TABLES, FIGURES, CELLS)
+    page = (small_experiment / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(FIGURES)
+    assert "missing: cell=lstm seed=1" in page
+    assert "rnnbench-report name=small" in page
+    assert not re.search(r"(src|href)=.http", page)
+
+
 def test_report_says_what_is_missing(small_experiment: Path) -> None:
-    printed = write_report(load_results(small_experiment), FIGURES, CELLS)
+    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS)
     for text in (printed, (small_experiment / "comparison.md").read_text()):
         assert "missing: cell=lstm seed=1" in text
         assert "diverged at step 130" in text

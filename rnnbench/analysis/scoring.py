@@ -1,0 +1,90 @@
+"""Runs as normalised scores, cell against cell."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rnnbench.analysis.aggregates import interquartile_mean, normalised_score, probability_of_improvement
+from rnnbench.analysis.intervals import paired_difference
+from rnnbench.analysis.results import FINISHED
+
+TASK = ["task", "task_setting"]
+CELL = ["cell", "setting"]
+
+SCORES: dict[str, str] = {
+    "tasks": "tasks, each length of one counted, that the score is over",
+    "runs": "runs per task: those of the seeds that every task has",
+    "score": "interquartile mean over runs and tasks of the normalised score, clip(1 - test loss / trivial, 0, 1); "
+    "diverged and failed runs score 0",
+}
+
+DIFFERENCES: dict[str, str] = {
+    "pairs": "seeds that both cells have",
+    "score": "mean normalised score of the cell over these seeds",
+    "other_score": "the same of the other cell",
+    "difference": "mean over seeds of the cell's score minus the other's",
+    "probability_of_improvement": "share of the pairs of runs, of any seeds, in which the cell scores above the other, "
+    "ties counting one half",
+}
+
+
+def with_scores(runs: pd.DataFrame) -> pd.DataFrame:
+    """The finished runs with their `score` on test data."""
+    ended = runs[runs["status"].isin(FINISHED)]
+    return ended.assign(score=normalised_score(ended["test_loss"], ended["trivial_score"].fillna(1.0)))
+
+
+def score_matrix(runs: pd.DataFrame) -> pd.DataFrame:
+    """Scores of one cell and setting, seeds x tasks, over the seeds that every task has."""
+    return with_scores(runs).pivot_table(index="seed", columns=TASK, values="score", sort=False).dropna()
+
+
+def scores(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
+    """One row per cell and setting: the group and SCORES. Tasks are those of the cell and setting."""
+    rows = []
+    for key, group in runs.groupby(CELL, sort=False):
+        matrix = score_matrix(group)
+        mean = interquartile_mean(matrix.to_numpy(), generator)
+        rows.append(
+            dict(zip(CELL, key, strict=True))
+            | {"tasks": matrix.shape[1], "runs": matrix.shape[0]}
+            | {"score": mean.estimate, "score_low": mean.low, "score_high": mean.high}
+        )
+    return pd.DataFrame(rows)
+
+
+def paired_differences(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
+    """One row per task and pair of different cells with the same setting: the pair and DIFFERENCES.
+
+    Two cells that share no setting, such as cells of one parameter budget and different widths, are paired whatever
+    their settings.
+    """
+    rows: list[dict[str, Any]] = []
+    for task, of_task in with_scores(runs).groupby(TASK, sort=False):
+        groups = {key: group.set_index("seed")["score"] for key, group in of_task.groupby(CELL, sort=False)}
+        settings = {cell: {key[1] for key in groups if key[0] == cell} for cell, _ in groups}
+        for (one, a), (other, b) in combinations(groups.items(), 2):
+            comparable = one[1] == other[1] or not settings[one[0]] & settings[other[0]]
+            if one[0] != other[0] and comparable:
+                rows.append(dict(zip(TASK, task, strict=True)) | _pair(one, other, a, b, generator))
+    return pd.DataFrame(rows)
+
+
+def _pair(one: Any, other: Any, a: "pd.Series[Any]", b: "pd.Series[Any]", generator: np.random.Generator) -> Any:
+    seeds = a.index.intersection(b.index)
+    difference = paired_difference(a, b)
+    chance = probability_of_improvement(a.to_numpy()[:, None], b.to_numpy()[:, None], generator)
+    return {
+        **dict(zip(("cell", "setting", "other_cell", "other_setting"), (*one, *other), strict=True)),
+        "pairs": len(seeds),
+        "score": float(a.loc[seeds].mean()),
+        "other_score": float(b.loc[seeds].mean()),
+        "difference": difference.estimate,
+        "difference_low": difference.low,
+        "difference_high": difference.high,
+        "probability_of_improvement": chance.estimate,
+        "probability_of_improvement_low": chance.low,
+        "probability_of_improvement_high": chance.high,
+    }

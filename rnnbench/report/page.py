@@ -1,0 +1,95 @@
+"""The page of an experiment: one HTML file with its tables and figures, what was run, and how to run it again."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rnnbench.analysis.results import Results, difficulty_columns, setting_columns
+
+MACHINE = (
+    "rnnbench_version",
+    "git_commit",
+    "python_version",
+    "torch_version",
+    "numpy_version",
+    "platform",
+    "processor",
+)
+MOST_LISTED = 50
+"""Runs listed on the page; all are in runs.csv."""
+
+
+@dataclass(frozen=True)
+class Tabled:
+    """A table as the page shows it."""
+
+    name: str
+    title: str
+    words: pd.DataFrame
+    intervals: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as the page shows it."""
+
+    name: str
+    caption: str
+    picture: Path
+
+    @property
+    def source(self) -> str:
+        """The picture itself, as a data URL."""
+        return f"data:image/png;base64,{base64.b64encode(self.picture.read_bytes()).decode()}"
+
+
+def write_page(results: Results, tables: Sequence[Tabled], figures: Sequence[Drawn]) -> None:
+    """Write `report.html`."""
+    runs = results.runs
+    template = Environment(
+        loader=PackageLoader("rnnbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    ).get_template("report.html.jinja")
+    listed = ["run", "status", "steps_trained", "test_loss"]
+    text = template.render(
+        name=results.name,
+        tables=tables,
+        figures=figures,
+        incomplete=results.incomplete(),
+        tuned=results.tuned,
+        candidates=0 if results.candidates is None else len(results.candidates),
+        counts=_counts(runs),
+        grid=_grid(runs),
+        settings=_shared(runs, [*setting_columns(runs), *difficulty_columns(runs)]),
+        machine=_shared(runs, [column for column in MACHINE if column in runs]),
+        commands=sorted(runs["command_line"].dropna().unique()) if "command_line" in runs else [],
+        runs=runs[[column for column in listed if column in runs]].head(MOST_LISTED).to_dict("records"),
+        all_runs=len(runs),
+    )
+    (results.root / "report.html").write_text(text)
+
+
+def _counts(runs: pd.DataFrame) -> str:
+    counts = runs["status"].value_counts()
+    return ", ".join(f"{counts[status]} {status}" for status in sorted(counts.index))
+
+
+def _grid(runs: pd.DataFrame) -> dict[str, str]:
+    """What differs between the runs, with all its values."""
+    varied = ["cell", "task", *difficulty_columns(runs), *setting_columns(runs), "seed"]
+    return {column: _values(runs[column]) for column in varied if runs[column].nunique(dropna=False) > 1}
+
+
+def _shared(runs: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:
+    """What the runs have in common; of what differs, all values."""
+    return {column: _values(runs[column]) for column in columns}
+
+
+def _values(column: "pd.Series[Any]") -> str:
+    distinct = column.dropna().unique().tolist()
+    words = [f"{value:g}" if isinstance(value, float) else str(value) for value in distinct]
+    return ", ".join(words) or "none"
