@@ -1,6 +1,6 @@
 """How every figure looks: paper sizes, one colour and dash per cell, notes on what is missing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,10 +34,18 @@ class CellStyles:
 
         `variant` counts the settings of the same cell in one panel, which share its colour and differ in dash.
         """
-        order = [*FIRST, *sorted(set(self.known) - set(FIRST))]
-        index = order.index(cell) if cell in order else len(order)
+        index = self.place(cell)
         dash = index // len(PALETTE) + variant
         return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[dash % len(DASHES)]}
+
+    def ordered(self, cells: Iterable[str]) -> list[str]:
+        """The cells in the order in which figures show them."""
+        return sorted(sorted(cells), key=self.place)
+
+    def place(self, cell: str) -> int:
+        """The cell's place in that order."""
+        order = [*FIRST, *sorted(set(self.known) - set(FIRST))]
+        return order.index(cell) if cell in order else len(order)
 
 
 @contextmanager
@@ -64,18 +72,23 @@ def paper_style() -> Iterator[None]:
         yield
 
 
-def lines_of(runs: pd.DataFrame, styles: CellStyles) -> Iterator[tuple[str, pd.DataFrame, dict[str, Any]]]:
-    """A panel's lines: label, runs and line properties of each cell and setting."""
-    for cell, of_cell in runs.groupby("cell", sort=False):
+def labelled(table: pd.DataFrame, styles: CellStyles) -> Iterator[tuple[str, pd.DataFrame, dict[str, Any]]]:
+    """A panel's lines: label, rows and line properties of each cell and setting."""
+    for cell in styles.ordered(table["cell"].unique()):
+        of_cell = table[table["cell"] == cell]
         for variant, (setting, group) in enumerate(of_cell.groupby("setting", sort=False)):
-            label = ", ".join(filter(None, [str(cell), str(setting)]))
-            yield label, group, styles.of(str(cell), variant)
+            yield ", ".join(filter(None, [cell, str(setting)])), group, styles.of(cell, variant)
 
 
 def panel_titles(results: Results) -> dict[tuple[str, str], str]:
     """The tasks of an experiment as panels: (task, task setting) -> title."""
     pairs = results.runs[["task", "task_setting"]].drop_duplicates().itertuples(index=False, name=None)
     return {(task, setting): f"{task.replace('_', ' ')}, {setting}".rstrip(", ") for task, setting in pairs}
+
+
+def panels_in_rows(count: int) -> int:
+    """How many panels to a row: up to three, and two for four."""
+    return 2 if count == 4 else min(3, count)
 
 
 def panel_grid(rows: int, columns: int, row_height: float = 2.2) -> tuple[Canvas, list[list[Axes]]]:

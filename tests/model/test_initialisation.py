@@ -16,7 +16,7 @@ from rnnbench.model import Model, initialise_cell
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN = 3, 6
 NO_RECURRENT_MATRIX = {"min_gru", "indrnn"}
-NO_GATE_BIAS = {"rnn", "indrnn", "gru_nobias", "gru_split_nobias"}
+NO_GATE_BIAS = {"rnn", "rnn_relu", "indrnn", "gru_nobias", "gru_split_nobias"}
 
 
 class TransposedGates(Cell):

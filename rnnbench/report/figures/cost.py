@@ -27,7 +27,8 @@ class Cost(Figure):
         for (left, right), ((task, task_setting), title) in zip(grid, titles.items(), strict=True):
             runs = results.runs[(results.runs["task"] == task) & (results.runs["task_setting"] == task_setting)]
             labels = []
-            for place, (key, group) in enumerate(runs.groupby(["cell", "setting", "backend"], sort=False)):
+            bars = runs.groupby(["cell", "setting", "backend"], sort=False)
+            for place, (key, group) in enumerate(sorted(bars, key=lambda bar: styles.place(str(bar[0][0])))):
                 cell, setting, backend = map(str, key)
                 labels.append(f"{cell}{f', {setting}' if setting else ''} ({backend})")
                 self._bar(left, place, group["step_time_s"] * 1e3, styles, cell)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, legend_above, lines_of, panel_grid, panel_titles
+from rnnbench.report.style import CellStyles, labelled, legend_above, panel_grid, panel_titles
 
 SMALLEST = 1e-38
 """Norms below are zeros of float32: a line ends there, a band goes on down."""
@@ -41,7 +41,7 @@ class GradientNorms(Figure):
 
     def _panel(self, axes: Axes, results: Results, runs: pd.DataFrame, index: int, styles: CellStyles) -> bool:
         drawn = False
-        for label, group, style in lines_of(runs, styles):
+        for label, group, style in labelled(runs, styles):
             if index == -1:
                 group = group[group["status"] == "done"]
             profiles = [arrays["norm"][index, -1, 0] for run in group["run"] if (arrays := _profile(results, run))]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, legend_above, lines_of, panel_grid, panel_titles
+from rnnbench.report.style import CellStyles, labelled, legend_above, panel_grid, panel_titles, panels_in_rows
 
 
 class LearningCurves(Figure):
@@ -26,7 +26,7 @@ class LearningCurves(Figure):
         self.need(histories, "validation_loss")
         histories = histories.dropna(subset="validation_loss")
         titles = panel_titles(results)
-        columns = min(3, len(titles))
+        columns = panels_in_rows(len(titles))
         canvas, grid = panel_grid(-(-len(titles) // columns), columns)
         panels = [axes for row in grid for axes in row]
         for axes in panels[len(titles) :]:
@@ -43,7 +43,7 @@ class LearningCurves(Figure):
     def _panel(self, axes: Axes, runs: pd.DataFrame, histories: pd.DataFrame, styles: CellStyles) -> None:
         trivial = runs["trivial_score"].iloc[0]
         axes.axhline(trivial, color="0.3", linewidth=0.8, linestyle=(0, (2, 2)), label="trivial", zorder=1)
-        for label, group, style in lines_of(runs, styles):
+        for label, group, style in labelled(runs, styles):
             losses = histories[histories["run"].isin(group["run"])].pivot_table(
                 index="step", columns="run", values="validation_loss"
             )

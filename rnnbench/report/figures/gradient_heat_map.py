@@ -1,0 +1,102 @@
+"""The gradient through time as training goes on."""
+
+from typing import Any, ClassVar
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure as Canvas
+
+from rnnbench.analysis.gradient_decay import PROBE
+from rnnbench.analysis.results import Results
+from rnnbench.report.figures.figure import Figure
+from rnnbench.report.style import TEXT_WIDTH, CellStyles
+
+DECADES = 12
+"""Below the largest norm by more, a gradient is drawn as the darkest colour."""
+WITHOUT_RUNS = "0.85"
+
+
+class GradientHeatMap(Figure):
+    """One panel per cell (columns) and task or setting (rows): how strongly the loss depends on the state h_t.
+
+    Across, the time step t; upwards, the training step. The colour is log10 of the norm of d loss / d h_t of the top
+    layer, the median over the seeds that were still training; the scale is shared by all panels. Grey: no run trained
+    that far, because all were solved or diverged before.
+    """
+
+    columns: ClassVar[tuple[str, ...]] = ("task_setting", "setting")
+
+    def draw(self, results: Results, styles: CellStyles) -> Canvas:
+        self.need(results.runs, *self.columns)
+        panels = {
+            tuple(map(str, key)): surface
+            for key, runs in results.runs.groupby(["cell", "task", "task_setting", "setting"], sort=False)
+            if (surface := _median_surface(results, runs)) is not None
+        }
+        if not panels:
+            raise ValueError("GradientHeatMap: needs gradient profiles, which no run has; add probe=[gradient_profile]")
+        cells = styles.ordered({key[0] for key in panels})
+        rows = list(dict.fromkeys(key[1:] for key in panels))
+        canvas = Canvas(figsize=(TEXT_WIDTH, 0.5 + 1.25 * len(rows)), layout="constrained")
+        grid = canvas.subplots(len(rows), len(cells), squeeze=False, sharex="row", sharey="row")
+        largest = float(np.ceil(max(np.nanmax(surface) for surface in panels.values())))
+        scale = Normalize(largest - DECADES, largest)
+        for axes_of_row, row in zip(grid, rows, strict=True):
+            surfaces = {cell: panels.get((cell, *row)) for cell in cells}
+            steps = _shared_steps([surface for surface in surfaces.values() if surface is not None])
+            for axes, (cell, surface) in zip(axes_of_row, surfaces.items(), strict=True):
+                _paint(axes, surface, steps, scale)
+                if axes in grid[0]:
+                    axes.set_title(cell, color=styles.of(cell)["color"], fontweight="bold")
+            axes_of_row[0].set_ylabel(f"{_row_label(row, rows)}training step")
+        for axes in grid[-1]:
+            axes.set_xlabel("time step t")
+        colours = mpl.cm.ScalarMappable(scale, "viridis")
+        bar = canvas.colorbar(colours, ax=grid, shrink=min(1, 2 / len(rows)), aspect=16, pad=0.02, extend="min")
+        bar.set_label(r"$\log_{10}\Vert\partial\,\mathrm{loss}/\partial h_t\Vert$")
+        return canvas
+
+
+def _median_surface(results: Results, runs: pd.DataFrame) -> pd.DataFrame | None:
+    """log10 of the median norm, training steps x time steps; None without profiles."""
+    profiles = []
+    for run in runs["run"]:
+        arrays = results.probe(run, PROBE)
+        if arrays:
+            profiles.append(pd.DataFrame(arrays["norm"][:, -1, 0], index=arrays["step"]))
+    if not profiles:
+        return None
+    median = pd.concat(profiles).groupby(level=0).median()
+    with np.errstate(divide="ignore"):
+        return pd.DataFrame(np.log10(median))
+
+
+def _shared_steps(surfaces: list[pd.DataFrame]) -> list[int]:
+    """The training steps that most of the panels have: a step of one alone is where its runs happened to end."""
+    counts = pd.Series(np.concatenate([surface.index for surface in surfaces])).value_counts()
+    return sorted(counts.index[counts > len(surfaces) / 2])
+
+
+def _paint(axes: Axes, surface: pd.DataFrame | None, steps: list[int], scale: Normalize) -> None:
+    axes.set_facecolor(WITHOUT_RUNS)
+    axes.grid(visible=False)
+    axes.tick_params(length=2, bottom=True, left=True)
+    if surface is None:
+        axes.text(0.5, 0.5, "no runs", transform=axes.transAxes, ha="center", va="center", color="firebrick")
+        return
+    values: Any = surface.reindex(steps).to_numpy()
+    values = np.where(np.isneginf(values), scale.vmin, values)
+    time_edges, step_edges = np.arange(values.shape[1] + 1) + 0.5, np.arange(len(steps) + 1) - 0.5
+    masked = np.ma.masked_invalid(values)
+    axes.pcolormesh(time_edges, step_edges, masked, norm=scale, cmap="viridis", rasterized=True)
+    shown = range(0, len(steps), -(-len(steps) // 5))
+    axes.set_yticks(list(shown), [f"{steps[place]:,}" for place in shown])
+
+
+def _row_label(row: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> str:
+    """What tells the row from the others, on a line of its own."""
+    words = [str(part) for place, part in enumerate(row) if part and len({other[place] for other in rows}) > 1]
+    return "".join(f"{word}\n" for word in ", ".join(words).replace("recurrent_", "").split(", ") if word)

@@ -1,0 +1,45 @@
+"""How many runs reach a score, over all tasks."""
+
+from typing import ClassVar
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from rnnbench.analysis.aggregates import performance_profile
+from rnnbench.analysis.results import Results
+from rnnbench.analysis.scoring import score_matrix
+from rnnbench.report.figures.figure import Figure
+from rnnbench.report.style import COLUMN_WIDTH, CellStyles, labelled, legend_above
+
+THRESHOLDS = np.linspace(0, 0.995, 200)
+
+
+class PerformanceProfiles(Figure):
+    """The share of all runs and tasks whose normalised score, clip(1 - test loss / trivial, 0, 1), is above tau.
+
+    Higher is better at every tau. Diverged and failed runs score 0. Bands: pointwise 95% bootstrap intervals, the runs
+    resampled within each task; of each cell, the seeds that all tasks have.
+    """
+
+    columns: ClassVar[tuple[str, ...]] = ("test_loss", "trivial_score")
+    intervals = "95% over seeds, for each threshold alone: percentile bootstrap of the runs, stratified by task"
+
+    def draw(self, results: Results, styles: CellStyles) -> Canvas:
+        self.need(results.runs, *self.columns)
+        canvas = Canvas(figsize=(COLUMN_WIDTH, 2.5), layout="constrained")
+        axes = canvas.subplots()
+        tasks = 0
+        for label, runs, style in labelled(results.runs, styles):
+            matrix = score_matrix(runs)
+            tasks = max(tasks, matrix.shape[1])
+            profile = performance_profile(matrix.to_numpy(), THRESHOLDS, np.random.default_rng(0), resamples=1000)
+            axes.plot(profile["threshold"], profile["estimate"], label=label, **style)
+            axes.fill_between(
+                profile["threshold"], profile["low"], profile["high"], color=style["color"], alpha=0.15, linewidth=0
+            )
+        axes.set(
+            xlabel=r"normalised score $\tau$", ylabel=f"share of runs above it, {tasks} tasks", xlim=(0, 1),
+            ylim=(0, 1.02),
+        )  # fmt: skip
+        legend_above(canvas)
+        return canvas
