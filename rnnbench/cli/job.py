@@ -130,7 +130,7 @@ def _mirror(
         identity=f"{settings.name}-{folder.name}",
         group=settings.name,
         tags=[str(identity["cell"]), str(identity["task"])],
-        config={**identity, **config},
+        config={**config, "run": folder.name, "cell_name": identity["cell"], "task_name": identity["task"]},
         axes={name: probe.axes for name, probe in run.probes.items()},
         past_rows=progress.history,
         past_arrays=progress.arrays,
