@@ -32,12 +32,11 @@ class Eager(Backend):
 def tapped(state: State, time: int, tap: StateTap) -> State:
     """The same state, each tensor its own node in the graph, whose gradient is handed to the tap when it is whole.
 
-    A tensor that depends on nothing with a gradient, such as a counter of steps, has none to hand over.
+    A tensor that nothing trained reaches, such as a counter of steps, starts the graph there.
     """
-    nodes = tuple(tensor.view_as(tensor) for tensor in state)
+    nodes = tuple(tensor.view_as(tensor) if tensor.requires_grad else tensor.clone() for tensor in state)
     for index, node in enumerate(nodes):
-        if node.requires_grad:
-            node.register_hook(partial(_hand_over, tap, index, time))
+        node.requires_grad_().register_hook(partial(_hand_over, tap, index, time))
     return nodes
 
 

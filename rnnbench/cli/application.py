@@ -18,6 +18,7 @@ from rnnbench.cli.settings import SettingError, one_line
 
 def launch() -> None:
     """Do what the command line asks for. Exit code 0: all runs done; 1: a run failed; 2: a wrong setting."""
+    LaunchRecord.directory = None
     start = hydra.main(version_base="1.3", config_path=str(configuration_directory()), config_name="config")
     answering_in_one_line(start(run_job))
     if LaunchRecord.directory is not None:
@@ -29,7 +30,8 @@ def answering_in_one_line(command: Callable[[], None]) -> None:
 
     HYDRA_FULL_ERROR=1 in the environment shows the traceback instead.
     """
-    wants_traceback = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", "")
+    as_set = os.environ.get("HYDRA_FULL_ERROR", "0")
+    wants_traceback = as_set not in ("0", "")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise rather than print and exit
     try:
         command()
@@ -37,6 +39,8 @@ def answering_in_one_line(command: Callable[[], None]) -> None:
         if wants_traceback:
             raise
         fail(explain(error))
+    finally:
+        os.environ["HYDRA_FULL_ERROR"] = as_set
 
 
 def explain(error: Exception) -> str:

@@ -109,7 +109,7 @@ def build_run(settings: Settings) -> Run:
     hidden_size = construct(partial(_hidden_size, settings, make_cell, task), "model")
     make_optimizer = component(settings.optimizer, "optimizer")
     construct(make_optimizer, "optimizer", [torch.nn.Parameter(torch.zeros(1))])
-    streams = Streams.from_seed(settings.seed)
+    streams, device = Streams.from_seed(settings.seed), build_device(settings.device)
 
     def make_model() -> Model:
         return Model(
@@ -121,6 +121,7 @@ def build_run(settings: Settings) -> Run:
             backend=settings.model.backend,
             initialisation=settings.model.initialisation,
             chrono_length=settings.model.chrono_length,
+            device=device,
             generator=streams.weights,
         )
 
@@ -131,5 +132,5 @@ def build_run(settings: Settings) -> Run:
         settings.train,
         build_probes(settings),
         streams,
-        build_device(settings.device),
+        device,
     )

@@ -29,25 +29,21 @@ def main() -> None:
 
 def report(arguments: list[str]) -> None:
     """Compose the configuration, read the runs, write and print the report. Raises SettingError."""
-    from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
     from rnnbench.analysis.results import load_results
     from rnnbench.cli.build import component, construct
+    from rnnbench.cli.composition import composed
     from rnnbench.cli.settings import SettingError
     from rnnbench.report import write_report
 
-    directories = [configuration_directory(), *own_directories(arguments)]
-    sys.path += [str(directory.resolve()) for directory in directories[1:]]
-    overrides = [argument for argument in arguments if not argument.startswith("-") and "=" in argument]
-    search = [f"hydra.searchpath=[{','.join(f'file://{each.resolve()}' for each in directories[1:])}]"]
-    with initialize_config_dir(str(directories[0]), version_base="1.3"):
-        config = compose("config", overrides=[*overrides, *(search if directories[1:] else [])])
+    config = composed(arguments)
     nodes: Any = OmegaConf.to_container(config.figures, resolve=True) if "figures" in config else {}
     figures = {name: construct(component(node, f"figures.{name}"), f"figures.{name}") for name, node in nodes.items()}
+    known_cells = list(choices("cell", [configuration_directory(), *own_directories(arguments)]))
     root = Path(config.results_dir) / config.name
     try:
-        table = write_report(load_results(root), figures, list(choices("cell", directories)))
+        table = write_report(load_results(root), figures, known_cells)
     except ValueError as error:
         raise SettingError(str(error)) from error
     print(table)

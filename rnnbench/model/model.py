@@ -12,6 +12,8 @@ from rnnbench.backends import choose_backend
 from rnnbench.cells import Cell
 from rnnbench.model.initialisation import initialise_cell
 
+CPU = torch.device("cpu")
+
 LayeredTap = Callable[[int, int, int, Tensor], None]
 """Called as tap(layer, state index, first step, gradients), gradients being (steps, batch, hidden)."""
 
@@ -21,7 +23,7 @@ class Model(nn.Module):
 
     `make_cell(input_size, hidden_size)` builds one layer; `generator` draws every initial weight, the cells' by the
     named `initialisation` (see `initialise_cell`, which also says what `chrono_length` is) and the readout's from
-    U(-1/sqrt(hidden), 1/sqrt(hidden)). torch's global generator is left untouched.
+    U(-1/sqrt(hidden), 1/sqrt(hidden)), on the CPU whatever the device. torch's global generator is left untouched.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Model(nn.Module):
         backend: str = "auto",
         initialisation: str = "default",
         chrono_length: int | None = None,
+        device: torch.device = CPU,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -43,12 +46,13 @@ class Model(nn.Module):
             self.readout = nn.Linear(hidden_size, output_size)
         self.cells: list[Cell] = cells
         self.layers = nn.ModuleList(cells)
-        self.backend = choose_backend(cells[0], backend)
         for cell in cells:
             initialise_cell(cell, initialisation, generator, chrono_length)
         bound = 1 / math.sqrt(hidden_size)
         for parameter in self.readout.parameters():
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        self.to(device)
+        self.backend = choose_backend(cells[0], backend)
 
     def forward(
         self, inputs: Float[Tensor, "time batch input"], scored_steps: int, tap: LayeredTap | None = None

@@ -61,7 +61,6 @@ class Run:
         `recorders` builds the recorders from the progress that the run takes up.
         """
         started = time.monotonic()
-        self.model.to(self.device)
         optimizer = self.make_optimizer(self.model.parameters())
         progress = self._resume(folder, optimizer)
         before = progress.elapsed_s

@@ -148,7 +148,7 @@ def test_refuses_the_gru_with_the_reset_before_the_product() -> None:
     message = r"^backend=torch: cannot run Gru \(torch\.nn has no kernel with its equations\); use backend=eager$"
     with pytest.raises(ValueError, match=message):
         choose_backend(cell, "torch")
-    assert choose_backend(cell, "auto").name == "eager"
+    assert choose_backend(cell, "auto").name == "fused"
     assert choose_backend(cell, "eager").name == "eager"
 
 
@@ -167,8 +167,7 @@ class RenamedRnn(Rnn):
 def test_a_cell_that_overrides_step_does_not_run_on_its_parents_kernel() -> None:
     cell = DecayingRnn(INPUT, HIDDEN)
     assert TorchNn().refusal(cell) is not None
-    assert choose_backend(cell, "auto").name == "eager"
-    assert choose_backend(RenamedRnn(INPUT, HIDDEN), "auto").name != "eager"
+    assert TorchNn().refusal(RenamedRnn(INPUT, HIDDEN)) is None
 
 
 def test_unknown_backends_are_named_with_what_there_is() -> None:
@@ -177,7 +176,7 @@ def test_unknown_backends_are_named_with_what_there_is() -> None:
 
 
 class CountingRnn(Cell):
-    """A second state tensor that counts steps: nothing that is trained reaches it, so it has no gradient."""
+    """A second state tensor that counts steps: nothing that is trained reaches it."""
 
     state_names = ("h", "count")
 
@@ -190,9 +189,10 @@ class CountingRnn(Cell):
         return (torch.tanh(self.W(x) + self.U(h)) / (1 + count), count + 1)
 
 
-def test_a_state_without_a_gradient_may_be_tapped() -> None:
+def test_a_state_that_nothing_trained_reaches_is_tapped() -> None:
     cell = CountingRnn(INPUT, HIDDEN)
     heard = set()
     outputs, _ = Eager().run(cell, torch.ones(4, 2, INPUT), cell.initial_state(2), lambda *call: heard.add(call[:2]))
     outputs.sum().backward()
-    assert heard == {(0, 0), (0, 1), (0, 2), (0, 3)}
+    # The last count enters nothing, so it is not heard of.
+    assert heard == {(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2)}

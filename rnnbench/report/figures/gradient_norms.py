@@ -12,7 +12,7 @@ from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import CellStyles, legend_above, lines_of, panel_grid, panel_titles
 
 SMALLEST = 1e-38
-"""Norms below are zeros of float32, and not drawn."""
+"""Norms below are zeros of float32: a line ends there, a band goes on down."""
 
 
 class GradientNorms(Figure):
@@ -30,9 +30,9 @@ class GradientNorms(Figure):
             for axes, moment, index in zip(row, ("at initialisation", "after training"), (0, -1), strict=True):
                 drawn |= self._panel(axes, results, runs, index, styles)
                 axes.set(title=f"{title}: {moment}", xlabel="time step t", yscale="log")
-            low, high = np.array([axes.get_ylim() for axes in row]).T
+            smallest, largest = _range([line.get_ydata() for axes in row for line in axes.lines])
             for axes in row:
-                axes.set_ylim(max(low.min(), SMALLEST), high.max())
+                axes.set_ylim(smallest / 3, largest * 3)
             row[0].set_ylabel(r"$\Vert\partial\,\mathrm{loss}/\partial h_t\Vert$")
         if not drawn:
             raise ValueError("GradientNorms: needs gradient profiles, which no run has; add probe=[gradient_profile]")
@@ -48,14 +48,20 @@ class GradientNorms(Figure):
             if not profiles:
                 continue
             norms = np.stack(profiles)
-            norms[norms < SMALLEST] = np.nan
             steps = np.arange(1, norms.shape[1] + 1)
-            present = ~np.isnan(norms).all(axis=0)
-            median, low, high = np.nanquantile(norms[:, present], [0.5, 0, 1], axis=0)
-            axes.plot(steps[present], median, label=label, **style)
-            axes.fill_between(steps[present], low, high, color=style["color"], alpha=0.2, linewidth=0)
+            low, median, high = np.quantile(norms, [0, 0.5, 1], axis=0)
+            axes.plot(steps, np.where(median > SMALLEST, median, np.nan), label=label, **style)
+            low = np.maximum(low, SMALLEST)
+            axes.fill_between(steps, low, high, where=high > SMALLEST, color=style["color"], alpha=0.2, linewidth=0)
             drawn = True
         return drawn
+
+
+def _range(lines: list[Any]) -> tuple[float, float]:
+    """Smallest and largest of what is drawn; 1 for both when nothing is."""
+    drawn = np.concatenate([*lines, [np.nan]])
+    drawn = drawn[~np.isnan(drawn)]
+    return (float(drawn.min()), float(drawn.max())) if drawn.size else (1.0, 1.0)
 
 
 def _profile(results: Results, run: str) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""How much of its old state a cell keeps, and the gates that decide it, found by watching one `step`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from rnnbench.cells.cell import Cell, State
+
+_MATRIX_PRODUCTS = {
+    functional.linear, functional.bilinear, torch.matmul, Tensor.matmul, Tensor.__matmul__, Tensor.__rmatmul__,
+    torch.mm, Tensor.mm, torch.addmm, Tensor.addmm, torch.bmm, Tensor.bmm, torch.baddbmm, torch.einsum, torch.tensordot,
+}  # fmt: skip
+_SIGMOIDS = {torch.sigmoid, Tensor.sigmoid, torch.special.expit, functional.hardsigmoid}
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What one step keeps: `kept` per state tensor, (batch, hidden) or None where the old tensor has no direct path to
+    the new one; `gates`, the output of every sigmoid in the order computed; and the `state` after the step."""
+
+    kept: tuple[Float[Tensor, "batch hidden"] | None, ...]
+    gates: tuple[Float[Tensor, "..."], ...]
+    state: State
+
+
+def retention(cell: Cell, x: Float[Tensor, "batch input"], state: State) -> Retention:
+    """The share of its old value that each unit keeps directly: d state'_j / d state_j with gates and candidate fixed.
+
+    Fixed are the results of every matrix product and every sigmoid; what is left is the path by which a unit passes its
+    own value on. For h' = (1 - z) h + z n it is 1 - z, for c' = f c + i g it is f. A vanilla RNN has none, nor has the
+    h of an LSTM. For a unit with a recurrent weight of its own, phi(W x + u h), it is phi' u, of either sign.
+    """
+    old = tuple(tensor.detach().requires_grad_() for tensor in state)
+    with torch.enable_grad(), _Fix() as fix:
+        new = cell.step(x, old)
+    kept = tuple(_diagonal(after, before) for before, after in zip(old, new, strict=True))
+    return Retention(kept, tuple(fix.gates), tuple(tensor.detach() for tensor in new))
+
+
+def _diagonal(new: Tensor, old: Tensor) -> Tensor | None:
+    """d new_j / d old_j where units no longer mix, so that the sum over the new units differentiates to it."""
+    if not new.requires_grad:
+        return None
+    return torch.autograd.grad(new, old, torch.ones_like(new), retain_graph=True, allow_unused=True)[0]
+
+
+class _Fix(TorchFunctionMode):
+    """Cuts the graph behind matrix products and sigmoids, and keeps the sigmoids' outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gates: list[Tensor] = []
+
+    def __torch_function__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if function in _SIGMOIDS:
+            result = result.detach()
+            self.gates.append(result)
+        elif function in _MATRIX_PRODUCTS:
+            result = result.detach()
+        return result

@@ -1,0 +1,132 @@
+"""How long units keep what they hold, how far the gates are open, and how large the state gets."""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rnnbench.cells import Cell
+from rnnbench.cells.retention import retention
+from rnnbench.model import Model
+from rnnbench.probes.probe import Array, Measurement, Probe
+from tasks import Batch, Task
+
+CLOSED, OPEN = 0.1, 0.9
+"""Bounds of a saturated gate, as in Karpathy et al. (2016)."""
+
+
+class GateStatistics(Probe):
+    """Time constants and gate saturation, over all real steps of the probe batch, in every layer.
+
+    A unit keeps the share k_t of its old value at step t, gates and candidate fixed: 1 - z in a GRU, f in an LSTM's c
+    (see `retention`, which finds it in the cell's `step`). Its time constant is -1 / log(mean |k_t|) steps, the mean
+    over steps and examples: the time after which 1/e of its content is left, were k_t independent from step to step.
+    It is infinite where nothing is lost, and NaN for a tensor that no gate carries, as in a vanilla RNN. It leaves out
+    what returns through the recurrent matrices.
+
+    The gates are the sigmoids that `step` computes, in that order; so a sigmoid candidate is counted with them. Cost:
+    one forward pass over the batch, step by step.
+    """
+
+    columns: ClassVar[Mapping[str, str]] = {
+        "time_constant": "steps: median over the units of all layers of -1 / log(mean share of its old value that the "
+        "unit's gate keeps); empty for a cell that carries no old value over",
+        "time_constant_lower_quartile": "steps: its lower quartile",
+        "time_constant_upper_quartile": "steps: its upper quartile",
+        "time_constant_beyond_sequence_share": "share of those units whose time constant is at least the length of the "
+        "probe batch's sequences, padding included",
+        "gate_closed_share": f"share of the cells' sigmoids (gates, and a sigmoid candidate) below {CLOSED}; empty "
+        "without any",
+        "gate_open_share": f"share of them above {OPEN}",
+        "largest_h": "largest absolute value of h, of any unit, layer, step and example of the probe batch",
+    }
+    axes: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "time_constant": ("layer", "state", "unit"),
+        "gate_closed_share": ("layer", "gate_unit"),
+        "gate_open_share": ("layer", "gate_unit"),
+        "largest": ("layer", "state"),
+    }
+
+    @torch.no_grad()
+    def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
+        steps, examples = batch.inputs.shape[:2]
+        real = torch.ones(steps, examples, dtype=torch.bool, device=batch.inputs.device)
+        if batch.lengths is not None:
+            real &= torch.arange(steps, device=real.device).unsqueeze(1) < batch.lengths
+        layers, inputs = [], batch.inputs
+        for cell in model.cells:
+            measured, inputs = layer_statistics(cell, inputs, real)
+            layers.append(measured)
+        arrays = {name: np.stack([layer[name] for layer in layers]) for name in self.axes}
+        carried = arrays["time_constant"][~np.isnan(arrays["time_constant"])]
+        lower, median, upper = _quartiles(carried)
+        return Measurement(
+            {
+                "time_constant": median,
+                "time_constant_lower_quartile": lower,
+                "time_constant_upper_quartile": upper,
+                "time_constant_beyond_sequence_share": _mean((carried >= steps).astype(float)),
+                "gate_closed_share": _mean(arrays["gate_closed_share"]),
+                "gate_open_share": _mean(arrays["gate_open_share"]),
+                "largest_h": float(arrays["largest"][:, 0].max()),
+            },
+            arrays,
+        )
+
+
+def layer_statistics(
+    cell: Cell, inputs: Float[Tensor, "time batch input"], real: Bool[Tensor, "time batch"]
+) -> tuple[dict[str, Array], Float[Tensor, "time batch hidden"]]:
+    """One layer's part of every array, over the real steps, and its outputs h."""
+    state = cell.initial_state(inputs.shape[1])
+    outputs, kept, closed, opened, largest = [], [], [], [], []
+    for x, now in zip(inputs, real.unsqueeze(2), strict=True):
+        step = retention(cell, x, state)
+        state = step.state
+        gates = _side_by_side(step.gates, state[0])
+        outputs.append(state[0])
+        kept.append(torch.stack([_kept_or_nan(share, state[0]).double().where(now, 0).sum(0) for share in step.kept]))
+        closed.append(((gates < CLOSED) & now).double().sum(0))
+        opened.append(((gates > OPEN) & now).double().sum(0))
+        largest.append(torch.stack([tensor.abs().double().where(now, 0).amax() for tensor in state]))
+
+    def mean(sums: list[Tensor]) -> Tensor:
+        return torch.stack(sums).sum(0) / real.sum()
+
+    measured = {
+        "time_constant": time_constants(mean(kept)),
+        "gate_closed_share": mean(closed),
+        "gate_open_share": mean(opened),
+        "largest": torch.stack(largest).amax(0),
+    }
+    return {name: np.asarray(value.cpu().numpy()) for name, value in measured.items()}, torch.stack(outputs)
+
+
+def time_constants(kept: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """-1 / log(share kept per step), in steps: 0 where nothing is kept, infinite where nothing is lost."""
+    return (-1 / kept.log()).where(~(kept >= 1), torch.inf)
+
+
+def _kept_or_nan(share: Tensor | None, like: Tensor) -> Tensor:
+    return torch.full_like(like, torch.nan) if share is None else share.abs()
+
+
+def _side_by_side(gates: tuple[Tensor, ...], like: Tensor) -> Float[Tensor, "batch gate_unit"]:
+    """All gates of a step; one that no example enters, such as a learned constant, is the same for all."""
+    return torch.cat([like[:, :0], *(gate.expand(len(like), -1) for gate in gates)], dim=1)
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if values.size else math.nan
+
+
+def _quartiles(values: Array) -> tuple[float, float, float]:
+    """Lower quartile, median, upper quartile, each one of the values, as some may be infinite; NaN without any."""
+    if not values.size:
+        return math.nan, math.nan, math.nan
+    lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75], method="inverted_cdf")
+    return float(lower), float(median), float(upper)

@@ -1,0 +1,98 @@
+"""A wrong setting is one line that names the value and the remedy, exit code 2, and nothing is left behind."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import SMALL, Command
+
+WRONG = {
+    ("cell=gruu",): "rnnbench: cell=gruu: no such choice; did you mean gru? there are gru, gru_concat,",
+    ("task=ading",): "rnnbench: task=ading: no such choice; did you mean adding? there are adding, copy_memory,",
+    ("model.hidden_size=0",): "rnnbench: model.hidden_size=0: must be greater than 0",
+    ("model.hidden_size=2.5",): "rnnbench: model.hidden_size=2.5: must be a valid integer",
+    ("model.layers=many",): "rnnbench: model.layers=many: must be a valid integer",
+    ("seed=-1",): "rnnbench: seed=-1: must be greater than or equal to 0",
+    ("train.gradient_clip_norm=0",): "rnnbench: train.gradient_clip_norm=0: must be greater than 0",
+    ("train.stpes=3",): "rnnbench: train.stpes: no such setting; did you mean train.steps? `rnnbench --help` lists",
+    ("cell.foo=1",): "rnnbench: cell.foo: no such setting; `rnnbench --help` lists",
+    ("name=a/b",): "rnnbench: name=a/b: must be one folder's name, of letters, digits and _ . -",
+    ("wandb.mode=maybe",): "rnnbench: wandb.mode=maybe: must be 'offline', 'online' or 'disabled'",
+    ("cell=[",): "rnnbench: ",
+    ("--config-dir", "/nowhere"): "rnnbench: Additional config directory '/nowhere' not found",
+}
+"""Found before anything is written."""
+
+REFUSED = {
+    ("+cell.foo=1",): "rnnbench: cell.foo=1: unknown; Gru takes input_size, hidden_size, bias,",
+    ("task.length=1",): "rnnbench: task.length=1: must be at least 2 (one marker per half)",
+    ("device=cuda:7",): "rnnbench: device=cuda:7: not available here; use device=cpu",
+    ("device=tpu",): "rnnbench: device=tpu: not available here; use device=cpu",
+    ("model.backend=fast",): "rnnbench: model.backend=fast: must be one of auto,",
+    ("cell=janet", "model.backend=torch"): "rnnbench: model.backend=torch: cannot run Janet (torch.nn has no kernel",
+    ("optimizer.lr=-1",): "rnnbench: optimizer: Invalid learning rate: -1",
+    ("optimizer.lr=fast",): "rnnbench: optimizer.lr=fast: must be a valid number",
+    ("cell=rnn", "cell.activation=cosine"): "rnnbench: cell.activation=cosine: must be 'tanh' or 'relu'",
+    ("model.parameter_budget=50",): "rnnbench: model.parameter_budget=50: no hidden size comes within 2%",
+    ("model.initialisation=good",): "rnnbench: model.initialisation=good: must be one of default, orthogonal,",
+    ("probes.gradient_profile.per_decade=0",): "rnnbench: probes.gradient_profile.per_decade=0: must be greater than",
+    ("cell._target_=no.such.Cell",): "rnnbench: cell._target_=no.such.Cell: cannot be imported",
+}
+"""Found when the components are built; the launch is on record, no run is."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"), WRONG.items(), ids=lambda value: value[:20] if isinstance(value, str) else value[-1]
+)
+def test_wrong_setting_leaves_nothing(
+    rnnbench: Command, tmp_path: Path, arguments: tuple[str, ...], answer: str
+) -> None:
+    code, output, errors = rnnbench(*arguments)
+    assert (code, output) == (2, "")
+    assert errors.startswith(answer)
+    assert errors.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"), REFUSED.items(), ids=lambda value: value[:20] if isinstance(value, str) else value[-1]
+)
+def test_refused_setting_leaves_no_run(
+    rnnbench: Command, tmp_path: Path, arguments: tuple[str, ...], answer: str
+) -> None:
+    code, output, errors = rnnbench(*arguments)
+    assert (code, output) == (2, "")
+    assert errors.startswith(answer)
+    assert errors.count("\n") == 1
+    assert not list(tmp_path.glob("results/*/runs"))
+
+
+def test_results_dir_that_cannot_be_written(rnnbench: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    code, _, errors = rnnbench("results_dir=file/results")
+    assert code == 2
+    assert errors.startswith("rnnbench: results_dir=file/results: cannot be written (")
+    assert errors.count("\n") == 1
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_report_on_nothing(rnnbench_report: Command, tmp_path: Path) -> None:
+    code, output, errors = rnnbench_report("name=none")
+    assert (code, output) == (2, "")
+    assert errors == "rnnbench: name=none: no runs in results/none/runs; launch some with `rnnbench name=none`\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sweep_goes_on_past_a_wrong_setting(rnnbench: Command, tmp_path: Path) -> None:
+    code, output, errors = rnnbench("-m", *SMALL, "task.length=1,6", "seed=0,1")
+    assert code == 2
+    assert output == "4 runs: 2 refused, 2 done\n"
+    assert errors.count("refused task.length=1: must be at least 2 (one marker per half)") == 2
+    assert len(list(tmp_path.glob("results/default/runs/*/summary.json"))) == 2
+
+
+def test_sweep_with_an_unknown_choice_starts_nothing(rnnbench: Command, tmp_path: Path) -> None:
+    code, _, errors = rnnbench("-m", *SMALL, "cell=gru,gruu")
+    assert code == 2
+    assert errors.startswith("rnnbench: cell=gruu: no such choice; did you mean gru?")
+    assert not list(tmp_path.glob("results/*/runs"))

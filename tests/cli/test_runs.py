@@ -1,0 +1,182 @@
+"""Runs, sweeps and reports as a user meets them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from rnnbench.cli.menu import GROUPS, choices, configuration_directory
+from rnnbench.recorders.ledger import settings_hash
+from tests.cli.conftest import SMALL, Command
+
+SHORT = (*SMALL, "task.length=6")
+
+
+def summaries(root: Path, name: str = "default") -> list[dict[str, object]]:
+    return [json.loads(path.read_text()) for path in sorted(root.glob(f"results/{name}/runs/*/summary.json"))]
+
+
+def test_run_leaves_a_folder_that_describes_itself(rnnbench: Command, tmp_path: Path) -> None:
+    code, _, errors = rnnbench(*SHORT, "cell=lstm", "seed=3")
+    assert code == 0, errors
+    (folder,) = tmp_path.glob("results/default/runs/lstm-*")
+    config, summary = (json.loads((folder / name).read_text()) for name in ("config.json", "summary.json"))
+    assert folder.name == f"lstm-adding-3-{settings_hash(config)}"
+    assert (summary["status"], summary["cell"], summary["task"], summary["seed"]) == ("done", "lstm", "adding", 3)
+    assert summary["command_line"].startswith("rnnbench model.hidden_size=4")
+    history = pd.read_csv(folder / "history.csv")
+    assert history["step"].tolist() == [0, 1, 2, 4]
+    assert history["validation_loss"].notna().tolist() == [True, False, True, True]
+    assert summary["validation_loss"] == history["validation_loss"].iloc[-1]
+    with np.load(folder / "gradient_profile.npz") as profile:
+        assert profile["step"].tolist() == [0, 1, 2, 4]
+        assert profile["norm"].shape == (4, 1, 2, 6)
+    assert not (folder / "checkpoint.pt").exists()
+
+
+def test_same_command_gives_the_same_numbers(rnnbench: Command, tmp_path: Path) -> None:
+    for results in ("one", "two"):
+        assert rnnbench(*SHORT, f"results_dir={results}")[0] == 0
+    one, two = (next((tmp_path / name).glob("default/runs/*/history.csv")).read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_run_that_is_done_is_not_done_again(rnnbench: Command, tmp_path: Path) -> None:
+    rnnbench(*SHORT)
+    (before,) = summaries(tmp_path)
+    code, _, errors = rnnbench(*SHORT, "train.checkpoint_every_s=5")
+    assert (code, "done before" in errors) == (0, True)
+    assert summaries(tmp_path) == [before]
+    assert rnnbench(*SHORT, "rerun=true")[0] == 0
+    (again,) = summaries(tmp_path)
+    assert again["test_loss"] == before["test_loss"]
+    assert again["wall_time_s"] != before["wall_time_s"]
+
+
+def test_failing_run_does_not_stop_the_sweep(rnnbench: Command, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    (own / "cell").mkdir(parents=True)
+    (own / "broken_cell.py").write_text(
+        "from rnnbench.cells import Rnn\n\n\n"
+        "class BrokenCell(Rnn):\n"
+        "    def step(self, x, state):\n"
+        "        if len(x) == 3:\n"
+        "            raise RuntimeError('no batch of three')\n"
+        "        return super().step(x, state)\n"
+    )
+    (own / "cell" / "broken_cell.yaml").write_text("_target_: broken_cell.BrokenCell\n")
+    code, output, errors = rnnbench(
+        "-m", "--config-dir", str(own), *SHORT, "cell=broken_cell,rnn", "model.backend=eager"
+    )
+    assert (code, output) == (1, "2 runs: 1 failed, 1 done\n")
+    assert "failed (RuntimeError: no batch of three; see its traceback.txt)" in errors
+    (folder,) = tmp_path.glob("results/default/runs/broken_cell-*")
+    assert "no batch of three" in (folder / "traceback.txt").read_text()
+
+
+def test_diverged_run_is_a_result(rnnbench: Command, rnnbench_report: Command, tmp_path: Path) -> None:
+    settings = (
+        "optimizer=sgd",
+        "optimizer.lr=1e30",
+        "train.gradient_clip_norm=null",
+        "cell=rnn",
+        "cell.activation=relu",
+    )
+    code, _, errors = rnnbench(*SHORT, *settings)
+    assert (code, ": diverged at step" in errors) == (0, True)
+    (summary,) = summaries(tmp_path)
+    assert summary["status"] == "diverged"
+    assert "test_loss" not in summary
+    code, output, _ = rnnbench_report("name=default")
+    assert code == 0
+    assert "1 (1 diverged)" in output
+
+
+def test_own_cell_and_task_from_outside(rnnbench: Command, rnnbench_report: Command, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    for group in ("cell", "task"):
+        (own / group).mkdir(parents=True)
+    (own / "leaky.py").write_text(
+        "import torch\nfrom rnnbench.cells import Cell\n\n\n"
+        "class Leaky(Cell):\n"
+        "    def __init__(self, input_size, hidden_size, leak: float = 0.5):\n"
+        "        super().__init__(input_size, hidden_size)\n"
+        "        self.leak = leak\n"
+        "        self.W, self.U = self.input_map(), self.recurrent_map()\n\n"
+        "    def step(self, x, state):\n"
+        "        (h,) = state\n"
+        "        return (self.leak * h + (1 - self.leak) * torch.tanh(self.W(x) + self.U(h)),)\n"
+    )
+    (own / "cell" / "leaky.yaml").write_text("# A leaky cell.\n_target_: leaky.Leaky\nleak: 0.5\n")
+    (own / "first.py").write_text(
+        "import torch\nfrom tasks import Batch, Task\n\n\n"
+        "class First(Task):\n"
+        "    input_size = output_size = 1\n"
+        "    trivial_score = 1.0\n\n"
+        "    def __init__(self, length: int = 5):\n"
+        "        self.length = length\n\n"
+        "    def draw(self, batch_size, generator):\n"
+        "        values = torch.randn(self.length, batch_size, 1, generator=generator)\n"
+        "        return Batch(values, values[:1])\n\n"
+        "    def step_losses(self, outputs, targets):\n"
+        "        return (outputs - targets).square().squeeze(2)\n\n"
+        "    def correct(self, outputs, batch):\n"
+        "        return (outputs - batch.targets).abs().amax(dim=(0, 2)) < 0.1\n"
+    )
+    (own / "task" / "first.yaml").write_text("# Recall the first number.\n_target_: first.First\nlength: 5\n")
+    options = ("--config-dir", str(own))
+    assert rnnbench("-m", *options, *SMALL, "cell=leaky,gru", "task=first")[0] == 0
+    _, output, _ = rnnbench_report(*options, "name=default")
+    assert "first, length 5" in output
+    assert " leaky " in output
+    (folder,) = tmp_path.glob("results/default/runs/leaky-first-*")
+    assert (folder / "gradient_profile.npz").exists()
+    assert "A leaky cell." in rnnbench(*options, "--help")[1]
+
+
+def test_experiment_sweeps_by_itself_and_yields_to_the_command_line(rnnbench: Command, tmp_path: Path) -> None:
+    small = ("values.length.adding=6", "values.length.copy_memory=2", "train.steps=2", "hydra/launcher=basic")
+    code, output, errors = rnnbench("experiment=quickstart", *SMALL[:1], *SMALL[3:], *small, "cell=rnn,gru", "seed=5")
+    assert (code, output) == (0, "4 runs: 4 done\n"), errors
+    found = {(summary["cell"], summary["task"], summary["seed"]) for summary in summaries(tmp_path, "quickstart")}
+    assert found == {(cell, task, 5) for cell in ("rnn", "gru") for task in ("adding", "copy_memory")}
+
+
+def test_parallel_sweep_equals_one_after_the_other(rnnbench: Command, tmp_path: Path) -> None:
+    sweep = ("-m", *SHORT, "seed=0,1")
+    assert rnnbench(*sweep, "name=one")[0] == 0
+    assert rnnbench(*sweep, "name=two", "hydra/launcher=parallel", "hydra.launcher.n_jobs=2")[0] == 0
+    histories = {
+        name: {path.parent.name: path.read_bytes() for path in tmp_path.glob(f"results/{name}/runs/*/history.csv")}
+        for name in ("one", "two")
+    }
+    assert len(histories["one"]) == 2
+    assert histories["one"] == histories["two"]
+
+
+def test_help_names_every_choice(rnnbench: Command) -> None:
+    code, output, _ = rnnbench("--help")
+    assert code == 0
+    for group in GROUPS:
+        for name, comment in choices(group, [configuration_directory()]).items():
+            assert comment, f"{group}/{name}.yaml starts with no comment"
+            assert f"  {name:<22} {comment}" in output
+    assert "train.steps=2000" in output
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])
+def test_every_optimizer_trains(rnnbench: Command, tmp_path: Path, optimizer: str) -> None:
+    assert rnnbench(*SHORT, f"optimizer={optimizer}")[0] == 0
+    (summary,) = summaries(tmp_path)
+    assert summary["steps_trained"] == 4
+
+
+def test_threads_and_denormals_are_settings(rnnbench: Command) -> None:
+    assert rnnbench(*SHORT, "threads=2", "flush_denormals=false")[0] == 0
+    assert torch.get_num_threads() == 2
+    assert rnnbench(*SHORT, "threads=1")[0] == 0
+    assert torch.get_num_threads() == 1
+    assert float(torch.tensor(1e-30) * torch.tensor(1e-12)) == 0  # flushed

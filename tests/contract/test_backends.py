@@ -1,0 +1,84 @@
+"""Every backend gives the numbers of the plain loop, for every cell in conf/cell that it does not refuse."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra.utils import get_class
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from rnnbench.backends import FASTEST_FIRST, Backend, Eager
+from rnnbench.cells import Cell
+
+CELLS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
+INPUT, HIDDEN = 3, 5
+
+
+def make(name: str, dtype: torch.dtype = torch.float64) -> Cell:
+    node: dict[Any, Any] = OmegaConf.to_container(OmegaConf.load(f"conf/cell/{name}.yaml"))  # type: ignore[assignment]
+    cell_class = get_class(node.pop("_target_"))
+    with torch.random.fork_rng():
+        cell: Cell = cell_class(INPUT, HIDDEN, **node)
+    cell.initialise(torch.Generator().manual_seed(1))
+    return cell.to(dtype)
+
+
+def everything(backend: Backend, cell: Cell, steps: int, batch: int, tapped: bool) -> list[Tensor]:
+    """Outputs, final state, all gradients and the taps, of a loss that weighs outputs and final state at random."""
+    generator = torch.Generator().manual_seed(2)
+    dtype = next(cell.parameters()).dtype
+    draw = partial(torch.randn, generator=generator, dtype=dtype)
+    inputs = draw(steps, batch, INPUT).requires_grad_()
+    state = tuple(draw(batch, HIDDEN).requires_grad_() for _ in cell.state_names)
+    taps = torch.zeros(len(state), steps, batch, HIDDEN, dtype=dtype)
+
+    def tap(index: int, first: int, gradients: Tensor) -> None:
+        taps[index, first : first + len(gradients)] = gradients
+
+    cell.zero_grad()
+    outputs, final = backend.run(cell, inputs, state, tap if tapped else None)
+    loss = (outputs * draw(outputs.shape)).sum()
+    loss = loss + sum((tensor * draw(tensor.shape)).sum() for tensor in final)
+    loss.backward()
+    zero = torch.zeros(0, dtype=dtype)
+    gradients = [zero if tensor.grad is None else tensor.grad for tensor in (inputs, *state, *cell.parameters())]
+    return [tensor.detach().clone() for tensor in (outputs, *final, *gradients, taps)]
+
+
+@pytest.mark.parametrize("tapped", [False, True])
+@pytest.mark.parametrize(("steps", "batch"), [(1, 1), (2, 7), (63, 3)])
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("backend", FASTEST_FIRST[:-1], ids=lambda backend: backend.name)
+def test_backend_equals_the_plain_loop(backend: Backend, name: str, steps: int, batch: int, tapped: bool) -> None:
+    cell = make(name)
+    if backend.refusal(cell):
+        pytest.skip("refused")
+    wanted = everything(Eager(), cell, steps, batch, tapped)
+    for found, truth in zip(everything(backend, cell, steps, batch, tapped), wanted, strict=True):
+        if found.numel() or truth.numel():
+            torch.testing.assert_close(found, truth, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("backend", FASTEST_FIRST[:-1], ids=lambda backend: backend.name)
+def test_single_precision_is_as_good_as_the_plain_loop(backend: Backend, name: str) -> None:
+    cell = make(name, torch.float32)
+    if backend.refusal(cell):
+        pytest.skip("refused")
+    for found, plain in zip(
+        everything(backend, cell, 20, 4, tapped=False), everything(Eager(), cell, 20, 4, tapped=False), strict=True
+    ):
+        if found.numel() or plain.numel():
+            torch.testing.assert_close(found, plain, rtol=2e-4, atol=2e-5)
+
+
+def test_no_steps() -> None:
+    for backend in FASTEST_FIRST:
+        cell = make("gru_torch")
+        state = cell.initial_state(2)
+        outputs, final = backend.run(cell, torch.zeros(0, 2, INPUT, dtype=torch.float64), state)
+        assert outputs.shape == (0, 2, HIDDEN)
+        assert all(torch.equal(after, before) for after, before in zip(final, state, strict=True))

@@ -1,0 +1,93 @@
+"""Widths from budgets: the paper's, exact hits by hand, and the refusals."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from rnnbench.cells import Cell, Gru, LstmPeephole, Rnn
+from rnnbench.model import Counted, hidden_size_for
+
+
+def width(
+    make_cell: Callable[[int, int], Cell],
+    budget: int,
+    *,
+    inputs: int = 100,
+    outputs: int = 10,
+    layers: int = 1,
+    counted: Counted = "recurrent_layers",
+) -> int:
+    return hidden_size_for(
+        make_cell, input_size=inputs, output_size=outputs, layers=layers, budget=budget, counted=counted
+    )
+
+
+@pytest.mark.parametrize(
+    ("make_cell", "units", "parameters"),
+    [(Rnn, 100, 20_100), (partial(Gru, bias=False), 46, 20_148), (LstmPeephole, 36, 19_836)],
+)
+def test_the_widths_of_chung_2014(make_cell: Callable[[int, int], Cell], units: int, parameters: int) -> None:
+    """Polyphonic music at about 20 thousand parameters: 100 tanh, 46 GRU and 36 LSTM units."""
+    assert width(make_cell, 20_000) == units
+    assert sum(parameter.numel() for parameter in make_cell(100, units).parameters()) == parameters
+
+
+@pytest.mark.parametrize("units", [1, 2, 3, 17, 64, 100])
+def test_an_exact_count_gives_its_width(units: int) -> None:
+    assert width(Rnn, units * 100 + units * units + units) == units
+    assert width(Rnn, units * 7 + units * units + units, inputs=7) == units
+
+
+def test_the_nearest_width_is_taken_on_either_side() -> None:
+    """An RNN on 100 inputs has n^2 + 101 n parameters: 9882 with 61 units, 10,106 with 62."""
+    assert width(Rnn, 9995) == 62
+    assert width(Rnn, 9993) == 61
+
+
+def test_all_counts_the_readout() -> None:
+    """40 units: 1600 + 40 x 101 = 5640 in the layer, and 41 x 10 in the readout."""
+    assert width(Rnn, 5640) == 40
+    assert width(Rnn, 5640 + 410, counted="all") == 40
+    assert width(Rnn, 5640, counted="all") < 40
+
+
+def test_layers_are_counted_with_their_own_input_size() -> None:
+    """30 units: 30 (100 + 30 + 1) in the first layer and 30 (30 + 30 + 1) in each further one."""
+    assert width(Rnn, 30 * 131 + 30 * 61, layers=2) == 30
+    assert width(Rnn, 30 * 131 + 2 * 30 * 61, layers=3) == 30
+    assert width(Rnn, 30 * 131 + 30 * 61 + 31 * 10, layers=2, counted="all") == 30
+
+
+def test_two_percent_is_the_bound() -> None:
+    """One unit has 102 parameters and two have 206: within 2% of 100 (2 away) and 104 (2 of 2.08), not of 99 or 105."""
+    assert width(Rnn, 100) == 1
+    assert width(Rnn, 104) == 1
+    with pytest.raises(ValueError, match="parameter_budget=99: "):
+        width(Rnn, 99)
+    with pytest.raises(ValueError, match="parameter_budget=105: "):
+        width(Rnn, 105)
+
+
+def test_a_refusal_is_one_line_with_the_value_the_bound_and_the_remedy() -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        width(Rnn, 150)
+    message = str(caught.value)
+    assert message.startswith("parameter_budget=150: no hidden size comes within 2% (hidden_size=1 has 102)")
+    assert message.endswith("choose a larger budget or set hidden_size")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("budget", [1, 50])
+def test_a_budget_below_one_unit_is_refused(budget: int) -> None:
+    with pytest.raises(ValueError, match="hidden_size=1 has 102"):
+        width(Rnn, budget)
+
+
+def test_a_cell_whose_count_does_not_grow_is_refused() -> None:
+    class Fixed(Rnn):
+        def __init__(self, input_size: int, hidden_size: int) -> None:
+            super().__init__(input_size, 3)
+
+    with pytest.raises(ValueError, match="parameter_budget=20000: "):
+        width(Fixed, 20_000)

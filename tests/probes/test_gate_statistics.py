@@ -1,0 +1,188 @@
+"""Gate statistics against gates that are known because the weights are, and against explicit loops."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rnnbench.backends import Eager
+from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn, State
+from rnnbench.model import Model
+from rnnbench.probes import GateStatistics
+from rnnbench.probes.gate_statistics import time_constants
+from tasks import Adding, Batch, Task
+
+TASK = Adding(length=12)
+KEPT = [0.05, 0.5, 0.99, 0.8]
+
+
+class Leaky(Cell):
+    """A leaky integrator with a learned constant gate per unit: h' = a h + (1 - a) W x, a = sigma(s)."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = self.input_map()
+        self.s = nn.Parameter(torch.zeros(hidden_size))
+
+    def step(self, x: Tensor, state: State) -> State:
+        a = torch.sigmoid(self.s)
+        return (a * state[0] + (1 - a) * self.W(x),)
+
+
+class Integrator(Cell):
+    """h' = h + W x: nothing is lost."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = self.input_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (state[0] + self.W(x),)
+
+
+def model_of(make_cell: Callable[[int, int], Cell], layers: int = 1, hidden_size: int = 4) -> Model:
+    return Model(
+        make_cell,
+        input_size=2,
+        output_size=1,
+        hidden_size=hidden_size,
+        layers=layers,
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+def drawn_batch(task: Task = TASK) -> Batch:
+    return task.draw(5, torch.Generator().manual_seed(2))
+
+
+def logits(shares: list[float]) -> Tensor:
+    return torch.logit(torch.tensor(shares, dtype=torch.float64)).float()
+
+
+def expected_times(shares: list[float]) -> list[float]:
+    return [-1 / math.log(share) for share in shares]
+
+
+@torch.no_grad()
+def with_constant_gate(form: str) -> Model:
+    """A model whose units keep KEPT at every step, whatever the input and the state."""
+    makers = {"gru": Gru, "goodfellow": partial(Gru, update="old", candidate="sigmoid"), "gru_torch": GruTorch}
+    model = model_of(makers.get(form, {"lstm": Lstm, "leaky": Leaky}.get(form, Gru)))
+    (cell,) = model.cells
+    if isinstance(cell, Leaky):
+        cell.s.copy_(logits(KEPT))
+        return model
+    gate, share = ("f", KEPT) if form == "lstm" else ("z", [1 - k for k in KEPT] if form == "gru" else KEPT)
+    for name, parameter in cell.named_parameters():
+        if name.startswith((f"W_{gate}", f"U_{gate}")):
+            parameter.zero_()
+    cell.get_parameter(f"W_{gate}.bias").copy_(logits(share))
+    return model
+
+
+@pytest.mark.parametrize("form", ["gru", "goodfellow", "gru_torch", "lstm", "leaky"])
+def test_constant_gates_give_their_time_constants(form: str) -> None:
+    measurement = GateStatistics().measure(with_constant_gate(form), TASK, drawn_batch())
+    times = measurement.arrays["time_constant"]
+    np.testing.assert_allclose(times[0, -1], expected_times(KEPT), rtol=1e-4)
+    assert np.isnan(times[0, :-1]).all()
+    # In order 0.33, 1.44, 4.48 and 99.5 steps, of which the last is above the sequence's 12.
+    assert measurement.scalars["time_constant"] == pytest.approx(-1 / math.log(0.5), rel=1e-4)
+    assert measurement.scalars["time_constant_lower_quartile"] == pytest.approx(-1 / math.log(0.05), rel=1e-4)
+    assert measurement.scalars["time_constant_upper_quartile"] == pytest.approx(-1 / math.log(0.8), rel=1e-4)
+    assert measurement.scalars["time_constant_beyond_sequence_share"] == 0.25
+
+
+def test_constant_gates_are_saturated_or_not() -> None:
+    """The leaky integrator's only gate is sigma(s): one unit below 0.1, one above 0.9."""
+    measurement = GateStatistics().measure(with_constant_gate("leaky"), TASK, drawn_batch())
+    assert measurement.arrays["gate_closed_share"].tolist() == [[1, 0, 0, 0]]
+    assert measurement.arrays["gate_open_share"].tolist() == [[0, 0, 1, 0]]
+    assert measurement.scalars["gate_closed_share"] == measurement.scalars["gate_open_share"] == 0.25
+
+
+def test_a_gru_by_an_explicit_loop() -> None:
+    """Gates large enough to saturate now and then, two layers, in float64."""
+    model, batch = model_of(Gru, layers=2).double(), drawn_batch()
+    with torch.no_grad():
+        for cell in model.cells:
+            for parameter in cell.parameters():
+                parameter *= 6
+    batch = Batch(batch.inputs.double(), batch.targets.double())
+    arrays = GateStatistics().measure(model, TASK, batch).arrays
+    sequence = batch.inputs
+    for layer, cell in enumerate(model.cells):
+        assert isinstance(cell, Gru)
+        outputs, _ = Eager().run(cell, sequence, cell.initial_state(5))
+        before = torch.cat([torch.zeros(1, 5, 4), outputs[:-1]])
+        r = torch.sigmoid(cell.W_r(sequence) + cell.U_r(before)).detach().numpy()
+        z = torch.sigmoid(cell.W_z(sequence) + cell.U_z(before)).detach().numpy()
+        gates = np.concatenate([r, z], axis=2)
+        np.testing.assert_allclose(
+            arrays["time_constant"][layer, 0], -1 / np.log((1 - z).mean(axis=(0, 1))), rtol=1e-10
+        )
+        np.testing.assert_allclose(arrays["gate_closed_share"][layer], (gates < 0.1).mean(axis=(0, 1)), rtol=1e-12)
+        np.testing.assert_allclose(arrays["gate_open_share"][layer], (gates > 0.9).mean(axis=(0, 1)), rtol=1e-12)
+        assert arrays["largest"][layer, 0] == float(outputs.detach().abs().max())
+        sequence = outputs
+    assert arrays["gate_closed_share"].any()
+    assert arrays["gate_open_share"].any()
+
+
+def test_a_vanilla_rnn_has_no_time_constants_and_no_gates() -> None:
+    measurement = GateStatistics().measure(model_of(Rnn), TASK, drawn_batch())
+    assert measurement.arrays["gate_open_share"].shape == (1, 0)
+    assert np.isnan(measurement.arrays["time_constant"]).all()
+    largest = measurement.scalars["largest_h"]
+    assert 0 < largest < 1
+    assert all(math.isnan(value) for name, value in measurement.scalars.items() if name != "largest_h")
+    assert set(measurement.scalars) == set(GateStatistics.columns)
+    assert set(measurement.arrays) == set(GateStatistics.axes)
+
+
+def test_an_integrator_keeps_for_ever() -> None:
+    scalars = GateStatistics().measure(model_of(Integrator), TASK, drawn_batch()).scalars
+    assert scalars["time_constant"] == scalars["time_constant_upper_quartile"] == math.inf
+    assert scalars["time_constant_beyond_sequence_share"] == 1
+
+
+def test_time_constants_by_hand() -> None:
+    kept = torch.tensor([0.0, math.exp(-1), math.exp(-0.01), 1.0, 1.5, math.nan], dtype=torch.float64)
+    np.testing.assert_allclose(time_constants(kept).numpy(), [0, 1, 100, math.inf, math.inf, math.nan], rtol=1e-12)
+
+
+def test_both_states_of_an_lstm_are_measured() -> None:
+    """c may grow beyond 1 where h cannot."""
+    model, batch = model_of(Lstm), drawn_batch()
+    with torch.no_grad():
+        model.cells[0].get_parameter("W_g.bias").fill_(5)
+        model.cells[0].get_parameter("W_f.bias").fill_(5)
+    measurement = GateStatistics().measure(model, TASK, batch)
+    h, c = measurement.arrays["largest"][0]
+    assert measurement.scalars["largest_h"] == h < 1 < c
+
+
+def test_padding_counts_for_nothing() -> None:
+    """Two examples, the second cut to 3 of 6 steps: as the first alone and the second's 3 steps alone."""
+    model, generator = model_of(Lstm), torch.Generator().manual_seed(3)
+    inputs = torch.randn(6, 2, 2, generator=generator)
+    inputs[3:, 1] = 50
+    together = Batch(inputs, torch.zeros(1, 2, 1), lengths=torch.tensor([6, 3]))
+    apart = [Batch(inputs[:, :1], torch.zeros(1, 1, 1)), Batch(inputs[:3, 1:], torch.zeros(1, 1, 1))]
+    whole = GateStatistics().measure(model, TASK, together).arrays
+    long, short = (GateStatistics().measure(model, TASK, batch).arrays for batch in apart)
+    for name in ("gate_open_share", "gate_closed_share"):
+        np.testing.assert_allclose(whole[name], (6 * long[name] + 3 * short[name]) / 9, rtol=1e-6)
+    kept = [np.exp(-1 / arrays["time_constant"][0, 1]) for arrays in (whole, long, short)]
+    np.testing.assert_allclose(kept[0], (6 * kept[1] + 3 * kept[2]) / 9, rtol=1e-6)
+    np.testing.assert_allclose(whole["largest"], np.maximum(long["largest"], short["largest"]), rtol=1e-6)
+
+
+def test_no_gradient_is_left_behind() -> None:
+    model = model_of(Gru)
+    GateStatistics().measure(model, TASK, drawn_batch())
+    assert all(parameter.grad is None for parameter in model.parameters())

@@ -1,0 +1,220 @@
+"""The state-to-state Jacobian against maps whose exponents are known, numpy's decompositions and finite differences."""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from rnnbench.backends import Eager
+from rnnbench.cells import Cell, Gru, Lstm, Rnn, State
+from rnnbench.model import Model
+from rnnbench.probes import StateJacobian
+from rnnbench.probes.state_jacobian import jacobians_along, longest_examples
+from tasks import Adding, Batch
+
+TASK = Adding(length=20)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """torch spreads a batch of tiny decompositions over the cores, at ten times their cost."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Linear(Cell):
+    """h' = W x + U h."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = self.input_map(), self.recurrent_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (self.W(x) + self.U(state[0]),)
+
+
+class Map(Cell):
+    """A map of the state alone, from given starts (batch, hidden)."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], starts: list[list[float]]) -> None:
+        super().__init__(1, len(starts[0]))
+        self.function = function
+        self.starts = torch.tensor(starts, dtype=torch.float64)
+
+    def initial_state(self, batch_size: int) -> State:
+        return (self.starts,)
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (self.function(state[0]),)
+
+
+def linear(matrix: np.ndarray) -> Linear:
+    cell = Linear(3, len(matrix)).double()
+    with torch.no_grad():
+        cell.U.weight.copy_(torch.from_numpy(matrix))
+    return cell
+
+
+def drawn_inputs(steps: int, examples: int = 2, width: int = 3) -> Tensor:
+    return torch.randn(steps, examples, width, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def model_of(make_cell: Callable[[int, int], Cell], layers: int = 1) -> Model:
+    return Model(
+        make_cell,
+        input_size=TASK.input_size,
+        output_size=TASK.output_size,
+        hidden_size=5,
+        layers=layers,
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+def drawn_batch() -> Batch:
+    return TASK.draw(4, torch.Generator().manual_seed(2))
+
+
+def test_linear_rnn_has_the_logarithms_of_its_eigenvalues() -> None:
+    """A matrix that is not normal: its eigenvalues are chosen, its singular values come out larger."""
+    vectors = np.random.default_rng(0).normal(size=(4, 4))
+    eigenvalues = np.array([0.3, -1.1, 0.8, 0.5])
+    matrix = vectors @ np.diag(eigenvalues) @ np.linalg.inv(vectors)
+    norms, exponents, _ = jacobians_along(linear(matrix), drawn_inputs(200), 4)
+    expected = np.log(np.sort(np.abs(eigenvalues))[::-1])
+    np.testing.assert_allclose(exponents, np.tile(expected, (2, 1)), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(norms, np.linalg.svd(matrix, compute_uv=False)[0], rtol=1e-12)
+    assert norms.shape == (2, 200)
+
+
+def test_diagonal_rnn_has_its_leading_ones_in_order() -> None:
+    matrix = np.diag([0.2, 0.9, -0.6, 0.4, 1.0])
+    norms, exponents, _ = jacobians_along(linear(matrix), drawn_inputs(300), 2)
+    np.testing.assert_allclose(exponents, [[0, math.log(0.9)]] * 2, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(norms, 1.0, rtol=1e-12)
+
+
+def test_a_shrinking_rotation_shrinks_in_all_directions() -> None:
+    angle = 0.7
+    rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    norms, exponents, _ = jacobians_along(linear(0.9 * rotation), drawn_inputs(7), 4)
+    np.testing.assert_allclose(exponents, np.full((2, 2), math.log(0.9)), rtol=1e-12)
+    np.testing.assert_allclose(norms, 0.9, rtol=1e-12)
+
+
+def test_what_is_lost_in_a_step_has_exponent_minus_infinity() -> None:
+    norms, exponents, _ = jacobians_along(linear(np.zeros((3, 3))), drawn_inputs(4), 2)
+    assert np.array_equal(exponents, np.full((2, 2), -np.inf))
+    assert not norms.any()
+
+
+def test_logistic_map_has_exponent_log_2() -> None:
+    cell = Map(lambda h: 4 * h * (1 - h), [[0.3]])
+    _, exponents, _ = jacobians_along(cell, drawn_inputs(1000, 1), 1)
+    assert exponents.item() == pytest.approx(math.log(2), abs=0.01)
+
+
+def test_henon_map_has_its_published_exponents() -> None:
+    """a = 1.4, b = 0.3: 0.419 and -1.623 (Sprott 2003), and exactly log b together, as the determinant is -b."""
+
+    def henon(h: Tensor) -> Tensor:
+        return torch.stack([1 - 1.4 * h[:, 0] ** 2 + h[:, 1], 0.3 * h[:, 0]], dim=1)
+
+    starts = [[0.01 * number, 0.1] for number in range(20)]
+    _, exponents, _ = jacobians_along(Map(henon, starts), drawn_inputs(1000, 20), 2)
+    np.testing.assert_allclose(exponents.sum(1), math.log(0.3), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(exponents.mean(0), [0.419, -1.623], rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("make_cell", [Gru, Lstm, partial(Gru, candidate="sigmoid", update="old")])
+def test_norms_are_those_of_finite_differences(make_cell: Callable[[int, int], Cell]) -> None:
+    """In both of two layers, the second driven by the outputs of the first."""
+    model, batch = model_of(make_cell, layers=2), drawn_batch()
+    arrays = StateJacobian(examples=2, steps=6).measure(model, TASK, batch).arrays
+    sequence = batch.inputs[:6, :2].double()
+    assert arrays["norm"].shape == (2, 2, 6)
+    for layer, cell in enumerate(copy.deepcopy(model).double().cells):
+        for example in range(2):
+            inputs = sequence[:, example : example + 1]
+            expected = [np.linalg.svd(matrix)[1][0] for matrix in differenced(cell, inputs)]
+            np.testing.assert_allclose(arrays["norm"][layer, example], expected, rtol=1e-7)
+        sequence, _ = Eager().run(cell, sequence, cell.initial_state(2))
+
+
+@torch.no_grad()
+def differenced(cell: Cell, inputs: Tensor, width: float = 1e-5) -> list[np.ndarray]:
+    """The Jacobian of every step by central differences, column by column."""
+    state, matrices = cell.initial_state(1), []
+    for x in inputs:
+        sizes = [tensor.shape[1] for tensor in state]
+        flat = torch.cat(state, dim=1)
+        columns = []
+        for direction in torch.eye(flat.shape[1], dtype=flat.dtype):
+            ends = [torch.cat(cell.step(x, (flat + sign * width * direction).split(sizes, 1)), 1) for sign in (1, -1)]
+            columns.append((ends[0] - ends[1])[0] / (2 * width))
+        matrices.append(torch.stack(columns, dim=1).numpy())
+        state = cell.step(x, state)
+    return matrices
+
+
+def test_exponents_of_an_lstm_follow_the_product_of_its_jacobians() -> None:
+    """All exponents sum to the mean log |det J_t| of the second half, whatever the basis."""
+    model, batch = model_of(Lstm), drawn_batch()
+    arrays = StateJacobian(examples=1, steps=8, exponents=10).measure(model, TASK, batch).arrays
+    matrices = differenced(copy.deepcopy(model).double().cells[0], batch.inputs[:8, :1].double())
+    expected = np.mean([np.linalg.slogdet(matrix)[1] for matrix in matrices[4:]])
+    assert arrays["exponents"][0, 0].sum() == pytest.approx(expected, abs=1e-5)
+
+
+def test_scalars_are_the_top_layers() -> None:
+    measurement = StateJacobian(examples=3, steps=9, exponents=2).measure(model_of(Gru, 2), TASK, drawn_batch())
+    assert measurement.arrays["exponents"].shape == (2, 3, 2)
+    assert measurement.scalars == {
+        "jacobian_norm": pytest.approx(measurement.arrays["norm"][-1].mean()),
+        "jacobian_norm_median": pytest.approx(np.median(measurement.arrays["norm"][-1])),
+        "lyapunov_exponent": pytest.approx(measurement.arrays["exponents"][-1, :, 0].mean()),
+    }
+    assert set(StateJacobian.columns) == set(measurement.scalars)
+    assert set(StateJacobian.axes) == set(measurement.arrays)
+
+
+def test_the_model_is_left_as_it_was_and_the_global_generator_too() -> None:
+    model = model_of(Gru)
+    before, generator = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    first, second = (StateJacobian().measure(model, TASK, drawn_batch()) for _ in range(2))
+    assert first.scalars == second.scalars
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None and parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+def test_a_state_that_overflows_is_nan() -> None:
+    cell = Map(lambda h: (1e200 * h) ** 3, [[1.0]])
+    norms, exponents, _ = jacobians_along(cell, drawn_inputs(4, 1), 1)
+    assert np.isnan(norms[0, -1])
+    assert np.isnan(exponents).all()
+
+
+def test_padding_is_not_measured() -> None:
+    inputs = torch.arange(12.0).reshape(4, 3, 1)
+    batch = Batch(inputs, torch.zeros(1, 3), lengths=torch.tensor([2, 4, 3]))
+    assert torch.equal(longest_examples(batch, 2, 9), inputs[:3, [1, 2]])
+    assert torch.equal(longest_examples(batch, 1, 2), inputs[:2, [1]])
+    assert torch.equal(longest_examples(batch, 9, 9), inputs[:2, [1, 2, 0]])
+
+
+def test_one_step_and_more_examples_than_there_are() -> None:
+    task = Adding(length=4)
+    model = Model(Rnn, input_size=2, output_size=1, hidden_size=3, generator=torch.Generator().manual_seed(0))
+    batch = task.draw(2, torch.Generator().manual_seed(0))
+    arrays = StateJacobian(examples=5, steps=1, exponents=9).measure(model, task, batch).arrays
+    assert arrays["norm"].shape == (1, 2, 1)
+    assert arrays["exponents"].shape == (1, 2, 3)
+    norm = np.linalg.norm(model.cells[0].U.weight.detach().double().numpy(), 2)
+    assert (arrays["norm"] <= norm).all()

@@ -1,0 +1,253 @@
+"""Runs are repeatable, and a run that was killed is taken up again to exactly the numbers of one that was not."""
+
+import json
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from rnnbench.cells import Gru, Lstm
+from rnnbench.recorders import Recorder, RunFolder
+from rnnbench.recorders.recorder import Scalars
+from rnnbench.training.run import COLUMNS
+from tasks import Batch, CopyMemory
+from tests.training.conftest import Executed, Execute, MakeRun
+from tests.training.test_loop import OPTIMIZERS, Finite
+
+
+class PowerCut(BaseException):
+    """Like a KeyboardInterrupt: nothing in the run handles it."""
+
+
+class Cut(Recorder):
+    """Ends it all after a training step, or while a row is recorded."""
+
+    def __init__(self, step: int, at: str = "advance") -> None:
+        self.step, self.at = step, at
+
+    def advance(self, step: int) -> None:
+        if self.at == "advance" and step == self.step:
+            raise PowerCut
+
+    def record(self, row: Scalars) -> None:
+        if self.at == "record" and row["step"] == self.step:
+            raise PowerCut
+
+
+def assert_same(actual: Executed, expected: Executed) -> None:
+    """Weights bit for bit, results, history and profiles, in memory and in the folder."""
+    assert actual.outcome == expected.outcome
+    assert repr(actual.numbers) == repr(expected.numbers)  # to the last bit, NaN and None alike
+    assert all(torch.equal(actual.weights[name], expected.weights[name]) for name in expected.weights)
+    histories = [pd.read_csv(each.folder.path / "history.csv") for each in (actual, expected)]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+    pd.testing.assert_frame_equal(pd.DataFrame(actual.progress.history), pd.DataFrame(expected.progress.history))
+    profiles = [np.load(each.folder.path / "gradient_profile.npz") for each in (actual, expected)]
+    assert set(profiles[0].files) == {"step", "norm", "decay"}
+    for name in profiles[0].files:
+        np.testing.assert_array_equal(profiles[0][name], profiles[1][name])
+
+
+@pytest.mark.parametrize("backend", ["eager", "torch", "fused"])
+def test_the_same_settings_and_seed_give_the_same_bits(make_run: MakeRun, execute: Execute, backend: str) -> None:
+    first, second = (execute(make_run(Lstm, seed=5, layers=2, backend=backend)) for _ in range(2))
+    assert_same(first, second)
+    other = execute(make_run(Lstm, seed=6, layers=2, backend=backend))
+    assert other.results["test_loss"] != first.results["test_loss"]
+
+
+def test_the_folder_holds_what_was_measured(make_run: MakeRun, execute: Execute) -> None:
+    executed = execute(make_run(steps=12))
+    history = pd.read_csv(executed.folder.path / "history.csv")
+    pd.testing.assert_frame_equal(history, pd.DataFrame(executed.progress.history), check_exact=True)
+    with np.load(executed.folder.path / "gradient_profile.npz") as profile:
+        assert profile["step"].tolist() == [0, 1, 2, 5, 10, 12]
+        assert profile["norm"].shape == (6, 1, 1, 8)
+        for index, (_, arrays) in enumerate(executed.progress.arrays["gradient_profile"]):
+            np.testing.assert_array_equal(profile["norm"][index], arrays["norm"])
+    probed = {name for probe in make_run().probes.values() for name in probe.columns}
+    unknown = {name.removesuffix("_initial") for name in executed.results} - set(COLUMNS) - probed
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(("step", "at"), [(1, "advance"), (7, "advance"), (10, "record"), (12, "advance")])
+def test_a_run_that_was_cut_is_taken_up_to_the_same_numbers(
+    make_run: MakeRun, execute: Execute, optimizer: str, step: int, at: str
+) -> None:
+    settings = {"make_optimizer": OPTIMIZERS[optimizer], "steps": 12, "seed": 1, "layers": 2}
+    whole = execute(make_run(Lstm, **settings))
+    run = make_run(Lstm, **settings, checkpoint_every_s=0)
+    folder = RunFolder(whole.folder.path.parent / "cut")
+    with pytest.raises(PowerCut):
+        execute(run, folder, [Cut(step, at)])
+    resumed = execute(make_run(Lstm, **settings), folder)
+    assert resumed.started_from == step - 1  # the checkpoint is of the step before
+    assert resumed.heard.steps == list(range(step, 13))
+    assert_same(resumed, whole)
+
+
+def test_a_run_can_be_cut_again_and_again(make_run: MakeRun, execute: Execute) -> None:
+    whole = execute(make_run(steps=12))
+    folder = RunFolder(whole.folder.path.parent / "cut")
+    for step in (3, 4, 9):
+        with pytest.raises(PowerCut):
+            execute(make_run(steps=12, checkpoint_every_s=0), folder, [Cut(step)])
+    resumed = execute(make_run(steps=12), folder)
+    assert_same(resumed, whole)
+    assert len(resumed.progress.step_times_s) == len(resumed.progress.tokens) == 12
+
+
+def test_a_run_that_was_cut_before_its_first_checkpoint_starts_again(make_run: MakeRun, execute: Execute) -> None:
+    whole = execute(make_run())
+    folder = RunFolder(whole.folder.path.parent / "cut")
+    with pytest.raises(PowerCut):
+        execute(make_run(checkpoint_every_s=1000), folder, [Cut(9)])
+    assert folder.load_checkpoint() is None
+    resumed = execute(make_run(), folder)
+    assert resumed.started_from == 0
+    assert_same(resumed, whole)
+
+
+def test_finite_data_go_on_in_the_middle_of_an_epoch(make_run: MakeRun, execute: Execute) -> None:
+    whole = execute(make_run(task=Finite()))
+    folder = RunFolder(whole.folder.path.parent / "cut")
+    with pytest.raises(PowerCut):
+        execute(make_run(task=Finite(), checkpoint_every_s=0), folder, [Cut(6)])
+    assert_same(execute(make_run(task=Finite()), folder), whole)
+
+
+@pytest.mark.parametrize("cut", [3, 5])
+def test_a_run_that_is_solved_or_diverges_after_it_was_cut(make_run: MakeRun, execute: Execute, cut: int) -> None:
+    settings: dict[str, Any] = {
+        "make_optimizer": partial(torch.optim.SGD, lr=30.0),
+        "gradient_clip_norm": None,
+        "steps": 1000,
+        "eval_every": 1000,
+    }
+    whole = execute(make_run(Gru, CopyMemory(length=3), hidden_size=30, **settings))
+    assert whole.outcome == "done" or whole.results["diverged_at_step"] > cut
+    folder = RunFolder(whole.folder.path.parent / "cut")
+    with pytest.raises(PowerCut):
+        execute(
+            make_run(Gru, CopyMemory(length=3), hidden_size=30, **settings, checkpoint_every_s=0), folder, [Cut(cut)]
+        )
+    assert_same(execute(make_run(Gru, CopyMemory(length=3), hidden_size=30, **settings), folder), whole)
+
+
+KILLED_WHILE_IT_WRITES = """
+import os, signal, sys
+from functools import partial
+from pathlib import Path
+import torch
+from rnnbench.cells import Lstm
+from rnnbench.model import Model
+from rnnbench.probes import GradientProfile
+from rnnbench.recorders import RunFolder
+from rnnbench.training import Run, TrainSettings
+from rnnbench.training.streams import Streams
+from tasks import Adding
+
+torch.set_num_threads(1)
+written, save = 0, torch.save
+def save_and_die(state, file):
+    global written
+    written += 1
+    if written == 7:
+        file.write(b"half a checkpoint")
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(state, file)
+
+folder = RunFolder(Path(sys.argv[1]))
+if sys.argv[2] == "die":
+    torch.save = save_and_die
+    folder.start({}, {"status": "running"})
+streams = Streams.from_seed(4)
+model = Model(Lstm, input_size=2, output_size=1, hidden_size=6, generator=streams.weights)
+settings = TrainSettings(
+    steps=12, batch_size=5, gradient_clip_norm=1.0, eval_every=5, eval_examples=9, stop_when_solved=False,
+    checkpoint_every_s=0,
+)
+run = Run(
+    model, Adding(length=8), partial(torch.optim.Adam, lr=1e-2), settings, {"gradient_profile": GradientProfile()},
+    streams, torch.device("cpu"),
+)
+run.execute(folder, lambda progress: [])
+"""
+
+
+def test_a_process_that_was_killed_while_it_wrote(make_run: MakeRun, execute: Execute, tmp_path: Path) -> None:
+    """A real SIGKILL in the middle of the seventh checkpoint: the sixth stands, and the run ends as it would have."""
+    folder = RunFolder(tmp_path / "killed")
+    root = Path(__file__).parents[2]
+    died = subprocess.run(
+        [sys.executable, "-c", KILLED_WHILE_IT_WRITES, str(folder.path), "die"],
+        env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    checkpoint = folder.load_checkpoint()
+    assert checkpoint is not None
+    assert checkpoint["progress"].step == 6
+    assert json.loads((folder.path / "summary.json").read_text()) == {"status": "running"}
+
+    probes = {"gradient_profile": make_run().probes["gradient_profile"]}
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    whole = execute(make_run(Lstm, seed=4, probes=probes))
+    resumed = execute(make_run(Lstm, seed=4, probes=probes), folder)
+    torch.set_num_threads(before)
+    assert resumed.started_from == 6
+    assert_same(resumed, whole)
+
+
+class Recording(CopyMemory):
+    """Copy memory that keeps what it has drawn."""
+
+    def __init__(self) -> None:
+        super().__init__(length=2)
+        self.drawn: list[Batch] = []
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
+        self.drawn.append(super().draw(batch_size, generator))
+        return self.drawn[-1]
+
+
+def test_every_cell_sees_the_same_data_for_one_seed(make_run: MakeRun, execute: Execute) -> None:
+    tasks = {}
+    for make_cell, hidden_size in ((Gru, 6), (Lstm, 9)):
+        tasks[make_cell] = Recording()
+        execute(make_run(make_cell, tasks[make_cell], hidden_size=hidden_size, seed=2))
+    assert len(tasks[Gru].drawn) == len(tasks[Lstm].drawn) >= 15
+    for one, other in zip(tasks[Gru].drawn, tasks[Lstm].drawn, strict=True):
+        assert torch.equal(one.inputs, other.inputs)
+        assert torch.equal(one.targets, other.targets)
+    other_seed = Recording()
+    execute(make_run(task=other_seed, seed=3))
+    for one, other in zip(tasks[Gru].drawn, other_seed.drawn, strict=True):
+        assert not torch.equal(one.inputs, other.inputs)
+
+
+def test_held_out_data_are_independent_of_the_training_and_seen_by_no_step(make_run: MakeRun, execute: Execute) -> None:
+    one, other = Recording(), Recording()
+    execute(make_run(task=one, steps=4, eval_examples=9, batch_size=5))
+    execute(make_run(task=other, steps=6, eval_examples=9, batch_size=4))
+
+    def held_out(task: Recording) -> list[Batch]:
+        return [batch for batch in task.drawn if batch.inputs.shape[1] == 9]
+
+    assert len(held_out(one)) == 2  # validation and test
+    for first, second in zip(held_out(one), held_out(other), strict=True):
+        assert torch.equal(first.inputs, second.inputs)
+    sequences = [tuple(batch.inputs[:, example].flatten().tolist()) for batch in one.drawn for example in range(5)]
+    assert len(set(sequences)) == len(sequences)  # 8^10 sequences: none is drawn twice by chance
