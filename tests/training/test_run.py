@@ -18,7 +18,7 @@ from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.recorders.recorder import Scalars
 from rnnbench.training.run import COLUMNS
 from tasks import Batch, CopyMemory
-from tests.training.conftest import Executed, Execute, MakeRun
+from tests.training.conftest import Execute, Executed, MakeRun
 from tests.training.test_loop import OPTIMIZERS, Finite
 
 

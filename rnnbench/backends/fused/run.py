@@ -20,6 +20,12 @@ enough to stay in the cache."""
 
 def run_binding(binding: Binding, inputs: Tensor, state: State, tap: StateTap | None) -> tuple[Tensor, State]:
     """The outputs (time, batch, hidden) and the final state; at least one step and one example."""
+    read = (inputs, *state, *binding.tensors())
+    if tap is not None and not any(tensor.requires_grad for tensor in read):
+        state = (
+            state[0].clone().requires_grad_(),
+            *state[1:],
+        )  # nothing is trained, and the tap is to hear all the same
     results = _Sequence.apply(binding, tap, inputs, *state, *binding.tensors())  # type: ignore[no-untyped-call]
     return results[0], tuple(results[1:])
 

@@ -98,4 +98,5 @@ def test_generated_loops_agree_with_eager(monkeypatch: pytest.MonkeyPatch, cell:
 )  # shrinking would compile for minutes
 @given(cell=steps())
 def test_compiled_loops_agree_with_eager(cell: RandomStep) -> None:
+    """Not shrunk when it fails, since every try is compiled."""
     assert_agrees(cell)
