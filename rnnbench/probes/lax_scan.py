@@ -1,5 +1,6 @@
 """The same cells as a JAX scan, for comparison where JAX is installed."""
 
+import importlib
 import importlib.util
 import os
 from collections.abc import Callable
@@ -24,9 +25,7 @@ def training_pass(
     """One forward and backward pass, compiled; None for another cell, or without JAX."""
     if cell_class not in GATES or importlib.util.find_spec("jax") is None:
         return None
-    import jax
-    from jax import lax
-
+    jax: Any = importlib.import_module("jax")
     step = _step(cell_class)
     x, gradient = jax.numpy.asarray(inputs), jax.numpy.asarray(upstream)
     parameters = _parameters(GATES[cell_class], inputs.shape[2], hidden_size)
@@ -36,7 +35,7 @@ def training_pass(
         W, U, b = parameters
         drives = x @ W + b  # for all steps at once, as one writes it
         start = (zeros, zeros) if cell_class is Lstm else (zeros,)
-        _, outputs = lax.scan(lambda state, drive: step(U, state, drive), start, drives)
+        _, outputs = jax.lax.scan(lambda state, drive: step(U, state, drive), start, drives)
         return (outputs * gradient).sum()
 
     compiled = jax.jit(jax.grad(loss))
@@ -51,9 +50,8 @@ def _parameters(gates: int, input_size: int, hidden_size: int) -> tuple[NDArray[
 
 def _step(cell_class: type[Cell]) -> Callable[[Any, Any, Any], Any]:
     """(U, state, W x + b) -> (state, h), gates side by side."""
-    import jax
-    from jax import numpy as jnp
-
+    jax: Any = importlib.import_module("jax")
+    jnp = jax.numpy
     sigmoid, tanh = jax.nn.sigmoid, jnp.tanh
 
     def rnn(U: Any, state: Any, drive: Any) -> Any:

@@ -13,7 +13,7 @@ from rnnbench.backends.fused.compile import compiled
 from rnnbench.backends.fused.slices import over_slices, slices
 from rnnbench.cells import State
 
-CHUNK_ROWS = 96
+CHUNK_ROWS = 192
 """Rows of gradients gathered before they are multiplied into the weights' gradients: enough to keep a tile busy, few
 enough to stay in the cache."""
 
