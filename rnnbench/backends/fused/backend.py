@@ -9,7 +9,8 @@ from torch import Tensor
 
 from rnnbench.backends.backend import Backend, StateTap
 from rnnbench.backends.eager import Eager
-from rnnbench.backends.fused.generate import Program, generate
+from rnnbench.backends.fused.binding import Binding
+from rnnbench.backends.fused.generate import generate
 from rnnbench.backends.fused.graph import UnsupportedStepError
 from rnnbench.backends.fused.settings import Settings, tensors_of
 from rnnbench.backends.fused.stages import make_plan
@@ -25,31 +26,31 @@ class Fused(Backend):
     name = "fused"
 
     def __init__(self) -> None:
-        self._programs: WeakKeyDictionary[Cell, tuple[Settings, Program | str]] = WeakKeyDictionary()
+        self._bindings: WeakKeyDictionary[Cell, tuple[Settings, Binding | str]] = WeakKeyDictionary()
 
     def refusal(self, cell: Cell) -> str | None:
         if not _has_numba():
             return "numba is not installed"
-        program = self._program(cell)
-        return program if isinstance(program, str) else None
+        binding = self._binding(cell)
+        return binding if isinstance(binding, str) else None
 
     def run(self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None) -> tuple[Tensor, State]:
-        program = self._program(cell) if _has_numba() else "numba is not installed"
-        if isinstance(program, str):
-            raise ValueError(f"backend=fused: cannot run {type(cell).__name__} ({program}); use backend=eager")
-        _check(cell, getattr(torch, program.real), inputs, state)
+        binding = self._binding(cell) if _has_numba() else "numba is not installed"
+        if isinstance(binding, str):
+            raise ValueError(f"backend=fused: cannot run {type(cell).__name__} ({binding}); use backend=eager")
+        _check(binding, inputs, state)
         if not inputs.numel():
             return Eager().run(cell, inputs, state, tap)
-        from rnnbench.backends.fused.run import run_program  # imports numba, which takes a while
+        from rnnbench.backends.fused.run import run_binding  # imports numba, which takes a while
 
-        return run_program(program, cell, inputs, state, tap)
+        return run_binding(binding, inputs, state, tap)
 
-    def _program(self, cell: Cell) -> Program | str:
+    def _binding(self, cell: Cell) -> Binding | str:
         """The cell's loops as source, or why there are none; made again when a setting of the cell has changed."""
-        known = self._programs.get(cell)
+        known = self._bindings.get(cell)
         if known is None or not known[0].hold():
             known = Settings(cell), _made(cell)
-            self._programs[cell] = known
+            self._bindings[cell] = known
         return known[1]
 
 
@@ -58,13 +59,13 @@ def explain(cell: Cell) -> str:
 
     Raises ValueError, naming what stands in the way, when it cannot.
     """
-    program = _made(cell)
-    if isinstance(program, str):
-        raise ValueError(f"backend=fused: cannot run {type(cell).__name__} ({program}); use backend=eager")
-    return program.source
+    binding = _made(cell)
+    if isinstance(binding, str):
+        raise ValueError(f"backend=fused: cannot run {type(cell).__name__} ({binding}); use backend=eager")
+    return binding.program.source
 
 
-def _made(cell: Cell) -> Program | str:
+def _made(cell: Cell) -> Binding | str:
     tensors = tensors_of(cell)
     if not tensors:
         return "it has no parameters"
@@ -82,23 +83,23 @@ def _made(cell: Cell) -> Program | str:
         if not settings.hold():
             settings.restore()
             return "step changes the cell's attributes"
-        return generate(make_plan(graph, cell.state_names), _REAL_NAMES[dtype])
+        return Binding(generate(make_plan(graph, cell.state_names), _REAL_NAMES[dtype]), cell)
     except UnsupportedStepError as error:
         return str(error)
 
 
-def _check(cell: Cell, dtype: torch.dtype, inputs: Tensor, state: State) -> None:
+def _check(binding: Binding, inputs: Tensor, state: State) -> None:
     """Refuse what would be computed otherwise than by the eager loop."""
-    shape = (inputs.shape[1], cell.hidden_size)
-    if inputs.shape[2] != cell.input_size:
-        raise ValueError(f"inputs of width {inputs.shape[2]}: the cell takes input_size={cell.input_size}")
-    if len(state) != len(cell.state_names) or any(tensor.shape != shape for tensor in state):
+    shape, count = (inputs.shape[1], binding.hidden_size), len(binding.program.plan.state_names)
+    if inputs.shape[2] != binding.input_size:
+        raise ValueError(f"inputs of width {inputs.shape[2]}: the cell takes input_size={binding.input_size}")
+    if len(state) != count or any(tensor.shape != shape for tensor in state):
         shapes = ", ".join(str(tuple(tensor.shape)) for tensor in state)
-        raise ValueError(f"state of shapes {shapes}: must be {len(cell.state_names)} of (batch, hidden)={shape}")
+        raise ValueError(f"state of shapes {shapes}: must be {count} of (batch, hidden)={shape}")
     for tensor in (inputs, *state):
-        if tensor.dtype != dtype or tensor.device.type != "cpu":
+        if tensor.dtype != binding.dtype or tensor.device.type != "cpu":
             raise ValueError(
-                f"a tensor of {tensor.dtype} on {tensor.device}: backend=fused runs this cell in {dtype} on cpu"
+                f"a tensor of {tensor.dtype} on {tensor.device}: backend=fused runs this cell in {binding.dtype} on cpu"
             )
     if torch.is_autocast_enabled("cpu"):
         raise ValueError("autocast: backend=fused computes in the parameters' dtype; use backend=eager")

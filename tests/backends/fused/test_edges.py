@@ -162,6 +162,24 @@ def test_frozen_weights_get_no_gradient_and_the_others_the_right_one(gru: Cell) 
     torch.testing.assert_close(gru.U_n.weight.grad, truth["gradient_U_n.weight"], rtol=1e-11, atol=1e-12)
 
 
+def test_a_tap_hears_the_gradients_of_a_cell_of_which_nothing_is_trained(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    gru.requires_grad_(False)
+    heard = []
+    for backend in (Fused(), Eager()):
+        profile = torch.zeros(5, 4, 7, dtype=torch.float64)
+        outputs, _ = backend.run(
+            gru,
+            inputs.detach(),
+            (state[0].detach(),),
+            lambda _, first, g, p=profile: p[first : first + len(g)].copy_(g),
+        )
+        outputs.square().sum().backward()
+        heard.append(profile)
+    assert heard[1].abs().min() > 0
+    torch.testing.assert_close(heard[0], heard[1], rtol=1e-11, atol=1e-12)
+
+
 def test_a_setting_that_changes_is_noticed() -> None:
     cell, fused = prepared(Rnn(3, 7)), Fused()
     inputs, state = drawn(cell, 5, 4)

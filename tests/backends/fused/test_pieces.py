@@ -90,15 +90,25 @@ def test_slices_cover_the_batch_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_is_used_again_only_when_nothing_lies_in_it() -> None:
-    tensor = memory.leased((3, 1237), torch.float32)
-    place, view = tensor.data_ptr(), tensor[1:, :5]
+    tensor = memory.leased(3 * 1237, torch.float32)
+    place, view = tensor.data_ptr(), tensor[1237:].view(2, 1237)[:, :5]
     del tensor
     gc.collect()
-    assert memory.leased((3, 1237), torch.float32).data_ptr() != place
+    assert memory.leased(3 * 1237, torch.float32).data_ptr() != place
     del view
     gc.collect()
-    places = {tensor.data_ptr() for tensor in [memory.leased((3, 1237), torch.float32) for _ in range(2)]}
+    places = {tensor.data_ptr() for tensor in [memory.leased(3 * 1237, torch.float32) for _ in range(2)]}
     assert place in places
+
+
+def test_pieces_of_a_block_do_not_touch() -> None:
+    sizes = [1, 16, 17, 40]
+    block = np.zeros(memory.edges(sizes)[-1])
+    for piece, size in zip(memory.pieces(block, sizes), sizes, strict=True):
+        assert piece.size == size
+        piece += 1
+    assert block.max() == 1
+    assert block.sum() == sum(sizes)
 
 
 def test_explained_source_is_a_module_of_the_two_loops() -> None:

@@ -1,0 +1,128 @@
+"""A program and the tensors of one cell: what the loops read of it, and what they gather for it.
+
+All that does not depend on the batch is settled once, since a short run takes no longer than a few hundred lines of
+Python.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rnnbench.backends.fused.generate import Program
+from rnnbench.backends.fused.settings import tensors_of
+from rnnbench.cells import Cell
+
+Key = tuple[str, int]
+"""The role of an argument of a loop, and the node or state tensor it belongs to."""
+Arrays = dict[Key, NDArray[Any]]
+
+
+class Binding:
+    """A program bound to a cell. It holds the cell's dictionaries of tensors, not the cell."""
+
+    def __init__(self, program: Program, cell: Cell) -> None:
+        self.program = program
+        self.nodes = program.plan.graph.nodes
+        self.hidden_size = cell.hidden_size
+        self.input_size = cell.input_size
+        self.dtype: torch.dtype = getattr(torch, program.real)
+        known = {path for path, _ in tensors_of(cell)}
+        paths = [path for path in self._paths() if path in known]
+        self._homes = [_home(cell, path) for path in dict.fromkeys(paths)]
+        self._index = {path: index for index, path in enumerate(dict.fromkeys(paths))}
+        plan = program.plan
+        self._weights = [self._weight(linear) for linear in plan.linears]
+        self._biases = [(("bias", total), self.width(total), self._bias_indices(total)) for total in plan.sums]
+        self._parameters = [(("parameter", p), self.width(p), self._index[self.nodes[p].path]) for p in plan.parameters]
+        self.forward_keys: list[Key] = [(argument.role, argument.position) for argument in program.forward]
+        self.backward_keys: list[Key] = [(argument.role, argument.position) for argument in program.backward]
+
+    def width(self, position: int) -> int:
+        """The width of a node."""
+        return self.nodes[position].width or 0
+
+    def tensors(self) -> list[Tensor]:
+        """The cell's tensors that the program reads, each once."""
+        return [home[name] for home, name in self._homes]
+
+    def arrays(self, tensors: Sequence[Tensor], batch: int) -> Arrays:
+        """The tensors as the loops read them: weights, sums of biases, and parameters once per example."""
+        flat = [tensor.detach().contiguous().numpy() for tensor in tensors]
+        found: Arrays = {}
+        for key, columns, index in self._weights:
+            found[key] = np.ascontiguousarray(flat[index][:, columns]).ravel()
+        for key, width, indices in self._biases:
+            found[key] = flat[indices[0]] if len(indices) == 1 else sum((flat[i] for i in indices), self._zeros(width))
+        for key, width, index in self._parameters:
+            found[key] = np.tile(np.broadcast_to(flat[index].ravel(), width), batch)
+        return found
+
+    def gathered_sizes(self, batch: int) -> dict[Key, int]:
+        """What the way back gathers for the weights, the sums of biases and the parameters, in numbers."""
+        linears = self.program.plan.linears
+        sizes: dict[Key, int] = {("weight_gradient", n): self.width(n) * self._read(n) for n in linears}
+        sizes |= {("bias_gradient", key[1]): width for key, width, _ in self._biases}
+        sizes |= {("parameter_gradient", key[1]): batch * width for key, width, _ in self._parameters}
+        return sizes
+
+    def gradients(self, gathered: Arrays, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The gradients of the cell's tensors; one that is read twice gathers both."""
+        found: list[NDArray[Any] | None] = [None] * len(tensors)
+
+        def add(index: int, gradient: NDArray[Any]) -> None:
+            known = found[index]
+            found[index] = gradient if known is None else known + gradient
+
+        for key, columns, index in self._weights:
+            gradient = gathered["weight_gradient", key[1]].reshape(self.width(key[1]), -1)
+            if gradient.shape != tensors[index].shape:
+                part, gradient = gradient, np.zeros(tensors[index].shape, gradient.dtype)
+                gradient[:, columns] = part
+            add(index, gradient)
+        for key, _, indices in self._biases:
+            for index in indices:  # each bias has a gradient of its own, which an optimizer may change in place
+                add(index, gathered["bias_gradient", key[1]].copy())
+        for key, width, index in self._parameters:
+            gradient = gathered["parameter_gradient", key[1]].reshape(-1, width).sum(0)
+            shape = tensors[index].shape
+            add(index, (gradient.sum() if shape.numel() == 1 else gradient).reshape(shape))
+        return [torch.from_numpy(np.asarray(gradient)) for gradient in found if gradient is not None]
+
+    def _paths(self) -> list[str]:
+        plan = self.program.plan
+        linears = [self.nodes[linear].path for linear in plan.linears]
+        of_linears = [f"{path}.{name}" for path in linears for name in ("weight", "bias")]
+        return [*of_linears, *(self.nodes[p].path for p in plan.parameters)]
+
+    def _weight(self, linear: int) -> tuple[Key, slice, int]:
+        """The columns of the weight that multiply what a Linear reads."""
+        node = self.nodes[linear]
+        return (
+            ("weight", linear),
+            slice(node.index, node.index + self._read(linear)),
+            self._index[f"{node.path}.weight"],
+        )
+
+    def _bias_indices(self, total: int) -> list[int]:
+        """The biases in a sum; the parts of a Linear that reads a concatenation have one among them."""
+        linears = [self.nodes[linear] for linear in self.nodes[total].operands]
+        paths = [f"{linear.path}.bias" for linear in linears if linear.index == 0]
+        return [self._index[path] for path in paths if path in self._index]
+
+    def _read(self, linear: int) -> int:
+        return self.width(self.nodes[linear].operands[0])
+
+    def _zeros(self, width: int) -> NDArray[Any]:
+        return np.zeros(width, self.program.real)
+
+
+def _home(cell: Cell, path: str) -> tuple[dict[str, Any], str]:
+    """The dictionary that a tensor hangs in, and its name there."""
+    owner, _, name = path.rpartition(".")
+    attributes = vars(cell.get_submodule(owner))
+    homes = (attributes["_parameters"], attributes["_buffers"], attributes)
+    return next(home for home in homes if name in home), name
