@@ -5,6 +5,16 @@ from rnnbench.probes.gate_statistics import GateStatistics
 from rnnbench.probes.gradient_profile import GradientProfile
 from rnnbench.probes.parameter_gradients import ParameterGradients
 from rnnbench.probes.probe import Measurement, Probe
+from rnnbench.probes.speed import Speed
 from rnnbench.probes.state_jacobian import StateJacobian
 
-__all__ = ["Costs", "GateStatistics", "GradientProfile", "Measurement", "ParameterGradients", "Probe", "StateJacobian"]
+__all__ = [
+    "Costs",
+    "GateStatistics",
+    "GradientProfile",
+    "Measurement",
+    "ParameterGradients",
+    "Probe",
+    "Speed",
+    "StateJacobian",
+]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from rnnbench.backends.fused.graph import UnsupportedStepError
@@ -47,8 +48,10 @@ def product_floor(cell: Cell, steps: int, batch: int) -> Callable[[], None] | No
         plan = make_plan(trace(cell), cell.state_names)
     except UnsupportedStepError:
         return None
+    like = next(cell.parameters()).detach()
     products = [
-        _product(plan, features, source, steps, batch) for source, features in _features_by_source(plan).items()
+        _product(plan, features, source, like.new_ones(steps, batch, 1))
+        for source, features in _features_by_source(plan).items()
     ]
     recurrent = [product for product in products if product.is_recurrent]
     of_input = [product for product in products if not product.is_recurrent]
@@ -78,14 +81,14 @@ def _features_by_source(plan: Plan) -> dict[int, int]:
     return features
 
 
-def _product(plan: Plan, features: int, source: int, steps: int, batch: int) -> _Product:
+def _product(plan: Plan, features: int, source: int, ones: Float[Tensor, "time batch 1"]) -> _Product:
     node = plan.graph.nodes[source]
     width = node.width or 0
     return _Product(
         is_recurrent=node.operation != "input",
-        matrix=torch.full((features, width), 0.01),
-        read=torch.ones(steps, batch, width),
-        made=torch.ones(steps, batch, features),
-        read_gradient=torch.ones(batch, width),
-        matrix_gradient=torch.ones(features, width),
+        matrix=ones.new_full((features, width), 0.01),
+        read=ones.repeat(1, 1, width),
+        made=ones.repeat(1, 1, features),
+        read_gradient=ones[0].repeat(1, width),
+        matrix_gradient=ones.new_ones(features, width),
     )

@@ -11,6 +11,7 @@ from rnnbench.report.figures.learning_curves import LearningCurves
 from rnnbench.report.figures.learning_rate_sensitivity import LearningRateSensitivity
 from rnnbench.report.figures.paired_differences import PairedDifferences
 from rnnbench.report.figures.performance_profiles import PerformanceProfiles
+from rnnbench.report.figures.speed import Speed
 
 __all__ = [
     "Cost",
@@ -24,4 +25,5 @@ __all__ = [
     "LearningRateSensitivity",
     "PairedDifferences",
     "PerformanceProfiles",
+    "Speed",
 ]

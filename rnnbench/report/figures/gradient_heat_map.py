@@ -14,8 +14,8 @@ from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import TEXT_WIDTH, CellStyles
 
-DECADES = 12
-"""Below the largest norm by more, a gradient is drawn as the darkest colour."""
+LOWEST = -12
+"""log10 of the norm from which on down a gradient is drawn as the darkest colour."""
 WITHOUT_RUNS = "0.85"
 
 
@@ -43,7 +43,7 @@ class GradientHeatMap(Figure):
         canvas = Canvas(figsize=(TEXT_WIDTH, 0.5 + 1.25 * len(rows)), layout="constrained")
         grid = canvas.subplots(len(rows), len(cells), squeeze=False, sharex="row", sharey="row")
         largest = float(np.ceil(max(np.nanmax(surface) for surface in panels.values())))
-        scale = Normalize(largest - DECADES, largest)
+        scale = Normalize(LOWEST, largest)
         for axes_of_row, row in zip(grid, rows, strict=True):
             surfaces = {cell: panels.get((cell, *row)) for cell in cells}
             steps = _shared_steps([surface for surface in surfaces.values() if surface is not None])
@@ -99,4 +99,5 @@ def _paint(axes: Axes, surface: pd.DataFrame | None, steps: list[int], scale: No
 def _row_label(row: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> str:
     """What tells the row from the others, on a line of its own."""
     words = [str(part) for place, part in enumerate(row) if part and len({other[place] for other in rows}) > 1]
-    return "".join(f"{word}\n" for word in ", ".join(words).replace("recurrent_", "").split(", ") if word)
+    short = ", ".join(words).replace("recurrent_", "").replace("initialisation=", "")
+    return "".join(f"{word}\n" for word in short.split(", ") if word)

@@ -5,6 +5,7 @@ from rnnbench.report.tables.gradient_decay import GradientDecay
 from rnnbench.report.tables.paired_differences import PairedDifferences
 from rnnbench.report.tables.scores import Scores
 from rnnbench.report.tables.solvable_lengths import SolvableLengths
+from rnnbench.report.tables.speed import Speed
 from rnnbench.report.tables.table import Table
 from rnnbench.report.tables.tuned_settings import TunedSettings
 
@@ -14,6 +15,7 @@ __all__ = [
     "PairedDifferences",
     "Scores",
     "SolvableLengths",
+    "Speed",
     "Table",
     "TunedSettings",
 ]

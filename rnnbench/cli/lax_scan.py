@@ -14,22 +14,26 @@ from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn
 GATES: dict[type[Cell], int] = {Rnn: 1, Gru: 3, GruTorch: 3, Lstm: 4}
 
 
-def use_one_thread() -> None:
-    """Keep JAX to one thread; it reads this when it is imported."""
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+def use_threads(count: int) -> None:
+    """Keep JAX to one thread where no more are asked for; it reads this when it is imported."""
+    if count == 1:
+        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 
 
 def training_pass(
-    cell_class: type[Cell], inputs: NDArray[Any], upstream: NDArray[Any], hidden_size: int
+    cell_class: type[Cell], steps: int, batch: int, input_size: int, hidden_size: int
 ) -> Callable[[], object] | None:
-    """One forward and backward pass, compiled; None for another cell, or without JAX."""
+    """One forward and backward pass, compiled, float32; None for another cell, or without JAX."""
     if cell_class not in GATES or importlib.util.find_spec("jax") is None:
         return None
     jax: Any = importlib.import_module("jax")
     step = _step(cell_class)
-    x, gradient = jax.numpy.asarray(inputs), jax.numpy.asarray(upstream)
-    parameters = _parameters(GATES[cell_class], inputs.shape[2], hidden_size)
-    zeros = jax.numpy.zeros((inputs.shape[1], hidden_size), inputs.dtype)
+    x, gradient = (
+        jax.numpy.asarray(np.random.default_rng(0).standard_normal((steps, batch, width)), "float32")
+        for width in (input_size, hidden_size)
+    )
+    parameters = _parameters(GATES[cell_class], input_size, hidden_size)
+    zeros = jax.numpy.zeros((batch, hidden_size), "float32")
 
     def loss(parameters: Any) -> Any:
         W, U, b = parameters

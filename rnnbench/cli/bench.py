@@ -1,0 +1,81 @@
+"""`make bench`: what passes of a cell cost, backend by backend, and what the harness adds to a training step.
+
+`python -m rnnbench.cli.bench` prints both tables; with JAX installed (the extra `jax`) lax.scan takes part. All of a
+row's contestants take turns in one process, denormals flushed. `experiment=speed` measures other sizes and cells.
+"""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from tabulate import tabulate
+
+from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn
+from rnnbench.cli import lax_scan, overhead
+from rnnbench.probes.passes import contestants, seconds_in_turns
+
+
+class Sizes(NamedTuple):
+    """The sizes of one comparison."""
+
+    steps: int
+    batch: int
+    input_size: int
+    hidden_size: int
+
+
+SIZES = (Sizes(100, 20, 10, 128), Sizes(200, 64, 10, 128), Sizes(200, 64, 2, 64), Sizes(100, 50, 10, 32))
+CELLS: tuple[type[Cell], ...] = (Rnn, Gru, GruTorch, Lstm)
+HEADINGS = ("cell", "T, B, input, H", "by", "median ms", "quartiles", "× floor", "torch.nn / it")
+
+
+def rows(sizes: Sizes, family: type[Cell], turns: int) -> Iterator[tuple[str, ...]]:
+    """One row per contestant."""
+    cell = family(sizes.input_size, sizes.hidden_size)
+    cell.initialise(torch.Generator().manual_seed(0))
+    passes = contestants(cell, sizes.steps, sizes.batch)
+    scan = lax_scan.training_pass(family, sizes.steps, sizes.batch, sizes.input_size, sizes.hidden_size)
+    if scan is not None:
+        passes["jax lax.scan"] = scan
+    own = {name: run for name, run in passes.items() if not name.startswith("lstm_")}
+    seconds = seconds_in_turns(own, turns, eager_turns=min(turns, 5))
+    medians = {name: float(np.median(values)) for name, values in seconds.items()}
+    for name, values in seconds.items():
+        lower, upper = np.quantile(values, [0.25, 0.75]) * 1e3
+        yield (
+            family.__name__,
+            ", ".join(map(str, sizes)),
+            "fused + profile" if name == "fused" else name.replace("torch_nn", "torch.nn"),
+            f"{medians[name] * 1e3:.2f}",
+            f"{lower:.2f} - {upper:.2f}",
+            f"{medians[name] / medians['floor']:.2f}",
+            f"{medians['torch_nn'] / medians[name]:.2f}",
+        )
+
+
+def print_speed(threads: Iterable[int], turns: int) -> None:
+    """Print the passes' table for each number of threads."""
+    torch.set_flush_denormal(True)
+    for count in threads:
+        torch.set_num_threads(count)
+        table = [row for sizes in SIZES for family in CELLS for row in rows(sizes, family, turns)]
+        print(f"\nForward and backward, float32, {count} thread{'s' * (count > 1)}, {turns} turns in one process")
+        print(tabulate(table, headers=HEADINGS, disable_numparse=True))
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="numbers of threads, one table each")
+    parser.add_argument("--turns", type=int, default=20, help="turns of each contestant")
+    arguments = parser.parse_args()
+    lax_scan.use_threads(max(arguments.threads))
+    print_speed(arguments.threads, arguments.turns)
+    print()
+    overhead.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Forward and backward passes of a cell, by every backend and beside them, timed in turns in one process.
+
+Every contestant computes h at every step and, from a gradient for each of them, the gradients of all parameters.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rnnbench.backends import FASTEST_FIRST, Backend
+from rnnbench.cells import Cell, Gru, GruConcat, Lstm
+from rnnbench.probes.probe import Array
+from rnnbench.probes.product_floor import product_floor
+
+Pass = Callable[[], object]
+"""One forward and backward pass."""
+
+CONTESTANTS: dict[str, str] = {
+    **{backend.name: f"backend={backend.name}" for backend in FASTEST_FIRST},
+    "torch_nn": "torch.nn's module for the cell, and for a GRU that resets before the product the lighter torch.nn.GRU",
+    "floor": "the cell's matrix products and nothing else",
+    "lstm_fused": "an LSTM of the same sizes with backend=fused",
+    "lstm_torch_nn": "torch.nn.LSTM of the same sizes",
+}
+"""Who takes part, where it applies. `fused` hands out the gradient through time as well, which comes with its way back;
+elsewhere it would cost passes of its own and is left out."""
+
+MODULES: dict[Callable[..., Any], Callable[[int, int], nn.Module]] = {
+    torch.rnn_tanh: nn.RNN,
+    torch.rnn_relu: partial(nn.RNN, nonlinearity="relu"),
+    torch.gru: nn.GRU,
+    torch.lstm: nn.LSTM,
+}
+"""The modules around torch's kernels."""
+
+
+def contestants(cell: Cell, steps: int, batch: int) -> dict[str, Pass]:
+    """The passes of all contestants for which there is the cell or the module, on the cell's device and dtype."""
+    like = next(cell.parameters())
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(width: int) -> Tensor:
+        return torch.randn(steps, batch, width, generator=generator, dtype=like.dtype).to(like.device)
+
+    inputs, upstream = drawn(cell.input_size), drawn(cell.hidden_size)
+
+    def of_module(make: Callable[[int, int], nn.Module]) -> Pass:
+        module = make(cell.input_size, cell.hidden_size).to(like)
+        return _pass(lambda: module(inputs)[0], module, upstream)
+
+    found = {
+        backend.name: _pass(partial(_outputs, backend, cell, inputs), cell, upstream)
+        for backend in FASTEST_FIRST
+        if backend.refusal(cell) is None
+    }
+    if (make := counterpart(cell)) is not None:
+        found["torch_nn"] = of_module(make)
+    if (floor := product_floor(cell, steps, batch)) is not None:
+        found["floor"] = floor
+    if not isinstance(cell, Lstm):
+        lstm = Lstm(cell.input_size, cell.hidden_size).to(like)
+        for backend in FASTEST_FIRST:
+            if backend.name == "fused" and backend.refusal(lstm) is None:
+                found["lstm_fused"] = _pass(partial(_outputs, backend, lstm, inputs), lstm, upstream)
+        found["lstm_torch_nn"] = of_module(nn.LSTM)
+    return found
+
+
+def counterpart(cell: Cell) -> Callable[[int, int], nn.Module] | None:
+    """The module of torch.nn that a cell is compared with."""
+    equivalent = cell.torch_equivalent()
+    if equivalent is not None:
+        return MODULES[equivalent.kernel]
+    return nn.GRU if isinstance(cell, Gru | GruConcat) else None
+
+
+def seconds_in_turns(passes: Mapping[str, Pass], turns: int, eager_turns: int) -> dict[str, Array]:
+    """Seconds of every pass, by contestant, after two untimed turns; the eager loop, often ten times as slow as the
+    others, has fewer turns. No garbage is collected meanwhile.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in passes}
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        for turn in range(-2, turns):
+            for name, run in passes.items():
+                if name == "eager" and turn >= eager_turns:
+                    continue
+                started = time.perf_counter()
+                run()
+                if turn >= 0:
+                    seconds[name].append(time.perf_counter() - started)
+    finally:
+        if collects:
+            gc.enable()
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def _outputs(backend: Backend, cell: Cell, inputs: Tensor) -> Tensor:
+    tap = _hear if backend.name == "fused" else None
+    return backend.run(cell, inputs, cell.initial_state(inputs.shape[1]), tap)[0]
+
+
+def _hear(state_index: int, first_step: int, gradients: Tensor) -> None:
+    """A tap that takes the profile and does nothing with it: what is done with it is not the backend's time."""
+
+
+def _pass(outputs: Callable[[], Tensor], module: nn.Module, upstream: Tensor) -> Pass:
+    def run() -> None:
+        module.zero_grad()
+        outputs().backward(upstream)
+        if upstream.is_cuda:
+            torch.cuda.synchronize(upstream.device)
+
+    return run

@@ -1,0 +1,56 @@
+"""How fast a cell is, backend by backend, against torch.nn and against its bare matrix products."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from rnnbench.model import Model
+from rnnbench.probes.passes import CONTESTANTS, contestants, seconds_in_turns
+from rnnbench.probes.probe import Measurement, Probe
+from tasks import Batch, Task
+
+
+class Speed(Probe):
+    """Times forward and backward through the first layer's cell, once, before training: no readout, no optimizer.
+
+    Sequences are as long and as many as a training batch's, of noise. All contestants take `turns` turns in this
+    process, so that ratios between their medians hold on a noisy machine too; threads and denormals are the run's.
+    """
+
+    columns: ClassVar[Mapping[str, str]] = {
+        "pass_steps": "steps of the sequences in the timed passes",
+        "pass_input_size": "features per step in the timed passes",
+        **{
+            f"pass_{name}{suffix}_s": f"seconds: {words} forward and backward pass of {what}; empty where none applies"
+            for name, what in CONTESTANTS.items()
+            for suffix, words in (
+                ("", "median"),
+                ("_lower_quartile", "lower quartile of a"),
+                ("_upper_quartile", "upper quartile of a"),
+            )
+        },
+    }
+
+    def __init__(self, turns: Annotated[int, Field(ge=1)] = 20, eager_turns: Annotated[int, Field(ge=1)] = 5) -> None:
+        super().__init__()
+        self.turns = turns
+        self.eager_turns = eager_turns
+
+    def due(self, step: int, last: bool) -> bool:
+        return step == 0
+
+    def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
+        steps, examples, _ = batch.inputs.shape
+        cell = model.cells[0]
+        seconds = seconds_in_turns(contestants(cell, steps, examples), self.turns, self.eager_turns)
+        scalars: dict[str, float] = {"pass_steps": steps, "pass_input_size": cell.input_size}
+        for name, values in seconds.items():
+            lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75])
+            scalars |= {
+                f"pass_{name}_s": median,
+                f"pass_{name}_lower_quartile_s": lower,
+                f"pass_{name}_upper_quartile_s": upper,
+            }
+        return Measurement(scalars)

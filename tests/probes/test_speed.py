@@ -1,0 +1,117 @@
+"""The comparison of speeds: who takes part, what the ratios say, and that the floor is the products and no more."""
+
+import gc
+import math
+
+import pandas as pd
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from rnnbench.analysis.speed import SPEEDS, speeds
+from rnnbench.cells import Cell, Gru, GruConcat, GruTorch, Lstm, MinGru, Rnn
+from rnnbench.model import Model
+from rnnbench.probes import Speed
+from rnnbench.probes.passes import contestants, counterpart, seconds_in_turns
+from rnnbench.probes.product_floor import product_floor
+from tasks import Adding
+
+STEPS, BATCH, HIDDEN = 5, 7, 3
+
+
+def flops(run: object) -> int:
+    assert callable(run)
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return int(counter.get_total_flops())
+
+
+@pytest.mark.parametrize(
+    ("family", "names"),
+    [
+        (Lstm, {"fused", "torch", "eager", "torch_nn", "floor"}),
+        (GruTorch, {"fused", "torch", "eager", "torch_nn", "floor", "lstm_fused", "lstm_torch_nn"}),
+        (Gru, {"fused", "eager", "torch_nn", "floor", "lstm_fused", "lstm_torch_nn"}),
+        (MinGru, {"fused", "eager", "floor", "lstm_fused", "lstm_torch_nn"}),
+    ],
+)
+def test_who_takes_part(family: type[Cell], names: set[str]) -> None:
+    assert set(contestants(family(2, HIDDEN), STEPS, BATCH)) == names
+
+
+def test_every_contestant_goes_back_to_all_parameters() -> None:
+    cell = GruTorch(2, HIDDEN)
+    passes = contestants(cell, STEPS, BATCH)
+    gradients = []
+    for name in ("fused", "torch", "eager"):
+        passes[name]()
+        gradients.append(torch.cat([p.grad.flatten() for p in cell.parameters() if p.grad is not None]))
+        assert len(gradients[-1]) == sum(parameter.numel() for parameter in cell.parameters())
+    for gradient in gradients[1:]:
+        torch.testing.assert_close(gradient, gradients[0], rtol=0, atol=1e-5 * float(gradients[0].abs().max()))
+
+
+def test_counterparts_are_the_modules_with_the_cells_equations() -> None:
+    for family in (Rnn, GruTorch, Lstm, Gru):
+        make = counterpart(family(2, HIDDEN))
+        assert make is not None
+        assert type(make(2, HIDDEN)) is {"Rnn": torch.nn.RNN, "Lstm": torch.nn.LSTM}.get(family.__name__, torch.nn.GRU)
+    relu = counterpart(Rnn(2, HIDDEN, activation="relu"))
+    assert relu is not None
+    assert relu(2, HIDDEN).nonlinearity == "relu"
+    assert counterpart(MinGru(2, HIDDEN)) is None
+
+
+def test_turns_are_taken_in_turn_and_the_first_two_do_not_count() -> None:
+    order: list[str] = []
+    seconds = seconds_in_turns({name: lambda name=name: order.append(name) for name in ("fused", "eager")}, 3, 1)
+    assert order == ["fused", "eager"] * 3 + ["fused"] * 2
+    assert {name: len(values) for name, values in seconds.items()} == {"fused": 3, "eager": 1}
+    assert gc.isenabled()
+
+
+def test_probe_measures_once_and_its_row_becomes_the_table() -> None:
+    task = Adding(STEPS)
+    model = Model(Gru, input_size=2, output_size=1, hidden_size=HIDDEN, generator=torch.Generator().manual_seed(0))
+    probe = Speed(turns=3, eager_turns=2)
+    assert probe.due(0, last=False)
+    assert not probe.due(10, last=True)
+    batch = task.draw(BATCH, torch.Generator().manual_seed(0))
+    measured = probe.measure(model, task, batch).scalars
+    assert set(measured) <= set(probe.columns)
+    assert (
+        measured["pass_fused_lower_quartile_s"] <= measured["pass_fused_s"] <= measured["pass_fused_upper_quartile_s"]
+    )
+    run = {"task": "adding", "task_setting": "length 5", "cell": "gru", "setting": "", "seed": 0, "threads": 1}
+    table = speeds(pd.DataFrame([{**run, "train.batch_size": BATCH, "model.hidden_size": HIDDEN, **measured}]))
+    assert set(SPEEDS) < set(table.columns)
+    assert list(table["by"]) == ["fused", "eager", "torch_nn", "floor"]
+    assert (table["steps"] == STEPS).all()
+
+
+def test_ratios_by_hand() -> None:
+    seconds = {"fused": 2.0, "torch_nn": 8.0, "floor": 4.0, "lstm_fused": 5.0, "lstm_torch_nn": 2.0}
+    columns = {
+        f"pass_{name}{suffix}_s": value
+        for name, value in seconds.items()
+        for suffix in ("", "_lower_quartile", "_upper_quartile")
+    }
+    sizes = {"pass_steps": 1, "train.batch_size": 1, "pass_input_size": 1, "model.hidden_size": 1, "threads": 1}
+    run = {"task": "adding", "task_setting": "length 5", "cell": "gru", "setting": "", "seed": 0}
+    table = speeds(pd.DataFrame([run | sizes | columns])).set_index("by")
+    assert list(table["times_floor"]) == [0.5, 2.0, 1.0]
+    assert list(table["speedup_over_torch_nn"]) == [4.0, 1.0, 2.0]
+    assert list(table["times_lstm"][:2]) == [0.4, 4.0]
+    assert math.isnan(table["times_lstm"]["floor"])
+
+
+@pytest.mark.parametrize(("family", "recurrent", "of_input"), [(Rnn, 1, 1), (Gru, 3, 3), (Lstm, 4, 4), (MinGru, 0, 2)])
+def test_the_floor_does_the_products_of_one_pass(family: type[Cell], recurrent: int, of_input: int) -> None:
+    """Two operations per multiplication: forward, to the state, to the weights; the input has no gradient."""
+    expected = 2 * STEPS * BATCH * HIDDEN * (3 * recurrent * HIDDEN + 2 * of_input * 2)
+    assert flops(product_floor(family(2, HIDDEN), STEPS, BATCH)) == expected
+
+
+def test_a_concatenation_has_the_floor_of_its_parts() -> None:
+    one, other = (flops(product_floor(family(2, HIDDEN), STEPS, BATCH)) for family in (Gru, GruConcat))
+    assert one == other
