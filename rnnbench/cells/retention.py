@@ -16,7 +16,7 @@ _MATRIX_PRODUCTS = {
     functional.linear, functional.bilinear, torch.matmul, Tensor.matmul, Tensor.__matmul__, Tensor.__rmatmul__,
     torch.mm, Tensor.mm, torch.addmm, Tensor.addmm, torch.bmm, Tensor.bmm, torch.baddbmm, torch.einsum, torch.tensordot,
 }  # fmt: skip
-_SIGMOIDS = {torch.sigmoid, Tensor.sigmoid, torch.special.expit, functional.hardsigmoid}
+SIGMOIDS = {torch.sigmoid, Tensor.sigmoid, torch.special.expit, functional.hardsigmoid}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class _Fix(TorchFunctionMode):
 
     def __torch_function__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
-        if function in _SIGMOIDS:
+        if function in SIGMOIDS:
             result = result.detach()
             self.gates.append(result)
         elif function in _MATRIX_PRODUCTS:

@@ -1,5 +1,6 @@
 """Tables: one file each, made from the results alone."""
 
+from rnnbench.report.tables.claims import Claims
 from rnnbench.report.tables.comparison import Comparison
 from rnnbench.report.tables.gradient_decay import GradientDecay
 from rnnbench.report.tables.paired_differences import PairedDifferences
@@ -10,6 +11,7 @@ from rnnbench.report.tables.table import Table
 from rnnbench.report.tables.tuned_settings import TunedSettings
 
 __all__ = [
+    "Claims",
     "Comparison",
     "GradientDecay",
     "PairedDifferences",
