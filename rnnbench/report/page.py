@@ -31,6 +31,7 @@ class Tabled:
     name: str
     title: str
     words: pd.DataFrame
+    brief: pd.DataFrame
     intervals: str
 
 

@@ -34,7 +34,7 @@ def write_report(
     drawn = [_draw(figure, name, results, CellStyles(known_cells)) for name, figure in figures.items()]
     write_page(results, tabled, drawn)
     incomplete = results.incomplete()
-    texts = [f"{table.title}\n\n{plain(table.words)}" for table in tabled]
+    texts = [f"{table.title}\n\n{plain(table.brief)}" for table in tabled]
     return "\n\n".join([*texts, *(["\n".join(["Incomplete:", *incomplete])] if incomplete else [])])
 
 
@@ -54,7 +54,7 @@ def _tabulate(table: Table, name: str, results: Results) -> Tabled:
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
     path.with_suffix(".md").write_text("\n\n".join(filter(None, [heading, markdown(words), *notes])) + "\n")
     write_sidecar(path, results, type(table).__name__, table.intervals)
-    return Tabled(name, table.title, words, table.intervals)
+    return Tabled(name, table.title, words, table.in_brief(rows), table.intervals)
 
 
 def _draw(figure: Figure, name: str, results: Results, styles: CellStyles) -> Drawn:

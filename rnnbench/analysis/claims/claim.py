@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from rnnbench.analysis.equal_terms import WIDTH
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.results import Results
 
@@ -88,6 +89,15 @@ def select(results: Results, **conditions: Any) -> pd.DataFrame:
         if runs.empty:
             raise NotMeasuredError(f"needs runs with {column}={'|'.join(map(str, values))}")
     return runs
+
+
+def trained_at_one_width(runs: pd.DataFrame) -> pd.DataFrame:
+    """The trained runs of the width that all cells have; of several, that of the most runs. Empty without one."""
+    trained = runs[runs["train.steps"] > 0]
+    cells_of = trained.groupby(WIDTH)["cell"].nunique()
+    common = trained[trained[WIDTH].isin(cells_of[cells_of == trained["cell"].nunique()].index)]
+    (width,) = common[WIDTH].mode()[:1] if len(common) else (None,)
+    return common.loc[common[WIDTH] == width]
 
 
 def measured(runs: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -13,10 +13,11 @@ from rnnbench.analysis.claims.claim import (
     above,
     in_words,
     select,
+    trained_at_one_width,
     verdict,
 )
 from rnnbench.analysis.gradient_decay import run_decays
-from rnnbench.analysis.horizon import solvable_lengths
+from rnnbench.analysis.horizon import lengths, solvable_lengths
 from rnnbench.analysis.intervals import Interval, mean_interval
 from rnnbench.analysis.results import Results
 
@@ -25,32 +26,38 @@ EXPONENTIAL = 0.9
 """R^2 of the straight line through log g_t from which on the course counts as exponential."""
 
 
-def _decays_by_gain(results: Results, cell: str) -> tuple[dict[str, tuple[Interval, float]], pd.DataFrame]:
-    """Of the untrained runs of a cell, by recurrent gain: decay per step with its interval, and the median R^2."""
-    runs = select(results, cell=cell, train__steps=0)
-    fitted = runs.merge(run_decays(results.of(runs)), on="run")
+def _decays(results: Results, cell: str) -> tuple[dict[str, tuple[Interval, float]], pd.DataFrame]:
+    """How a cell's gradient decays before training: per step with its interval, and the median R^2.
+
+    Of the untrained runs by recurrent gain; and of the trained ones, at the longest length, as the cell is started.
+    """
+    untrained, trained = select(results, cell=cell, train__steps=0), trained_at_one_width(select(results))
+    longest = trained[(trained["cell"] == cell) & (lengths(trained) == lengths(trained).max())]
+    groups = {f"at gain {gain:g}": group for gain, group in untrained.groupby(GAIN)} | {"as started": longest}
+    fitted = pd.concat(group.assign(start=start) for start, group in groups.items())
+    fitted = fitted.merge(run_decays(results.of(fitted)), on="run")
     if fitted.empty:
         raise NotMeasuredError("needs gradient profiles")
     found = {}
-    for gain, group in fitted.groupby(GAIN):
+    for start, group in fitted.groupby("start", sort=False):
         decay = mean_interval(group["decay_initial"].dropna().to_numpy())
-        found[f"at gain {gain:g}"] = (decay, float(group["straightness_initial"].median()))
-    return found, runs
+        found[str(start)] = (decay, float(group["straightness_initial"].median()))
+    return found, fitted
 
 
 def _vanishing(results: Results) -> Finding:
-    decays, runs = _decays_by_gain(results, "rnn")
+    decays, runs = _decays(results, "rnn")
     cases = {}
-    for gain, (decay, straightness) in decays.items():
-        cases[gain] = False if straightness < EXPONENTIAL else (True if above(decay) is not None else None)
-    details = [f"{gain}: {in_words(decay)}, R² {straightness:.3g}" for gain, (decay, straightness) in decays.items()]
-    return Finding(next(iter(decays.values()))[0], runs, verdict(cases, "the recurrent gain"), details)
+    for start, (decay, straightness) in decays.items():
+        cases[start] = False if straightness < EXPONENTIAL else (True if above(decay) is not None else None)
+    details = [f"{start}: {in_words(decay)}, R² {straightness:.3g}" for start, (decay, straightness) in decays.items()]
+    return Finding(next(iter(decays.values()))[0], runs, verdict(cases, "the start"), details)
 
 
 def _reach(results: Results, cell: str) -> tuple[str, bool | None, pd.DataFrame]:
     """How far a cell's trained runs of one width reach, and whether that is short of the longest length tested."""
-    runs = select(results, cell=cell)
-    runs = runs[(runs["train.steps"] > 0) & runs["model.parameter_budget"].isna()]
+    runs = trained_at_one_width(select(results))
+    runs = runs[runs["cell"] == cell]
     if runs.empty:
         return NOT_MEASURED, None, runs
     longest: Any = solvable_lengths(runs, np.random.default_rng(0)).iloc[0]
@@ -58,25 +65,32 @@ def _reach(results: Results, cell: str) -> tuple[str, bool | None, pd.DataFrame]
     return words, not longest["reaches_the_end"], runs
 
 
+def _below(one: Interval, other: Interval) -> bool | None:
+    """Whether one is below the other; None where their intervals overlap."""
+    if one.high < other.low:
+        return True
+    return False if one.low > other.high else None
+
+
 def _limit(results: Results, cell: str) -> tuple[dict[str, bool | None], dict[str, Any], pd.DataFrame]:
     """Whether a cell's gradient fades or grows at every gain, with the numbers."""
-    decays, runs = _decays_by_gain(results, cell)
-    cases = {gain: True if above(decay) is not None else None for gain, (decay, _) in decays.items()}
+    decays, runs = _decays(results, cell)
+    cases = {start: True if above(decay) is not None else None for start, (decay, _) in decays.items()}
     return cases, decays, runs
 
 
 def _lstm_partial(results: Results) -> Finding:
-    decays, of_lstm = _decays_by_gain(results, "lstm")
-    plain, of_rnn = _decays_by_gain(results, "rnn")
+    decays, of_lstm = _decays(results, "lstm")
+    plain, of_rnn = _decays(results, "rnn")
     words, short, trained = _reach(results, "lstm")
     words_rnn, _, _ = _reach(results, "rnn")
     cases: dict[str, bool | None] = {}
-    for gain in [gain for gain in decays if gain in plain]:
-        slower, vanishes = decays[gain][0].high < plain[gain][0].low, above(decays[gain][0])
-        cases[gain] = bool(slower) if vanishes else (None if vanishes is None else False)
-    details = [f"{gain}: {in_words(decays[gain][0])}, RNN {in_words(plain[gain][0])}" for gain in cases]
+    for start in [start for start in decays if start in plain]:
+        slower, vanishes = _below(decays[start][0], plain[start][0]), above(decays[start][0])
+        cases[start] = slower if vanishes else vanishes
+    details = [f"{start}: {in_words(decays[start][0])}, RNN {in_words(plain[start][0])}" for start in cases]
     details += [f"LSTM {words}", f"RNN {words_rnn}"]
-    found = verdict(cases, "the recurrent gain")
+    found = verdict(cases, "the start")
     if short:
         found += "; stops solving within the lengths tested"
     return Finding(next(iter(decays.values()))[0], pd.concat([of_lstm, of_rnn, trained]), found, details)
@@ -85,8 +99,8 @@ def _lstm_partial(results: Results) -> Finding:
 def _gru_limit(results: Results) -> Finding:
     cases, decays, runs = _limit(results, "gru")
     words, short, trained = _reach(results, "gru")
-    details = [*(f"{gain}: {in_words(decay)}" for gain, (decay, _) in decays.items()), f"GRU {words}"]
-    found = verdict(cases, "the recurrent gain")
+    details = [*(f"{start}: {in_words(decay)}" for start, (decay, _) in decays.items()), f"GRU {words}"]
+    found = verdict(cases, "the start")
     if short:
         found += "; stops solving within the lengths tested"
     return Finding(next(iter(decays.values()))[0], pd.concat([runs, trained]), found, details)
@@ -96,8 +110,8 @@ VANISHING = Claim(
     "vanishing",
     "An RNN's gradients decay or grow exponentially with the lag.",
     "000, 002",
-    "slope of log10 of the gradient norm against the time step, by recurrent gain, before training",
-    f"holds at a gain where the line's median R² is at least {EXPONENTIAL} and the slope's interval excludes 0; "
+    "slope of log10 of the gradient norm against the time step, by recurrent gain and as started, before training",
+    f"holds for a start where the line's median R² is at least {EXPONENTIAL} and the slope's interval excludes 0; "
     "positive: decays on the way back",
     "decades per step, smallest gain",
     _vanishing,
@@ -106,9 +120,9 @@ LSTM_PARTIAL = Claim(
     "lstm-partial",
     "The LSTM is a good but not complete solution.",
     "000",
-    "the LSTM's slope against the RNN's, by recurrent gain, before training; the longest length solved",
-    "holds at a gain where the LSTM's gradient decays (interval above 0), and more slowly than the RNN's (intervals "
-    "apart)",
+    "the LSTM's slope against the RNN's, by recurrent gain and as started, before training; the longest length solved",
+    "holds for a start where the LSTM's gradient decays (interval above 0), and more slowly than the RNN's (undecided "
+    "where their intervals overlap)",
     "decades per step, smallest gain",
     _lstm_partial,
 )
@@ -116,8 +130,8 @@ GRU_LIMIT = Claim(
     "gru-limit",
     "The GRU's gradients also vanish or explode if the sequence is too long.",
     "000",
-    "the GRU's slope by recurrent gain, before training; the longest length solved",
-    "holds at a gain where the slope's interval excludes 0: so much is lost or gained with every step",
+    "the GRU's slope by recurrent gain and as started, before training; the longest length solved",
+    "holds for a start where the slope's interval excludes 0: so much is lost or gained with every step",
     "decades per step, smallest gain",
     _gru_limit,
 )

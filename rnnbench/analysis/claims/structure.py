@@ -11,6 +11,7 @@ from rnnbench.analysis.claims.claim import (
     in_words,
     measured,
     select,
+    trained_at_one_width,
     verdict,
 )
 from rnnbench.analysis.comparison import comparison
@@ -85,8 +86,7 @@ def below_one(ratio: Interval, values: "pd.Series[float]") -> bool | None:
 
 def _steps_to_solve(results: Results) -> tuple[list[tuple[str, Interval, Interval]], pd.DataFrame]:
     """Median training steps to solve of GRU and LSTM of one width, by length, where either solves at all."""
-    runs = select(results, cell=["gru", "lstm"])
-    runs = runs[(runs["train.steps"] > 0) & runs["model.parameter_budget"].isna()]
+    runs = trained_at_one_width(select(results, cell=["gru", "lstm"]))
     if runs.empty:
         return [], runs
     found = []

@@ -22,8 +22,11 @@ class Claims(Table):
     )
 
     def rows(self, results: Results) -> pd.DataFrame:
-        self.need(results.runs, "train.steps", "model.parameter_budget", "model.recurrent_gain")
+        self.need(results.runs, "train.steps", "model.hidden_size", "model.recurrent_gain")
         return claims.judge(results)
+
+    def in_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return self.in_words(rows)[["claim", "number", "runs", "verdict"]]
 
     def in_words(self, rows: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(

@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
+
+WIDEST = 70
+"""Letters in a column of the terminal; longer text is wrapped."""
 
 LATEX_SYMBOLS = {"_": r"\_", "%": r"\%", "∞": r"$\infty$", "–": "--", "≥": r"$\geq$", "≤": r"$\leq$", "±": r"$\pm$"}
 
@@ -17,7 +21,7 @@ def markdown(words: pd.DataFrame) -> str:
 
 def plain(words: pd.DataFrame) -> str:
     """A table for the terminal."""
-    return _tabulated(words, "simple")
+    return _tabulated(words.map(lambda text: fill(str(text), WIDEST)), "simple")
 
 
 def latex(words: pd.DataFrame) -> str:

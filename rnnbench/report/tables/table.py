@@ -33,6 +33,10 @@ class Table(ABC):
     def in_words(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The table to be read: text in every cell."""
 
+    def in_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The same for the terminal, where it is narrow."""
+        return self.in_words(rows)
+
     def need(self, runs: pd.DataFrame, *columns: str) -> None:
         """Raise ValueError for the first column that the runs lack."""
         for column in columns:
