@@ -48,6 +48,14 @@ class CellStyles:
         return order.index(cell) if cell in order else len(order)
 
 
+Line = tuple[str, pd.DataFrame, dict[str, Any]]
+"""A line of a panel: its label, its rows, and how it looks."""
+
+MOST_LINES = 9
+ROW_OF_LEGEND = 0.16
+"""Inches."""
+
+
 @contextmanager
 def paper_style() -> Iterator[None]:
     """8-point sans serif, thin lines, light grid, text kept as text in PDF."""
@@ -72,12 +80,44 @@ def paper_style() -> Iterator[None]:
         yield
 
 
-def labelled(table: pd.DataFrame, styles: CellStyles) -> Iterator[tuple[str, pd.DataFrame, dict[str, Any]]]:
-    """A panel's lines: label, rows and line properties of each cell and setting."""
+def labelled(table: pd.DataFrame, styles: CellStyles) -> Iterator[Line]:
+    """A panel's lines, one for each cell and setting."""
     for cell in styles.ordered(table["cell"].unique()):
         of_cell = table[table["cell"] == cell]
         for variant, (setting, group) in enumerate(of_cell.groupby("setting", sort=False)):
-            yield ", ".join(filter(None, [cell, str(setting)])), group, styles.of(cell, variant)
+            yield ", ".join(filter(None, [cell, short(str(setting))])), group, styles.of(cell, variant)
+
+
+def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[Line]]]:
+    """Panels with their titles and lines: one per task, or where that were too many lines one per task and cell.
+
+    In the latter a colour is a setting, the same in all panels.
+    """
+    found: list[tuple[str, list[Line]]] = []
+    settings = list(dict.fromkeys(runs["setting"]))
+    tasks = len(runs[["task", "task_setting"]].drop_duplicates())
+    for (task, task_setting), of_task in runs.groupby(["task", "task_setting"], sort=False):
+        title = f"{str(task).replace('_', ' ')}, {task_setting}".rstrip(", ")
+        lines = list(labelled(of_task, styles))
+        if len(lines) <= MOST_LINES:
+            found.append((title, lines))
+            continue
+        for cell in styles.ordered(of_task["cell"].unique()):
+            of_cell = of_task[of_task["cell"] == cell].groupby("setting", sort=False)
+            by_setting = [
+                (short(str(setting)), group, _look(settings.index(str(setting)))) for setting, group in of_cell
+            ]
+            found.append((f"{title}: {cell}" if tasks > 1 else cell, by_setting))
+    return found
+
+
+def short(setting: str) -> str:
+    """A setting in the fewest words: `orthogonal, gain=2` for `initialisation=orthogonal, recurrent_gain=2`."""
+    return setting.replace("initialisation=", "").replace("recurrent_gain", "gain").replace("hidden_size", "units")
+
+
+def _look(index: int) -> dict[str, Any]:
+    return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[index // len(PALETTE) % len(DASHES)]}
 
 
 def panel_titles(results: Results) -> dict[tuple[str, str], str]:
@@ -105,6 +145,8 @@ def legend_above(canvas: Canvas) -> None:
         handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     width_of_entry = 0.45 + 0.055 * max(map(len, handles))
     columns = max(1, min(len(handles), int(canvas.get_figwidth() / width_of_entry)))
+    rows = -(-len(handles) // columns)
+    canvas.set_figheight(canvas.get_figheight() + ROW_OF_LEGEND * (rows - 1))
     canvas.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=columns)
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis.gradient_decay import PROBE
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import TEXT_WIDTH, CellStyles
+from rnnbench.report.style import TEXT_WIDTH, CellStyles, short
 
 LOWEST = -12
 """log10 of the norm from which on down a gradient is drawn as the darkest colour."""
@@ -99,5 +99,4 @@ def _paint(axes: Axes, surface: pd.DataFrame | None, steps: list[int], scale: No
 def _row_label(row: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> str:
     """What tells the row from the others, on a line of its own."""
     words = [str(part) for place, part in enumerate(row) if part and len({other[place] for other in rows}) > 1]
-    short = ", ".join(words).replace("recurrent_", "").replace("initialisation=", "")
-    return "".join(f"{word}\n" for word in short.split(", ") if word)
+    return "".join(f"{word}\n" for word in short(", ".join(words)).split(", ") if word)

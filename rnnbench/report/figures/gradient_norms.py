@@ -3,32 +3,31 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, labelled, legend_above, panel_grid, panel_titles
+from rnnbench.report.style import CellStyles, Line, legend_above, line_panels, panel_grid
 
 SMALLEST = 1e-38
 """Norms below are zeros of float32: a line ends there, a band goes on down."""
 
 
 class GradientNorms(Figure):
-    """One row per task: the norm of d loss / d h_t of the top layer against t. Lines: medians over seeds; bands: range.
+    """One row per task, or per task and cell: the norm of d loss / d h_t of the top layer against the time step t.
 
+    Lines are medians over seeds, bands the range.
     After training means after the last step of each run; a run that diverged has no such profile.
     """
 
     def draw(self, results: Results, styles: CellStyles) -> Canvas:
-        titles = panel_titles(results)
-        canvas, grid = panel_grid(len(titles), 2)
+        lines = line_panels(results.runs, styles)
+        canvas, grid = panel_grid(len(lines), 2)
         drawn = False
-        for row, ((task, task_setting), title) in zip(grid, titles.items(), strict=True):
-            runs = results.runs[(results.runs["task"] == task) & (results.runs["task_setting"] == task_setting)]
+        for row, (title, of_row) in zip(grid, lines, strict=True):
             for axes, moment, index in zip(row, ("at initialisation", "after training"), (0, -1), strict=True):
-                drawn |= self._panel(axes, results, runs, index, styles)
+                drawn |= self._panel(axes, results, of_row, index)
                 axes.set(title=f"{title}: {moment}", xlabel="time step t", yscale="log")
             smallest, largest = _range([line.get_ydata() for axes in row for line in axes.lines])
             for axes in row:
@@ -39,9 +38,9 @@ class GradientNorms(Figure):
         legend_above(canvas)
         return canvas
 
-    def _panel(self, axes: Axes, results: Results, runs: pd.DataFrame, index: int, styles: CellStyles) -> bool:
+    def _panel(self, axes: Axes, results: Results, lines: list[Line], index: int) -> bool:
         drawn = False
-        for label, group, style in labelled(runs, styles):
+        for label, group, style in lines:
             if index == -1:
                 group = group[group["status"] == "done"]
             profiles = [arrays["norm"][index, -1, 0] for run in group["run"] if (arrays := _profile(results, run))]

@@ -8,11 +8,11 @@ from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, labelled, legend_above, panel_grid, panel_titles, panels_in_rows
+from rnnbench.report.style import CellStyles, Line, legend_above, line_panels, panel_grid, panels_in_rows
 
 
 class LearningCurves(Figure):
-    """One panel per task. Lines are medians over seeds, bands the range over seeds.
+    """One panel per task, or per task and cell. Lines are medians over seeds, bands the range over seeds.
 
     A run that stopped, solved or diverged, keeps its last value from there on, so that the line stays one over all
     seeds; a dot marks where a run stopped because it was solved, a cross where one diverged.
@@ -25,25 +25,24 @@ class LearningCurves(Figure):
         self.need(results.runs, *self.columns)
         self.need(histories, "validation_loss")
         histories = histories.dropna(subset="validation_loss")
-        titles = panel_titles(results)
-        columns = panels_in_rows(len(titles))
-        canvas, grid = panel_grid(-(-len(titles) // columns), columns)
+        lines = line_panels(results.runs, styles)
+        columns = panels_in_rows(len(lines))
+        canvas, grid = panel_grid(-(-len(lines) // columns), columns)
         panels = [axes for row in grid for axes in row]
-        for axes in panels[len(titles) :]:
+        for axes in panels[len(lines) :]:
             axes.set_axis_off()
-        for axes, ((task, task_setting), title) in zip(panels, titles.items(), strict=False):
-            runs = results.runs[(results.runs["task"] == task) & (results.runs["task_setting"] == task_setting)]
-            self._panel(axes, runs, histories[histories["run"].isin(runs["run"])], styles)
+        for axes, (title, of_panel) in zip(panels, lines, strict=False):
+            self._panel(axes, of_panel, histories)
             axes.set(title=title, xlabel="training step", yscale="log")
         for row in grid:
             row[0].set_ylabel("held-out loss")
         legend_above(canvas)
         return canvas
 
-    def _panel(self, axes: Axes, runs: pd.DataFrame, histories: pd.DataFrame, styles: CellStyles) -> None:
-        trivial = runs["trivial_score"].iloc[0]
+    def _panel(self, axes: Axes, lines: list[Line], histories: pd.DataFrame) -> None:
+        trivial = lines[0][1]["trivial_score"].iloc[0]
         axes.axhline(trivial, color="0.3", linewidth=0.8, linestyle=(0, (2, 2)), label="trivial", zorder=1)
-        for label, group, style in labelled(runs, styles):
+        for label, group, style in lines:
             losses = histories[histories["run"].isin(group["run"])].pivot_table(
                 index="step", columns="run", values="validation_loss"
             )

@@ -33,9 +33,11 @@ class PairedDifferences(Figure):
         scored = scoring.with_scores(results.runs)
         titles = panel_titles(results)
         most = max(len(of_task) for _, of_task in pairs.groupby(["task", "task_setting"]))
-        rows = -(-len(titles) // COLUMNS_OF_PANELS)
-        canvas = Canvas(figsize=(TEXT_WIDTH, 0.2 + (0.6 + 0.17 * most) * rows), layout="constrained")
-        panels = canvas.subplots(rows, COLUMNS_OF_PANELS, squeeze=False, sharex=True).flatten().tolist()
+        columns = min(COLUMNS_OF_PANELS, len(titles))
+        rows = -(-len(titles) // columns)
+        width = TEXT_WIDTH if columns > 1 else 0.65 * TEXT_WIDTH
+        canvas = Canvas(figsize=(width, 0.2 + (0.6 + 0.17 * most) * rows), layout="constrained")
+        panels = canvas.subplots(rows, columns, squeeze=False, sharex=True).flatten().tolist()
         for axes in panels[len(titles) :]:
             axes.set_axis_off()
         for axes, ((task, task_setting), title) in zip(panels, titles.items(), strict=False):
@@ -43,7 +45,7 @@ class PairedDifferences(Figure):
             runs = scored[(scored["task"] == task) & (scored["task_setting"] == task_setting)]
             self._panel(axes, of_task, runs, styles)
             axes.set_title(title)
-        for axes in panels[max(0, len(titles) - COLUMNS_OF_PANELS) : len(titles)]:
+        for axes in panels[max(0, len(titles) - columns) : len(titles)]:
             axes.set_xlabel("difference of normalised scores")
             axes.tick_params(labelbottom=True)
         return canvas
