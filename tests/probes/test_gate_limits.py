@@ -1,0 +1,96 @@
+"""Gates held at 0 and 1: what is found on cells whose gates are known, and nothing where there are none."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rnnbench.cells import Cell, Gru, GruTorch, Lstm, MinGru, Rnn, State
+from rnnbench.cells.forced import Forced
+from rnnbench.model import Model
+from rnnbench.probes import GateLimits
+from rnnbench.probes.gate_limits import largest_with_random_weights
+from tasks import Adding
+
+RESET = {"reset_gate_ignores_at", "reset_gate_past_left", "reset_gate_past_at_the_other"}
+UPDATE = {"update_gate_copies_at", "update_gate_copy_error", "update_gate_kept_at_the_other"}
+
+
+class Leaking(Cell):
+    """h' = (0.5 + z / 2) h + (1 - z) n: the update gate does not let go of the old state."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W_z, self.W_n = self.input_map(), self.input_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        z = torch.sigmoid(self.W_z(x))
+        return ((0.5 + z / 2) * state[0] + (1 - z) * torch.tanh(self.W_n(x)),)
+
+
+class Growing(Cell):
+    """h' = h + 1: the state after n steps is n."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (state[0] + 1,)
+
+
+def measured(cell: type[Cell], **settings: object) -> dict[str, float]:
+    task = Adding(10)
+    model = Model(
+        lambda inputs, hidden: cell(inputs, hidden, **settings),
+        input_size=2, output_size=1, hidden_size=6, generator=torch.Generator().manual_seed(0),
+    )  # fmt: skip
+    before = [parameter.clone() for parameter in model.parameters()]
+    found = GateLimits().measure(model, task, task.draw(4, torch.Generator().manual_seed(0))).scalars
+    assert all(torch.equal(one, other) for one, other in zip(before, model.parameters(), strict=True))
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("cell", "settings", "copies_at"),
+    [(Gru, {}, 0.0), (Gru, {"update": "old", "candidate": "sigmoid"}, 1.0), (GruTorch, {}, 1.0)],
+)
+def test_a_gru_has_both_gates(cell: type[Cell], settings: dict[str, object], copies_at: float) -> None:
+    found = measured(cell, **settings)
+    assert found["update_gate_copies_at"] == copies_at
+    assert found["update_gate_copy_error"] == found["update_gate_kept_at_the_other"] == 0
+    assert found["reset_gate_ignores_at"] == found["reset_gate_past_left"] == 0
+    assert found["reset_gate_past_at_the_other"] > 0.1
+    assert 0.99 < found["largest_h_random_weights"] <= 1
+
+
+def test_an_update_gate_that_does_not_let_go() -> None:
+    found = measured(Leaking)
+    assert found["update_gate_copies_at"] == 1
+    assert found["update_gate_kept_at_the_other"] == pytest.approx(0.5)
+    assert not RESET & set(found)
+
+
+def test_cells_without_such_gates() -> None:
+    assert set(measured(Rnn)) == set(measured(Lstm)) == {"largest_h_random_weights"}
+    assert not RESET & set(measured(MinGru))
+    assert set(measured(MinGru)) >= UPDATE
+
+
+@torch.no_grad()
+def test_size_of_the_state() -> None:
+    assert largest_with_random_weights(Growing(2, 3), examples=1) == 100
+    assert math.isinf(largest_with_random_weights(Rnn(2, 8, activation="relu"), examples=2))
+
+
+def test_forced_gates_are_counted_in_the_order_of_the_step() -> None:
+    cell = Gru(2, 3)
+    x, h = torch.ones(1, 2), torch.full((1, 3), 0.5)
+    with Forced({0: 0.0, 1: 1.0}):
+        (after,) = cell.step(x, (h,))
+    torch.testing.assert_close(after, torch.tanh(cell.W_n(x)), rtol=0, atol=1e-7)
+    with Forced({2: 0.0}):  # the reset gate of a second step
+        first, second = cell.step(x, (h,))[0], cell.step(x, (h,))[0]
+    assert torch.equal(first, cell.step(x, (h,))[0])
+    assert not torch.equal(second, first)
