@@ -15,7 +15,7 @@ class TunedSettings(Table):
     """One row per task, cell and other setting: the value chosen on validation data. For experiments with `tuned`."""
 
     title = "Tuning"
-    columns: ClassVar[Mapping[str, str]] = tuning.CHOICES
+    columns: ClassVar[Mapping[str, str]] = {"tuned": "the setting that was tuned", **tuning.CHOICES}
     intervals = "none"
 
     def rows(self, results: Results) -> pd.DataFrame:

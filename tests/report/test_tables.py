@@ -1,0 +1,94 @@
+"""Every table of the menu, made from a tiny table of runs: its columns, its words, and what it needs."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from rnnbench.analysis.results import GROUP, Results
+from rnnbench.analysis.tuning import tune
+from rnnbench.report.tables import Table
+from rnnbench.report.tables.rendering import latex, markdown, plain
+from tests.report.tiny import CELLS, DECAY, tiny
+
+NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "table").glob("*.yaml"))
+NEEDS = {
+    "claims": "train.steps",
+    "paired_differences": "test_loss",
+    "scores": "trivial_score",
+    "solvable_lengths": "solved",
+    "speed": "pass_steps",
+}
+
+
+def table(name: str) -> Table:
+    made: Table = instantiate(OmegaConf.load(Path(__file__).parents[2] / "conf" / "table" / f"{name}.yaml"))
+    return made
+
+
+def results_for(name: str) -> Results:
+    return tune(tiny("optimizer.lr"), "optimizer.lr") if name == "tuned_settings" else tiny()
+
+
+def rows(name: str) -> pd.DataFrame:
+    return table(name).rows(results_for(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_table_of_the_menu(name: str) -> None:
+    made = table(name)
+    found = rows(name)
+    bounds = {f"{column}{end}" for column in made.columns for end in ("_low", "_high")}
+    assert set(made.columns) <= set(found.columns)
+    extra = set(found.columns) - set(made.columns) - bounds
+    assert extra <= {*GROUP, "other_cell", "other_setting", "value"}, "a column without a description"
+    words = made.in_words(found)
+    assert words.map(lambda text: isinstance(text, str)).to_numpy().all()
+    assert not words.map(lambda text: "nan" in text.split()).to_numpy().any()
+    for text in (plain(made.in_brief(found)), markdown(words)):
+        assert all(str(heading) in text for heading in made.in_brief(found))
+    assert r"\begin{tabular}" in latex(words)
+
+
+@pytest.mark.parametrize(("name", "column"), NEEDS.items())
+def test_table_names_the_column_it_lacks(name: str, column: str) -> None:
+    results = tiny()
+    results = replace(results, runs=results.runs.drop(columns=column))
+    with pytest.raises(ValueError, match=f"^{type(table(name)).__name__}: needs the column '{column}'"):
+        table(name).rows(results)
+
+
+def by_cell(name: str, **where: Any) -> pd.DataFrame:
+    found = rows(name)
+    for column, value in where.items():
+        found = found[found[column] == value]
+    return found.set_index("cell")
+
+
+def test_decays_of_exact_exponentials() -> None:
+    found = by_cell("gradient_decay", task_setting="length 10")
+    for cell in CELLS:
+        assert found.loc[cell, "decay_initial"] == pytest.approx(DECAY[cell])
+        assert found.loc[cell, "straightness_initial"] == pytest.approx(1)
+
+
+def test_longest_lengths() -> None:
+    found = by_cell("solvable_lengths")
+    assert dict(found["longest_solvable_length"]) == {"rnn": 0, "lstm": 10, "gru": 20}
+    assert dict(found["reaches_the_end"]) == {"rnn": False, "lstm": False, "gru": True}
+
+
+def test_choice_of_the_rate() -> None:
+    found = by_cell("tuned_settings", task_setting="length 20")
+    assert dict(found["chosen"]) == {"rnn": 0.01, "lstm": 0.01, "gru": 0.01}
+    assert set(found["runs"]) == {6}
+
+
+def test_speed_ratios() -> None:
+    found = rows("speed")
+    fused = found[(found["by"] == "fused") & (found["cell"] == "gru")].iloc[0]
+    assert (fused["times_floor"], fused["speedup_over_torch_nn"], fused["times_lstm"]) == (0.5, 4.0, 1.0)
