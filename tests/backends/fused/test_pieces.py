@@ -106,8 +106,9 @@ def test_memory_is_used_again_only_when_nothing_lies_in_it() -> None:
 
 def test_pieces_of_a_block_do_not_touch() -> None:
     sizes = [1, 16, 17, 40]
-    block = np.zeros(memory.edges(sizes)[-1])
-    for piece, size in zip(memory.pieces(block, sizes), sizes, strict=True):
+    places = memory.Places(sizes)
+    block = np.zeros(places.total)
+    for piece, size in zip(places.pieces(block), sizes, strict=True):
         assert piece.size == size
         piece += 1
     assert block.max() == 1
