@@ -5,6 +5,7 @@ Python.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnbench.backends.fused.generate import Program
+from rnnbench.backends.fused.memory import Places
 from rnnbench.backends.fused.settings import tensors_of
 from rnnbench.cells import Cell
 
 Key = tuple[str, int]
 """The role of an argument of a loop, and the node or state tensor it belongs to."""
 Arrays = dict[Key, NDArray[Any]]
+
+
+REMEMBERED_SIZES = 64
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The three blocks of a run: what the way back reads, the gradients of the states, and what is gathered over the
+    steps for the weights, the sums of biases and the parameters.
+    """
+
+    values: Places
+    states: Places
+    gathered: Places
 
 
 class Binding:
@@ -38,6 +54,12 @@ class Binding:
         self._weights = [self._weight(linear) for linear in plan.linears]
         self._biases = [(("bias", total), self.width(total), self._bias_indices(total)) for total in plan.sums]
         self._parameters = [(("parameter", p), self.width(p), self._index[self.nodes[p].path]) for p in plan.parameters]
+        self.value_keys: list[Key] = [("state", index) for index in range(len(plan.state_names))]
+        self.value_keys += [("sequence", position) for position in plan.sequences]
+        self.gathered_keys: list[Key] = [("weight_gradient", linear) for linear in plan.linears]
+        self.gathered_keys += [("bias_gradient", total) for total in plan.sums]
+        self.gathered_keys += [("parameter_gradient", p) for p in plan.parameters]
+        self._sizes: dict[tuple[int, int], Sizes] = {}
         self.forward_keys: list[Key] = [(argument.role, argument.position) for argument in program.forward]
         self.backward_keys: list[Key] = [(argument.role, argument.position) for argument in program.backward]
 
@@ -54,20 +76,30 @@ class Binding:
         flat = [tensor.detach().contiguous().numpy() for tensor in tensors]
         found: Arrays = {}
         for key, columns, index in self._weights:
-            found[key] = np.ascontiguousarray(flat[index][:, columns]).ravel()
+            part = flat[index] if columns is None else np.ascontiguousarray(flat[index][:, columns])
+            found[key] = part.ravel()
         for key, width, indices in self._biases:
             found[key] = flat[indices[0]] if len(indices) == 1 else sum((flat[i] for i in indices), self._zeros(width))
         for key, width, index in self._parameters:
             found[key] = np.tile(np.broadcast_to(flat[index].ravel(), width), batch)
         return found
 
-    def gathered_sizes(self, batch: int) -> dict[Key, int]:
-        """What the way back gathers for the weights, the sums of biases and the parameters, in numbers."""
-        linears = self.program.plan.linears
-        sizes: dict[Key, int] = {("weight_gradient", n): self.width(n) * self._read(n) for n in linears}
-        sizes |= {("bias_gradient", key[1]): width for key, width, _ in self._biases}
-        sizes |= {("parameter_gradient", key[1]): batch * width for key, width, _ in self._parameters}
-        return sizes
+    def sizes(self, steps: int, batch: int) -> Sizes:
+        """The sizes of a run's blocks, remembered for the last few kinds of run."""
+        if (steps, batch) not in self._sizes:
+            if len(self._sizes) >= REMEMBERED_SIZES:
+                self._sizes.clear()
+            self._sizes[steps, batch] = self._sizes_of(steps, batch)
+        return self._sizes[steps, batch]
+
+    def _sizes_of(self, steps: int, batch: int) -> Sizes:
+        plan = self.program.plan
+        states = [(steps + 1) * batch * self.hidden_size] * len(plan.state_names)
+        sequences = [steps * batch * self.width(position) for position in plan.sequences]
+        weights = [self.width(linear) * self._read(linear) for linear in plan.linears]
+        biases = [self.width(total) for total in plan.sums]
+        parameters = [batch * self.width(p) for p in plan.parameters]
+        return Sizes(Places([*states, *sequences]), Places(states), Places([*weights, *biases, *parameters]))
 
     def gradients(self, gathered: Arrays, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The gradients of the cell's tensors; one that is read twice gathers both."""
@@ -79,7 +111,7 @@ class Binding:
 
         for key, columns, index in self._weights:
             gradient = gathered["weight_gradient", key[1]].reshape(self.width(key[1]), -1)
-            if gradient.shape != tensors[index].shape:
+            if columns is not None:
                 part, gradient = gradient, np.zeros(tensors[index].shape, gradient.dtype)
                 gradient[:, columns] = part
             add(index, gradient)
@@ -98,14 +130,12 @@ class Binding:
         of_linears = [f"{path}.{name}" for path in linears for name in ("weight", "bias")]
         return [*of_linears, *(self.nodes[p].path for p in plan.parameters)]
 
-    def _weight(self, linear: int) -> tuple[Key, slice, int]:
-        """The columns of the weight that multiply what a Linear reads."""
-        node = self.nodes[linear]
-        return (
-            ("weight", linear),
-            slice(node.index, node.index + self._read(linear)),
-            self._index[f"{node.path}.weight"],
-        )
+    def _weight(self, linear: int) -> tuple[Key, slice | None, int]:
+        """The columns of the weight that multiply what a Linear reads; None for all of them."""
+        node, width = self.nodes[linear], self._read(linear)
+        index = self._index[f"{node.path}.weight"]
+        is_whole = self.tensors()[index].shape[1] == width
+        return ("weight", linear), None if is_whole else slice(node.index, node.index + width), index
 
     def _bias_indices(self, total: int) -> list[int]:
         """The biases in a sum; the parts of a Linear that reads a concatenation have one among them."""

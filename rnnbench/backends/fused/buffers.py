@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnbench.backends.fused.binding import Arrays, Binding
-from rnnbench.backends.fused.memory import edges, leased, pieces
+from rnnbench.backends.fused.memory import leased
 
 
 class Values:
@@ -18,16 +18,13 @@ class Values:
     """
 
     def __init__(self, binding: Binding, steps: int, batch: int, block: Tensor | None = None) -> None:
-        plan = binding.program.plan
         self.shape = (steps + 1, batch, binding.hidden_size)
         self.row = batch * binding.hidden_size
-        sizes = [(steps + 1) * self.row] * len(plan.state_names)
-        sizes += [steps * batch * binding.width(position) for position in plan.sequences]
-        self.block = leased(edges(sizes)[-1], binding.dtype) if block is None else block
-        keys = [("state", index) for index in range(len(plan.state_names))]
-        keys += [("sequence", position) for position in plan.sequences]
-        self.arrays: Arrays = dict(zip(keys, pieces(self.block.numpy(), sizes), strict=True))
-        self.states = [self.arrays["state", index] for index in range(len(plan.state_names))]
+        places = binding.sizes(steps, batch).values
+        self.block = leased(places.total, binding.dtype) if block is None else block
+        found = places.pieces(self.block.numpy())
+        self.arrays: Arrays = dict(zip(binding.value_keys, found, strict=True))
+        self.states = found[: len(binding.program.plan.state_names)]
 
     def begin(self, first: Sequence[Tensor]) -> None:
         """Put the initial state in its place."""
@@ -51,14 +48,12 @@ class Gradients:
         self.binding = binding
         self.shape = (steps + 1, batch, binding.hidden_size)
         self.row = batch * binding.hidden_size
-        sizes = [(steps + 1) * self.row] * len(binding.program.plan.state_names)
-        block = leased(edges(sizes)[-1], binding.dtype)
-        self.states = pieces(block.numpy(), sizes)
+        self.sizes = binding.sizes(steps, batch)
+        self.states = self.sizes.states.pieces(leased(self.sizes.states.total, binding.dtype).numpy())
         self.inputs = inputs
         if wants_input or binding.program.touches_input:
             self.inputs = leased(inputs.numel(), binding.dtype).view(inputs.shape)
-        self.sizes = binding.gathered_sizes(batch)
-        total = edges(self.sizes.values())[-1]
+        total = self.sizes.gathered.total
         self.gathered = leased(parts * total, binding.dtype).zero_().view(parts, total)
 
     def begin(self, upstream: Tensor | None, final: Sequence[Tensor | None]) -> None:
@@ -73,7 +68,7 @@ class Gradients:
 
     def arrays(self, part: int) -> Arrays:
         """The buffers by their roles, for one slice of the batch."""
-        found = dict(zip(self.sizes, pieces(self.gathered[part].numpy(), self.sizes.values()), strict=True))
+        found = self._gathered_arrays(self.gathered[part])
         found |= {("state_gradient", index): array for index, array in enumerate(self.states)}
         found["input_gradient", 0] = flat(self.inputs)
         return found
@@ -82,11 +77,17 @@ class Gradients:
         """The total derivative with respect to every state, the initial one first."""
         return [torch.from_numpy(array).view(self.shape) for array in self.states]
 
+    def of_first_state(self, index: int) -> Tensor:
+        """The gradient with respect to one tensor of the initial state."""
+        return torch.from_numpy(self.states[index][: self.row].reshape(self.shape[1:]).copy())
+
     def of_tensors(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The gradients of the cell's tensors, over all slices of the batch."""
         total = self.gathered[0] if len(self.gathered) == 1 else self.gathered.sum(0)
-        arrays = dict(zip(self.sizes, pieces(total.numpy(), self.sizes.values()), strict=True))
-        return self.binding.gradients(arrays, tensors)
+        return self.binding.gradients(self._gathered_arrays(total), tensors)
+
+    def _gathered_arrays(self, row: Tensor) -> Arrays:
+        return dict(zip(self.binding.gathered_keys, self.sizes.gathered.pieces(row.numpy()), strict=True))
 
 
 def flat(tensor: Tensor) -> NDArray[Any]:

@@ -5,8 +5,8 @@ loop asks for the same sizes at every step. A block is given back when the last 
 """
 
 import itertools
+import sys
 import threading
-import weakref
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -30,25 +30,33 @@ _free_bytes = 0
 class _Lease(np.ndarray):
     """A view of a block. Tensors made of it keep it alive, and its end gives the block back."""
 
+    block: Tensor | None = None
+
+    def __del__(self) -> None:
+        if self.block is not None and not sys.is_finalizing():
+            _give_back(self.block)
+
 
 def leased(size: int, dtype: torch.dtype) -> Tensor:
     """A flat tensor of unset values."""
     block = _taken(size, dtype)
     lease = block.numpy().view(_Lease)
-    weakref.finalize(lease, _give_back, block).atexit = False
+    lease.block = block
     return torch.from_numpy(lease)
 
 
-def edges(sizes: Iterable[int]) -> list[int]:
-    """Where pieces of these sizes begin in a block, and last the size of the block."""
-    rounded = (-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)
-    return list(itertools.accumulate(rounded, initial=0))
+class Places:
+    """Where pieces of given sizes lie in a block."""
 
+    def __init__(self, sizes: Iterable[int]) -> None:
+        sizes = list(sizes)
+        rounded = (-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)
+        *begins, self.total = itertools.accumulate(rounded, initial=0)
+        self._slices = [slice(begin, begin + size) for begin, size in zip(begins, sizes, strict=True)]
 
-def pieces(block: NDArray[Any], sizes: Iterable[int]) -> list[NDArray[Any]]:
-    """The pieces of a block, or of every row of it."""
-    sizes = list(sizes)
-    return [block[..., begin : begin + size] for begin, size in zip(edges(sizes), sizes, strict=False)]
+    def pieces(self, block: NDArray[Any]) -> list[NDArray[Any]]:
+        """The pieces of a flat block."""
+        return [block[place] for place in self._slices]
 
 
 def _taken(size: int, dtype: torch.dtype) -> Tensor:

@@ -60,31 +60,44 @@ def product_onto(a: Array, strips: Array, out: Array, rows: int, depth: int, col
 
 
 @jit
-def _outer(gradient: Array, source: Array, out: Array, rows: int, features: int, columns: int) -> None:
+def _outer(left: Array, right: Array, out: Array, rows: int, features: int, columns: int) -> None:
     width = VECTOR_BYTES // out.itemsize
     to = address(out)
-    multiply(
-        out, features, rows, columns, address(gradient), 1, features, address(source), columns, width,
-        to, columns, to,
-    )  # fmt: skip
+    multiply(out, features, rows, columns, address(left), 1, features, address(right), columns, width, to, columns, to)
 
 
 @jit
 def outer_product_onto(
     gradient: Array, source: Array, out: Array, steps: int, batch: int, rows: int, features: int, columns: int
 ) -> None:
-    """out += gradient^T source, over some rows of every step; `source` begins at the first of them."""
-    if rows == batch:
-        _outer(gradient, source, out, steps * rows, features, columns)
-    else:
-        for step in range(steps):
-            _outer(gradient[step * rows * features :], source[step * batch * columns :], out, rows, features, columns)
+    """out += gradient^T source, over some rows of every step; `source` begins at the first of them.
+
+    Where `source` is narrower than a tile, the transpose is computed, of which the tiles are full.
+    """
+    narrow = columns < min(features, 2 * VECTOR_BYTES // out.itemsize)
+    turned = np.zeros(columns * features if narrow else 0, out.dtype)
+    parts, height = (1, steps * rows) if rows == batch else (steps, rows)
+    for part in range(parts):
+        left, right = gradient[part * rows * features :], source[part * batch * columns :]
+        if narrow:
+            _outer(right, left, turned, height, columns, features)
+        else:
+            _outer(left, right, out, height, features, columns)
+    if narrow:
+        for column in range(columns):
+            for k in range(features):
+                out[k * columns + column] += turned[column * features + k]
 
 
 @jit
 def sum_onto(gradient: Array, out: Array, rows: int, features: int) -> None:
     """out += the sum of the gradient's rows."""
-    for row in range(rows):
+    fours = rows - rows % 4  # four at a time, since each addition to `out` waits for the one before
+    for row in range(0, fours, 4):
+        four = gradient[row * features : (row + 4) * features]
+        for k in range(features):
+            out[k] += (four[k] + four[k + features]) + (four[k + 2 * features] + four[k + 3 * features])
+    for row in range(fours, rows):
         line = gradient[row * features : (row + 1) * features]
         for k in range(features):
             out[k] += line[k]

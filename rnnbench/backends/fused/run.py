@@ -55,18 +55,18 @@ class _Sequence(torch.autograd.Function):
         inputs, block, *tensors = ctx.saved_tensors
         steps, batch, _ = inputs.shape
         parts, wants_input = slices(batch), ctx.needs_input_grad[2]
+        wants_state = ctx.needs_input_grad[3 : 3 + len(final)]
         gradients = Gradients(ctx.binding, inputs, wants_input, len(parts))
         gradients.begin(upstream, final)
         _run_backward(inputs, Values(ctx.binding, steps, batch, block), tensors, gradients, parts, wants_input)
-        of_states = gradients.of_states()
         if ctx.tap is not None:
-            for index, gradient in enumerate(of_states):
+            for index, gradient in enumerate(gradients.of_states()):
                 ctx.tap(index, 0, gradient[1:])
         return (
             None,
             None,
             gradients.inputs if wants_input else None,
-            *(gradient[0].clone() for gradient in of_states),
+            *(gradients.of_first_state(index) if wanted else None for index, wanted in enumerate(wants_state)),
             *gradients.of_tensors(tensors),
         )
 

@@ -39,16 +39,19 @@ def test_products_equal_numpy(rows: int, depth: int, columns: int) -> None:
     np.testing.assert_allclose(total, out.sum(0) + 1, rtol=0, atol=1e-12)
 
 
-def test_outer_product_over_some_rows_of_every_step_equals_numpy() -> None:
+@pytest.mark.parametrize(("features", "columns"), [(4, 5), (5, 4)])
+def test_outer_product_over_some_rows_of_every_step_equals_numpy(features: int, columns: int) -> None:
     _publish_product("float64")
     generator = np.random.default_rng(0)
     steps, batch, first, rows = 3, 6, 2, 3
-    gradient, source = generator.standard_normal((steps, rows, 4)), generator.standard_normal((steps, batch, 5))
-    out = np.zeros((4, 5))
+    gradient = generator.standard_normal((steps, rows, features))
+    source = generator.standard_normal((steps, batch, columns))
+    out = np.ones((features, columns))
     library.outer_product_onto(
-        gradient.reshape(-1), source.reshape(-1)[first * 5 :], out.reshape(-1), steps, batch, rows, 4, 5
-    )
-    expected = np.einsum("tri,trj->ij", gradient, source[:, first : first + rows])
+        gradient.reshape(-1), source.reshape(-1)[first * columns :], out.reshape(-1), steps, batch, rows, features,
+        columns,
+    )  # fmt: skip
+    expected = np.einsum("tri,trj->ij", gradient, source[:, first : first + rows]) + 1
     np.testing.assert_allclose(out, expected, rtol=0, atol=1e-13)
 
 
@@ -103,8 +106,9 @@ def test_memory_is_used_again_only_when_nothing_lies_in_it() -> None:
 
 def test_pieces_of_a_block_do_not_touch() -> None:
     sizes = [1, 16, 17, 40]
-    block = np.zeros(memory.edges(sizes)[-1])
-    for piece, size in zip(memory.pieces(block, sizes), sizes, strict=True):
+    places = memory.Places(sizes)
+    block = np.zeros(places.total)
+    for piece, size in zip(places.pieces(block), sizes, strict=True):
         assert piece.size == size
         piece += 1
     assert block.max() == 1
