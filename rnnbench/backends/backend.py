@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -18,6 +19,15 @@ class Backend(ABC):
     """Runs a cell over a sequence. `Eager` is the truth that the others are tested against."""
 
     name: ClassVar[str]
+
+    def use_threads(self, count: int) -> None:
+        """Compute with so many CPU threads from now on, in this process."""
+        torch.set_num_threads(count)
+
+    @property
+    def threads(self) -> int:
+        """How many it computes with."""
+        return torch.get_num_threads()
 
     @abstractmethod
     def refusal(self, cell: Cell) -> str | None:

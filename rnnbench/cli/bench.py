@@ -31,11 +31,11 @@ CELLS: tuple[type[Cell], ...] = (Rnn, Gru, GruTorch, Lstm)
 HEADINGS = ("cell", "T, B, input, H", "by", "median ms", "quartiles", "× floor", "torch.nn / it")
 
 
-def rows(sizes: Sizes, family: type[Cell], turns: int) -> Iterator[tuple[str, ...]]:
+def rows(sizes: Sizes, family: type[Cell], turns: int, threads: int = 1) -> Iterator[tuple[str, ...]]:
     """One row per contestant."""
     cell = family(sizes.input_size, sizes.hidden_size)
     cell.initialise(torch.Generator().manual_seed(0))
-    passes = contestants(cell, sizes.steps, sizes.batch)
+    passes = contestants(cell, sizes.steps, sizes.batch, threads)
     scan = lax_scan.training_pass(family, sizes.steps, sizes.batch, sizes.input_size, sizes.hidden_size)
     if scan is not None:
         passes["jax lax.scan"] = scan
@@ -59,8 +59,7 @@ def print_speed(threads: Iterable[int], turns: int) -> None:
     """Print the passes' table for each number of threads."""
     torch.set_flush_denormal(True)
     for count in threads:
-        torch.set_num_threads(count)
-        table = [row for sizes in SIZES for family in CELLS for row in rows(sizes, family, turns)]
+        table = [row for sizes in SIZES for family in CELLS for row in rows(sizes, family, turns, count)]
         print(f"\nForward and backward, float32, {count} thread{'s' * (count > 1)}, {turns} turns in one process")
         print(tabulate(table, headers=HEADINGS, disable_numparse=True))
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rnnbench.backends import FASTEST_FIRST, Backend
+from rnnbench.backends import FASTEST_FIRST, Backend, TorchNn
 from rnnbench.cells import Cell, Gru, GruConcat, Lstm
 from rnnbench.probes.probe import Array
 from rnnbench.probes.product_floor import product_floor
@@ -40,7 +40,10 @@ MODULES: dict[Callable[..., Any], Callable[[int, int], nn.Module]] = {
 """The modules around torch's kernels."""
 
 
-def contestants(cell: Cell, steps: int, batch: int) -> dict[str, Pass]:
+TORCH = TorchNn()
+
+
+def contestants(cell: Cell, steps: int, batch: int, threads: int = 1) -> dict[str, Pass]:
     """The passes of all contestants for which there is the cell or the module, on the cell's device and dtype."""
     like = next(cell.parameters())
     generator = torch.Generator().manual_seed(0)
@@ -52,22 +55,21 @@ def contestants(cell: Cell, steps: int, batch: int) -> dict[str, Pass]:
 
     def of_module(make: Callable[[int, int], nn.Module]) -> Pass:
         module = make(cell.input_size, cell.hidden_size).to(like)
-        return _pass(lambda: module(inputs)[0], module, upstream)
+        return _with_threads(TORCH, threads, _pass(lambda: module(inputs)[0], module, upstream))
 
-    found = {
-        backend.name: _pass(partial(_outputs, backend, cell, inputs), cell, upstream)
-        for backend in FASTEST_FIRST
-        if backend.refusal(cell) is None
-    }
+    def of_cell(backend: Backend, cell: Cell) -> Pass:
+        return _with_threads(backend, threads, _pass(partial(_outputs, backend, cell, inputs), cell, upstream))
+
+    found = {backend.name: of_cell(backend, cell) for backend in FASTEST_FIRST if backend.refusal(cell) is None}
     if (make := counterpart(cell)) is not None:
         found["torch_nn"] = of_module(make)
     if (floor := product_floor(cell, steps, batch)) is not None:
-        found["floor"] = floor
+        found["floor"] = _with_threads(TORCH, threads, floor)
     if not isinstance(cell, Lstm):
         lstm = Lstm(cell.input_size, cell.hidden_size).to(like)
         for backend in FASTEST_FIRST:
             if backend.name == "fused" and backend.refusal(lstm) is None:
-                found["lstm_fused"] = _pass(partial(_outputs, backend, lstm, inputs), lstm, upstream)
+                found["lstm_fused"] = of_cell(backend, lstm)
         found["lstm_torch_nn"] = of_module(nn.LSTM)
     return found
 
@@ -81,19 +83,24 @@ def counterpart(cell: Cell) -> Callable[[int, int], nn.Module] | None:
 
 
 def seconds_in_turns(passes: Mapping[str, Pass], turns: int, eager_turns: int) -> dict[str, Array]:
-    """Seconds of every pass, by contestant, after two untimed turns; the eager loop, often ten times as slow as the
-    others, has fewer turns. No garbage is collected meanwhile.
+    """Seconds of every pass, by contestant, after two untimed turns.
+
+    Each turn goes through them in another order, drawn from a fixed seed, and runs each twice, of which the second
+    counts: so none meets the caches and the waiting threads that another has left. The eager loop, often ten times as
+    slow as the others, has fewer turns. No garbage is collected meanwhile.
     """
     seconds: dict[str, list[float]] = {name: [] for name in passes}
+    generator = np.random.default_rng(0)
     collects = gc.isenabled()
     gc.disable()
     try:
         for turn in range(-2, turns):
-            for name, run in passes.items():
+            for name in generator.permutation(list(passes)).tolist():
                 if name == "eager" and turn >= eager_turns:
                     continue
+                passes[name]()
                 started = time.perf_counter()
-                run()
+                passes[name]()
                 if turn >= 0:
                     seconds[name].append(time.perf_counter() - started)
     finally:
@@ -107,13 +114,24 @@ def _outputs(backend: Backend, cell: Cell, inputs: Tensor) -> Tensor:
     return backend.run(cell, inputs, cell.initial_state(inputs.shape[1]), tap)[0]
 
 
+def _with_threads(backend: Backend, threads: int, run: Pass) -> Pass:
+    def run_with_threads() -> None:
+        backend.use_threads(threads)
+        run()
+
+    return run_with_threads
+
+
 def _hear(state_index: int, first_step: int, gradients: Tensor) -> None:
     """A tap that takes the profile and does nothing with it: what is done with it is not the backend's time."""
 
 
 def _pass(outputs: Callable[[], Tensor], module: nn.Module, upstream: Tensor) -> Pass:
+    parameters = list(module.parameters())
+
     def run() -> None:
-        module.zero_grad()
+        for parameter in parameters:
+            parameter.grad = None
         outputs().backward(upstream)
         if upstream.is_cuda:
             torch.cuda.synchronize(upstream.device)

@@ -45,7 +45,10 @@ class Speed(Probe):
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
         steps, examples, _ = batch.inputs.shape
         cell = model.cells[0]
-        seconds = seconds_in_turns(contestants(cell, steps, examples), self.turns, self.eager_turns)
+        threads = model.backend.threads
+        passes = contestants(cell, steps, examples, threads)
+        seconds = seconds_in_turns(passes, self.turns, self.eager_turns)
+        model.backend.use_threads(threads)
         scalars: dict[str, float] = {"pass_steps": steps, "pass_input_size": cell.input_size}
         for name, values in seconds.items():
             lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75])

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from rnnbench.backends import FASTEST_FIRST
 from rnnbench.cli.menu import GROUPS, choices, configuration_directory
 from rnnbench.recorders.ledger import settings_hash
 from tests.cli.conftest import SMALL, Command
@@ -175,8 +176,10 @@ def test_every_optimizer_trains(rnnbench: Command, tmp_path: Path, optimizer: st
 
 
 def test_threads_and_denormals_are_settings(rnnbench: Command) -> None:
-    assert rnnbench(*SHORT, "threads=2", "flush_denormals=false")[0] == 0
+    assert rnnbench(*SHORT, "threads=2", "flush_denormals=false", "model.backend=torch", "cell=lstm")[0] == 0
     assert torch.get_num_threads() == 2
+    assert rnnbench(*SHORT, "threads=2", "model.backend=fused")[0] == 0
+    assert (FASTEST_FIRST[0].threads, torch.get_num_threads()) == (2, 1)
     assert rnnbench(*SHORT, "threads=1")[0] == 0
     assert torch.get_num_threads() == 1
     assert float(torch.tensor(1e-30) * torch.tensor(1e-12)) == 0  # flushed

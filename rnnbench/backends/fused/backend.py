@@ -27,6 +27,19 @@ class Fused(Backend):
 
     def __init__(self) -> None:
         self._bindings: WeakKeyDictionary[Cell, tuple[Settings, Binding | str]] = WeakKeyDictionary()
+        self._threads: int | None = None
+
+    def use_threads(self, count: int) -> None:
+        """The loops compute with so many threads, all else with one.
+
+        The threads of torch's own operations spin for a while after each, on the cores that the loops need.
+        """
+        torch.set_num_threads(1)
+        self._threads = count
+
+    @property
+    def threads(self) -> int:
+        return self._threads or torch.get_num_threads()
 
     def refusal(self, cell: Cell) -> str | None:
         if not _has_numba():
@@ -43,7 +56,7 @@ class Fused(Backend):
             return Eager().run(cell, inputs, state, tap)
         from rnnbench.backends.fused.run import run_binding  # imports numba, which takes a while
 
-        return run_binding(binding, inputs, state, tap)
+        return run_binding(binding, inputs, state, tap, self.threads)
 
     def _binding(self, cell: Cell) -> Binding | str:
         """The cell's loops as source, or why there are none; made again when a setting of the cell has changed."""

@@ -60,6 +60,8 @@ class Binding:
         self.gathered_keys += [("bias_gradient", total) for total in plan.sums]
         self.gathered_keys += [("parameter_gradient", p) for p in plan.parameters]
         self._sizes: dict[tuple[int, int], Sizes] = {}
+        self.multiply_adds = sum(self.width(linear) * self._read(linear) for linear in plan.linears)
+        """Of one example's step on the way forward."""
         self.forward_keys: list[Key] = [(argument.role, argument.position) for argument in program.forward]
         self.backward_keys: list[Key] = [(argument.role, argument.position) for argument in program.backward]
 

@@ -18,7 +18,9 @@ CHUNK_ROWS = 192
 enough to stay in the cache."""
 
 
-def run_binding(binding: Binding, inputs: Tensor, state: State, tap: StateTap | None) -> tuple[Tensor, State]:
+def run_binding(
+    binding: Binding, inputs: Tensor, state: State, tap: StateTap | None, threads: int
+) -> tuple[Tensor, State]:
     """The outputs (time, batch, hidden) and the final state; at least one step and one example."""
     read = (inputs, *state, *binding.tensors())
     if tap is not None and not any(tensor.requires_grad for tensor in read):
@@ -26,7 +28,7 @@ def run_binding(binding: Binding, inputs: Tensor, state: State, tap: StateTap | 
             state[0].clone().requires_grad_(),
             *state[1:],
         )  # nothing is trained, and the tap is to hear all the same
-    results = _Sequence.apply(binding, tap, inputs, *state, *binding.tensors())  # type: ignore[no-untyped-call]
+    results = _Sequence.apply(binding, tap, threads, inputs, *state, *binding.tensors())  # type: ignore[no-untyped-call]
     return results[0], tuple(results[1:])
 
 
@@ -35,15 +37,16 @@ class _Sequence(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, binding: Binding, tap: StateTap | None, inputs: Tensor, *tensors: Tensor
+        ctx: Any, binding: Binding, tap: StateTap | None, threads: int, inputs: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         inputs = inputs.contiguous()
         steps, batch, _ = inputs.shape
         count = len(binding.program.plan.state_names)
         values = Values(binding, steps, batch)
         values.begin(tensors[:count])
-        _run_forward(binding, inputs, values, tensors[count:])
-        ctx.binding, ctx.tap = binding, tap
+        parts = slices(batch, steps * batch * binding.multiply_adds, threads)
+        _run_forward(binding, inputs, values, tensors[count:], parts)
+        ctx.binding, ctx.tap, ctx.parts = binding, tap, parts
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(inputs, values.block, *tensors[count:])
         return values.outputs(), *values.final()
@@ -54,8 +57,8 @@ class _Sequence(torch.autograd.Function):
             raise RuntimeError("create_graph=True: the gradients of backend=fused have none; use backend=eager")
         inputs, block, *tensors = ctx.saved_tensors
         steps, batch, _ = inputs.shape
-        parts, wants_input = slices(batch), ctx.needs_input_grad[2]
-        wants_state = ctx.needs_input_grad[3 : 3 + len(final)]
+        parts, wants_input = ctx.parts, ctx.needs_input_grad[3]
+        wants_state = ctx.needs_input_grad[4 : 4 + len(final)]
         gradients = Gradients(ctx.binding, inputs, wants_input, len(parts))
         gradients.begin(upstream, final)
         _run_backward(inputs, Values(ctx.binding, steps, batch, block), tensors, gradients, parts, wants_input)
@@ -65,13 +68,16 @@ class _Sequence(torch.autograd.Function):
         return (
             None,
             None,
+            None,
             gradients.inputs if wants_input else None,
             *(gradients.of_first_state(index) if wanted else None for index, wanted in enumerate(wants_state)),
             *gradients.of_tensors(tensors),
         )
 
 
-def _run_forward(binding: Binding, inputs: Tensor, values: Values, tensors: Sequence[Tensor]) -> None:
+def _run_forward(
+    binding: Binding, inputs: Tensor, values: Values, tensors: Sequence[Tensor], parts: list[tuple[int, int]]
+) -> None:
     program = binding.program
     loop = compiled(program.source, program.real).forward
     steps, batch, _ = inputs.shape
@@ -81,7 +87,7 @@ def _run_forward(binding: Binding, inputs: Tensor, values: Values, tensors: Sequ
     def run(_: int, first: int, last: int) -> None:
         loop(steps, batch, first, last, *program.widths, *arrays)
 
-    over_slices(run, slices(batch))
+    over_slices(run, parts)
 
 
 def _run_backward(

@@ -13,7 +13,7 @@ from rnnbench.backends.fused import explain, memory
 from rnnbench.backends.fused import products as library
 from rnnbench.backends.fused.compile import _publish_product
 from rnnbench.backends.fused.mathematics import FLOAT32, FLOAT64
-from rnnbench.backends.fused.slices import slices
+from rnnbench.backends.fused.slices import WORK_PER_THREAD, slices
 from rnnbench.cells import Gru
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "fused.md"
@@ -82,14 +82,15 @@ def test_functions_are_exact_to_a_few_units_in_the_last_place(kind: type[np.floa
         np.testing.assert_allclose(values, rounded, rtol=4 * np.finfo(kind).eps, atol=3e-38)
 
 
-def test_slices_cover_the_batch_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+def test_slices_cover_the_batch_once() -> None:
     for batch in (1, 20, 50, 64, 97, 1000):
-        parts = slices(batch)
+        parts = slices(batch, work=1e9, threads=4)
         assert [row for first, last in parts for row in range(first, last)] == list(range(batch))
         assert len(parts) <= 4
-    assert len(slices(20)) == 1
-    assert len(slices(1000)) == 4
+    assert len(slices(19, work=1e9, threads=4)) == 1
+    assert len(slices(20, work=1e9, threads=4)) == 2
+    assert len(slices(1000, work=1e9, threads=4)) == 4
+    assert len(slices(1000, work=WORK_PER_THREAD, threads=4)) == 1
 
 
 def test_memory_is_used_again_only_when_nothing_lies_in_it() -> None:
