@@ -1,0 +1,98 @@
+"""Success against length, terms of comparison, and slopes of exponentials, by hand."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnbench.analysis.equal_terms import equal_terms
+from rnnbench.analysis.gradient_decay import fit, gradient_decays
+from rnnbench.analysis.horizon import lengths, solvable_lengths, success_by_length
+from tests.analysis.made import results, table
+
+
+def at(length: int, *solved: bool) -> list[dict[str, Any]]:
+    return [{"task.length": length, "solved": flag, "seed": seed} for seed, flag in enumerate(solved)]
+
+
+def test_success_by_length() -> None:
+    found = success_by_length(table(*at(10, True, True), *at(20, True, False), *at(40, False, False)))
+    assert list(found["length"]) == [10, 20, 40]
+    assert list(found["solved_share"]) == [1, 0.5, 0]
+    # Wilson with n = 2, p = 1: low = 1 / (1 + z^2 / 2)
+    assert found["solved_share_low"][0] == pytest.approx(1 / (1 + 1.959964**2 / 2), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rows", "longest", "reaches"),
+    [
+        ([*at(10, True, True), *at(20, True, False), *at(40, False, False)], 20, False),
+        ([*at(10, True, True), *at(20, False, False), *at(40, True, True)], 10, False),
+        ([*at(10, False, False), *at(20, True, True)], 0, False),
+        ([*at(10, True, True), *at(20, True, True)], 20, True),
+    ],
+)
+def test_longest_solvable_length(rows: list[dict[str, Any]], longest: int, reaches: bool) -> None:
+    (row,) = solvable_lengths(table(*rows), np.random.default_rng(0)).to_dict("records")
+    assert (row["longest_solvable_length"], row["reaches_the_end"]) == (longest, reaches)
+
+
+def test_a_task_without_length_is_told() -> None:
+    with pytest.raises(ValueError, match=r"^task=digits: has no setting pixels"):
+        lengths(table({"task": "digits", "difficulty": "pixels"}))
+
+
+def sized(cell: str, width: int, parameters: int) -> dict[str, Any]:
+    return {"cell": cell, "model.hidden_size": width, "parameters_recurrent_layers": parameters}
+
+
+def test_equal_width_and_equal_parameters() -> None:
+    found = equal_terms(
+        table(sized("rnn", 8, 100), sized("gru", 8, 300), sized("rnn", 15, 306), sized("lstm", 8, 400),
+              sized("lstm", 6, 297))
+    )  # fmt: skip
+    assert set(found) == {"8 units each", "about 300 parameters each"}
+    assert sorted(found["about 300 parameters each"]["parameters_recurrent_layers"]) == [297, 300, 306]
+    assert sorted(found["8 units each"]["parameters_recurrent_layers"]) == [100, 300, 400]
+
+
+def test_cells_that_meet_on_no_terms_are_told() -> None:
+    with pytest.raises(ValueError, match=r"^needs cells of one width or one number of parameters"):
+        equal_terms(table(sized("rnn", 8, 100), sized("gru", 9, 300)))
+    with pytest.raises(ValueError, match=r"^needs the column 'model\.hidden_size'"):
+        equal_terms(table({}))
+
+
+def test_slope_of_an_exact_exponential() -> None:
+    slope, straightness = fit(10 ** (0.25 * np.arange(8.0) - 2))
+    assert slope == pytest.approx(0.25)
+    assert straightness == pytest.approx(1)
+    growing, _ = fit(10 ** (-0.1 * np.arange(8.0)))
+    assert growing == pytest.approx(-0.1)
+
+
+def test_slope_of_what_has_zeros_and_of_too_little() -> None:
+    slope, _ = fit(np.array([0.0, 0.0, 1e-3, 1e-2, 1e-1]))
+    assert slope == pytest.approx(1)
+    assert all(math.isnan(value) for value in fit(np.array([0.0, 0.0, 0.1, 1.0])))
+
+
+def test_bent_course_is_not_exponential() -> None:
+    steps = np.arange(-10.0, 11)
+    assert fit(10 ** (-(steps**2) / 10))[1] == pytest.approx(0, abs=1e-12)
+
+
+def test_half_life_is_from_the_mean_decay(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = results({"seed": 0}, {"seed": 1}, {"seed": 2, "status": "diverged"})
+    slopes = dict(zip(made.runs["run"], (0.1, 0.3, 0.2), strict=True))
+    monkeypatch.setattr(
+        type(made.source), "probe",
+        lambda self, run, name: {"norm": np.stack([10 ** (slopes[run] * np.arange(9.0)).reshape(1, 1, -1)] * 2)},
+    )  # fmt: skip
+    (row,) = gradient_decays(made).to_dict("records")
+    assert row["runs"] == 3
+    assert row["decay_initial"] == pytest.approx(0.2)
+    assert row["decay"] == pytest.approx(0.2)  # the diverged run has no end
+    assert row["half_life_initial"] == pytest.approx(math.log10(2) / 0.2)
+    assert row["half_life_initial_low"] == pytest.approx(math.log10(2) / row["decay_initial_high"])
