@@ -1,0 +1,90 @@
+"""Every named experiment: each job of its sweep can be built, its report can be made, and it says what it costs."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from rnnbench.cli.build import build_run
+from rnnbench.cli.menu import choices, configuration_directory
+from rnnbench.cli.report import _components
+from rnnbench.cli.settings import SettingError, Settings
+
+DIRECTORY = configuration_directory()
+EXPERIMENTS = choices("experiment", [DIRECTORY])
+FULL = [name for name in EXPERIMENTS if name.endswith("_full")]
+
+
+@pytest.fixture(autouse=True)
+def _composing() -> Iterator[None]:
+    with initialize_config_dir(str(DIRECTORY), version_base="1.3"):
+        yield
+
+
+def settings(experiment: str, overrides: list[str]) -> Settings:
+    config = compose("config", overrides=[f"experiment={experiment}", *overrides], return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    return Settings.from_config(config)
+
+
+def sweep(experiment: str) -> dict[str, list[str]]:
+    config = compose("config", overrides=[f"experiment={experiment}"], return_hydra_config=True)
+    params: Any = OmegaConf.to_container(config.hydra.sweeper.params)
+    return {key: str(values).replace("'", "").split(",") for key, values in params.items()}
+
+
+def jobs(experiment: str) -> list[list[str]]:
+    """Every combination of cells, tasks, budgets and named values, with the last value of all else."""
+    crossed = ("cell", "task", "model.parameter_budget")
+    axes = [
+        [f"{key}={value}" for value in (values if key in crossed or key.startswith("values.") else values[-1:])]
+        for key, values in sweep(experiment).items()
+    ]
+    return [list(job) for job in itertools.product(*axes)]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_job_can_be_built(name: str) -> None:
+    for job in jobs(name):
+        if name.startswith("chung2014"):
+            with pytest.raises(SettingError, match=r"^task\.path=data/\w+\.mat: "):
+                build_run(settings(name, job))
+        else:
+            build_run(settings(name, job))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_its_tables_and_figures_can_be_built(name: str) -> None:
+    config = compose("config", overrides=[f"experiment={name}"])
+    assert _components(config, "tables")
+    assert _components(config, "figures")
+    assert config.name == name
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_its_first_line_says_what_it_costs(name: str) -> None:
+    if name == "quickstart":
+        return
+    assert re.search(r"\d+ (hours|minutes)|within minutes", EXPERIMENTS[name]), EXPERIMENTS[name]
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_a_full_setting_has_at_least_five_seeds(name: str) -> None:
+    small = name.removesuffix("_full")
+    assert small in EXPERIMENTS
+    if small != "speed":  # which draws nothing at random
+        assert len(sweep(name)["seed"]) >= 5
+
+
+def test_every_experiment_has_both_settings() -> None:
+    small = {name for name in EXPERIMENTS if not name.endswith(("_full", "_medium")) and name != "quickstart"}
+    assert {name.removesuffix("_full") for name in FULL} == small
+    assert small == {
+        "adding", "chung2014", "claims", "copy_memory", "equal_budget", "gradient_flow", "gru_forms", "horizon",
+        "initialisation", "learning_rate", "pathological", "speed",
+    }  # fmt: skip
