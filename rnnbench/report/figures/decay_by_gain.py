@@ -11,6 +11,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import TEXT_WIDTH, CellStyles, legend_above
 
+SOLID, DASHED = "-", (0, (2, 1.5))
 GAIN, START = "model.recurrent_gain", "model.initialisation"
 
 
@@ -51,18 +52,27 @@ class DecayByGain(Figure):
 
     def _panel(self, axes: Axes, decays: pd.DataFrame, styles: CellStyles) -> None:
         axes.axhline(0, color="0.3", linewidth=0.8)
-        for cell in styles.ordered(decays["cell"].unique()):
+        gains = sorted(decays[GAIN].unique())
+        cells = styles.ordered(decays["cell"].unique())
+        apart = 0.012 * (gains[-1] - gains[0])  # side by side, so that bars do not hide each other
+        for dashes, words in ((SOLID, "at initialisation"), (DASHED, "after training")):
+            axes.plot([], [], color="0.3", linestyle=dashes, label=words)
+        for place, cell in enumerate(cells):
             group = decays[decays["cell"] == cell].sort_values(GAIN)
             colour = styles.of(cell)["color"]
-            for name, dashes, label in (("decay_initial", "-", cell), ("decay", (0, (2, 1.5)), None)):
+            shift = 2 * (place - (len(cells) - 1) / 2) * apart
+            for name, dashes, label, side in (
+                ("decay_initial", SOLID, cell, 0),
+                ("decay", DASHED, None, apart),
+            ):
                 # A decay is a positive slope of log g_t against t: looking back through time, the gradient falls.
                 growth = -group[name]
                 errors = [group[f"{name}_high"] - group[name], group[name] - group[f"{name}_low"]]
                 axes.errorbar(
-                    group[GAIN], growth, errors, color=colour, linestyle=dashes, marker="o", markersize=3,
-                    elinewidth=0.8, capsize=2, label=label,
+                    group[GAIN] + shift + side, growth, errors, color=colour, linestyle=dashes, marker="o",
+                    markersize=3, elinewidth=0.8, capsize=2, label=label,
                 )  # fmt: skip
-        axes.set_xticks(sorted(decays[GAIN].unique()))
+        axes.set_xticks(gains)
 
 
 def _name_the_halves(axes: Axes) -> None:
