@@ -1,0 +1,93 @@
+"""The ledger: files are whole or as they were, one process at a time, and what was written is what is read."""
+
+import json
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from rnnbench.recorders.ledger import Ledger, RunFolder, settings_hash
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    made = Ledger(tmp_path).folder("gru", "adding", 3, {"lr": 0.1})
+    made.start({"lr": 0.1}, {"status": "running"})
+    return made
+
+
+def names(folder: RunFolder) -> set[str]:
+    return {path.name for path in folder.path.iterdir()}
+
+
+def test_name_says_what_was_run_and_hashes_what_decides(folder: RunFolder) -> None:
+    # sha256 of {"lr":0.1}, its first eight digits, by `printf '{"lr":0.1}' | sha256sum`
+    assert folder.name == "gru-adding-3-9c9ba942"
+    assert settings_hash({"a": 1, "b": [2]}) == settings_hash({"b": [2], "a": 1}) != settings_hash({"a": 1, "b": [3]})
+
+
+def test_a_write_that_is_cut_leaves_the_file_as_it_was(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.save_checkpoint({"step": 1})
+    before = names(folder)
+
+    def cut(state: Any, file: Any) -> None:
+        file.write(b"half of it")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", cut)
+    with pytest.raises(KeyboardInterrupt):
+        folder.save_checkpoint({"step": 2})
+    assert folder.load_checkpoint() == {"step": 1}
+    assert names(folder) == before
+
+
+def test_records_are_read_as_they_were_written(folder: RunFolder) -> None:
+    rows = [{"step": 0, "loss": 1 / 3}, {"step": 100, "other": 2.0}]
+    arrays = {"probe": [(0, {"norm": np.arange(3.0)}), (100, {"norm": np.ones(3)})]}
+    folder.write_records(rows, arrays)
+    history = pd.read_csv(folder.path / "history.csv")
+    assert history["loss"][0] == 1 / 3
+    assert np.isnan(history["loss"][1])
+    with np.load(folder.path / "probe.npz") as stored:
+        assert list(stored["step"]) == [0, 100]
+        np.testing.assert_array_equal(stored["norm"], [[0, 1, 2], [1, 1, 1]])
+
+
+def test_a_finished_run_keeps_no_checkpoint_a_failed_one_does(folder: RunFolder) -> None:
+    folder.save_checkpoint({"step": 1})
+    folder.finish({"status": "failed"}, traceback="Traceback ...")
+    assert (folder.status, folder.load_checkpoint()) == ("failed", {"step": 1})
+    assert (folder.path / "traceback.txt").read_text() == "Traceback ..."
+    folder.finish({"status": "done"})
+    assert names(folder) == {"config.json", "summary.json"}
+    assert json.loads((folder.path / "summary.json").read_text()) == {"status": "done"}
+
+
+def _holds(path: Path, answers: Any) -> None:
+    with RunFolder(path).lock() as mine:
+        answers.put(mine)
+
+
+def test_a_run_belongs_to_one_process_at_a_time(folder: RunFolder) -> None:
+    context = multiprocessing.get_context("spawn")
+    answers = context.SimpleQueue()
+
+    def ask() -> bool:
+        other = context.Process(target=_holds, args=(folder.path, answers))
+        other.start()
+        other.join()
+        return bool(answers.get())
+
+    with folder.lock() as mine:
+        assert mine
+        assert not ask()
+    assert ask()
+
+
+def test_nothing_is_there_before_the_first_write(tmp_path: Path) -> None:
+    folder = Ledger(tmp_path).folder("gru", "adding", 0, {})
+    assert (folder.status, folder.summary(), folder.load_checkpoint()) == (None, {}, None)
