@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from rnnbench.analysis.archive import load_results
@@ -84,3 +85,7 @@ def test_tables_in_words(small_experiment: Path) -> None:
     assert "1 (1 diverged)" in lstm
     assert r"$\infty$" in latex(table)
     assert "∞" not in latex(table)
+
+
+def test_a_bar_in_a_cell_does_not_end_it() -> None:
+    assert r"largest \|h\|" in markdown(pd.DataFrame({"number": ["largest |h|"]}))

@@ -77,7 +77,7 @@ GRU_BEATS_RNN = Claim(
     "000, 003",
     f"{SCORES}: GRU minus RNN",
     "holds where the interval is above 0, fails where it is below",
-    "score, first of the details",
+    "difference of scores, first case",
     _gru_beats_rnn,
 )
 COMPARABLE = Claim(
@@ -86,7 +86,7 @@ COMPARABLE = Claim(
     "002",
     f"{SCORES}: GRU minus LSTM",
     f"holds where the interval lies within ±{MARGIN}, fails where it lies outside, undecided where it crosses",
-    "score, first of the details",
+    "difference of scores, first case",
     _comparable,
 )
 SIGMOID_CANDIDATE = Claim(
@@ -96,6 +96,6 @@ SIGMOID_CANDIDATE = Claim(
     f"{SCORES}: gru_goodfellow minus gru",
     "holds where it is solved by as large a share of the runs as with tanh, fails where Wilson's intervals of the two "
     "shares are apart, undecided between",
-    "score, first of the details",
+    "difference of scores, first case",
     _sigmoid_candidate,
 )

@@ -16,7 +16,7 @@ LATEX_SYMBOLS = {"_": r"\_", "%": r"\%", "∞": r"$\infty$", "–": "--", "≥":
 
 def markdown(words: pd.DataFrame) -> str:
     """A GitHub table."""
-    return _tabulated(words, "github")
+    return _tabulated(words.map(lambda text: str(text).replace("|", r"\|")), "github")
 
 
 def plain(words: pd.DataFrame) -> str:
