@@ -154,7 +154,8 @@ def test_equal_budget_draws_mean_scores_with_units_and_parameters() -> None:
 
 def test_sensitivity_rings_the_chosen_value() -> None:
     axes = panels(draw("learning_rate_sensitivity"))[0]
-    rings = [line for line in axes.lines if line.get_markersize() == 8]
+    rings = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
+    assert [ring.get_markersize() for ring in rings] == [7, 10, 13]
     assert {ring.get_xdata()[0] for ring in rings} == {0.01}
     assert list(line(axes, "gru").get_xdata()) == [0.01, 0.1]
     np.testing.assert_allclose(line(axes, "gru").get_ydata(), [1 - 6 * 0.011, 1 - 6 * 0.022])

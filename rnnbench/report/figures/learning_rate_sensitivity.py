@@ -15,8 +15,8 @@ from rnnbench.report.style import CellStyles, labelled, legend_above, panel_grid
 class LearningRateSensitivity(Figure):
     """One panel per task: the normalised score on validation data against the tuned setting, the learning rate.
 
-    Lines are means over seeds, bands their range; diverged and failed runs score 0. A ring is the value that was chosen
-    for the cell, and with which it stands in the other tables and figures.
+    Lines are means over seeds, bands their range; diverged and failed runs score 0. A ring, one around the
+    other, is the value that was chosen for the cell, and with which it stands in the other tables and figures.
     """
 
     columns: ClassVar[tuple[str, ...]] = ("validation_loss", "trivial_score")
@@ -35,7 +35,7 @@ class LearningRateSensitivity(Figure):
             axes.set_axis_off()
         for axes, ((task, task_setting), title) in zip(panels, titles.items(), strict=False):
             of_task = table[(table["task"] == task) & (table["task_setting"] == task_setting)]
-            for label, group, style in labelled(of_task, styles):
+            for place, (label, group, style) in enumerate(labelled(of_task, styles)):
                 axes.plot(group["value"], group["validation_score"], label=label, marker=".", markersize=4, **style)
                 axes.fill_between(
                     group["value"], group["validation_score_lowest"], group["validation_score_highest"],
@@ -43,7 +43,7 @@ class LearningRateSensitivity(Figure):
                 )  # fmt: skip
                 (chosen,) = group[group["chosen"]].to_dict("records")
                 axes.plot(
-                    chosen["value"], chosen["validation_score"], "o", color=style["color"], markersize=8,
+                    chosen["value"], chosen["validation_score"], "o", color=style["color"], markersize=7 + 3 * place,
                     markerfacecolor="none", clip_on=False,
                 )  # fmt: skip
             _value_axis(axes, sorted(of_task["value"].unique()))
