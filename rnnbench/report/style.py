@@ -97,7 +97,7 @@ def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[
     settings = list(dict.fromkeys(runs["setting"]))
     tasks = len(runs[["task", "task_setting"]].drop_duplicates())
     for (task, task_setting), of_task in runs.groupby(["task", "task_setting"], sort=False):
-        title = f"{str(task).replace('_', ' ')}, {task_setting}".rstrip(", ")
+        title = task_title(str(task), str(task_setting))
         lines = list(labelled(of_task, styles))
         if len(lines) <= MOST_LINES:
             found.append((title, lines))
@@ -123,7 +123,12 @@ def _look(index: int) -> dict[str, Any]:
 def panel_titles(results: Results) -> dict[tuple[str, str], str]:
     """The tasks of an experiment as panels: (task, task setting) -> title."""
     pairs = results.runs[["task", "task_setting"]].drop_duplicates().itertuples(index=False, name=None)
-    return {(task, setting): f"{task.replace('_', ' ')}, {setting}".rstrip(", ") for task, setting in pairs}
+    return {(task, setting): task_title(task, setting) for task, setting in pairs}
+
+
+def task_title(task: str, setting: str) -> str:
+    """A task and its difficulty as the title of a panel."""
+    return f"{task.replace('_', ' ')}, {setting}".rstrip(", ")
 
 
 def panels_in_rows(count: int) -> int:

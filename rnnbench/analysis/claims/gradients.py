@@ -72,13 +72,6 @@ def _below(one: Interval, other: Interval) -> bool | None:
     return False if one.low > other.high else None
 
 
-def _limit(results: Results, cell: str) -> tuple[dict[str, bool | None], dict[str, Any], pd.DataFrame]:
-    """Whether a cell's gradient fades or grows at every gain, with the numbers."""
-    decays, runs = _decays(results, cell)
-    cases = {start: True if above(decay) is not None else None for start, (decay, _) in decays.items()}
-    return cases, decays, runs
-
-
 def _lstm_partial(results: Results) -> Finding:
     decays, of_lstm = _decays(results, "lstm")
     plain, of_rnn = _decays(results, "rnn")
@@ -97,7 +90,8 @@ def _lstm_partial(results: Results) -> Finding:
 
 
 def _gru_limit(results: Results) -> Finding:
-    cases, decays, runs = _limit(results, "gru")
+    decays, runs = _decays(results, "gru")
+    cases = {start: True if above(decay) is not None else None for start, (decay, _) in decays.items()}
     words, short, trained = _reach(results, "gru")
     details = [*(f"{start}: {in_words(decay)}" for start, (decay, _) in decays.items()), f"GRU {words}"]
     found = verdict(cases, "the start")

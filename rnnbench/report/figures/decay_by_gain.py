@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis.gradient_decay import gradient_decays
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, legend_above
+from rnnbench.report.style import TEXT_WIDTH, CellStyles, legend_above, task_title
 
 SOLID, DASHED = "-", (0, (2, 1.5))
 GAIN, START = "model.recurrent_gain", "model.initialisation"
@@ -34,7 +34,7 @@ class DecayByGain(Figure):
         for axes_of_row, ((task, task_setting), of_row) in zip(grid, rows, strict=True):
             for axes, start in zip(axes_of_row, starts, strict=True):
                 self._panel(axes, of_row[of_row[START] == start], styles)
-                title = f"{str(task).replace('_', ' ')}, {task_setting}: {start} start"
+                title = f"{task_title(str(task), str(task_setting))}: {start} start"
                 axes.set(title=title, xlabel="recurrent gain")
             axes_of_row[0].set_ylabel("growth back through time\n(decades per step)")
             _name_the_halves(axes_of_row[-1])

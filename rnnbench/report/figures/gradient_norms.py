@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from rnnbench.analysis.gradient_decay import PROBE
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import CellStyles, Line, legend_above, line_panels, panel_grid
@@ -64,4 +65,4 @@ def _range(lines: list[Any]) -> tuple[float, float]:
 
 
 def _profile(results: Results, run: str) -> dict[str, Any]:
-    return results.probe(run, "gradient_profile")
+    return results.probe(run, PROBE)

@@ -27,7 +27,7 @@ class PairedDifferences(Figure):
 
     def draw(self, results: Results, styles: CellStyles) -> Canvas:
         self.need(results.runs, *self.columns)
-        pairs = scoring.paired_differences(results.runs, np.random.default_rng(0))
+        pairs = scoring.paired_differences(results.runs)
         if pairs.empty:
             raise ValueError("PairedDifferences: needs two cells on the same task; run another cell")
         scored = scoring.with_scores(results.runs)
