@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnnbench.backends.fused.graph import UnsupportedStepError
-from rnnbench.backends.fused.stages import Plan, make_plan
-from rnnbench.backends.fused.trace import trace
+from rnnbench.backends.fused.frontend.trace import trace
+from rnnbench.backends.fused.ir.graph import UnsupportedStepError
+from rnnbench.backends.fused.ir.schedule import Plan, make_plan
 from rnnbench.cells import Cell
 
 

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from rnnbench.backends.backend import Backend, StateTap
 from rnnbench.backends.eager import Eager
-from rnnbench.backends.fused.binding import Binding
-from rnnbench.backends.fused.generate import generate
-from rnnbench.backends.fused.graph import UnsupportedStepError
-from rnnbench.backends.fused.settings import Settings, tensors_of
-from rnnbench.backends.fused.stages import make_plan
-from rnnbench.backends.fused.trace import trace
+from rnnbench.backends.fused.codegen.generate import generate
+from rnnbench.backends.fused.frontend.trace import trace
+from rnnbench.backends.fused.frontend.trace_guard import Settings, tensors_of
+from rnnbench.backends.fused.ir.graph import UnsupportedStepError
+from rnnbench.backends.fused.ir.schedule import make_plan
+from rnnbench.backends.fused.runtime.binding import Binding
 from rnnbench.cells import Cell, State
 
 _REAL_NAMES = {torch.float32: "float32", torch.float64: "float64"}
@@ -54,7 +54,7 @@ class Fused(Backend):
         _check(binding, inputs, state)
         if not inputs.numel():
             return Eager().run(cell, inputs, state, tap)
-        from rnnbench.backends.fused.run import run_binding  # imports numba, which takes a while
+        from rnnbench.backends.fused.runtime.run import run_binding  # imports numba, which takes a while
 
         return run_binding(binding, inputs, state, tap, self.threads)
 

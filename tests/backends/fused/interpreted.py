@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnbench.backends.fused.compile import Loops
+from rnnbench.backends.fused.runtime.compile import Loops
 
 
 def _product(a: Any, matrix: Any, start: Any, out: Any, rows: int, depth: int, columns: int) -> None:

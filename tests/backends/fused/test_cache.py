@@ -9,13 +9,13 @@ from pathlib import Path
 import numba
 import pytest
 
-from rnnbench.backends.fused import compile as fused_compile
+from rnnbench.backends.fused.runtime import compile as fused_compile
 
 PROGRAM = """
 import torch
 from rnnbench.backends import Eager, Fused
 from rnnbench.cells import Rnn
-from rnnbench.backends.fused.compile import cache_folder
+from rnnbench.backends.fused.runtime.compile import cache_folder
 cell = Rnn(2, 3).double()
 inputs, state = torch.ones(3, 2, 2).double(), cell.initial_state(2)
 outputs, _ = Fused().run(cell, inputs, state)

@@ -8,7 +8,6 @@ from side_by_side import assert_same_as_eager, prepared
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rnnbench.backends.fused import slices
 from rnnbench.cells import Cell, Gru, GruConcat, GruTorch, Lstm, LstmPeephole, Mut2, Rnn, State
 
 

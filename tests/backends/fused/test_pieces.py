@@ -9,11 +9,12 @@ import pytest
 import torch
 from numba import njit
 
-from rnnbench.backends.fused import explain, memory
-from rnnbench.backends.fused import products as library
-from rnnbench.backends.fused.compile import _publish_product
-from rnnbench.backends.fused.mathematics import FLOAT32, FLOAT64
-from rnnbench.backends.fused.slices import WORK_PER_THREAD, slices
+from rnnbench.backends.fused import explain
+from rnnbench.backends.fused.kernels import matmul as library
+from rnnbench.backends.fused.kernels.vector_math import FLOAT32, FLOAT64
+from rnnbench.backends.fused.runtime import memory
+from rnnbench.backends.fused.runtime.batch_threads import WORK_PER_THREAD, slices
+from rnnbench.backends.fused.runtime.compile import _publish_product
 from rnnbench.cells import Gru
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "fused.md"

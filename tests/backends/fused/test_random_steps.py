@@ -12,7 +12,7 @@ from side_by_side import assert_same_numbers, drawn, numbers, prepared
 from torch import Tensor, nn
 from torch.nn import functional
 
-import rnnbench.backends.fused.run as fused_run
+import rnnbench.backends.fused.runtime.run as fused_run
 from rnnbench.backends import Eager, Fused
 from rnnbench.cells import Cell, State
 

@@ -1,9 +1,9 @@
 """One elementwise loop of the way back."""
 
-from rnnbench.backends.fused.expressions import Expressions, without_brackets
-from rnnbench.backends.fused.gradient_buffers import GradientBuffers
-from rnnbench.backends.fused.layout import indented
-from rnnbench.backends.fused.operations import COMPARISONS, OPERATIONS
+from rnnbench.backends.fused.codegen.expressions import Expressions, without_brackets
+from rnnbench.backends.fused.codegen.gradient_buffers import GradientBuffers
+from rnnbench.backends.fused.codegen.layout import indented
+from rnnbench.backends.fused.ir.operations import COMPARISONS, OPERATIONS
 
 
 class ElementwiseGradients:

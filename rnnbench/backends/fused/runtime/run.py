@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from rnnbench.backends.backend import StateTap
-from rnnbench.backends.fused.binding import Binding
-from rnnbench.backends.fused.buffers import Gradients, Values, flat
-from rnnbench.backends.fused.compile import compiled
-from rnnbench.backends.fused.slices import over_slices, slices
+from rnnbench.backends.fused.runtime.batch_threads import over_slices, slices
+from rnnbench.backends.fused.runtime.binding import Binding
+from rnnbench.backends.fused.runtime.buffers import Gradients, Values, flat
+from rnnbench.backends.fused.runtime.compile import compiled
 from rnnbench.cells import State
 
 CHUNK_ROWS = 192

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from rnnbench.backends.fused.graph import LEAVES, Graph, Node, UnsupportedStepError
-from rnnbench.backends.fused.lines import Line, place_of
-from rnnbench.backends.fused.operations import COMPARISONS
-from rnnbench.backends.fused.vocabulary import TABLE, Value
+from rnnbench.backends.fused.frontend.lowerings import TABLE, Value
+from rnnbench.backends.fused.frontend.source_lines import Line, place_of
+from rnnbench.backends.fused.ir.graph import LEAVES, Graph, Node, UnsupportedStepError
+from rnnbench.backends.fused.ir.operations import COMPARISONS
 from rnnbench.cells import Cell
 
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*) = ")

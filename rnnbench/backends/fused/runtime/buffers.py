@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnbench.backends.fused.binding import Arrays, Binding
-from rnnbench.backends.fused.memory import leased
+from rnnbench.backends.fused.runtime.binding import Arrays, Binding
+from rnnbench.backends.fused.runtime.memory import leased
 
 
 class Values:

@@ -7,10 +7,10 @@ from typing import Any
 from torch import Tensor, fx, nn
 from torch.fx._symbolic_trace import PH
 
-from rnnbench.backends.fused.graph import Graph, UnsupportedStepError
-from rnnbench.backends.fused.lines import Line, line_in, line_of, place_of
-from rnnbench.backends.fused.settings import tensors_of
-from rnnbench.backends.fused.translate import translate
+from rnnbench.backends.fused.frontend.lower import translate
+from rnnbench.backends.fused.frontend.source_lines import Line, line_in, line_of, place_of
+from rnnbench.backends.fused.frontend.trace_guard import tensors_of
+from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
 from rnnbench.cells import Cell
 
 

@@ -6,9 +6,9 @@ lanes) and contiguous, the last one padded with zeros. Walking down a strip then
 
 import numpy as np
 
-from rnnbench.backends.fused.jit import Array, jit
-from rnnbench.backends.fused.multiply import multiply
-from rnnbench.backends.fused.tiles import VECTOR_BYTES, address
+from rnnbench.backends.fused.kernels.blocked_matmul import multiply
+from rnnbench.backends.fused.kernels.jit import Array, jit
+from rnnbench.backends.fused.kernels.microkernel import VECTOR_BYTES, address
 
 
 @jit

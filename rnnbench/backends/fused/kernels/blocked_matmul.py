@@ -10,17 +10,17 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from rnnbench.backends.fused.jit import Real, intrinsic, jit
-from rnnbench.backends.fused.tiles import ROWS, VECTOR_BYTES, tile
+from rnnbench.backends.fused.kernels.jit import Real, intrinsic, jit
+from rnnbench.backends.fused.kernels.microkernel import ROWS, VECTOR_BYTES, tile
 
 ARGUMENTS = "rows, depth, columns, a, a_row, a_step, m, m_step, m_strip, start, start_row, out"
 
-SOURCE = f'''"""The matrix product for one type; see rnnbench.backends.fused.multiply."""
+SOURCE = f'''"""The matrix product for one type; see rnnbench.backends.fused.kernels.blocked_matmul."""
 
 import numpy as np
 
-from rnnbench.backends.fused.jit import cached_callback
-from rnnbench.backends.fused.multiply import multiply_by_tiles
+from rnnbench.backends.fused.kernels.jit import cached_callback
+from rnnbench.backends.fused.kernels.blocked_matmul import multiply_by_tiles
 
 
 @cached_callback("void({", ".join(["int64"] * 12)})")

@@ -7,8 +7,8 @@ state first, so that a step's rows are one slice, and its loops run over plain c
 from dataclasses import dataclass
 from typing import Literal
 
-from rnnbench.backends.fused.graph import Node
-from rnnbench.backends.fused.stages import Plan
+from rnnbench.backends.fused.ir.graph import Node
+from rnnbench.backends.fused.ir.schedule import Plan
 
 Role = Literal[
     "input", "state", "sequence", "weight", "bias", "parameter",

@@ -1,7 +1,7 @@
 """The loop forward through time."""
 
-from rnnbench.backends.fused.expressions import Expressions
-from rnnbench.backends.fused.layout import Layout, indented
+from rnnbench.backends.fused.codegen.expressions import Expressions
+from rnnbench.backends.fused.codegen.layout import Layout, indented
 
 
 def forward_lines(layout: Layout) -> list[str]:

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable
 
-from rnnbench.backends.fused.layout import Layout
-from rnnbench.backends.fused.operations import OPERATIONS
+from rnnbench.backends.fused.codegen.layout import Layout
+from rnnbench.backends.fused.ir.operations import OPERATIONS
 
 
 class Expressions:

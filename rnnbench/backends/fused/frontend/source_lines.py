@@ -8,7 +8,7 @@ import torch
 Line = tuple[str, int] | None
 """A file and a line in it."""
 
-_FOREIGN = (os.path.dirname(torch.__file__), os.path.dirname(__file__))
+_FOREIGN = (os.path.dirname(torch.__file__), os.path.dirname(os.path.dirname(__file__)))
 
 
 def line_of(frame: FrameType | None) -> Line:

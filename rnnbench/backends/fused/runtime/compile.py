@@ -23,7 +23,7 @@ import llvmlite.binding
 import numba
 from numba.core.errors import NumbaError
 
-from rnnbench.backends.fused import multiply
+from rnnbench.backends.fused.kernels import blocked_matmul
 
 CACHE_VARIABLE = "RNNBENCH_CACHE_DIR"
 
@@ -47,7 +47,7 @@ def compiled(source: str, real: str) -> Loops:
 @cache
 def _publish_product(real: str) -> None:
     """Compile the matrix product that the loops of a type call."""
-    multiply.publish(real, _module(multiply.source(real)).multiply.address)
+    blocked_matmul.publish(real, _module(blocked_matmul.source(real)).multiply.address)
 
 
 def _module(source: str) -> ModuleType:
@@ -82,7 +82,7 @@ def _surroundings() -> str:
     """What the machine code depends on beside its own source."""
     texts = [numba.__version__, platform.python_version(), platform.machine()]
     texts += [llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()]
-    texts += [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    texts += [path.read_text() for path in sorted(Path(__file__).parents[1].rglob("*.py"))]
     return f"numba-{numba.__version__}-{hashlib.sha256('|'.join(texts).encode()).hexdigest()[:16]}"
 
 

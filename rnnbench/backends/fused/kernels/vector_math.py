@@ -13,7 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from rnnbench.backends.fused.jit import Real, intrinsic, jit
+from rnnbench.backends.fused.kernels.jit import Real, intrinsic, jit
 
 
 @dataclass(frozen=True)

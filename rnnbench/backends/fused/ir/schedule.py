@@ -7,9 +7,9 @@ what a product reads is made at least one phase before the product is used. Ever
 
 from dataclasses import dataclass
 
-from rnnbench.backends.fused.graph import LEAVES, Graph, Node
-from rnnbench.backends.fused.names import names_of_nodes, names_of_states
-from rnnbench.backends.fused.operations import OPERATIONS
+from rnnbench.backends.fused.codegen.names import names_of_nodes, names_of_states
+from rnnbench.backends.fused.ir.graph import LEAVES, Graph, Node
+from rnnbench.backends.fused.ir.operations import OPERATIONS
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from rnnbench.backends.fused.operations import COMPARISONS
+from rnnbench.backends.fused.ir.operations import COMPARISONS
 
 LEAVES = frozenset({"input", "state", "parameter", "constant"})
 """The operations of nodes that nothing is computed for."""

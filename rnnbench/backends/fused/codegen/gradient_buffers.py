@@ -1,6 +1,6 @@
 """Where gradients gather on the way back through a step, and which of these buffers already hold something."""
 
-from rnnbench.backends.fused.layout import Layout
+from rnnbench.backends.fused.codegen.layout import Layout
 
 
 class GradientBuffers:

@@ -4,9 +4,9 @@
 the loop adds what reaches it through the later steps. It ends as the total derivative, which is the gradient profile.
 """
 
-from rnnbench.backends.fused.elementwise_gradients import ElementwiseGradients
-from rnnbench.backends.fused.gradient_buffers import GradientBuffers
-from rnnbench.backends.fused.layout import Layout, indented
+from rnnbench.backends.fused.codegen.elementwise_gradients import ElementwiseGradients
+from rnnbench.backends.fused.codegen.gradient_buffers import GradientBuffers
+from rnnbench.backends.fused.codegen.layout import Layout, indented
 
 
 def backward_lines(layout: Layout) -> list[str]:

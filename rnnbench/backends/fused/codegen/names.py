@@ -3,8 +3,8 @@
 import keyword
 import re
 
-from rnnbench.backends.fused.graph import Graph
-from rnnbench.backends.fused.operations import OPERATIONS
+from rnnbench.backends.fused.ir.graph import Graph
+from rnnbench.backends.fused.ir.operations import OPERATIONS
 
 _SIZES = "k at row rows step steps batch first last begin stop chunk wants_input hidden inputs input"
 _FUNCTIONS = "exponential logarithm square_root flushed product product_onto packed packed_transpose outer_product_onto"

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnbench.backends.fused.generate import Program
-from rnnbench.backends.fused.memory import Places
-from rnnbench.backends.fused.settings import tensors_of
+from rnnbench.backends.fused.codegen.generate import Program
+from rnnbench.backends.fused.frontend.trace_guard import tensors_of
+from rnnbench.backends.fused.runtime.memory import Places
 from rnnbench.cells import Cell
 
 Key = tuple[str, int]

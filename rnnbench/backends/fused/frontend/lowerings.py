@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from rnnbench.backends.fused.graph import Graph, Node, UnsupportedStepError
-from rnnbench.backends.fused.operations import COMPARISONS
+from rnnbench.backends.fused.ir.graph import Graph, Node, UnsupportedStepError
+from rnnbench.backends.fused.ir.operations import COMPARISONS
 
 Operand = Any
 """The position of a node (as `int` inside `Value`), or a plain Python number."""

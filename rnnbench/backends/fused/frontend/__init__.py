@@ -1,0 +1,1 @@
+"""The frontend of the fused backend."""

@@ -1,0 +1,1 @@
+"""The ir of the fused backend."""
