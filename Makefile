@@ -34,7 +34,7 @@ test: lint
 	$(BIN)/pytest -n 2
 
 bench: .venv/installed-dev
-	$(BIN)/python -m rnnbench.cli.bench
+	$(BIN)/python -m rnnbench.timing
 
 clean:
 	rm -rf .venv

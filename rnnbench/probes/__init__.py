@@ -6,7 +6,6 @@ from rnnbench.probes.gate_statistics import GateStatistics
 from rnnbench.probes.gradient_profile import GradientProfile
 from rnnbench.probes.parameter_gradients import ParameterGradients
 from rnnbench.probes.probe import Measurement, Probe
-from rnnbench.probes.speed import Speed
 from rnnbench.probes.state_jacobian import StateJacobian
 
 __all__ = [
@@ -17,6 +16,5 @@ __all__ = [
     "Measurement",
     "ParameterGradients",
     "Probe",
-    "Speed",
     "StateJacobian",
 ]

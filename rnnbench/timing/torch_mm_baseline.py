@@ -42,7 +42,7 @@ class _Product:
         torch.mm(self.made.flatten(0, 1).t(), self.read.flatten(0, 1), out=self.matrix_gradient)
 
 
-def product_floor(cell: Cell, steps: int, batch: int) -> Callable[[], None] | None:
+def torch_mm_baseline(cell: Cell, steps: int, batch: int) -> Callable[[], None] | None:
     """A function that does the products of one forward and backward pass; None where they cannot be read off `step`."""
     try:
         plan = make_plan(trace(cell), cell.state_names)

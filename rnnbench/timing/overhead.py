@@ -1,6 +1,6 @@
 """The harness's own cost: its whole training step against a bare PyTorch loop, side by side in one process.
 
-`python -m rnnbench.cli.overhead` prints the table; `make bench` does so too.
+`python -m rnnbench.timing.overhead` prints the table; `make bench` does so too.
 """
 
 import time

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rnnbench.backends import FASTEST_FIRST, Backend
 from rnnbench.cells import Cell, Gru, GruConcat, Lstm
 from rnnbench.probes.probe import Array
-from rnnbench.probes.product_floor import product_floor
+from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
 
 Pass = Callable[[], object]
 """One forward and backward pass."""
@@ -63,7 +63,7 @@ def contestants(cell: Cell, steps: int, batch: int, threads: int = 1) -> dict[st
     found = {backend.name: of_cell(backend, cell) for backend in FASTEST_FIRST if backend.refusal(cell) is None}
     if (make := counterpart(cell)) is not None:
         found["torch_nn"] = of_module(make)
-    if (floor := product_floor(cell, steps, batch)) is not None:
+    if (floor := torch_mm_baseline(cell, steps, batch)) is not None:
         found["floor"] = _with_threads(TORCH, threads, floor)
     if not isinstance(cell, Lstm):
         lstm = Lstm(cell.input_size, cell.hidden_size).to(like)

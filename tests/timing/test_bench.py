@@ -5,7 +5,7 @@ import math
 import pytest
 
 from rnnbench.cells import Lstm
-from rnnbench.cli import bench, lax_scan
+from rnnbench.timing import bench, lax_scan
 
 
 def test_rows_of_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """`make bench`: what passes of a cell cost, backend by backend, and what the harness adds to a training step.
 
-`python -m rnnbench.cli.bench` prints both tables; with JAX installed (the extra `jax`) lax.scan takes part. All of a
+`python -m rnnbench.timing` prints both tables; with JAX installed (the extra `jax`) lax.scan takes part. All of a
 row's contestants take turns in one process, denormals flushed. `experiment=speed` measures other sizes and cells.
 """
 
@@ -13,8 +13,8 @@ import torch
 from tabulate import tabulate
 
 from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn
-from rnnbench.cli import lax_scan, overhead
-from rnnbench.probes.passes import contestants, seconds_in_turns
+from rnnbench.timing import lax_scan, overhead
+from rnnbench.timing.passes import contestants, seconds_in_turns
 
 
 class Sizes(NamedTuple):
@@ -74,7 +74,3 @@ def main() -> None:
     print_speed(arguments.threads, arguments.turns)
     print()
     overhead.main()
-
-
-if __name__ == "__main__":
-    main()

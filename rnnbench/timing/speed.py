@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from rnnbench.model import Model
-from rnnbench.probes.passes import CONTESTANTS, contestants, seconds_in_turns
 from rnnbench.probes.probe import Measurement, Probe
+from rnnbench.timing.passes import CONTESTANTS, contestants, seconds_in_turns
 from tasks import Batch, Task
 
 

@@ -11,9 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from rnnbench.analysis.speed import SPEEDS, speeds
 from rnnbench.cells import Cell, Gru, GruConcat, GruTorch, Lstm, MinGru, Rnn
 from rnnbench.model import Model
-from rnnbench.probes import Speed
-from rnnbench.probes.passes import contestants, counterpart, seconds_in_turns
-from rnnbench.probes.product_floor import product_floor
+from rnnbench.timing.passes import contestants, counterpart, seconds_in_turns
+from rnnbench.timing.speed import Speed
+from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
 from tasks import Adding
 
 STEPS, BATCH, HIDDEN = 5, 7, 3
@@ -111,9 +111,9 @@ def test_ratios_by_hand() -> None:
 def test_the_floor_does_the_products_of_one_pass(family: type[Cell], recurrent: int, of_input: int) -> None:
     """Two operations per multiplication: forward, to the state, to the weights; the input has no gradient."""
     expected = 2 * STEPS * BATCH * HIDDEN * (3 * recurrent * HIDDEN + 2 * of_input * 2)
-    assert flops(product_floor(family(2, HIDDEN), STEPS, BATCH)) == expected
+    assert flops(torch_mm_baseline(family(2, HIDDEN), STEPS, BATCH)) == expected
 
 
 def test_a_concatenation_has_the_floor_of_its_parts() -> None:
-    one, other = (flops(product_floor(family(2, HIDDEN), STEPS, BATCH)) for family in (Gru, GruConcat))
+    one, other = (flops(torch_mm_baseline(family(2, HIDDEN), STEPS, BATCH)) for family in (Gru, GruConcat))
     assert one == other
