@@ -1,0 +1,53 @@
+"""The format of the results: what the side that runs writes and the side that analyses reads, stated once.
+
+- `status`: how a run or a job stands, and what counts as ended and as measured
+- `files`: the files and folders of a run, a launch and an experiment
+- `column`: what a column is: its meaning and unit
+- `columns`: the columns of every run: identity, results, provenance; a probe declares its own in the same type
+- `settings`: which settings can change a result, and so identify a run; which columns are settings
+- `archive_version`: the version of the condensed files, raised whenever reading an older one would misread it
+
+It imports neither torch nor Hydra nor any other package of rnnbench.
+"""
+
+from rnnbench.schema.archive_version import ARCHIVE_VERSION
+from rnnbench.schema.column import Column
+from rnnbench.schema.columns import DIFFICULTY, GROUP, IDENTITY, PROVENANCE, RESULTS, RUN_COLUMNS, STORED_GROUP, VARIANT
+from rnnbench.schema.files import ExperimentFiles, LaunchFiles, RunFiles
+from rnnbench.schema.settings import (
+    changes_what_is_run,
+    difficulty_value,
+    is_setting,
+    result_settings,
+    run_name,
+    setting_columns,
+    settings_hash,
+)
+from rnnbench.schema.status import ENDED, MEASURED, JobStatus, Status
+
+__all__ = [
+    "ARCHIVE_VERSION",
+    "DIFFICULTY",
+    "ENDED",
+    "GROUP",
+    "IDENTITY",
+    "MEASURED",
+    "PROVENANCE",
+    "RESULTS",
+    "RUN_COLUMNS",
+    "STORED_GROUP",
+    "VARIANT",
+    "Column",
+    "ExperimentFiles",
+    "JobStatus",
+    "LaunchFiles",
+    "RunFiles",
+    "Status",
+    "changes_what_is_run",
+    "difficulty_value",
+    "is_setting",
+    "result_settings",
+    "run_name",
+    "setting_columns",
+    "settings_hash",
+]

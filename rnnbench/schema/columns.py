@@ -1,0 +1,78 @@
+"""The columns that every run has, whatever its probes: one row of runs.csv, and of summary.json."""
+
+from collections.abc import Mapping
+
+from rnnbench.schema.column import Column
+
+VARIANT = "variant"
+"""The settings in which a run differs from others of its cell and task. Analysis makes it of the runs; not stored."""
+
+DIFFICULTY = "difficulty"
+"""The column with the value of the task's difficulty."""
+
+STORED_GROUP = ["task", DIFFICULTY, "cell"]
+"""The stored columns that distinguish runs from others than their repetitions."""
+
+GROUP = [*STORED_GROUP, VARIANT]
+"""What distinguishes runs from others than their repetitions, which differ in nothing but the seed."""
+
+STEPS = "training steps"
+LOSS = "unit of the task's loss: nats or squared units"
+FRACTION = "fraction of examples"
+SECONDS = "s"
+
+IDENTITY: Mapping[str, Column] = {
+    "run": Column("the run's folder below runs/: cell, task, seed and a hash of all settings that can change a result"),
+    "status": Column(
+        "done, diverged (a loss or gradient was not finite), failed (by an error; see its traceback.txt) or running"
+    ),
+    "task": Column("the task's name in conf/task/"),
+    "difficulty_setting": Column("the task's setting that makes it harder"),
+    DIFFICULTY: Column("the value of that setting; of a file its name"),
+    "cell": Column("the cell's name in conf/cell/"),
+    "seed": Column("seed of weights, training data and held-out data"),
+    "backend": Column("how the cell was run"),
+}
+"""What a run is."""
+
+RESULTS: Mapping[str, Column] = {
+    "steps_trained": Column("training steps done", STEPS),
+    "solved": Column("whether the task's criterion was met on validation data"),
+    "steps_to_solve": Column("training steps at the first evaluation that met it; empty when none did", STEPS),
+    "diverged_at_step": Column("the step whose loss or gradient was not finite; empty when none was", STEPS),
+    "baseline_loss": Column("loss of the best predictor without memory (memoryless baseline)", LOSS),
+    "train_loss": Column("mean training loss between the last two evaluations", LOSS),
+    "validation_loss": Column("loss on validation data at the last evaluation", LOSS),
+    "validation_error_rate": Column("validation examples with an error anywhere, at the last evaluation", FRACTION),
+    "test_loss": Column("loss on test data after training, evaluated once; empty when diverged", LOSS),
+    "test_error_rate": Column("test examples with an error anywhere", FRACTION),
+    "gradient_norm": Column("L2 norm of the gradient of all weights at the last evaluated step, before clipping"),
+    "step_time_s": Column(
+        "median training step: forward, backward, clipping, update; without data, evaluation and probes", SECONDS
+    ),
+    "step_time_lower_quartile_s": Column("lower quartile of the training steps' times", SECONDS),
+    "step_time_upper_quartile_s": Column("upper quartile of the training steps' times", SECONDS),
+    "tokens_per_second": Column("median over training steps of real sequence steps x examples per second", "tokens/s"),
+    "training_time_s": Column("all training steps together", SECONDS),
+    "wall_time_s": Column("the run from start to end, all sessions of a resumed run together", SECONDS),
+    "error": Column("what ended a failed run; empty for others"),
+}
+"""What came of a run."""
+
+PROVENANCE: Mapping[str, Column] = {
+    "git_commit": Column("commit of rnnbench's own checkout; empty for an installed wheel"),
+    "git_dirty": Column("whether that checkout had uncommitted changes"),
+    "rnnbench_version": Column("version of rnnbench"),
+    "python_version": Column("version of Python"),
+    "torch_version": Column("version of torch"),
+    "numpy_version": Column("version of numpy"),
+    "platform": Column("operating system and processor architecture"),
+    "processor": Column("model name of the processor, or of the GPU for a run on one"),
+    "component_source": Column("SHA-256, 8 digits, of the source files of the cell and the task"),
+    "command_line": Column("the command that started the run"),
+    "started_at": Column("when the run was first started (UTC)"),
+}
+"""Where a run's numbers come from."""
+
+RUN_COLUMNS: Mapping[str, Column] = {**IDENTITY, **RESULTS, **PROVENANCE}
+"""All columns of a run but those of its probes and settings."""

@@ -1,0 +1,170 @@
+"""The files and folders of an experiment, of its runs and of its launches."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files in the folder of one run."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.folder.name
+
+    @property
+    def config(self) -> Path:
+        """Every setting that can change a result."""
+        return self.folder / "config.json"
+
+    @property
+    def summary(self) -> Path:
+        """The run's columns; the first file to be written whole, so that a run has begun when it is there."""
+        return self.folder / "summary.json"
+
+    @property
+    def history(self) -> Path:
+        """One row per training step at which something was recorded."""
+        return self.folder / "history.csv"
+
+    @property
+    def checkpoint(self) -> Path:
+        """What a run that is not done goes on from."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def traceback(self) -> Path:
+        """Where the error of a failed run came from."""
+        return self.folder / "traceback.txt"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the process that is at the run. It lies beside the folder, which may not be there yet."""
+        return self.folder.parent / f".{self.name}.lock"
+
+    def arrays(self, probe: str) -> Path:
+        """A probe's arrays over the steps at which it measured."""
+        return self.folder / f"{probe}.npz"
+
+    def probes(self) -> set[str]:
+        """The probes that stored arrays."""
+        return {path.stem for path in self.folder.glob("*.npz")}
+
+
+@dataclass(frozen=True)
+class LaunchFiles:
+    """The files in the folder of one launch."""
+
+    folder: Path
+
+    @property
+    def plan(self) -> Path:
+        """The overrides of each job."""
+        return self.folder / "plan.json"
+
+    def outcome(self, number: int) -> Path:
+        """What became of a job."""
+        return self.folder / f"job-{number}.json"
+
+    def outcomes(self) -> list[Path]:
+        """The outcomes so far, in the order of the jobs' numbers."""
+        return sorted(self.folder.glob("job-*.json"), key=lambda path: int(path.stem.partition("-")[2]))
+
+
+@dataclass(frozen=True)
+class ExperimentFiles:
+    """The folder `<results_dir>/<name>/` of one experiment: runs, launches, condensed files and report."""
+
+    folder: Path
+
+    @property
+    def runs(self) -> Path:
+        """The folder of the run folders."""
+        return self.folder / "runs"
+
+    def run(self, name: str) -> RunFiles:
+        """The files of a run, whether or not they are there."""
+        return RunFiles(self.runs / name)
+
+    def begun_runs(self) -> list[RunFiles]:
+        """The runs that have begun, by name."""
+        return sorted((RunFiles(path.parent) for path in self.runs.glob("*/summary.json")), key=lambda run: run.name)
+
+    def launches(self) -> list[LaunchFiles]:
+        """The launches that left a plan, oldest first."""
+        return [LaunchFiles(path.parent) for path in sorted((self.folder / "launches").glob("*/plan.json"))]
+
+    @property
+    def runs_table(self) -> Path:
+        """One row per run."""
+        return self.folder / "runs.csv"
+
+    @property
+    def data(self) -> Path:
+        """The folder of the other condensed files."""
+        return self.folder / "data"
+
+    @property
+    def schema(self) -> Path:
+        """The version of the condensed files."""
+        return self.data / "schema.json"
+
+    @property
+    def histories(self) -> Path:
+        """All histories, with the run's name."""
+        return self.data / "histories.csv.gz"
+
+    @property
+    def missing(self) -> Path:
+        """The jobs that left no run."""
+        return self.data / "missing.json"
+
+    def arrays(self, probe: str) -> Path:
+        """A probe's arrays of every run."""
+        return self.data / f"{probe}.npz"
+
+    def probes(self) -> list[str]:
+        """The probes whose arrays the condensed files have."""
+        return sorted(path.stem for path in self.data.glob("*.npz"))
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the figures."""
+        return self.folder / "figures"
+
+
+EXPERIMENT_FILES: Mapping[str, str] = {
+    "`report.html`": "the page: tables, figures, what was run and how to run it again",
+    "`<table>.csv`, `.md`, `.tex`": "a table; the experiment's YAML says which ones there are",
+    "`figures/`": "each figure as PDF and PNG",
+    "`<table>.json`, `figures/<figure>.json`": "its provenance: runs, seeds, intervals, what is missing, code",
+    "`runs.csv`": "one row per run",
+    "`data/`": "everything else that is needed to make all of the above again: `schema.json`, the version of these "
+    "files; `histories.csv.gz`, all histories; `<probe>.npz`, the arrays of every run as `<run>/<array>`; "
+    "`missing.json`, the jobs that left no run",
+    "`runs/<cell>-<task>-<seed>-<hash>/`": "one run (not in version control)",
+    "`launches/<time>/`": "`plan.json`, the jobs of a launch, and `job-<number>.json`, what became of each (not in "
+    "version control)",
+}
+"""What an experiment's folder holds, in words."""
+
+RUN_FILES: Mapping[str, str] = {
+    "`config.json`": "every setting that can change a result",
+    "`summary.json`": "the run's row of `runs.csv`",
+    "`history.csv`": "one row per training step at which something was recorded",
+    "`<probe>.npz`": "the arrays of a probe: `step`, the training steps at which it measured, and arrays whose first "
+    "axis is these steps",
+    "`wandb/`": "the run as logged to W&B",
+    "`checkpoint.pt`": "what the run goes on from, while it is not done",
+    "`traceback.txt`": "where the error came from, if the run failed",
+}
+"""What a run's folder holds, in words."""

@@ -1,0 +1,83 @@
+"""Which settings can change a result: they identify a run, and each is a column."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+WITHOUT_EFFECT = (
+    "name", "results_dir", "rerun", "wandb", "tuned", "tables", "figures", "train.checkpoint_every_s",
+)  # fmt: skip
+"""Settings that cannot change a result."""
+
+THROUGH_OTHERS = ("values", "model.parameter_budget", "model.budget_counts")
+"""Settings that can change a result only through others, which are recorded as they came out."""
+
+GROUPS_WITHOUT_EFFECT = ("experiment", "table", "figure", "hydra")
+"""What else an override may begin with and not change a result: an experiment's own settings are overrides, too."""
+
+WITHOUT_A_DOT = ("device", "threads", "flush_denormals")
+"""The settings whose columns have no dot in their names."""
+
+
+def result_settings(settings: Mapping[str, Any], hidden_size: int, backend: str) -> dict[str, Any]:
+    """The settings that can change a result, with the width and backend that really run: what a hash covers."""
+    content = copy.deepcopy(dict(settings))
+    for name in (*WITHOUT_EFFECT, *THROUGH_OTHERS):
+        group, _, key = name.rpartition(".")
+        del (content[group] if group else content)[key]
+    content["model"] |= {"hidden_size": hidden_size, "backend": backend}
+    return content
+
+
+def settings_hash(settings: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits from the settings that can change a result."""
+    canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def run_name(cell: str, task: str, seed: int, settings: Mapping[str, Any]) -> str:
+    """The name of the run with these settings, which is also its folder's."""
+    return f"{cell}-{task}-{seed}-{settings_hash(settings)}"
+
+
+def changes_what_is_run(override: str) -> bool:
+    """Whether the override, such as `seed=1`, can change a result."""
+    key = override.lstrip("+~").partition("=")[0]
+    return not any(key == name or key.startswith((f"{name}.", f"{name}/"))
+                   for name in (*WITHOUT_EFFECT, *GROUPS_WITHOUT_EFFECT))  # fmt: skip
+
+
+def setting_columns(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of the settings that can change a result: `model.layers` and so on, lists as text.
+
+    Left out are the seed, which is part of a run's identity, and import paths but for the optimizer's.
+    """
+    return {column: value for column, value in _flat(settings, "").items() if is_setting(column)}
+
+
+def is_setting(column: str) -> bool:
+    """Whether a column of the runs is a setting."""
+    return "." in column or column in WITHOUT_A_DOT
+
+
+def difficulty_value(task_settings: Mapping[str, Any], setting: str) -> int | float | bool | str:
+    """The value of the task's setting that makes it harder: a number, or text; of a file its name; "" without one."""
+    value = task_settings.get(setting)
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return value
+    return Path(str(value)).stem if setting == "path" else str(value)
+
+
+def _flat(content: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif key != "_target_" or prefix == "optimizer.":
+            flat[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
+    return flat

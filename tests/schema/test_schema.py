@@ -1,0 +1,89 @@
+"""The schema: what identifies a run, which columns are settings, and where files lie."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnnbench import schema
+from rnnbench.schema import ExperimentFiles, LaunchFiles, RunFiles, Status
+
+SETTINGS: dict[str, Any] = {
+    "name": "x", "seed": 3, "results_dir": "r", "device": "cpu", "threads": 1, "flush_denormals": True, "rerun": False,
+    "tuned": None, "model": {"hidden_size": 64, "parameter_budget": 500, "budget_counts": "all", "backend": "auto"},
+    "train": {"steps": 5, "checkpoint_every_s": 30}, "cell": {"_target_": "a.B", "bias": True},
+    "optimizer": {"_target_": "torch.optim.Adam", "betas": [0.9, 0.99]}, "wandb": {"mode": "offline"},
+    "tables": {}, "figures": {}, "values": {"a": 1},
+}  # fmt: skip
+
+WHAT_IS_RUN: dict[str, Any] = {
+    "seed": 3, "device": "cpu", "threads": 1, "flush_denormals": True, "model": {"hidden_size": 7, "backend": "fused"},
+    "train": {"steps": 5}, "cell": {"_target_": "a.B", "bias": True},
+    "optimizer": {"_target_": "torch.optim.Adam", "betas": [0.9, 0.99]},
+}  # fmt: skip
+
+
+def test_a_run_is_identified_by_what_can_change_its_result() -> None:
+    before = repr(SETTINGS)
+    assert schema.result_settings(SETTINGS, hidden_size=7, backend="fused") == WHAT_IS_RUN
+    assert repr(SETTINGS) == before
+
+
+def test_the_name_of_a_run_ends_in_a_hash_of_its_settings() -> None:
+    # sha256 of {"lr":0.1}, its first eight digits, by `printf '{"lr":0.1}' | sha256sum`
+    assert schema.run_name("gru", "adding", 3, {"lr": 0.1}) == "gru-adding-3-9c9ba942"
+    one, same, other = {"a": 1, "b": [2]}, {"b": [2], "a": 1}, {"a": 1, "b": [3]}
+    assert schema.settings_hash(one) == schema.settings_hash(same) != schema.settings_hash(other)
+
+
+def test_settings_are_columns() -> None:
+    assert schema.setting_columns(WHAT_IS_RUN) == {
+        "device": "cpu", "threads": 1, "flush_denormals": True, "model.hidden_size": 7, "model.backend": "fused",
+        "train.steps": 5, "cell.bias": True, "optimizer._target_": "torch.optim.Adam", "optimizer.betas": "[0.9, 0.99]",
+    }  # fmt: skip
+    assert not any(schema.is_setting(column) for column in schema.RUN_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("override", "changes"),
+    [
+        ("seed=1", True), ("task.length=5", True), ("+cell.bias=false", True), ("values.length=5", True),
+        ("model.parameter_budget=500", True), ("name=x", False), ("wandb=disabled", False),
+        ("wandb.mode=offline", False),
+        ("hydra/launcher=basic", False), ("hydra.launcher.n_jobs=2", False), ("train.checkpoint_every_s=1", False),
+        ("experiment=adding", False), ("table=[scores]", False), ("+tables.scores.only=x", False),
+        ("rerun=true", False),
+    ],
+)  # fmt: skip
+def test_overrides_that_change_what_is_run(override: str, changes: bool) -> None:
+    assert schema.changes_what_is_run(override) is changes
+
+
+def test_the_difficulty_is_a_value() -> None:
+    assert schema.difficulty_value({"length": 100}, "length") == 100
+    assert schema.difficulty_value({"permuted": True}, "permuted") is True
+    assert schema.difficulty_value({"path": "/data/JSB_Chorales.mat"}, "path") == "JSB_Chorales"
+    assert schema.difficulty_value({}, "length") == ""
+
+
+def test_what_counts_as_measured_and_as_ended() -> None:
+    assert {Status.DONE, Status.DIVERGED} == schema.MEASURED
+    assert set(Status) - schema.ENDED == {Status.RUNNING}
+    assert "done" in schema.MEASURED  # as it is read from a file
+
+
+def test_files_of_an_experiment(tmp_path: Path) -> None:
+    files = ExperimentFiles(tmp_path)
+    for name in ("b", "a", "empty"):
+        files.run(name).folder.mkdir(parents=True)
+    for name in ("b", "a"):
+        files.run(name).summary.write_text("{}")
+    assert files.begun_runs() == [RunFiles(tmp_path / "runs" / "a"), RunFiles(tmp_path / "runs" / "b")]
+    launch = LaunchFiles(tmp_path / "launches" / "now")
+    launch.folder.mkdir(parents=True)
+    assert files.launches() == []
+    launch.plan.write_text("[]")
+    assert files.launches() == [launch]
+    for number in (10, 9):
+        launch.outcome(number).write_text("{}")
+    assert [path.name for path in launch.outcomes()] == ["job-9.json", "job-10.json"]
