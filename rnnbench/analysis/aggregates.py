@@ -19,8 +19,8 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from rnnbench.analysis.intervals import CONFIDENCE, NOTHING, RESAMPLES, Interval
-from rnnbench.analysis.samples import RUNS_AND_TASKS, check_resamples, numbers
+from rnnbench.analysis.intervals import CONFIDENCE, RESAMPLES, UNDEFINED, Interval
+from rnnbench.analysis.samples import RUNS_AND_TASKS, as_float_array, check_resamples
 
 TRIMMED_SHARE = 0.25
 RESAMPLES_AT_ONCE = 250
@@ -54,7 +54,7 @@ def interquartile_mean(
     """
     matrix = _score_matrix(scores, "scores")
     if matrix.size == 0:
-        return NOTHING
+        return UNDEFINED
 
     def trimmed(*tasks: Numbers, axis: int = -1) -> Numbers:
         return np.asarray(stats.trim_mean(np.concatenate(tasks, axis=axis), TRIMMED_SHARE, axis=axis))
@@ -76,7 +76,7 @@ def performance_profile(
     equal. Source: Dolan & Moré (2002). Raises ValueError on a score or threshold that is NaN.
     """
     matrix = _score_matrix(scores, "scores")
-    levels = numbers(thresholds, "thresholds", axes=("thresholds",))
+    levels = as_float_array(thresholds, "thresholds", axes=("thresholds",))
 
     def shares(*tasks: Numbers, axis: int = -1) -> Numbers:
         pooled = np.concatenate(tasks, axis=axis)
@@ -106,7 +106,7 @@ def probability_of_improvement(
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"scores_b.shape={b.shape}: must have {a.shape[1]} tasks, as scores_a has")
     if a.size == 0 or b.size == 0:
-        return NOTHING
+        return UNDEFINED
 
     def improvement(*tasks: Numbers, axis: int = -1) -> Numbers:
         pairs = zip(tasks[: len(tasks) // 2], tasks[len(tasks) // 2 :], strict=True)
@@ -122,7 +122,7 @@ def _share_of_wins(a: Float[np.ndarray, "*resamples runs_a"], b: Float[np.ndarra
 
 
 def _score_matrix(scores: ArrayLike, name: str) -> Numbers:
-    return numbers(scores, name, axes=RUNS_AND_TASKS, remedy="a diverged run scores 0, see normalised_score")
+    return as_float_array(scores, name, axes=RUNS_AND_TASKS, remedy="a diverged run scores 0, see normalised_score")
 
 
 def _stratified_bounds(

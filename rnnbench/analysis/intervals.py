@@ -13,7 +13,7 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import stats
 
-from rnnbench.analysis.samples import numbers
+from rnnbench.analysis.samples import as_float_array
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -33,8 +33,8 @@ class Interval:
     high: float = math.nan
 
 
-NOTHING = Interval(math.nan)
-"""The answer to no runs at all."""
+UNDEFINED = Interval(math.nan)
+"""The estimate from no runs at all."""
 
 
 class Quartiles(NamedTuple):
@@ -52,9 +52,9 @@ def mean_interval(values: Float[np.ndarray, " runs"]) -> Interval:
     bounds, no runs are NaN throughout. Source: Student (1908). Raises ValueError on NaN and on infinite values, which
     have no mean: take `median_interval` for those.
     """
-    sample = numbers(values, "values", remedy="infinite values have no mean: use median_interval")
+    sample = as_float_array(values, "values", remedy="infinite values have no mean: use median_interval")
     if sample.size == 0:
-        return NOTHING
+        return UNDEFINED
     mean = float(sample.mean())
     if sample.size == 1:
         return Interval(mean)
@@ -72,9 +72,9 @@ def median_interval(values: Float[np.ndarray, " runs"]) -> Interval:
     Values may be inf (a half-life that is never reached), and so may the result. Source: Conover, Practical
     Nonparametric Statistics (1999), section 3.2. Raises ValueError on NaN and -inf.
     """
-    sample = numbers(values, "values", allow_infinity=True)
+    sample = as_float_array(values, "values", allow_infinity=True)
     if sample.size == 0:
-        return NOTHING
+        return UNDEFINED
     median = quartiles(sample).median
     if sample.size < FEWEST_RUNS_FOR_A_MEDIAN:
         return Interval(median)
@@ -98,8 +98,8 @@ def paired_difference(a: pd.Series, b: pd.Series) -> Interval:
             seed = series.index[series.index.duplicated()][0]
             raise ValueError(f"{name}.index={seed}: must occur once (one run per seed)")
     seeds = a.index.intersection(b.index)
-    first = numbers(a.loc[seeds].to_numpy(), "a", remedy="score a diverged run, never drop it")
-    second = numbers(b.loc[seeds].to_numpy(), "b", remedy="score a diverged run, never drop it")
+    first = as_float_array(a.loc[seeds].to_numpy(), "a", remedy="score a diverged run, never drop it")
+    second = as_float_array(b.loc[seeds].to_numpy(), "b", remedy="score a diverged run, never drop it")
     return mean_interval(first - second)
 
 
@@ -109,7 +109,7 @@ def quartiles(values: Float[np.ndarray, " runs"]) -> Quartiles:
     Values may be inf: a quartile between a finite value and inf is inf. No runs are NaN throughout. Raises ValueError
     on NaN and -inf.
     """
-    ordered = np.sort(numbers(values, "values", allow_infinity=True))
+    ordered = np.sort(as_float_array(values, "values", allow_infinity=True))
     return Quartiles(*(_quantile(ordered, probability) for probability in (0.25, 0.5, 0.75)))
 
 

@@ -1,4 +1,4 @@
-"""What the statistics accept: numbers and truth values of a known shape, checked once, refused by name."""
+"""Checks of the arrays that statistics take: their type, their number of axes and their values, with errors by name."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -7,7 +7,7 @@ RUNS = ("runs",)
 RUNS_AND_TASKS = ("runs", "tasks")
 
 
-def numbers(
+def as_float_array(
     values: ArrayLike,
     name: str,
     axes: tuple[str, ...] = RUNS,
@@ -30,7 +30,7 @@ def numbers(
     return array
 
 
-def truths(values: ArrayLike, name: str, axes: tuple[str, ...] = RUNS) -> NDArray[np.bool_]:
+def as_bool_array(values: ArrayLike, name: str, axes: tuple[str, ...] = RUNS) -> NDArray[np.bool_]:
     """The values as booleans, one dimension per name in `axes`.
 
     Raises ValueError on another number of dimensions, and on values that are not booleans: 0.97 and NaN are true in

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from scipy import stats
 
-from rnnbench.analysis.intervals import CONFIDENCE, FEWEST_RUNS_FOR_A_MEDIAN, NOTHING, RESAMPLES, Interval
-from rnnbench.analysis.samples import check_resamples, numbers, truths
+from rnnbench.analysis.intervals import CONFIDENCE, FEWEST_RUNS_FOR_A_MEDIAN, RESAMPLES, UNDEFINED, Interval
+from rnnbench.analysis.samples import as_bool_array, as_float_array, check_resamples
 
 ROUNDING = 1e-9
 """The Kaplan-Meier curve is a product of fractions: 5/6 * 4/5 * 3/4 may come out just above one half."""
@@ -23,9 +23,9 @@ def success_rate(solved: Bool[np.ndarray, " runs"]) -> Interval:
     (p + z^2/2n +- z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n), z = 1.96; it has a width even when all or no runs
     succeed, and at n = 1. A diverged or failed run is one that did not solve. No runs: NaN. Source: Wilson (1927).
     """
-    outcomes = truths(solved, "solved")
+    outcomes = as_bool_array(solved, "solved")
     if outcomes.size == 0:
-        return NOTHING
+        return UNDEFINED
     successes = int(outcomes.sum())
     bounds = stats.binomtest(successes, outcomes.size).proportion_ci(CONFIDENCE, method="wilson")
     return Interval(successes / outcomes.size, float(bounds.low), float(bounds.high))
@@ -55,14 +55,14 @@ def median_steps_to_solve(
     Sources: Kaplan & Meier (1958), Brookmeyer & Crowley (1982), Kalbfleisch & Prentice (1980) for the log-log form.
     Raises ValueError on arrays of different lengths and on steps that are negative or not finite.
     """
-    outcomes = truths(solved, "solved")
-    fates = np.zeros_like(outcomes) if diverged is None else truths(diverged, "diverged")
-    last = numbers(steps, "steps", remedy="the last step the run trained")
+    outcomes = as_bool_array(solved, "solved")
+    fates = np.zeros_like(outcomes) if diverged is None else as_bool_array(diverged, "diverged")
+    last = as_float_array(steps, "steps", remedy="the last step the run trained")
     for name, array in (("solved", outcomes), ("diverged", fates)):
         if array.size != last.size:
             raise ValueError(f"{name}.size={array.size}: must be {last.size}, the number of steps given")
     if last.size == 0:
-        return NOTHING
+        return UNDEFINED
     if last.min() < 0:
         raise ValueError(f"steps={last.min():g}: must be at least 0 (training steps)")
     last = np.where(fates & ~outcomes, last.max(), last)
@@ -116,10 +116,10 @@ def longest_solvable_length(
     for column in ("length", "solved"):
         if column not in table.columns:
             raise ValueError(f"table.columns={list(table.columns)}: must contain {column}")
-    lengths = numbers(table["length"].to_numpy(), "length")
-    outcomes = truths(table["solved"].to_numpy(), "solved")
+    lengths = as_float_array(table["length"].to_numpy(), "length")
+    outcomes = as_bool_array(table["solved"].to_numpy(), "solved")
     if lengths.size == 0:
-        return NOTHING
+        return UNDEFINED
     if lengths.min() <= 0:
         raise ValueError(f"length={lengths.min():g}: must be above 0 (steps)")
     tested, place = np.unique(lengths, return_inverse=True)

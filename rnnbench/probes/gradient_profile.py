@@ -1,14 +1,13 @@
 """The gradient through time: how strongly the loss depends on the state after each step."""
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
+from rnnbench.gradient_fit import fit_gradient, half_life
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
 from tasks import Batch, Task
@@ -35,7 +34,7 @@ class GradientProfile(Probe):
 
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
         norms = gradient_norms_through_time(model, task, batch)
-        decay = np.array([[decay_per_step(profile) for profile in states] for states in norms])
+        decay = np.array([[fit_gradient(profile).decay for profile in states] for states in norms])
         top = float(decay[-1, 0])
         return Measurement(
             {"gradient_decay": top, "gradient_half_life": half_life(top)}, {"norm": norms, "decay": decay}
@@ -58,18 +57,3 @@ def gradient_norms_through_time(model: Model, task: Task, batch: Batch) -> Array
         return np.asarray(norms.mean(3).numpy())
     real = torch.arange(steps).unsqueeze(1) < batch.lengths.cpu()
     return np.asarray((norms.where(real, 0).sum(3) / real.sum(1)).numpy())
-
-
-def decay_per_step(norms: Array) -> float:
-    """The least-squares slope of log10 g_t against t over the steps where g_t > 0; NaN with fewer than two."""
-    (steps,) = np.nonzero(norms > 0)
-    if len(steps) < 2:
-        return math.nan
-    return float(stats.linregress(steps, np.log10(norms[steps])).slope)
-
-
-def half_life(decay: float) -> float:
-    """Steps over which a gradient that loses `decay` decades per step halves; infinite when it does not decay."""
-    if math.isnan(decay):
-        return math.nan
-    return math.log10(2) / decay if decay > 0 else math.inf

@@ -1,7 +1,14 @@
-"""The report: tables, figures and a page of an experiment's results."""
+"""The report: tables, figures and a page of an experiment's results.
 
-from rnnbench.report.figures import Figure
+- `report`: writes everything.
+- `tables`, `figures`: the components that a report can hold, one file each.
+- `page`, `templates/`: the HTML page.
+- `sidecar`: the JSON file beside each table and figure that says which runs are behind it.
+- `style`: how every figure looks: paper sizes, colours and line styles of the cells, legends.
+"""
+
+from rnnbench.report.figures.figure import Figure
 from rnnbench.report.report import write_report
-from rnnbench.report.tables import Table
+from rnnbench.report.tables.table import Table
 
 __all__ = ["Figure", "Table", "write_report"]

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
-from rnnbench.report.figures import Figure
+from rnnbench.report.figures.figure import Figure
 from rnnbench.report.page import Drawn, Tabled, write_page
 from rnnbench.report.sidecar import write_sidecar
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
-from rnnbench.report.tables import Table
 from rnnbench.report.tables.rendering import latex, markdown, plain
+from rnnbench.report.tables.table import Table
 
 
 def write_report(

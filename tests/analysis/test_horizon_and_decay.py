@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rnnbench.analysis.equal_terms import equal_terms
-from rnnbench.analysis.gradient_decay import fit, gradient_decays
+from rnnbench.analysis.gradient_decay import gradient_decays
 from rnnbench.analysis.horizon import lengths, solvable_lengths, success_by_length
 from tests.analysis.made import results, table
 
@@ -62,25 +62,6 @@ def test_cells_that_meet_on_no_terms_are_told() -> None:
         equal_terms(table(sized("rnn", 8, 100), sized("gru", 9, 300)))
     with pytest.raises(ValueError, match=r"^needs the column 'model\.hidden_size'"):
         equal_terms(table({}))
-
-
-def test_slope_of_an_exact_exponential() -> None:
-    slope, straightness = fit(10 ** (0.25 * np.arange(8.0) - 2))
-    assert slope == pytest.approx(0.25)
-    assert straightness == pytest.approx(1)
-    growing, _ = fit(10 ** (-0.1 * np.arange(8.0)))
-    assert growing == pytest.approx(-0.1)
-
-
-def test_slope_of_what_has_zeros_and_of_too_little() -> None:
-    slope, _ = fit(np.array([0.0, 0.0, 1e-3, 1e-2, 1e-1]))
-    assert slope == pytest.approx(1)
-    assert all(math.isnan(value) for value in fit(np.array([0.0, 0.0, 0.1, 1.0])))
-
-
-def test_bent_course_is_not_exponential() -> None:
-    steps = np.arange(-10.0, 11)
-    assert fit(10 ** (-(steps**2) / 10))[1] == pytest.approx(0, abs=1e-12)
 
 
 def test_half_life_is_from_the_mean_decay(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn, State
 from rnnbench.model import Model
 from rnnbench.probes import GradientProfile
-from rnnbench.probes.gradient_profile import decay_per_step, gradient_norms_through_time, half_life
+from rnnbench.probes.gradient_profile import gradient_norms_through_time
 from tasks import Adding, Batch, CopyMemory, Task
 
 INPUT, HIDDEN = 2, 4
@@ -326,28 +326,6 @@ def test_gradients_that_underflow_are_zero_and_the_decay_is_that_of_the_rest() -
     assert (norms[: steps - 40] == 0).all()
     assert (norms[steps - 37 :] > 0).all()
     assert measurement.scalars["gradient_decay"] == pytest.approx(1, rel=0.01)
-
-
-def test_decay_by_hand() -> None:
-    assert decay_per_step(np.array([1e-3, 1e-2, 1e-1])) == pytest.approx(1)
-    assert decay_per_step(np.array([8.0, 4.0, 2.0, 1.0])) == pytest.approx(-math.log10(2))
-    # Least squares of (0, 0), (1, 1), (2, 1): slope sum((t - 1)(y - 2/3)) / sum((t - 1)^2) = (2/3 + 1/3) / 2.
-    assert decay_per_step(np.array([1.0, 10.0, 10.0])) == pytest.approx(0.5)
-    # Zeros are left out, and the steps keep their places: (1, -4), (4, -1).
-    assert decay_per_step(np.array([0, 1e-4, 0, 0, 1e-1])) == pytest.approx(1)
-
-
-@pytest.mark.parametrize("norms", [[], [1.0], [0.0, 0.0, 0.0], [0.0, 1.0], [math.nan, math.nan, 1.0]])
-def test_decay_of_fewer_than_two_steps_is_not_a_number(norms: list[float]) -> None:
-    assert math.isnan(decay_per_step(np.array(norms)))
-
-
-def test_half_life_by_hand() -> None:
-    assert half_life(math.log10(2)) == pytest.approx(1)
-    assert half_life(math.log10(2) / 10) == pytest.approx(10)
-    assert half_life(0) == math.inf
-    assert half_life(-0.1) == math.inf
-    assert math.isnan(half_life(math.nan))
 
 
 class Counting(Cell):

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
-from rnnbench.report.figures import Figure
+from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
 from tests.report.tiny import CELLS, DECAY, tiny
 

@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 
 from rnnbench.analysis.results import GROUP, Results
 from rnnbench.analysis.tuning import tune
-from rnnbench.report.tables import Table
 from rnnbench.report.tables.rendering import latex, markdown, plain
+from rnnbench.report.tables.table import Table
 from tests.report.tiny import CELLS, DECAY, tiny
 
 NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "table").glob("*.yaml"))
@@ -73,7 +73,7 @@ def test_decays_of_exact_exponentials() -> None:
     found = by_cell("gradient_decay", task_setting="length 10")
     for cell in CELLS:
         assert found.loc[cell, "decay_initial"] == pytest.approx(DECAY[cell])
-        assert found.loc[cell, "straightness_initial"] == pytest.approx(1)
+        assert found.loc[cell, "r_squared_initial"] == pytest.approx(1)
 
 
 def test_longest_lengths() -> None:

@@ -12,9 +12,13 @@ import pytest
 import rnnbench
 from rnnbench.analysis.archive import load_results
 from rnnbench.report import write_report
-from rnnbench.report.figures import Cost, Figure, GradientNorms, LearningCurves
+from rnnbench.report.figures.cost import Cost
+from rnnbench.report.figures.figure import Figure
+from rnnbench.report.figures.gradient_norms import GradientNorms
+from rnnbench.report.figures.learning_curves import LearningCurves
 from rnnbench.report.style import FIRST, PALETTE, CellStyles, paper_style
-from rnnbench.report.tables import Comparison, Table
+from rnnbench.report.tables.comparison import Comparison
+from rnnbench.report.tables.table import Table
 
 FIGURES: dict[str, Figure] = {"learning_curves": LearningCurves(), "gradient_norms": GradientNorms(), "cost": Cost()}
 TABLES: dict[str, Table] = {"comparison": Comparison()}

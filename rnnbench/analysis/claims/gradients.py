@@ -41,16 +41,16 @@ def _decays(results: Results, cell: str) -> tuple[dict[str, tuple[Interval, floa
     found = {}
     for start, group in fitted.groupby("start", sort=False):
         decay = mean_interval(group["decay_initial"].dropna().to_numpy())
-        found[str(start)] = (decay, float(group["straightness_initial"].median()))
+        found[str(start)] = (decay, float(group["r_squared_initial"].median()))
     return found, fitted
 
 
 def _vanishing(results: Results) -> Finding:
     decays, runs = _decays(results, "rnn")
     cases = {}
-    for start, (decay, straightness) in decays.items():
-        cases[start] = False if straightness < EXPONENTIAL else (True if above(decay) is not None else None)
-    details = [f"{start}: {in_words(decay)}, R² {straightness:.3g}" for start, (decay, straightness) in decays.items()]
+    for start, (decay, r_squared) in decays.items():
+        cases[start] = False if r_squared < EXPONENTIAL else (True if above(decay) is not None else None)
+    details = [f"{start}: {in_words(decay)}, R² {r_squared:.3g}" for start, (decay, r_squared) in decays.items()]
     return Finding(next(iter(decays.values()))[0], runs, verdict(cases, "the start"), details)
 
 

@@ -1,23 +1,13 @@
-"""Tables: one file each, made from the results alone."""
+"""Tables: each is one file here and one YAML file in conf/table, made from the results alone.
 
-from rnnbench.report.tables.claims import Claims
-from rnnbench.report.tables.comparison import Comparison
-from rnnbench.report.tables.gradient_decay import GradientDecay
-from rnnbench.report.tables.paired_differences import PairedDifferences
-from rnnbench.report.tables.scores import Scores
-from rnnbench.report.tables.solvable_lengths import SolvableLengths
-from rnnbench.report.tables.speed import Speed
-from rnnbench.report.tables.table import Table
-from rnnbench.report.tables.tuned_settings import TunedSettings
-
-__all__ = [
-    "Claims",
-    "Comparison",
-    "GradientDecay",
-    "PairedDifferences",
-    "Scores",
-    "SolvableLengths",
-    "Speed",
-    "Table",
-    "TunedSettings",
-]
+- `table`: what a table is.
+- `comparison`: each cell on each task: success rate, steps to solve, loss, time, parameters, gradient half-life.
+- `scores`: normalised score of each cell over all tasks.
+- `paired_differences`: differences of scores between two cells on the same seeds.
+- `solvable_lengths`: longest length that each cell solves.
+- `tuned_settings`: value chosen for a tuned setting, what the choice cost and how much it matters.
+- `gradient_decay`: decay of the gradient through time, and how exponential it is.
+- `speed`: time of a forward and backward pass by each implementation.
+- `claims`: verdicts on the claims of the study notes.
+- `rendering`: tables as Markdown, LaTeX and plain text.
+"""

@@ -33,7 +33,7 @@ class GradientDecay(Table):
                 "runs": str(row["runs"]),
                 "decades lost per step, initially": interval(row, "decay_initial"),
                 "trained": interval(row, "decay"),
-                "R² of the line, initially": interval(row, "straightness_initial"),
+                "R² of the line, initially": interval(row, "r_squared_initial"),
                 "half-life (steps), initially": interval(row, "half_life_initial"),
             }
             for row in rows.to_dict("records")

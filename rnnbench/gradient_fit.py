@@ -1,0 +1,38 @@
+"""The exponential fit of a gradient through time: a straight line through log10 of its norms, and its half-life."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+
+class GradientFit(NamedTuple):
+    """The least-squares line through log10 g_t against t, over the steps where g_t > 0."""
+
+    decay: float
+    """Its slope: decades per step that the gradient loses on its way back through time; negative when it grows."""
+    r_squared: float
+    """R^2 of the line: 1 when the gradient decays or grows exactly exponentially."""
+    steps: int
+    """Steps where g_t > 0."""
+
+
+def fit_gradient(norms: Float[np.ndarray, " time_step"], fewest_steps: int = 2) -> GradientFit:
+    """The fit to the norms g_1 .. g_T; NaN with fewer than `fewest_steps` steps (at least 2) where g_t > 0.
+
+    The fit is in float64. Through two points a line always fits with R^2 = 1, so that who reads R^2 asks for three.
+    """
+    (steps,) = np.nonzero(norms > 0)
+    if len(steps) < fewest_steps:
+        return GradientFit(math.nan, math.nan, len(steps))
+    line: Any = stats.linregress(steps, np.log10(norms[steps].astype(np.float64)))
+    return GradientFit(float(line.slope), float(line.rvalue**2), len(steps))
+
+
+def half_life(decay: float) -> float:
+    """Steps over which a gradient that loses `decay` decades per step halves; infinite when it does not decay."""
+    if math.isnan(decay):
+        return math.nan
+    return math.log10(2) / decay if decay > 0 else math.inf

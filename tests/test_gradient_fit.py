@@ -1,0 +1,51 @@
+"""The exponential fit of a gradient through time, by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from rnnbench.gradient_fit import fit_gradient, half_life
+
+
+def test_fit_of_an_exact_exponential() -> None:
+    decay, r_squared, steps = fit_gradient(10 ** (0.25 * np.arange(8.0) - 2))
+    assert decay == pytest.approx(0.25)
+    assert r_squared == pytest.approx(1)
+    assert steps == 8
+    assert fit_gradient(10 ** (-0.1 * np.arange(8.0))).decay == pytest.approx(-0.1)
+
+
+def test_fewest_steps_are_steps_that_are_not_zero() -> None:
+    assert fit_gradient(np.array([0.0, 0.0, 1e-3, 1e-2, 1e-1]), fewest_steps=3).decay == pytest.approx(1)
+    decay, r_squared, steps = fit_gradient(np.array([0.0, 0.0, 0.1, 1.0]), fewest_steps=3)
+    assert math.isnan(decay)
+    assert math.isnan(r_squared)
+    assert steps == 2
+
+
+def test_a_bent_course_is_not_exponential() -> None:
+    steps = np.arange(-10.0, 11)
+    assert fit_gradient(10 ** (-(steps**2) / 10)).r_squared == pytest.approx(0, abs=1e-12)
+
+
+def test_decay_by_hand() -> None:
+    assert fit_gradient(np.array([1e-3, 1e-2, 1e-1])).decay == pytest.approx(1)
+    assert fit_gradient(np.array([8.0, 4.0, 2.0, 1.0])).decay == pytest.approx(-math.log10(2))
+    # Least squares of (0, 0), (1, 1), (2, 1): slope sum((t - 1)(y - 2/3)) / sum((t - 1)^2) = (2/3 + 1/3) / 2.
+    assert fit_gradient(np.array([1.0, 10.0, 10.0])).decay == pytest.approx(0.5)
+    # Zeros are left out, and the steps keep their places: (1, -4), (4, -1).
+    assert fit_gradient(np.array([0, 1e-4, 0, 0, 1e-1])).decay == pytest.approx(1)
+
+
+@pytest.mark.parametrize("norms", [[], [1.0], [0.0, 0.0, 0.0], [0.0, 1.0], [math.nan, math.nan, 1.0]])
+def test_decay_of_fewer_than_two_steps_is_not_a_number(norms: list[float]) -> None:
+    assert math.isnan(fit_gradient(np.array(norms)).decay)
+
+
+def test_half_life_by_hand() -> None:
+    assert half_life(math.log10(2)) == pytest.approx(1)
+    assert half_life(math.log10(2) / 10) == pytest.approx(10)
+    assert half_life(0) == math.inf
+    assert half_life(-0.1) == math.inf
+    assert math.isnan(half_life(math.nan))
