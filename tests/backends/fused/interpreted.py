@@ -14,15 +14,15 @@ import numpy as np
 from rnnbench.backends.fused.runtime.compile import Loops
 
 
-def _product(a: Any, matrix: Any, start: Any, out: Any, rows: int, depth: int, columns: int) -> None:
+def _matmul(a: Any, matrix: Any, start: Any, out: Any, rows: int, depth: int, columns: int) -> None:
     out[:] = (a.reshape(rows, depth) @ matrix + start).ravel()
 
 
-def _product_onto(a: Any, matrix: Any, out: Any, rows: int, depth: int, columns: int) -> None:
+def _matmul_accumulate(a: Any, matrix: Any, out: Any, rows: int, depth: int, columns: int) -> None:
     out += (a.reshape(rows, depth) @ matrix).ravel()
 
 
-def _outer_product_onto(
+def _outer_product_accumulate(
     gradient: Any, source: Any, out: Any, steps: int, batch: int, rows: int, features: int, columns: int
 ) -> None:
     for step in range(steps):
@@ -31,7 +31,7 @@ def _outer_product_onto(
         out += (left.T @ source[begin : begin + rows * columns].reshape(rows, columns)).ravel()
 
 
-def _sum_onto(gradient: Any, out: Any, rows: int, features: int) -> None:
+def _sum_accumulate(gradient: Any, out: Any, rows: int, features: int) -> None:
     out += gradient[: rows * features].reshape(rows, features).sum(0)
 
 
@@ -42,12 +42,12 @@ def _undecorated(**settings: Any) -> Callable[[Any], Any]:
 NAMES: dict[str, Any] = {
     "np": np,
     "cached_jit": _undecorated,
-    "packed": lambda matrix, depth, columns: matrix.reshape(depth, columns),
-    "packed_transpose": lambda matrix, depth, columns: matrix.reshape(columns, depth).T,
-    "product": _product,
-    "product_onto": _product_onto,
-    "outer_product_onto": _outer_product_onto,
-    "sum_onto": _sum_onto,
+    "pack": lambda matrix, depth, columns: matrix.reshape(depth, columns),
+    "pack_transpose": lambda matrix, depth, columns: matrix.reshape(columns, depth).T,
+    "matmul": _matmul,
+    "matmul_accumulate": _matmul_accumulate,
+    "outer_product_accumulate": _outer_product_accumulate,
+    "sum_accumulate": _sum_accumulate,
     "exponential": np.exp,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,

@@ -8,6 +8,7 @@ from side_by_side import assert_same_as_eager, prepared
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rnnbench.backends.fused.runtime import batch_threads
 from rnnbench.cells import Cell, Gru, GruConcat, GruTorch, Lstm, LstmPeephole, Mut2, Rnn, State
 
 
@@ -82,7 +83,7 @@ def test_input_as_wide_as_the_state_equals_eager() -> None:
 
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_change_nothing(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "WORK_PER_THREAD", 1)
+    monkeypatch.setattr(batch_threads, "WORK_PER_THREAD", 1)
     torch.set_num_threads(threads)
     assert_same_as_eager(prepared(LstmPeephole(3, 7)), steps=9, batch=77)
 

@@ -13,8 +13,8 @@ from rnnbench.backends.fused import explain
 from rnnbench.backends.fused.kernels import matmul as library
 from rnnbench.backends.fused.kernels.vector_math import FLOAT32, FLOAT64
 from rnnbench.backends.fused.runtime import memory
-from rnnbench.backends.fused.runtime.batch_threads import WORK_PER_THREAD, slices
-from rnnbench.backends.fused.runtime.compile import _publish_product
+from rnnbench.backends.fused.runtime.batch_threads import WORK_PER_THREAD, batch_ranges
+from rnnbench.backends.fused.runtime.compile import publish_matmul
 from rnnbench.cells import Gru
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "fused.md"
@@ -22,33 +22,33 @@ DOCUMENTATION = Path(__file__).parents[3] / "docs" / "fused.md"
 
 @pytest.mark.parametrize(("rows", "depth", "columns"), [(1, 1, 1), (7, 5, 3), (13, 33, 40), (24, 16, 32), (25, 3, 17)])
 def test_products_equal_numpy(rows: int, depth: int, columns: int) -> None:
-    _publish_product("float64")
+    publish_matmul("float64")
     generator = np.random.default_rng(0)
     a, m = generator.standard_normal((rows, depth)), generator.standard_normal((depth, columns))
     start, out = generator.standard_normal(columns), np.full((rows, columns), np.nan)
-    strips = library.packed(m.ravel(), depth, columns)
-    assert np.array_equal(library.packed_transpose(np.ascontiguousarray(m.T).ravel(), depth, columns), strips)
-    library.product(a.ravel(), strips, start, out.reshape(-1), rows, depth, columns)
+    strips = library.pack(m.ravel(), depth, columns)
+    assert np.array_equal(library.pack_transpose(np.ascontiguousarray(m.T).ravel(), depth, columns), strips)
+    library.matmul(a.ravel(), strips, start, out.reshape(-1), rows, depth, columns)
     np.testing.assert_allclose(out, a @ m + start, rtol=0, atol=1e-13)
-    library.product_onto(a.ravel(), strips, out.reshape(-1), rows, depth, columns)
+    library.matmul_accumulate(a.ravel(), strips, out.reshape(-1), rows, depth, columns)
     np.testing.assert_allclose(out, 2 * (a @ m) + start, rtol=0, atol=1e-13)
     gathered = np.ones((columns, depth))
-    library.outer_product_onto(out.reshape(-1), a.ravel(), gathered.reshape(-1), 1, rows, rows, columns, depth)
+    library.outer_product_accumulate(out.reshape(-1), a.ravel(), gathered.reshape(-1), 1, rows, rows, columns, depth)
     np.testing.assert_allclose(gathered, out.T @ a + 1, rtol=0, atol=1e-11)
     total = np.ones(columns)
-    library.sum_onto(out.reshape(-1), total, rows, columns)
+    library.sum_accumulate(out.reshape(-1), total, rows, columns)
     np.testing.assert_allclose(total, out.sum(0) + 1, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("features", "columns"), [(4, 5), (5, 4)])
 def test_outer_product_over_some_rows_of_every_step_equals_numpy(features: int, columns: int) -> None:
-    _publish_product("float64")
+    publish_matmul("float64")
     generator = np.random.default_rng(0)
     steps, batch, first, rows = 3, 6, 2, 3
     gradient = generator.standard_normal((steps, rows, features))
     source = generator.standard_normal((steps, batch, columns))
     out = np.ones((features, columns))
-    library.outer_product_onto(
+    library.outer_product_accumulate(
         gradient.reshape(-1), source.reshape(-1)[first * columns :], out.reshape(-1), steps, batch, rows, features,
         columns,
     )  # fmt: skip
@@ -85,30 +85,30 @@ def test_functions_are_exact_to_a_few_units_in_the_last_place(kind: type[np.floa
 
 def test_slices_cover_the_batch_once() -> None:
     for batch in (1, 20, 50, 64, 97, 1000):
-        parts = slices(batch, work=1e9, threads=4)
-        assert [row for first, last in parts for row in range(first, last)] == list(range(batch))
+        parts = batch_ranges(batch, work=1e9, threads=4)
+        assert [row for start, stop in parts for row in range(start, stop)] == list(range(batch))
         assert len(parts) <= 4
-    assert len(slices(19, work=1e9, threads=4)) == 1
-    assert len(slices(20, work=1e9, threads=4)) == 2
-    assert len(slices(1000, work=1e9, threads=4)) == 4
-    assert len(slices(1000, work=WORK_PER_THREAD, threads=4)) == 1
+    assert len(batch_ranges(19, work=1e9, threads=4)) == 1
+    assert len(batch_ranges(20, work=1e9, threads=4)) == 2
+    assert len(batch_ranges(1000, work=1e9, threads=4)) == 4
+    assert len(batch_ranges(1000, work=WORK_PER_THREAD, threads=4)) == 1
 
 
 def test_memory_is_used_again_only_when_nothing_lies_in_it() -> None:
-    tensor = memory.leased(3 * 1237, torch.float32)
+    tensor = memory.borrowed(3 * 1237, torch.float32)
     place, view = tensor.data_ptr(), tensor[1237:].view(2, 1237)[:, :5]
     del tensor
     gc.collect()
-    assert memory.leased(3 * 1237, torch.float32).data_ptr() != place
+    assert memory.borrowed(3 * 1237, torch.float32).data_ptr() != place
     del view
     gc.collect()
-    places = {tensor.data_ptr() for tensor in [memory.leased(3 * 1237, torch.float32) for _ in range(2)]}
+    places = {tensor.data_ptr() for tensor in [memory.borrowed(3 * 1237, torch.float32) for _ in range(2)]}
     assert place in places
 
 
 def test_pieces_of_a_block_do_not_touch() -> None:
     sizes = [1, 16, 17, 40]
-    places = memory.Places(sizes)
+    places = memory.BlockLayout(sizes)
     block = np.zeros(places.total)
     for piece, size in zip(places.pieces(block), sizes, strict=True):
         assert piece.size == size

@@ -24,7 +24,7 @@ class _Backward:
         self.buffers = GradientBuffers(layout)
 
     def lines(self) -> list[str]:
-        step = ["row = step * batch + first", *self.layout.step_slices(), *self._gradient_slices()]
+        step = ["row = step * batch + batch_start", *self.layout.step_slices(), *self._gradient_slices()]
         body: list[str] = []
         for phase in range(max(self.plan.phases) + 1):
             for width in self.layout.width_names:
@@ -47,7 +47,7 @@ class _Backward:
         return indented([*self._preparation(), "stop = steps", "while stop > 0:", *indented(chunk, 1)], 1)
 
     def _preparation(self) -> list[str]:
-        lines = ["rows = last - first"]
+        lines = ["rows = batch_stop - batch_start"]
         lines += [f"zeros_{width} = np.zeros({width}, real)" for width in self.layout.width_names.values()]
         lines += [f"{name} = np.empty(rows * {width}, real)" for name, width in self.buffers.scratch.items()]
         for total in self.buffers.reached:
@@ -55,11 +55,12 @@ class _Backward:
             lines.append(f"{self.buffers.name(total)}_chunk = np.empty(chunk * rows * {width}, real)")
         for linear in (linear for total in self.buffers.reached for linear in self.nodes[total].operands):
             name, columns = self.layout.name(linear), self.layout.width(self.plan.source(linear))
-            lines.append(f"{name}_strips = packed({name}_weight, {self.layout.width(linear)}, {columns})")
+            lines.append(f"{name}_packed = pack({name}_weight, {self.layout.width(linear)}, {columns})")
         lines += self.layout.parameter_slices()
         for p in self.plan.parameters:
             width = self.layout.width(p)
-            lines.append(f"{self.buffers.name(p)} = {self.layout.name(p)}_gradients[first * {width} : last * {width}]")
+            gradients = f"{self.layout.name(p)}_gradients[batch_start * {width} : batch_stop * {width}]"
+            lines.append(f"{self.buffers.name(p)} = {gradients}")
         return lines
 
     def _gradient_slices(self) -> list[str]:
@@ -89,11 +90,11 @@ class _Backward:
 
     def _product_to(self, source: int, total: int, linear: int) -> str:
         target, columns = self.buffers.name(source), self.layout.width(source)
-        function, start = "product_onto", ""
+        function, start = "matmul_accumulate", ""
         if not self.buffers.holds(source):
-            function, start = "product", f"zeros_{columns}, "
+            function, start = "matmul", f"zeros_{columns}, "
             self.buffers.begin(source)
-        weight = f"{self.layout.name(linear)}_strips"
+        weight = f"{self.layout.name(linear)}_packed"
         depth = self.layout.width(total)
         return f"{function}({self.buffers.name(total)}, {weight}, {start}{target}, rows, {depth}, {columns})"
 
@@ -113,15 +114,15 @@ class _Backward:
             for linear in self.nodes[total].operands:
                 source = self.plan.source(linear)
                 columns = self.layout.width(source)
-                read = f"{self.layout.whole(source)}[(begin * batch + first{self._shift(source)}) * {columns} :]"
+                read = f"{self.layout.whole(source)}[(begin * batch + batch_start{self._shift(source)}) * {columns} :]"
                 lines += [
-                    "outer_product_onto(",
+                    "outer_product_accumulate(",
                     f"    {gradient}, {read}, {self.layout.name(linear)}_gradient,",
                     f"    stop - begin, batch, rows, {features}, {columns},",
                     ")",
                 ]
             bias = f"{self.layout.name(total)}_bias_gradient"
-            lines.append(f"sum_onto({gradient}, {bias}, (stop - begin) * rows, {features})")
+            lines.append(f"sum_accumulate({gradient}, {bias}, (stop - begin) * rows, {features})")
         return lines
 
     def _shift(self, position: int) -> str:

@@ -7,16 +7,16 @@ from rnnbench.backends.fused.codegen.layout import Layout, indented
 def forward_lines(layout: Layout) -> list[str]:
     """The body of the forward function."""
     plan = layout.plan
-    lines = ["rows = last - first"]
+    lines = ["rows = batch_stop - batch_start"]
     for total in plan.sums:
         if total not in plan.sequences:
             lines.append(f"{layout.now(total)} = np.empty(rows * {layout.width(total)}, real)")
     for linear in plan.linears:
         source, name = plan.source(linear), layout.name(linear)
         sizes = f"{layout.width(source)}, {layout.width(linear)}"
-        lines.append(f"{name}_strips = packed_transpose({name}_weight, {sizes})")
+        lines.append(f"{name}_packed = pack_transpose({name}_weight, {sizes})")
     lines += [*layout.parameter_slices(), "for step in range(steps):"]
-    step = ["row = step * batch + first", *layout.step_slices()]
+    step = ["row = step * batch + batch_start", *layout.step_slices()]
     for phase in reversed(range(max(plan.phases) + 1)):
         step += _products(layout, phase)
         for width in layout.width_names:
@@ -33,10 +33,10 @@ def _products(layout: Layout, phase: int) -> list[str]:
         out, columns = layout.now(total), layout.width(total)
         for place, linear in enumerate(layout.node(total).operands):
             source = layout.plan.source(linear)
-            function = "product_onto" if place else "product"
+            function = "matmul_accumulate" if place else "matmul"
             start = "" if place else f"{layout.name(total)}_bias, "
             lines.append(
-                f"{function}({layout.now(source)}, {layout.name(linear)}_strips, {start}{out},"
+                f"{function}({layout.now(source)}, {layout.name(linear)}_packed, {start}{out},"
                 f" rows, {layout.width(source)}, {columns})"
             )
     return lines

@@ -14,7 +14,7 @@ import numpy as np
 from rnnbench.backends.fused.kernels.jit import cached_jit
 from rnnbench.backends.fused.kernels.vector_math import {functions} as functions
 from rnnbench.backends.fused.kernels.matmul import (
-    outer_product_onto, packed, packed_transpose, product, product_onto, sum_onto,
+    matmul, matmul_accumulate, outer_product_accumulate, pack, pack_transpose, sum_accumulate,
 )
 
 real = np.{real}
@@ -49,7 +49,7 @@ def generate(plan: Plan, real: str) -> Program:
     layout = Layout(plan)
     source = _HEADER.format(functions=real.upper(), real=real)
     forward, backward = layout.forward_arguments(), layout.backward_arguments()
-    integers = ["steps", "batch", "first", "last", *layout.width_names.values()]
+    integers = ["steps", "batch", "batch_start", "batch_stop", *layout.width_names.values()]
     source += _function("forward", real, integers, forward, forward_lines(layout))
     integers += ["chunk", "wants_input"]
     source += _function("backward", real, integers, backward, backward_lines(layout))

@@ -113,7 +113,7 @@ class Layout:
     def parameter_slices(self) -> list[str]:
         """The rows of the elementwise parameters, the same at every step."""
         return [
-            f"{self.now(p)} = {self.whole(p)}[first * {self.width(p)} : last * {self.width(p)}]"
+            f"{self.now(p)} = {self.whole(p)}[batch_start * {self.width(p)} : batch_stop * {self.width(p)}]"
             for p in self.plan.parameters
         ]
 

@@ -6,11 +6,12 @@ import re
 from rnnbench.backends.fused.ir.graph import Graph
 from rnnbench.backends.fused.ir.operations import OPERATIONS
 
-_SIZES = "k at row rows step steps batch first last begin stop chunk wants_input hidden inputs input"
-_FUNCTIONS = "exponential logarithm square_root flushed product product_onto packed packed_transpose outer_product_onto"
-_OTHERS = "sum_onto cached_jit forward backward range max abs real np functions"
-_TAKEN = frozenset(f"{_SIZES} {_FUNCTIONS} {_OTHERS}".split())
-_DERIVED = re.compile(r"(at|zeros|width).*|.*_(now|next|all|weight|strips|bias|chunk|gradients?)")
+_SIZES = "k at row rows step steps batch batch_start batch_stop begin stop chunk wants_input hidden inputs input"
+_KERNELS = "matmul matmul_accumulate outer_product_accumulate pack pack_transpose sum_accumulate"
+_FUNCTIONS = "exponential logarithm square_root flushed cached_jit forward backward functions"
+_BUILT_IN = "range max abs real np"
+_TAKEN = frozenset(f"{_SIZES} {_KERNELS} {_FUNCTIONS} {_BUILT_IN}".split())
+_DERIVED = re.compile(r"(at|zeros|width).*|.*_(now|next|all|weight|packed|bias|chunk|gradients?)")
 
 
 def names_of_states(names: tuple[str, ...]) -> tuple[str, ...]:

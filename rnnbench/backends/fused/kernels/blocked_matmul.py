@@ -20,17 +20,17 @@ SOURCE = f'''"""The matrix product for one type; see rnnbench.backends.fused.ker
 import numpy as np
 
 from rnnbench.backends.fused.kernels.jit import cached_callback
-from rnnbench.backends.fused.kernels.blocked_matmul import multiply_by_tiles
+from rnnbench.backends.fused.kernels.blocked_matmul import blocked_matmul
 
 
 @cached_callback("void({", ".join(["int64"] * 12)})")
 def multiply({ARGUMENTS}):
-    multiply_by_tiles(np.{{real}}(0), {{size}}, {ARGUMENTS})
+    blocked_matmul(np.{{real}}(0), {{size}}, {ARGUMENTS})
 '''
 
 
 @jit
-def multiply_by_tiles(
+def blocked_matmul(
     one: Real, size: int, rows: int, depth: int, columns: int, a: int, a_row: int, a_step: int,
     m: int, m_step: int, m_strip: int, start: int, start_row: int, out: int,
 ) -> None:  # fmt: skip
@@ -79,7 +79,7 @@ def multiply(
     typing_context: Any, one: Any, rows: Any, depth: Any, columns: Any, a: Any, a_row: Any, a_step: Any,
     m: Any, m_step: Any, m_strip: Any, start: Any, start_row: Any, out: Any,
 ) -> Any:  # fmt: skip
-    """Call the published product; the arguments are those of `multiply_by_tiles`, `one` an array of the type."""
+    """Call the published product; the arguments are those of `blocked_matmul`, `one` an array of the type."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 12)

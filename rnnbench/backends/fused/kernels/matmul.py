@@ -1,7 +1,7 @@
 """Matrix products over flat buffers, for the generated loops.
 
-A matrix that multiplies from the right is packed: strips of as many columns as a vector holds, each strip (depth,
-lanes) and contiguous, the last one padded with zeros. Walking down a strip then touches every cache line once.
+A matrix that multiplies from the right is packed into panels of as many columns as a vector has lanes, each panel
+(depth, lanes) and contiguous, the last one padded with zeros. Walking down a panel touches every cache line once.
 """
 
 import numpy as np
@@ -12,62 +12,62 @@ from rnnbench.backends.fused.kernels.microkernel import VECTOR_BYTES, address
 
 
 @jit
-def packed(matrix: Array, depth: int, columns: int) -> Array:
-    """A (depth, columns) matrix in strips."""
-    width = VECTOR_BYTES // matrix.itemsize
-    strips = (columns + width - 1) // width
-    out = np.zeros(strips * depth * width, matrix.dtype)
-    for strip in range(strips):
-        count = min(width, columns - strip * width)
+def pack(matrix: Array, depth: int, columns: int) -> Array:
+    """A (depth, columns) matrix as packed panels."""
+    lanes = VECTOR_BYTES // matrix.itemsize
+    panels = (columns + lanes - 1) // lanes
+    out = np.zeros(panels * depth * lanes, matrix.dtype)
+    for panel in range(panels):
+        count = min(lanes, columns - panel * lanes)
         for k in range(depth):
-            line = out[(strip * depth + k) * width : (strip * depth + k + 1) * width]
-            row = matrix[k * columns + strip * width : k * columns + strip * width + count]
+            line = out[(panel * depth + k) * lanes : (panel * depth + k + 1) * lanes]
+            row = matrix[k * columns + panel * lanes : k * columns + panel * lanes + count]
             for j in range(count):
                 line[j] = row[j]
     return out
 
 
 @jit
-def packed_transpose(matrix: Array, depth: int, columns: int) -> Array:
-    """The transpose, (depth, columns), of a (columns, depth) matrix in strips."""
-    width = VECTOR_BYTES // matrix.itemsize
-    strips = (columns + width - 1) // width
-    out = np.zeros(strips * depth * width, matrix.dtype)
+def pack_transpose(matrix: Array, depth: int, columns: int) -> Array:
+    """The transpose, (depth, columns), of a (columns, depth) matrix as packed panels."""
+    lanes = VECTOR_BYTES // matrix.itemsize
+    panels = (columns + lanes - 1) // lanes
+    out = np.zeros(panels * depth * lanes, matrix.dtype)
     for column in range(columns):
-        line = out[column // width * depth * width + column % width :]
+        line = out[column // lanes * depth * lanes + column % lanes :]
         row = matrix[column * depth : (column + 1) * depth]
         for k in range(depth):
-            line[k * width] = row[k]
+            line[k * lanes] = row[k]
     return out
 
 
 @jit
-def product(a: Array, strips: Array, start: Array, out: Array, rows: int, depth: int, columns: int) -> None:
-    """out = start + a m, where `start` is one row for all, such as the bias."""
-    width = VECTOR_BYTES // out.itemsize
-    strip = depth * width
-    m = address(strips)
-    multiply(out, rows, depth, columns, address(a), depth, 1, m, width, strip, address(start), 0, address(out))
+def matmul(a: Array, panels: Array, addend: Array, out: Array, rows: int, depth: int, columns: int) -> None:
+    """out = addend + a @ m, where `addend` is one row for all, such as the bias."""
+    lanes = VECTOR_BYTES // out.itemsize
+    panel_stride = depth * lanes
+    m = address(panels)
+    multiply(out, rows, depth, columns, address(a), depth, 1, m, lanes, panel_stride, address(addend), 0, address(out))
 
 
 @jit
-def product_onto(a: Array, strips: Array, out: Array, rows: int, depth: int, columns: int) -> None:
-    """out += a m."""
-    width = VECTOR_BYTES // out.itemsize
-    strip = depth * width
-    m, to = address(strips), address(out)
-    multiply(out, rows, depth, columns, address(a), depth, 1, m, width, strip, to, columns, to)
+def matmul_accumulate(a: Array, panels: Array, out: Array, rows: int, depth: int, columns: int) -> None:
+    """out += a @ m."""
+    lanes = VECTOR_BYTES // out.itemsize
+    panel_stride = depth * lanes
+    m, to = address(panels), address(out)
+    multiply(out, rows, depth, columns, address(a), depth, 1, m, lanes, panel_stride, to, columns, to)
 
 
 @jit
 def _outer(left: Array, right: Array, out: Array, rows: int, features: int, columns: int) -> None:
-    width = VECTOR_BYTES // out.itemsize
+    lanes = VECTOR_BYTES // out.itemsize
     to = address(out)
-    multiply(out, features, rows, columns, address(left), 1, features, address(right), columns, width, to, columns, to)
+    multiply(out, features, rows, columns, address(left), 1, features, address(right), columns, lanes, to, columns, to)
 
 
 @jit
-def outer_product_onto(
+def outer_product_accumulate(
     gradient: Array, source: Array, out: Array, steps: int, batch: int, rows: int, features: int, columns: int
 ) -> None:
     """out += gradient^T source, over some rows of every step; `source` begins at the first of them.
@@ -90,7 +90,7 @@ def outer_product_onto(
 
 
 @jit
-def sum_onto(gradient: Array, out: Array, rows: int, features: int) -> None:
+def sum_accumulate(gradient: Array, out: Array, rows: int, features: int) -> None:
     """out += the sum of the gradient's rows."""
     fours = rows - rows % 4  # four at a time, since each addition to `out` waits for the one before
     for row in range(0, fours, 4):

@@ -21,15 +21,15 @@ _helpers: dict[int, "_Helpers"] = {}
 os.register_at_fork(after_in_child=_helpers.clear)  # threads do not survive a fork
 
 
-def slices(batch: int, work: float, threads: int) -> list[tuple[int, int]]:
-    """The first and last row of every slice: as many as there are threads and as the batch and the work can feed."""
+def batch_ranges(batch: int, work: float, threads: int) -> list[tuple[int, int]]:
+    """The rows of every thread, [start, stop): as many ranges as the threads, the batch and the work allow."""
     count = max(1, min(threads, batch // ROWS_PER_THREAD, int(work / WORK_PER_THREAD)))
     edges = [batch * index // count for index in range(count + 1)]
     return list(itertools.pairwise(edges))
 
 
-def over_slices(run: Callable[[int, int, int], None], parts: list[tuple[int, int]]) -> None:
-    """run(index, first, last) for every slice, the first on this thread."""
+def run_on_threads(run: Callable[[int, int, int], None], parts: list[tuple[int, int]]) -> None:
+    """run(index, start, stop) for every range, the first on this thread."""
     others = list(enumerate(parts))[1:]
     if others and len(others) not in _helpers:
         _helpers[len(others)] = _Helpers(len(others))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rnnbench.backends.fused.codegen.generate import Program
 from rnnbench.backends.fused.frontend.trace_guard import tensors_of
-from rnnbench.backends.fused.runtime.memory import Places
+from rnnbench.backends.fused.runtime.memory import BlockLayout
 from rnnbench.cells import Cell
 
 Key = tuple[str, int]
@@ -32,9 +32,9 @@ class Sizes:
     steps for the weights, the sums of biases and the parameters.
     """
 
-    values: Places
-    states: Places
-    gathered: Places
+    values: BlockLayout
+    states: BlockLayout
+    gathered: BlockLayout
 
 
 class Binding:
@@ -101,7 +101,9 @@ class Binding:
         weights = [self.width(linear) * self._read(linear) for linear in plan.linears]
         biases = [self.width(total) for total in plan.sums]
         parameters = [batch * self.width(p) for p in plan.parameters]
-        return Sizes(Places([*states, *sequences]), Places(states), Places([*weights, *biases, *parameters]))
+        return Sizes(
+            BlockLayout([*states, *sequences]), BlockLayout(states), BlockLayout([*weights, *biases, *parameters])
+        )
 
     def gradients(self, gathered: Arrays, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The gradients of the cell's tensors; one that is read twice gathers both."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnbench.backends.fused.runtime.binding import Arrays, Binding
-from rnnbench.backends.fused.runtime.memory import leased
+from rnnbench.backends.fused.runtime.memory import borrowed
 
 
 class Values:
@@ -21,7 +21,7 @@ class Values:
         self.shape = (steps + 1, batch, binding.hidden_size)
         self.row = batch * binding.hidden_size
         places = binding.sizes(steps, batch).values
-        self.block = leased(places.total, binding.dtype) if block is None else block
+        self.block = borrowed(places.total, binding.dtype) if block is None else block
         found = places.pieces(self.block.numpy())
         self.arrays: Arrays = dict(zip(binding.value_keys, found, strict=True))
         self.states = found[: len(binding.program.plan.state_names)]
@@ -49,12 +49,12 @@ class Gradients:
         self.shape = (steps + 1, batch, binding.hidden_size)
         self.row = batch * binding.hidden_size
         self.sizes = binding.sizes(steps, batch)
-        self.states = self.sizes.states.pieces(leased(self.sizes.states.total, binding.dtype).numpy())
+        self.states = self.sizes.states.pieces(borrowed(self.sizes.states.total, binding.dtype).numpy())
         self.inputs = inputs
         if wants_input or binding.program.touches_input:
-            self.inputs = leased(inputs.numel(), binding.dtype).view(inputs.shape)
+            self.inputs = borrowed(inputs.numel(), binding.dtype).view(inputs.shape)
         total = self.sizes.gathered.total
-        self.gathered = leased(parts * total, binding.dtype).zero_().view(parts, total)
+        self.gathered = borrowed(parts * total, binding.dtype).zero_().view(parts, total)
 
     def begin(self, upstream: Tensor | None, final: Sequence[Tensor | None]) -> None:
         """What the loss hands to the outputs and to the final state."""

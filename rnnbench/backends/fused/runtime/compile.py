@@ -39,13 +39,13 @@ class Loops:
 @lru_cache(maxsize=256)
 def compiled(source: str, real: str) -> Loops:
     """The functions of a generated source, compiled or read back from disk."""
-    _publish_product(real)
+    publish_matmul(real)
     module = _module(source)
     return Loops(module.forward, module.backward)
 
 
 @cache
-def _publish_product(real: str) -> None:
+def publish_matmul(real: str) -> None:
     """Compile the matrix product that the loops of a type call."""
     blocked_matmul.publish(real, _module(blocked_matmul.source(real)).multiply.address)
 

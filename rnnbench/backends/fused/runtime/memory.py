@@ -27,25 +27,25 @@ _free: defaultdict[tuple[torch.dtype, int], list[Tensor]] = defaultdict(list)
 _free_bytes = 0
 
 
-class _Lease(np.ndarray):
+class _BorrowedView(np.ndarray):
     """A view of a block. Tensors made of it keep it alive, and its end gives the block back."""
 
     block: Tensor | None = None
 
     def __del__(self) -> None:
         if self.block is not None and not sys.is_finalizing():
-            _give_back(self.block)
+            _return_block(self.block)
 
 
-def leased(size: int, dtype: torch.dtype) -> Tensor:
+def borrowed(size: int, dtype: torch.dtype) -> Tensor:
     """A flat tensor of unset values."""
-    block = _taken(size, dtype)
-    lease = block.numpy().view(_Lease)
+    block = _free_or_new_block(size, dtype)
+    lease = block.numpy().view(_BorrowedView)
     lease.block = block
     return torch.from_numpy(lease)
 
 
-class Places:
+class BlockLayout:
     """Where pieces of given sizes lie in a block."""
 
     def __init__(self, sizes: Iterable[int]) -> None:
@@ -59,7 +59,7 @@ class Places:
         return [block[place] for place in self._slices]
 
 
-def _taken(size: int, dtype: torch.dtype) -> Tensor:
+def _free_or_new_block(size: int, dtype: torch.dtype) -> Tensor:
     global _free_bytes
     with _lock:
         if _free[dtype, size]:
@@ -69,7 +69,7 @@ def _taken(size: int, dtype: torch.dtype) -> Tensor:
     return torch.empty(size, dtype=dtype)
 
 
-def _give_back(block: Tensor) -> None:
+def _return_block(block: Tensor) -> None:
     """Keep a block; what is kept for sizes that are no longer asked for goes when there is too much."""
     global _free_bytes
     with _lock:

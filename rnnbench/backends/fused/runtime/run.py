@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnbench.backends.backend import StateTap
-from rnnbench.backends.fused.runtime.batch_threads import over_slices, slices
+from rnnbench.backends.fused.runtime.batch_threads import batch_ranges, run_on_threads
 from rnnbench.backends.fused.runtime.binding import Binding
 from rnnbench.backends.fused.runtime.buffers import Gradients, Values, flat
 from rnnbench.backends.fused.runtime.compile import compiled
@@ -44,7 +44,7 @@ class _Sequence(torch.autograd.Function):
         count = len(binding.program.plan.state_names)
         values = Values(binding, steps, batch)
         values.begin(tensors[:count])
-        parts = slices(batch, steps * batch * binding.multiply_adds, threads)
+        parts = batch_ranges(batch, steps * batch * binding.multiply_adds, threads)
         _run_forward(binding, inputs, values, tensors[count:], parts)
         ctx.binding, ctx.tap, ctx.parts = binding, tap, parts
         ctx.set_materialize_grads(False)
@@ -84,10 +84,10 @@ def _run_forward(
     known = {("input", 0): flat(inputs), **values.arrays, **binding.arrays(tensors, batch)}
     arrays = [known[key] for key in binding.forward_keys]
 
-    def run(_: int, first: int, last: int) -> None:
-        loop(steps, batch, first, last, *program.widths, *arrays)
+    def run(_: int, start: int, stop: int) -> None:
+        loop(steps, batch, start, stop, *program.widths, *arrays)
 
-    over_slices(run, parts)
+    run_on_threads(run, parts)
 
 
 def _run_backward(
@@ -105,8 +105,8 @@ def _run_backward(
     found = [{**known, **gradients.arrays(part)} for part in range(len(parts))]
     arrays = [[found[part][key] for key in binding.backward_keys] for part in range(len(parts))]
 
-    def run(part: int, first: int, last: int) -> None:
-        chunk = max(1, CHUNK_ROWS // (last - first))
-        loop(steps, batch, first, last, *program.widths, chunk, int(wants_input), *arrays[part])
+    def run(part: int, start: int, stop: int) -> None:
+        chunk = max(1, CHUNK_ROWS // (stop - start))
+        loop(steps, batch, start, stop, *program.widths, chunk, int(wants_input), *arrays[part])
 
-    over_slices(run, parts)
+    run_on_threads(run, parts)
