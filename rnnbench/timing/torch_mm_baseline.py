@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rnnbench.backends.fused.frontend.trace import trace
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
-from rnnbench.backends.fused.ir.schedule import Plan, make_plan
+from rnnbench.backends.fused.ir.schedule import Schedule, make_schedule
 from rnnbench.cells import Cell
 
 
@@ -45,13 +45,13 @@ class _Product:
 def torch_mm_baseline(cell: Cell, steps: int, batch: int) -> Callable[[], None] | None:
     """A function that does the products of one forward and backward pass; None where they cannot be read off `step`."""
     try:
-        plan = make_plan(trace(cell), cell.state_names)
+        schedule = make_schedule(trace(cell), cell.state_names)
     except UnsupportedStepError:
         return None
     like = next(cell.parameters()).detach()
     products = [
-        _product(plan, features, source, like.new_ones(steps, batch, 1))
-        for source, features in _features_by_source(plan).items()
+        _product(schedule, features, source, like.new_ones(steps, batch, 1))
+        for source, features in _features_by_source(schedule).items()
     ]
     recurrent = [product for product in products if product.is_recurrent]
     of_input = [product for product in products if not product.is_recurrent]
@@ -72,17 +72,17 @@ def torch_mm_baseline(cell: Cell, steps: int, batch: int) -> Callable[[], None] 
     return run
 
 
-def _features_by_source(plan: Plan) -> dict[int, int]:
+def _features_by_source(schedule: Schedule) -> dict[int, int]:
     """What the Linears read, and how many features all that read the same make."""
     features: dict[int, int] = {}
-    for linear in plan.linears:
-        source = plan.source(linear)
-        features[source] = features.get(source, 0) + (plan.graph.nodes[linear].width or 0)
+    for linear in schedule.linears:
+        source = schedule.source(linear)
+        features[source] = features.get(source, 0) + (schedule.graph.nodes[linear].width or 0)
     return features
 
 
-def _product(plan: Plan, features: int, source: int, ones: Float[Tensor, "time batch 1"]) -> _Product:
-    node = plan.graph.nodes[source]
+def _product(schedule: Schedule, features: int, source: int, ones: Float[Tensor, "time batch 1"]) -> _Product:
+    node = schedule.graph.nodes[source]
     width = node.width or 0
     return _Product(
         is_recurrent=node.operation != "input",

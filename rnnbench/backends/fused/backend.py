@@ -11,9 +11,9 @@ from rnnbench.backends.backend import Backend, StateTap
 from rnnbench.backends.eager import Eager
 from rnnbench.backends.fused.codegen.generate import generate
 from rnnbench.backends.fused.frontend.trace import trace
-from rnnbench.backends.fused.frontend.trace_guard import Settings, tensors_of
+from rnnbench.backends.fused.frontend.trace_guard import TraceGuard, tensors_of
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
-from rnnbench.backends.fused.ir.schedule import make_plan
+from rnnbench.backends.fused.ir.schedule import make_schedule
 from rnnbench.backends.fused.runtime.binding import Binding
 from rnnbench.cells import Cell, State
 
@@ -26,7 +26,7 @@ class Fused(Backend):
     name = "fused"
 
     def __init__(self) -> None:
-        self._bindings: WeakKeyDictionary[Cell, tuple[Settings, Binding | str]] = WeakKeyDictionary()
+        self._bindings: WeakKeyDictionary[Cell, tuple[TraceGuard, Binding | str]] = WeakKeyDictionary()
         self._threads: int | None = None
 
     def use_threads(self, count: int) -> None:
@@ -62,7 +62,7 @@ class Fused(Backend):
         """The cell's loops as source, or why there are none; made again when a setting of the cell has changed."""
         known = self._bindings.get(cell)
         if known is None or not known[0].hold():
-            known = Settings(cell), _made(cell)
+            known = TraceGuard(cell), _made(cell)
             self._bindings[cell] = known
         return known[1]
 
@@ -90,20 +90,20 @@ def _made(cell: Cell) -> Binding | str:
             return f"{name} has dtype {tensor.dtype}; all must be float32, or all float64"
     if any(tensor.shape != (1, cell.hidden_size) for tensor in cell.initial_state(1)):
         return f"its state tensors are not all (batch, hidden_size={cell.hidden_size})"
-    settings = Settings(cell)
+    guard = TraceGuard(cell)
     try:
         graph = trace(cell)
-        if not settings.hold():
-            settings.restore()
+        if not guard.hold():
+            guard.restore()
             return "step changes the cell's attributes"
-        return Binding(generate(make_plan(graph, cell.state_names), _REAL_NAMES[dtype]), cell)
+        return Binding(generate(make_schedule(graph, cell.state_names), _REAL_NAMES[dtype]), cell)
     except UnsupportedStepError as error:
         return str(error)
 
 
 def _check(binding: Binding, inputs: Tensor, state: State) -> None:
     """Refuse what would be computed otherwise than by the eager loop."""
-    shape, count = (inputs.shape[1], binding.hidden_size), len(binding.program.plan.state_names)
+    shape, count = (inputs.shape[1], binding.hidden_size), len(binding.program.schedule.state_names)
     if inputs.shape[2] != binding.input_size:
         raise ValueError(f"inputs of width {inputs.shape[2]}: the cell takes input_size={binding.input_size}")
     if len(state) != count or any(tensor.shape != shape for tensor in state):

@@ -19,14 +19,14 @@ class _Backward:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.plan = layout.plan
-        self.nodes = layout.plan.graph.nodes
+        self.schedule = layout.schedule
+        self.nodes = layout.schedule.graph.nodes
         self.buffers = GradientBuffers(layout)
 
     def lines(self) -> list[str]:
         step = ["row = step * batch + batch_start", *self.layout.step_slices(), *self._gradient_slices()]
         body: list[str] = []
-        for phase in range(max(self.plan.phases) + 1):
+        for phase in range(max(self.schedule.phases) + 1):
             for width in self.layout.width_names:
                 body += ElementwiseGradients(self.buffers, phase, width).lines()
             body += self._products(phase)
@@ -54,10 +54,10 @@ class _Backward:
             width = self.layout.width(total)
             lines.append(f"{self.buffers.name(total)}_chunk = np.empty(chunk * rows * {width}, real)")
         for linear in (linear for total in self.buffers.reached for linear in self.nodes[total].operands):
-            name, columns = self.layout.name(linear), self.layout.width(self.plan.source(linear))
+            name, columns = self.layout.name(linear), self.layout.width(self.schedule.source(linear))
             lines.append(f"{name}_packed = pack({name}_weight, {self.layout.width(linear)}, {columns})")
         lines += self.layout.parameter_slices()
-        for p in self.plan.parameters:
+        for p in self.schedule.parameters:
             width = self.layout.width(p)
             gradients = f"{self.layout.name(p)}_gradients[batch_start * {width} : batch_stop * {width}]"
             lines.append(f"{self.buffers.name(p)} = {gradients}")
@@ -65,7 +65,7 @@ class _Backward:
 
     def _gradient_slices(self) -> list[str]:
         lines = []
-        for name in self.plan.state_names:
+        for name in self.schedule.state_names:
             for when, skip in [("now", ""), ("next", " + batch * hidden")]:
                 part = f"at_hidden{skip} : at_hidden{skip} + rows * hidden"
                 lines.append(f"{name}_{when}_gradient = {name}_gradients[{part}]")
@@ -77,10 +77,10 @@ class _Backward:
         """What the sums of a phase hand on to what their products read."""
         lines = []
         for total in self.buffers.reached:
-            if self.plan.phases[total] != phase:
+            if self.schedule.phases[total] != phase:
                 continue
             for linear in self.nodes[total].operands:
-                source = self.plan.source(linear)
+                source = self.schedule.source(linear)
                 line = self._product_to(source, total, linear)
                 if self.nodes[source].operation == "input":
                     lines += ["if wants_input:", f"    {line}"]
@@ -112,7 +112,7 @@ class _Backward:
         for total in self.buffers.reached:
             gradient, features = f"{self.buffers.name(total)}_chunk", self.layout.width(total)
             for linear in self.nodes[total].operands:
-                source = self.plan.source(linear)
+                source = self.schedule.source(linear)
                 columns = self.layout.width(source)
                 read = f"{self.layout.whole(source)}[(begin * batch + batch_start{self._shift(source)}) * {columns} :]"
                 lines += [
@@ -127,4 +127,4 @@ class _Backward:
 
     def _shift(self, position: int) -> str:
         """An output lies one step later in its buffer, behind the initial state."""
-        return " + batch" if position in self.plan.graph.outputs else ""
+        return " + batch" if position in self.schedule.graph.outputs else ""

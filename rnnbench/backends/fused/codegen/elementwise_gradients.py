@@ -11,7 +11,7 @@ class ElementwiseGradients:
 
     def __init__(self, buffers: GradientBuffers, phase: int, width: int) -> None:
         self.buffers = buffers
-        self.layout, self.plan, self.nodes = buffers.layout, buffers.layout.plan, buffers.nodes
+        self.layout, self.schedule, self.nodes = buffers.layout, buffers.layout.schedule, buffers.nodes
         self.phase, self.width = phase, width
         self.expressions = Expressions(self.layout, self.layout.lies_in_sequence)
         self.gathered: dict[int, list[str]] = {}
@@ -21,7 +21,7 @@ class ElementwiseGradients:
         """The loop, or nothing where there is nothing to hand on."""
         for position in reversed(range(len(self.nodes))):
             node = self.nodes[position]
-            here = self.plan.phases[position] == self.phase and node.width == self.width
+            here = self.schedule.phases[position] == self.phase and node.width == self.width
             if here and (node.operation in OPERATIONS or node.operation == "sum"):
                 self._visit(position)
         for position in [p for p in self.gathered if not self._is_here(p)]:
@@ -32,7 +32,7 @@ class ElementwiseGradients:
         return [head, *indented([*self.expressions.lines, *self.stores], 1)]
 
     def _is_here(self, position: int) -> bool:
-        return self.plan.phases[position] == self.phase and not self.buffers.is_leaf(position)
+        return self.schedule.phases[position] == self.phase and not self.buffers.is_leaf(position)
 
     def _visit(self, position: int) -> None:
         """The gradient of a node, now whole, and what it adds to its operands'."""
@@ -53,7 +53,7 @@ class ElementwiseGradients:
     def _arrived(self, position: int) -> list[str]:
         """What later steps and phases have left for a node."""
         terms = []
-        if position in self.plan.graph.outputs:
+        if position in self.schedule.graph.outputs:
             terms.append(f"{self.layout.now(position)}_gradient[k]")
         if self.buffers.holds(position):
             terms.append(f"{self.buffers.name(position)}[k]")

@@ -6,18 +6,18 @@ from rnnbench.backends.fused.codegen.layout import Layout, indented
 
 def forward_lines(layout: Layout) -> list[str]:
     """The body of the forward function."""
-    plan = layout.plan
+    schedule = layout.schedule
     lines = ["rows = batch_stop - batch_start"]
-    for total in plan.sums:
-        if total not in plan.sequences:
+    for total in schedule.preactivations:
+        if total not in schedule.saved_for_backward:
             lines.append(f"{layout.now(total)} = np.empty(rows * {layout.width(total)}, real)")
-    for linear in plan.linears:
-        source, name = plan.source(linear), layout.name(linear)
+    for linear in schedule.linears:
+        source, name = schedule.source(linear), layout.name(linear)
         sizes = f"{layout.width(source)}, {layout.width(linear)}"
         lines.append(f"{name}_packed = pack_transpose({name}_weight, {sizes})")
     lines += [*layout.parameter_slices(), "for step in range(steps):"]
     step = ["row = step * batch + batch_start", *layout.step_slices()]
-    for phase in reversed(range(max(plan.phases) + 1)):
+    for phase in reversed(range(max(schedule.phases) + 1)):
         step += _products(layout, phase)
         for width in layout.width_names:
             step += _loop(layout, phase, width)
@@ -27,12 +27,12 @@ def forward_lines(layout: Layout) -> list[str]:
 def _products(layout: Layout, phase: int) -> list[str]:
     """The products of the sums that this phase is the first to read."""
     lines = []
-    for total in layout.plan.sums:
-        if layout.plan.phases[total] != phase:
+    for total in layout.schedule.preactivations:
+        if layout.schedule.phases[total] != phase:
             continue
         out, columns = layout.now(total), layout.width(total)
         for place, linear in enumerate(layout.node(total).operands):
-            source = layout.plan.source(linear)
+            source = layout.schedule.source(linear)
             function = "matmul_accumulate" if place else "matmul"
             start = "" if place else f"{layout.name(total)}_bias, "
             lines.append(
@@ -44,16 +44,16 @@ def _products(layout: Layout, phase: int) -> list[str]:
 
 def _loop(layout: Layout, phase: int, width: int) -> list[str]:
     """The loop that makes what is to be kept of a phase."""
-    plan = layout.plan
+    schedule = layout.schedule
 
     def is_at_hand(position: int) -> bool:
-        return layout.lies_in_sequence(position) and plan.phases[position] > phase
+        return layout.lies_in_sequence(position) and schedule.phases[position] > phase
 
     expressions = Expressions(layout, is_at_hand)
     stores = []
-    for position, node in enumerate(plan.graph.nodes):
+    for position, node in enumerate(schedule.graph.nodes):
         kept = layout.lies_in_sequence(position) and node.operation != "sum"
-        if kept and node.width == width and plan.phases[position] == phase:
+        if kept and node.width == width and schedule.phases[position] == phase:
             stores.append(f"{layout.now(position)}[k] = {expressions.value(position)}")
     if not stores:
         return []

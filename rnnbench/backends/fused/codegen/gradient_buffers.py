@@ -12,7 +12,7 @@ class GradientBuffers:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.nodes = layout.plan.graph.nodes
+        self.nodes = layout.schedule.graph.nodes
         self.scratch: dict[str, str] = {}
         """Buffers of this step alone, with the names of their widths."""
         self.reached: list[int] = []

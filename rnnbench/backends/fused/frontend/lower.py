@@ -18,15 +18,15 @@ from rnnbench.cells import Cell
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*) = ")
 
 
-def translate(traced: fx.Graph, cell: Cell, lines: dict[fx.Node, Line]) -> Graph:
+def lower(traced: fx.Graph, cell: Cell, lines: dict[fx.Node, Line]) -> Graph:
     """The graph of a traced step, given the line that each node comes from.
 
     Raises UnsupportedStepError at the first node that has no translation.
     """
-    return _Translation(cell, lines).graph_of(traced)
+    return _Lowering(cell, lines).graph_of(traced)
 
 
-class _Translation:
+class _Lowering:
     """Turns the nodes of fx into ours, one after the other."""
 
     def __init__(self, cell: Cell, lines: dict[fx.Node, Line]) -> None:

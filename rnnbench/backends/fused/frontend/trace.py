@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 from torch.fx._symbolic_trace import PH
 
-from rnnbench.backends.fused.frontend.lower import translate
+from rnnbench.backends.fused.frontend.lower import lower
 from rnnbench.backends.fused.frontend.source_lines import Line, line_in, line_of, place_of
 from rnnbench.backends.fused.frontend.trace_guard import tensors_of
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
@@ -30,7 +30,7 @@ def trace(cell: Cell) -> Graph:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UnsupportedStepError(f"{reason}{place_of(line_in(error.__traceback__))}") from error
-    return translate(traced, cell, tracer.lines)
+    return lower(traced, cell, tracer.lines)
 
 
 def _arguments(cell: Cell) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from rnnbench.cells import Cell
 
 
-class Settings:
+class TraceGuard:
     """The modules of a cell, their attributes and hooks, and the form of their tensors, as they were.
 
     Looked at before every run, so it leaves the comparison to dictionaries.

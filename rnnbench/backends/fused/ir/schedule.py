@@ -13,7 +13,7 @@ from rnnbench.backends.fused.ir.operations import OPERATIONS
 
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     """A graph whose matrix products stand in sums, and the phase, name and place of every node.
 
     A "sum" node is a sum of Linears, the pre-activation of a gate, and gathers its products in one buffer.
@@ -22,35 +22,35 @@ class Plan:
     graph: Graph
     phases: tuple[int, ...]
     names: tuple[str, ...]
-    sequences: tuple[int, ...]
+    saved_for_backward: tuple[int, ...]
     """Nodes kept for every step, beside the states: what products read, costly values, sums the derivatives need."""
-    sums: tuple[int, ...]
+    preactivations: tuple[int, ...]
     parameters: tuple[int, ...]
     state_names: tuple[str, ...]
 
     @property
     def linears(self) -> tuple[int, ...]:
         """The Linears in the order of the sums."""
-        return tuple(linear for total in self.sums for linear in self.graph.nodes[total].operands)
+        return tuple(linear for total in self.preactivations for linear in self.graph.nodes[total].operands)
 
     def source(self, linear: int) -> int:
         """What a Linear reads."""
         return self.graph.nodes[linear].operands[0]
 
 
-def make_plan(traced: Graph, state_names: tuple[str, ...]) -> Plan:
+def make_schedule(traced: Graph, state_names: tuple[str, ...]) -> Schedule:
     """Cut the graph of a step into phases."""
     graph = _Rewriting(traced).graph
     phases = _phases(graph)
     positions = range(len(graph.nodes))
     sums = tuple(position for position in positions if graph.nodes[position].operation == "sum")
     states = names_of_states(state_names)
-    return Plan(
+    return Schedule(
         graph=graph,
         phases=phases,
         names=names_of_nodes(graph, states),
-        sequences=_sequences(graph),
-        sums=tuple(sorted(sums, key=lambda position: -phases[position])),
+        saved_for_backward=_saved_for_backward(graph),
+        preactivations=tuple(sorted(sums, key=lambda position: -phases[position])),
         parameters=tuple(position for position in positions if graph.nodes[position].operation == "parameter"),
         state_names=states,
     )
@@ -165,7 +165,7 @@ def _phases(graph: Graph) -> tuple[int, ...]:
     return tuple(phases)
 
 
-def _sequences(graph: Graph) -> tuple[int, ...]:
+def _saved_for_backward(graph: Graph) -> tuple[int, ...]:
     """The nodes to keep for every step, beside the states."""
     kept = {
         position

@@ -42,7 +42,7 @@ class Binding:
 
     def __init__(self, program: Program, cell: Cell) -> None:
         self.program = program
-        self.nodes = program.plan.graph.nodes
+        self.nodes = program.schedule.graph.nodes
         self.hidden_size = cell.hidden_size
         self.input_size = cell.input_size
         self.dtype: torch.dtype = getattr(torch, program.real)
@@ -50,17 +50,21 @@ class Binding:
         paths = [path for path in self._paths() if path in known]
         self._homes = [_home(cell, path) for path in dict.fromkeys(paths)]
         self._index = {path: index for index, path in enumerate(dict.fromkeys(paths))}
-        plan = program.plan
-        self._weights = [self._weight(linear) for linear in plan.linears]
-        self._biases = [(("bias", total), self.width(total), self._bias_indices(total)) for total in plan.sums]
-        self._parameters = [(("parameter", p), self.width(p), self._index[self.nodes[p].path]) for p in plan.parameters]
-        self.value_keys: list[Key] = [("state", index) for index in range(len(plan.state_names))]
-        self.value_keys += [("sequence", position) for position in plan.sequences]
-        self.gathered_keys: list[Key] = [("weight_gradient", linear) for linear in plan.linears]
-        self.gathered_keys += [("bias_gradient", total) for total in plan.sums]
-        self.gathered_keys += [("parameter_gradient", p) for p in plan.parameters]
+        schedule = program.schedule
+        self._weights = [self._weight(linear) for linear in schedule.linears]
+        self._biases = [
+            (("bias", total), self.width(total), self._bias_indices(total)) for total in schedule.preactivations
+        ]
+        self._parameters = [
+            (("parameter", p), self.width(p), self._index[self.nodes[p].path]) for p in schedule.parameters
+        ]
+        self.value_keys: list[Key] = [("state", index) for index in range(len(schedule.state_names))]
+        self.value_keys += [("sequence", position) for position in schedule.saved_for_backward]
+        self.gathered_keys: list[Key] = [("weight_gradient", linear) for linear in schedule.linears]
+        self.gathered_keys += [("bias_gradient", total) for total in schedule.preactivations]
+        self.gathered_keys += [("parameter_gradient", p) for p in schedule.parameters]
         self._sizes: dict[tuple[int, int], Sizes] = {}
-        self.multiply_adds = sum(self.width(linear) * self._read(linear) for linear in plan.linears)
+        self.multiply_adds = sum(self.width(linear) * self._read(linear) for linear in schedule.linears)
         """Of one example's step on the way forward."""
         self.forward_keys: list[Key] = [(argument.role, argument.position) for argument in program.forward]
         self.backward_keys: list[Key] = [(argument.role, argument.position) for argument in program.backward]
@@ -95,12 +99,12 @@ class Binding:
         return self._sizes[steps, batch]
 
     def _sizes_of(self, steps: int, batch: int) -> Sizes:
-        plan = self.program.plan
-        states = [(steps + 1) * batch * self.hidden_size] * len(plan.state_names)
-        sequences = [steps * batch * self.width(position) for position in plan.sequences]
-        weights = [self.width(linear) * self._read(linear) for linear in plan.linears]
-        biases = [self.width(total) for total in plan.sums]
-        parameters = [batch * self.width(p) for p in plan.parameters]
+        schedule = self.program.schedule
+        states = [(steps + 1) * batch * self.hidden_size] * len(schedule.state_names)
+        sequences = [steps * batch * self.width(position) for position in schedule.saved_for_backward]
+        weights = [self.width(linear) * self._read(linear) for linear in schedule.linears]
+        biases = [self.width(total) for total in schedule.preactivations]
+        parameters = [batch * self.width(p) for p in schedule.parameters]
         return Sizes(
             BlockLayout([*states, *sequences]), BlockLayout(states), BlockLayout([*weights, *biases, *parameters])
         )
@@ -129,10 +133,10 @@ class Binding:
         return [torch.from_numpy(np.asarray(gradient)) for gradient in found if gradient is not None]
 
     def _paths(self) -> list[str]:
-        plan = self.program.plan
-        linears = [self.nodes[linear].path for linear in plan.linears]
+        schedule = self.program.schedule
+        linears = [self.nodes[linear].path for linear in schedule.linears]
         of_linears = [f"{path}.{name}" for path in linears for name in ("weight", "bias")]
-        return [*of_linears, *(self.nodes[p].path for p in plan.parameters)]
+        return [*of_linears, *(self.nodes[p].path for p in schedule.parameters)]
 
     def _weight(self, linear: int) -> tuple[Key, slice | None, int]:
         """The columns of the weight that multiply what a Linear reads; None for all of them."""

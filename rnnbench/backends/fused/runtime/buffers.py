@@ -24,7 +24,7 @@ class Values:
         self.block = borrowed(places.total, binding.dtype) if block is None else block
         found = places.pieces(self.block.numpy())
         self.arrays: Arrays = dict(zip(binding.value_keys, found, strict=True))
-        self.states = found[: len(binding.program.plan.state_names)]
+        self.states = found[: len(binding.program.schedule.state_names)]
 
     def begin(self, first: Sequence[Tensor]) -> None:
         """Put the initial state in its place."""

@@ -41,7 +41,7 @@ class _Sequence(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         inputs = inputs.contiguous()
         steps, batch, _ = inputs.shape
-        count = len(binding.program.plan.state_names)
+        count = len(binding.program.schedule.state_names)
         values = Values(binding, steps, batch)
         values.begin(tensors[:count])
         parts = batch_ranges(batch, steps * batch * binding.multiply_adds, threads)
