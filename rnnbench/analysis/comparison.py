@@ -27,7 +27,7 @@ COUNTS: dict[str, str] = {
     "diverged": "of which diverged",
     "failed": "of which failed",
     "unfinished": "runs that are not finished",
-    "trivial_score": "the loss of the best predictor without memory",
+    "baseline_loss": "the loss of the best predictor without memory",
     "parameters": "trainable parameters",
     "backend": "how the cell was run",
 }
@@ -50,7 +50,7 @@ def _compare(runs: pd.DataFrame) -> dict[str, Any]:
         "diverged": int((status == "diverged").sum()),
         "failed": int((status == "failed").sum()),
         "unfinished": int((status == "running").sum()),
-        "trivial_score": _one(runs, "trivial_score"),
+        "baseline_loss": _one(runs, "baseline_loss"),
         "parameters": _one(runs, "parameters"),
         "backend": _one(runs, "backend"),
     }

@@ -33,7 +33,7 @@ DIFFERENCES: dict[str, str] = {
 def with_scores(runs: pd.DataFrame) -> pd.DataFrame:
     """The finished runs with their `score` on test data."""
     ended = runs[runs["status"].isin(FINISHED)]
-    return ended.assign(score=normalised_score(ended["test_loss"], ended["trivial_score"].fillna(1.0)))
+    return ended.assign(score=normalised_score(ended["test_loss"], ended["baseline_loss"].fillna(1.0)))
 
 
 def score_matrix(runs: pd.DataFrame) -> pd.DataFrame:

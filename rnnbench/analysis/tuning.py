@@ -20,7 +20,7 @@ import pandas as pd
 from rnnbench.analysis.aggregates import normalised_score
 from rnnbench.analysis.results import FINISHED, GROUP, Results, sorted_runs
 
-SEEN = ["run", "status", "solved", "steps_to_solve", "steps_trained", "validation_loss", "trivial_score"]
+SEEN = ["run", "status", "solved", "steps_to_solve", "steps_trained", "validation_loss", "baseline_loss"]
 
 CANDIDATES: dict[str, str] = {
     "value": "the value of the swept setting",
@@ -99,7 +99,7 @@ def choices(results: Results, setting: str) -> pd.DataFrame:
 def _summary(runs: pd.DataFrame) -> dict[str, Any]:
     done = runs[runs["status"] == "done"]
     scores = normalised_score(
-        np.where(runs["status"] == "done", runs["validation_loss"], np.nan), runs["trivial_score"].fillna(1.0)
+        np.where(runs["status"] == "done", runs["validation_loss"], np.nan), runs["baseline_loss"].fillna(1.0)
     )
     all_solved = bool((runs["solved"] & (runs["status"] == "done")).all())
     return {

@@ -146,6 +146,6 @@ def _in_words(summary: Mapping[str, Any]) -> str:
         return f"at step {summary['diverged_at_step']}"
     solved = f"solved at step {summary['steps_to_solve']}" if summary["solved"] else "not solved"
     return (
-        f"({solved}; test loss {summary['test_loss']:.3g}, trivial {summary['trivial_score']:.3g}; "
+        f"({solved}; test loss {summary['test_loss']:.3g}, baseline {summary['baseline_loss']:.3g}; "
         f"{summary['wall_time_s']:.0f} s)"
     )

@@ -9,10 +9,10 @@ from rnnbench.recorders.recorder import Recorder, Scalars
 
 
 class ProgressBar(Recorder):
-    """One line: the run, steps done and per second, training loss, held-out loss against the trivial score."""
+    """One line: the run, steps done and per second, training and validation loss, the memoryless baseline's."""
 
-    def __init__(self, run: str, steps: int, start: int, trivial_score: float) -> None:
-        self.trivial_score = trivial_score
+    def __init__(self, run: str, steps: int, start: int, baseline_loss: float) -> None:
+        self.baseline_loss = baseline_loss
         self.bar = tqdm(
             total=steps, initial=start, desc=run, unit="step", disable=None, leave=False, dynamic_ncols=True
         )
@@ -23,7 +23,8 @@ class ProgressBar(Recorder):
     def record(self, row: Scalars) -> None:
         if "validation_loss" in row:
             self.bar.set_postfix_str(
-                f"loss {row['train_loss']:.3g}, held out {row['validation_loss']:.3g}, trivial {self.trivial_score:.3g}"
+                f"loss {row['train_loss']:.3g}, validation {row['validation_loss']:.3g}, "
+                f"baseline {self.baseline_loss:.3g}"
             )
 
     def finish(self, summary: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ def table(*rows: dict[str, Any], **same: Any) -> pd.DataFrame:
     """A run for each row of columns; loss 0.5 of a trivial 1, so that its score is 0.5."""
     default = {
         "status": "done", "task": "adding", "task_setting": "length 10", "cell": "gru", "setting": "", "seed": 0,
-        "difficulty": "length", "task.length": 10, "trivial_score": 1.0, "test_loss": 0.5, "validation_loss": 0.5,
+        "difficulty": "length", "task.length": 10, "baseline_loss": 1.0, "test_loss": 0.5, "validation_loss": 0.5,
         "solved": False, "steps_to_solve": np.nan, "steps_trained": 1000, "diverged_at_step": np.nan,
     }  # fmt: skip
     return pd.DataFrame([default | same | row | {"run": f"run{number}"} for number, row in enumerate(rows)])

@@ -67,7 +67,7 @@ def _row(cell: str, blocks: int, steps: int, length: int, gain: float, width: in
         "seed": seed, "difficulty": "length", "task.length": length, "model.hidden_size": width,
         "model.recurrent_gain": gain, "train.steps": steps, "steps_trained": steps,
         "solved": solved, "steps_to_solve": taken if solved else np.nan,
-        "test_loss": LOSSES[cell] * noise if steps else 1.0, "trivial_score": 1 / 6, "backend": "fused",
+        "test_loss": LOSSES[cell] * noise if steps else 1.0, "baseline_loss": 1 / 6, "backend": "fused",
         "parameters": 1, "parameters_recurrent_layers": blocks * width * (width + INPUTS + 1),
         "training_time_s": 2.0 * blocks, "state_size": width * (2 if cell == "lstm" else 1),
         "pass_input_size": INPUTS, "pass_fused_s": 0.7 * noise, "pass_lstm_fused_s": 1.0,

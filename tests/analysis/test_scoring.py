@@ -13,8 +13,8 @@ def generator() -> np.random.Generator:
 
 def test_score_is_the_share_of_the_trivial_loss_removed() -> None:
     runs = table(
-        {"test_loss": 0.25, "trivial_score": 0.5}, {"test_loss": 2.0}, {"test_loss": np.nan, "status": "diverged"},
-        {"status": "running"}, {"test_loss": np.nan, "status": "failed", "trivial_score": np.nan},
+        {"test_loss": 0.25, "baseline_loss": 0.5}, {"test_loss": 2.0}, {"test_loss": np.nan, "status": "diverged"},
+        {"status": "running"}, {"test_loss": np.nan, "status": "failed", "baseline_loss": np.nan},
     )  # fmt: skip
     assert list(with_scores(runs)["score"]) == [0.5, 0.0, 0.0, 0.0]
 

@@ -41,7 +41,7 @@ def write_run(root: Path) -> WriteRun:
             "steps_to_solve": None,
             "diverged_at_step": None,
             "steps_trained": last,
-            "trivial_score": 1 / 6,
+            "baseline_loss": 1 / 6,
             "test_loss": losses[last],
             "step_time_s": 0.002,
             "parameters": 100,

@@ -19,7 +19,7 @@ NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "tabl
 NEEDS = {
     "claims": "train.steps",
     "paired_differences": "test_loss",
-    "scores": "trivial_score",
+    "scores": "baseline_loss",
     "solvable_lengths": "solved",
     "speed": "pass_steps",
 }

@@ -103,7 +103,7 @@ def test_gradient_norms_draw_the_profile(small_experiment: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("figure", "column"), [(LearningCurves(), "trivial_score"), (Cost(), "parameters"), (Cost(), "step_time_s")]
+    ("figure", "column"), [(LearningCurves(), "baseline_loss"), (Cost(), "parameters"), (Cost(), "step_time_s")]
 )
 def test_figure_names_the_column_it_lacks(small_experiment: Path, figure: Figure, column: str) -> None:
     results = load_results(small_experiment)

@@ -21,7 +21,7 @@ class EqualBudget(Figure):
     its units and the parameters of its recurrent layers.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("test_loss", "trivial_score", WIDTH, PARAMETERS)
+    columns: ClassVar[tuple[str, ...]] = ("test_loss", "baseline_loss", WIDTH, PARAMETERS)
     intervals = "95% over seeds: Student's for the mean"
 
     def draw(self, results: Results, styles: CellStyles) -> Canvas:

@@ -18,7 +18,7 @@ class LearningCurves(Figure):
     seeds; a dot marks where a run stopped because it was solved, a cross where one diverged.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("trivial_score",)
+    columns: ClassVar[tuple[str, ...]] = ("baseline_loss",)
 
     def draw(self, results: Results, styles: CellStyles) -> Canvas:
         histories = results.histories()
@@ -40,7 +40,7 @@ class LearningCurves(Figure):
         return canvas
 
     def _panel(self, axes: Axes, lines: list[Line], histories: pd.DataFrame) -> None:
-        trivial = lines[0][1]["trivial_score"].iloc[0]
+        trivial = lines[0][1]["baseline_loss"].iloc[0]
         axes.axhline(trivial, color="0.3", linewidth=0.8, linestyle=(0, (2, 2)), label="trivial", zorder=1)
         for label, group, style in lines:
             losses = histories[histories["run"].isin(group["run"])].pivot_table(

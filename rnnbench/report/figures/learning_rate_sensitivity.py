@@ -19,7 +19,7 @@ class LearningRateSensitivity(Figure):
     other, is the value that was chosen for the cell, and with which it stands in the other tables and figures.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("validation_loss", "trivial_score")
+    columns: ClassVar[tuple[str, ...]] = ("validation_loss", "baseline_loss")
     intervals = "none: bands are the range over seeds"
 
     def draw(self, results: Results, styles: CellStyles) -> Canvas:

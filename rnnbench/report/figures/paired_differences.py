@@ -22,7 +22,7 @@ class PairedDifferences(Figure):
     crosses 0 decides nothing.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("test_loss", "trivial_score")
+    columns: ClassVar[tuple[str, ...]] = ("test_loss", "baseline_loss")
     intervals = "95% over seeds: Student's on the differences within seeds"
 
     def draw(self, results: Results, styles: CellStyles) -> Canvas:

@@ -21,7 +21,7 @@ class PerformanceProfiles(Figure):
     resampled within each task; of each cell, the seeds that all tasks have.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("test_loss", "trivial_score")
+    columns: ClassVar[tuple[str, ...]] = ("test_loss", "baseline_loss")
     intervals = "95% over seeds, for each threshold alone: percentile bootstrap of the runs, stratified by task"
 
     def draw(self, results: Results, styles: CellStyles) -> Canvas:

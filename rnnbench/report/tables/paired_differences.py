@@ -23,7 +23,7 @@ class PairedDifferences(Table):
     )
 
     def rows(self, results: Results) -> pd.DataFrame:
-        self.need(results.runs, "test_loss", "trivial_score")
+        self.need(results.runs, "test_loss", "baseline_loss")
         rows = scoring.paired_differences(results.runs, np.random.default_rng(0))
         if rows.empty:
             raise ValueError("PairedDifferences: needs two cells on the same task; run another cell")

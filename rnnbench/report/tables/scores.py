@@ -20,7 +20,7 @@ class Scores(Table):
     intervals = "95% over seeds: percentile bootstrap of the runs, stratified by task"
 
     def rows(self, results: Results) -> pd.DataFrame:
-        self.need(results.runs, "test_loss", "trivial_score")
+        self.need(results.runs, "test_loss", "baseline_loss")
         return scoring.scores(results.runs, np.random.default_rng(0))
 
     def in_words(self, rows: pd.DataFrame) -> pd.DataFrame:
