@@ -1,19 +1,15 @@
-"""The elementwise functions that a cell's settings name."""
+"""The activation functions that a cell's settings name."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": torch.relu,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
 
 
-def named_activation(setting: str, name: str, allowed: tuple[str, str]) -> Callable[[Tensor], Tensor]:
-    """The function of that name. Raises ValueError, naming the setting, when it is not one of the allowed two."""
-    if name not in allowed:
-        raise ValueError(f"{setting}={name}: must be {' or '.join(allowed)}")
+def activation_named(name: str) -> Callable[[Tensor], Tensor]:
+    """The activation of that name. Raises ValueError for another name."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"activation={name}: must be {' or '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells.activation import named_activation
+from rnnbench.cells.activation import activation_named
 from rnnbench.cells.cell import Cell, State
 
 
@@ -18,7 +18,7 @@ class Indrnn(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, activation: Literal["relu", "tanh"] = "relu") -> None:
         super().__init__(input_size, hidden_size)
-        self.phi = named_activation("activation", activation, ("relu", "tanh"))
+        self.phi = activation_named(activation)
         self.W = self.input_map()
         self.u = nn.Parameter(torch.zeros(hidden_size))
 

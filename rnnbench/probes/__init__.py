@@ -1,20 +1,9 @@
-"""Probes: measurements made beside training, outside everything that is timed."""
+"""Probes: measurements made beside training, never within the time that a training step is given.
 
-from rnnbench.probes.costs import Costs
-from rnnbench.probes.gate_limits import GateLimits
-from rnnbench.probes.gate_statistics import GateStatistics
-from rnnbench.probes.gradient_profile import GradientProfile
-from rnnbench.probes.parameter_gradients import ParameterGradients
+A concrete probe is imported from its own module (`rnnbench.probes.costs.Costs`), which its YAML in conf/probe names.
+The package exports what all of them share.
+"""
+
 from rnnbench.probes.probe import Measurement, Probe
-from rnnbench.probes.state_jacobian import StateJacobian
 
-__all__ = [
-    "Costs",
-    "GateLimits",
-    "GateStatistics",
-    "GradientProfile",
-    "Measurement",
-    "ParameterGradients",
-    "Probe",
-    "StateJacobian",
-]
+__all__ = ["Measurement", "Probe"]

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn
+from rnnbench.cells import Cell
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 
 GATES: dict[type[Cell], int] = {Rnn: 1, Gru: 3, GruTorch: 3, Lstm: 4}
 

@@ -11,12 +11,16 @@ import torch
 from tabulate import tabulate
 from torch import nn
 
-from rnnbench.cells import Cell, GruTorch, Lstm, Rnn
+from rnnbench.cells import Cell
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.recorders import ProgressBar
 from rnnbench.training import TrainSettings
 from rnnbench.training.loop import Loop
-from tasks import Adding, Batch
+from tasks import Batch
+from tasks.adding import Adding
 
 LENGTH, BATCH, HIDDEN = 100, 50, 64
 STEPS, WARM_UP = 200, 20

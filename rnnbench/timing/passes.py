@@ -14,7 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from rnnbench.backends import FASTEST_FIRST, Backend
-from rnnbench.cells import Cell, Gru, GruConcat, Lstm
+from rnnbench.cells import Cell
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_concat import GruConcat
+from rnnbench.cells.lstm import Lstm
 from rnnbench.probes.probe import Array
 from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
 

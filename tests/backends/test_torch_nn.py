@@ -7,7 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from rnnbench.backends import FASTEST_FIRST, Backend, Eager, TorchNn, choose_backend
-from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 
 INPUT, HIDDEN, BATCH = 3, 5, 7
 CELLS: dict[str, Callable[[], Cell]] = {

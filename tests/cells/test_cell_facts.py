@@ -10,7 +10,17 @@ from omegaconf import OmegaConf
 from torch import Tensor, fx, nn
 
 from rnnbench.backends import Eager
-from rnnbench.cells import Cell, Gru, GruConcat, Indrnn, Janet, LstmPeephole, MinGru, Mut1, Mut2, Rnn, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_concat import GruConcat
+from rnnbench.cells.gru_goodfellow import GruGoodfellow
+from rnnbench.cells.indrnn import Indrnn
+from rnnbench.cells.janet import Janet
+from rnnbench.cells.lstm_peephole import LstmPeephole
+from rnnbench.cells.min_gru import MinGru
+from rnnbench.cells.mut1 import Mut1
+from rnnbench.cells.mut2 import Mut2
+from rnnbench.cells.rnn import Rnn
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 
@@ -46,7 +56,7 @@ def largest_state(cell: Cell, weight: float) -> float:
 
 @pytest.mark.parametrize("weight", [0.1, 1.0, 10.0])
 def test_a_convex_mix_stays_within_one(weight: float) -> None:
-    for cell in (Gru(3, 8), Gru(3, 8, candidate="sigmoid", update="old"), Mut1(3, 8), Janet(3, 8, beta=0.0)):
+    for cell in (Gru(3, 8), GruGoodfellow(3, 8), Mut1(3, 8), Janet(3, 8, beta=0.0)):
         assert largest_state(cell, weight) <= 1 + 1e-6
 
 
@@ -70,7 +80,7 @@ def test_indrnn_recurrent_weights_start_between_zero_and_one() -> None:
 
 @pytest.mark.parametrize("cell_class", [Rnn, Indrnn])
 def test_wrong_activation(cell_class: Callable[..., Cell]) -> None:
-    with pytest.raises(ValueError, match=r"^activation=sigmoid: must be (tanh or relu|relu or tanh)$"):
+    with pytest.raises(ValueError, match=r"^activation=sigmoid: must be tanh or relu$"):
         cell_class(3, 4, activation="sigmoid")
 
 

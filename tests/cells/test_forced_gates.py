@@ -7,15 +7,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from rnnbench.cells import Cell, Gru, GruConcat, GruTorch
+from rnnbench.cells import Cell
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_concat import GruConcat
+from rnnbench.cells.gru_goodfellow import GruGoodfellow
+from rnnbench.cells.gru_torch import GruTorch
 
 INPUT, HIDDEN, BATCH = 3, 4, 2
 FORMS: dict[str, Callable[[int, int], Cell]] = {
     "gru": Gru,
     "gru_concat": GruConcat,
-    "gru_nobias": partial(GruConcat, bias=False),
-    "gru_split_nobias": partial(Gru, bias=False),
-    "gru_goodfellow": partial(Gru, candidate="sigmoid", update="old"),
+    "gru_concat_no_bias": partial(GruConcat, bias=False),
+    "gru_no_bias": partial(Gru, bias=False),
+    "gru_goodfellow": GruGoodfellow,
     "gru_torch": GruTorch,
 }
 GATE_ONE_KEEPS = ("gru_goodfellow", "gru_torch")
@@ -68,11 +72,12 @@ def candidate(cell: Cell, x: Tensor, h: Tensor) -> Tensor:
     if isinstance(cell, GruConcat):
         r = torch.sigmoid(cell.W_r(torch.cat([h, x], dim=1)))
         return torch.tanh(cell.W_n(torch.cat([r * h, x], dim=1)))
-    assert isinstance(cell, Gru | GruTorch)
+    assert isinstance(cell, Gru | GruGoodfellow | GruTorch)
     r = torch.sigmoid(cell.W_r(x) + cell.U_r(h))
     if isinstance(cell, GruTorch):
         return torch.tanh(cell.W_n(x) + r * cell.U_n(h))
-    return cell.phi(cell.W_n(x) + cell.U_n(r * h))
+    phi = torch.sigmoid if isinstance(cell, GruGoodfellow) else torch.tanh
+    return phi(cell.W_n(x) + cell.U_n(r * h))
 
 
 def test_an_update_gate_all_old_copies_the_state(form: str, cell: Cell) -> None:

@@ -10,7 +10,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from rnnbench.cells import Cell, GruConcat, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru_concat import GruConcat
 from rnnbench.cells.retention import retention
 from rnnbench.cells.roles import parameter_roles
 
@@ -23,9 +24,9 @@ KEPT: dict[str, Callable[[Any, Tensor, State], Tensor | None]] = {
     "rnn": lambda cell, x, state: None,
     "indrnn": lambda cell, x, state: cell.u * (cell.W(x) + cell.u * state[0] > 0),
     "gru": lambda cell, x, state: 1 - torch.sigmoid(cell.W_z(x) + cell.U_z(state[0])),
-    "gru_split_nobias": lambda cell, x, state: 1 - torch.sigmoid(cell.W_z(x) + cell.U_z(state[0])),
+    "gru_no_bias": lambda cell, x, state: 1 - torch.sigmoid(cell.W_z(x) + cell.U_z(state[0])),
     "gru_concat": lambda cell, x, state: 1 - torch.sigmoid(cell.W_z(torch.cat([state[0], x], 1))),
-    "gru_nobias": lambda cell, x, state: 1 - torch.sigmoid(cell.W_z(torch.cat([state[0], x], 1))),
+    "gru_concat_no_bias": lambda cell, x, state: 1 - torch.sigmoid(cell.W_z(torch.cat([state[0], x], 1))),
     "gru_goodfellow": lambda cell, x, state: torch.sigmoid(cell.W_z(x) + cell.U_z(state[0])),
     "gru_torch": lambda cell, x, state: torch.sigmoid(cell.W_z(x) + cell.U_z(state[0])),
     "lstm": lambda cell, x, state: torch.sigmoid(cell.W_f(x) + cell.U_f(state[0])),

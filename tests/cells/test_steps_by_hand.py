@@ -7,19 +7,18 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from rnnbench.cells import (
-    Cell,
-    Gru,
-    GruConcat,
-    Indrnn,
-    Janet,
-    LstmCifg,
-    LstmPeephole,
-    MinGru,
-    Mut1,
-    Mut2,
-    Mut3,
-)
+from rnnbench.cells import Cell
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_concat import GruConcat
+from rnnbench.cells.gru_goodfellow import GruGoodfellow
+from rnnbench.cells.indrnn import Indrnn
+from rnnbench.cells.janet import Janet
+from rnnbench.cells.lstm_cifg import LstmCifg
+from rnnbench.cells.lstm_peephole import LstmPeephole
+from rnnbench.cells.min_gru import MinGru
+from rnnbench.cells.mut1 import Mut1
+from rnnbench.cells.mut2 import Mut2
+from rnnbench.cells.mut3 import Mut3
 
 Array = NDArray[np.float64]
 Parameters = dict[str, Array]
@@ -106,7 +105,7 @@ def indrnn(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
 
 CASES: dict[str, tuple[Callable[[], Cell], Callable[..., tuple[Array, ...]]]] = {
     "gru": (lambda: Gru(INPUT, HIDDEN), gru),
-    "gru_goodfellow": (lambda: Gru(INPUT, HIDDEN, candidate="sigmoid", update="old"), goodfellow),
+    "gru_goodfellow": (lambda: GruGoodfellow(INPUT, HIDDEN), goodfellow),
     "gru_concat": (lambda: GruConcat(INPUT, HIDDEN), gru_concat),
     "lstm_peephole": (lambda: LstmPeephole(INPUT, HIDDEN), lstm_peephole),
     "lstm_cifg": (lambda: LstmCifg(INPUT, HIDDEN), lstm_cifg),

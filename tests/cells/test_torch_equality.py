@@ -7,7 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from rnnbench.backends import Eager
-from rnnbench.cells import Cell, GruTorch, Lstm, Rnn
+from rnnbench.cells import Cell
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 
 INPUT, HIDDEN, STEPS, BATCH = 3, 5, 9, 4
 

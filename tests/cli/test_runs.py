@@ -61,7 +61,7 @@ def test_failing_run_does_not_stop_the_sweep(rnnbench: Command, tmp_path: Path) 
     own = tmp_path / "own"
     (own / "cell").mkdir(parents=True)
     (own / "broken_cell.py").write_text(
-        "from rnnbench.cells import Rnn\n\n\n"
+        "from rnnbench.cells.rnn import Rnn\n\n\n"
         "class BrokenCell(Rnn):\n"
         "    def step(self, x, state):\n"
         "        if len(x) == 3:\n"

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from rnnbench.backends import FASTEST_FIRST, Backend, Eager
 from rnnbench.cells import Cell, State
 from rnnbench.model import Model
-from tasks import Adding
+from tasks.adding import Adding
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN, BATCH = 3, 4, 2
@@ -25,8 +25,8 @@ PARAMETERS: dict[str, Callable[[int, int], int]] = {
     "janet": lambda m, n: 2 * (n * m + n * n + n),
     "gru": lambda m, n: 3 * (n * m + n * n + n),
     "gru_concat": lambda m, n: 3 * (n * (n + m) + n),
-    "gru_nobias": lambda m, n: 3 * n * (n + m),
-    "gru_split_nobias": lambda m, n: 3 * (n * m + n * n),
+    "gru_concat_no_bias": lambda m, n: 3 * n * (n + m),
+    "gru_no_bias": lambda m, n: 3 * (n * m + n * n),
     "gru_goodfellow": lambda m, n: 3 * (n * m + n * n + n),
     "gru_torch": lambda m, n: 3 * (n * m + n * n + 2 * n),
     "mut1": lambda m, n: 2 * n * m + 2 * n * n + 3 * n + (n * m if m != n else 0),
@@ -66,7 +66,18 @@ def test_yaml_describes_its_class(make_cell: Callable[[int, int], Cell], request
     path = CONFIGURATIONS[request.node.callspec.indices["make_cell"]]
     description, target, *_ = path.read_text().splitlines()
     assert description.startswith("# ")
-    assert target == f"_target_: rnnbench.cells.{type(make_cell(INPUT, HIDDEN)).__name__}"
+    cell_class = type(make_cell(INPUT, HIDDEN))
+    module = cell_class.__module__.removeprefix("rnnbench.cells.")
+    assert target == f"_target_: rnnbench.cells.{module}.{cell_class.__name__}"
+    assert cell_class.__name__ == "".join(word.capitalize() for word in module.split("_"))
+
+
+def test_another_menu_entry_of_a_class_says_which_settings_make_it() -> None:
+    """Where the YAML is not the one named after its class, its description names the class's own entry and settings."""
+    for path in CONFIGURATIONS:
+        description, target, *_ = path.read_text().splitlines()
+        own = target.split(".")[-2]
+        assert path.stem == own or description.startswith(f"# {own} with "), path.stem
 
 
 def test_trains_in_a_model(make_cell: Callable[[int, int], Cell]) -> None:

@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from rnnbench.cells import Gru
+from rnnbench.cells.gru import Gru
 from rnnbench.model import Model
 from tasks import Batch, FiniteTask, Task
 
@@ -64,7 +64,9 @@ def test_yaml_describes_its_class(name: str, task: Task) -> None:
     (path,) = [path for path in CONFIGURATIONS if path.stem == name]
     description, target, *_ = path.read_text().splitlines()
     assert description.startswith("# ")
-    assert target == f"_target_: tasks.{type(task).__name__}"
+    assert target == f"_target_: {type(task).__module__}.{type(task).__name__}"
+    assert type(task).__module__ == f"tasks.{name}"
+    assert type(task).__name__ == "".join(word.capitalize() for word in name.split("_"))
     assert task.difficulty in OmegaConf.load(path)
 
 

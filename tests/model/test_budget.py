@@ -5,7 +5,10 @@ from functools import partial
 
 import pytest
 
-from rnnbench.cells import Cell, Gru, LstmPeephole, Rnn
+from rnnbench.cells import Cell
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.lstm_peephole import LstmPeephole
+from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Counted, hidden_size_for
 
 

@@ -10,13 +10,23 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from rnnbench.cells import Cell, Gru, GruConcat, GruTorch, Indrnn, Janet, Lstm, LstmPeephole, MinGru, Rnn, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_concat import GruConcat
+from rnnbench.cells.gru_goodfellow import GruGoodfellow
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.indrnn import Indrnn
+from rnnbench.cells.janet import Janet
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.lstm_peephole import LstmPeephole
+from rnnbench.cells.min_gru import MinGru
+from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model, initialise_cell
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN = 3, 6
 NO_RECURRENT_MATRIX = {"min_gru", "indrnn"}
-NO_GATE_BIAS = {"rnn", "rnn_relu", "indrnn", "gru_nobias", "gru_split_nobias"}
+NO_GATE_BIAS = {"rnn", "rnn_relu", "indrnn", "gru_concat_no_bias", "gru_no_bias"}
 
 
 class TransposedGates(Cell):
@@ -202,7 +212,7 @@ def test_chrono_of_the_lstm(make: Callable[[int, int], Cell]) -> None:
 
 def test_chrono_of_the_other_conventions() -> None:
     new = initialised(Gru(INPUT, HIDDEN), "chrono", 100)
-    old = initialised(Gru(INPUT, HIDDEN, update="old"), "chrono", 100)
+    old = initialised(GruGoodfellow(INPUT, HIDDEN), "chrono", 100)
     torch_form = initialised(GruTorch(INPUT, HIDDEN), "chrono", 100)
     janet, minimal = initialised(Janet(INPUT, HIDDEN), "chrono", 100), initialised(MinGru(INPUT, HIDDEN), "chrono", 100)
     assert bool((new.W_z.bias < 0).all())

@@ -8,7 +8,11 @@ import torch
 from torch import Tensor
 
 from rnnbench.backends import choose_backend
-from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn
+from rnnbench.cells import Cell
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 
 INPUT, HIDDEN, OUTPUT, BATCH, STEPS = 3, 5, 4, 3, 6

@@ -6,11 +6,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
-from rnnbench.probes import Costs
-from rnnbench.probes.costs import peak_memory_bytes
-from tasks import Adding, Batch, Task
+from rnnbench.probes.costs import Costs, peak_memory_bytes
+from tasks import Batch, Task
+from tasks.adding import Adding
 
 # With m inputs and n units. A matrix on the input has nm weights and one on the state nn; either makes as many
 # multiply-adds per step of one example.

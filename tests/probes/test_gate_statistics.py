@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import pytest
@@ -10,11 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from rnnbench.backends import Eager
-from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_goodfellow import GruGoodfellow
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
-from rnnbench.probes import GateStatistics
-from rnnbench.probes.gate_statistics import time_constants
-from tasks import Adding, Batch, Task
+from rnnbench.probes.gate_statistics import GateStatistics, time_constants
+from tasks import Batch, Task
+from tasks.adding import Adding
 
 TASK = Adding(length=12)
 KEPT = [0.05, 0.5, 0.99, 0.8]
@@ -70,7 +74,7 @@ def expected_times(shares: list[float]) -> list[float]:
 @torch.no_grad()
 def with_constant_gate(form: str) -> Model:
     """A model whose units keep KEPT at every step, whatever the input and the state."""
-    makers = {"gru": Gru, "goodfellow": partial(Gru, update="old", candidate="sigmoid"), "gru_torch": GruTorch}
+    makers = {"gru": Gru, "goodfellow": GruGoodfellow, "gru_torch": GruTorch}
     model = model_of(makers.get(form, {"lstm": Lstm, "leaky": Leaky}.get(form, Gru)))
     (cell,) = model.cells
     if isinstance(cell, Leaky):

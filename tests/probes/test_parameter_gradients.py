@@ -9,11 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 from rnnbench.cells.roles import parameter_roles
 from rnnbench.model import Model
-from rnnbench.probes import ParameterGradients
-from tasks import Adding, Batch, CopyMemory, Task
+from rnnbench.probes.parameter_gradients import ParameterGradients
+from tasks import Batch, Task
+from tasks.adding import Adding
+from tasks.copy_memory import CopyMemory
 
 INPUT, HIDDEN = 2, 4
 

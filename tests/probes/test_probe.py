@@ -2,7 +2,7 @@
 
 import pytest
 
-from rnnbench.probes import GradientProfile
+from rnnbench.probes.gradient_profile import GradientProfile
 
 
 def due_steps(per_decade: int, steps: int) -> list[int]:

@@ -3,7 +3,6 @@
 import copy
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import numpy as np
 import pytest
@@ -11,11 +10,15 @@ import torch
 from torch import Tensor
 
 from rnnbench.backends import Eager
-from rnnbench.cells import Cell, Gru, Lstm, Rnn, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_goodfellow import GruGoodfellow
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
-from rnnbench.probes import StateJacobian
-from rnnbench.probes.state_jacobian import jacobians_along, longest_examples
-from tasks import Adding, Batch
+from rnnbench.probes.state_jacobian import StateJacobian, jacobians_along, longest_examples
+from tasks import Batch
+from tasks.adding import Adding
 
 TASK = Adding(length=20)
 
@@ -132,7 +135,7 @@ def test_henon_map_has_its_published_exponents() -> None:
     np.testing.assert_allclose(exponents.mean(0), [0.419, -1.623], rtol=0, atol=0.01)
 
 
-@pytest.mark.parametrize("make_cell", [Gru, Lstm, partial(Gru, candidate="sigmoid", update="old")])
+@pytest.mark.parametrize("make_cell", [Gru, Lstm, GruGoodfellow])
 def test_norms_are_those_of_finite_differences(make_cell: Callable[[int, int], Cell]) -> None:
     """In both of two layers, the second driven by the outputs of the first."""
     model, batch = model_of(make_cell, layers=2), drawn_batch()

@@ -24,7 +24,7 @@ def mirror(folder: Path, mode: str, past_rows: list[dict[str, float]] | None = N
         identity=f"test-{folder.name}",
         group="experiment",
         tags=["gru", "adding"],
-        config={"cell": {"_target_": "rnnbench.cells.Gru"}, "seed": 3, "cell_name": "gru"},
+        config={"cell": {"_target_": "rnnbench.cells.gru.Gru"}, "seed": 3, "cell_name": "gru"},
         axes={"gradient_profile": {"norm": ("layer", "state", "time_step")}},
         past_rows=past_rows or [],
         past_arrays={},
@@ -50,7 +50,7 @@ def test_offline_run_holds_everything(tmp_path: Path) -> None:
     assert run["run_group"] == "experiment"
     assert set(run["tags"]) == {"gru", "adding"}
     assert run["config"]["update"]["cell_name"] == "gru"
-    assert run["config"]["update"]["cell"] == {"_target_": "rnnbench.cells.Gru"}
+    assert run["config"]["update"]["cell"] == {"_target_": "rnnbench.cells.gru.Gru"}
     text = "\n".join(map(json.dumps, found))
     for number in ("0.75", "0.25", "0.125"):  # the row before a resume, the row after, the summary
         assert number in text

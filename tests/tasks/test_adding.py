@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tasks import Adding, Batch
+from tasks import Batch
+from tasks.adding import Adding
 
 
 @pytest.mark.parametrize("length", [2, 3, 50])

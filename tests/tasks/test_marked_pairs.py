@@ -5,8 +5,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from tasks import Batch, HochreiterAdding, Multiplication, Task, Xor
+from tasks import Batch, Task
+from tasks.hochreiter_adding import HochreiterAdding
 from tasks.marked_pairs import first_pair_marked
+from tasks.multiplication import Multiplication
+from tasks.xor import Xor
 
 LENGTH = 40
 TASKS: dict[type[Task], tuple[Callable[[list[float]], float], tuple[float, float], float]] = {

@@ -6,15 +6,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from tasks import (
-    Batch,
-    CopyMemory,
-    NoiselessMemorization,
-    RandomPermutation,
-    SelectiveCopying,
-    Task,
-    TemporalOrder,
-)
+from tasks import Batch, Task
+from tasks.copy_memory import CopyMemory
+from tasks.noiseless_memorization import NoiselessMemorization
+from tasks.random_permutation import RandomPermutation
+from tasks.selective_copying import SelectiveCopying
+from tasks.temporal_order import TemporalOrder
 
 
 def drawn(task: Task, size: int) -> Batch:

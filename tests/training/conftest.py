@@ -8,15 +8,20 @@ from typing import Any
 import pytest
 import torch
 
-from rnnbench.cells import Cell, Gru
+from rnnbench.cells import Cell
+from rnnbench.cells.gru import Gru
 from rnnbench.model import Model
-from rnnbench.probes import Costs, GradientProfile, ParameterGradients, Probe
+from rnnbench.probes import Probe
+from rnnbench.probes.costs import Costs
+from rnnbench.probes.gradient_profile import GradientProfile
+from rnnbench.probes.parameter_gradients import ParameterGradients
 from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.recorders.recorder import Arrays, Scalars
 from rnnbench.training import Run, TrainSettings
 from rnnbench.training.loop import Progress
 from rnnbench.training.streams import Streams
-from tasks import Adding, Task
+from tasks import Task
+from tasks.adding import Adding
 
 MakeRun = Callable[..., Run]
 ADAM = partial(torch.optim.Adam, lr=1e-2)

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from rnnbench.cells import Gru
+from rnnbench.cells.gru import Gru
 from rnnbench.model import Model
 from rnnbench.training.evaluation import evaluate
-from tasks import Adding, Batch, CopyMemory, Task
+from tasks import Batch, Task
+from tasks.adding import Adding
+from tasks.copy_memory import CopyMemory
 
 
 def part(batch: Batch, examples: slice) -> Batch:

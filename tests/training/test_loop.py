@@ -12,10 +12,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells import Cell, Gru, Lstm, Rnn, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.probes import Measurement, Probe
-from tasks import Adding, Batch, CopyMemory, Task
+from tasks import Batch, Task
+from tasks.adding import Adding
+from tasks.copy_memory import CopyMemory
 from tests.training.conftest import Execute, MakeRun
 
 OPTIMIZERS = {

@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 import torch
 
-from rnnbench.cells import Gru, Lstm
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.lstm import Lstm
 from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.recorders.recorder import Scalars
 from rnnbench.training.run import COLUMNS
-from tasks import Batch, CopyMemory
+from tasks import Batch
+from tasks.copy_memory import CopyMemory
 from tests.training.conftest import Execute, Executed, MakeRun
 from tests.training.test_loop import OPTIMIZERS, Finite
 
@@ -147,13 +149,13 @@ import os, signal, sys
 from functools import partial
 from pathlib import Path
 import torch
-from rnnbench.cells import Lstm
+from rnnbench.cells.lstm import Lstm
 from rnnbench.model import Model
-from rnnbench.probes import GradientProfile
+from rnnbench.probes.gradient_profile import GradientProfile
 from rnnbench.recorders import RunFolder
 from rnnbench.training import Run, TrainSettings
 from rnnbench.training.streams import Streams
-from tasks import Adding
+from tasks.adding import Adding
 
 torch.set_num_threads(1)
 written, save = 0, torch.save

@@ -14,7 +14,7 @@ from rnnbench.backends.fused.runtime import compile as fused_compile
 PROGRAM = """
 import torch
 from rnnbench.backends import Eager, Fused
-from rnnbench.cells import Rnn
+from rnnbench.cells.rnn import Rnn
 from rnnbench.backends.fused.runtime.compile import cache_folder
 cell = Rnn(2, 3).double()
 inputs, state = torch.ones(3, 2, 2).double(), cell.initial_state(2)

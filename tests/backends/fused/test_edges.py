@@ -9,7 +9,10 @@ from side_by_side import assert_same_as_eager, assert_same_numbers, drawn, numbe
 from torch import Tensor, nn
 
 from rnnbench.backends import Eager, Fused
-from rnnbench.cells import Cell, Gru, Lstm, Rnn, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 
 
 @pytest.fixture

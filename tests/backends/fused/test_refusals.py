@@ -14,7 +14,9 @@ from torch.nn.utils.parametrizations import weight_norm
 import rnnbench.backends.fused.backend as fused_backend
 from rnnbench.backends import Eager, Fused, TorchNn, choose_backend
 from rnnbench.backends.fused import explain
-from rnnbench.cells import Cell, Gru, GruTorch, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_torch import GruTorch
 
 
 class Step(Cell):
@@ -169,7 +171,7 @@ def test_a_step_put_on_the_object_is_refused() -> None:
 
 def test_choosing_a_backend_does_not_import_numba() -> None:
     program = (
-        "import sys; from rnnbench.backends import choose_backend; from rnnbench.cells import Gru;"
+        "import sys; from rnnbench.backends import choose_backend; from rnnbench.cells.gru import Gru;"
         "assert choose_backend(Gru(3, 7)).name == 'fused'; assert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
