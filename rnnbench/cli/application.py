@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnbench.cli.job import run_job
 from rnnbench.cli.launches import LaunchRecord, fail, planned_jobs, read_outcomes
-from rnnbench.cli.menu import configuration_directory, setting_names
+from rnnbench.cli.menu import RENAMED, configuration_directory, setting_names
 from rnnbench.cli.settings import SettingError, one_line
 
 
@@ -47,6 +47,8 @@ def explain(error: Exception) -> str:
     """Hydra's message in one line, with what there is to choose instead."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, choice = error.missing_cfg_file.rpartition("/")
+        if renamed := RENAMED.get(f"{group}={choice}"):
+            return f"{group}={choice}: renamed; use {renamed}"
         near = difflib.get_close_matches(choice, error.options, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         return f"{group}={choice}: no such choice; {hint}there are {', '.join(sorted(error.options))}"

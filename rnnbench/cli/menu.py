@@ -16,6 +16,12 @@ GROUPS = {
     "hydra/launcher": "where a sweep's runs go (joblib, submitit_slurm and Hydra's others too)",
 }
 
+RENAMED = {
+    "cell=gru_nobias": "cell=gru_concat_no_bias",
+    "cell=gru_split_nobias": "cell=gru_no_bias",
+}
+"""Choices that had another name, which an old script may still use."""
+
 
 def configuration_directory() -> Path:
     """The directory of config.yaml: inside the installed package, or at the top of a checkout."""

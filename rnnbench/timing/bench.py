@@ -12,7 +12,11 @@ import numpy as np
 import torch
 from tabulate import tabulate
 
-from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn
+from rnnbench.cells import Cell
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 from rnnbench.timing import lax_scan, overhead
 from rnnbench.timing.passes import contestants, seconds_in_turns
 

@@ -17,6 +17,8 @@ WRONG = {
     ("train.stpes=3",): "rnnbench: train.stpes: no such setting; did you mean train.steps? `rnnbench --help` lists",
     ("cell.foo=1",): "rnnbench: cell.foo: no such setting; `rnnbench --help` lists",
     ("name=a/b",): "rnnbench: name=a/b: must be one folder's name, of letters, digits and _ . -",
+    ("cell=gru_nobias",): "rnnbench: cell=gru_nobias: renamed; use cell=gru_concat_no_bias",
+    ("cell=gru_split_nobias",): "rnnbench: cell=gru_split_nobias: renamed; use cell=gru_no_bias",
     ("wandb.mode=maybe",): "rnnbench: wandb.mode=maybe: must be 'offline', 'online' or 'disabled'",
     ("cell=[",): "rnnbench: ",
     ("--config-dir", "/nowhere"): "rnnbench: Additional config directory '/nowhere' not found",
@@ -24,7 +26,7 @@ WRONG = {
 """Found before anything is written."""
 
 REFUSED = {
-    ("+cell.foo=1",): "rnnbench: cell.foo=1: unknown; Gru takes input_size, hidden_size, bias,",
+    ("+cell.foo=1",): "rnnbench: cell.foo=1: unknown; Gru takes input_size, hidden_size, bias",
     ("task.length=1",): "rnnbench: task.length=1: must be at least 2 (one marker per half)",
     ("device=cuda:7",): "rnnbench: device=cuda:7: not available here; use device=cpu",
     ("device=tpu",): "rnnbench: device=tpu: not available here; use device=cpu",

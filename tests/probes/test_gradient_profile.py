@@ -14,11 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rnnbench.cells import Cell, Gru, GruTorch, Lstm, Rnn, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
-from rnnbench.probes import GradientProfile
-from rnnbench.probes.gradient_profile import gradient_norms_through_time
-from tasks import Adding, Batch, CopyMemory, Task
+from rnnbench.probes.gradient_profile import GradientProfile, gradient_norms_through_time
+from tasks import Batch, Task
+from tasks.adding import Adding
+from tasks.copy_memory import CopyMemory
 
 INPUT, HIDDEN = 2, 4
 

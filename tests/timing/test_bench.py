@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rnnbench.cells import Lstm
+from rnnbench.cells.lstm import Lstm
 from rnnbench.timing import bench, lax_scan
 
 

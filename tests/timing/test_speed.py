@@ -9,12 +9,18 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnnbench.analysis.speed import SPEEDS, speeds
-from rnnbench.cells import Cell, Gru, GruConcat, GruTorch, Lstm, MinGru, Rnn
+from rnnbench.cells import Cell
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_concat import GruConcat
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.min_gru import MinGru
+from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.timing.passes import contestants, counterpart, seconds_in_turns
 from rnnbench.timing.speed import Speed
 from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
-from tasks import Adding
+from tasks.adding import Adding
 
 STEPS, BATCH, HIDDEN = 5, 7, 3
 

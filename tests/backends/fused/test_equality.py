@@ -9,7 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rnnbench.backends.fused.runtime import batch_threads
-from rnnbench.cells import Cell, Gru, GruConcat, GruTorch, Lstm, LstmPeephole, Mut2, Rnn, State
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_concat import GruConcat
+from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.lstm_peephole import LstmPeephole
+from rnnbench.cells.mut2 import Mut2
+from rnnbench.cells.rnn import Rnn
 
 
 class Everything(Cell):

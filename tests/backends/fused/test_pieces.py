@@ -15,7 +15,7 @@ from rnnbench.backends.fused.kernels.vector_math import FLOAT32, FLOAT64
 from rnnbench.backends.fused.runtime import memory
 from rnnbench.backends.fused.runtime.batch_threads import WORK_PER_THREAD, batch_ranges
 from rnnbench.backends.fused.runtime.compile import publish_matmul
-from rnnbench.cells import Gru
+from rnnbench.cells.gru import Gru
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "fused.md"
 
