@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,17 +11,26 @@ import hydra
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
+from rnnbench.cli.arguments import overrides
 from rnnbench.cli.job import run_job
 from rnnbench.cli.launches import LaunchRecord, fail, planned_jobs, read_outcomes
 from rnnbench.cli.menu import RENAMED, configuration_directory, setting_names
-from rnnbench.cli.settings import SettingError, one_line
+from rnnbench.errors import SettingError, one_line
+
+INTERRUPTED = 130
+"""The exit code of a program that was ended by Ctrl-C."""
 
 
-def launch() -> None:
+def launch(arguments: list[str]) -> None:
     """Do what the command line asks for. Exit code 0: all runs done; 1: a run failed; 2: a wrong setting."""
     LaunchRecord.directory = None
     start = hydra.main(version_base="1.3", config_path=str(configuration_directory()), config_name="config")
-    answering_in_one_line(start(run_job))
+
+    def checked() -> None:
+        overrides(arguments)
+        start(run_job)()
+
+    answering_in_one_line(checked)
     if LaunchRecord.directory is not None:
         raise SystemExit(_exit_code(LaunchRecord.directory))
 
@@ -38,12 +48,15 @@ def answering_in_one_line(command: Callable[[], None]) -> None:
     except (HydraException, OmegaConfBaseException, SettingError, OSError) as error:
         if wants_traceback:
             raise
-        fail(explain(error))
+        fail(hydra_message(error))
+    except KeyboardInterrupt:
+        print("rnnbench: interrupted; the same command goes on from the last checkpoints", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
     finally:
         os.environ["HYDRA_FULL_ERROR"] = as_set
 
 
-def explain(error: Exception) -> str:
+def hydra_message(error: Exception) -> str:
     """Hydra's message in one line, with what there is to choose instead."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, choice = error.missing_cfg_file.rpartition("/")

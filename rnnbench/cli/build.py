@@ -10,7 +10,8 @@ from hydra.utils import get_object
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rnnbench.cells import Cell
-from rnnbench.cli.settings import Node, SettingError, Settings, one_line, wanted
+from rnnbench.cli.settings import Node, Settings
+from rnnbench.errors import SettingError, one_line, requirement
 from rnnbench.model import Model, hidden_size_for
 from rnnbench.probes import Probe
 from rnnbench.training import Run
@@ -47,7 +48,7 @@ def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str,
         try:
             checked[name] = adapter.validate_python(value)
         except ValidationError as error:
-            raise SettingError(f"{group}.{name}={value}: {wanted(error.errors()[0])}") from error
+            raise SettingError(f"{group}.{name}={value}: {requirement(error.errors()[0])}") from error
     return checked
 
 

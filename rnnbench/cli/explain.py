@@ -3,20 +3,26 @@
 import sys
 from typing import Any
 
+from rnnbench.cli.menu import version_line
+
 USAGE = """rnnbench-explain prints the source that backend=fused generates from a cell's `step` and compiles.
 
-  rnnbench-explain cell=NAME [key=value ...] [--config-dir DIR]"""
+  rnnbench-explain cell=NAME [cell.SETTING=VALUE ...] [model.hidden_size=WIDTH] [--config-dir DIR]"""
+
+USED = ("cell", "experiment", "cell.", "model.hidden_size")
 
 
 def main() -> None:
-    """The console command. Exit code 2 for a wrong setting or a cell that the backend refuses."""
+    """The console command. Exit code 2 for a wrong setting or a cell that the backend cannot run."""
     arguments = sys.argv[1:]
     if {"--help", "-h"} & set(arguments):
         print(USAGE)
-        return
-    from rnnbench.cli.application import answering_in_one_line  # takes torch along, which the help can do without
+    elif "--version" in arguments:
+        print(version_line())
+    else:
+        from rnnbench.cli.application import answering_in_one_line  # imports torch, which the help can do without
 
-    answering_in_one_line(lambda: explain_cell(arguments))
+        answering_in_one_line(lambda: explain_cell(arguments))
 
 
 def explain_cell(arguments: list[str]) -> None:
@@ -24,10 +30,10 @@ def explain_cell(arguments: list[str]) -> None:
     from omegaconf import OmegaConf
 
     from rnnbench.backends.fused import explain
+    from rnnbench.cli.arguments import composed
     from rnnbench.cli.build import component, construct
-    from rnnbench.cli.composition import composed
 
-    config = composed(arguments)
+    config = composed(arguments, "rnnbench-explain", USED)
     node: Any = OmegaConf.to_container(config.cell)
     cell = construct(component(node, "cell"), "cell", 2, config.model.hidden_size)
-    print(construct(explain, "model.backend", cell))
+    print(construct(explain, "model", cell))

@@ -16,7 +16,8 @@ from omegaconf import DictConfig
 from rnnbench.cli.build import build_run
 from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
 from rnnbench.cli.provenance import provenance, source_hash
-from rnnbench.cli.settings import SettingError, Settings, one_line
+from rnnbench.cli.settings import Settings
+from rnnbench.errors import SettingError, one_line
 from rnnbench.recorders import Ledger, ProgressBar, Recorder, RunFolder, WeightsAndBiases
 from rnnbench.training import Run
 from rnnbench.training.loop import Progress
@@ -59,7 +60,7 @@ def _do(settings: Settings, cell: str, task: str, overrides: list[str]) -> JobOu
     torch.set_flush_denormal(settings.flush_denormals)
     run = build_run(settings)
     run.model.backend.use_threads(settings.threads)
-    config = settings.deciding(run.model.cells[0].hidden_size, run.model.backend.name)
+    config = settings.result_settings(run.model.cells[0].hidden_size, run.model.backend.name)
     folder = Ledger(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)
     components = [type(run.model.cells[0]), type(run.task)]
     with folder.lock() as mine:

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from rnnbench.cli.settings import SettingError, Settings
+from rnnbench.cli.settings import Settings
+from rnnbench.cli.sweep import swept_jobs
+from rnnbench.errors import SettingError
 
 PLAN = "plan.json"
 
@@ -54,9 +55,9 @@ class LaunchRecord(Callback):
         self._begin(config, Path(config.hydra.run.dir), [list(config.hydra.overrides.task)])
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        swept = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
-        overrides = OverridesParser.create().parse_overrides([*swept, *config.hydra.overrides.task])
-        (jobs,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+        sweeper, loader = config.hydra.sweeper, GlobalHydra.instance().config_loader()
+        params, products = sweeper.get("params") or {}, sweeper.get("products") or {}
+        jobs = swept_jobs(params, products, config.hydra.overrides.task, loader)
         self._begin(config, Path(config.hydra.sweep.dir), jobs)
 
     def _begin(self, config: DictConfig, directory: Path, jobs: list[list[str]]) -> None:

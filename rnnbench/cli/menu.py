@@ -1,5 +1,6 @@
 """What there is to choose, in words: the configuration directory and each choice's first comment."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import rnnbench
@@ -47,7 +48,8 @@ def menu(directories: list[Path]) -> str:
         "  rnnbench experiment=NAME       a named sweep",
         "  rnnbench-report name=NAME      tables and figures of a sweep",
         "  rnnbench --config-dir DIR ...  with cells, tasks and experiments of your own",
-        "  rnnbench --cfg job ...         the whole configuration, without running\n",
+        "  rnnbench --cfg job ...         the whole configuration, without running",
+        "  rnnbench --version             the version\n",
     ]
     for group, words in GROUPS.items():
         found = choices(group, directories)
@@ -82,7 +84,7 @@ def setting_names() -> list[str]:
     return list(settings(configuration_directory() / "config.yaml"))
 
 
-def own_directories(arguments: list[str]) -> list[Path]:
+def own_directories(arguments: Sequence[str]) -> list[Path]:
     """The folders given as --config-dir."""
     found = []
     for position, argument in enumerate(arguments):
@@ -90,6 +92,11 @@ def own_directories(arguments: list[str]) -> list[Path]:
         if flag in ("--config-dir", "-cd"):
             found.append(Path(value or arguments[position + 1]))
     return found
+
+
+def version_line() -> str:
+    """What --version prints."""
+    return f"rnnbench {rnnbench.__version__}"
 
 
 def _first_comment(path: Path) -> str:

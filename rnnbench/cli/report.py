@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rnnbench.cli.menu import choices, configuration_directory, own_directories
+from rnnbench.cli.menu import choices, configuration_directory, own_directories, version_line
 
 USAGE = """rnnbench-report makes the tables and figures of a sweep from its run folders, without training.
 
@@ -13,9 +13,12 @@ USAGE = """rnnbench-report makes the tables and figures of a sweep from its run 
   rnnbench-report ... results_dir=DIR   below another folder than ./results
   rnnbench-report ... figure=[a,b]      with these figures (`rnnbench --help` lists them), and table=[a,b]
   rnnbench-report ... tuned=SETTING     with the best value of a swept SETTING for each cell and task
+  rnnbench-report ... --config-dir DIR  with cells, tasks, tables and figures of your own
 
 They go to <results_dir>/<name>/: report.html, tables as .csv, .md and .tex, figures/*.pdf and *.png, each with a .json
 that says what stands behind it, runs.csv and data/. Where run folders are gone, these last two are enough."""
+
+USED = ("name", "experiment", "results_dir", "tuned", "table", "figure", "tables.", "figures.")
 
 
 def main() -> None:
@@ -23,22 +26,24 @@ def main() -> None:
     arguments = sys.argv[1:]
     if {"--help", "-h"} & set(arguments):
         print(USAGE)
-        return
-    from rnnbench.cli.application import answering_in_one_line  # takes torch along, which the help can do without
+    elif "--version" in arguments:
+        print(version_line())
+    else:
+        from rnnbench.cli.application import answering_in_one_line  # imports torch, which the help can do without
 
-    answering_in_one_line(lambda: report(arguments))
+        answering_in_one_line(lambda: report(arguments))
 
 
 def report(arguments: list[str]) -> None:
     """Compose the configuration, read the runs, write and print the report. Raises SettingError."""
     from rnnbench.analysis.archive import load_results
-    from rnnbench.cli.composition import composed
-    from rnnbench.cli.settings import SettingError
+    from rnnbench.cli.arguments import composed
+    from rnnbench.errors import SettingError
     from rnnbench.report import Figure, Table, write_report
 
-    config = composed(arguments)
-    figures: dict[str, Figure] = _components(config, "figures")
-    tables: dict[str, Table] = _components(config, "tables")
+    config = composed(arguments, "rnnbench-report", USED)
+    figures: dict[str, Figure] = components(config, "figures")
+    tables: dict[str, Table] = components(config, "tables")
     known_cells = list(choices("cell", [configuration_directory(), *own_directories(arguments)]))
     root = Path(config.results_dir) / config.name
     try:
@@ -51,7 +56,7 @@ def report(arguments: list[str]) -> None:
         print(f"  {path.relative_to(root)}")
 
 
-def _components(config: Any, group: str) -> dict[str, Any]:
+def components(config: Any, group: str) -> dict[str, Any]:
     """The group's tables or figures by name."""
     from omegaconf import OmegaConf
 

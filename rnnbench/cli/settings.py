@@ -1,25 +1,21 @@
 """The configuration as typed, checked settings."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
-from pydantic_core import ErrorDetails
 
+from rnnbench.errors import SettingError, one_line, validation_message
 from rnnbench.model import Counted
 from rnnbench.recorders import WandbSettings
+from rnnbench.schema import result_settings
 from rnnbench.training import TrainSettings
 
 Node = dict[str, Any]
 """The configuration of a component: its `_target_` and arguments."""
-
-
-class SettingError(ValueError):
-    """A setting that cannot be: one line that names the value, the bound and the remedy."""
 
 
 def _folder_name(name: str) -> str:
@@ -78,41 +74,8 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            raise SettingError(explain(error)) from error
+            raise SettingError(validation_message(error)) from error
 
-    def deciding(self, hidden_size: int, backend: str) -> dict[str, Any]:
-        """The settings that can change a result, with the width and backend that really run: what a hash covers."""
-        content = self.model_dump(mode="json")
-        for name in ("name", "results_dir", "rerun", "wandb", "tuned", "tables", "figures", "values"):
-            del content[name]
-        del content["train"]["checkpoint_every_s"]
-        del content["model"]["parameter_budget"], content["model"]["budget_counts"]
-        content["model"] |= {"hidden_size": hidden_size, "backend": backend}
-        return content
-
-
-def explain(error: ValidationError) -> str:
-    """What is wrong, `key=value: what it must be`, setting after setting in one line."""
-    problems = error.errors()
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}={each['input']}: {wanted(each)}" for each in problems)
-
-
-def wanted(problem: ErrorDetails) -> str:
-    """What pydantic says a value must be."""
-    return problem["msg"].replace("Input should be", "must be").replace("Value error, ", "")
-
-
-def one_line(error: BaseException) -> str:
-    """An error's message without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key."""
-    result: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            result |= flat(value, f"{prefix}{key}.")
-        else:
-            result[f"{prefix}{key}"] = value
-    return result
+    def result_settings(self, hidden_size: int, backend: str) -> dict[str, Any]:
+        """The settings that can change a result, with the width and backend that really run."""
+        return result_settings(self.model_dump(mode="json"), hidden_size, backend)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnbench.cli import main, report
+from rnnbench.cli import explain, main, report
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -38,6 +38,17 @@ def rnnbench_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pyte
 
     def run(*arguments: str) -> tuple[int, str, str]:
         return _called(report.main, "rnnbench-report", arguments, monkeypatch, capfd)
+
+    return run
+
+
+@pytest.fixture
+def rnnbench_explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run `rnnbench-explain ARGUMENTS` likewise."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        return _called(explain.main, "rnnbench-explain", arguments, monkeypatch, capfd)
 
     return run
 

@@ -12,8 +12,9 @@ from omegaconf import OmegaConf
 
 from rnnbench.cli.build import build_run
 from rnnbench.cli.menu import choices, configuration_directory
-from rnnbench.cli.report import _components
-from rnnbench.cli.settings import SettingError, Settings
+from rnnbench.cli.report import components
+from rnnbench.cli.settings import Settings
+from rnnbench.errors import SettingError
 
 DIRECTORY = configuration_directory()
 EXPERIMENTS = choices("experiment", [DIRECTORY])
@@ -61,8 +62,8 @@ def test_every_job_can_be_built(name: str) -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_its_tables_and_figures_can_be_built(name: str) -> None:
     config = compose("config", overrides=[f"experiment={name}"])
-    assert _components(config, "tables")
-    assert _components(config, "figures")
+    assert components(config, "tables")
+    assert components(config, "figures")
     assert config.name == name
 
 

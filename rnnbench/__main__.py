@@ -1,0 +1,5 @@
+"""`python -m rnnbench`: the same as `rnnbench`."""
+
+from rnnbench.cli.main import main
+
+main()

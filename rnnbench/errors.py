@@ -1,0 +1,70 @@
+"""How an error is told: a wrong setting in one line, everything else with its traceback.
+
+A *wrong setting* is one that can be typed otherwise:
+
+- a component's argument that its constructor does not have, that is missing, or that has another type than the
+  annotation says; all of this is checked before the constructor is called
+- a ValueError of the constructor whose message starts with the setting and its value, as `length=1: must be at least
+  2 (one marker per half)` does; of an optimizer every ValueError, since torch's name no setting
+
+It becomes a SettingError: one line, exit code 2, and no run is started.
+
+Everything else that is raised inside a component, at construction or later, is a *bug* of the component: a TypeError,
+any other ValueError, `sys.exit`. The run counts as failed, the other runs of a sweep go on, the exit code is 1, and the
+whole traceback is kept in a file. The terminal shows it from the component's own file on; with HYDRA_FULL_ERROR=1 in
+the environment it shows all of it.
+"""
+
+import re
+import sysconfig
+import traceback
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+PACKAGE = Path(__file__).resolve().parent
+COMPONENTS = (PACKAGE / "cells", PACKAGE / "probes")
+"""Where the package itself holds components."""
+INSTALLED = tuple(Path(path).resolve() for path in {sysconfig.get_path(name) for name in ("stdlib", "purelib")})
+
+
+class SettingError(ValueError):
+    """A setting that cannot be: one line that names the value, the bound and the remedy."""
+
+
+def names_a_setting(error: ValueError) -> bool:
+    """Whether the message starts with `setting=value: `."""
+    return re.match(r"[A-Za-z_][\w.]*=[^:]*: ", one_line(error)) is not None
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message without line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def validation_message(error: ValidationError) -> str:
+    """What pydantic found wrong, `key=value: what it must be`, setting after setting in one line."""
+    problems = error.errors()
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}={each['input']}: {requirement(each)}" for each in problems)
+
+
+def requirement(problem: ErrorDetails) -> str:
+    """What pydantic says a value must be."""
+    return problem["msg"].replace("Input should be", "must be").replace("Value error, ", "")
+
+
+def component_traceback(error: BaseException) -> str:
+    """The traceback from the first call inside a component's file on; all of it where there is none."""
+    told = traceback.TracebackException.from_exception(error)
+    first = next((at for at, frame in enumerate(told.stack) if _is_of_a_component(Path(frame.filename))), 0)
+    del told.stack[:first]
+    return "".join(told.format(chain=False))
+
+
+def _is_of_a_component(path: Path) -> bool:
+    """Whether the file is neither the harness's nor an installed library's."""
+    path = path.resolve()
+    if any(path.is_relative_to(folder) for folder in COMPONENTS):
+        return True
+    return path.is_file() and not any(path.is_relative_to(folder) for folder in (PACKAGE, *INSTALLED))
