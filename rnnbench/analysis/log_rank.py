@@ -1,0 +1,161 @@
+"""The stratified log-rank test of two groups of steps to solve, with its permutation distribution.
+
+With the d_j solves at step t_j among n_j runs still unsolved just before it, n_aj of them in group a, the test compares
+the solves of a with those expected were both groups alike, O - E = sum d_aj - d_j n_aj / n_j, and adds this and the
+hypergeometric variance V = sum n_aj n_bj d_j (n_j - d_j) / (n_j^2 (n_j - 1)) over the strata.
+
+O - E is also the sum over the runs of group a of one score per run, its outcome (1 or 0) minus the pooled Nelson-Aalen
+cumulative hazard at its last step, which does not depend on the groups. So its permutation distribution is that of a
+sum of scores under all ways to deal the runs of a stratum to the two groups.
+
+Sources: Mantel (1966); Peto & Peto (1972) for the scores; Kalbfleisch & Prentice, The Statistical Analysis of Failure
+Time Data (2002), section 1.5 for strata.
+"""
+
+import math
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from rnnbench.analysis.steps_to_solve import StepsToSolve, shared_strata
+
+MOST_ENUMERATED = 20_000
+"""More ways to deal the runs than these are sampled instead: one group of 8 against 8 has 12,870."""
+PERMUTATIONS = 9_999
+"""With these a p-value of 0.05 has a Monte Carlo standard error of 0.002."""
+DECIMALS = 9
+"""Of log steps and of sums of scores: what agrees to so many is a tie, which rounding would break."""
+
+Numbers = NDArray[np.float64]
+
+
+class LogRank(NamedTuple):
+    """A log-rank test of group a against group b, two-sided."""
+
+    observed_minus_expected: float
+    """Solves in group a beyond those expected were both alike; positive when a solves sooner."""
+    variance: float
+    """Its hypergeometric variance."""
+    z: float
+    """(O - E) / sqrt(V); NaN when V is 0, as when no run solved."""
+    p_asymptotic: float
+    """Of z under the normal distribution: with five runs in a group too small; 1 when V is 0."""
+    p_value: float
+    """Of O - E under permutation within the strata: exact at every number of runs."""
+    smallest_p_value: float
+    """The smallest that any outcome without ties can have with so few runs: the test cannot reject below it."""
+    enumerated: bool
+    """Whether all permutations were counted; otherwise p_value is a Monte Carlo estimate of it."""
+
+
+def log_rank_test(
+    a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, permutations: int = PERMUTATIONS
+) -> LogRank:
+    """The stratified log-rank test of two groups, z and permutation p-value (see the module for both).
+
+    The permutation p-value is exact when the runs are exchangeable within a stratum under the hypothesis, which takes
+    equal budgets; where the groups' largest budgets differ, all is cut at the smaller. All of up to 20,000 ways to deal
+    the runs are enumerated, else `permutations` are drawn, the observed one counted in. Raises ValueError on a stratum
+    that only one group has, and on fewer than one permutation.
+    """
+    if permutations < 1:
+        raise ValueError(f"permutations={permutations}: must be at least 1 (9999 leave p = 0.05 uncertain by 0.002)")
+    strata = shared_strata(a, b)
+    pairs = [(a.of(stratum), b.of(stratum)) for stratum in strata]
+    observed = variance = 0.0
+    for of_a, of_b in pairs:
+        difference, spread = _observed_minus_expected(*scaled_steps(of_a, of_b, np.ones(1)), of_a.steps.size)
+        observed, variance = observed + float(difference[0]), variance + float(spread[0])
+    z = observed / math.sqrt(variance) if variance > 0 else math.nan
+    _, p_values = permutation_p_values(a, b, np.ones(1), generator, permutations)
+    ways = math.prod(math.comb(of_a.steps.size + of_b.steps.size, of_a.steps.size) for of_a, of_b in pairs)
+    balanced = all(of_a.steps.size == of_b.steps.size for of_a, of_b in pairs)
+    enumerated = ways <= MOST_ENUMERATED
+    smallest = min(1.0, (2 if balanced else 1) / ways)
+    return LogRank(
+        observed,
+        variance,
+        z,
+        2 * float(stats.norm.sf(abs(z))) if variance > 0 else 1.0,
+        float(p_values[0]),
+        smallest if enumerated else max(smallest, 1 / (permutations + 1)),
+        enumerated,
+    )
+
+
+def permutation_p_values(
+    a: StepsToSolve, b: StepsToSolve, factors: Numbers, generator: np.random.Generator, permutations: int
+) -> tuple[Numbers, Numbers]:
+    """O - E and its two-sided permutation p-value with the steps of group a divided by each of the factors.
+
+    Under the hypothesis that a takes `factor` times as many steps as b, the divided steps are distributed as those of
+    b up to the smaller of the two budgets, also divided; so later solves are cut off there and the test stays exact.
+    """
+    pairs = [(a.of(stratum), b.of(stratum)) for stratum in shared_strata(a, b)]
+    scores = [_scores(*scaled_steps(of_a, of_b, factors)) for of_a, of_b in pairs]
+    observed = np.zeros(factors.size)
+    for (of_a, _), of_stratum in zip(pairs, scores, strict=True):
+        observed += of_stratum[:, : of_a.steps.size].sum(axis=1)
+    extreme = np.abs(observed.round(DECIMALS))
+    counts = [(of_a.steps.size, of_a.steps.size + of_b.steps.size) for of_a, of_b in pairs]
+    if math.prod(math.comb(runs, in_a) for in_a, runs in counts) <= MOST_ENUMERATED:
+        sums = np.zeros((1, factors.size))
+        for (in_a, runs), of_stratum in zip(counts, scores, strict=True):
+            of_ways = _all_ways(in_a, runs) @ of_stratum.T
+            sums = (sums[:, None] + of_ways[None]).reshape(-1, factors.size)
+        return observed, (np.abs(sums.round(DECIMALS)) >= extreme).mean(axis=0)
+    sums = np.zeros((permutations, factors.size))
+    for (in_a, runs), of_stratum in zip(counts, scores, strict=True):
+        sums += _random_ways(in_a, runs, permutations, generator) @ of_stratum.T
+    beyond = (np.abs(sums.round(DECIMALS)) >= extreme).sum(axis=0)
+    return observed, (beyond + 1) / (permutations + 1)
+
+
+def scaled_steps(a: StepsToSolve, b: StepsToSolve, factors: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
+    """Log of the last steps and whether solved, factors x runs, a's steps divided by the factor, cut at the horizon.
+
+    The horizon is the smaller of the groups' largest budgets, a's divided by the factor as well.
+    """
+    divided = np.log(a.last_steps) - np.log(factors)[:, None]
+    kept = np.broadcast_to(np.log(b.last_steps), (factors.size, b.steps.size))
+    times = np.concatenate([divided, kept], axis=1).round(DECIMALS)
+    horizons = np.log(a.budgets.max(initial=1)) - np.log(factors)
+    horizons = np.minimum(horizons, np.log(b.budgets.max(initial=1))).round(DECIMALS)[:, None]
+    solved = np.concatenate([a.solved, b.solved]) & (times <= horizons)
+    return np.minimum(times, horizons), solved
+
+
+def _scores(times: Numbers, solved: NDArray[np.bool_]) -> Numbers:
+    """Outcome minus pooled cumulative hazard of each run, ... x runs."""
+    not_before = times[..., :, None] >= times[..., None, :]
+    at_risk = not_before.sum(axis=-2)
+    hazards = np.where(solved, 1 / at_risk, 0)
+    return np.asarray(solved - (not_before * hazards[..., None, :]).sum(axis=-1))
+
+
+def _observed_minus_expected(times: Numbers, solved: NDArray[np.bool_], in_a: int) -> tuple[Numbers, Numbers]:
+    """O - E of the first `in_a` runs and its variance, from times and outcomes ... x runs."""
+    not_before = times[..., :, None] >= times[..., None, :]
+    at_risk, at_risk_a = not_before.sum(axis=-2), not_before[..., :in_a, :].sum(axis=-2)
+    together = ((times[..., :, None] == times[..., None, :]) & solved[..., :, None]).sum(axis=-2)
+    # A step with d solves appears once for each of them, so that its d is already in the sum.
+    variances = at_risk_a * (at_risk - at_risk_a) * (at_risk - together) / (at_risk**2 * np.maximum(at_risk - 1, 1))
+    variance = np.where(solved, variances, 0).sum(axis=-1)
+    return np.asarray(_scores(times, solved)[..., :in_a].sum(axis=-1)), np.asarray(variance)
+
+
+def _all_ways(in_a: int, runs: int) -> Numbers:
+    """Every way to choose the runs of group a, ways x runs, 1 for those in a."""
+    chosen = np.array(list(combinations(range(runs), in_a)), dtype=np.intp).reshape(-1, in_a)
+    ways = np.zeros((len(chosen), runs))
+    np.put_along_axis(ways, chosen, 1, axis=1)
+    return ways
+
+
+def _random_ways(in_a: int, runs: int, count: int, generator: np.random.Generator) -> Numbers:
+    """Ways to choose the runs of group a drawn at random, ways x runs, 1 for those in a."""
+    first = np.broadcast_to(np.arange(runs) < in_a, (count, runs)).astype(np.float64)
+    return generator.permuted(first, axis=1)
