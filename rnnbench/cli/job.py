@@ -18,11 +18,10 @@ from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
 from rnnbench.cli.provenance import provenance, source_hash
 from rnnbench.cli.settings import Settings
 from rnnbench.errors import SettingError, one_line
-from rnnbench.recorders import Ledger, ProgressBar, Recorder, RunFolder, WeightsAndBiases
+from rnnbench.recorders import ProgressBar, Recorder, RunFolder, RunStore, WeightsAndBiases
+from rnnbench.schema import MEASURED
 from rnnbench.training import Run
 from rnnbench.training.loop import Progress
-
-FINISHED = ("done", "diverged")
 
 
 def run_job(config: DictConfig) -> None:
@@ -61,12 +60,12 @@ def _do(settings: Settings, cell: str, task: str, overrides: list[str]) -> JobOu
     run = build_run(settings)
     run.model.backend.use_threads(settings.threads)
     config = settings.result_settings(run.model.cells[0].hidden_size, run.model.backend.name)
-    folder = Ledger(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)
+    folder = RunStore(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)
     components = [type(run.model.cells[0]), type(run.task)]
     with folder.lock() as mine:
         if not mine:
             return JobOutcome(overrides, "busy", folder.name, "(another process is at it)")
-        if (summary := folder.summary()).get("status") in FINISHED and not settings.rerun:
+        if (summary := folder.summary()).get("status") in MEASURED and not settings.rerun:
             if summary["component_source"] != source_hash(components):
                 warnings.warn(
                     f"{folder.name}: the code of its cell or task has changed since; rerun=true does it again",
@@ -102,7 +101,7 @@ def _execute(
     def listen(progress: Progress) -> Sequence[Recorder]:
         recorders.append(ProgressBar(folder.name, settings.train.steps, progress.step, run.task.trivial_score))
         if settings.wandb.mode != "disabled":
-            recorders.append(_mirror(settings, run, folder, config, identity, progress))
+            recorders.append(_log_to_wandb(settings, run, folder, config, identity, progress))
         return recorders
 
     error_text = None
@@ -118,7 +117,7 @@ def _execute(
     return JobOutcome(overrides, summary["status"], folder.name, _in_words(summary))
 
 
-def _mirror(
+def _log_to_wandb(
     settings: Settings,
     run: Run,
     folder: RunFolder,

@@ -1,4 +1,4 @@
-"""What a recorder is: a listener to a run. The ledger keeps the run; recorders show it while it goes on."""
+"""What a recorder is: an object with callbacks for a run's events."""
 
 from abc import ABC
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ Scalars = Mapping[str, float]
 Arrays = Mapping[str, "np.ndarray[Any, np.dtype[np.float64]]"]
 
 
-class Recorder(ABC):  # noqa: B024 - every event has a default: a recorder listens to those it cares for
-    """Hears of a run's events, never inside a timed region. Override those of interest."""
+class Recorder(ABC):  # noqa: B024 - every callback has a default: a recorder overrides those that it needs
+    """Callbacks of a run, called outside everything that is timed. Override those of interest."""
 
     def advance(self, step: int) -> None:
         """A training step is done."""

@@ -1,4 +1,4 @@
-"""A mirror of each run on Weights & Biases: offline by default, online, or disabled."""
+"""Logging to Weights & Biases: offline by default, online, or disabled."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from pydantic import BaseModel, ConfigDict, Field
 
 from rnnbench.recorders.recorder import Arrays, Recorder, Scalars
+from rnnbench.schema import MEASURED
 
 
 class WandbSettings(BaseModel):
-    """Where runs are mirrored; the meaning of each stands in conf/wandb/."""
+    """Where runs are logged; the meaning of each stands in conf/wandb/."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,7 +30,7 @@ class WandbSettings(BaseModel):
 class WeightsAndBiases(Recorder):
     """One W&B run: group = experiment, tags = cell and task, the whole config, history, summary, profiles.
 
-    The ledger stays the truth: when W&B cannot be reached online, the mirror goes on offline with one warning.
+    The run folder does not depend on it: when W&B cannot be reached online, the run is logged offline with one warning.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class WeightsAndBiases(Recorder):
         past_arrays: Mapping[str, Sequence[tuple[int, Arrays]]],
     ) -> None:
         self.axes = axes
-        self.profiles: dict[tuple[str, str], dict[int, Any]] = {}
+        self.arrays: dict[tuple[str, str], dict[int, Any]] = {}
         arguments: dict[str, Any] = {
             "project": settings.project,
             "entity": settings.entity,
@@ -59,9 +60,9 @@ class WeightsAndBiases(Recorder):
             "resume": "allow",
             "reinit": "finish_previous",
         }
-        self.run, mode = _init(settings, arguments)
+        self.run, mode = _start(settings, arguments)
         self.run.define_metric("*", step_metric="step")
-        if mode == "offline":  # each offline folder is whole on its own, also after a resume
+        if mode == "offline":  # each session has an offline folder of its own, which must hold the whole run
             for row in past_rows:
                 self.record(row)
         for probe, measured in past_arrays.items():
@@ -73,19 +74,19 @@ class WeightsAndBiases(Recorder):
 
     def store(self, probe: str, step: int, arrays: Arrays) -> None:
         for name, values in arrays.items():
-            self.profiles.setdefault((probe, name), {})[step] = values
+            self.arrays.setdefault((probe, name), {})[step] = values
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        for (probe, name), measured in self.profiles.items():
+        for (probe, name), measured in self.arrays.items():
             axes = self.axes[probe][name]
-            self.run.log({f"{probe}/{name}": wandb.Table(["step", *axes, name], data=_long(measured))})
+            self.run.log({f"{probe}/{name}": wandb.Table(["step", *axes, name], data=_rows(measured))})
             if axes == ("layer", "state", "time_step"):
-                self.run.log({f"{probe}/{name}_picture": wandb.Image(_picture(measured, name))})
+                self.run.log({f"{probe}/{name}_picture": wandb.Image(_line_plot(measured, name))})
         self.run.summary.update({key: value for key, value in summary.items() if value is not None})
-        self.run.finish(exit_code=0 if summary["status"] in ("done", "diverged") else 1)
+        self.run.finish(exit_code=0 if summary["status"] in MEASURED else 1)
 
 
-def _init(settings: WandbSettings, arguments: dict[str, Any]) -> tuple["wandb.Run", str]:
+def _start(settings: WandbSettings, arguments: dict[str, Any]) -> tuple["wandb.Run", str]:
     """Start the W&B run in the mode asked for, or offline when online cannot be had."""
     quiet = wandb.Settings(silent=True, console="off", init_timeout=settings.init_timeout_s)
     if settings.mode == "online":
@@ -94,14 +95,14 @@ def _init(settings: WandbSettings, arguments: dict[str, Any]) -> tuple["wandb.Ru
         except (wandb.errors.CommError, wandb.errors.UsageError) as error:
             reason = " ".join(str(error).split())
             warnings.warn(
-                f"W&B cannot be reached ({reason}); this run is mirrored offline: upload it later with `wandb sync`",
+                f"W&B cannot be reached ({reason}); this run is logged offline: upload it later with `wandb sync`",
                 stacklevel=2,
             )
             return wandb.init(mode="offline", settings=quiet, **arguments), "offline"
     return wandb.init(mode=settings.mode, settings=quiet, **arguments), settings.mode
 
 
-def _long(measured: Mapping[int, Any]) -> list[Iterable[Any]]:
+def _rows(measured: Mapping[int, Any]) -> list[Iterable[Any]]:
     """One row per number: the step, the index along each axis, the value."""
     return [
         [step, *(index + 1 for index in position), float(value)]
@@ -110,7 +111,7 @@ def _long(measured: Mapping[int, Any]) -> list[Iterable[Any]]:
     ]
 
 
-def _picture(measured: Mapping[int, Any], name: str) -> Any:
+def _line_plot(measured: Mapping[int, Any], name: str) -> Any:
     """The top layer's h against time, logarithmic, one line per probed step, as an array of pixels."""
     figure = Figure(figsize=(5, 3.5), dpi=150, layout="constrained")
     canvas = FigureCanvasAgg(figure)

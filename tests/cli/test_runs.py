@@ -10,7 +10,7 @@ import torch
 
 from rnnbench.backends import FASTEST_FIRST
 from rnnbench.cli.menu import GROUPS, choices, configuration_directory
-from rnnbench.recorders.ledger import settings_hash
+from rnnbench.schema import settings_hash
 from tests.cli.conftest import SMALL, Command
 
 SHORT = (*SMALL, "task.length=6")

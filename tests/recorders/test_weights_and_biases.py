@@ -1,4 +1,4 @@
-"""What a mirrored run holds, read back with W&B's own reader, and what happens when W&B is away."""
+"""What a logged run holds, read back with W&B's own reader, and what happens when W&B is away."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from rnnbench.recorders import WandbSettings, WeightsAndBiases
 LONG_PROFILE = np.linspace(1, 2, 6).reshape(1, 1, 6)
 
 
-def mirror(folder: Path, mode: str, past_rows: list[dict[str, float]] | None = None) -> WeightsAndBiases:
+def logged_run(folder: Path, mode: str, past_rows: list[dict[str, float]] | None = None) -> WeightsAndBiases:
     folder.mkdir(exist_ok=True)
     return WeightsAndBiases(
         WandbSettings(mode=mode, project="rnnbench", entity=None, init_timeout_s=5),  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
 
 def test_offline_run_holds_everything(tmp_path: Path) -> None:
     folder = tmp_path / "gru-adding-3-00000000"
-    recorder = mirror(folder, "offline", past_rows=[{"step": 0, "validation_loss": 0.75}])
+    recorder = logged_run(folder, "offline", past_rows=[{"step": 0, "validation_loss": 0.75}])
     recorder.record({"step": 10, "validation_loss": 0.25})
     recorder.store("gradient_profile", 10, {"norm": LONG_PROFILE})
     recorder.finish({"status": "done", "test_loss": 0.125, "steps_to_solve": None})
@@ -74,8 +74,8 @@ def test_online_goes_on_offline_with_one_warning(
 
     monkeypatch.setattr(wandb, "init", unreachable)
     folder = tmp_path / "run"
-    with pytest.warns(UserWarning, match=f"W&B cannot be reached .{error}.; this run is mirrored offline") as warned:
-        recorder = mirror(folder, "online")
+    with pytest.warns(UserWarning, match=f"W&B cannot be reached .{error}.; this run is logged offline") as warned:
+        recorder = logged_run(folder, "online")
     assert len(warned) == 1
     recorder.record({"step": 0, "validation_loss": 0.5})
     recorder.finish({"status": "done"})

@@ -1,4 +1,4 @@
-"""Run folders written by hand, in the ledger's format."""
+"""Run folders written by hand, in the run store's format."""
 
 import json
 from collections.abc import Callable

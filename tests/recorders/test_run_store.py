@@ -1,4 +1,4 @@
-"""The ledger: files are whole or as they were, one process at a time, and what was written is what is read."""
+"""The run store: files are whole or as they were, one process at a time, and what was written is what is read."""
 
 import json
 import multiprocessing
@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 import torch
 
-from rnnbench.recorders.ledger import Ledger, RunFolder, settings_hash
+from rnnbench.recorders import RunFolder, RunStore
+from rnnbench.schema import Status
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    made = Ledger(tmp_path).folder("gru", "adding", 3, {"lr": 0.1})
+    made = RunStore(tmp_path).folder("gru", "adding", 3, {"lr": 0.1})
     made.start({"lr": 0.1}, {"status": "running"})
     return made
 
@@ -24,10 +25,9 @@ def names(folder: RunFolder) -> set[str]:
     return {path.name for path in folder.path.iterdir()}
 
 
-def test_name_says_what_was_run_and_hashes_what_decides(folder: RunFolder) -> None:
-    # sha256 of {"lr":0.1}, its first eight digits, by `printf '{"lr":0.1}' | sha256sum`
-    assert folder.name == "gru-adding-3-9c9ba942"
-    assert settings_hash({"a": 1, "b": [2]}) == settings_hash({"b": [2], "a": 1}) != settings_hash({"a": 1, "b": [3]})
+def test_the_folder_is_named_after_the_run(folder: RunFolder, tmp_path: Path) -> None:
+    assert folder.path == tmp_path / "runs" / "gru-adding-3-9c9ba942"
+    assert folder.name == folder.path.name
 
 
 def test_a_write_that_is_cut_leaves_the_file_as_it_was(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ def test_records_are_read_as_they_were_written(folder: RunFolder) -> None:
 def test_a_finished_run_keeps_no_checkpoint_a_failed_one_does(folder: RunFolder) -> None:
     folder.save_checkpoint({"step": 1})
     folder.finish({"status": "failed"}, traceback="Traceback ...")
-    assert (folder.status, folder.load_checkpoint()) == ("failed", {"step": 1})
+    assert (folder.status, folder.load_checkpoint()) == (Status.FAILED, {"step": 1})
     assert (folder.path / "traceback.txt").read_text() == "Traceback ..."
     folder.finish({"status": "done"})
     assert names(folder) == {"config.json", "summary.json"}
@@ -89,5 +89,5 @@ def test_a_run_belongs_to_one_process_at_a_time(folder: RunFolder) -> None:
 
 
 def test_nothing_is_there_before_the_first_write(tmp_path: Path) -> None:
-    folder = Ledger(tmp_path).folder("gru", "adding", 0, {})
+    folder = RunStore(tmp_path).folder("gru", "adding", 0, {})
     assert (folder.status, folder.summary(), folder.load_checkpoint()) == (None, {}, None)
