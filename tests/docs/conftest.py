@@ -1,0 +1,23 @@
+"""The console commands, and the folder of components that CONTRIBUTING.md describes."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import rnnbench, rnnbench_report  # noqa: F401
+from tests.docs.markdown import ROOT, named_files
+
+
+@pytest.fixture
+def own_components(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that holds every file that CONTRIBUTING.md shows, as the working directory."""
+    for path, content in named_files(ROOT / "CONTRIBUTING.md"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(content)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "my")
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("my_")]:
+        del sys.modules[name]

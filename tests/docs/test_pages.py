@@ -1,0 +1,110 @@
+"""What README and docs say can be followed: links lead somewhere, commands compose, no page is left alone."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+
+from rnnbench.cli import explain, report
+from rnnbench.cli.arguments import composed, overrides
+from rnnbench.cli.menu import configuration_directory, own_directories
+from rnnbench.cli.settings import Settings
+from rnnbench.cli.sweep import swept_jobs
+from tests.cli.conftest import Command
+from tests.docs.markdown import PAGES, ROOT, anchors, answers, commands, links
+
+EVERY_COMMAND = [(page.name, words) for page in PAGES for words in commands(page)]
+EVERY_ANSWER = [(page.name, words, answer) for page in PAGES for words, answer in answers(page)]
+
+USED = {"rnnbench-report": report.USED, "rnnbench-explain": explain.USED}
+
+PRIVATE_WORDS = re.compile(
+    r"\b(trivial|in turns?|contestants?|straightness|ledger|mirror\w*|tap|looked at once|taken up|times floor)\b"
+    r"|× floor|the floor|/ it\b"
+)
+"""Words that this project once used where the field has its own."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached, new = set(), {ROOT / "README.md"}
+    while new:
+        reached |= new
+        targets = {(page.parent / link.partition("#")[0]).resolve() for page in new for link in links(page)}
+        new = {target for target in targets if target.suffix == ".md" and target in PAGES} - reached
+    assert reached == set(PAGES)
+
+
+def test_there_are_commands_to_check() -> None:
+    assert {words[0] for _, words in EVERY_COMMAND} == {"rnnbench", "rnnbench-report", "rnnbench-explain"}
+    assert EVERY_ANSWER
+
+
+def covering_jobs(settings: list[str]) -> Iterator[list[str]]:
+    """Jobs of the sweep in which every swept value occurs; one job where nothing is swept."""
+    seen: set[str] = set()
+    for job in swept_jobs({}, {}, settings):
+        if not seen or not seen.issuperset(job):
+            seen |= set(job)
+            yield job
+
+
+@pytest.mark.usefixtures("own_components")
+@pytest.mark.parametrize(("page", "words"), EVERY_COMMAND, ids=lambda value: value if isinstance(value, str) else None)
+def test_commands_compose(page: str, words: list[str]) -> None:
+    command, *arguments = words
+    if arguments == ["--help"]:
+        return
+    if command in USED:
+        composed(arguments, command, USED[command])
+        return
+    search_path = ",".join(f"file://{folder.resolve()}" for folder in own_directories(arguments))
+    with initialize_config_dir(str(configuration_directory()), version_base="1.3"):
+        for job in covering_jobs(overrides(arguments)):
+            job = [*job, f"hydra.searchpath=[{search_path}]"]
+            config = compose("config", overrides=job, return_hydra_config=True)
+            HydraConfig.instance().set_config(config)
+            Settings.from_config(config)
+
+
+@pytest.mark.parametrize(("page", "words", "answer"), EVERY_ANSWER, ids=lambda value: None)
+def test_answers_are_those_of_the_program(page: str, words: list[str], answer: str, rnnbench: Command) -> None:
+    assert words[0] == "rnnbench"
+    assert rnnbench(*words[1:]) == (2, "", f"{answer}\n")
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        for target in re.findall(r"(?:^|`)make ([a-z]+)(?:$|`)", page.read_text(), re.MULTILINE):
+            assert target in targets, f"{page.name}: make {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_words_are_the_fields(page: Path) -> None:
+    assert PRIVATE_WORDS.findall(page.read_text()) == []
+
+
+def test_tests_named_on_a_page_exist() -> None:
+    there = set(re.findall(r"^def (test_\w+)", "".join(path.read_text() for path in ROOT.glob("tests/**/*.py")), re.M))
+    for page in PAGES:
+        assert set(re.findall(r"`(test_\w+)`", page.read_text())) <= there, page.name
+
+
+def test_paths_named_in_running_text_exist() -> None:
+    places = r"`((?:rnnbench|tasks|conf|tests|docs)/[\w/.]*)`"
+    for page in PAGES:
+        for path in re.findall(places, page.read_text()):
+            assert (ROOT / path).exists() or "my_" in path, f"{page.name}: {path}"
