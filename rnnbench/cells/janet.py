@@ -1,7 +1,7 @@
 """JANET, the LSTM with only a forget gate (van der Westhuizen & Lasenby 2018)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnbench.cells.cell import Cell, MemoryBiases, State
 
@@ -19,8 +19,7 @@ class Janet(Cell):
     def __init__(self, input_size: int, hidden_size: int, beta: float = 1.0, forget_bias: float | None = 1.0) -> None:
         super().__init__(input_size, hidden_size)
         self.beta = beta
-        self.forget_bias = forget_bias
-        self.W_f, self.U_f = self.input_map(), self.recurrent_map()
+        self.W_f, self.U_f = self.input_map(bias_start=forget_bias), self.recurrent_map()
         self.W_g, self.U_g = self.input_map(), self.recurrent_map()
 
     def step(self, x: Tensor, state: State) -> State:
@@ -28,10 +27,6 @@ class Janet(Cell):
         s = self.W_f(x) + self.U_f(h)
         g = torch.tanh(self.W_g(x) + self.U_g(h))
         return (torch.sigmoid(s) * h + (1 - torch.sigmoid(s - self.beta)) * g,)
-
-    def set_fixed_biases(self) -> None:
-        if self.forget_bias is not None:
-            nn.init.constant_(self.W_f.bias, self.forget_bias)
 
     def memory_biases(self) -> MemoryBiases:
         return MemoryBiases(keep=self.W_f.bias)

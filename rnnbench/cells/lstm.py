@@ -1,7 +1,7 @@
 """The LSTM with a forget gate and no peepholes (Hochreiter & Schmidhuber 1997; Gers et al. 2000)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnbench.cells.cell import Cell, MemoryBiases, State, TorchEquivalent
 
@@ -19,9 +19,8 @@ class Lstm(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float | None = 1.0) -> None:
         super().__init__(input_size, hidden_size)
-        self.forget_bias = forget_bias
         self.W_i, self.U_i = self.input_map(), self.recurrent_map()
-        self.W_f, self.U_f = self.input_map(), self.recurrent_map()
+        self.W_f, self.U_f = self.input_map(bias_start=forget_bias), self.recurrent_map()
         self.W_g, self.U_g = self.input_map(), self.recurrent_map()
         self.W_o, self.U_o = self.input_map(), self.recurrent_map()
 
@@ -33,10 +32,6 @@ class Lstm(Cell):
         o = torch.sigmoid(self.W_o(x) + self.U_o(h))
         c = f * c + i * g
         return (o * torch.tanh(c), c)
-
-    def set_fixed_biases(self) -> None:
-        if self.forget_bias is not None:
-            nn.init.constant_(self.W_f.bias, self.forget_bias)
 
     def memory_biases(self) -> MemoryBiases:
         return MemoryBiases(keep=self.W_f.bias, write=self.W_i.bias)

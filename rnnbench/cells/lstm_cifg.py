@@ -1,7 +1,7 @@
 """The LSTM with coupled input and forget gates (Greff et al. 2017, CIFG)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnbench.cells.cell import Cell, MemoryBiases, State
 
@@ -20,8 +20,7 @@ class LstmCifg(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float | None = 1.0) -> None:
         super().__init__(input_size, hidden_size)
-        self.forget_bias = forget_bias
-        self.W_f, self.U_f = self.input_map(), self.recurrent_map()
+        self.W_f, self.U_f = self.input_map(bias_start=forget_bias), self.recurrent_map()
         self.W_g, self.U_g = self.input_map(), self.recurrent_map()
         self.W_o, self.U_o = self.input_map(), self.recurrent_map()
 
@@ -32,10 +31,6 @@ class LstmCifg(Cell):
         o = torch.sigmoid(self.W_o(x) + self.U_o(h))
         c = f * c + (1 - f) * g
         return (o * torch.tanh(c), c)
-
-    def set_fixed_biases(self) -> None:
-        if self.forget_bias is not None:
-            nn.init.constant_(self.W_f.bias, self.forget_bias)
 
     def memory_biases(self) -> MemoryBiases:
         return MemoryBiases(keep=self.W_f.bias)

@@ -21,11 +21,11 @@ class LstmPeephole(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float | None = 1.0) -> None:
         super().__init__(input_size, hidden_size)
-        self.forget_bias = forget_bias
-        self.W_i, self.U_i, self.p_i = self.input_map(), self.recurrent_map(), nn.Parameter(torch.zeros(hidden_size))
-        self.W_f, self.U_f, self.p_f = self.input_map(), self.recurrent_map(), nn.Parameter(torch.zeros(hidden_size))
+        self.W_i, self.U_i = self.input_map(), self.recurrent_map()
+        self.W_f, self.U_f = self.input_map(bias_start=forget_bias), self.recurrent_map()
         self.W_g, self.U_g = self.input_map(), self.recurrent_map()
-        self.W_o, self.U_o, self.p_o = self.input_map(), self.recurrent_map(), nn.Parameter(torch.zeros(hidden_size))
+        self.W_o, self.U_o = self.input_map(), self.recurrent_map()
+        self.p_i, self.p_f, self.p_o = (nn.Parameter(torch.zeros(hidden_size)) for _ in range(3))
 
     def step(self, x: Tensor, state: State) -> State:
         h, c = state
@@ -35,10 +35,6 @@ class LstmPeephole(Cell):
         c = f * c + i * g
         o = torch.sigmoid(self.W_o(x) + self.U_o(h) + self.p_o * c)
         return (o * torch.tanh(c), c)
-
-    def set_fixed_biases(self) -> None:
-        if self.forget_bias is not None:
-            nn.init.constant_(self.W_f.bias, self.forget_bias)
 
     def memory_biases(self) -> MemoryBiases:
         return MemoryBiases(keep=self.W_f.bias, write=self.W_i.bias)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnbench.cells import Cell
-from rnnbench.cells.roles import parameter_roles
+from rnnbench.model.parameter_roles import parameter_roles
 
 INITIALISATIONS = ("default", "orthogonal", "identity", "chrono")
 IRNN_INPUT_DEVIATION = 0.001
@@ -69,7 +69,7 @@ def _set_irnn(cell: Cell, blocks: _MatrixBlocks, generator: torch.Generator) -> 
     for module in cell.modules():
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
-    cell.set_fixed_biases()
+    cell.set_bias_starts()
 
 
 def _set_chrono_biases(cell: Cell, generator: torch.Generator, length: int | None) -> None:

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnnbench.model import Model
+from rnnbench.model.nested_tensors import nested_tensors
 from rnnbench.probes.probe import Measurement, Probe
 from tasks import Batch, Task
 
@@ -76,9 +76,8 @@ class _AllocatedBytes(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor):
-                self._follow(tensor.untyped_storage())
+        for tensor in nested_tensors(result):
+            self._follow(tensor.untyped_storage())
         return result
 
     def _follow(self, storage: torch.UntypedStorage) -> None:

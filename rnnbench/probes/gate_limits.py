@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnnbench.cells import Cell
-from rnnbench.cells.forced import Forced
-from rnnbench.cells.retention import retention
 from rnnbench.model import Model
+from rnnbench.probes.forced_gates import ForcedGates
 from rnnbench.probes.probe import Measurement, Probe
+from rnnbench.probes.retention import retention
 from tasks import Batch, Task
 
 SCALES = (0.1, 1.0, 10.0, 100.0)
@@ -22,7 +22,7 @@ RANDOM_STEPS = 100
 
 
 class GateLimits(Probe):
-    """Gates held at exactly 0 and 1 (see `cells.forced`), on the first layer's cell with one state tensor.
+    """Gates held at exactly 0 and 1 (see `forced_gates`), on the first layer's cell with one state tensor.
 
     The update gate is the sigmoid that, held at 0 or at 1, makes the step copy the state; the reset gate the one whose
     value decides, while the update gate is all new, whether the next state depends on the old one at all. A cell
@@ -64,7 +64,7 @@ def update_gate(cell: Cell, x: Float[Tensor, "batch input"], h: Float[Tensor, "b
     for gate, value in itertools.product(range(len(retention(cell, x, (h,)).gates)), (0.0, 1.0)):
         error = float((_step(cell, x, h, {gate: value}) - h).abs().max())
         if error < 1e-6:
-            with Forced({gate: 1 - value}):
+            with ForcedGates({gate: 1 - value}):
                 (kept,) = retention(cell, x, (h,)).kept
             return {
                 "update_gate": gate,
@@ -120,7 +120,7 @@ def largest_with_random_weights(cell: Cell, examples: int) -> float:
 
 
 def _step(cell: Cell, x: Tensor, h: Tensor, forced: Mapping[int, float]) -> Tensor:
-    with Forced(forced):
+    with ForcedGates(forced):
         return cell.step(x, (h,))[0]
 
 

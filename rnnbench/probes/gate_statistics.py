@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rnnbench.cells import Cell
-from rnnbench.cells.retention import retention
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
+from rnnbench.probes.retention import retention
 from tasks import Batch, Task
 
 CLOSED, OPEN = 0.1, 0.9

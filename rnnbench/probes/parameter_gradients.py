@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rnnbench.cells.roles import parameter_roles
 from rnnbench.model import Model
+from rnnbench.model.parameter_roles import parameter_roles
 from rnnbench.probes.probe import Measurement, Probe
 from tasks import Batch, Task
 

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from rnnbench.cells import Cell, State
-from rnnbench.cells.forced import Forced
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_goodfellow import GruGoodfellow
 from rnnbench.cells.gru_torch import GruTorch
@@ -15,6 +14,7 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
+from rnnbench.probes.forced_gates import ForcedGates
 from rnnbench.probes.gate_limits import GateLimits, largest_with_random_weights
 from tasks.adding import Adding
 
@@ -89,10 +89,10 @@ def test_size_of_the_state() -> None:
 def test_forced_gates_are_counted_in_the_order_of_the_step() -> None:
     cell = Gru(2, 3)
     x, h = torch.ones(1, 2), torch.full((1, 3), 0.5)
-    with Forced({0: 0.0, 1: 1.0}):
+    with ForcedGates({0: 0.0, 1: 1.0}):
         (after,) = cell.step(x, (h,))
     torch.testing.assert_close(after, torch.tanh(cell.W_n(x)), rtol=0, atol=1e-7)
-    with Forced({2: 0.0}):  # the reset gate of a second step
+    with ForcedGates({2: 0.0}):  # the reset gate of a second step
         first, second = cell.step(x, (h,))[0], cell.step(x, (h,))[0]
     assert torch.equal(first, cell.step(x, (h,))[0])
     assert not torch.equal(second, first)

@@ -14,8 +14,8 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
-from rnnbench.cells.roles import parameter_roles
 from rnnbench.model import Model
+from rnnbench.model.parameter_roles import parameter_roles
 from rnnbench.probes.parameter_gradients import ParameterGradients
 from tasks import Batch, Task
 from tasks.adding import Adding

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru_concat import GruConcat
-from rnnbench.cells.retention import retention
-from rnnbench.cells.roles import parameter_roles
+from rnnbench.model.parameter_roles import parameter_roles
+from rnnbench.probes.retention import retention
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN, BATCH = 3, 4, 2

@@ -1,4 +1,4 @@
-"""How much of its old state a cell keeps, and the gates that decide it, found by watching one `step`."""
+"""What fraction of its old state a cell keeps, and its gates, observed in one call of `step`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from rnnbench.cells.cell import Cell, State
+from rnnbench.cells import Cell, State
 
 _MATRIX_PRODUCTS = {
     functional.linear, functional.bilinear, torch.matmul, Tensor.matmul, Tensor.__matmul__, Tensor.__rmatmul__,
@@ -30,17 +30,17 @@ class Retention:
 
 
 def retention(cell: Cell, x: Float[Tensor, "batch input"], state: State) -> Retention:
-    """The share of its old value that each unit keeps directly: d state'_j / d state_j with gates and candidate fixed.
+    """The fraction of its old value that each unit keeps: d state'_j / d state_j with gates and candidate fixed.
 
-    Fixed are the results of every matrix product and every sigmoid; what is left is the path by which a unit passes its
-    own value on. For h' = (1 - z) h + z n it is 1 - z, for c' = f c + i g it is f. A vanilla RNN has none, nor has the
-    h of an LSTM. For a unit with a recurrent weight of its own, phi(W x + u h), it is phi' u, of either sign.
+    Results of matrix products and sigmoids are treated as constants; what is left is the path by which a unit passes
+    its own value on. For h' = (1 - z) h + z n it is 1 - z, for c' = f c + i g it is f. A vanilla RNN has none, nor
+    has the h of an LSTM. For a unit with a recurrent weight of its own, phi(W x + u h), it is phi' u, of either sign.
     """
     old = tuple(tensor.detach().requires_grad_() for tensor in state)
-    with torch.enable_grad(), _Fix() as fix:
+    with torch.enable_grad(), _FixedGates() as fixed:
         new = cell.step(x, old)
     kept = tuple(_diagonal(after, before) for before, after in zip(old, new, strict=True))
-    return Retention(kept, tuple(fix.gates), tuple(tensor.detach() for tensor in new))
+    return Retention(kept, tuple(fixed.gates), tuple(tensor.detach() for tensor in new))
 
 
 def _diagonal(new: Tensor, old: Tensor) -> Tensor | None:
@@ -50,8 +50,8 @@ def _diagonal(new: Tensor, old: Tensor) -> Tensor | None:
     return torch.autograd.grad(new, old, torch.ones_like(new), retain_graph=True, allow_unused=True)[0]
 
 
-class _Fix(TorchFunctionMode):
-    """Cuts the graph behind matrix products and sigmoids, and keeps the sigmoids' outputs."""
+class _FixedGates(TorchFunctionMode):
+    """Detaches the results of matrix products and sigmoids from the graph, and keeps the sigmoids' outputs."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which of a cell's parameters act on the input and which on the state, found by watching one `step`."""
+"""Which of a cell's parameters act on the input and which on the state, observed in one call of `step`."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -6,9 +6,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
 
-from rnnbench.cells.cell import Cell
+from rnnbench.cells import Cell
+from rnnbench.model.nested_tensors import nested_tensors
 
 Role = Literal["input", "recurrent"]
 
@@ -22,16 +22,17 @@ _SUMS = {
 def parameter_roles(cell: Cell) -> dict[str, Role]:
     """The role of each parameter by name: recurrent when it multiplies something computed from the state, else input.
 
-    So is one whose function multiplies it, as in sigma(a) h. A linear map's bias and a normalisation's shift go with
-    their weight. A matrix on the concatenation [h, x] is recurrent.
+    A parameter is also recurrent when a function of it multiplies the state, as in sigma(a) h. A bias of a linear map
+    has the role of its weight, a normalisation's shift that of its scale. A matrix on the concatenation [h, x] is
+    recurrent.
     """
     parameters = dict(cell.named_parameters())
     frozen = {name: parameter.detach() for name, parameter in parameters.items()}
     x = next(iter(frozen.values())).new_zeros(1, cell.input_size)
     state = tuple(tensor.requires_grad_() for tensor in cell.initial_state(1))
-    with torch.enable_grad(), _Watch(frozen, x) as watch:
+    with torch.enable_grad(), _RoleObserver(frozen, x) as observer:
         torch.func.functional_call(_Step(cell), {f"cell.{name}": value for name, value in frozen.items()}, (x, state))
-    return {name: "recurrent" if name in watch.recurrent else "input" for name in parameters}
+    return {name: "recurrent" if name in observer.recurrent else "input" for name in parameters}
 
 
 class _Step(torch.nn.Module):
@@ -45,37 +46,34 @@ class _Step(torch.nn.Module):
         return self.cell.step(x, state)
 
 
-class _Watch(TorchFunctionMode):
-    """Notes the parameters, or functions of them, that anything but a sum joins with what depends on the state.
+class _RoleObserver(TorchFunctionMode):
+    """Records the parameters that, directly or through functions of them, any operation but a sum combines with a
+    tensor that depends on the state.
 
-    Only the state requires a gradient, so a tensor that does depends on it.
+    Only the state requires a gradient, so a tensor that requires one depends on the state.
     """
 
     def __init__(self, parameters: dict[str, Tensor], x: Tensor) -> None:
         super().__init__()
         self.recurrent: set[str] = set()
         self.made_of = {id(parameter): {name} for name, parameter in parameters.items()}
-        """By tensor, the parameters it is a function of, where that is all it is a function of."""
+        """By tensor, the parameters it is a function of, for tensors that depend on parameters alone."""
         self.from_input = {id(x)}
-        self.alive: list[Tensor] = []  # no id is used twice
+        self.alive: list[Tensor] = []  # keeps tensors from being freed, so that no id is used twice
 
     def __torch_function__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        operands = _tensors((args, kwargs))
+        operands = nested_tensors((args, kwargs))
         names = set().union(*(self.made_of.get(id(operand), set()) for operand in operands))
         result = function(*args, **kwargs)
         if any(operand.requires_grad for operand in operands):
             if function not in _SUMS:
                 self.recurrent |= names
             return result
-        for tensor in _tensors(result):
+        for tensor in nested_tensors(result):
             self.alive.append(tensor)
             if any(id(operand) in self.from_input for operand in operands):
                 self.from_input.add(id(tensor))
             else:
                 self.made_of[id(tensor)] = names
         return result
-
-
-def _tensors(tree: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]

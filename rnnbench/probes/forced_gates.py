@@ -1,4 +1,4 @@
-"""A step with some of its gates held at a value."""
+"""A step with some of its gates held at a fixed value."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from rnnbench.cells.retention import SIGMOIDS
+from rnnbench.probes.retention import SIGMOIDS
 
 
-class Forced(TorchFunctionMode):
-    """While it is entered, the k-th sigmoid that is computed gives the value named for k, whatever its argument.
+class ForcedGates(TorchFunctionMode):
+    """While this mode is active, the k-th sigmoid returns `values[k]`, where there is one, whatever its argument.
 
-    Sigmoids are counted from 0 in the order in which `step` computes them; enter it anew for every step.
+    Sigmoids are counted from 0 in the order in which `step` computes them. Enter a new mode for every step.
     """
 
     def __init__(self, values: Mapping[int, float]) -> None:
