@@ -1,7 +1,8 @@
-"""What a backend is: a way to run a cell over a sequence, with the same numbers as the plain loop."""
+"""What a backend is: a way to run a cell over a sequence, with the same numbers as the plain loop over `step`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -10,28 +11,30 @@ from torch import Tensor
 
 from rnnbench.cells import Cell, State
 
-StateTap = Callable[[int, int, Tensor], None]
-"""Called in the backward pass as tap(state index, first step, gradients), gradients being (steps, batch, hidden): the
-total derivative of what is differentiated with respect to that state tensor after each of those steps."""
+StateHook = Callable[[int, int, Tensor], None]
+"""Called in the backward pass as hook(state index, first step, gradients), gradients being (steps, batch, hidden): the
+total derivative of the differentiated scalar with respect to that state tensor after each of those steps."""
 
 
+@dataclass(frozen=True)
 class Backend(ABC):
-    """Runs a cell over a sequence. `Eager` is the truth that the others are tested against."""
+    """Runs a cell over a sequence. `Eager` is the reference that the others are tested against.
 
+    A backend is a value: it is made with the number of CPU threads that it computes with, by default as many as torch
+    does, and changes no setting of the process. The owner of a process gives torch's own operations `torch_threads`.
+    """
+
+    threads: int = field(default_factory=torch.get_num_threads)
     name: ClassVar[str]
 
-    def use_threads(self, count: int) -> None:
-        """Compute with so many CPU threads from now on, in this process."""
-        torch.set_num_threads(count)
-
     @property
-    def threads(self) -> int:
-        """How many it computes with."""
-        return torch.get_num_threads()
+    def torch_threads(self) -> int:
+        """How many threads torch's own operations should have (torch.set_num_threads) where this backend runs."""
+        return self.threads
 
     @abstractmethod
-    def refusal(self, cell: Cell) -> str | None:
-        """Why this backend cannot run the cell, in words, or None when it can."""
+    def unsupported_reason(self, cell: Cell) -> str | None:
+        """Why this backend cannot run the cell, as a phrase for an error line, or None when it can."""
 
     @abstractmethod
     def run(
@@ -39,6 +42,9 @@ class Backend(ABC):
         cell: Cell,
         inputs: Float[Tensor, "time batch input"],
         state: State,
-        tap: StateTap | None = None,
+        hook: StateHook | None = None,
     ) -> tuple[Float[Tensor, "time batch hidden"], State]:
-        """Return h after every step and the final state. With a tap, hand it the gradient of every state tensor."""
+        """Return h after every step and the final state. The hook is called with the gradient of every state tensor.
+
+        Raises ValueError for a cell that the backend does not support.
+        """

@@ -1,11 +1,12 @@
-"""The plain Python loop over `step`: any cell, and the truth for every other backend."""
+"""The plain Python loop over `step`: any cell, and the reference for every other backend."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from rnnbench.backends.backend import Backend, StateTap
+from rnnbench.backends.backend import Backend, StateHook
 from rnnbench.cells import Cell, State
 
 
@@ -14,31 +15,38 @@ class Eager(Backend):
 
     name = "eager"
 
-    def refusal(self, cell: Cell) -> str | None:
+    def unsupported_reason(self, cell: Cell) -> str | None:
         return None
 
-    def run(self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None) -> tuple[Tensor, State]:
-        outputs = []
-        for time, x in enumerate(inputs):
-            state = cell.step(x, state)
-            if tap is not None:
-                state = tapped(state, time, tap)
-            outputs.append(state[0])
-        if not outputs:
+    def run(self, cell: Cell, inputs: Tensor, state: State, hook: StateHook | None = None) -> tuple[Tensor, State]:
+        if not len(inputs):
             return inputs.new_zeros(0, inputs.shape[1], cell.hidden_size), state
-        return torch.stack(outputs), state
+        return loop(cell.step, inputs, state, hook)
 
 
-def tapped(state: State, time: int, tap: StateTap) -> State:
-    """The same state, each tensor its own node in the graph, whose gradient is handed to the tap when it is whole.
+def loop(
+    step: Callable[[Tensor, State], State], inputs: Tensor, state: State, hook: StateHook | None
+) -> tuple[Tensor, State]:
+    """h after every step and the final state, for at least one step."""
+    outputs = []
+    for time, x in enumerate(inputs):
+        state = step(x, state)
+        if hook is not None:
+            state = _hooked(state, time, hook)
+        outputs.append(state[0])
+    return torch.stack(outputs), state
 
-    A tensor that nothing trained reaches, such as a counter of steps, starts the graph there.
+
+def _hooked(state: State, time: int, hook: StateHook) -> State:
+    """The same state, each tensor a node of its own in autograd's graph, with the hook on its total gradient.
+
+    A tensor that depends on no parameter, such as a counter of steps, becomes a leaf of the graph.
     """
     nodes = tuple(tensor.view_as(tensor) if tensor.requires_grad else tensor.clone() for tensor in state)
     for index, node in enumerate(nodes):
-        node.requires_grad_().register_hook(partial(_hand_over, tap, index, time))
+        node.requires_grad_().register_hook(partial(_call, hook, index, time))
     return nodes
 
 
-def _hand_over(tap: StateTap, index: int, time: int, gradient: Tensor) -> None:
-    tap(index, time, gradient.unsqueeze(0))
+def _call(hook: StateHook, index: int, time: int, gradient: Tensor) -> None:
+    hook(index, time, gradient.unsqueeze(0))

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from rnnbench.backends.backend import Backend, StateTap
-from rnnbench.backends.eager import tapped
+from rnnbench.backends.backend import Backend, StateHook
+from rnnbench.backends.eager import loop
 from rnnbench.cells import Cell, State, TorchEquivalent
 
 
@@ -13,37 +13,33 @@ class TorchNn(Backend):
 
     name = "torch"
 
-    def refusal(self, cell: Cell) -> str | None:
+    def unsupported_reason(self, cell: Cell) -> str | None:
         if cell.torch_equivalent() is None:
             return "torch.nn has no kernel with its equations"
         if not issubclass(_definer(cell, "torch_equivalent"), _definer(cell, "step")):
             return "its step overrides the equations of torch.nn's kernel"
         return None
 
-    def run(self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None) -> tuple[Tensor, State]:
-        equivalent, refusal = cell.torch_equivalent(), self.refusal(cell)
-        if equivalent is None or refusal is not None:
-            raise ValueError(f"{type(cell).__name__}: {refusal}")
+    def run(self, cell: Cell, inputs: Tensor, state: State, hook: StateHook | None = None) -> tuple[Tensor, State]:
+        equivalent, reason = cell.torch_equivalent(), self.unsupported_reason(cell)
+        if equivalent is None or reason is not None:
+            raise ValueError(f"{type(cell).__name__}: {reason}")
         weights = _flat_weights(equivalent)
         if not len(inputs):
             return inputs.new_zeros(0, inputs.shape[1], cell.hidden_size), state
-        if tap is None:
+        if hook is None:
             return _call(equivalent, weights, inputs, state)
-        outputs = []
-        for time, x in enumerate(inputs.split(1)):
-            _, state = _call(equivalent, weights, x, state)
-            state = tapped(state, time, tap)
-            outputs.append(state[0])
-        return torch.stack(outputs), state
+        # The kernel gives no gradients of the states between its steps, so it is called once per step.
+        return loop(lambda x, state: _call(equivalent, weights, x.unsqueeze(0), state)[1], inputs, state, hook)
 
 
 def _definer(cell: Cell, name: str) -> type:
-    """The class of the cell's family that its method comes from."""
-    return next(family for family in type(cell).__mro__ if name in vars(family))
+    """The class that defines a method of the cell."""
+    return next(base for base in type(cell).__mro__ if name in vars(base))
 
 
 def _flat_weights(equivalent: TorchEquivalent) -> list[Tensor]:
-    """The weights as torch.nn lays them out: input and recurrent matrices, then their biases, gates stacked."""
+    """The weights in torch.nn's layout: input and recurrent matrices, then their biases, gates stacked."""
 
     def bias(linear: nn.Linear) -> Tensor:
         return linear.weight.new_zeros(linear.out_features) if linear.bias is None else linear.bias

@@ -120,6 +120,7 @@ def build_run(settings: Settings) -> Run:
             hidden_size=hidden_size,
             layers=settings.model.layers,
             backend=settings.model.backend,
+            threads=settings.threads,
             initialisation=settings.model.initialisation,
             chrono_length=settings.model.chrono_length,
             recurrent_gain=settings.model.recurrent_gain,

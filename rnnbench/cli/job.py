@@ -58,7 +58,7 @@ def _do(settings: Settings, cell: str, task: str, overrides: list[str]) -> JobOu
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(settings.flush_denormals)
     run = build_run(settings)
-    run.model.backend.use_threads(settings.threads)
+    torch.set_num_threads(run.model.backend.torch_threads)
     config = settings.result_settings(run.model.cells[0].hidden_size, run.model.backend.name)
     folder = RunStore(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)
     components = [type(run.model.cells[0]), type(run.task)]

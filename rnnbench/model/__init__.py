@@ -2,6 +2,6 @@
 
 from rnnbench.model.budget import Counted, hidden_size_for
 from rnnbench.model.initialisation import INITIALISATIONS, initialise_cell
-from rnnbench.model.model import LayeredTap, Model
+from rnnbench.model.model import LayeredHook, Model
 
-__all__ = ["INITIALISATIONS", "Counted", "LayeredTap", "Model", "hidden_size_for", "initialise_cell"]
+__all__ = ["INITIALISATIONS", "Counted", "LayeredHook", "Model", "hidden_size_for", "initialise_cell"]

@@ -14,8 +14,8 @@ from rnnbench.model.initialisation import initialise_cell
 
 CPU = torch.device("cpu")
 
-LayeredTap = Callable[[int, int, int, Tensor], None]
-"""Called as tap(layer, state index, first step, gradients), gradients being (steps, batch, hidden)."""
+LayeredHook = Callable[[int, int, int, Tensor], None]
+"""Called as hook(layer, state index, first step, gradients), gradients being (steps, batch, hidden)."""
 
 
 class Model(nn.Module):
@@ -24,6 +24,7 @@ class Model(nn.Module):
     `make_cell(input_size, hidden_size)` builds one layer; `generator` draws every initial weight, the cells' by the
     named `initialisation` (see `initialise_cell`, also for `chrono_length` and `recurrent_gain`) and the readout's from
     U(-1/sqrt(hidden), 1/sqrt(hidden)), on the CPU whatever the device. torch's global generator is left untouched.
+    `backend` runs the cells, on so many CPU `threads` (default: as many as torch's).
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Model(nn.Module):
         hidden_size: int,
         layers: int = 1,
         backend: str = "auto",
+        threads: int | None = None,
         initialisation: str = "default",
         chrono_length: int | None = None,
         recurrent_gain: float = 1.0,
@@ -53,16 +55,16 @@ class Model(nn.Module):
         for parameter in self.readout.parameters():
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
         self.to(device)
-        self.backend = choose_backend(cells[0], backend)
+        self.backend = choose_backend(cells[0], backend, threads)
 
     def forward(
-        self, inputs: Float[Tensor, "time batch input"], scored_steps: int, tap: LayeredTap | None = None
+        self, inputs: Float[Tensor, "time batch input"], scored_steps: int, hook: LayeredHook | None = None
     ) -> Float[Tensor, "scored_time batch output"]:
         """The outputs of the last `scored_steps` steps, from zero initial states."""
         sequence = inputs
         for layer, cell in enumerate(self.cells):
             state = cell.initial_state(inputs.shape[1])
-            layer_tap = None if tap is None else partial(tap, layer)
-            sequence, _ = self.backend.run(cell, sequence, state, layer_tap)
+            layer_hook = None if hook is None else partial(hook, layer)
+            sequence, _ = self.backend.run(cell, sequence, state, layer_hook)
         outputs: Tensor = self.readout(sequence[len(sequence) - scored_steps :])
         return outputs

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rnnbench.backends import FASTEST_FIRST, Backend
+from rnnbench.backends import FASTEST_FIRST, Backend, backend_named
 from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
@@ -43,9 +43,6 @@ MODULES: dict[Callable[..., Any], Callable[[int, int], nn.Module]] = {
 """The modules around torch's kernels."""
 
 
-FUSED, TORCH, _ = FASTEST_FIRST
-
-
 def contestants(cell: Cell, steps: int, batch: int, threads: int = 1) -> dict[str, Pass]:
     """The passes of all contestants for which there is the cell or the module, on the cell's device and dtype."""
     like = next(cell.parameters())
@@ -58,20 +55,22 @@ def contestants(cell: Cell, steps: int, batch: int, threads: int = 1) -> dict[st
 
     def of_module(make: Callable[[int, int], nn.Module]) -> Pass:
         module = make(cell.input_size, cell.hidden_size).to(like)
-        return _with_threads(TORCH, threads, _pass(lambda: module(inputs)[0], module, upstream))
+        return _with_threads(threads, _pass(lambda: module(inputs)[0], module, upstream))
 
     def of_cell(backend: Backend, cell: Cell) -> Pass:
-        return _with_threads(backend, threads, _pass(partial(_outputs, backend, cell, inputs), cell, upstream))
+        return _with_threads(backend.torch_threads, _pass(partial(_outputs, backend, cell, inputs), cell, upstream))
 
-    found = {backend.name: of_cell(backend, cell) for backend in FASTEST_FIRST if backend.refusal(cell) is None}
+    backends = [backend_named(backend.name, threads) for backend in FASTEST_FIRST]
+    found = {backend.name: of_cell(backend, cell) for backend in backends if backend.unsupported_reason(cell) is None}
     if (make := counterpart(cell)) is not None:
         found["torch_nn"] = of_module(make)
     if (floor := torch_mm_baseline(cell, steps, batch)) is not None:
-        found["floor"] = _with_threads(TORCH, threads, floor)
+        found["floor"] = _with_threads(threads, floor)
     if not isinstance(cell, Lstm):
         lstm = Lstm(cell.input_size, cell.hidden_size).to(like)
-        if FUSED.refusal(lstm) is None:
-            found["lstm_fused"] = of_cell(FUSED, lstm)
+        fused = backend_named("fused", threads)
+        if fused.unsupported_reason(lstm) is None:
+            found["lstm_fused"] = of_cell(fused, lstm)
         found["lstm_torch_nn"] = of_module(nn.LSTM)
     return found
 
@@ -112,20 +111,20 @@ def seconds_in_turns(passes: Mapping[str, Pass], turns: int, eager_turns: int) -
 
 
 def _outputs(backend: Backend, cell: Cell, inputs: Tensor) -> Tensor:
-    tap = _hear if backend is FUSED else None
-    return backend.run(cell, inputs, cell.initial_state(inputs.shape[1]), tap)[0]
+    hook = _ignore if backend.name == "fused" else None
+    return backend.run(cell, inputs, cell.initial_state(inputs.shape[1]), hook)[0]
 
 
-def _with_threads(backend: Backend, threads: int, run: Pass) -> Pass:
+def _with_threads(torch_threads: int, run: Pass) -> Pass:
     def run_with_threads() -> None:
-        backend.use_threads(threads)
+        torch.set_num_threads(torch_threads)
         run()
 
     return run_with_threads
 
 
-def _hear(state_index: int, first_step: int, gradients: Tensor) -> None:
-    """A tap that takes the profile and does nothing with it: what is done with it is not the backend's time."""
+def _ignore(state_index: int, first_step: int, gradients: Tensor) -> None:
+    """A hook that does nothing with the profile: what is done with it is not the backend's time."""
 
 
 def _pass(outputs: Callable[[], Tensor], module: nn.Module, upstream: Tensor) -> Pass:

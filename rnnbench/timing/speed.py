@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
+import torch
 from pydantic import Field
 
 from rnnbench.model import Model
@@ -48,7 +49,7 @@ class Speed(Probe):
         threads = model.backend.threads
         passes = contestants(cell, steps, examples, threads)
         seconds = seconds_in_turns(passes, self.turns, self.eager_turns)
-        model.backend.use_threads(threads)
+        torch.set_num_threads(model.backend.torch_threads)
         scalars: dict[str, float] = {"pass_steps": steps, "pass_input_size": cell.input_size}
         for name, values in seconds.items():
             lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75])

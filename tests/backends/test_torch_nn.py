@@ -1,4 +1,4 @@
-"""torch.nn's kernels against the eager loop, in float64: outputs, final state, every gradient, and what taps hear."""
+"""torch.nn's kernels against the eager loop, in float64: outputs, final state, every gradient, every hook's call."""
 
 from collections.abc import Callable
 
@@ -71,7 +71,7 @@ def test_outputs_state_and_all_gradients_equal_eager(cell: Cell, steps: int) -> 
 
 
 @pytest.mark.parametrize("steps", [1, 2, 63])
-def test_a_tap_hears_the_total_derivative_at_every_step_and_changes_nothing(cell: Cell, steps: int) -> None:
+def test_a_hook_receives_the_total_derivative_at_every_step_and_changes_nothing(cell: Cell, steps: int) -> None:
     inputs, state = drawn(steps, cell)
     states, current = [], state
     for x in inputs:  # the reference: autograd's own gradient of a state that is kept
@@ -83,30 +83,30 @@ def test_a_tap_hears_the_total_derivative_at_every_step_and_changes_nothing(cell
     scalar(outputs, current).backward()
 
     for backend in (TorchNn(), Eager()):
-        heard: dict[tuple[int, int], Tensor] = {}
+        received: dict[tuple[int, int], Tensor] = {}
 
-        def tap(index: int, first: int, gradients: Tensor, heard: dict[tuple[int, int], Tensor] = heard) -> None:
+        def hook(index: int, first: int, gradients: Tensor, received: dict[tuple[int, int], Tensor] = received) -> None:
             for offset, gradient in enumerate(gradients):
-                assert (index, first + offset) not in heard
-                heard[index, first + offset] = gradient.clone()
+                assert (index, first + offset) not in received
+                received[index, first + offset] = gradient.clone()
 
-        tapped_inputs, tapped_state = drawn(steps, cell)
-        tapped_outputs, tapped_final = backend.run(cell, tapped_inputs, tapped_state, tap)
-        torch.testing.assert_close(tapped_outputs, outputs, rtol=1e-11, atol=1e-13)
-        gradients = torch.autograd.grad(scalar(tapped_outputs, tapped_final), (tapped_inputs, *tapped_state))
+        hooked_inputs, hooked_state = drawn(steps, cell)
+        hooked_outputs, hooked_final = backend.run(cell, hooked_inputs, hooked_state, hook)
+        torch.testing.assert_close(hooked_outputs, outputs, rtol=1e-11, atol=1e-13)
+        gradients = torch.autograd.grad(scalar(hooked_outputs, hooked_final), (hooked_inputs, *hooked_state))
         for gradient, reference in zip(gradients, (inputs, *state), strict=True):
             torch.testing.assert_close(gradient, reference.grad, rtol=1e-11, atol=1e-13)
-        assert set(heard) == {(index, time) for index in range(len(state)) for time in range(steps)}
-        for (index, time), gradient in heard.items():
+        assert set(received) == {(index, time) for index in range(len(state)) for time in range(steps)}
+        for (index, time), gradient in received.items():
             torch.testing.assert_close(gradient, states[time][index].grad, rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize("backend", FASTEST_FIRST, ids=lambda backend: backend.name)
-@pytest.mark.parametrize("with_tap", [False, True])
-def test_no_steps_give_no_outputs_and_the_state_back(cell: Cell, backend: Backend, with_tap: bool) -> None:
+@pytest.mark.parametrize("backend", [kind() for kind in FASTEST_FIRST], ids=lambda backend: backend.name)
+@pytest.mark.parametrize("with_hook", [False, True])
+def test_no_steps_give_no_outputs_and_the_state_back(cell: Cell, backend: Backend, with_hook: bool) -> None:
     inputs, state = drawn(0, cell)
-    tap = pytest.fail if with_tap else None
-    outputs, final = backend.run(cell, inputs, state, tap)
+    hook = pytest.fail if with_hook else None
+    outputs, final = backend.run(cell, inputs, state, hook)
     assert outputs.shape == (0, BATCH, HIDDEN)
     assert outputs.dtype == torch.float64
     assert all(after is before for after, before in zip(final, state, strict=True))
@@ -146,7 +146,7 @@ def test_without_gradients_the_same(cell: Cell) -> None:
 
 def test_refuses_the_gru_with_the_reset_before_the_product() -> None:
     cell = Gru(INPUT, HIDDEN)
-    assert TorchNn().refusal(cell) == "torch.nn has no kernel with its equations"
+    assert TorchNn().unsupported_reason(cell) == "torch.nn has no kernel with its equations"
     with pytest.raises(ValueError, match=r"^Gru: torch\.nn has no kernel"):
         TorchNn().run(cell, torch.zeros(2, 1, INPUT), cell.initial_state(1))
     message = r"^backend=torch: cannot run Gru \(torch\.nn has no kernel with its equations\); use backend=eager$"
@@ -170,8 +170,8 @@ class RenamedRnn(Rnn):
 
 def test_a_cell_that_overrides_step_does_not_run_on_its_parents_kernel() -> None:
     cell = DecayingRnn(INPUT, HIDDEN)
-    assert TorchNn().refusal(cell) is not None
-    assert TorchNn().refusal(RenamedRnn(INPUT, HIDDEN)) is None
+    assert TorchNn().unsupported_reason(cell) is not None
+    assert TorchNn().unsupported_reason(RenamedRnn(INPUT, HIDDEN)) is None
 
 
 def test_unknown_backends_are_named_with_what_there_is() -> None:
@@ -193,10 +193,10 @@ class CountingRnn(Cell):
         return (torch.tanh(self.W(x) + self.U(h)) / (1 + count), count + 1)
 
 
-def test_a_state_that_nothing_trained_reaches_is_tapped() -> None:
+def test_a_state_that_nothing_trained_reaches_has_hooks() -> None:
     cell = CountingRnn(INPUT, HIDDEN)
-    heard = set()
-    outputs, _ = Eager().run(cell, torch.ones(4, 2, INPUT), cell.initial_state(2), lambda *call: heard.add(call[:2]))
+    received = set()
+    outputs, _ = Eager().run(cell, torch.ones(4, 2, INPUT), cell.initial_state(2), lambda *call: received.add(call[:2]))
     outputs.sum().backward()
-    # The last count enters nothing, so it is not heard of.
-    assert heard == {(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2)}
+    # The last count enters nothing, so the hook is not called for it.
+    assert received == {(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2)}

@@ -115,21 +115,21 @@ def test_the_draw_is_uniform_within_the_documented_bounds() -> None:
 def test_the_named_backend_runs_it_or_says_why_not() -> None:
     assert built(Gru, backend="eager").backend.name == "eager"
     assert built(Lstm, backend="torch").backend.name == "torch"
-    assert built(Lstm).backend is choose_backend(Lstm(INPUT, HIDDEN))
+    assert built(Lstm).backend == choose_backend(Lstm(INPUT, HIDDEN))
     with pytest.raises(ValueError, match=r"^backend=torch: cannot run Gru"):
         built(Gru, backend="torch")
 
 
-def test_a_tap_hears_every_layer() -> None:
+def test_a_hook_receives_the_gradients_of_every_layer() -> None:
     model = built(Lstm, layers=2, backend="torch").double()
-    heard: dict[tuple[int, int, int], Tensor] = {}
+    received: dict[tuple[int, int, int], Tensor] = {}
 
-    def tap(layer: int, state: int, first: int, gradients: Tensor) -> None:
-        heard[layer, state, first] = gradients.clone()
+    def hook(layer: int, state: int, first: int, gradients: Tensor) -> None:
+        received[layer, state, first] = gradients.clone()
 
-    outputs = model(drawn_inputs(), 2, tap)
+    outputs = model(drawn_inputs(), 2, hook)
     outputs.sum().backward()
-    assert {key[:2] for key in heard} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert {key[:2] for key in received} == {(0, 0), (0, 1), (1, 0), (1, 1)}
     # The last h of the top layer goes nowhere but to the readout: d sum(V h + b) / dh = column sums of V.
     expected = model.readout.weight.sum(0).expand(1, BATCH, HIDDEN)
-    torch.testing.assert_close(heard[1, 0, STEPS - 1], expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(received[1, 0, STEPS - 1], expected, rtol=1e-12, atol=0)

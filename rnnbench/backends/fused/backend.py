@@ -1,13 +1,12 @@
-"""The backend: what it runs, what it refuses, and the source it makes."""
+"""The backend: which cells it supports, how it runs them, and the source that it generates."""
 
-import importlib.util
-from functools import cache
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
-from rnnbench.backends.backend import Backend, StateTap
+from rnnbench.backends.backend import Backend, StateHook
 from rnnbench.backends.eager import Eager
 from rnnbench.backends.fused.codegen.generate import generate
 from rnnbench.backends.fused.frontend.trace import trace
@@ -20,51 +19,48 @@ from rnnbench.cells import Cell, State
 _REAL_NAMES = {torch.float32: "float32", torch.float64: "float64"}
 
 
+@dataclass(frozen=True)
 class Fused(Backend):
-    """Two loops per cell, forward and back, generated from `step` and compiled by Numba. CPU, float32 and float64."""
+    """Two loops per cell, forward and backward, generated from `step` and compiled by Numba; CPU, float32, float64."""
 
     name = "fused"
 
-    def __init__(self) -> None:
-        self._bindings: WeakKeyDictionary[Cell, tuple[TraceGuard, Binding | str]] = WeakKeyDictionary()
-        self._threads: int | None = None
-
-    def use_threads(self, count: int) -> None:
-        """The loops compute with so many threads, all else with one.
-
-        The threads of torch's own operations spin for a while after each, on the cores that the loops need.
-        """
-        torch.set_num_threads(1)
-        self._threads = count
-
     @property
-    def threads(self) -> int:
-        return self._threads or torch.get_num_threads()
+    def torch_threads(self) -> int:
+        """One: the threads of torch's operations spin for a while after each, on the cores that the loops need."""
+        return 1
 
-    def refusal(self, cell: Cell) -> str | None:
-        if not _has_numba():
-            return "numba is not installed"
-        binding = self._binding(cell)
+    def unsupported_reason(self, cell: Cell) -> str | None:
+        binding = _binding(cell)
         return binding if isinstance(binding, str) else None
 
-    def run(self, cell: Cell, inputs: Tensor, state: State, tap: StateTap | None = None) -> tuple[Tensor, State]:
-        binding = self._binding(cell) if _has_numba() else "numba is not installed"
+    def run(self, cell: Cell, inputs: Tensor, state: State, hook: StateHook | None = None) -> tuple[Tensor, State]:
+        binding = _binding(cell)
         if isinstance(binding, str):
-            raise ValueError(f"backend=fused: cannot run {type(cell).__name__} ({binding}); use backend=eager")
+            raise _unsupported(cell, binding)
         _check(binding, inputs, state)
         if not inputs.numel():
-            return Eager().run(cell, inputs, state, tap)
+            return Eager().run(cell, inputs, state, hook)
         from rnnbench.backends.fused.runtime.run import run_binding  # imports numba, which takes a while
 
-        return run_binding(binding, inputs, state, tap, self.threads)
+        return run_binding(binding, inputs, state, hook, self.threads)
 
-    def _binding(self, cell: Cell) -> Binding | str:
-        """The cell's loops as source, or why there are none; made again when a setting of the cell has changed."""
-        known = self._bindings.get(cell)
-        if known is None or not known[0].hold():
-            known = TraceGuard(cell), _made(cell)
-            self._bindings[cell] = known
-        return known[1]
+
+_bindings: WeakKeyDictionary[Cell, tuple[TraceGuard, Binding | str]] = WeakKeyDictionary()
+"""What was generated for a cell, or the reason why nothing was, and the guard that tells when the cell has changed."""
+
+
+def _binding(cell: Cell) -> Binding | str:
+    """The cell's loops as source, or why there are none; made again when a setting of the cell has changed."""
+    known = _bindings.get(cell)
+    if known is None or not known[0].hold():
+        known = TraceGuard(cell), _bound(cell)
+        _bindings[cell] = known
+    return known[1]
+
+
+def _unsupported(cell: Cell, reason: str) -> ValueError:
+    return ValueError(f"backend=fused: cannot run {type(cell).__name__} ({reason}); use backend=eager")
 
 
 def explain(cell: Cell) -> str:
@@ -72,13 +68,14 @@ def explain(cell: Cell) -> str:
 
     Raises ValueError, naming what stands in the way, when it cannot.
     """
-    binding = _made(cell)
+    binding = _bound(cell)
     if isinstance(binding, str):
-        raise ValueError(f"backend=fused: cannot run {type(cell).__name__} ({binding}); use backend=eager")
+        raise _unsupported(cell, binding)
     return binding.program.source
 
 
-def _made(cell: Cell) -> Binding | str:
+def _bound(cell: Cell) -> Binding | str:
+    """A cell through all stages up to the source, or the reason why it cannot be compiled."""
     tensors = tensors_of(cell)
     if not tensors:
         return "it has no parameters"
@@ -102,7 +99,7 @@ def _made(cell: Cell) -> Binding | str:
 
 
 def _check(binding: Binding, inputs: Tensor, state: State) -> None:
-    """Refuse what would be computed otherwise than by the eager loop."""
+    """Raise ValueError for inputs and states that would be computed otherwise than by the eager loop."""
     shape, count = (inputs.shape[1], binding.hidden_size), len(binding.program.schedule.state_names)
     if inputs.shape[2] != binding.input_size:
         raise ValueError(f"inputs of width {inputs.shape[2]}: the cell takes input_size={binding.input_size}")
@@ -116,8 +113,3 @@ def _check(binding: Binding, inputs: Tensor, state: State) -> None:
             )
     if torch.is_autocast_enabled("cpu"):
         raise ValueError("autocast: backend=fused computes in the parameters' dtype; use backend=eager")
-
-
-@cache
-def _has_numba() -> bool:
-    return importlib.util.find_spec("numba") is not None

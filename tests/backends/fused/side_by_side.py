@@ -39,20 +39,20 @@ def scalar(outputs: Tensor, final: State) -> Tensor:
 
 
 def numbers(backend: Backend, cell: Cell, inputs: Tensor, state: State) -> dict[str, Tensor]:
-    """Outputs, final state, all gradients, and the gradients that a tap hears, by name."""
+    """Outputs, final state, all gradients, and the gradients that a hook receives, by name."""
     leaves = {"inputs": inputs, **{f"initial_{n}": s for n, s in zip(cell.state_names, state, strict=True)}}
     leaves |= dict(cell.named_parameters())
-    heard = {name: torch.zeros(len(inputs), *tensor.shape, dtype=tensor.dtype) for name, tensor in zip(
+    received = {name: torch.zeros(len(inputs), *tensor.shape, dtype=tensor.dtype) for name, tensor in zip(
         cell.state_names, state, strict=True)}  # fmt: skip
 
-    def tap(index: int, first: int, gradients: Tensor) -> None:
-        heard[cell.state_names[index]][first : first + len(gradients)] = gradients
+    def hook(index: int, first: int, gradients: Tensor) -> None:
+        received[cell.state_names[index]][first : first + len(gradients)] = gradients
 
-    outputs, final = backend.run(cell, inputs, state, tap)
+    outputs, final = backend.run(cell, inputs, state, hook)
     gradients = torch.autograd.grad(scalar(outputs, final), list(leaves.values()), allow_unused=True)
     found = {"outputs": outputs.detach()}
     found |= {f"final_{n}": s.detach() for n, s in zip(cell.state_names, final, strict=True)}
-    found |= {f"profile_{name}": gradient for name, gradient in heard.items()}
+    found |= {f"profile_{name}": gradient for name, gradient in received.items()}
     for (name, leaf), gradient in zip(leaves.items(), gradients, strict=True):
         found[f"gradient_{name}"] = torch.zeros_like(leaf) if gradient is None else gradient
     return found

@@ -165,10 +165,10 @@ def test_frozen_weights_get_no_gradient_and_the_others_the_right_one(gru: Cell) 
     torch.testing.assert_close(gru.U_n.weight.grad, truth["gradient_U_n.weight"], rtol=1e-11, atol=1e-12)
 
 
-def test_a_tap_hears_the_gradients_of_a_cell_of_which_nothing_is_trained(gru: Cell) -> None:
+def test_a_hook_receives_the_gradients_of_a_cell_of_which_nothing_is_trained(gru: Cell) -> None:
     inputs, state = drawn(gru, 5, 4)
     gru.requires_grad_(False)
-    heard = []
+    received = []
     for backend in (Fused(), Eager()):
         profile = torch.zeros(5, 4, 7, dtype=torch.float64)
         outputs, _ = backend.run(
@@ -178,9 +178,9 @@ def test_a_tap_hears_the_gradients_of_a_cell_of_which_nothing_is_trained(gru: Ce
             lambda _, first, g, p=profile: p[first : first + len(g)].copy_(g),
         )
         outputs.square().sum().backward()
-        heard.append(profile)
-    assert heard[1].abs().min() > 0
-    torch.testing.assert_close(heard[0], heard[1], rtol=1e-11, atol=1e-12)
+        received.append(profile)
+    assert received[1].abs().min() > 0
+    torch.testing.assert_close(received[0], received[1], rtol=1e-11, atol=1e-12)
 
 
 def test_a_setting_that_changes_is_noticed() -> None:
@@ -251,10 +251,10 @@ def test_gradients_below_the_threshold_are_zero_and_the_others_right() -> None:
         cell.W.weight.zero_()
         cell.W.bias.zero_()
     inputs, state = torch.zeros(60, 1, 1), (torch.zeros(1, 1),)
-    heard: list[Tensor] = []
-    outputs, _ = Fused().run(cell, inputs, state, lambda index, first, gradients: heard.append(gradients.clone()))
+    received: list[Tensor] = []
+    outputs, _ = Fused().run(cell, inputs, state, lambda index, first, gradients: received.append(gradients.clone()))
     outputs[-1].sum().backward()
-    profile = heard[0].flatten().flip(0)
+    profile = received[0].flatten().flip(0)
     expected = torch.tensor([2.0 ** (-3 * lag) for lag in range(60)])
     assert torch.equal(profile[:36], expected[:36])
     assert torch.equal(profile[37:], torch.zeros(23))

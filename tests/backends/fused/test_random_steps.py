@@ -76,7 +76,7 @@ def steps(draw: st.DrawFn) -> RandomStep:
 
 
 def assert_agrees(cell: Cell) -> None:
-    assert Fused().refusal(cell) is None
+    assert Fused().unsupported_reason(cell) is None
     cell = prepared(cell)
     inputs, state = drawn(cell, 3, 2)
     assert_same_numbers(numbers(Fused(), cell, inputs, state), numbers(Eager(), cell, inputs, state), 1e-10)

@@ -1,4 +1,4 @@
-"""What the fused backend refuses, in words that name it; what `auto` does then."""
+"""What the fused backend does not support, in errors that name it; what `auto` does then."""
 
 import subprocess
 import sys
@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
-import rnnbench.backends.fused.backend as fused_backend
-from rnnbench.backends import Eager, Fused, TorchNn, choose_backend
+from rnnbench.backends import Eager, Fused, TorchNn, backend_named, choose_backend
 from rnnbench.backends.fused import explain
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
@@ -77,15 +76,15 @@ REFUSED: dict[str, tuple[Callable[[Any, Tensor, Tensor], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refusal_names_the_operation_and_its_line(name: str) -> None:
+def test_the_reason_names_the_operation_and_its_line(name: str) -> None:
     formula, words = REFUSED[name]
-    reason = Fused().refusal(Step(formula))
+    reason = Fused().unsupported_reason(Step(formula))
     assert reason is not None
     assert words in reason
     assert "test_refusals.py" in reason or words.endswith("state tensors")
 
 
-def test_refusal_of_a_named_backend_says_what_to_do() -> None:
+def test_the_error_of_a_named_backend_says_what_to_do() -> None:
     cell = Step(REFUSED["chunk"][0])
     with pytest.raises(
         ValueError, match=r"backend=fused: cannot run Step \(chunk\(\) on line \d+ of .*; use backend=eager"
@@ -97,22 +96,29 @@ def test_refusal_of_a_named_backend_says_what_to_do() -> None:
         explain(cell)
 
 
-def test_auto_takes_the_fastest_that_applies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_takes_the_fastest_that_applies() -> None:
     assert isinstance(choose_backend(GruTorch(3, 7)), Fused)
     assert isinstance(choose_backend(Step(REFUSED["chunk"][0])), Eager)
-    monkeypatch.setattr(fused_backend, "_has_numba", lambda: False)
-    assert isinstance(choose_backend(GruTorch(3, 7)), TorchNn)
-    assert isinstance(choose_backend(Gru(3, 7)), Eager)
-    with pytest.raises(ValueError, match="numba is not installed"):
-        choose_backend(Gru(3, 7), "fused")
+    assert isinstance(choose_backend(GruTorch(3, 7).bfloat16()), TorchNn)
+    assert isinstance(choose_backend(Gru(3, 7).bfloat16()), Eager)
+    assert choose_backend(Gru(3, 7), threads=3) == Fused(3)
+    assert backend_named("torch", threads=2) == TorchNn(2)
+
+
+def test_choosing_a_backend_leaves_the_threads_of_torch() -> None:
+    before = torch.get_num_threads()
+    backend = choose_backend(Gru(3, 7), threads=before + 1)
+    assert torch.get_num_threads() == before
+    assert (backend.threads, backend.torch_threads) == (before + 1, 1)
+    assert (TorchNn(5).torch_threads, Eager().threads) == (5, before)
 
 
 def test_other_types_and_devices_are_refused() -> None:
-    assert "bfloat16" in str(Fused().refusal(Gru(3, 7).bfloat16()))
-    assert "meta" in str(Fused().refusal(Gru(3, 7).to("meta")))
+    assert "bfloat16" in str(Fused().unsupported_reason(Gru(3, 7).bfloat16()))
+    assert "meta" in str(Fused().unsupported_reason(Gru(3, 7).to("meta")))
     mixed = Gru(3, 7)
     mixed.U_r.double()
-    assert "U_r.weight has dtype torch.float64" in str(Fused().refusal(mixed))
+    assert "U_r.weight has dtype torch.float64" in str(Fused().unsupported_reason(mixed))
 
 
 def test_inputs_that_do_not_fit_are_refused() -> None:
@@ -133,20 +139,20 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
 def test_altered_linears_are_refused() -> None:
     hooked, parametrised, replaced = Gru(3, 7), Gru(3, 7), Gru(3, 7)
     fused = Fused()
-    assert fused.refusal(hooked) is None
+    assert fused.unsupported_reason(hooked) is None
     handle = hooked.U_r.register_forward_hook(lambda module, arguments, result: result * 2)
-    assert "U_r has hooks" in str(fused.refusal(hooked))
+    assert "U_r has hooks" in str(fused.unsupported_reason(hooked))
     handle.remove()
-    assert fused.refusal(hooked) is None
+    assert fused.unsupported_reason(hooked) is None
     weight_norm(parametrised.U_r)
-    assert fused.refusal(parametrised) is not None
+    assert fused.unsupported_reason(parametrised) is not None
 
     class Doubled(nn.Linear):
         def forward(self, input: Tensor) -> Tensor:
             return 2 * super().forward(input)
 
     replaced.U_r = Doubled(7, 7, bias=False)
-    assert fused.refusal(replaced) is not None
+    assert fused.unsupported_reason(replaced) is not None
 
 
 def test_a_step_that_changes_the_cell_is_refused_and_leaves_it_as_it_was() -> None:
@@ -159,14 +165,14 @@ def test_a_step_that_changes_the_cell_is_refused_and_leaves_it_as_it_was() -> No
 
     cell = Counting(3, 7)
     cell.calls = 5
-    assert Fused().refusal(cell) == "step changes the cell's attributes"
+    assert Fused().unsupported_reason(cell) == "step changes the cell's attributes"
     assert cell.calls == 5
 
 
 def test_a_step_put_on_the_object_is_refused() -> None:
     cell = Gru(3, 7)
     cell.step = lambda x, state: state  # type: ignore[method-assign]
-    assert "attribute of the object" in str(Fused().refusal(cell))
+    assert "attribute of the object" in str(Fused().unsupported_reason(cell))
 
 
 def test_choosing_a_backend_does_not_import_numba() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnbench.backends.backend import StateTap
+from rnnbench.backends.backend import StateHook
 from rnnbench.backends.fused.runtime.batch_threads import batch_ranges, run_on_threads
 from rnnbench.backends.fused.runtime.binding import Binding
 from rnnbench.backends.fused.runtime.buffers import Gradients, Values, flat
@@ -19,16 +19,14 @@ enough to stay in the cache."""
 
 
 def run_binding(
-    binding: Binding, inputs: Tensor, state: State, tap: StateTap | None, threads: int
+    binding: Binding, inputs: Tensor, state: State, hook: StateHook | None, threads: int
 ) -> tuple[Tensor, State]:
     """The outputs (time, batch, hidden) and the final state; at least one step and one example."""
     read = (inputs, *state, *binding.tensors())
-    if tap is not None and not any(tensor.requires_grad for tensor in read):
-        state = (
-            state[0].clone().requires_grad_(),
-            *state[1:],
-        )  # nothing is trained, and the tap is to hear all the same
-    results = _Sequence.apply(binding, tap, threads, inputs, *state, *binding.tensors())  # type: ignore[no-untyped-call]
+    if hook is not None and not any(tensor.requires_grad for tensor in read):
+        # Nothing is trained, and the hook is to be called all the same.
+        state = (state[0].clone().requires_grad_(), *state[1:])
+    results = _Sequence.apply(binding, hook, threads, inputs, *state, *binding.tensors())  # type: ignore[no-untyped-call]
     return results[0], tuple(results[1:])
 
 
@@ -37,7 +35,7 @@ class _Sequence(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, binding: Binding, tap: StateTap | None, threads: int, inputs: Tensor, *tensors: Tensor
+        ctx: Any, binding: Binding, hook: StateHook | None, threads: int, inputs: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         inputs = inputs.contiguous()
         steps, batch, _ = inputs.shape
@@ -46,7 +44,7 @@ class _Sequence(torch.autograd.Function):
         values.begin(tensors[:count])
         parts = batch_ranges(batch, steps * batch * binding.multiply_adds, threads)
         _run_forward(binding, inputs, values, tensors[count:], parts)
-        ctx.binding, ctx.tap, ctx.parts = binding, tap, parts
+        ctx.binding, ctx.hook, ctx.parts = binding, hook, parts
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(inputs, values.block, *tensors[count:])
         return values.outputs(), *values.final()
@@ -62,9 +60,9 @@ class _Sequence(torch.autograd.Function):
         gradients = Gradients(ctx.binding, inputs, wants_input, len(parts))
         gradients.begin(upstream, final)
         _run_backward(inputs, Values(ctx.binding, steps, batch, block), tensors, gradients, parts, wants_input)
-        if ctx.tap is not None:
+        if ctx.hook is not None:
             for index, gradient in enumerate(gradients.of_states()):
-                ctx.tap(index, 0, gradient[1:])
+                ctx.hook(index, 0, gradient[1:])
         return (
             None,
             None,
