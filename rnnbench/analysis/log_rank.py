@@ -13,6 +13,7 @@ Time Data (2002), section 1.5 for strata.
 """
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -95,21 +96,31 @@ def permutation_p_values(
     b up to the smaller of the two budgets, also divided; so later solves are cut off there and the test stays exact.
     """
     pairs = [(a.of(stratum), b.of(stratum)) for stratum in shared_strata(a, b)]
-    scores = [_scores(*scaled_steps(of_a, of_b, factors)) for of_a, of_b in pairs]
-    observed = np.zeros(factors.size)
-    for (of_a, _), of_stratum in zip(pairs, scores, strict=True):
-        observed += of_stratum[:, : of_a.steps.size].sum(axis=1)
+    scores = [log_rank_scores(*scaled_steps(of_a, of_b, factors)) for of_a, of_b in pairs]
+    return score_p_values(scores, [of_a.steps.size for of_a, _ in pairs], factors.size, generator, permutations)
+
+
+def score_p_values(
+    scores: Sequence[Numbers], sizes: Sequence[int], tests: int, generator: np.random.Generator, permutations: int
+) -> tuple[Numbers, Numbers]:
+    """Sums of the scores of group a, and their two-sided permutation p-values, for several tests at once.
+
+    `scores` has one array per stratum, tests x runs, the runs of group a first; `sizes` says how many these are. All
+    tests share the permutations.
+    """
+    observed = np.zeros(tests)
+    for in_a, of_stratum in zip(sizes, scores, strict=True):
+        observed += of_stratum[:, :in_a].sum(axis=1)
     extreme = np.abs(observed.round(DECIMALS))
-    counts = [(of_a.steps.size, of_a.steps.size + of_b.steps.size) for of_a, of_b in pairs]
-    if math.prod(math.comb(runs, in_a) for in_a, runs in counts) <= MOST_ENUMERATED:
-        sums = np.zeros((1, factors.size))
-        for (in_a, runs), of_stratum in zip(counts, scores, strict=True):
-            of_ways = _all_ways(in_a, runs) @ of_stratum.T
-            sums = (sums[:, None] + of_ways[None]).reshape(-1, factors.size)
+    if math.prod(math.comb(part.shape[1], in_a) for in_a, part in zip(sizes, scores, strict=True)) <= MOST_ENUMERATED:
+        sums = np.zeros((1, tests))
+        for in_a, part in zip(sizes, scores, strict=True):
+            of_ways = _all_ways(in_a, part.shape[1]) @ part.T
+            sums = (sums[:, None] + of_ways[None]).reshape(-1, tests)
         return observed, (np.abs(sums.round(DECIMALS)) >= extreme).mean(axis=0)
-    sums = np.zeros((permutations, factors.size))
-    for (in_a, runs), of_stratum in zip(counts, scores, strict=True):
-        sums += _random_ways(in_a, runs, permutations, generator) @ of_stratum.T
+    sums = np.zeros((permutations, tests))
+    for in_a, part in zip(sizes, scores, strict=True):
+        sums += _random_ways(in_a, part.shape[1], permutations, generator) @ part.T
     beyond = (np.abs(sums.round(DECIMALS)) >= extreme).sum(axis=0)
     return observed, (beyond + 1) / (permutations + 1)
 
@@ -128,7 +139,7 @@ def scaled_steps(a: StepsToSolve, b: StepsToSolve, factors: Numbers) -> tuple[Nu
     return np.minimum(times, horizons), solved
 
 
-def _scores(times: Numbers, solved: NDArray[np.bool_]) -> Numbers:
+def log_rank_scores(times: Numbers, solved: NDArray[np.bool_]) -> Numbers:
     """Outcome minus pooled cumulative hazard of each run, ... x runs."""
     not_before = times[..., :, None] >= times[..., None, :]
     at_risk = not_before.sum(axis=-2)
@@ -144,7 +155,7 @@ def _observed_minus_expected(times: Numbers, solved: NDArray[np.bool_], in_a: in
     # A step with d solves appears once for each of them, so that its d is already in the sum.
     variances = at_risk_a * (at_risk - at_risk_a) * (at_risk - together) / (at_risk**2 * np.maximum(at_risk - 1, 1))
     variance = np.where(solved, variances, 0).sum(axis=-1)
-    return np.asarray(_scores(times, solved)[..., :in_a].sum(axis=-1)), np.asarray(variance)
+    return np.asarray(log_rank_scores(times, solved)[..., :in_a].sum(axis=-1)), np.asarray(variance)
 
 
 def _all_ways(in_a: int, runs: int) -> Numbers:

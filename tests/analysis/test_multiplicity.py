@@ -1,0 +1,48 @@
+"""Holm's correction by hand, and how often any of several cases is wrongly decided."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rnnbench.analysis.multiplicity import corrected_verdicts, holm
+from rnnbench.analysis.verdict import Verdict
+from tests.analysis.two_groups import binomial_error
+
+HOLDS, FAILS, UNDECIDED, NOT_MEASURED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED, Verdict.NOT_MEASURED
+
+
+def test_by_hand():
+    # Ordered 0.01 * 4, 0.02 * 3, 0.03 * 2 = 0.06 (not below the 0.06 before it), 0.5 * 1.
+    assert holm(np.array([0.03, 0.01, 0.5, 0.02])) == pytest.approx([0.06, 0.04, 0.5, 0.06])
+    # 0.03 * 2 = 0.06, then 0.04 * 1 raised to it; and never above 1.
+    assert holm(np.array([0.04, 0.03])) == pytest.approx([0.06, 0.06])
+    assert holm(np.array([0.9, 0.8])) == pytest.approx([1, 1])
+    assert holm(np.array([])).size == 0
+
+
+def test_verdicts_after_correction():
+    verdicts = [HOLDS, FAILS, HOLDS, UNDECIDED, NOT_MEASURED]
+    # Of four tested cases: 0.01 * 4 = 0.04 stays; 0.02 * 3 = 0.06 does not.
+    corrected = corrected_verdicts(verdicts, np.array([0.02, 0.01, 0.03, 0.6, math.nan]))
+    assert corrected == [UNDECIDED, FAILS, UNDECIDED, UNDECIDED, NOT_MEASURED]
+
+
+def test_the_error_of_several_cases_keeps_its_level():
+    generator = np.random.default_rng(1)
+    # Ten dependent cases, all true: normal statistics that share half of their variance.
+    shared = generator.standard_normal((2000, 1)) + generator.standard_normal((2000, 10))
+    p_values = 2 * stats.norm.sf(np.abs(shared) / math.sqrt(2))
+    wrong = np.mean([(holm(row) <= 0.05).any() for row in p_values])
+    assert wrong <= 0.05 + binomial_error(0.05, 2000)
+    assert np.mean((p_values <= 0.05).any(axis=1)) > 0.2
+
+
+def test_refusals_by_name():
+    with pytest.raises(ValueError, match=r"^p_values\[1\]=nan"):
+        holm(np.array([0.1, math.nan]))
+    with pytest.raises(ValueError, match=r"^p_values=1.5: must be between 0 and 1"):
+        holm(np.array([1.5]))
+    with pytest.raises(ValueError, match=r"^p_values\.size=1: must be 2"):
+        corrected_verdicts([HOLDS, FAILS], np.array([0.1]))
