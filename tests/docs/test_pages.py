@@ -85,6 +85,12 @@ def test_answers_are_those_of_the_program(page: str, words: list[str], answer: s
     assert rnnbench(*words[1:]) == (2, "", f"{answer}\n")
 
 
+def test_the_notebook_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/usage.md").read_text(), re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(ROOT)
+    exec(example, {})
+
+
 def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
