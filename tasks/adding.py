@@ -31,7 +31,7 @@ class Adding(Task):
         self.length = length
 
     @property
-    def trivial_score(self) -> float:
+    def baseline_loss(self) -> float:
         return 1 / 6
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:

@@ -6,8 +6,8 @@ squared error.
 
 Source: Hochreiter & Schmidhuber (1997), experiment 4, at lengths 100, 500 and 1000. Shapes: inputs (1.1 length, batch,
 2) as value and marker, padded with zeros; targets (0.1 length + 1, batch, 1), of which each example's last real step
-counts. Predicting 1/2 always gives Var(X1 + X2)/16 = (2 - p)/48, p being the share of sequences with a mark on the
-first pair, which sets one of the two to 0. Others differ: see `adding`.
+counts. Predicting 1/2 always gives Var(X1 + X2)/16 = (2 - p)/48, p being the fraction of sequences with a mark on
+the first pair, which sets one of the two to 0. Others differ: see `adding`.
 
 Solved, as in the paper: every error is below 0.04 and the mean squared error below 0.01. The paper asks it of the last
 2000 training sequences; here fewer than one in 2000 held-out sequences may miss.
@@ -16,41 +16,34 @@ Solved, as in the paper: every error is below 0.04 and the mean squared error be
 import torch
 from torch import Tensor
 
-from tasks.marked_pairs import check_length, draw_marked_pairs, first_pair_marked
-from tasks.task import Batch, Task
+from tasks.marked_pairs import MarkedPairsTask
+from tasks.task import Batch
 
 
-class HochreiterAdding(Task):
+class HochreiterAdding(MarkedPairsTask):
     """The adding problem of 1997 with at least `length` steps, the difficulty."""
 
-    input_size = 2
-    output_size = 1
+    neutral = 0.0
     solved_error_rate = 1 / 2000
     solved_loss = 0.01
     tolerated_error = 0.04
 
-    def __init__(self, length: int = 100) -> None:
-        check_length(length)
-        self.length = length
-
     @property
-    def trivial_score(self) -> float:
-        return (2 - first_pair_marked(self.length)) / 48
+    def baseline_loss(self) -> float:
+        return (2 - self.first_pair_marked) / 48
 
-    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
-        def values(steps: int, batch: int) -> Tensor:
-            return torch.rand(steps, batch, generator=generator) * 2 - 1
+    def draw_values(self, steps: int, batch_size: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(steps, batch_size, generator=generator) * 2 - 1
 
-        pairs, marked, lengths = draw_marked_pairs(values, 0.0, self.length, batch_size, generator)
-        targets = 0.5 + marked.sum(0) / 4
-        return Batch.scored_at_ends(pairs, targets.unsqueeze(1), lengths, self.length)
+    def target(self, marked: Tensor) -> Tensor:
+        return 0.5 + marked.sum(0) / 4
 
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return (outputs - targets).square().squeeze(2)
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         near = (outputs - batch.targets).abs().squeeze(2) < self.tolerated_error
-        return batch.right_throughout(near)
+        return batch.at_every_scored_step(near)
 
     def solved(self, loss: float, error_rate: float) -> bool:
         return super().solved(loss, error_rate) and loss < self.solved_loss

@@ -5,9 +5,10 @@ value. After the last step the output is to be the product of the two marked val
 
 Source: Hochreiter & Schmidhuber (1997), experiment 5, and Martens & Sutskever (2011), who use their generator. Shapes:
 inputs (1.1 length, batch, 2) as value and marker, padded with zeros; targets (0.1 length + 1, batch, 1), of which each
-example's last real step counts. The trivial score is the product's variance: with p the share of sequences with a mark
-on the first pair, where the target is a single value, the mean is (1 + p)/4 and the mean square (1 + 2p)/9. Others
-differ: Martens & Sutskever's code puts the marks into [T/100, T/10) and [T/10, T/2); Pascanu et al.'s has no marker -1.
+example's last real step counts. The memoryless baseline is the product's variance: with p the fraction of sequences
+with a mark on the first pair, where the target is a single value, the mean is (1 + p)/4 and the mean square (1 + 2p)/9.
+Others differ: Martens & Sutskever's code puts the marks into [T/100, T/10) and [T/10, T/2); Pascanu et al.'s has no
+marker -1.
 
 Solved: fewer than 1% of fresh sequences have |error| > 0.04 (Martens & Sutskever 2011; 13 of 2000 in the 1997 paper).
 """
@@ -15,36 +16,30 @@ Solved: fewer than 1% of fresh sequences have |error| > 0.04 (Martens & Sutskeve
 import torch
 from torch import Tensor
 
-from tasks.marked_pairs import check_length, draw_marked_pairs, first_pair_marked
-from tasks.task import Batch, Task
+from tasks.marked_pairs import MarkedPairsTask
+from tasks.task import Batch
 
 
-class Multiplication(Task):
+class Multiplication(MarkedPairsTask):
     """The multiplication problem with at least `length` steps, the difficulty."""
 
-    input_size = 2
-    output_size = 1
+    neutral = 1.0
     tolerated_error = 0.04
 
-    def __init__(self, length: int = 100) -> None:
-        check_length(length)
-        self.length = length
-
     @property
-    def trivial_score(self) -> float:
-        single = first_pair_marked(self.length)
+    def baseline_loss(self) -> float:
+        single = self.first_pair_marked
         return (1 + 2 * single) / 9 - ((1 + single) / 4) ** 2
 
-    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
-        def values(steps: int, batch: int) -> Tensor:
-            return torch.rand(steps, batch, generator=generator)
+    def draw_values(self, steps: int, batch_size: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(steps, batch_size, generator=generator)
 
-        pairs, marked, lengths = draw_marked_pairs(values, 1.0, self.length, batch_size, generator)
-        return Batch.scored_at_ends(pairs, marked.prod(0).unsqueeze(1), lengths, self.length)
+    def target(self, marked: Tensor) -> Tensor:
+        return marked.prod(0)
 
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return (outputs - targets).square().squeeze(2)
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         near = (outputs - batch.targets).abs().squeeze(2) <= self.tolerated_error
-        return batch.right_throughout(near)
+        return batch.at_every_scored_step(near)

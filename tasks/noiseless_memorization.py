@@ -20,12 +20,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tasks.task import Batch, Task
+from tasks.classification import ClassificationTask
+from tasks.task import Batch
 
 BLANK = 0
 
 
-class NoiselessMemorization(Task):
+class NoiselessMemorization(ClassificationTask):
     """Noiseless memorization with a delay of `length` steps, the difficulty."""
 
     def __init__(self, length: int = 100, symbols: int = 5, alphabet: int = 2) -> None:
@@ -40,7 +41,7 @@ class NoiselessMemorization(Task):
         self.output_size = alphabet + 1
 
     @property
-    def trivial_score(self) -> float:
+    def baseline_loss(self) -> float:
         return self.symbols * math.log(self.alphabet) / (self.length + 2 * self.symbols)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
@@ -52,9 +53,6 @@ class NoiselessMemorization(Task):
         targets = torch.full((steps, batch_size), BLANK)
         targets[-self.symbols :] = symbols
         return Batch(functional.one_hot(shown, self.input_size).float(), targets)
-
-    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return functional.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return (outputs[-self.symbols :].argmax(2) == batch.targets[-self.symbols :]).all(0)

@@ -2,15 +2,16 @@
 
 A chord is the set of the 88 piano keys that sound. At every step the input is a chord and the outputs are 88 logits,
 one per key, of its sounding in the next chord, independently of the others given the past. The loss is the negative
-log-likelihood in nats, summed over the keys and averaged over the real steps; weigh examples by `Batch.weights` for the
-mean over all steps of a split, which is the number that papers print. Training goes through the pieces in shuffled
+log-likelihood in nats, summed over the keys and averaged over the real steps; weight examples by `Batch.weights` for
+the mean over all steps of a split, which is the number that papers print. Training goes through the pieces in shuffled
 epochs, evaluation through a whole split as given; padding is masked.
 
 Source: Boulanger-Lewandowski et al. (2012), who share JSB Chorales, Nottingham, MuseData and Piano-midi, and Chung et
-al. (2014). Shapes: inputs and targets (longest piece - 1, batch, 88), target t being input t + 1. The trivial score is
-that of the best predictor that ignores the past, each key's share of the training steps: the sum of the 88 entropies.
-It is the training split's; a held-out piece may do worse by it. Others differ: the first chord, which nothing precedes,
-is not predicted here but is by Boulanger-Lewandowski et al.; the TCN's code averages over pieces in training.
+al. (2014). Shapes: inputs and targets (longest piece - 1, batch, 88), target t being input t + 1. The memoryless
+baseline predicts each key with the fraction of training steps at which it sounds: its loss is the sum of the 88
+entropies. It is the training split's; on a held-out piece its loss may be higher. Others differ: the first chord, which
+nothing precedes, is not predicted here but is by Boulanger-Lewandowski et al.; the TCN's code averages over pieces in
+training.
 
 Solved: never; the literature has no criterion and compares likelihoods. An example counts as correct when every chord
 of the piece is predicted exactly.
@@ -41,9 +42,9 @@ class PolyphonicMusic(FiniteTask):
         self._pieces = read_piano_rolls(path)
 
     @property
-    def trivial_score(self) -> float:
-        share = torch.cat([piece[1:] for piece in self._pieces["training"]]).double().mean(0)
-        return float(torch.special.entr(share).sum() + torch.special.entr(1 - share).sum())
+    def baseline_loss(self) -> float:
+        fraction = torch.cat([piece[1:] for piece in self._pieces["training"]]).double().mean(0)
+        return float(torch.special.entr(fraction).sum() + torch.special.entr(1 - fraction).sum())
 
     def split_size(self, split: Part) -> int:
         return len(self._pieces[split])
@@ -59,4 +60,4 @@ class PolyphonicMusic(FiniteTask):
         return functional.binary_cross_entropy_with_logits(outputs, targets.to(outputs), reduction="none").sum(2)
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        return batch.right_throughout(((outputs > 0) == (batch.targets > 0)).all(2))
+        return batch.at_every_scored_step(((outputs > 0) == (batch.targets > 0)).all(2))

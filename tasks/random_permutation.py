@@ -16,13 +16,13 @@ Solved: fewer than 1% of fresh sequences are answered wrong (Martens & Sutskever
 import math
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 
-from tasks.task import Batch, Task
+from tasks.classification import ClassificationTask
+from tasks.task import Batch
 
 
-class RandomPermutation(Task):
+class RandomPermutation(ClassificationTask):
     """Random permutation with `length` steps, the difficulty."""
 
     def __init__(self, length: int = 100, vocabulary: int = 100) -> None:
@@ -34,16 +34,10 @@ class RandomPermutation(Task):
         self.input_size = self.output_size = vocabulary
 
     @property
-    def trivial_score(self) -> float:
+    def baseline_loss(self) -> float:
         return math.log(2)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         first = torch.randint(0, 2, (1, batch_size), generator=generator)
         others = torch.randint(2, self.input_size, (self.length - 1, batch_size), generator=generator)
         return Batch(functional.one_hot(torch.cat([first, others]), self.input_size).float(), first)
-
-    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return functional.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")
-
-    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        return batch.right_throughout(outputs.argmax(2) == batch.targets)

@@ -16,15 +16,15 @@ Solved: fewer than 1% of fresh sequences have a wrong token, our own choice; the
 import math
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 
-from tasks.task import Batch, Task
+from tasks.classification import ClassificationTask
+from tasks.task import Batch
 
 BLANK = 0
 
 
-class SelectiveCopying(Task):
+class SelectiveCopying(ClassificationTask):
     """Selective copying among `length` blanks, the difficulty."""
 
     def __init__(self, length: int = 4096, tokens: int = 16, vocabulary: int = 16) -> None:
@@ -38,7 +38,7 @@ class SelectiveCopying(Task):
         self.input_size = self.output_size = vocabulary
 
     @property
-    def trivial_score(self) -> float:
+    def baseline_loss(self) -> float:
         return math.log(self.input_size - 2)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
@@ -50,9 +50,3 @@ class SelectiveCopying(Task):
         shown[:steps] = BLANK
         shown.scatter_(0, places, tokens)
         return Batch(functional.one_hot(shown, self.input_size).float(), tokens)
-
-    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return functional.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")
-
-    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        return batch.right_throughout(outputs.argmax(2) == batch.targets)

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from tasks.classification import ClassificationTask
 from tasks.finite_task import FiniteTask, Part
 from tasks.task import Batch
 
@@ -32,7 +32,7 @@ TEST_DIGITS = 297
 VALIDATION_DIGITS = 300
 
 
-class SequentialDigits(FiniteTask):
+class SequentialDigits(FiniteTask, ClassificationTask):
     """Sequential digits row by row, or permuted, the difficulty."""
 
     input_size = 1
@@ -56,7 +56,7 @@ class SequentialDigits(FiniteTask):
         self._digits = {split: digits[part] for split, part in parts.items()}
 
     @property
-    def trivial_score(self) -> float:
+    def baseline_loss(self) -> float:
         return math.log(10)
 
     def split_size(self, split: Part) -> int:
@@ -65,12 +65,6 @@ class SequentialDigits(FiniteTask):
     def examples(self, split: Part, chosen: Sequence[int]) -> Batch:
         index = torch.tensor(chosen)
         return Batch(self._images[split][index].T.unsqueeze(2), self._digits[split][index].unsqueeze(0))
-
-    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return functional.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")
-
-    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        return batch.right_throughout(outputs.argmax(2) == batch.targets)
 
 
 def fixed_permutation(size: int, name: str) -> list[int]:

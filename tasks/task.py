@@ -1,4 +1,4 @@
-"""What a task is: batches drawn from a passed generator, a loss per example, a trivial score, and when it is solved."""
+"""What a task is: batches drawn from a passed generator, a loss, its memoryless baseline, and when it is solved."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -44,13 +44,13 @@ class Batch:
 
         return Batch(self.inputs.to(device), self.targets.to(device), moved(self.scored), moved(self.lengths))
 
-    def right_throughout(self, right: Bool[Tensor, "scored_time batch"]) -> Bool[Tensor, " batch"]:
-        """Which examples are right at every step that counts."""
-        return (right if self.scored is None else right | ~self.scored).all(0)
+    def at_every_scored_step(self, correct: Bool[Tensor, "scored_time batch"]) -> Bool[Tensor, " batch"]:
+        """Which examples are correct at every scored step."""
+        return (correct if self.scored is None else correct | ~self.scored).all(0)
 
     @property
     def weights(self) -> Float[Tensor, " batch"]:
-        """Scored steps per example: its share in a mean over the steps of several examples."""
+        """Scored steps per example: its weight in a mean over the scored steps of several examples."""
         if self.scored is None:
             return torch.full(self.targets.shape[1:2], float(len(self.targets)), device=self.targets.device)
         return self.scored.sum(0).float()
@@ -74,13 +74,13 @@ class Task(ABC):
     difficulty: ClassVar[str] = "length"
     """The setting that makes the task harder."""
     solved_error_rate: float = 0.01
-    """Solved when fewer than this share of held-out examples are wrong (Martens & Sutskever 2011; Pascanu et al. 2013).
-    0: the literature has no criterion, and no run counts as solved."""
+    """Solved when less than this fraction of held-out examples is wrong (Martens & Sutskever 2011; Pascanu et al.
+    2013). 0: the literature has no criterion, and no run counts as solved."""
 
     @property
     @abstractmethod
-    def trivial_score(self) -> float:
-        """The loss of the best predictor that remembers nothing of the sequence, in the loss's unit."""
+    def baseline_loss(self) -> float:
+        """The memoryless baseline: the loss of the best predictor that remembers nothing of the sequence."""
 
     @abstractmethod
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
@@ -94,7 +94,7 @@ class Task(ABC):
 
     @abstractmethod
     def correct(self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch) -> Bool[Tensor, " batch"]:
-        """Which examples are right as a whole, as the solved criterion counts them."""
+        """Which examples have no error, as the solved criterion counts them."""
 
     def losses(self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch) -> Float[Tensor, " batch"]:
         """The loss of each example: the mean over its scored steps."""
@@ -104,16 +104,16 @@ class Task(ABC):
         return losses.where(batch.scored, 0).sum(0) / batch.weights
 
     def mean_loss(self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch) -> Float[Tensor, ""]:
-        """The mean loss of the batch, every scored step of every example counting alike; what training minimises."""
+        """The mean loss of the batch, every scored step of every example weighted equally; what training minimises."""
         losses = self.losses(outputs, batch)
         return losses.mean() if batch.scored is None else (losses * batch.weights).sum() / batch.weights.sum()
 
     def solved(self, loss: float, error_rate: float) -> bool:
-        """Whether held-out data with this mean loss and share of wrong examples meets the criterion."""
+        """Whether this mean loss and fraction of wrong examples on held-out data meet the criterion."""
         return error_rate < self.solved_error_rate
 
     def training_batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-        """Batches without end. A task on finite data overrides this to go through it in shuffled epochs."""
+        """An endless stream of batches. A task on finite data overrides this to go through it in shuffled epochs."""
         while True:
             yield self.draw(batch_size, generator)
 

@@ -20,10 +20,10 @@ within 0.3 of the target on 2000 sequences in a row.
 import math
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 
-from tasks.task import Batch, Task
+from tasks.classification import ClassificationTask
+from tasks.task import Batch
 
 START, TRIGGER, FIRST_DISTRACTOR, FIRST_MARKER = 0, 1, 2, 6
 DISTRACTORS = 4
@@ -31,7 +31,7 @@ WINDOWS = {2: ((10, 20), (50, 60)), 3: ((10, 20), (33, 43), (66, 76))}
 """First and last step of each marker, in hundredths of the length."""
 
 
-class TemporalOrder(Task):
+class TemporalOrder(ClassificationTask):
     """Temporal order of two or three markers in at least `length` steps, the difficulty."""
 
     input_size = 8
@@ -45,7 +45,7 @@ class TemporalOrder(Task):
         self.output_size = 2**markers
 
     @property
-    def trivial_score(self) -> float:
+    def baseline_loss(self) -> float:
         return self.markers * math.log(2)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
@@ -64,10 +64,3 @@ class TemporalOrder(Task):
         real = torch.arange(steps).unsqueeze(1) < lengths
         inputs = functional.one_hot(shown, self.input_size) * real.unsqueeze(2)
         return Batch.scored_at_ends(inputs.float(), target[0], lengths[0], self.length)
-
-    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return functional.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")
-
-    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        right = outputs.argmax(2) == batch.targets
-        return batch.right_throughout(right)

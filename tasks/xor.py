@@ -18,34 +18,27 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tasks.marked_pairs import check_length, draw_marked_pairs
-from tasks.task import Batch, Task
+from tasks.marked_pairs import MarkedPairsTask
+from tasks.task import Batch
 
 
-class Xor(Task):
+class Xor(MarkedPairsTask):
     """The xor problem with at least `length` steps, the difficulty."""
 
-    input_size = 2
-    output_size = 1
-
-    def __init__(self, length: int = 100) -> None:
-        check_length(length)
-        self.length = length
+    neutral = 0.0
 
     @property
-    def trivial_score(self) -> float:
+    def baseline_loss(self) -> float:
         return math.log(2)
 
-    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
-        def bits(steps: int, batch: int) -> Tensor:
-            return torch.randint(0, 2, (steps, batch), generator=generator).float()
+    def draw_values(self, steps: int, batch_size: int, generator: torch.Generator) -> Tensor:
+        return torch.randint(0, 2, (steps, batch_size), generator=generator).float()
 
-        pairs, marked, lengths = draw_marked_pairs(bits, 0.0, self.length, batch_size, generator)
-        return Batch.scored_at_ends(pairs, (marked[0] - marked[1]).abs().unsqueeze(1), lengths, self.length)
+    def target(self, marked: Tensor) -> Tensor:
+        return (marked[0] - marked[1]).abs()
 
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return functional.binary_cross_entropy_with_logits(outputs, targets.to(outputs), reduction="none").squeeze(2)
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        right = ((outputs > 0) == (batch.targets > 0)).squeeze(2)
-        return batch.right_throughout(right)
+        return batch.at_every_scored_step(((outputs > 0) == (batch.targets > 0)).squeeze(2))

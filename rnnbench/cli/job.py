@@ -99,7 +99,7 @@ def _execute(
     folder.start(config, summary)
 
     def listen(progress: Progress) -> Sequence[Recorder]:
-        recorders.append(ProgressBar(folder.name, settings.train.steps, progress.step, run.task.trivial_score))
+        recorders.append(ProgressBar(folder.name, settings.train.steps, progress.step, run.task.baseline_loss))
         if settings.wandb.mode != "disabled":
             recorders.append(_log_to_wandb(settings, run, folder, config, identity, progress))
         return recorders

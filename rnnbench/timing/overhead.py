@@ -82,7 +82,7 @@ def compare(cell: type[Cell], backend: str, steps: int = STEPS) -> tuple[float, 
         validation=[task.draw(BATCH, generator)],
         probe_batch=task.draw(BATCH, generator),
         probes={},
-        recorders=[ProgressBar("overhead", steps, 0, task.trivial_score)],
+        recorders=[ProgressBar("overhead", steps, 0, task.baseline_loss)],
         save=lambda: None,
     )
     loop.run(in_turn(task.training_batches(BATCH, generator)))

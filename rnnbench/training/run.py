@@ -119,7 +119,7 @@ class Run:
             "solved": progress.steps_to_solve is not None,
             "steps_to_solve": progress.steps_to_solve,
             "diverged_at_step": progress.diverged_at_step,
-            "baseline_loss": self.task.trivial_score,
+            "baseline_loss": self.task.baseline_loss,
             **{name: value for name, value in last.items() if name != "step"},
             **{f"{name}_initial": first[name] for name in repeated},
             **_speed(progress),

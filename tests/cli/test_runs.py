@@ -117,7 +117,7 @@ def test_own_cell_and_task_from_outside(rnnbench: Command, rnnbench_report: Comm
         "import torch\nfrom tasks import Batch, Task\n\n\n"
         "class First(Task):\n"
         "    input_size = output_size = 1\n"
-        "    trivial_score = 1.0\n\n"
+        "    baseline_loss = 1.0\n\n"
         "    def __init__(self, length: int = 5):\n"
         "        self.length = length\n\n"
         "    def draw(self, batch_size, generator):\n"

@@ -152,16 +152,16 @@ def test_masks_are_right_at_the_edges(task: Task) -> None:
             torch.testing.assert_close(task.losses(outputs, batch)[example], alone.mean())
 
 
-def log_shares(batch: Batch, shares: list[float]) -> Tensor:
+def log_probabilities(batch: Batch, probabilities: list[float]) -> Tensor:
     """The same class probabilities at every scored step."""
-    logits = torch.tensor(shares, dtype=torch.float64).log().clamp(min=-1e4)
-    return logits.expand(*batch.targets.shape[:2], len(shares))
+    logits = torch.tensor(probabilities, dtype=torch.float64).log().clamp(min=-1e4)
+    return logits.expand(*batch.targets.shape[:2], len(probabilities))
 
 
 def blank_then_guess(task: Any, batch: Batch, symbols: int) -> Tensor:
-    outputs = log_shares(batch, [1.0] + [0.0] * (task.output_size - 1)).clone()
+    outputs = log_probabilities(batch, [1.0] + [0.0] * (task.output_size - 1)).clone()
     guess = [0.0] + [1 / (task.output_size - 1)] * (task.output_size - 1)
-    outputs[-symbols:] = log_shares(batch, guess)[-symbols:]
+    outputs[-symbols:] = log_probabilities(batch, guess)[-symbols:]
     return outputs
 
 
@@ -169,37 +169,37 @@ def constant(batch: Batch, value: float) -> Tensor:
     return torch.full(batch.targets.shape, value, dtype=torch.float64)
 
 
-def key_shares(task: Any, batch: Batch) -> Tensor:
+def key_frequencies(task: Any, batch: Batch) -> Tensor:
     (whole,) = islice(task.training_batches(task.split_size("training"), seeded()), 1)
     return torch.logit(whole.targets[whole.scored].double().mean(0), eps=1e-12).expand(batch.targets.shape)
 
 
 # What a predictor answers that knows the task, the clock and nothing of the sequence.
-TRIVIAL: dict[str, Callable[[Any, Batch], Tensor]] = {
+MEMORYLESS: dict[str, Callable[[Any, Batch], Tensor]] = {
     "adding": lambda task, batch: constant(batch, 1.0),
     "hochreiter_adding": lambda task, batch: constant(batch, 0.5),
     # P(a mark on the first pair) at length 24: 1/10 + 9/10 / 11; E[product] = (1 + p) / 4.
     "multiplication": lambda task, batch: constant(batch, (1 + 0.1 + 0.9 / 11) / 4),
     "xor": lambda task, batch: constant(batch, 0.0),
-    "temporal_order": lambda task, batch: log_shares(batch, [0.25] * 4),
-    "random_permutation": lambda task, batch: log_shares(batch, [0.5, 0.5] + [0.0] * 98),
+    "temporal_order": lambda task, batch: log_probabilities(batch, [0.25] * 4),
+    "random_permutation": lambda task, batch: log_probabilities(batch, [0.5, 0.5] + [0.0] * 98),
     "copy_memory": lambda task, batch: blank_then_guess(task, batch, 10),
     "noiseless_memorization": lambda task, batch: blank_then_guess(task, batch, 5),
-    "selective_copying": lambda task, batch: log_shares(batch, [0.0] + [1 / 14] * 14 + [0.0]),
-    "sequential_digits": lambda task, batch: log_shares(batch, [0.1] * 10),
-    "polyphonic_music": key_shares,
+    "selective_copying": lambda task, batch: log_probabilities(batch, [0.0] + [1 / 14] * 14 + [0.0]),
+    "sequential_digits": lambda task, batch: log_probabilities(batch, [0.1] * 10),
+    "polyphonic_music": key_frequencies,
 }
 
 
-def test_trivial_score_is_met_by_a_trivial_predictor(name: str, task: Task) -> None:
-    if name not in TRIVIAL:
-        pytest.skip("no trivial predictor is written down for it")
+def test_baseline_loss_is_that_of_a_memoryless_predictor(name: str, task: Task) -> None:
+    if name not in MEMORYLESS:
+        pytest.skip("no memoryless predictor is written down for it")
     size = task.split_size("training") if isinstance(task, FiniteTask) else 20_000
     (batch,) = islice(task.training_batches(size, seeded(5)), 1)
-    losses, weights = task.losses(TRIVIAL[name](task, batch), batch).double(), batch.weights.double()
+    losses, weights = task.losses(MEMORYLESS[name](task, batch), batch).double(), batch.weights.double()
     mean = (losses * weights).sum() / weights.sum()
     sampling_error = 0.0 if isinstance(task, FiniteTask) else float(losses.std()) / math.sqrt(size)
-    assert abs(float(mean) - task.trivial_score) <= 4 * sampling_error + 1e-6
+    assert abs(float(mean) - task.baseline_loss) <= 4 * sampling_error + 1e-6
 
 
 def test_solved_at_the_boundary(task: Task) -> None:

@@ -33,7 +33,7 @@ class ScaledSum(Task):
 
     input_size = INPUT
     output_size = 1
-    trivial_score = 0.0
+    baseline_loss = 0.0
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         raise NotImplementedError

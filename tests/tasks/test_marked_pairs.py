@@ -7,7 +7,6 @@ import torch
 
 from tasks import Batch, Task
 from tasks.hochreiter_adding import HochreiterAdding
-from tasks.marked_pairs import first_pair_marked
 from tasks.multiplication import Multiplication
 from tasks.xor import Xor
 
@@ -64,28 +63,28 @@ def test_positions_cover_the_papers_windows() -> None:
     assert batch.lengths is not None
     assert sorted(set(batch.lengths.tolist())) == [40, 41, 42, 43, 44]
     # The first window has the first mark with chance 1/10 per step and the second with (9/10) / 19 more.
-    share = marked[1].double().mean().item()
-    assert share == pytest.approx(0.1 + 0.9 / 19, abs=4 * (0.147 * 0.853 / 20_000) ** 0.5)
+    fraction = marked[1].double().mean().item()
+    assert fraction == pytest.approx(0.1 + 0.9 / 19, abs=4 * (0.147 * 0.853 / 20_000) ** 0.5)
     later = marked[15].double().mean().item()
     assert later == pytest.approx(1 / 19, abs=4 * (0.053 * 0.947 / 20_000) ** 0.5)
 
 
 def test_first_pair_marked_by_enumeration() -> None:
     """All pairs of marks at length 24, where the second has 11 places among the first 12 pairs."""
-    share = 0.0
+    fraction = 0.0
     for first in range(10):
         unmarked = [pair for pair in range(24) if pair != first][:11]
         for second in unmarked:
-            share += (first == 0 or second == 0) / 10 / 11
-    assert first_pair_marked(24) == pytest.approx(share, rel=1e-14)
+            fraction += (first == 0 or second == 0) / 10 / 11
+    assert Xor(24).first_pair_marked == pytest.approx(fraction, rel=1e-14)
 
 
-def test_trivial_scores_at_length_100() -> None:
+def test_baseline_losses_at_length_100() -> None:
     p = 0.1 + 0.9 / 49
-    assert HochreiterAdding(100).trivial_score == pytest.approx((0.9 + 1 - 0.9 / 49) / 3 / 16, rel=1e-14)
+    assert HochreiterAdding(100).baseline_loss == pytest.approx((0.9 + 1 - 0.9 / 49) / 3 / 16, rel=1e-14)
     mean = (1 - p) / 4 + p / 2
-    assert Multiplication(100).trivial_score == pytest.approx((1 - p) / 9 + p / 3 - mean**2, rel=1e-14)
-    assert Xor(100).trivial_score == pytest.approx(0.6931471805599453)
+    assert Multiplication(100).baseline_loss == pytest.approx((1 - p) / 9 + p / 3 - mean**2, rel=1e-14)
+    assert Xor(100).baseline_loss == pytest.approx(0.6931471805599453)
 
 
 def at_ends(task: Task, batch: Batch, error: float) -> list[bool]:

@@ -104,8 +104,8 @@ def test_memorization(task: NoiselessMemorization, count: int, alphabet: int) ->
 
 
 @pytest.mark.parametrize(("length", "score"), [(100, 0.17329), (200, 0.09452), (500, 0.03999), (1000, 0.02039)])
-def test_copy_memory_trivial_scores_as_published(length: int, score: float) -> None:
-    assert CopyMemory(length).trivial_score == pytest.approx(score, abs=5e-6)
+def test_copy_memory_baselines_as_published(length: int, score: float) -> None:
+    assert CopyMemory(length).baseline_loss == pytest.approx(score, abs=5e-6)
 
 
 def test_memorization_is_judged_by_the_recall_alone() -> None:
@@ -153,9 +153,9 @@ def test_selective_copying(task: SelectiveCopying) -> None:
 
 def test_selective_copying_places_are_uniform() -> None:
     batch = drawn(SelectiveCopying(12, tokens=4), 8000)
-    shares = (batch.inputs[:16, :, 0] == 0).double().mean(1)
+    fractions = (batch.inputs[:16, :, 0] == 0).double().mean(1)
     # Every step holds a token with chance 4/16; 8000 draws have a deviation of sqrt(3/16/8000) = 0.0048.
-    torch.testing.assert_close(shares, torch.full_like(shares, 0.25), rtol=0, atol=0.021)
+    torch.testing.assert_close(fractions, torch.full_like(fractions, 0.25), rtol=0, atol=0.021)
 
 
 @pytest.mark.parametrize(
@@ -194,9 +194,9 @@ def test_wrong_settings(make: Callable[[], Task], message: str) -> None:
     assert str(caught.value) == message
 
 
-def test_trivial_scores() -> None:
-    assert TemporalOrder().trivial_score == pytest.approx(math.log(4), rel=1e-14)
-    assert TemporalOrder(markers=3).trivial_score == pytest.approx(math.log(8), rel=1e-14)
-    assert RandomPermutation().trivial_score == pytest.approx(math.log(2), rel=1e-14)
-    assert SelectiveCopying().trivial_score == pytest.approx(math.log(14), rel=1e-14)
-    assert NoiselessMemorization(100).trivial_score == pytest.approx(5 * math.log(2) / 110, rel=1e-14)
+def test_baseline_losses() -> None:
+    assert TemporalOrder().baseline_loss == pytest.approx(math.log(4), rel=1e-14)
+    assert TemporalOrder(markers=3).baseline_loss == pytest.approx(math.log(8), rel=1e-14)
+    assert RandomPermutation().baseline_loss == pytest.approx(math.log(2), rel=1e-14)
+    assert SelectiveCopying().baseline_loss == pytest.approx(math.log(14), rel=1e-14)
+    assert NoiselessMemorization(100).baseline_loss == pytest.approx(5 * math.log(2) / 110, rel=1e-14)

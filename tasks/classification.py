@@ -1,0 +1,20 @@
+"""Tasks whose targets are classes: the cross-entropy and what counts as correct."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from tasks.task import Batch, Task
+
+
+class ClassificationTask(Task):
+    """A task with one class per scored step. Derive and define the draw.
+
+    The loss is the cross-entropy in nats between the softmax of the outputs and the target class. An example is correct
+    when the largest output is the target's at every scored step.
+    """
+
+    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return functional.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")
+
+    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
+        return batch.at_every_scored_step(outputs.argmax(2) == batch.targets)
