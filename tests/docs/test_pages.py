@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from rnnbench.cli import explain, report
 from rnnbench.cli.arguments import composed, overrides
-from rnnbench.cli.menu import configuration_directory, own_directories
+from rnnbench.cli.menu import choices, configuration_directory, own_directories
 from rnnbench.cli.settings import Settings
 from rnnbench.cli.sweep import swept_jobs
 from tests.cli.conftest import Command
@@ -101,6 +101,21 @@ def test_make_targets_exist() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_words_are_the_fields(page: Path) -> None:
     assert PRIVATE_WORDS.findall(page.read_text()) == []
+
+
+@pytest.mark.parametrize("group", ["cell", "task", "experiment"])
+def test_the_menu_names_every_choice(group: str) -> None:
+    named = set(re.findall(r"`(\w+)`", (ROOT / "docs/menu.md").read_text()))
+    small = {name.removesuffix("_full") for name in choices(group, [configuration_directory()])}
+    assert small <= named
+
+
+def test_columns_of_the_definitions_exist() -> None:
+    rows = re.findall(r"^\| columns \| (.*) \|$", (ROOT / "docs/measurements.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    known = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "results/README.md").read_text(), re.MULTILINE))
+    assert len(rows) >= 6
+    assert {name.removesuffix("_initial") for name in named} <= known
 
 
 def test_tests_named_on_a_page_exist() -> None:
