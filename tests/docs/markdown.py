@@ -44,6 +44,13 @@ def answers(page: Path) -> list[tuple[list[str], str]]:
     return [(shlex.split(line[2:]), answer) for line, answer in pairwise(lines) if line.startswith("$ ")]
 
 
+def tables(page: Path) -> list[list[list[str]]]:
+    """The page's tables, each as rows of cells."""
+    blocks = re.findall(r"(?:^\|.*\n)+", FENCE.sub("", page.read_text()), re.MULTILINE)
+    rows = [[re.split(r"(?<!\\)\|", row)[1:-1] for row in block.splitlines()] for block in blocks]
+    return [[[cell.strip() for cell in row] for row in table] for table in rows]
+
+
 def named_files(page: Path) -> Iterator[tuple[str, str]]:
     """Path and content of each file that the page shows: a path in backquotes and a colon, then a code block."""
     for match in re.finditer(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):

@@ -14,7 +14,7 @@ from rnnbench.cli.menu import choices, configuration_directory, own_directories
 from rnnbench.cli.settings import Settings
 from rnnbench.cli.sweep import swept_jobs
 from tests.cli.conftest import Command
-from tests.docs.markdown import PAGES, ROOT, anchors, answers, commands, links
+from tests.docs.markdown import PAGES, ROOT, anchors, answers, commands, links, tables
 
 EVERY_COMMAND = [(page.name, words) for page in PAGES for words in commands(page)]
 EVERY_ANSWER = [(page.name, words, answer) for page in PAGES for words, answer in answers(page)]
@@ -101,6 +101,13 @@ def test_make_targets_exist() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_words_are_the_fields(page: Path) -> None:
     assert PRIVATE_WORDS.findall(page.read_text()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tables_are_whole(page: Path) -> None:
+    for table in tables(page):
+        assert set(table[1]) == {"---"}, table[0]
+        assert {len(row) for row in table} == {len(table[0])}, table[0]
 
 
 @pytest.mark.parametrize("group", ["cell", "task", "experiment"])
