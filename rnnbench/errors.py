@@ -35,7 +35,7 @@ class SettingError(ValueError):
 
 def names_a_setting(error: ValueError) -> bool:
     """Whether the message starts with `setting=value: `."""
-    return re.match(r"[A-Za-z_][\w.]*=[^:]*: ", one_line(error)) is not None
+    return re.match(r"[A-Za-z_][\w.]*=.*: ", one_line(error)) is not None
 
 
 def one_line(error: BaseException) -> str:

@@ -77,6 +77,7 @@ def _load() -> tuple[Tensor, Tensor]:
     try:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError:
-        raise ValueError("sequential_digits needs scikit-learn; pip install rnnbench[data]") from None
+        name = f"{SequentialDigits.__module__}.{SequentialDigits.__name__}"
+        raise ValueError(f"_target_={name}: needs scikit-learn; pip install rnnbench[data]") from None
     images, digits = load_digits(return_X_y=True)
     return torch.tensor(images, dtype=torch.float32) / SHADES, torch.tensor(digits, dtype=torch.long)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hydra
 from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnbench.cli.arguments import overrides
@@ -25,10 +26,14 @@ def launch(arguments: list[str]) -> None:
     """Do what the command line asks for. Exit code 0: all runs done; 1: a run failed; 2: a wrong setting."""
     LaunchRecord.directory = None
     start = hydra.main(version_base="1.3", config_path=str(configuration_directory()), config_name="config")
+    all_frames = _wants_all_frames()
+
+    def job(config: DictConfig) -> None:
+        run_job(config, all_frames)
 
     def checked() -> None:
         overrides(arguments)
-        start(run_job)()
+        start(job)()
 
     answering_in_one_line(checked)
     if LaunchRecord.directory is not None:
@@ -40,8 +45,7 @@ def answering_in_one_line(command: Callable[[], None]) -> None:
 
     HYDRA_FULL_ERROR=1 in the environment shows the traceback instead.
     """
-    as_set = os.environ.get("HYDRA_FULL_ERROR", "0")
-    wants_traceback = as_set not in ("0", "")
+    as_set, wants_traceback = os.environ.get("HYDRA_FULL_ERROR"), _wants_all_frames()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise rather than print and exit
     try:
         command()
@@ -53,7 +57,15 @@ def answering_in_one_line(command: Callable[[], None]) -> None:
         print("rnnbench: interrupted; the same command goes on from the last checkpoints", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
     finally:
-        os.environ["HYDRA_FULL_ERROR"] = as_set
+        if as_set is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = as_set
+
+
+def _wants_all_frames() -> bool:
+    """Whether the user has set HYDRA_FULL_ERROR."""
+    return os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", "")
 
 
 def hydra_message(error: Exception) -> str:

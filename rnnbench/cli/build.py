@@ -1,17 +1,18 @@
 """From settings to objects: components named by `_target_`, checked against their constructors."""
 
+import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, get_type_hints
 
 import torch
-from hydra.utils import get_object
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rnnbench.cells import Cell
 from rnnbench.cli.settings import Node, Settings
-from rnnbench.errors import SettingError, one_line, requirement
+from rnnbench.errors import SettingError, names_a_setting, one_line, requirement
 from rnnbench.model import Model, hidden_size_for
 from rnnbench.probes import Probe
 from rnnbench.training import Run
@@ -22,17 +23,32 @@ from tasks import Task
 def component(node: Node, group: str) -> Callable[..., Any]:
     """The component that a group's node names, with the node's arguments bound.
 
-    Raises SettingError when it cannot be imported or an argument is unknown or of the wrong type.
+    Raises SettingError when there is no such class or an argument is unknown or of the wrong type.
     """
     arguments = dict(node)
     path = arguments.pop("_target_", None)
     if not isinstance(path, str):
         raise SettingError(f"{group}._target_={path}: must be the import path of a class")
-    try:
-        target = get_object(path)
-    except Exception as error:
-        raise SettingError(f"{group}._target_={path}: cannot be imported ({one_line(error)})") from error
+    target = _imported(path, group)
     return partial(target, **_checked(target, arguments, group))
+
+
+def _imported(path: str, group: str) -> Any:
+    """The class of that path. What the module itself raises while it is imported is a bug there, and passes."""
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        missing = f"there is no module {error.name}"
+    except AttributeError:
+        if hasattr(sys.modules.get(module), name) or module not in sys.modules:
+            raise
+        missing = f"{module} has no {name}"
+    except ValueError:  # of import_module(""), for a path without a dot
+        missing = "there is no module in it"
+    raise SettingError(f"{group}._target_={path}: cannot be imported ({missing})")
 
 
 def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str, Any]:
@@ -53,13 +69,32 @@ def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str,
 
 
 def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
-    """Call a constructor, its ValueError becoming a SettingError that names the group."""
+    """Call a constructor. What it says of a setting becomes a SettingError that names the group; all else passes.
+
+    `rnnbench.errors` says what is a wrong setting and what is a bug.
+    """
+    try:
+        inspect.signature(make).bind(*arguments)
+    except TypeError as error:
+        raise SettingError(f"{group}: {one_line(error)}; its YAML says what it takes") from error
     try:
         return make(*arguments)
-    except (TypeError, ValueError) as error:
-        message = one_line(error)
-        names_value = "=" in message.partition(":")[0]
-        raise SettingError(f"{group}{'.' if names_value else ': '}{message}") from error
+    except SettingError:
+        raise
+    except ValueError as error:
+        if names_a_setting(error):
+            raise SettingError(f"{group}.{one_line(error)}") from error
+        raise
+
+
+def try_optimizer(make: Callable[..., Any]) -> None:
+    """Try the optimizer's settings on a parameter of its own; torch refuses them as ValueErrors without their names."""
+    try:
+        construct(make, "optimizer", [torch.nn.Parameter(torch.zeros(1))])
+    except SettingError:
+        raise
+    except ValueError as error:
+        raise SettingError(f"optimizer: {one_line(error)}") from error
 
 
 def build_device(name: str) -> torch.device:
@@ -109,7 +144,7 @@ def build_run(settings: Settings) -> Run:
     construct(make_cell, "cell", task.input_size, settings.model.hidden_size)
     hidden_size = construct(partial(_hidden_size, settings, make_cell, task), "model")
     make_optimizer = component(settings.optimizer, "optimizer")
-    construct(make_optimizer, "optimizer", [torch.nn.Parameter(torch.zeros(1))])
+    try_optimizer(make_optimizer)
     streams, device = Streams.from_seed(settings.seed), build_device(settings.device)
 
     def make_model() -> Model:

@@ -3,7 +3,9 @@
 import sys
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +19,64 @@ from rnnbench.cli.build import build_run
 from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
 from rnnbench.cli.provenance import provenance, source_hash
 from rnnbench.cli.settings import Settings
-from rnnbench.errors import SettingError, one_line
+from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.recorders import ProgressBar, Recorder, RunFolder, RunStore, WeightsAndBiases
-from rnnbench.schema import MEASURED
+from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status
 from rnnbench.training import Run
 from rnnbench.training.loop import Progress
 
 
-def run_job(config: DictConfig) -> None:
-    """Hydra's task function: do the run, or say in one line why not, and keep the outcome with the launch.
+def run_job(config: DictConfig, all_frames: bool = False) -> None:
+    """Hydra's task function: do the run, and keep what became of it with the launch.
 
-    It never raises for a run that cannot be or that fails, so that the rest of a sweep goes on.
+    Whatever the run raises becomes its outcome, so that the rest of a sweep goes on: a wrong setting is refused in one
+    line, anything else fails with its traceback, of which `all_frames` shows the harness's part, too. Only Ctrl-C ends
+    the sweep.
     """
     hydra = HydraConfig.get()
-    _import_from_config_directories(hydra)
-    overrides = [str(override) for override in hydra.overrides.task]
-    choices = hydra.runtime.choices
-    try:
-        outcome = _do(Settings.from_config(config), str(choices["cell"]), str(choices["task"]), overrides)
-    except SettingError as error:
-        outcome = JobOutcome(overrides, "refused", message=str(error))
     multirun = hydra.mode == RunMode.MULTIRUN
     launch = Path(hydra.sweep.dir if multirun else hydra.run.dir)
     number = int(hydra.job.num) if multirun else 0
-    write_outcome(launch, number, outcome)
-    if not multirun and outcome.status == "refused":
+    overrides = [str(override) for override in hydra.overrides.task]
+    try:
+        _import_from_config_directories(hydra)
+        choices = hydra.runtime.choices
+        outcome = _do(Settings.from_config(config), str(choices["cell"]), str(choices["task"]), overrides, all_frames)
+    except SettingError as error:
+        outcome = JobOutcome(overrides, JobStatus.REFUSED, message=str(error))
+    except (Exception, SystemExit) as error:
+        outcome = _failed_before_it_started(launch, number, overrides, error, all_frames)
+    if not multirun and outcome.status == JobStatus.REFUSED:
+        write_outcome(launch, number, outcome)
         fail(outcome.message)
-    count = f"[{number + 1}/{len(planned_jobs(launch))}] " if multirun else ""
-    print(f"{count}{outcome.run or ' '.join(overrides)}: {outcome.status} {outcome.message}".rstrip(), file=sys.stderr)
+    text = f"{outcome.run or ' '.join(overrides)}: {outcome.status} {outcome.message}".rstrip()
+    try:
+        write_outcome(launch, number, outcome)
+        count = f"[{number + 1}/{len(planned_jobs(launch))}] " if multirun else ""
+    except OSError as error:  # the launch then counts the job as not run
+        count = f"rnnbench: {launch} cannot be written ({one_line(error)}); "
+    print(f"{count}{text}", file=sys.stderr)
+
+
+def _failed_before_it_started(
+    launch: Path, number: int, overrides: list[str], error: BaseException, all_frames: bool
+) -> JobOutcome:
+    """The outcome of a job whose run has no folder to keep the traceback in."""
+    path, whole = LaunchFiles(launch).traceback(number), _tell(error, all_frames)
+    with suppress(OSError):  # the terminal has it
+        path.write_text(whole)
+    return JobOutcome(overrides, JobStatus.FAILED, message=f"({_named(error)}; see {path})")
+
+
+def _tell(error: BaseException, all_frames: bool) -> str:
+    """Show the error's traceback on the terminal; returns the whole of it."""
+    whole = "".join(traceback.format_exception(error))
+    print(whole if all_frames else component_traceback(error), end="", file=sys.stderr)
+    return whole
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {one_line(error)}"
 
 
 def _import_from_config_directories(hydra: HydraConf) -> None:
@@ -54,7 +86,8 @@ def _import_from_config_directories(hydra: HydraConf) -> None:
             sys.path.append(source.path)
 
 
-def _do(settings: Settings, cell: str, task: str, overrides: list[str]) -> JobOutcome:
+def _do(settings: Settings, cell: str, task: str, overrides: list[str], all_frames: bool) -> JobOutcome:
+    """Do the run unless it is done already or another process is at it."""
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(settings.flush_denormals)
     run = build_run(settings)
@@ -64,85 +97,96 @@ def _do(settings: Settings, cell: str, task: str, overrides: list[str]) -> JobOu
     components = [type(run.model.cells[0]), type(run.task)]
     with folder.lock() as mine:
         if not mine:
-            return JobOutcome(overrides, "busy", folder.name, "(another process is at it)")
+            return JobOutcome(overrides, JobStatus.BUSY, folder.name, "(another process is at it)")
         if (summary := folder.summary()).get("status") in MEASURED and not settings.rerun:
             if summary["component_source"] != source_hash(components):
                 warnings.warn(
                     f"{folder.name}: the code of its cell or task has changed since; rerun=true does it again",
                     stacklevel=2,
                 )
-            return JobOutcome(overrides, "done before" if summary["status"] == "done" else "diverged", folder.name)
+            before = JobStatus.DONE_BEFORE if summary["status"] == Status.DONE else JobStatus.DIVERGED
+            return JobOutcome(overrides, before, folder.name)
         if settings.rerun:
             folder.drop_checkpoint()
-        identity = {"run": folder.name, "cell": cell, "task": task, "seed": settings.seed}
-        return _execute(settings, run, folder, config, identity, overrides)
+        summary = Job(settings, run, folder, config, cell, task).execute(all_frames)
+    return JobOutcome(overrides, summary["status"], folder.name, _ending(summary))
 
 
-def _execute(
-    settings: Settings,
-    run: Run,
-    folder: RunFolder,
-    config: Mapping[str, Any],
-    identity: Mapping[str, Any],
-    overrides: list[str],
-) -> JobOutcome:
-    """Train, and write the folder's summary whatever comes of it."""
-    recorders: list[Recorder] = []
-    summary: dict[str, Any] = {
-        "status": "running",
-        **identity,
-        "backend": run.model.backend.name,
-        "state_names": list(run.model.cells[0].state_names),
-        "difficulty": run.task.difficulty,
-        **provenance(run.device, [type(run.model.cells[0]), type(run.task)]),
-    }
-    folder.start(config, summary)
+@dataclass(frozen=True)
+class Job:
+    """A run with the folder and the settings that it is recorded under."""
 
-    def listen(progress: Progress) -> Sequence[Recorder]:
-        recorders.append(ProgressBar(folder.name, settings.train.steps, progress.step, run.task.baseline_loss))
-        if settings.wandb.mode != "disabled":
-            recorders.append(_log_to_wandb(settings, run, folder, config, identity, progress))
-        return recorders
+    settings: Settings
+    run: Run
+    folder: RunFolder
+    config: Mapping[str, Any]
+    cell: str
+    task: str
 
-    error_text = None
-    try:
-        summary["status"], results = run.execute(folder, listen)
-        summary |= results
-    except Exception as error:
-        error_text = traceback.format_exc()
-        summary |= {"status": "failed", "error": f"{type(error).__name__}: {one_line(error)}"}
-    folder.finish(summary, error_text)
-    for recorder in recorders:
-        recorder.finish(summary)
-    return JobOutcome(overrides, summary["status"], folder.name, _in_words(summary))
+    def execute(self, all_frames: bool) -> dict[str, Any]:
+        """Train; returns the summary, which the folder has whatever comes of the run."""
+        recorders: list[Recorder] = []
+        summary = self._begun()
+        self.folder.start(self.config, summary)
+
+        def make_recorders(progress: Progress) -> Sequence[Recorder]:
+            for recorder in self._recorders(progress):
+                recorders.append(recorder)  # one by one, so that those made before an error are finished
+            return recorders
+
+        error_text = None
+        try:
+            summary["status"], results = self.run.execute(self.folder, make_recorders)
+            summary |= results
+        except (Exception, SystemExit) as error:
+            error_text = _tell(error, all_frames)
+            summary |= {"status": Status.FAILED, "error": _named(error)}
+        finally:  # after Ctrl-C, too, when the run stays as it stands in its checkpoint
+            if summary["status"] != Status.RUNNING:
+                self.folder.finish(summary, error_text)
+            for recorder in recorders:
+                recorder.finish(summary)
+        return summary
+
+    def _begun(self) -> dict[str, Any]:
+        """The summary of a run that starts now."""
+        cell = self.run.model.cells[0]
+        return {
+            "status": Status.RUNNING,
+            "run": self.folder.name,
+            "cell": self.cell,
+            "task": self.task,
+            "seed": self.settings.seed,
+            "backend": self.run.model.backend.name,
+            "state_names": list(cell.state_names),
+            "difficulty": self.run.task.difficulty,
+            **provenance(self.run.device, [type(cell), type(self.run.task)]),
+        }
+
+    def _recorders(self, progress: Progress) -> Iterator[Recorder]:
+        """A progress bar, and W&B unless it is disabled, from the progress that the run resumes."""
+        settings, run = self.settings, self.run
+        yield ProgressBar(self.folder.name, settings.train.steps, progress.step, run.task.baseline_loss)
+        if settings.wandb.mode == "disabled":
+            return
+        yield WeightsAndBiases(
+            settings.wandb,
+            folder=self.folder.path,
+            identity=f"{settings.name}-{self.folder.name}",
+            group=settings.name,
+            tags=[self.cell, self.task],
+            config={**self.config, "run": self.folder.name, "cell_name": self.cell, "task_name": self.task},
+            axes={name: probe.axes for name, probe in run.probes.items()},
+            past_rows=progress.history,
+            past_arrays=progress.arrays,
+        )
 
 
-def _log_to_wandb(
-    settings: Settings,
-    run: Run,
-    folder: RunFolder,
-    config: Mapping[str, Any],
-    identity: Mapping[str, Any],
-    progress: Progress,
-) -> WeightsAndBiases:
-    return WeightsAndBiases(
-        settings.wandb,
-        folder=folder.path,
-        identity=f"{settings.name}-{folder.name}",
-        group=settings.name,
-        tags=[str(identity["cell"]), str(identity["task"])],
-        config={**config, "run": folder.name, "cell_name": identity["cell"], "task_name": identity["task"]},
-        axes={name: probe.axes for name, probe in run.probes.items()},
-        past_rows=progress.history,
-        past_arrays=progress.arrays,
-    )
-
-
-def _in_words(summary: Mapping[str, Any]) -> str:
+def _ending(summary: Mapping[str, Any]) -> str:
     """A line on how the run ended."""
-    if summary["status"] == "failed":
+    if summary["status"] == Status.FAILED:
         return f"({summary['error']}; see its traceback.txt)"
-    if summary["status"] == "diverged":
+    if summary["status"] == Status.DIVERGED:
         return f"at step {summary['diverged_at_step']}"
     solved = f"solved at step {summary['steps_to_solve']}" if summary["solved"] else "not solved"
     return (

@@ -70,6 +70,10 @@ class LaunchFiles:
         """What became of a job."""
         return self.folder / f"job-{number}.json"
 
+    def traceback(self, number: int) -> Path:
+        """Where the error came from of a job that failed before it had a run folder."""
+        return self.folder / f"job-{number}-traceback.txt"
+
     def outcomes(self) -> list[Path]:
         """The outcomes so far, in the order of the jobs' numbers."""
         return sorted(self.folder.glob("job-*.json"), key=lambda path: int(path.stem.partition("-")[2]))

@@ -1,0 +1,151 @@
+"""A bug in a component of the user's own is told with its traceback, a wrong setting of it in one line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rnnbench.errors import SettingError, component_traceback, names_a_setting
+from tests.cli.conftest import SMALL, Command
+
+SHORT = (*SMALL, "task.length=6", "model.backend=eager")
+
+CELL = """
+import sys
+from rnnbench.cells import Cell
+from rnnbench.cells.rnn import Rnn
+
+{at_import}
+
+class Own(Rnn):
+    def __init__(self, input_size, hidden_size, gain: float{default}):
+        super().__init__(input_size, hidden_size)
+        {at_construction}
+
+    def step(self, x, state):
+        {at_step}
+        return super().step(x, state)
+"""
+
+
+def own_cell(folder: Path, arguments: str = "gain: 1.0", default: str = " = 1.0", **places: str) -> tuple[str, str]:
+    """The options that choose a cell with these lines in it."""
+    own = folder / "own"
+    (own / "cell").mkdir(parents=True, exist_ok=True)
+    name = f"own_{folder.name}".replace("-", "_")  # a module is imported once in this process
+    lines = {"at_import": "", "at_construction": "pass", "at_step": "pass", **places}
+    (own / f"{name}.py").write_text(CELL.format(default=default, **lines))
+    (own / "cell" / "own.yaml").write_text(f"_target_: {name}.Own\n{arguments}\n")
+    return ("--config-dir", str(own))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "places", "answer"),
+    {
+        "unknown": ("gian: 2.0", {}, "cell.gian=2.0: unknown; Own takes input_size, hidden_size, gain"),
+        "type": ("gain: wide", {}, "cell.gain=wide: must be a valid number, unable to parse string as a number"),
+        "missing": ("", {"default": ""}, "cell: missing a required argument: 'gain'; its YAML says what it takes"),
+        "named": (
+            "gain: -1",
+            {"at_construction": "raise ValueError(f'gain={gain:g}: must be above 0')"},
+            "cell.gain=-1: must be above 0",
+        ),
+    }.values(),
+    ids=["unknown", "type", "missing", "named"],
+)
+def test_wrong_settings_of_an_own_cell(
+    rnnbench: Command, tmp_path: Path, arguments: str, places: dict[str, str], answer: str
+) -> None:
+    code, output, errors = rnnbench(*own_cell(tmp_path, arguments, **places), *SHORT, "cell=own")
+    assert (code, output, errors) == (2, "", f"rnnbench: {answer}\n")
+    assert not list(tmp_path.glob("results/*/runs"))
+
+
+@pytest.mark.parametrize(
+    ("place", "line", "named"),
+    [
+        ("at_import", "undefined_name", "NameError: name 'undefined_name' is not defined"),
+        ("at_import", "import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("at_construction", "len(3)", "TypeError: object of type 'int' has no len()"),
+        ("at_construction", "int('three')", "ValueError: invalid literal for int() with base 10: 'three'"),
+        ("at_construction", "sys.exit(3)", "SystemExit: 3"),
+        ("at_step", "len(3)", "TypeError: object of type 'int' has no len()"),
+        ("at_step", "raise ValueError('gain=1: is wrong now')", "ValueError: gain=1: is wrong now"),
+        ("at_step", "sys.exit(3)", "SystemExit: 3"),
+    ],
+)
+def test_a_bug_fails_with_the_traceback_from_the_own_file_on(
+    rnnbench: Command, tmp_path: Path, place: str, line: str, named: str
+) -> None:
+    options = own_cell(tmp_path, **{place: line})
+    code, output, errors = rnnbench("-m", *options, *SHORT, "cell=own,rnn")
+    assert (code, output) == (1, "2 runs: 1 failed, 1 done\n")
+    told, _, rest = errors.partition("[1/2] ")
+    first, *frames, last = told.splitlines()
+    assert (first, last) == ("Traceback (most recent call last):", named)
+    assert f"own_{tmp_path.name}".replace("-", "_") in frames[0]
+    assert frames[1].strip() == line
+    assert f"failed ({named}; see " in rest
+    assert "/rnnbench/cli/" not in told
+    kept = [*tmp_path.glob("results/default/runs/own-*/traceback.txt"), *tmp_path.glob("results/*/launches/*/*.txt")]
+    assert len(kept) == 1
+    assert "/rnnbench/cli/" in kept[0].read_text()
+    assert kept[0].read_text().endswith(f"{named}\n")
+
+
+def test_full_error_shows_the_harness_too(rnnbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    code, _, errors = rnnbench(*own_cell(tmp_path, at_step="len(3)"), *SHORT, "cell=own")
+    assert code == 1
+    assert "/rnnbench/cli/job.py" in errors
+    assert os.environ["HYDRA_FULL_ERROR"] == "1"
+
+
+def test_a_failed_job_does_not_stop_a_parallel_sweep(rnnbench: Command, tmp_path: Path) -> None:
+    options = own_cell(tmp_path, at_construction="len(3)")
+    # The workers may be an earlier test's, which have its folder as theirs.
+    parallel = ("hydra/launcher=parallel", "hydra.launcher.n_jobs=2", f"results_dir={tmp_path}/results")
+    code, output, errors = rnnbench("-m", *options, *SHORT, *parallel, "cell=own,rnn")
+    assert (code, output) == (1, "2 runs: 1 failed, 1 done\n"), errors
+    assert "failed (TypeError: object of type 'int' has no len(); see " in errors
+    (outcome,) = tmp_path.glob("results/default/launches/*/job-0.json")
+    assert json.loads(outcome.read_text())["status"] == "failed"
+
+
+@pytest.mark.parametrize("wandb", ["disabled", "offline"])
+def test_interrupted_ends_with_one_line_and_goes_on_later(tmp_path: Path, wandb: str) -> None:
+    command = [sys.executable, "-m", "rnnbench", *SHORT, "train.steps=1000000", "train.checkpoint_every_s=0.1"]
+    started = subprocess.Popen([*command, f"wandb={wandb}"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("results/default/runs/*/checkpoint.pt")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert errors == "rnnbench: interrupted; the same command goes on from the last checkpoints\n"
+    (summary,) = tmp_path.glob("results/default/runs/*/summary.json")
+    assert json.loads(summary.read_text())["status"] == "running"
+    assert (summary.parent / "checkpoint.pt").exists()
+
+
+def test_what_names_a_setting() -> None:
+    assert names_a_setting(ValueError("length=1: must be at least 2"))
+    assert names_a_setting(ValueError("probes.speed.turns=a:b: no"))
+    assert names_a_setting(SettingError("name=x: no runs"))
+    for message in ("Invalid learning rate: -1", "x = 1: no", "expected 3: got a=2", "=1: no", "length=1", ""):
+        assert not names_a_setting(ValueError(message))
+
+
+def test_a_traceback_without_a_component_is_whole() -> None:
+    try:
+        json.loads("{")
+    except ValueError as error:
+        told = component_traceback(error)
+    assert "test_a_traceback_without_a_component_is_whole" in told  # this file is no harness's
+    assert "json/decoder.py" in told
