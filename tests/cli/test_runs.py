@@ -148,7 +148,8 @@ def test_experiment_sweeps_by_itself_and_yields_to_the_command_line(rnnbench: Co
 
 
 def test_parallel_sweep_equals_one_after_the_other(rnnbench: Command, tmp_path: Path) -> None:
-    sweep = ("-m", *SHORT, "seed=0,1")
+    # The workers may be an earlier test's, which have its folder as theirs.
+    sweep = ("-m", *SHORT, "seed=0,1", f"results_dir={tmp_path}/results")
     assert rnnbench(*sweep, "name=one")[0] == 0
     assert rnnbench(*sweep, "name=two", "hydra/launcher=parallel", "hydra.launcher.n_jobs=2")[0] == 0
     histories = {
