@@ -11,6 +11,8 @@ from numba import njit
 
 from rnnbench.backends.fused import explain
 from rnnbench.backends.fused.kernels import matmul as library
+from rnnbench.backends.fused.kernels import operands as operands_module
+from rnnbench.backends.fused.kernels.operands import expression, flat_names, from_flat
 from rnnbench.backends.fused.kernels.vector_math import FLOAT32, FLOAT64
 from rnnbench.backends.fused.runtime import memory
 from rnnbench.backends.fused.runtime.batch_threads import WORK_PER_THREAD, batch_ranges
@@ -124,3 +126,11 @@ def test_explained_source_is_a_module_of_the_two_loops() -> None:
 
 def test_documentation_shows_the_source_as_it_is() -> None:
     assert explain(Gru(10, 128)) in DOCUMENTATION.read_text()
+
+
+def test_operands_are_the_same_one_by_one() -> None:
+    names = flat_names()
+    assert names[:4] == ["rows", "depth", "columns", "a_address"]
+    operands = from_flat(iter(names))
+    assert operands.b.panel_stride == "b_panel_stride"
+    assert eval(expression(), {**vars(operands_module), **{name: name for name in names}}) == operands

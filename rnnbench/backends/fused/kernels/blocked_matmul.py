@@ -1,6 +1,6 @@
-"""The matrix product of the loops, compiled once for all cells.
+"""The matrix product of the loops, cut into microkernels and compiled once for all cells.
 
-It is reached by its name in LLVM's table of symbols, so that the code of a cell holds a call to it and no copy of it.
+It is found by its name in LLVM's table of symbols, so that the code of a cell holds a call to it and no copy of it.
 """
 
 from typing import Any
@@ -11,62 +11,70 @@ from numba import types
 from numba.core import cgutils
 
 from rnnbench.backends.fused.kernels.jit import Real, intrinsic, jit
-from rnnbench.backends.fused.kernels.microkernel import ROWS, VECTOR_BYTES, tile
+from rnnbench.backends.fused.kernels.microkernel import ROWS, VECTOR_BYTES, microkernel
+from rnnbench.backends.fused.kernels.operands import (
+    INDEX,
+    MatmulOperands,
+    Panels,
+    Rows,
+    Strided,
+    expression,
+    flat_names,
+    flat_values,
+)
 
-ARGUMENTS = "rows, depth, columns, a, a_row, a_step, m, m_step, m_strip, start, start_row, out"
+ARGUMENTS = flat_names()
 
 SOURCE = f'''"""The matrix product for one type; see rnnbench.backends.fused.kernels.blocked_matmul."""
 
 import numpy as np
 
-from rnnbench.backends.fused.kernels.jit import cached_callback
 from rnnbench.backends.fused.kernels.blocked_matmul import blocked_matmul
+from rnnbench.backends.fused.kernels.jit import cached_callback
+from rnnbench.backends.fused.kernels.operands import MatmulOperands, Panels, Rows, Strided
 
 
-@cached_callback("void({", ".join(["int64"] * 12)})")
-def multiply({ARGUMENTS}):
-    blocked_matmul(np.{{real}}(0), {{size}}, {ARGUMENTS})
+@cached_callback("void({", ".join(["int64"] * len(ARGUMENTS))})")
+def matmul({", ".join(ARGUMENTS)}):
+    blocked_matmul(np.{{real}}(0), {{item_bytes}}, {expression()})
 '''
 
 
 @jit
-def blocked_matmul(
-    one: Real, size: int, rows: int, depth: int, columns: int, a: int, a_row: int, a_step: int,
-    m: int, m_step: int, m_strip: int, start: int, start_row: int, out: int,
-) -> None:  # fmt: skip
-    """out[r, j] = start[r, j] + sum_k a[r, k] m[k, j]; out has `columns` numbers a row.
-
-    a, m, start and out are addresses, the rest strides in numbers; m lies in strips as wide as a vector. `one` is any
-    number of the type, `size` its bytes.
-    """
-    width = VECTOR_BYTES // size
-    blocks = (rows + ROWS - 1) // ROWS
+def blocked_matmul(like: Real, item_bytes: int, whole: MatmulOperands) -> None:
+    """The product, block by block of at most `ROWS` rows and two vectors; `like` is any number of the type."""
+    lanes = VECTOR_BYTES // item_bytes
+    a, b, addend, out = whole.a, whole.b, whole.addend, whole.out
+    blocks = (whole.rows + ROWS - 1) // ROWS
     column = 0
-    while column < columns:
-        left = columns - column
-        count = 2 * width if left >= 2 * width else min(left, width)
+    while column < whole.columns:
+        left = whole.columns - column
+        count = 2 * lanes if left >= 2 * lanes else min(left, lanes)
         row = 0
         for block in range(blocks):
-            height = (rows - row) // (blocks - block)
-            tile(
-                one, height, depth, count,
-                a + row * a_row * size, a_row, a_step,
-                m + column // width * m_strip * size, m_step, m_strip,
-                start + (row * start_row + column) * size, start_row,
-                out + (row * columns + column) * size, columns,
-            )  # fmt: skip
+            height = (whole.rows - row) // (blocks - block)
+            part = MatmulOperands(
+                height,
+                whole.depth,
+                count,
+                Strided(a.address + row * a.row_stride * item_bytes, a.row_stride, a.column_stride),
+                Panels(b.address + column // lanes * b.panel_stride * item_bytes, b.row_stride, b.panel_stride),
+                Rows(addend.address + (row * addend.row_stride + column) * item_bytes, addend.row_stride),
+                Rows(out.address + (row * out.row_stride + column) * item_bytes, out.row_stride),
+            )
+            microkernel(like, part)
             row += height
         column += count
 
 
 def symbol(real: str) -> str:
     """The name under which the product for "float32" or "float64" is found."""
-    return f"rnnbench_multiply_{real}"
+    return f"rnnbench_matmul_{real}"
 
 
 def source(real: str) -> str:
     """The product for "float32" or "float64" as a module of its own."""
-    return SOURCE.format(real=real, size=4 if real == "float32" else 8)
+    return SOURCE.format(real=real, item_bytes=4 if real == "float32" else 8)
 
 
 def publish(real: str, address: int) -> None:
@@ -75,17 +83,14 @@ def publish(real: str, address: int) -> None:
 
 
 @intrinsic
-def multiply(
-    typing_context: Any, one: Any, rows: Any, depth: Any, columns: Any, a: Any, a_row: Any, a_step: Any,
-    m: Any, m_step: Any, m_strip: Any, start: Any, start_row: Any, out: Any,
-) -> Any:  # fmt: skip
-    """Call the published product; the arguments are those of `blocked_matmul`, `one` an array of the type."""
+def published_matmul(typing_context: Any, like: Any, operands: Any) -> Any:
+    """Call the published product; `like` is any array of the type."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 12)
-        name = symbol(str(signature.args[0].dtype))
+        kind = ir.FunctionType(ir.VoidType(), [INDEX] * len(ARGUMENTS))
         declare: Any = cgutils.get_or_insert_function
-        builder.call(declare(builder.module, kind, name), arguments[1:])
+        function = declare(builder.module, kind, symbol(str(signature.args[0].dtype)))
+        builder.call(function, flat_values(builder, arguments[1]))
         return context.get_dummy_value()
 
-    return types.void(one, *[types.int64] * 12), generate
+    return types.void(like, operands), generate

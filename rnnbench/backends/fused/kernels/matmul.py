@@ -6,9 +6,10 @@ A matrix that multiplies from the right is packed into panels of as many columns
 
 import numpy as np
 
-from rnnbench.backends.fused.kernels.blocked_matmul import multiply
+from rnnbench.backends.fused.kernels.blocked_matmul import published_matmul
 from rnnbench.backends.fused.kernels.jit import Array, jit
 from rnnbench.backends.fused.kernels.microkernel import VECTOR_BYTES, address
+from rnnbench.backends.fused.kernels.operands import MatmulOperands, Panels, Rows, Strided
 
 
 @jit
@@ -43,50 +44,52 @@ def pack_transpose(matrix: Array, depth: int, columns: int) -> Array:
 
 @jit
 def matmul(a: Array, panels: Array, addend: Array, out: Array, rows: int, depth: int, columns: int) -> None:
-    """out = addend + a @ m, where `addend` is one row for all, such as the bias."""
-    lanes = VECTOR_BYTES // out.itemsize
-    panel_stride = depth * lanes
-    m = address(panels)
-    multiply(out, rows, depth, columns, address(a), depth, 1, m, lanes, panel_stride, address(addend), 0, address(out))
+    """out = addend + a @ b for a packed b (depth, columns); `addend` is one row for all, such as the bias."""
+    _product(a, panels, Rows(address(addend), 0), out, rows, depth, columns)
 
 
 @jit
 def matmul_accumulate(a: Array, panels: Array, out: Array, rows: int, depth: int, columns: int) -> None:
-    """out += a @ m."""
+    """out += a @ b for a packed b (depth, columns)."""
+    _product(a, panels, Rows(address(out), columns), out, rows, depth, columns)
+
+
+@jit
+def _product(a: Array, panels: Array, addend: Rows, out: Array, rows: int, depth: int, columns: int) -> None:
     lanes = VECTOR_BYTES // out.itemsize
-    panel_stride = depth * lanes
-    m, to = address(panels), address(out)
-    multiply(out, rows, depth, columns, address(a), depth, 1, m, lanes, panel_stride, to, columns, to)
+    left, right = Strided(address(a), depth, 1), Panels(address(panels), lanes, depth * lanes)
+    published_matmul(out, MatmulOperands(rows, depth, columns, left, right, addend, Rows(address(out), columns)))
 
 
 @jit
 def _outer(left: Array, right: Array, out: Array, rows: int, features: int, columns: int) -> None:
+    """out += left^T @ right for left (rows, features) and right (rows, columns); right's panels lie within its rows."""
     lanes = VECTOR_BYTES // out.itemsize
-    to = address(out)
-    multiply(out, features, rows, columns, address(left), 1, features, address(right), columns, lanes, to, columns, to)
+    a, b, to = Strided(address(left), 1, features), Panels(address(right), columns, lanes), Rows(address(out), columns)
+    published_matmul(out, MatmulOperands(features, rows, columns, a, b, to, to))
 
 
 @jit
 def outer_product_accumulate(
     gradient: Array, source: Array, out: Array, steps: int, batch: int, rows: int, features: int, columns: int
 ) -> None:
-    """out += gradient^T source, over some rows of every step; `source` begins at the first of them.
+    """out += gradient^T @ source, over `rows` examples of every step; `source` begins at the first of them.
 
-    Where `source` is narrower than a tile, the transpose is computed, of which the tiles are full.
+    Where `source` has few columns, the transpose is computed instead, which fills the vectors.
     """
     narrow = columns < min(features, 2 * VECTOR_BYTES // out.itemsize)
-    turned = np.zeros(columns * features if narrow else 0, out.dtype)
+    transposed = np.zeros(columns * features if narrow else 0, out.dtype)
     parts, height = (1, steps * rows) if rows == batch else (steps, rows)
     for part in range(parts):
         left, right = gradient[part * rows * features :], source[part * batch * columns :]
         if narrow:
-            _outer(right, left, turned, height, columns, features)
+            _outer(right, left, transposed, height, columns, features)
         else:
             _outer(left, right, out, height, features, columns)
     if narrow:
         for column in range(columns):
             for k in range(features):
-                out[k * columns + column] += turned[column * features + k]
+                out[k * columns + column] += transposed[column * features + k]
 
 
 @jit

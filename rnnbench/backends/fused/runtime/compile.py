@@ -47,7 +47,7 @@ def compiled(source: str, real: str) -> Loops:
 @cache
 def publish_matmul(real: str) -> None:
     """Compile the matrix product that the loops of a type call."""
-    blocked_matmul.publish(real, _module(blocked_matmul.source(real)).multiply.address)
+    blocked_matmul.publish(real, _module(blocked_matmul.source(real)).matmul.address)
 
 
 def _module(source: str) -> ModuleType:
