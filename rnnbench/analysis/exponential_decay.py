@@ -1,0 +1,148 @@
+"""Whether a gradient decays or grows exponentially through time, and its half-life where that means anything.
+
+R^2 of the straight line through log10 g_t does not tell: over 100 steps exp(-sqrt k) has 0.95. A course is exponential
+when its slope is the same early and late, which the slopes of its two halves say directly.
+"""
+
+import math
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from rnnbench.analysis.intervals import Interval, mean_interval
+from rnnbench.analysis.paired import student_p_value
+from rnnbench.analysis.samples import as_float_array
+from rnnbench.analysis.verdict import Verdict
+from rnnbench.gradient_fit import fit_gradient, half_life
+
+SMALLEST_R_SQUARED = 0.9
+FEWEST_STEPS = 10
+"""Of a line whose half-life is given."""
+FEWEST_STEPS_OF_A_HALF = 3
+CURVATURE_MARGIN = 0.25
+"""Slopes of the halves that differ by less than this fraction of the whole slope are one slope: 0.29 and 0.34 are."""
+
+
+class NoHalfLife(StrEnum):
+    """Why a gradient has no half-life."""
+
+    TOO_FEW_STEPS = "too few steps with a gradient above 0"
+    NOT_EXPONENTIAL = "no straight line in log g_t"
+    NO_DECAY = "does not decay"
+    BEYOND_SEQUENCE = "longer than the sequence"
+
+
+class HalfLife(NamedTuple):
+    """The half-life of a gradient on its way back through time."""
+
+    steps: float
+    """NaN when there is none."""
+    reason: NoHalfLife | None
+    """Why there is none."""
+
+
+def reported_half_life(norms: Float[np.ndarray, " time_step"]) -> HalfLife:
+    """Steps over which the gradient norms g_1 .. g_T halve, where a straight line fits their logarithm.
+
+    None, with the reason, when fewer than 10 norms are above 0, when they do not decay on the way back to g_1, when R^2
+    is below 0.9, and when the half-life is longer than T: no sequence of that length has seen it. Raises ValueError on
+    NaN and on negative or infinite norms.
+    """
+    fit = fit_gradient(_norms(norms, ("time_step",)), FEWEST_STEPS)
+    if math.isnan(fit.decay):
+        return HalfLife(math.nan, NoHalfLife.TOO_FEW_STEPS)
+    if fit.decay <= 0:
+        return HalfLife(math.nan, NoHalfLife.NO_DECAY)
+    if fit.r_squared < SMALLEST_R_SQUARED:
+        return HalfLife(math.nan, NoHalfLife.NOT_EXPONENTIAL)
+    steps = half_life(fit.decay)
+    return HalfLife(math.nan, NoHalfLife.BEYOND_SEQUENCE) if steps > norms.size else HalfLife(steps, None)
+
+
+class HalfSlopes(NamedTuple):
+    """Slopes of log10 g_t against t over the two halves of the steps where g_t > 0: decades lost per step back."""
+
+    first: float
+    """Of the earlier steps, further from the loss."""
+    second: float
+
+
+def half_slopes(norms: Float[np.ndarray, " time_step"]) -> HalfSlopes:
+    """The slopes of the two halves of a course g_1 .. g_T; NaN with fewer than three steps in a half.
+
+    An odd middle step belongs to the second half. Raises ValueError as `reported_half_life` does.
+    """
+    checked = _norms(norms, ("time_step",))
+    (steps,) = np.nonzero(checked > 0)
+    middle = steps[steps.size // 2] if steps.size else 0
+    first, second = (np.where(half, checked, 0) for half in _split(checked.size, int(middle)))
+    return HalfSlopes(*(fit_gradient(half, FEWEST_STEPS_OF_A_HALF).decay for half in (first, second)))
+
+
+class ExponentialTest(NamedTuple):
+    """Whether the courses of several runs are exponential."""
+
+    verdict: Verdict
+    change: Interval
+    """Mean over runs of the second half's slope minus the first's, decades per step: 0 is exponential."""
+    slope: Interval
+    """Mean over runs of |slope of the whole|, decades per step, with which the change is compared."""
+    quadratic: Interval
+    """Mean over runs of the coefficient of t^2 in log10 g_t, decades per step^2."""
+    p_value: float
+    """Student's, that the quadratic coefficient is 0: whether the course is exactly straight, however slightly not."""
+    runs: int
+
+
+def exponential_test(norms: Float[np.ndarray, "runs time_step"], margin: float = CURVATURE_MARGIN) -> ExponentialTest:
+    """That the gradients of several runs, a row of norms g_1 .. g_T each, decay or grow exponentially.
+
+    The change d of the slope from the first half to the second is compared with the slope s of the whole. The verdict
+    HOLDS where |d| < margin |s| on average over the runs: the 95% intervals of the means of d - margin |s| and of
+    d + margin |s| are below and above 0. It FAILS where one of them is on the other side, else it is UNDECIDED. A ratio
+    whose denominator may be 0 is avoided so (Fieller 1954). A gradient that neither decays nor grows is undecided or
+    fails, as a slope of 0 is. Runs whose halves have no slope are left out and not counted in `runs`.
+
+    Raises ValueError on NaN and on negative or infinite norms, and on a margin that is not positive.
+    """
+    if not margin > 0:
+        raise ValueError(f"margin={margin}: must be above 0 (a fraction of the slope)")
+    courses = _norms(norms, ("runs", "time_step"))
+    halves = np.array([half_slopes(course) for course in courses]).reshape(-1, 2)
+    usable = ~np.isnan(halves).any(axis=1)
+    changes = halves[usable, 1] - halves[usable, 0]
+    slopes = np.abs([fit_gradient(course).decay for course in courses[usable]])
+    quadratics = np.array([_quadratic(course) for course in courses[usable]])
+    excess, lack = mean_interval(changes - margin * slopes), mean_interval(changes + margin * slopes)
+    verdict = Verdict.UNDECIDED if changes.size else Verdict.NOT_MEASURED
+    if excess.low > 0 or lack.high < 0:
+        verdict = Verdict.FAILS
+    elif excess.high < 0 and lack.low > 0:
+        verdict = Verdict.HOLDS
+    return ExponentialTest(
+        verdict,
+        mean_interval(changes),
+        mean_interval(slopes),
+        mean_interval(quadratics),
+        student_p_value(quadratics),
+        changes.size,
+    )
+
+
+def _quadratic(norms: Float[np.ndarray, " time_step"]) -> float:
+    (steps,) = np.nonzero(norms > 0)
+    return float(np.polynomial.Polynomial.fit(steps, np.log10(norms[steps]), 2).convert().coef[2])
+
+
+def _split(size: int, middle: int) -> tuple[np.ndarray, np.ndarray]:
+    earlier = np.arange(size) < middle
+    return earlier, ~earlier
+
+
+def _norms(norms: Float[np.ndarray, "..."], axes: tuple[str, ...]) -> Float[np.ndarray, "..."]:
+    values = as_float_array(norms, "norms", axes=axes, remedy="leave out a run that diverged")
+    if values.size and values.min() < 0:
+        raise ValueError(f"norms={values.min():g}: must be at least 0 (a norm)")
+    return values

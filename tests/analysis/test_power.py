@@ -1,0 +1,85 @@
+"""The smallest difference that so many runs find: against a reference, and by simulating that they do."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rnnbench.analysis.log_rank import log_rank_test
+from rnnbench.analysis.power import detectable_mean_difference, detectable_steps_ratio, log_rank_power, log_spread
+from tests.analysis.two_groups import INF, binomial_error, drawn, group
+
+
+@pytest.mark.parametrize(("pairs", "effect"), [(5, 1.6819971), (10, 0.9960019)])
+def test_a_mean_difference_agrees_with_statsmodels(pairs, effect):
+    # TTestPower().solve_power(nobs=pairs, alpha=0.05, power=0.8) of statsmodels 0.15.
+    assert detectable_mean_difference(0.3, pairs) == pytest.approx(0.3 * effect, rel=1e-6)
+
+
+def test_a_detectable_mean_difference_is_detected():
+    generator = np.random.default_rng(0)
+    samples = generator.normal(detectable_mean_difference(2.0, 5), 2.0, (2000, 5))
+    found = (stats.ttest_1samp(samples, 0, axis=1).pvalue <= 0.05).mean()
+    assert found == pytest.approx(0.8, abs=binomial_error(0.8, 2000))
+
+
+def test_no_spread_and_one_pair():
+    assert detectable_mean_difference(0, 5) == 0
+    assert math.isnan(detectable_mean_difference(1, 1))
+
+
+def test_spread_by_hand():
+    # Logs 0, 1, 2 have variance 1; logs 0 and 2 have variance 2: pooled (2 * 1 + 1 * 2) / 3.
+    a, b = group([math.exp(k) for k in (0, 1, 2)], 99), group([1, math.exp(2)], 99)
+    assert log_spread(a, b) == pytest.approx(math.sqrt(4 / 3))
+    assert math.isnan(log_spread(group([INF, INF, 3], 99)))
+
+
+def test_spread_of_censored_runs_is_not_that_of_the_solved_ones():
+    generator = np.random.default_rng(1)
+    runs = drawn(generator, 400, [100.0], 0.5, 100)
+    assert log_spread(runs) == pytest.approx(0.5, abs=0.06)
+    assert np.log(runs.steps[runs.solved]).std() < 0.35
+
+
+@pytest.mark.parametrize(("medians", "budget"), [([100.0], 1e9), ([100.0, 300], 350.0)])
+def test_a_detectable_ratio_is_detected(medians, budget):
+    generator = np.random.default_rng(2)
+    a, b = (drawn(generator, 5, medians, 0.3, budget) for _ in range(2))
+    ratio = detectable_steps_ratio(a, b, generator)
+    assert 0.3 < ratio < 0.9
+    power = log_rank_power(a, b, ratio, log_spread(a, b), np.random.default_rng(3))
+    assert power == pytest.approx(0.8, abs=0.08)
+
+
+def test_the_simulated_power_is_that_of_the_test():
+    generator = np.random.default_rng(4)
+    a, b = group([500, 510, 520, 530, 540], 2000), group([900, 950, 1000, 1050, 1100], 2000)
+    expected = log_rank_power(a, b, 0.6, 0.3, generator)
+    p_values = [
+        log_rank_test(drawn(generator, 5, [600.0], 0.3, 2000), drawn(generator, 5, [1000.0], 0.3, 2000), generator)[4]
+        for _ in range(300)
+    ]
+    assert np.mean(np.array(p_values) <= 0.05) == pytest.approx(expected, abs=2 * binomial_error(0.7, 300))
+
+
+def test_more_runs_detect_a_smaller_difference():
+    generator = np.random.default_rng(5)
+    few, more = (
+        detectable_steps_ratio(*(drawn(generator, 5, medians, 0.3, 1e9) for _ in range(2)), generator)
+        for medians in ([100.0], [100.0, 200, 300])
+    )
+    assert few < more < 1
+
+
+def test_three_runs_detect_nothing():
+    assert detectable_steps_ratio(group([1, 2, 3], 9), group([4, 5, 6], 9), np.random.default_rng(0)) == 0
+    assert math.isnan(detectable_steps_ratio(group([INF] * 5, 9), group([INF] * 5, 9), np.random.default_rng(0)))
+
+
+def test_refusals_by_name():
+    with pytest.raises(ValueError, match=r"^spread=-1: must be at least 0"):
+        detectable_mean_difference(-1, 5)
+    with pytest.raises(ValueError, match=r"^power=1: must be between level=0\.05 and 1"):
+        detectable_steps_ratio(group([1], 9), group([1], 9), np.random.default_rng(0), power=1)
