@@ -1,4 +1,4 @@
-"""What a model costs whatever it learns: parameters, state, operations, memory."""
+"""What a model costs, whatever it learns: parameters, state size, operations, memory."""
 
 import weakref
 from collections.abc import Callable, Mapping
@@ -11,21 +11,26 @@ from torch.utils.flop_counter import FlopCounterMode
 from rnnbench.model import Model
 from rnnbench.model.nested_tensors import nested_tensors
 from rnnbench.probes.probe import Measurement, Probe
+from rnnbench.schema import Column
 from tasks import Batch, Task
 
 
 class Costs(Probe):
-    """Counts, made once at initialisation on the model itself rather than from a formula per cell."""
+    """Counts made on the model itself, once at initialisation, rather than by a formula per cell."""
 
-    columns: ClassVar[Mapping[str, str]] = {
-        "parameters": "trainable parameters of the whole model",
-        "parameters_recurrent_layers": "trainable parameters of the recurrent layers, input maps and biases included, "
-        "without the readout",
-        "state_size": "numbers that one example carries from step to step, all layers and state tensors",
-        "multiply_adds_per_token": "multiply-adds of the matrix products in one forward step of one example, readout "
-        "included; elementwise operations are not counted",
-        "peak_memory_bytes": "bytes: most that one training step holds in tensors at a time, beyond weights, batch and "
-        "what the optimizer keeps",
+    columns: ClassVar[Mapping[str, Column]] = {
+        "parameters": Column("trainable parameters of the whole model"),
+        "parameters_recurrent_layers": Column(
+            "trainable parameters of the recurrent layers, input maps and biases included, without the readout"
+        ),
+        "state_size": Column("numbers in the state of one example, all layers and state tensors"),
+        "multiply_adds_per_token": Column(
+            "multiply-adds of the matrix products in one forward step of one example, readout included; elementwise "
+            "operations are not counted"
+        ),
+        "peak_memory_bytes": Column(
+            "peak memory of one training step's tensors, without weights, batch and optimizer state", "bytes"
+        ),
     }
 
     def due(self, step: int, last: bool) -> bool:
@@ -57,7 +62,7 @@ def multiply_adds_per_token(model: Model) -> int:
 
 
 def peak_memory_bytes(model: Model, task: Task, batch: Batch) -> int:
-    """The most bytes that forward and backward hold at a time in tensors that were not there before."""
+    """Peak bytes of the tensors that a forward and backward pass allocates."""
     model.zero_grad()
     known = [*model.parameters(), batch.inputs, batch.targets]
     with _AllocatedBytes(known) as allocated:
@@ -67,7 +72,7 @@ def peak_memory_bytes(model: Model, task: Task, batch: Batch) -> int:
 
 
 class _AllocatedBytes(TorchDispatchMode):
-    """Follows the bytes of every storage that an operation returns, until it is freed."""
+    """Tracks the bytes of every storage that an operation returns, until it is freed."""
 
     def __init__(self, known: list[torch.Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -77,18 +82,18 @@ class _AllocatedBytes(TorchDispatchMode):
     def __torch_dispatch__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
         for tensor in nested_tensors(result):
-            self._follow(tensor.untyped_storage())
+            self._track(tensor.untyped_storage())
         return result
 
-    def _follow(self, storage: torch.UntypedStorage) -> None:
+    def _track(self, storage: torch.UntypedStorage) -> None:
         address, size = storage.data_ptr(), storage.nbytes()
         if address in self.live or not size:
             return
         self.live.add(address)
         self.now += size
         self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._forget, address, size)
+        weakref.finalize(storage, self._release, address, size)
 
-    def _forget(self, address: int, size: int) -> None:
+    def _release(self, address: int, size: int) -> None:
         self.live.discard(address)
         self.now -= size

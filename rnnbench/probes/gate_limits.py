@@ -1,4 +1,4 @@
-"""What a cell does when a gate is all open or all shut, and how large its state gets with any weights."""
+"""What a cell does when a gate is fully open or closed, and how large its state gets with any weights."""
 
 import copy
 import itertools
@@ -15,6 +15,7 @@ from rnnbench.model import Model
 from rnnbench.probes.forced_gates import ForcedGates
 from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.probes.retention import retention
+from rnnbench.schema import Column
 from tasks import Batch, Task
 
 SCALES = (0.1, 1.0, 10.0, 100.0)
@@ -24,23 +25,30 @@ RANDOM_STEPS = 100
 class GateLimits(Probe):
     """Gates held at exactly 0 and 1 (see `forced_gates`), on the first layer's cell with one state tensor.
 
-    The update gate is the sigmoid that, held at 0 or at 1, makes the step copy the state; the reset gate the one whose
-    value decides, while the update gate is all new, whether the next state depends on the old one at all. A cell
-    without such a gate leaves their columns empty. Inputs are those of the probe batch's first step, states are drawn
-    from U(-1, 1). Made once, on the initial weights: what it says holds for any.
+    The update gate is the sigmoid that, held at 0 or at 1, makes the step copy the state. The reset gate is the sigmoid
+    whose value decides, while the update gate takes the candidate alone, whether the next state depends on the old one
+    at all. A cell without such a gate leaves their columns empty. Inputs are those of the probe batch's first step,
+    states are drawn from U(-1, 1). Measured once, at the initial weights: the equations make it hold for any weights.
     """
 
-    columns: ClassVar[Mapping[str, str]] = {
-        "update_gate_copies_at": "value of the update gate, 0 or 1, at which the step copies the state",
-        "update_gate_copy_error": "largest |h' - h| of any unit at that value",
-        "update_gate_kept_at_the_other": "largest share of its old value that any unit keeps at the other value, "
-        "candidate fixed",
-        "reset_gate_ignores_at": "value of the reset gate, 0 or 1, at which the candidate ignores the old state",
-        "reset_gate_past_left": "largest difference between the next states from two old states at that value, the "
-        "update gate all new",
-        "reset_gate_past_at_the_other": "the same at the other value",
-        "largest_h_random_weights": "largest |h| of any unit over "
-        f"{RANDOM_STEPS} steps of noise, with all weights drawn from N(0, s^2) for s in {', '.join(map(str, SCALES))}",
+    columns: ClassVar[Mapping[str, Column]] = {
+        "update_gate_copy_value": Column("value of the update gate, 0 or 1, at which the step copies the state"),
+        "update_gate_copy_error": Column("largest |h' - h| of any unit at that value"),
+        "update_gate_leakage": Column(
+            "largest fraction of its old value that any unit keeps at the opposite value, candidate fixed"
+        ),
+        "reset_gate_ignore_value": Column(
+            "value of the reset gate, 0 or 1, at which the candidate ignores the old state"
+        ),
+        "reset_gate_state_effect": Column(
+            "largest difference between the next states from two old states at that value, the update gate held where "
+            "only the candidate enters"
+        ),
+        "reset_gate_state_effect_opposite": Column("the same at the opposite value of the reset gate"),
+        "largest_h_random_weights": Column(
+            f"largest |h| of any unit over {RANDOM_STEPS} steps of noise, with all weights drawn from N(0, s^2) for s "
+            f"in {', '.join(map(str, SCALES))}"
+        ),
     }
 
     def due(self, step: int, last: bool) -> bool:
@@ -54,13 +62,13 @@ class GateLimits(Probe):
             generator = torch.Generator().manual_seed(0)
             one, other = (_uniform(len(x), cell, generator) for _ in range(2))
             scalars |= update_gate(cell, x, one)
-            if "update_gate_copies_at" in scalars:
+            if "update_gate_copy_value" in scalars:
                 scalars |= reset_gate(cell, x, one, other)
         return Measurement({name: value for name, value in scalars.items() if name in self.columns})
 
 
 def update_gate(cell: Cell, x: Float[Tensor, "batch input"], h: Float[Tensor, "batch hidden"]) -> dict[str, float]:
-    """The update gate's columns and, as `update_gate`, which sigmoid it is; nothing where none copies the state."""
+    """The update gate's columns and, as `update_gate`, which sigmoid it is; empty where none copies the state."""
     for gate, value in itertools.product(range(len(retention(cell, x, (h,)).gates)), (0.0, 1.0)):
         error = float((_step(cell, x, h, {gate: value}) - h).abs().max())
         if error < 1e-6:
@@ -68,9 +76,9 @@ def update_gate(cell: Cell, x: Float[Tensor, "batch input"], h: Float[Tensor, "b
                 (kept,) = retention(cell, x, (h,)).kept
             return {
                 "update_gate": gate,
-                "update_gate_copies_at": value,
+                "update_gate_copy_value": value,
                 "update_gate_copy_error": error,
-                "update_gate_kept_at_the_other": 0.0 if kept is None else float(kept.abs().max()),
+                "update_gate_leakage": 0.0 if kept is None else float(kept.abs().max()),
             }
     return {}
 
@@ -81,28 +89,28 @@ def reset_gate(
     one: Float[Tensor, "batch hidden"],
     other: Float[Tensor, "batch hidden"],
 ) -> dict[str, float]:
-    """The reset gate's columns, from two old states; nothing where no gate decides."""
+    """The reset gate's columns, measured from two old states; empty where no gate decides."""
     found = update_gate(cell, x, one)
-    update, new = int(found["update_gate"]), 1 - found["update_gate_copies_at"]
+    update, new = int(found["update_gate"]), 1 - found["update_gate_copy_value"]
 
     def difference(gate: int, value: float) -> float:
         forced = {update: new, gate: value}
         return float((_step(cell, x, one, forced) - _step(cell, x, other, forced)).abs().max())
 
     for gate in set(range(len(retention(cell, x, (one,)).gates))) - {update}:
-        past = {value: difference(gate, value) for value in (0.0, 1.0)}
-        ignoring = min(past, key=lambda value: past[value])
-        if past[ignoring] < 1e-6 < past[1 - ignoring]:
+        effect = {value: difference(gate, value) for value in (0.0, 1.0)}
+        ignoring = min(effect, key=lambda value: effect[value])
+        if effect[ignoring] < 1e-6 < effect[1 - ignoring]:
             return {
-                "reset_gate_ignores_at": ignoring,
-                "reset_gate_past_left": past[ignoring],
-                "reset_gate_past_at_the_other": past[1 - ignoring],
+                "reset_gate_ignore_value": ignoring,
+                "reset_gate_state_effect": effect[ignoring],
+                "reset_gate_state_effect_opposite": effect[1 - ignoring],
             }
     return {}
 
 
 def largest_with_random_weights(cell: Cell, examples: int) -> float:
-    """The largest |h| over sequences of noise with weights of every scale; infinite when it leaves all bounds."""
+    """The largest |h| over sequences of noise with weights of every scale; infinite when the state overflows."""
     generator = torch.Generator().manual_seed(0)
     drawn, largest = copy.deepcopy(cell).cpu(), 0.0
     for scale in SCALES:

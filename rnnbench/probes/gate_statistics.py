@@ -1,4 +1,4 @@
-"""How long units keep what they hold, how far the gates are open, and how large the state gets."""
+"""How long units retain their values, how saturated the gates are, and how large the state gets."""
 
 import math
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from rnnbench.cells import Cell
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
 from rnnbench.probes.retention import retention
+from rnnbench.schema import Column
 from tasks import Batch, Task
 
 CLOSED, OPEN = 0.1, 0.9
@@ -22,32 +23,38 @@ CLOSED, OPEN = 0.1, 0.9
 class GateStatistics(Probe):
     """Time constants and gate saturation, over all real steps of the probe batch, in every layer.
 
-    A unit keeps the share k_t of its old value at step t, gates and candidate fixed: 1 - z in a GRU, f in an LSTM's c
-    (see `retention`, which finds it in the cell's `step`). Its time constant is -1 / log(mean |k_t|) steps, the mean
-    over steps and examples: the time after which 1/e of its content is left, were k_t independent from step to step.
-    It is infinite where nothing is lost, and NaN for a tensor that no gate carries, as in a vanilla RNN. It leaves out
-    what returns through the recurrent matrices.
+    A unit keeps the fraction k_t of its old value at step t, gates and candidate fixed: 1 - z in a GRU, f in an LSTM's
+    c (see `retention`, which finds it in the cell's `step`). Its time constant is -1 / log(mean |k_t|) steps, the mean
+    over steps and examples: the time after which 1/e of its value is left, were k_t independent from step to step. It
+    is infinite where nothing is lost, and NaN for a state tensor without a direct path, as in a vanilla RNN. Paths
+    through the recurrent matrices are left out.
 
-    The gates are the sigmoids that `step` computes, in that order; so a sigmoid candidate is counted with them. Cost:
-    one forward pass over the batch, step by step.
+    The gates are the sigmoids that `step` computes, in that order, a sigmoid candidate included. Cost: one forward pass
+    over the batch, step by step.
     """
 
-    columns: ClassVar[Mapping[str, str]] = {
-        "time_constant": "steps: median over the units of all layers of -1 / log(mean share of its old value that the "
-        "unit's gate keeps); empty for a cell that carries no old value over",
-        "time_constant_lower_quartile": "steps: its lower quartile",
-        "time_constant_upper_quartile": "steps: its upper quartile",
-        "time_constant_beyond_sequence_share": "share of those units whose time constant is at least the length of the "
-        "probe batch's sequences, padding included",
-        "gate_closed_share": f"share of the cells' sigmoids (gates, and a sigmoid candidate) below {CLOSED}; empty "
-        "without any",
-        "gate_open_share": f"share of them above {OPEN}",
-        "largest_h": "largest absolute value of h, of any unit, layer, step and example of the probe batch",
+    columns: ClassVar[Mapping[str, Column]] = {
+        "time_constant": Column(
+            "median over the units of all layers of -1 / log(mean fraction of its old value that the unit keeps from "
+            "step to step); empty for a cell without a direct path from old to new state",
+            "steps",
+        ),
+        "time_constant_lower_quartile": Column("lower quartile of the units' time constants", "steps"),
+        "time_constant_upper_quartile": Column("upper quartile of the units' time constants", "steps"),
+        "time_constant_beyond_sequence_fraction": Column(
+            "fraction of those units whose time constant is at least the length of the probe batch's sequences, "
+            "padding included"
+        ),
+        "gate_closed_fraction": Column(
+            f"fraction of the cells' sigmoid values (gates, and a sigmoid candidate) below {CLOSED}; empty without any"
+        ),
+        "gate_open_fraction": Column(f"fraction of them above {OPEN}"),
+        "largest_h": Column("largest |h| of any unit, layer, step and example of the probe batch"),
     }
     axes: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "time_constant": ("layer", "state", "unit"),
-        "gate_closed_share": ("layer", "gate_unit"),
-        "gate_open_share": ("layer", "gate_unit"),
+        "gate_closed_fraction": ("layer", "gate_unit"),
+        "gate_open_fraction": ("layer", "gate_unit"),
         "largest": ("layer", "state"),
     }
 
@@ -69,9 +76,9 @@ class GateStatistics(Probe):
                 "time_constant": median,
                 "time_constant_lower_quartile": lower,
                 "time_constant_upper_quartile": upper,
-                "time_constant_beyond_sequence_share": _mean((carried >= steps).astype(float)),
-                "gate_closed_share": _mean(arrays["gate_closed_share"]),
-                "gate_open_share": _mean(arrays["gate_open_share"]),
+                "time_constant_beyond_sequence_fraction": _mean((carried >= steps).astype(float)),
+                "gate_closed_fraction": _mean(arrays["gate_closed_fraction"]),
+                "gate_open_fraction": _mean(arrays["gate_open_fraction"]),
                 "largest_h": float(arrays["largest"][:, 0].max()),
             },
             arrays,
@@ -89,7 +96,9 @@ def layer_statistics(
         state = step.state
         gates = _side_by_side(step.gates, state[0])
         outputs.append(state[0])
-        kept.append(torch.stack([_kept_or_nan(share, state[0]).double().where(now, 0).sum(0) for share in step.kept]))
+        kept.append(
+            torch.stack([_kept_or_nan(fraction, state[0]).double().where(now, 0).sum(0) for fraction in step.kept])
+        )
         closed.append(((gates < CLOSED) & now).double().sum(0))
         opened.append(((gates > OPEN) & now).double().sum(0))
         largest.append(torch.stack([tensor.abs().double().where(now, 0).amax() for tensor in state]))
@@ -99,24 +108,24 @@ def layer_statistics(
 
     measured = {
         "time_constant": time_constants(mean(kept)),
-        "gate_closed_share": mean(closed),
-        "gate_open_share": mean(opened),
+        "gate_closed_fraction": mean(closed),
+        "gate_open_fraction": mean(opened),
         "largest": torch.stack(largest).amax(0),
     }
     return {name: np.asarray(value.cpu().numpy()) for name, value in measured.items()}, torch.stack(outputs)
 
 
 def time_constants(kept: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """-1 / log(share kept per step), in steps: 0 where nothing is kept, infinite where nothing is lost."""
+    """-1 / log(fraction kept per step), in steps: 0 where nothing is kept, infinite where nothing is lost."""
     return (-1 / kept.log()).where(~(kept >= 1), torch.inf)
 
 
-def _kept_or_nan(share: Tensor | None, like: Tensor) -> Tensor:
-    return torch.full_like(like, torch.nan) if share is None else share.abs()
+def _kept_or_nan(fraction: Tensor | None, like: Tensor) -> Tensor:
+    return torch.full_like(like, torch.nan) if fraction is None else fraction.abs()
 
 
 def _side_by_side(gates: tuple[Tensor, ...], like: Tensor) -> Float[Tensor, "batch gate_unit"]:
-    """All gates of a step; one that no example enters, such as a learned constant, is the same for all."""
+    """All gates of a step; one that does not depend on the example, such as a learned constant, is repeated."""
     return torch.cat([like[:, :0], *(gate.expand(len(like), -1) for gate in gates)], dim=1)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from rnnbench.gradient_fit import fit_gradient, half_life
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
+from rnnbench.schema import Column
 from tasks import Batch, Task
 
 
@@ -21,7 +22,7 @@ class GradientProfile(Probe):
     left out of the mean at that step. Norms are summed in float64, so small gradients do not underflow in the square.
     """
 
-    columns: ClassVar[Mapping[str, str]] = {
+    columns: ClassVar[Mapping[str, Column]] = {
         "gradient_decay": "slope of log10 g_t against t, top layer's h: decades per step that the gradient loses on "
         "its way back through time; negative when it grows",
         "gradient_half_life": "steps over which that gradient halves, log10(2) / gradient_decay; infinite when it does "

@@ -1,4 +1,4 @@
-"""The gradient of the loss with respect to the weights, by what the weights act on."""
+"""The gradient of the loss with respect to the weights, by what they act on."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -10,6 +10,7 @@ from torch import Tensor
 from rnnbench.model import Model
 from rnnbench.model.parameter_roles import parameter_roles
 from rnnbench.probes.probe import Measurement, Probe
+from rnnbench.schema import Column
 from tasks import Batch, Task
 
 
@@ -19,11 +20,11 @@ class ParameterGradients(Probe):
     A cell's weights are recurrent when they multiply something computed from the state, and input otherwise.
     """
 
-    columns: ClassVar[Mapping[str, str]] = {
-        "gradient_norm_total": "L2 norm of the gradient with respect to all parameters, on the probe batch, unclipped",
-        "gradient_norm_input": "its part from the cells' parameters that act on the input, biases included",
-        "gradient_norm_recurrent": "its part from the cells' parameters that act on the state",
-        "gradient_norm_readout": "its part from the readout's parameters",
+    columns: ClassVar[Mapping[str, Column]] = {
+        "gradient_norm_total": Column("L2 norm of the gradient of all parameters, on the probe batch, before clipping"),
+        "gradient_norm_input": Column("the same of the cells' parameters that act on the input, biases included"),
+        "gradient_norm_recurrent": Column("the same of the cells' parameters that act on the state"),
+        "gradient_norm_readout": Column("the same of the readout's parameters"),
     }
 
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:

@@ -1,4 +1,4 @@
-"""What a probe is: a measurement of a model on a fixed batch, due at initialisation, log-spaced steps and the end."""
+"""What a probe is: a measurement of a model on a fixed batch, at initialisation, log-spaced steps and the end."""
 
 import math
 from abc import ABC, abstractmethod
@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from rnnbench.model import Model
+from rnnbench.schema import Column
 from tasks import Batch, Task
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -26,11 +27,11 @@ class Measurement:
 class Probe(ABC):
     """Measures a model. Derive, declare what is measured in `columns` and `axes`, and measure it in `measure`.
 
-    `per_decade` steps of each decade are probed, besides the first and the last step of the run.
+    `per_decade` steps of each decade of training steps are probed, besides step 0 and the last step of the run.
     """
 
-    columns: ClassVar[Mapping[str, str]]
-    """What each scalar is, with its unit."""
+    columns: ClassVar[Mapping[str, Column]]
+    """The meaning and unit of each scalar."""
     axes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The axes of each array."""
 

@@ -1,4 +1,4 @@
-"""How one step stretches and shrinks the state: singular values and Lyapunov exponents of the state-to-state map."""
+"""How one step amplifies changes of the state: singular values and Lyapunov exponents of the state-to-state map."""
 
 import copy
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from torch import Tensor
 from rnnbench.cells import Cell
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
+from rnnbench.schema import Column
 from tasks import Batch, Task
 
 
@@ -23,24 +24,29 @@ class StateJacobian(Probe):
     inputs it receives: the layers below do not depend on its state, so the Lyapunov exponents of the whole stack are
     those of its layers together. The stack's singular values are not.
 
-    - norm: the largest singular value of J_t, the most that one step can stretch a small change of the state.
+    - norm: the largest singular value of J_t, the largest factor by which one step amplifies a small change.
     - Lyapunov exponents: an orthonormal basis Q is carried along, J_t Q = Q' R, and the exponents are the means of
-      log |R_ii|, largest first (Benettin et al. 1980). Over the first half of the steps the basis only turns towards
-      the leading directions; the mean is over the second half, so it is a finite-time estimate. The largest exponent
-      is the rate at which a small change, and with it a gradient through time, grows or fades; -inf where it is lost
-      within one step.
+      log |R_ii|, largest first (Benettin et al. 1980). Over the first half of the steps the basis only aligns
+      with the leading directions; the mean is over the second half, so it is a finite-time estimate. The largest
+      exponent is the rate at which a small change, and with it a gradient through time, grows or decays; -inf where it
+      vanishes within one step.
 
     Measured are the first `steps` steps of the batch's `examples` longest examples, or fewer where one of them is
-    shorter. A state that overflows gives NaN. All is derived from the cell's `step`, in float64 on a copy of the cells.
-    Cost per layer: the backward pass of a step, S times for each of `steps` x `examples`, one singular value
+    shorter. A state that overflows gives NaN. Everything is derived from the cell's `step`, in float64 on a copy of the
+    cells. Cost per layer: the backward pass of a step, S times for each of `steps` x `examples`, one singular value
     decomposition of each S x S matrix, and no memory beyond the matrices of one step.
     """
 
-    columns: ClassVar[Mapping[str, str]] = {
-        "jacobian_norm": "largest singular value of d state_t / d state_(t-1), top layer: mean over steps and examples",
-        "jacobian_norm_median": "its median",
-        "lyapunov_exponent": "nats per step: rate at which a small change of the top layer's state grows (positive) or "
-        "fades (negative) in the long run, along the trajectory; mean over examples",
+    columns: ClassVar[Mapping[str, Column]] = {
+        "jacobian_norm": Column(
+            "largest singular value of d state_t / d state_(t-1), top layer: mean over steps and examples"
+        ),
+        "jacobian_norm_median": Column("its median over steps and examples"),
+        "lyapunov_exponent": Column(
+            "largest Lyapunov exponent of the top layer: rate at which a small change of its state grows (positive) or "
+            "decays (negative) along the trajectory; mean over examples",
+            "nats per step",
+        ),
     }
     axes: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "norm": ("layer", "example", "time_step"),

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from rnnbench.model import Model
 from rnnbench.probes.probe import Measurement, Probe
+from rnnbench.schema import Column
 from rnnbench.timing.passes import CONTESTANTS, contestants, seconds_in_turns
 from tasks import Batch, Task
 
@@ -21,11 +22,13 @@ class Speed(Probe):
     With 0 turns nothing is timed.
     """
 
-    columns: ClassVar[Mapping[str, str]] = {
-        "pass_steps": "steps of the sequences in the timed passes",
-        "pass_input_size": "features per step in the timed passes",
+    columns: ClassVar[Mapping[str, Column]] = {
+        "pass_steps": Column("length of the sequences in the timed passes", "steps"),
+        "pass_input_size": Column("features per step in the timed passes"),
         **{
-            f"pass_{name}{suffix}_s": f"seconds: {words} forward and backward pass of {what}; empty where none applies"
+            f"pass_{name}{suffix}_s": Column(
+                f"{words} forward and backward pass of {what}; empty where none applies", "s"
+            )
             for name, what in CONTESTANTS.items()
             for suffix, words in (
                 ("", "median"),

@@ -18,8 +18,8 @@ from rnnbench.probes.forced_gates import ForcedGates
 from rnnbench.probes.gate_limits import GateLimits, largest_with_random_weights
 from tasks.adding import Adding
 
-RESET = {"reset_gate_ignores_at", "reset_gate_past_left", "reset_gate_past_at_the_other"}
-UPDATE = {"update_gate_copies_at", "update_gate_copy_error", "update_gate_kept_at_the_other"}
+RESET = {"reset_gate_ignore_value", "reset_gate_state_effect", "reset_gate_state_effect_opposite"}
+UPDATE = {"update_gate_copy_value", "update_gate_copy_error", "update_gate_leakage"}
 
 
 class Leaking(Cell):
@@ -60,17 +60,17 @@ def measured(cell: type[Cell], **settings: object) -> dict[str, float]:
 @pytest.mark.parametrize(("cell", "copies_at"), [(Gru, 0.0), (GruGoodfellow, 1.0), (GruTorch, 1.0)])
 def test_a_gru_has_both_gates(cell: type[Cell], copies_at: float) -> None:
     found = measured(cell)
-    assert found["update_gate_copies_at"] == copies_at
-    assert found["update_gate_copy_error"] == found["update_gate_kept_at_the_other"] == 0
-    assert found["reset_gate_ignores_at"] == found["reset_gate_past_left"] == 0
-    assert found["reset_gate_past_at_the_other"] > 0.1
+    assert found["update_gate_copy_value"] == copies_at
+    assert found["update_gate_copy_error"] == found["update_gate_leakage"] == 0
+    assert found["reset_gate_ignore_value"] == found["reset_gate_state_effect"] == 0
+    assert found["reset_gate_state_effect_opposite"] > 0.1
     assert 0.99 < found["largest_h_random_weights"] <= 1
 
 
 def test_an_update_gate_that_does_not_let_go() -> None:
     found = measured(Leaking)
-    assert found["update_gate_copies_at"] == 1
-    assert found["update_gate_kept_at_the_other"] == pytest.approx(0.5)
+    assert found["update_gate_copy_value"] == 1
+    assert found["update_gate_leakage"] == pytest.approx(0.5)
     assert not RESET & set(found)
 
 

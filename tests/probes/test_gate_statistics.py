@@ -98,15 +98,15 @@ def test_constant_gates_give_their_time_constants(form: str) -> None:
     assert measurement.scalars["time_constant"] == pytest.approx(-1 / math.log(0.5), rel=1e-4)
     assert measurement.scalars["time_constant_lower_quartile"] == pytest.approx(-1 / math.log(0.05), rel=1e-4)
     assert measurement.scalars["time_constant_upper_quartile"] == pytest.approx(-1 / math.log(0.8), rel=1e-4)
-    assert measurement.scalars["time_constant_beyond_sequence_share"] == 0.25
+    assert measurement.scalars["time_constant_beyond_sequence_fraction"] == 0.25
 
 
 def test_constant_gates_are_saturated_or_not() -> None:
     """The leaky integrator's only gate is sigma(s): one unit below 0.1, one above 0.9."""
     measurement = GateStatistics().measure(with_constant_gate("leaky"), TASK, drawn_batch())
-    assert measurement.arrays["gate_closed_share"].tolist() == [[1, 0, 0, 0]]
-    assert measurement.arrays["gate_open_share"].tolist() == [[0, 0, 1, 0]]
-    assert measurement.scalars["gate_closed_share"] == measurement.scalars["gate_open_share"] == 0.25
+    assert measurement.arrays["gate_closed_fraction"].tolist() == [[1, 0, 0, 0]]
+    assert measurement.arrays["gate_open_fraction"].tolist() == [[0, 0, 1, 0]]
+    assert measurement.scalars["gate_closed_fraction"] == measurement.scalars["gate_open_fraction"] == 0.25
 
 
 def test_a_gru_by_an_explicit_loop() -> None:
@@ -129,17 +129,17 @@ def test_a_gru_by_an_explicit_loop() -> None:
         np.testing.assert_allclose(
             arrays["time_constant"][layer, 0], -1 / np.log((1 - z).mean(axis=(0, 1))), rtol=1e-10
         )
-        np.testing.assert_allclose(arrays["gate_closed_share"][layer], (gates < 0.1).mean(axis=(0, 1)), rtol=1e-12)
-        np.testing.assert_allclose(arrays["gate_open_share"][layer], (gates > 0.9).mean(axis=(0, 1)), rtol=1e-12)
+        np.testing.assert_allclose(arrays["gate_closed_fraction"][layer], (gates < 0.1).mean(axis=(0, 1)), rtol=1e-12)
+        np.testing.assert_allclose(arrays["gate_open_fraction"][layer], (gates > 0.9).mean(axis=(0, 1)), rtol=1e-12)
         assert arrays["largest"][layer, 0] == float(outputs.detach().abs().max())
         sequence = outputs
-    assert arrays["gate_closed_share"].any()
-    assert arrays["gate_open_share"].any()
+    assert arrays["gate_closed_fraction"].any()
+    assert arrays["gate_open_fraction"].any()
 
 
 def test_a_vanilla_rnn_has_no_time_constants_and_no_gates() -> None:
     measurement = GateStatistics().measure(model_of(Rnn), TASK, drawn_batch())
-    assert measurement.arrays["gate_open_share"].shape == (1, 0)
+    assert measurement.arrays["gate_open_fraction"].shape == (1, 0)
     assert np.isnan(measurement.arrays["time_constant"]).all()
     largest = measurement.scalars["largest_h"]
     assert 0 < largest < 1
@@ -151,7 +151,7 @@ def test_a_vanilla_rnn_has_no_time_constants_and_no_gates() -> None:
 def test_an_integrator_keeps_for_ever() -> None:
     scalars = GateStatistics().measure(model_of(Integrator), TASK, drawn_batch()).scalars
     assert scalars["time_constant"] == scalars["time_constant_upper_quartile"] == math.inf
-    assert scalars["time_constant_beyond_sequence_share"] == 1
+    assert scalars["time_constant_beyond_sequence_fraction"] == 1
 
 
 def test_time_constants_by_hand() -> None:
@@ -179,7 +179,7 @@ def test_padding_counts_for_nothing() -> None:
     apart = [Batch(inputs[:, :1], torch.zeros(1, 1, 1)), Batch(inputs[:3, 1:], torch.zeros(1, 1, 1))]
     whole = GateStatistics().measure(model, TASK, together).arrays
     long, short = (GateStatistics().measure(model, TASK, batch).arrays for batch in apart)
-    for name in ("gate_open_share", "gate_closed_share"):
+    for name in ("gate_open_fraction", "gate_closed_fraction"):
         np.testing.assert_allclose(whole[name], (6 * long[name] + 3 * short[name]) / 9, rtol=1e-6)
     kept = [np.exp(-1 / arrays["time_constant"][0, 1]) for arrays in (whole, long, short)]
     np.testing.assert_allclose(kept[0], (6 * kept[1] + 3 * kept[2]) / 9, rtol=1e-6)

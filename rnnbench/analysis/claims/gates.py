@@ -28,28 +28,28 @@ def _convex(results: Results) -> Finding:
 
 
 def _update_one(results: Results) -> Finding:
-    runs = measured(select(results, cell=list(FORMS)), "update_gate_copies_at")
+    runs = measured(select(results, cell=list(FORMS)), "update_gate_copy_value")
     cases, details = {}, []
     for cell, group in runs.groupby("cell", sort=False):
-        copies, kept = group["update_gate_copy_error"].max(), group["update_gate_kept_at_the_other"].max()
-        at = group["update_gate_copies_at"].iloc[0]
+        copies, kept = group["update_gate_copy_error"].max(), group["update_gate_leakage"].max()
+        at = group["update_gate_copy_value"].iloc[0]
         expected = 1.0 if cell == "gru_goodfellow" else 0.0
         cases[f"for {cell}"] = bool(
-            copies <= ROUNDING and kept <= ROUNDING and (group["update_gate_copies_at"] == expected).all()
+            copies <= ROUNDING and kept <= ROUNDING and (group["update_gate_copy_value"] == expected).all()
         )
         details.append(f"{FORMS[str(cell)]}: copies at {at:g} to {copies:.2g}, keeps {kept:.2g} at {1 - at:g}")
-    error = runs[["update_gate_copy_error", "update_gate_kept_at_the_other"]].to_numpy().max()
+    error = runs[["update_gate_copy_error", "update_gate_leakage"]].to_numpy().max()
     return Finding(Interval(float(error)), runs, verdict(cases, "the form"), details)
 
 
 def _reset_ignores(results: Results) -> Finding:
-    runs = measured(select(results, cell=list(FORMS)), "reset_gate_past_left")
+    runs = measured(select(results, cell=list(FORMS)), "reset_gate_state_effect")
     cases, details = {}, []
     for cell, group in runs.groupby("cell", sort=False):
-        left, other = group["reset_gate_past_left"].max(), group["reset_gate_past_at_the_other"].min()
-        cases[f"for {cell}"] = bool(left <= ROUNDING and (group["reset_gate_ignores_at"] == 0).all())
+        left, other = group["reset_gate_state_effect"].max(), group["reset_gate_state_effect_opposite"].min()
+        cases[f"for {cell}"] = bool(left <= ROUNDING and (group["reset_gate_ignore_value"] == 0).all())
         details.append(f"{cell}: {left:.2g} at 0, at least {other:.2g} at 1")
-    return Finding(Interval(float(runs["reset_gate_past_left"].max())), runs, verdict(cases, "the form"), details)
+    return Finding(Interval(float(runs["reset_gate_state_effect"].max())), runs, verdict(cases, "the form"), details)
 
 
 def _time_scales(results: Results) -> Finding:
