@@ -54,7 +54,7 @@ def results_readme() -> str:
     tables: dict[str, type[Table]] = _components("table")
     columns = {**IDENTITY, **run.COLUMNS}
     for probe in probes.values():
-        columns |= probe.columns
+        columns |= {name: str(column) for name, column in probe.columns.items()}
     arrays = {
         f"{name}.npz: {array}": "step, " + ", ".join(axes)
         for name, probe in probes.items()

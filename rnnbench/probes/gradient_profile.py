@@ -23,10 +23,14 @@ class GradientProfile(Probe):
     """
 
     columns: ClassVar[Mapping[str, Column]] = {
-        "gradient_decay": "slope of log10 g_t against t, top layer's h: decades per step that the gradient loses on "
-        "its way back through time; negative when it grows",
-        "gradient_half_life": "steps over which that gradient halves, log10(2) / gradient_decay; infinite when it does "
-        "not decay",
+        "gradient_decay": Column(
+            "slope of log10 g_t against t, top layer's h: what the gradient loses per step back in time; negative when "
+            "it grows",
+            "decades per step",
+        ),
+        "gradient_half_life": Column(
+            "steps over which that gradient halves, log10(2) / gradient_decay; infinite when it does not decay", "steps"
+        ),
     }
     axes: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "norm": ("layer", "state", "time_step"),
