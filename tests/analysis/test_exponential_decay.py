@@ -76,7 +76,7 @@ def test_a_bend_at_the_margin_is_rarely_called_exponential():
     generator = np.random.default_rng(1)
     a = 0.05
     c = 0.25 * a / (100 - 0.25 * 99)
-    repeats, said = 200, 0
+    repeats, said = 100, 0
     for _ in range(repeats):
         norms = courses(generator, -a * LAGS - c * LAGS**2, wobble=0.5)
         said += exponential_test(norms).verdict is Verdict.HOLDS
@@ -85,8 +85,8 @@ def test_a_bend_at_the_margin_is_rarely_called_exponential():
 
 def test_level_of_the_quadratic_term():
     generator = np.random.default_rng(2)
-    p_values = [exponential_test(courses(generator, -0.05 * LAGS, wobble=0.5)).p_value for _ in range(200)]
-    assert np.mean(np.array(p_values) <= 0.05) == pytest.approx(0.05, abs=binomial_error(0.05, 200))
+    p_values = [exponential_test(courses(generator, -0.05 * LAGS, 3, wobble=0.5)).p_value for _ in range(120)]
+    assert np.mean(np.array(p_values) <= 0.05) == pytest.approx(0.05, abs=binomial_error(0.05, 120))
 
 
 @pytest.mark.parametrize(

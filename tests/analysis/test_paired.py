@@ -61,11 +61,11 @@ def test_the_sign_flips_keep_their_level_for_skewed_explosions():
     # Half of the differences explode, either way alike.
     generator = np.random.default_rng(1)
     p_values = []
-    for _ in range(500):
+    for _ in range(300):
         differences = generator.standard_normal(7)
         differences[np.abs(differences) > 1] *= INF
         p_values.append(paired_test(differences, generator).p_value)
-    assert np.mean(np.array(p_values) <= 0.05) <= 0.05 + binomial_error(0.05, 500)
+    assert np.mean(np.array(p_values) <= 0.05) <= 0.05 + binomial_error(0.05, 300)
 
 
 def test_power_of_the_sign_flips():

@@ -8,6 +8,7 @@ import pytest
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.steps_ratio import steps_ratio
+from rnnbench.analysis.verdict import Verdict, below
 from tests.analysis.two_groups import INF, binomial_error, drawn, group
 
 
@@ -73,6 +74,23 @@ def test_the_committed_adding_medium():
     # Rate 0.03, seeds 0 to 4, the GRU's steps and the LSTM's at length 20.
     gru, lstm = group([600, 900, 700, 800, 800], 6000), group([1400, 1200, 1300, 1200, 1500], 6000)
     assert steps_ratio(gru, lstm, np.random.default_rng(0)) == Interval(0.6, 700 / 1500, 900 / 1300)
+
+
+@pytest.mark.parametrize(
+    ("a", "verdict"),
+    [
+        ([500, 520, 540, 560, 580], Verdict.HOLDS),
+        ([2000, 2100, 2200, 2300, INF], Verdict.FAILS),
+        ([900, 1050, 1150, 1250, 1400], Verdict.UNDECIDED),
+        # All runs diverge; one diverges and the others are quick; three diverge.
+        ([INF] * 5, Verdict.FAILS),
+        ([500, 520, 540, 560, INF], Verdict.UNDECIDED),
+        ([500, 520, INF, INF, INF], Verdict.UNDECIDED),
+    ],
+)
+def test_fewer_steps_holds_fails_or_is_open(a, verdict):
+    b = group([1000, 1100, 1200, 1300, 1400], 2500)
+    assert below(steps_ratio(group(a, 2500), b, np.random.default_rng(0)), 1) is verdict
 
 
 @pytest.mark.parametrize(
