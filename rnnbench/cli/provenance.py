@@ -6,7 +6,6 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,23 +13,9 @@ from typing import Any
 
 import torch
 
-COLUMNS: Mapping[str, str] = {
-    "git_commit": "commit of rnnbench's own checkout; empty for an installed wheel",
-    "git_dirty": "whether that checkout had uncommitted changes",
-    "rnnbench_version": "version of rnnbench",
-    "python_version": "version of Python",
-    "torch_version": "version of torch",
-    "numpy_version": "version of numpy",
-    "platform": "operating system and processor architecture",
-    "processor": "the processor's model name, or the GPU's for a run on one",
-    "component_source": "SHA-256, 8 digits, of the source files of the cell and the task",
-    "command_line": "the command that started the run",
-    "started_at": "when the run was first started (UTC)",
-}
-
 
 def provenance(device: torch.device, components: list[type]) -> dict[str, Any]:
-    """The provenance of a run that starts now."""
+    """The provenance of a run that starts now: the columns `rnnbench.schema.PROVENANCE`."""
     commit, dirty = _git_state()
     return {
         "git_commit": commit,

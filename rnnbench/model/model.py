@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from rnnbench.backends import choose_backend
 from rnnbench.cells import Cell
 from rnnbench.model.initialisation import initialise_cell
+from tasks import Batch
 
 CPU = torch.device("cpu")
 
@@ -67,4 +68,9 @@ class Model(nn.Module):
             layer_hook = None if hook is None else partial(hook, layer)
             sequence, _ = self.backend.run(cell, sequence, state, layer_hook)
         outputs: Tensor = self.readout(sequence[len(sequence) - scored_steps :])
+        return outputs
+
+    def predict(self, batch: Batch, hook: LayeredHook | None = None) -> Float[Tensor, "scored_time batch output"]:
+        """The outputs of the steps that the batch has targets for."""
+        outputs: Tensor = self(batch.inputs, len(batch.targets), hook)
         return outputs

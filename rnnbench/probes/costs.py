@@ -66,7 +66,7 @@ def peak_memory_bytes(model: Model, task: Task, batch: Batch) -> int:
     model.zero_grad()
     known = [*model.parameters(), batch.inputs, batch.targets]
     with _AllocatedBytes(known) as allocated:
-        task.mean_loss(model(batch.inputs, len(batch.targets)), batch).backward()
+        task.mean_loss(model.predict(batch), batch).backward()
     model.zero_grad()
     return int(allocated.peak)
 

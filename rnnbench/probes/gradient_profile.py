@@ -56,7 +56,7 @@ def gradient_norms_through_time(model: Model, task: Task, batch: Batch) -> Array
         values = torch.linalg.vector_norm(gradients.detach().double(), dim=2)
         norms[layer, state, first : first + len(values)] = values.cpu()
 
-    outputs = model(batch.inputs, len(batch.targets), hook=record)
+    outputs = model.predict(batch, hook=record)
     task.losses(outputs, batch).sum().backward()
     if batch.lengths is None:
         return np.asarray(norms.mean(3).numpy())

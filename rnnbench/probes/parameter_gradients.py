@@ -29,7 +29,7 @@ class ParameterGradients(Probe):
 
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
         model.zero_grad()
-        outputs = model(batch.inputs, len(batch.targets))
+        outputs = model.predict(batch)
         task.mean_loss(outputs, batch).backward()
         groups: dict[str, list[Tensor]] = {"input": [], "recurrent": [], "readout": list(model.readout.parameters())}
         for cell in model.cells:

@@ -17,7 +17,7 @@ GROUP = [*STORED_GROUP, VARIANT]
 """What distinguishes runs from others than their repetitions, which differ in nothing but the seed."""
 
 STEPS = "training steps"
-LOSS = "unit of the task's loss: nats or squared units"
+LOSS = "nats or squared error, by task"
 FRACTION = "fraction of examples"
 SECONDS = "s"
 

@@ -1,4 +1,4 @@
-"""Held-out scores."""
+"""Loss and error rate on held-out data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tasks import Batch, Task
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean loss over all scored steps of the data, and the share of its examples that are wrong as a whole."""
+    """Mean loss over all scored steps of the data, and the fraction of its examples with an error anywhere."""
 
     loss: float
     error_rate: float
@@ -19,11 +19,11 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(model: Model, task: Task, batches: Sequence[Batch]) -> Evaluation:
-    """Score the model on batches, every scored step counting alike however the examples are batched."""
+    """Evaluate the model on batches, every scored step counting alike however the examples are batched."""
     loss = weight = 0.0
     wrong = examples = 0
     for batch in batches:
-        outputs = model(batch.inputs, len(batch.targets))
+        outputs = model.predict(batch)
         loss += float((task.losses(outputs, batch).double() * batch.weights).sum())
         weight += float(batch.weights.sum())
         wrong += int((~task.correct(outputs, batch)).sum())

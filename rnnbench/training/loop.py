@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
@@ -15,10 +15,13 @@ from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder
 from rnnbench.recorders.recorder import Arrays, Scalars
+from rnnbench.schema import Status
 from rnnbench.training.evaluation import evaluate
 from tasks import Batch, Task
 
-Outcome = Literal["done", "diverged"]
+
+class NotFiniteError(Exception):
+    """A loss or gradient is not finite."""
 
 
 class TrainSettings(BaseModel):
@@ -37,7 +40,7 @@ class TrainSettings(BaseModel):
 
 @dataclass
 class Progress:
-    """Everything a run has come to so far, which is also what a checkpoint holds beside weights and optimizer."""
+    """How far a run has come; with weights and optimizer state, what a checkpoint holds."""
 
     step: int = 0
     history: list[Scalars] = field(default_factory=list)
@@ -57,7 +60,7 @@ class Progress:
 
 @dataclass
 class Loop:
-    """Trains a model on a task, and at the steps that are due evaluates it, probes it and keeps a checkpoint."""
+    """Trains a model on a task, and at the steps that are due evaluates it, probes it and saves a checkpoint."""
 
     model: Model
     task: Task
@@ -71,47 +74,51 @@ class Loop:
     progress: Progress = field(default_factory=Progress)
     saved_at: float = field(default_factory=time.monotonic)
 
-    def run(self, batches: Iterator[Batch]) -> Outcome:
-        """Train on from where the progress stands; `batches` is the training data from its beginning."""
+    def run(self, batches: Iterator[Batch]) -> Status:
+        """Train on from where the progress stands to the end; `batches` is the training data from its beginning.
+
+        Returns `done`, or `diverged` at the first loss or gradient that is not finite.
+        """
         progress = self.progress
-        if not progress.history and not self._look():
+        try:
+            if not progress.history:
+                self._evaluate_and_probe()
+            for batch in islice(batches, progress.step, self.settings.steps):
+                if self._finished:
+                    break
+                self._train_step(batch)
+                self._evaluate_and_probe()
+                self._checkpoint_if_due()
+        except NotFiniteError:
             progress.diverged_at_step = progress.step
-            return "diverged"
-        for batch in islice(batches, progress.step, self.settings.steps):
-            if self._last:
-                break
-            if not (self._step(batch) and self._look()):
-                progress.diverged_at_step = progress.step
-                return "diverged"
-            self._keep()
-        return "done"
+            return Status.DIVERGED
+        return Status.DONE
 
     @property
-    def _last(self) -> bool:
-        """Whether no step is to follow."""
+    def _finished(self) -> bool:
+        """Whether no training step is to follow."""
         solved = self.progress.steps_to_solve is not None
         return self.progress.step == self.settings.steps or (solved and self.settings.stop_when_solved)
 
-    def _step(self, batch: Batch) -> bool:
-        """One update. Returns False, with the weights as they were, when the loss or its gradient is not finite."""
+    def _train_step(self, batch: Batch) -> None:
+        """One update. Raises NotFiniteError, with the weights as they were, when the loss or its gradient is not."""
         progress = self.progress
         progress.step += 1
-        started = self._now()
-        loss = self.task.mean_loss(self.model(batch.inputs, len(batch.targets)), batch)
+        started = self._synchronized_time()
+        loss = self.task.mean_loss(self.model.predict(batch), batch)
         self.optimizer.zero_grad()
         loss.backward()
-        progress.gradient_norm = self._clip()
+        progress.gradient_norm = self._clip_gradient()
         progress.recent_losses.append(float(loss.detach()))
         if not (math.isfinite(progress.recent_losses[-1]) and math.isfinite(progress.gradient_norm)):
-            return False
+            raise NotFiniteError
         self.optimizer.step()
-        progress.step_times_s.append(self._now() - started)
+        progress.step_times_s.append(self._synchronized_time() - started)
         progress.tokens.append(batch.tokens)
         for recorder in self.recorders:
             recorder.advance(progress.step)
-        return True
 
-    def _clip(self) -> float:
+    def _clip_gradient(self) -> float:
         """Rescale the gradient of all weights to the clipping norm where it is above; return its norm before that."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -120,27 +127,26 @@ class Loop:
             nn.utils.clip_grads_with_norm_(parameters, self.settings.gradient_clip_norm, norm, foreach=True)
         return float(norm)
 
-    def _look(self) -> bool:
-        """Evaluate and probe where due, and record what was seen. Returns False when held-out loss is not finite."""
+    def _evaluate_and_probe(self) -> None:
+        """Evaluate and probe where due, and record the results. Raises NotFiniteError when a validation loss is not."""
         progress = self.progress
         row: dict[str, float] = {}
-        if self._last or progress.step % self.settings.eval_every == 0:
+        if self._finished or progress.step % self.settings.eval_every == 0:
             row |= self._evaluate()
-            if not math.isfinite(row["validation_loss"]):
-                return False
         for name, probe in self.probes.items():
-            if probe.due(progress.step, self._last):
+            if probe.due(progress.step, self._finished):
                 row |= self._probe(name, probe)
         if row:
             row = {"step": progress.step, **row}
             progress.history.append(row)
             for recorder in self.recorders:
                 recorder.record(row)
-        return True
 
     def _evaluate(self) -> dict[str, float]:
         progress = self.progress
         evaluation = evaluate(self.model, self.task, self.validation)
+        if not math.isfinite(evaluation.loss):
+            raise NotFiniteError
         if progress.steps_to_solve is None and self.task.solved(evaluation.loss, evaluation.error_rate):
             progress.steps_to_solve = progress.step
         losses, progress.recent_losses = progress.recent_losses, []
@@ -160,14 +166,14 @@ class Loop:
                 recorder.store(name, self.progress.step, measurement.arrays)
         return measurement.scalars
 
-    def _keep(self) -> None:
-        """Save a checkpoint when one is due by the clock."""
+    def _checkpoint_if_due(self) -> None:
+        """Save a checkpoint when the last one is `checkpoint_every_s` old."""
         if time.monotonic() - self.saved_at >= self.settings.checkpoint_every_s:
             self.save()
             self.saved_at = time.monotonic()
 
-    def _now(self) -> float:
-        """Seconds, once the device has done what it was told."""
+    def _synchronized_time(self) -> float:
+        """The clock's seconds, read once the device has finished what was queued."""
         if (device := self.model.readout.weight.device).type == "cuda":
             torch.cuda.synchronize(device)
         return time.perf_counter()

@@ -1,4 +1,4 @@
-"""One whole run: from settings to a finished folder."""
+"""One whole run: from its start or last checkpoint to its results."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,34 +11,15 @@ import torch
 from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder, RunFolder
+from rnnbench.schema import Status
 from rnnbench.training.evaluation import evaluate
-from rnnbench.training.loop import Loop, Outcome, Progress, TrainSettings
+from rnnbench.training.loop import Loop, Progress, TrainSettings
 from rnnbench.training.streams import Streams
 from tasks import Batch, Task
 from tasks.task import Split
 
-COLUMNS: Mapping[str, str] = {
-    "steps_trained": "training steps done",
-    "solved": "whether the task's criterion was met on validation data",
-    "steps_to_solve": "training steps at the first evaluation that met it; empty when none did",
-    "diverged_at_step": "the step whose loss or gradient was not finite; empty when none was",
-    "baseline_loss": "the loss of the best predictor without memory, in the loss's unit",
-    "train_loss": "mean training loss since the evaluation before the last (nats or squared units, see the task)",
-    "validation_loss": "loss on validation data at the last evaluation",
-    "validation_error_rate": "share of validation examples wrong as a whole",
-    "test_loss": "loss on test data after training, looked at once; empty when diverged",
-    "test_error_rate": "share of test examples wrong as a whole",
-    "gradient_norm": "L2 norm of the gradient of all weights at the last evaluated training step, before clipping",
-    "step_time_s": "seconds: median training step (forward, backward, clipping, update; no data, evaluation or probe)",
-    "step_time_lower_quartile_s": "seconds: its lower quartile",
-    "step_time_upper_quartile_s": "seconds: its upper quartile",
-    "tokens_per_second": "median over training steps of real sequence steps x examples per second",
-    "training_time_s": "seconds: all training steps together",
-    "wall_time_s": "seconds: the run from start to end, all sessions of a resumed run together",
-}
-
-
 EVALUATION_BATCH = 250
+"""Examples evaluated at a time."""
 
 
 @dataclass
@@ -55,10 +36,10 @@ class Run:
 
     def execute(
         self, folder: RunFolder, recorders: Callable[[Progress], Sequence[Recorder]]
-    ) -> tuple[Outcome, dict[str, Any]]:
-        """Train from the folder's checkpoint or from the start, write the records, and return the results.
+    ) -> tuple[Status, dict[str, Any]]:
+        """Train from the folder's checkpoint or from the start, write the records, and return status and results.
 
-        `recorders` builds the recorders from the progress that the run takes up.
+        `recorders` builds the recorders from the progress that the run starts from.
         """
         started = time.monotonic()
         optimizer = self.make_optimizer(self.model.parameters())
@@ -86,10 +67,10 @@ class Run:
             progress=progress,
         )
         training = self.task.training_batches(batch_size, streams.training)
-        outcome = loop.run(batch.to(self.device) for batch in training)
+        status = loop.run(batch.to(self.device) for batch in training)
         folder.write_records(progress.history, progress.arrays)
-        results = self._results(progress, outcome)
-        return outcome, results | {"wall_time_s": before + time.monotonic() - started}
+        results = self._results(progress, status)
+        return status, results | {"wall_time_s": before + time.monotonic() - started}
 
     def _resume(self, folder: RunFolder, optimizer: torch.optim.Optimizer) -> Progress:
         """The progress of the folder's checkpoint, with its weights put back, or a new one."""
@@ -105,8 +86,8 @@ class Run:
         batches = self.task.evaluation_batches(split, self.settings.eval_examples, EVALUATION_BATCH, generator)
         return [batch.to(self.device) for batch in batches]
 
-    def _results(self, progress: Progress, outcome: Outcome) -> dict[str, Any]:
-        """The run's results by column: the last value of everything in the history, the test score, the speed."""
+    def _results(self, progress: Progress, status: Status) -> dict[str, Any]:
+        """The run's results by column: the last values of the history, first values of probes, test loss, speed."""
         last: dict[str, float] = {}
         first: dict[str, float] = {}
         for row in progress.history:
@@ -124,9 +105,9 @@ class Run:
             **{f"{name}_initial": first[name] for name in repeated},
             **_speed(progress),
         }
-        if outcome == "done":
-            score = evaluate(self.model, self.task, self._held_out("test", self.streams.test))
-            results |= {"test_loss": score.loss, "test_error_rate": score.error_rate}
+        if status == Status.DONE:
+            test = evaluate(self.model, self.task, self._held_out("test", self.streams.test))
+            results |= {"test_loss": test.loss, "test_error_rate": test.error_rate}
         return results
 
 

@@ -171,7 +171,7 @@ def test_the_last_state_of_a_classifier_by_hand() -> None:
     batch = task.draw(5, generator)
     batch = Batch(batch.inputs.double(), batch.targets)
     with torch.no_grad():
-        probabilities = model(batch.inputs, len(batch.targets))[-1].softmax(1)
+        probabilities = model.predict(batch)[-1].softmax(1)
         error = probabilities - functional.one_hot(batch.targets[-1], task.output_size)
         expected = (error @ model.readout.weight / len(batch.targets)).norm(dim=1).mean().item()
     assert gradient_norms_through_time(model, task, batch)[0, 0, -1] == pytest.approx(expected, rel=1e-12)

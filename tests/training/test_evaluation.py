@@ -70,8 +70,8 @@ class Readable(Adding):
 
 
 class FirstValue(torch.nn.Module):
-    def forward(self, inputs: Tensor, scored_steps: int) -> Tensor:
-        return inputs[:1, :, :1]
+    def predict(self, batch: Batch) -> Tensor:
+        return batch.inputs[:1, :, :1]
 
 
 def test_the_error_rate_is_over_examples_of_batches_of_unequal_size() -> None:

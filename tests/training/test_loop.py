@@ -18,6 +18,7 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.probes import Measurement, Probe
+from rnnbench.schema import Column
 from tasks import Batch, Task
 from tasks.adding import Adding
 from tasks.copy_memory import CopyMemory
@@ -148,7 +149,7 @@ def test_probes_and_evaluation_do_not_move_the_training(make_run: MakeRun, execu
 class Slow(Probe):
     """Measures nothing for a long time."""
 
-    columns = {"slow": "nothing"}  # noqa: RUF012
+    columns = {"slow": Column("nothing")}  # noqa: RUF012
 
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Runs are repeatable, and a run that was killed is taken up again to exactly the numbers of one that was not."""
+"""Runs are repeatable, and a run that was killed is resumed to exactly the numbers of one that was not."""
 
 import json
 import signal
@@ -17,7 +17,7 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm import Lstm
 from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.recorders.recorder import Scalars
-from rnnbench.training.run import COLUMNS
+from rnnbench.schema import RESULTS
 from tasks import Batch
 from tasks.copy_memory import CopyMemory
 from tests.training.conftest import Execute, Executed, MakeRun
@@ -75,13 +75,13 @@ def test_the_folder_holds_what_was_measured(make_run: MakeRun, execute: Execute)
         for index, (_, arrays) in enumerate(executed.progress.arrays["gradient_profile"]):
             np.testing.assert_array_equal(profile["norm"][index], arrays["norm"])
     probed = {name for probe in make_run().probes.values() for name in probe.columns}
-    unknown = {name.removesuffix("_initial") for name in executed.results} - set(COLUMNS) - probed
+    unknown = {name.removesuffix("_initial") for name in executed.results} - set(RESULTS) - probed
     assert unknown == set()
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize(("step", "at"), [(1, "advance"), (7, "advance"), (10, "record"), (12, "advance")])
-def test_a_run_that_was_cut_is_taken_up_to_the_same_numbers(
+def test_a_run_that_was_cut_is_resumed_to_the_same_numbers(
     make_run: MakeRun, execute: Execute, optimizer: str, step: int, at: str
 ) -> None:
     settings = {"make_optimizer": OPTIMIZERS[optimizer], "steps": 12, "seed": 1, "layers": 2}
