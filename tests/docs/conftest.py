@@ -12,8 +12,9 @@ from tests.docs.markdown import ROOT, named_files
 
 @pytest.fixture
 def own_components(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that holds every file that CONTRIBUTING.md shows, as the working directory."""
-    for path, content in named_files(ROOT / "CONTRIBUTING.md"):
+    """A folder that holds every component that CONTRIBUTING.md shows, as the working directory."""
+    components = [(path, content) for path, content in named_files(ROOT / "CONTRIBUTING.md") if path.startswith("my/")]
+    for path, content in components:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(content)
     monkeypatch.chdir(tmp_path)
