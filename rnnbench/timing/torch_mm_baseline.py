@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rnnbench.backends.fused.frontend.trace import trace
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
+from rnnbench.backends.fused.ir.nodes import Input
 from rnnbench.backends.fused.ir.schedule import Schedule, make_schedule
 from rnnbench.cells import Cell
 
@@ -77,15 +78,14 @@ def _features_by_source(schedule: Schedule) -> dict[int, int]:
     features: dict[int, int] = {}
     for linear in schedule.linears:
         source = schedule.source(linear)
-        features[source] = features.get(source, 0) + (schedule.graph.nodes[linear].width or 0)
+        features[source] = features.get(source, 0) + schedule.graph.width(linear)
     return features
 
 
 def _product(schedule: Schedule, features: int, source: int, ones: Float[Tensor, "time batch 1"]) -> _Product:
-    node = schedule.graph.nodes[source]
-    width = node.width or 0
+    width = schedule.graph.width(source)
     return _Product(
-        is_recurrent=node.operation != "input",
+        is_recurrent=not isinstance(schedule.graph.nodes[source], Input),
         matrix=ones.new_full((features, width), 0.01),
         read=ones.repeat(1, 1, width),
         made=ones.repeat(1, 1, features),

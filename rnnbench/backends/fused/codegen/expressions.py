@@ -1,39 +1,45 @@
-"""Writing the values of nodes inside an elementwise loop."""
+"""Writing the values of nodes inside a loop."""
 
 import math
-from collections.abc import Callable
 
 from rnnbench.backends.fused.codegen.layout import Layout
+from rnnbench.backends.fused.ir.forms import Precedence
+from rnnbench.backends.fused.ir.nodes import Constant, Elementwise
 from rnnbench.backends.fused.ir.operations import OPERATIONS
+
+Expression = tuple[str, Precedence]
+"""A piece of source, and how tightly it holds together."""
 
 
 class Expressions:
-    """The lines of one loop that compute values: each once, from what is at hand in a buffer."""
+    """The values of one loop: each is computed once, from what lies in a buffer."""
 
-    def __init__(self, layout: Layout, is_at_hand: Callable[[int], bool]) -> None:
+    def __init__(self, layout: Layout, in_memory: set[int]) -> None:
         self.layout = layout
-        self.is_at_hand = is_at_hand
+        self.in_memory = in_memory
         self.lines: list[str] = []
-        self.known: dict[int, str] = {}
+        """Those that give names to values."""
+        self.known: dict[int, Expression] = {}
 
-    def value(self, position: int) -> str:
-        """A name or constant that holds the value of a node, writing what it takes."""
+    def value(self, position: int) -> Expression:
+        """The value of a node: its name, for which lines are written, or the expression itself."""
         if position not in self.known:
-            self.known[position] = self._written(position)
+            expression = self._expression(position)
+            name = self.layout.names[position]
+            if name and not isinstance(self.layout.graph.nodes[position], Constant):
+                self.lines.append(f"{name} = {expression[0]}")
+                expression = (name, Precedence.ATOM)
+            self.known[position] = expression
         return self.known[position]
 
-    def _written(self, position: int) -> str:
-        node = self.layout.node(position)
-        if node.operation == "constant":
-            return literal(node.number)
-        name = self.layout.name(position)
-        if node.operation not in OPERATIONS or self.is_at_hand(position):
-            self.lines.append(f"{name} = {self.layout.now(position)}[k]")
-        else:
-            operands = [self.value(operand) for operand in node.operands]
-            expression = OPERATIONS[node.operation].value.format(*operands)
-            self.lines.append(f"{name} = {without_brackets(expression)}")
-        return name
+    def _expression(self, position: int) -> Expression:
+        node = self.layout.graph.nodes[position]
+        if isinstance(node, Constant):
+            return literal(node.number), Precedence.ATOM
+        if isinstance(node, Elementwise) and position not in self.in_memory:
+            form = OPERATIONS[node.operation].form
+            return form.filled([self.value(operand) for operand in node.operands]), form.precedence
+        return f"{self.layout.now(position)}[k]", Precedence.ATOM
 
 
 def literal(number: float) -> str:
@@ -41,15 +47,3 @@ def literal(number: float) -> str:
     if math.isfinite(number):
         return f"real({number!r})"
     return "real(np.nan)" if math.isnan(number) else f"real({'-' if number < 0 else ''}np.inf)"
-
-
-def without_brackets(expression: str) -> str:
-    """The expression without brackets around the whole of it."""
-    if not (expression.startswith("(") and expression.endswith(")")):
-        return expression
-    depth = 0
-    for place, character in enumerate(expression):
-        depth += (character == "(") - (character == ")")
-        if depth == 0 and place < len(expression) - 1:
-            return expression
-    return expression[1:-1]

@@ -1,17 +1,24 @@
 """The buffers of a schedule: their names in the generated source, their order as arguments, their slices at a step.
 
-Every buffer is flat. A sequence lies as (steps, batch, width), a state's as (steps + 1, batch, width) with the initial
-state first, so that a step's rows are one slice, and its loops run over plain contiguous arrays.
+Every buffer is flat. What is saved for the backward pass lies as (steps, batch, width), a state as (steps + 1, batch,
+width) with the initial state first, so that a step's rows are one slice, and loops run over plain contiguous arrays.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-from rnnbench.backends.fused.ir.graph import Node
+from rnnbench.backends.fused.codegen.names import names_of_nodes, names_of_states
+from rnnbench.backends.fused.ir.nodes import (
+    Gradient,
+    Input,
+    NextStateGradient,
+    Parameter,
+    State,
+)
 from rnnbench.backends.fused.ir.schedule import Schedule
 
 Role = Literal[
-    "input", "state", "sequence", "weight", "bias", "parameter",
+    "input", "state", "saved", "weight", "bias", "parameter",
     "input_gradient", "state_gradient", "weight_gradient", "bias_gradient", "parameter_gradient",
 ]  # fmt: skip
 
@@ -30,94 +37,89 @@ class Layout:
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
-        widths = sorted({node.width for node in schedule.graph.nodes if node.width is not None})
-        special = {self._width_of("input"): "inputs", self._width_of("state"): "hidden"}
+        self.graph = schedule.graph
+        self.state_names = names_of_states(schedule.state_names)
+        self.names = names_of_nodes(schedule, self.state_names)
+        self.backward = set(range(len(self.graph.nodes))) - schedule.phases.keys()
+        """The nodes that only the backward pass computes."""
+        widths = sorted({node.width for node in self.graph.nodes if node.width is not None})
+        special = {self.graph.width(self.graph.positions(Input)[0]): "inputs"}
+        special[self.graph.width(self.graph.positions(State)[0])] = "hidden"
         self.width_names = {width: special.get(width, f"width{index}") for index, width in enumerate(widths)}
-
-    def _width_of(self, operation: str) -> int:
-        return next(node.width or 0 for node in self.schedule.graph.nodes if node.operation == operation)
-
-    def node(self, position: int) -> Node:
-        """The node at a position."""
-        return self.schedule.graph.nodes[position]
 
     def width(self, position: int) -> str:
         """The name of a node's width."""
-        return self.width_names[self.node(position).width or 0]
-
-    def name(self, position: int) -> str:
-        """The name of a node, that of a state tensor for a state."""
-        node = self.node(position)
-        return self.schedule.state_names[node.index] if node.operation == "state" else self.schedule.names[position]
+        return self.width_names[self.graph.width(position)]
 
     def forward_arguments(self) -> tuple[Argument, ...]:
         """What the forward loop reads and writes."""
-        schedule = self.schedule
-        return (
-            *self._values(),
-            *(Argument("weight", linear, f"{schedule.names[linear]}_weight") for linear in schedule.linears),
-            *(Argument("bias", total, f"{schedule.names[total]}_bias") for total in schedule.preactivations),
-        )
+        biases = (Argument("bias", total, f"{self.names[total]}_bias") for total in self.schedule.preactivations)
+        return (*self._values(), *self._weights(), *biases)
 
     def backward_arguments(self) -> tuple[Argument, ...]:
         """What the backward loop reads and writes."""
-        schedule = self.schedule
+        schedule, names = self.schedule, self.names
         return (
             *self._values(),
-            *(Argument("weight", linear, f"{schedule.names[linear]}_weight") for linear in schedule.linears),
+            *self._weights(),
             Argument("input_gradient", 0, "input_gradients"),
-            *(Argument("state_gradient", i, f"{name}_gradients") for i, name in enumerate(schedule.state_names)),
-            *(Argument("weight_gradient", linear, f"{schedule.names[linear]}_gradient") for linear in schedule.linears),
-            *(
-                Argument("bias_gradient", total, f"{schedule.names[total]}_bias_gradient")
-                for total in schedule.preactivations
-            ),
-            *(Argument("parameter_gradient", p, f"{schedule.names[p]}_gradients") for p in schedule.parameters),
+            *(Argument("state_gradient", i, f"{name}_gradients") for i, name in enumerate(self.state_names)),
+            *(Argument("weight_gradient", p, f"{names[p]}_gradient") for p in schedule.linears),
+            *(Argument("bias_gradient", p, f"{names[p]}_bias_gradient") for p in schedule.preactivations),
+            *(Argument("parameter_gradient", p, f"{names[p]}_gradients") for p in schedule.parameters),
         )
 
     def _values(self) -> tuple[Argument, ...]:
-        schedule = self.schedule
         return (
             Argument("input", 0, "input_all"),
-            *(Argument("state", index, f"{name}_all") for index, name in enumerate(schedule.state_names)),
-            *(
-                Argument("sequence", position, f"{schedule.names[position]}_all")
-                for position in schedule.saved_for_backward
-            ),
-            *(Argument("parameter", position, f"{schedule.names[position]}_all") for position in schedule.parameters),
+            *(Argument("state", index, f"{name}_all") for index, name in enumerate(self.state_names)),
+            *(Argument("saved", p, f"{self.names[p]}_all") for p in self.schedule.saved_for_backward),
+            *(Argument("parameter", p, f"{self.names[p]}_all") for p in self.schedule.parameters),
         )
 
-    def lies_in_sequence(self, position: int) -> bool:
-        """Whether a node has a buffer over all steps."""
-        return position in self.schedule.saved_for_backward or position in self.schedule.graph.outputs
+    def _weights(self) -> tuple[Argument, ...]:
+        return tuple(Argument("weight", p, f"{self.names[p]}_weight") for p in self.schedule.linears)
 
     def whole(self, position: int) -> str:
-        """The buffer over all steps in which a leaf, an output or a kept node lies."""
-        if position in self.schedule.graph.outputs:
-            return f"{self.schedule.state_names[self.schedule.graph.outputs.index(position)]}_all"
-        return f"{self.name(position)}_all"
+        """The buffer over all steps in which a leaf, an output or a saved node lies."""
+        if position in self.graph.outputs:
+            return f"{self.state_names[self.graph.outputs.index(position)]}_all"
+        return f"{self.names[position]}_all"
 
     def now(self, position: int) -> str:
         """The name of a node's rows at this step."""
-        if position in self.schedule.graph.outputs:
-            return f"{self.schedule.state_names[self.schedule.graph.outputs.index(position)]}_next"
-        return f"{self.name(position)}_now"
+        node = self.graph.nodes[position]
+        if isinstance(node, NextStateGradient):
+            return f"{self.now(node.of)}_gradient"
+        if isinstance(node, Gradient):
+            return self.gradient(node.of)
+        if position in self.graph.outputs:
+            return f"{self.state_names[self.graph.outputs.index(position)]}_next"
+        return f"{self.names[position]}_now"
+
+    def gradient(self, position: int) -> str:
+        """The name of the rows, at this step, in which the gradient with respect to a node gathers."""
+        if isinstance(self.graph.nodes[position], (Input, State, Parameter)):
+            return f"{self.now(position)}_gradient"
+        return f"{self.names[position]}_gradient_now"
 
     def step_slices(self) -> list[str]:
         """The rows of every value at this step; `row` is the first of them."""
-        schedule, lines = self.schedule, []
-        widths = list(dict.fromkeys(self.width_names.values()))
-        lines += [f"at_{width} = row * {width}" for width in widths]
-        operations = [node.operation for node in schedule.graph.nodes]
-        lines.append(_slice("input_now", "input_all", self.width(operations.index("input"))))
-        for name in schedule.state_names:
+        lines = [f"at_{width} = row * {width}" for width in dict.fromkeys(self.width_names.values())]
+        lines.append(_slice("input_now", "input_all", self.width(self.graph.positions(Input)[0])))
+        for name in self.state_names:
             lines.append(_slice(f"{name}_now", f"{name}_all", "hidden"))
             lines.append(_slice(f"{name}_next", f"{name}_all", "hidden", skip=" + batch * hidden"))
-        lines += [
-            _slice(self.now(position), self.whole(position), self.width(position))
-            for position in schedule.saved_for_backward
-        ]
-        return lines
+        return lines + [_slice(self.now(p), self.whole(p), self.width(p)) for p in self.schedule.saved_for_backward]
+
+    def gradient_slices(self) -> list[str]:
+        """The rows of the gradients with respect to states and inputs at this step."""
+        lines = []
+        for name in self.state_names:
+            lines.append(_slice(f"{name}_now_gradient", f"{name}_gradients", "hidden"))
+            lines.append(_slice(f"{name}_next_gradient", f"{name}_gradients", "hidden", skip=" + batch * hidden"))
+        inputs = self.width(self.graph.positions(Input)[0])
+        return [*lines, _slice("input_now_gradient", "input_gradients", inputs)]
 
     def parameter_slices(self) -> list[str]:
         """The rows of the elementwise parameters, the same at every step."""

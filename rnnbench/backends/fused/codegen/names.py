@@ -4,12 +4,14 @@ import keyword
 import re
 
 from rnnbench.backends.fused.ir.graph import Graph
+from rnnbench.backends.fused.ir.nodes import Elementwise, Linear, Node, Parameter, Preactivation, State
 from rnnbench.backends.fused.ir.operations import OPERATIONS
+from rnnbench.backends.fused.ir.schedule import Schedule
 
 _SIZES = "k at row rows step steps batch batch_start batch_stop begin stop chunk wants_input hidden inputs input"
 _KERNELS = "matmul matmul_accumulate outer_product_accumulate pack pack_transpose sum_accumulate"
 _FUNCTIONS = "exponential logarithm square_root flushed cached_jit forward backward functions"
-_BUILT_IN = "range max abs real np"
+_BUILT_IN = "range max abs real np math"
 _TAKEN = frozenset(f"{_SIZES} {_KERNELS} {_FUNCTIONS} {_BUILT_IN}".split())
 _DERIVED = re.compile(r"(at|zeros|width).*|.*_(now|next|all|weight|packed|bias|chunk|gradients?)")
 
@@ -19,22 +21,55 @@ def names_of_states(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name if _is_free(name) else f"state{index}" for index, name in enumerate(names))
 
 
-def names_of_nodes(graph: Graph, states: tuple[str, ...]) -> tuple[str, ...]:
-    """A name of its own for every node."""
+def names_of_nodes(schedule: Schedule, states: tuple[str, ...]) -> tuple[str, ...]:
+    """A name of its own for every node; an empty one for a value that is written out where it is read.
+
+    That is a node of the backward pass that is read in one place and is no gradient of a node of the step.
+    """
+    graph = schedule.graph
     names: list[str] = []
     for position, node in enumerate(graph.nodes):
-        name = node.label or node.operation
-        if node.operation in ("linear", "parameter"):
-            name = node.path
-        elif node.operation == "sum":
-            name = "_".join(["sum", *(graph.nodes[linear].path for linear in node.operands)])
-        name = re.sub(r"\W", "_", name, flags=re.ASCII)
+        if isinstance(node, State):
+            names.append(states[node.index])
+            continue
+        name = re.sub(r"\W", "_", _wanted(graph, node), flags=re.ASCII)
         free = name == "input" or (_is_free(name) and name not in names and name not in states)
         names.append(name if free else f"{name}_{position}")
-    return tuple(names)
+    return tuple(_gradients_named(schedule, names))
+
+
+def _wanted(graph: Graph, node: Node) -> str:
+    """What a node would best be called."""
+    if isinstance(node, (Linear, Parameter)):
+        return node.path
+    if isinstance(node, Preactivation):
+        return "_".join(["sum", *(graph.at(linear, Linear).path for linear in node.operands)])
+    if isinstance(node, Elementwise):
+        return node.label or node.operation
+    return type(node).__name__.lower()
+
+
+def _gradients_named(schedule: Schedule, names: list[str]) -> list[str]:
+    """The names, gradients bearing that of the node they belong to, and those of values to be written out empty."""
+    nodes, named = schedule.graph.nodes, list(names)
+    places = [0] * len(nodes)
+    for node in nodes:
+        form = OPERATIONS[node.operation].form if isinstance(node, Elementwise) else None
+        for index, operand in enumerate(node.operands):
+            places[operand] += 1 if form is None else form.occurrences(index)
+    gradients = {gradient: position for position, gradient in reversed(schedule.graph.adjoints.items())}
+    for position in range(len(nodes)):
+        if position in schedule.phases:
+            continue
+        if position in gradients:
+            named[position] = f"{names[gradients[position]]}_gradient"
+        elif places[position] <= 1:
+            named[position] = ""
+    return named
 
 
 def _is_free(name: str) -> bool:
     """Whether a name means nothing yet in the generated source."""
-    means_something = name in _TAKEN or name in OPERATIONS or _DERIVED.fullmatch(name)
+    is_numbered = re.sub(r"_\d+$", "", name) in OPERATIONS
+    means_something = name in _TAKEN or name in OPERATIONS or is_numbered or _DERIVED.fullmatch(name)
     return name.isidentifier() and not keyword.iskeyword(name) and not means_something

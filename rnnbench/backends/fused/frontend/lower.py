@@ -6,13 +6,13 @@ import re
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 
 from rnnbench.backends.fused.frontend.lowerings import TABLE, Value
 from rnnbench.backends.fused.frontend.source_lines import Line, place_of
-from rnnbench.backends.fused.ir.graph import LEAVES, Graph, Node, UnsupportedStepError
-from rnnbench.backends.fused.ir.operations import COMPARISONS
+from rnnbench.backends.fused.frontend.torch_private import CHECK, has_hooks
+from rnnbench.backends.fused.ir import nodes
+from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
 from rnnbench.cells import Cell
 
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*) = ")
@@ -60,17 +60,17 @@ class _Lowering:
         if not name:
             return
         earlier, position = self.named.get(line), int(self.values[node])
-        nodes = self.graph.nodes
         if earlier is not None:
-            nodes[earlier] = replace(nodes[earlier], label="")
-        if nodes[position].operation not in LEAVES and not nodes[position].label:
-            nodes[position] = replace(nodes[position], label=name.group(1))
+            self.graph.nodes[earlier] = replace(self.graph.at(earlier, nodes.Elementwise), label="")
+        value = self.graph.nodes[position]
+        if isinstance(value, nodes.Elementwise) and not value.label:
+            self.graph.nodes[position] = replace(value, label=name.group(1))
             self.named[line] = position
 
     def _placeholder(self, count: int) -> Value:
         if count == 0:
-            return Value(self.graph.add(Node("input", width=self.cell.input_size)))
-        return Value(self.graph.add(Node("state", width=self.cell.hidden_size, index=count - 1)))
+            return Value(self.graph.add(nodes.Input(width=self.cell.input_size)))
+        return Value(self.graph.add(nodes.State(width=self.cell.hidden_size, index=count - 1)))
 
     def _value(self, node: fx.Node) -> Value:
         if node.op == "get_attr":
@@ -91,26 +91,25 @@ class _Lowering:
     def _linear(self, path: str, input: Value) -> Value:
         linear = self.cell.get_submodule(path)
         assert isinstance(linear, nn.Linear)
-        if linear._forward_hooks or linear._forward_pre_hooks or linear._backward_hooks or linear._backward_pre_hooks:
+        if has_hooks(linear):
             raise UnsupportedStepError(f"{path} has hooks")
         position = self.graph.widened(input, linear.in_features)
-        if self.graph.nodes[position].operation in COMPARISONS:
+        read = self.graph.nodes[position]
+        if is_comparison(read):
             raise UnsupportedStepError(f"{path} of a comparison")
-        if self.graph.nodes[position].width != linear.in_features:
-            raise UnsupportedStepError(
-                f"{path} takes {linear.in_features} features, not {self.graph.nodes[position].width}"
-            )
-        return Value(self.graph.add(Node("linear", (position,), linear.out_features, path)))
+        if read.width != linear.in_features:
+            raise UnsupportedStepError(f"{path} takes {linear.in_features} features, not {read.width}")
+        return Value(self.graph.add(nodes.Linear(operands=(position,), width=linear.out_features, path=path)))
 
     def _parameter(self, path: str) -> Value:
         tensor: Tensor = operator.attrgetter(path)(self.cell)
         if not tensor.is_floating_point():
             raise UnsupportedStepError(f"{path} has dtype {tensor.dtype}")
         if tensor.numel() == 1:
-            return Value(self.graph.add(Node("parameter", path=path)))
+            return Value(self.graph.add(nodes.Parameter(path=path)))
         if tensor.numel() != tensor.shape[-1]:
             raise UnsupportedStepError(f"{path} has shape {tuple(tensor.shape)}, not one value per feature")
-        return Value(self.graph.add(Node("parameter", width=tensor.shape[-1], path=path)))
+        return Value(self.graph.add(nodes.Parameter(width=tensor.shape[-1], path=path)))
 
     def _output(self, node: fx.Node) -> None:
         results = node.args[0]
@@ -123,9 +122,11 @@ class _Lowering:
                 raise UnsupportedStepError(f"step returns {result!r} as a state tensor")
             place = place_of(self.lines.get(result))
             state = self.graph.nodes[position := self.graph.widened(self.values[result], self.cell.hidden_size)]
-            if state.operation in COMPARISONS | {"cat"}:
+            if isinstance(state, nodes.Concatenation):
+                raise UnsupportedStepError(f"a state tensor that is cat(){place}")
+            if isinstance(state, nodes.Elementwise) and state.is_comparison:
                 raise UnsupportedStepError(f"a state tensor that is {state.operation}(){place}")
-            if state.operation != "constant" and state.width != self.cell.hidden_size:
+            if not isinstance(state, nodes.Constant) and state.width != self.cell.hidden_size:
                 raise UnsupportedStepError(f"a state tensor of width {state.width}{place}")
             outputs.append(position)
         self.graph.outputs = tuple(outputs)
@@ -133,6 +134,6 @@ class _Lowering:
 
 def _is_check_of_fx(node: fx.Node) -> bool:
     """Whether fx put the node there to check an argument that it takes as fixed."""
-    if node.target is torch._assert:
+    if node.target is CHECK:
         return True
     return node.target is operator.eq and bool(node.users) and all(_is_check_of_fx(user) for user in node.users)

@@ -1,4 +1,8 @@
-"""Which torch functions and methods a `step` may use, and the operations they become."""
+"""Which torch functions and methods a `step` may use, and the operations they become.
+
+Every operation of `ir.operations` is known by its name: as a function of torch, as a method of a tensor and as an
+operator. Those that take more than tensors and numbers, or have other names too, have a line here.
+"""
 
 import operator
 from collections.abc import Callable
@@ -7,8 +11,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from rnnbench.backends.fused.ir.graph import Graph, Node, UnsupportedStepError
-from rnnbench.backends.fused.ir.operations import COMPARISONS
+from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
+from rnnbench.backends.fused.ir.nodes import Concatenation
+from rnnbench.backends.fused.ir.operations import OPERATIONS
 
 Operand = Any
 """The position of a node (as `int` inside `Value`), or a plain Python number."""
@@ -30,8 +35,9 @@ def operand(graph: Graph, argument: Operand) -> int:
     raise UnsupportedStepError(f"an argument of type {type(argument).__name__}")
 
 
-def plain(name: str, arity: int) -> Build:
+def plain(name: str) -> Build:
     """An operation with tensors or numbers as its only arguments."""
+    arity = OPERATIONS[name].arity
 
     def build(graph: Graph, *arguments: Operand) -> Value:
         if len(arguments) != arity:
@@ -83,10 +89,10 @@ def _concatenation(graph: Graph, tensors: Operand, dim: Operand = 0) -> Value:
     parts: list[int] = []
     for tensor in tensors:
         node = graph.nodes[tensor]
-        if node.width is None or node.operation in COMPARISONS:
+        if node.width is None or is_comparison(node):
             raise UnsupportedStepError("cat() of a scalar or a comparison")
-        parts += node.operands if node.operation == "cat" else [int(tensor)]
-    return Value(graph.add(Node("cat", tuple(parts), sum(graph.nodes[part].width or 0 for part in parts))))
+        parts += node.operands if isinstance(node, Concatenation) else [int(tensor)]
+    return Value(graph.add(Concatenation(operands=tuple(parts), width=sum(graph.width(part) for part in parts))))
 
 
 def _filled(number: float) -> Build:
@@ -100,33 +106,29 @@ def _filled(number: float) -> Build:
     return build
 
 
+_OPERATORS = {"add", "sub", "mul", "neg", "abs", "gt", "ge", "lt", "le", "eq", "ne"}
+"""Where `operator` and `torch` mean the same by a name."""
+
+
 def _build_table() -> dict[Any, Build]:
     """From a function, or a method's name, to what it builds."""
     table: dict[Any, Build] = {}
-    binary = {"add": 2, "sub": 2, "mul": 2, "maximum": 2, "minimum": 2, "where": 3}
-    unary = dict.fromkeys(["neg", "sigmoid", "tanh", "exp", "log", "sqrt", "square", "reciprocal", "abs"], 1)
-    comparisons = dict.fromkeys(["gt", "ge", "lt", "le", "eq", "ne"], 2)
-    for name, arity in {**unary, **binary, "div": 2, **comparisons}.items():
-        table[getattr(torch, name)] = plain(name, arity)
-        if name != "where":
-            table[name] = plain(name, arity)
-    for name in ["add", "sub", "mul", "neg", "abs", *comparisons]:
-        table[getattr(operator, name)] = plain(name, table_arity(name))
-    table |= {operator.truediv: plain("div", 2), torch.true_divide: plain("div", 2)}
-    table |= {torch.multiply: plain("mul", 2), torch.subtract: plain("sub", 2), torch.negative: plain("neg", 1)}
+    for name in OPERATIONS:
+        if hasattr(torch, name):
+            table[getattr(torch, name)] = plain(name)
+        if hasattr(torch.Tensor, name) and name != "where":  # the method takes its operands in another order
+            table[name] = plain(name)
+    table |= {getattr(operator, name): plain(name) for name in _OPERATORS}
+    table |= {operator.truediv: plain("div"), torch.true_divide: plain("div")}
+    table |= {torch.multiply: plain("mul"), torch.subtract: plain("sub"), torch.negative: plain("neg")}
     table |= dict.fromkeys([torch.relu, functional.relu, "relu"], _relu)
     table |= dict.fromkeys([torch.clamp, torch.clip, "clamp", "clip"], _clamp)
     table |= dict.fromkeys([torch.pow, operator.pow, "pow"], _power)
-    table |= {functional.softplus: _softplus, functional.sigmoid: plain("sigmoid", 1)}
-    table |= {functional.tanh: plain("tanh", 1), torch.special.expit: plain("sigmoid", 1)}
+    table |= {functional.softplus: _softplus, functional.sigmoid: plain("sigmoid")}
+    table |= {functional.tanh: plain("tanh"), torch.special.expit: plain("sigmoid")}
     table |= dict.fromkeys([torch.cat, torch.concat, torch.concatenate], _concatenation)
     table |= {torch.zeros_like: _filled(0.0), torch.ones_like: _filled(1.0)}
     return table
-
-
-def table_arity(name: str) -> int:
-    """How many operands the operator of that name takes."""
-    return 1 if name in ("neg", "abs") else 2
 
 
 TABLE = _build_table()

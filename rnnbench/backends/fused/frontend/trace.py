@@ -5,10 +5,10 @@ import sys
 from typing import Any
 
 from torch import Tensor, fx, nn
-from torch.fx._symbolic_trace import PH
 
 from rnnbench.backends.fused.frontend.lower import lower
 from rnnbench.backends.fused.frontend.source_lines import Line, line_in, line_of, place_of
+from rnnbench.backends.fused.frontend.torch_private import PLACEHOLDER
 from rnnbench.backends.fused.frontend.trace_guard import tensors_of
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
 from rnnbench.cells import Cell
@@ -18,7 +18,7 @@ def trace(cell: Cell) -> Graph:
     """The graph of a cell's step.
 
     Raises UnsupportedStepError, naming the operation and its line, for anything but Linear, elementwise arithmetic and
-    the elementwise functions of the vocabulary.
+    the elementwise functions of `lowerings`.
     """
     if "step" in vars(cell):
         raise UnsupportedStepError("a step that is an attribute of the object, not a method of its class")
@@ -38,7 +38,7 @@ def _arguments(cell: Cell) -> dict[str, Any]:
     _, state, *others = inspect.signature(cell.step).parameters.values()
     if any(argument.default is inspect.Parameter.empty for argument in others):
         raise UnsupportedStepError("step takes more than x and the state")
-    states = tuple(PH for _ in cell.state_names)
+    states = tuple(PLACEHOLDER for _ in cell.state_names)
     return {state.name: states, **{argument.name: argument.default for argument in others}}
 
 

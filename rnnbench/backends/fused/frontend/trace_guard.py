@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnnbench.backends.fused.frontend.torch_private import TENSOR_DICTIONARIES
 from rnnbench.cells import Cell
 
 
@@ -36,7 +37,7 @@ class TraceGuard:
         return [
             (tensor.dtype, tensor.device, tensor.shape)
             for attributes, _ in self.modules
-            for kind in ("_parameters", "_buffers")
+            for kind in TENSOR_DICTIONARIES
             for tensor in attributes[kind].values()
             if tensor is not None
         ]

@@ -1,73 +1,116 @@
-"""The elementwise operations and their derivatives.
+"""The elementwise operations: how each is written in the generated source, and the rules of its derivative.
 
-Templates are expressions of the generated source: {0}, {1}, ... are the operands, {y} is the operation's own value and
-{g} the gradient with respect to it; `real` is the type computed in. The derivatives follow torch's conventions where a
-function has a kink, and at NaN.
+To add one, add an entry to `OPERATIONS`, nothing else: a `step` may then use the function of torch and the method of a
+tensor that bear its name, and the tests hold its rules against torch.autograd and finite differences. What the source
+may call is imported at the head of `codegen/generate.py`: `np`, `math`, and the functions of `kernels/vector_math.py`,
+which LLVM turns into vector instructions. An operation with settings beside its operands, or other names in torch, has
+a line in `frontend/lowerings.py` as well.
+
+A rule takes the gradient g with respect to the value y, then y, then the operands, and gives what is added to the
+gradient of its operand; None where there is nothing to add. It is written in `Term`s, whose operators make nodes: for
+tanh, `g * (1 - y * y)`. The rules follow torch's conventions where a function has a kink, and at NaN.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from rnnbench.backends.fused.ir.forms import Form, Precedence, call, conditional, infix, prefix
+from rnnbench.backends.fused.ir.terms import Term, equal, sigmoid, where
+
+Rule = Callable[..., Term]
+"""(g, y, *operands) -> what is added to the gradient of one of the operands."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """An elementwise function and, per operand, what it adds to the operand's gradient (None: nothing)."""
+    """An elementwise function, with a rule for each operand."""
 
-    value: str
-    gradients: tuple[str | None, ...]
+    form: Form
+    gradients: tuple[Rule | None, ...]
     costly: bool = False
     """Whether the backward pass had better read the value than compute it again."""
 
+    @property
+    def arity(self) -> int:
+        """How many operands it takes."""
+        return len(self.gradients)
+
+
+def _sum(sign: str) -> Form:
+    return infix(sign, Precedence.SUM)
+
+
+def _product(sign: str) -> Form:
+    return infix(sign, Precedence.PRODUCT)
+
 
 def _comparison(sign: str) -> Operation:
-    return Operation("({0} " + sign + " {1})", (None, None))
+    return Operation(infix(sign, Precedence.COMPARISON), (None, None))
 
 
 OPERATIONS: dict[str, Operation] = {
-    "copy": Operation("{0}", ("{g}",)),
-    "add": Operation("({0} + {1})", ("{g}", "{g}")),
-    "sub": Operation("({0} - {1})", ("{g}", "(-{g})")),
-    "mul": Operation("({0} * {1})", ("({g} * {1})", "({g} * {0})")),
-    "div": Operation("({0} / {1})", ("({g} / {1})", "(-{g} * {y} / {1})")),
-    "neg": Operation("(-{0})", ("(-{g})",)),
-    "sigmoid": Operation("sigmoid({0})", ("({g} * {y} * (real(1) - {y}))",), costly=True),
-    "tanh": Operation("tanh({0})", ("({g} * (real(1) - {y} * {y}))",), costly=True),
-    "relu": Operation("(real(0) if {0} <= real(0) else {0})", ("(real(0) if {y} <= real(0) else {g})",)),
-    "exp": Operation("exponential({0})", ("({g} * {y})",), costly=True),
-    "log": Operation("logarithm({0})", ("({g} / {0})",), costly=True),
-    "sqrt": Operation("square_root({0})", ("({g} / (real(2) * {y}))",), costly=True),
-    "square": Operation("({0} * {0})", ("({g} * (real(2) * {0}))",)),
-    "reciprocal": Operation("(real(1) / {0})", ("(-{g} * ({y} * {y}))",)),
-    "abs": Operation(
-        "abs({0})",
-        ("({g} if {0} > real(0) else (-{g} if {0} < real(0) else real(0) * {g}))",),
+    "copy": Operation(Form("{0}", Precedence.CONDITIONAL, (Precedence.CONDITIONAL,)), (lambda g, y, x: g,)),
+    "add": Operation(_sum("+"), (lambda g, y, a, b: g, lambda g, y, a, b: g)),
+    "sub": Operation(_sum("-"), (lambda g, y, a, b: g, lambda g, y, a, b: -g)),
+    "mul": Operation(_product("*"), (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)),
+    "div": Operation(_product("/"), (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)),
+    "neg": Operation(prefix("-"), (lambda g, y, x: -g,)),
+    "sigmoid": Operation(call("sigmoid"), (lambda g, y, x: g * y * (1 - y),), costly=True),
+    "tanh": Operation(call("tanh"), (lambda g, y, x: g * (1 - y * y),), costly=True),
+    "relu": Operation(
+        conditional("real(0) if {0} <= real(0) else {0}", 1),
+        (lambda g, y, x: where(y <= 0, 0, g),),
     ),
-    "clamp_min": Operation("({1} if {0} < {1} else {0})", ("({g} if {0} >= {1} else real(0))", None)),
-    "clamp_max": Operation("({1} if {0} > {1} else {0})", ("({g} if {0} <= {1} else real(0))", None)),
+    "exp": Operation(call("exponential"), (lambda g, y, x: g * y,), costly=True),
+    "log": Operation(call("logarithm"), (lambda g, y, x: g / x,), costly=True),
+    "sqrt": Operation(call("square_root"), (lambda g, y, x: g / (2 * y),), costly=True),
+    "square": Operation(Form("{0} * {0}", Precedence.PRODUCT, (Precedence.SIGN,)), (lambda g, y, x: g * (2 * x),)),
+    "reciprocal": Operation(
+        Form("real(1) / {0}", Precedence.PRODUCT, (Precedence.SIGN,)),
+        (lambda g, y, x: -g * (y * y),),
+    ),
+    "abs": Operation(call("abs"), (lambda g, y, x: where(x > 0, g, where(x < 0, -g, 0 * g)),)),
+    "clamp_min": Operation(
+        conditional("{1} if {0} < {1} else {0}", 2),
+        (lambda g, y, x, low: where(x >= low, g, 0), None),
+    ),
+    "clamp_max": Operation(
+        conditional("{1} if {0} > {1} else {0}", 2),
+        (lambda g, y, x, high: where(x <= high, g, 0), None),
+    ),
     "clamp": Operation(
-        "({1} if {0} < {1} else ({2} if {0} > {2} else {0}))",
-        ("({g} if ({0} >= {1}) & ({0} <= {2}) else real(0))", None, None),
+        conditional("{1} if {0} < {1} else ({2} if {0} > {2} else {0})", 3),
+        (lambda g, y, x, low, high: where(x >= low, where(x <= high, g, 0), 0), None, None),
     ),
     "maximum": Operation(
-        "({0} if ({0} > {1}) | ({0} != {0}) else {1})",
+        conditional("{0} if ({0} > {1}) | ({0} != {0}) else {1}", 2),
         (
-            "(real(0.5) * {g} if {0} == {1} else (real(0) if {0} < {1} else {g}))",
-            "(real(0.5) * {g} if {0} == {1} else (real(0) if {1} < {0} else {g}))",
+            lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(a < b, 0, g)),
+            lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(b < a, 0, g)),
         ),
     ),
     "minimum": Operation(
-        "({0} if ({0} < {1}) | ({0} != {0}) else {1})",
+        conditional("{0} if ({0} < {1}) | ({0} != {0}) else {1}", 2),
         (
-            "(real(0.5) * {g} if {0} == {1} else (real(0) if {0} > {1} else {g}))",
-            "(real(0.5) * {g} if {0} == {1} else (real(0) if {1} > {0} else {g}))",
+            lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(a > b, 0, g)),
+            lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(b > a, 0, g)),
         ),
     ),
     "where": Operation(
-        "({1} if {0} else {2})",
-        (None, "({g} if {0} else real(0))", "(real(0) if {0} else {g})"),
+        conditional("{1} if {0} else {2}", 3),
+        (
+            None,
+            lambda g, y, condition, a, b: where(condition, g, 0),
+            lambda g, y, condition, a, b: where(condition, 0, g),
+        ),
     ),
     "softplus": Operation(
-        "softplus({0}, {1}, {2})",
-        ("({g} if {0} * {1} > {2} else {g} * sigmoid({0} * {1}))", None, None),
+        call("softplus", 3),
+        (
+            lambda g, y, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)),
+            None,
+            None,
+        ),
         costly=True,
     ),
     "gt": _comparison(">"),
@@ -77,5 +120,3 @@ OPERATIONS: dict[str, Operation] = {
     "eq": _comparison("=="),
     "ne": _comparison("!="),
 }
-
-COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnbench.backends.fused.codegen.generate import Program
+from rnnbench.backends.fused.frontend.torch_private import TENSOR_DICTIONARIES
 from rnnbench.backends.fused.frontend.trace_guard import tensors_of
+from rnnbench.backends.fused.ir.nodes import Linear, Parameter
 from rnnbench.backends.fused.runtime.memory import BlockLayout
 from rnnbench.cells import Cell
 
@@ -42,7 +44,7 @@ class Binding:
 
     def __init__(self, program: Program, cell: Cell) -> None:
         self.program = program
-        self.nodes = program.schedule.graph.nodes
+        self.graph = program.schedule.graph
         self.hidden_size = cell.hidden_size
         self.input_size = cell.input_size
         self.dtype: torch.dtype = getattr(torch, program.real)
@@ -56,10 +58,11 @@ class Binding:
             (("bias", total), self.width(total), self._bias_indices(total)) for total in schedule.preactivations
         ]
         self._parameters = [
-            (("parameter", p), self.width(p), self._index[self.nodes[p].path]) for p in schedule.parameters
+            (("parameter", p), self.width(p), self._index[self.graph.at(p, Parameter).path])
+            for p in schedule.parameters
         ]
         self.value_keys: list[Key] = [("state", index) for index in range(len(schedule.state_names))]
-        self.value_keys += [("sequence", position) for position in schedule.saved_for_backward]
+        self.value_keys += [("saved", position) for position in schedule.saved_for_backward]
         self.gathered_keys: list[Key] = [("weight_gradient", linear) for linear in schedule.linears]
         self.gathered_keys += [("bias_gradient", total) for total in schedule.preactivations]
         self.gathered_keys += [("parameter_gradient", p) for p in schedule.parameters]
@@ -71,7 +74,7 @@ class Binding:
 
     def width(self, position: int) -> int:
         """The width of a node."""
-        return self.nodes[position].width or 0
+        return self.graph.width(position)
 
     def tensors(self) -> list[Tensor]:
         """The cell's tensors that the program reads, each once."""
@@ -134,25 +137,25 @@ class Binding:
 
     def _paths(self) -> list[str]:
         schedule = self.program.schedule
-        linears = [self.nodes[linear].path for linear in schedule.linears]
+        linears = [self.graph.at(linear, Linear).path for linear in schedule.linears]
         of_linears = [f"{path}.{name}" for path in linears for name in ("weight", "bias")]
-        return [*of_linears, *(self.nodes[p].path for p in schedule.parameters)]
+        return [*of_linears, *(self.graph.at(p, Parameter).path for p in schedule.parameters)]
 
     def _weight(self, linear: int) -> tuple[Key, slice | None, int]:
         """The columns of the weight that multiply what a Linear reads; None for all of them."""
-        node, width = self.nodes[linear], self._read(linear)
+        node, width = self.graph.at(linear, Linear), self._read(linear)
         index = self._index[f"{node.path}.weight"]
         is_whole = self.tensors()[index].shape[1] == width
-        return ("weight", linear), None if is_whole else slice(node.index, node.index + width), index
+        return ("weight", linear), None if is_whole else slice(node.first_column, node.first_column + width), index
 
     def _bias_indices(self, total: int) -> list[int]:
         """The biases in a sum; the parts of a Linear that reads a concatenation have one among them."""
-        linears = [self.nodes[linear] for linear in self.nodes[total].operands]
-        paths = [f"{linear.path}.bias" for linear in linears if linear.index == 0]
+        linears = [self.graph.at(linear, Linear) for linear in self.graph.nodes[total].operands]
+        paths = [f"{linear.path}.bias" for linear in linears if linear.first_column == 0]
         return [self._index[path] for path in paths if path in self._index]
 
     def _read(self, linear: int) -> int:
-        return self.width(self.nodes[linear].operands[0])
+        return self.width(self.program.schedule.source(linear))
 
     def _zeros(self, width: int) -> NDArray[Any]:
         return np.zeros(width, self.program.real)
@@ -162,5 +165,5 @@ def _home(cell: Cell, path: str) -> tuple[dict[str, Any], str]:
     """The dictionary that a tensor hangs in, and its name there."""
     owner, _, name = path.rpartition(".")
     attributes = vars(cell.get_submodule(owner))
-    homes = (attributes["_parameters"], attributes["_buffers"], attributes)
+    homes = (*(attributes[kind] for kind in TENSOR_DICTIONARIES), attributes)
     return next(home for home in homes if name in home), name

@@ -1,0 +1,75 @@
+"""The work of one step, forward or backward: its loops and its products, in the order of the schedule."""
+
+from collections.abc import Sequence
+
+from rnnbench.backends.fused.codegen.expressions import Expressions
+from rnnbench.backends.fused.codegen.layout import Layout, indented
+from rnnbench.backends.fused.ir.nodes import Elementwise, Input, LinearGradient, StoredGradient
+from rnnbench.backends.fused.ir.schedule import Loop, Products
+
+
+def work_lines(layout: Layout, work: Sequence[Loop | Products], in_memory: set[int]) -> list[str]:
+    """The lines of some loops and products, given the elementwise nodes whose values lie in a buffer already."""
+    lines: list[str] = []
+    in_memory = set(in_memory)
+    for piece in work:
+        if isinstance(piece, Loop):
+            lines += _loop(layout, piece, in_memory)
+            in_memory.update(piece.stores)
+        else:
+            for position in piece.nodes:
+                is_backward = isinstance(layout.graph.nodes[position], LinearGradient)
+                lines += _backward_product(layout, position) if is_backward else _products(layout, position)
+    return lines
+
+
+def _loop(layout: Layout, loop: Loop, in_memory: set[int]) -> list[str]:
+    """One loop: the values that it needs, then what it stores."""
+    expressions = Expressions(layout, in_memory)
+    for position in _gradients_of(layout, loop):
+        expressions.value(position)
+    stores = []
+    for position in loop.stores:
+        node = layout.graph.nodes[position]
+        if isinstance(node, StoredGradient):
+            value, _ = expressions.value(node.operands[0])
+            stores.append(f"{layout.now(position)}[k] = flushed({value})")
+        else:
+            stores.append(f"{layout.now(position)}[k] = {expressions.value(position)[0]}")
+    head = f"for k in range(rows * {layout.width_names[loop.width]}):"
+    return [head, *indented([*expressions.lines, *stores], 1)]
+
+
+def _gradients_of(layout: Layout, loop: Loop) -> list[int]:
+    """The adjoint nodes that a loop computes, in the order of the backward pass."""
+    needed = {operand for p in loop.stores if p in layout.backward for operand in layout.graph.nodes[p].operands}
+    for position in sorted(layout.backward, reverse=True):
+        if position in needed and isinstance(layout.graph.nodes[position], Elementwise):
+            needed.update(layout.graph.nodes[position].operands)
+    return sorted(needed & layout.backward)
+
+
+def _products(layout: Layout, preactivation: int) -> list[str]:
+    """The products of a Preactivation's Linears: the first begins its buffer with the biases, the others add."""
+    lines = []
+    out, columns = layout.now(preactivation), layout.width(preactivation)
+    for index, linear in enumerate(layout.graph.nodes[preactivation].operands):
+        source = layout.schedule.source(linear)
+        function = "matmul_accumulate" if index else "matmul"
+        addend = "" if index else f"{layout.names[preactivation]}_bias, "
+        sizes = f"rows, {layout.width(source)}, {columns}"
+        lines.append(f"{function}({layout.now(source)}, {layout.names[linear]}_packed, {addend}{out}, {sizes})")
+    return lines
+
+
+def _backward_product(layout: Layout, position: int) -> list[str]:
+    """What a Preactivation's gradient hands on to what one of its Linears reads."""
+    node = layout.graph.at(position, LinearGradient)
+    gradient, *earlier = node.operands
+    depth, columns = layout.width(gradient), layout.width(position)
+    function, addend = ("matmul_accumulate", "") if earlier else ("matmul", f"zeros_{columns}, ")
+    weight, out = f"{layout.names[node.linear]}_packed", layout.now(position)
+    line = f"{function}({layout.now(gradient)}, {weight}, {addend}{out}, rows, {depth}, {columns})"
+    if isinstance(layout.graph.nodes[node.of], Input):
+        return ["if wants_input:", f"    {line}"]
+    return [line]

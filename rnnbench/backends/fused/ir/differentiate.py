@@ -1,0 +1,131 @@
+"""Reverse-mode differentiation of a step: adjoint nodes are added to its graph.
+
+Back through the step, phase by phase: the gradient of an elementwise node, its adjoint, is the sum of what its readers
+have found for it, and the rules of `operations.OPERATIONS` say what it adds to the gradients of its operands. Inside a
+phase these sums are plain nodes. What goes to a leaf or to a node of another phase gathers in a buffer, and so does the
+gradient of a Preactivation, which its Linears hand on to what they read. The content of a buffer is a value like others
+here: each time the buffer is written, it is a new node.
+"""
+
+from rnnbench.backends.fused.ir.graph import Graph
+from rnnbench.backends.fused.ir.nodes import (
+    Constant,
+    EarlierGradient,
+    Elementwise,
+    Input,
+    LinearGradient,
+    NextStateGradient,
+    Node,
+    Parameter,
+    Preactivation,
+    State,
+    StoredGradient,
+)
+from rnnbench.backends.fused.ir.operations import OPERATIONS
+from rnnbench.backends.fused.ir.phases import Phases
+from rnnbench.backends.fused.ir.terms import Term
+
+
+def differentiate(step: Graph, phases: Phases) -> Graph:
+    """The step's nodes and those of its gradients with respect to inputs, states, parameters and Preactivations."""
+    return _Differentiation(step, phases).graph
+
+
+class _Differentiation:
+    """One pass over the nodes of a step, the last first."""
+
+    def __init__(self, step: Graph, phases: Phases) -> None:
+        self.graph = Graph(list(step.nodes), step.outputs)
+        self.phases = phases
+        self.terms: dict[int, list[int]] = {}
+        """What the phase at hand has found so far for the gradients of nodes."""
+        self.buffers: dict[int, int] = {}
+        """For nodes whose gradient gathers in a buffer, the node that is its content by now."""
+        widths = sorted({node.width for node in step.nodes if node.width is not None})
+        backward = sorted(phases, reverse=True)
+        for phase in range(max(phases.values()) + 1):
+            for width in widths:
+                for position in backward:
+                    if phases[position] == phase and step.nodes[position].width == width:
+                        self._visit(position)
+                self._leave_phase(phase)
+            for position in self._preactivations(phase):
+                self._through_linears(position)
+        kept = step.positions(Input, State, Parameter, Preactivation)
+        self.graph.gradients = {position: self.buffers[position] for position in kept if position in self.buffers}
+
+    def _visit(self, position: int) -> None:
+        """The gradient of a node, now whole, and what it adds to its operands'."""
+        node = self.graph.nodes[position]
+        if not isinstance(node, (Elementwise, Preactivation)):
+            return
+        terms = [*self._arrived(position), *self.terms.pop(position, [])]
+        if not terms:
+            return
+        gradient = self._sum(terms)
+        if isinstance(node, Preactivation):
+            self._store(position, gradient)
+            return
+        self.graph.adjoints[position] = gradient
+        values = [Term(self.graph, operand) for operand in (gradient, position, *node.operands)]
+        for operand, rule in zip(node.operands, OPERATIONS[node.operation].gradients, strict=True):
+            if rule is not None and _has_gradient(self.graph.nodes[operand]):
+                self.terms.setdefault(operand, []).append(rule(*values).position)
+
+    def _arrived(self, position: int) -> list[int]:
+        """What later steps and phases have left for a node."""
+        arrived = []
+        if position in self.graph.outputs:
+            arrived.append(self.graph.add(NextStateGradient(of=position, width=self.graph.width(position))))
+        if position in self.buffers:
+            arrived.append(self.buffers.pop(position))
+        return arrived
+
+    def _leave_phase(self, phase: int) -> None:
+        """Leave what was found for leaves and for nodes of other phases in their buffers."""
+        for position, terms in self.terms.items():
+            self._store(position, self._sum([*self._content(position), *terms]), phase)
+        self.terms.clear()
+
+    def _store(self, position: int, gradient: int, phase: int | None = None) -> None:
+        phase = self.phases[position] if phase is None else phase
+        width = self.graph.width(position)
+        stored = StoredGradient(of=position, operands=(gradient,), phase=phase, width=width)
+        self.buffers[position] = self.graph.add(stored)
+
+    def _content(self, position: int) -> list[int]:
+        """What lies in the buffer of a node's gradient by now, if anything does."""
+        node = self.graph.nodes[position]
+        starts_full = isinstance(node, Parameter) or (isinstance(node, State) and node.index == 0)
+        if position not in self.buffers and starts_full:
+            return [self.graph.add(EarlierGradient(of=position, width=node.width))]
+        return [self.buffers[position]] if position in self.buffers else []
+
+    def _preactivations(self, phase: int) -> list[int]:
+        """Those of a phase that a gradient has reached."""
+        reached = [position for position in self.buffers if isinstance(self.graph.nodes[position], Preactivation)]
+        return [position for position in reached if self.phases[position] == phase]
+
+    def _through_linears(self, preactivation: int) -> None:
+        """Hand the gradient of a Preactivation on to what its Linears read."""
+        for linear in self.graph.nodes[preactivation].operands:
+            (source,) = self.graph.nodes[linear].operands
+            self.buffers[source] = self.graph.add(
+                LinearGradient(
+                    of=source,
+                    linear=linear,
+                    operands=(self.buffers[preactivation], *self._content(source)),
+                    width=self.graph.width(source),
+                )
+            )
+
+    def _sum(self, terms: list[int]) -> int:
+        total = terms[0]
+        for term in terms[1:]:
+            total = self.graph.apply("add", total, term)
+        return total
+
+
+def _has_gradient(node: Node) -> bool:
+    is_comparison = isinstance(node, Elementwise) and node.is_comparison
+    return not (is_comparison or isinstance(node, Constant))

@@ -1,0 +1,129 @@
+"""Gathers the matrix products of a step in Preactivations, sums of products that have a buffer of their own.
+
+In comes the graph of a trace, out goes one of what the outputs need: every Linear stands in one Preactivation, a
+Linear of a Concatenation has become several, each with its part, and every output is a node of its own.
+"""
+
+from dataclasses import replace
+
+from rnnbench.backends.fused.ir.graph import Graph
+from rnnbench.backends.fused.ir.nodes import (
+    Concatenation,
+    Constant,
+    Elementwise,
+    Input,
+    Leaf,
+    Linear,
+    Node,
+    Parameter,
+    Preactivation,
+    State,
+)
+
+
+def gather_products(traced: Graph) -> Graph:
+    """The same step with its Linears in Preactivations."""
+    return _Gathering(traced).graph
+
+
+class _Gathering:
+    """Copies what the outputs need, gathering the Linears of every chain of additions in one Preactivation."""
+
+    def __init__(self, traced: Graph) -> None:
+        self.traced = traced
+        self.graph = Graph()
+        self.done: dict[int, int] = {}
+        self.leaves: dict[str, int] = {}
+        self.uses = _uses(traced)
+        for position in traced.positions(Input, State):
+            self._copy(position)
+        outputs: list[int] = []
+        for position in traced.outputs:
+            outputs.append(self._own_node(self._copy(position), outputs))
+        self.graph.outputs = tuple(outputs)
+
+    def _copy(self, position: int) -> int:
+        if position not in self.done:
+            self.done[position] = self._copied(self.traced.nodes[position], position)
+        return self.done[position]
+
+    def _copied(self, node: Node, position: int) -> int:
+        if isinstance(node, Leaf):
+            return self._leaf(node)
+        if isinstance(node, Linear):
+            return self._preactivation([node])
+        terms = self._terms(node) if _is_addition(node) else [position]
+        linears = [term for term in terms if self._is_only_added(term)]
+        if not linears:
+            return self.graph.add(replace(node, operands=tuple(self._copy(operand) for operand in node.operands)))
+        total = self._preactivation([self.traced.at(linear, Linear) for linear in linears])
+        for term in terms:
+            if term not in linears:
+                total = self.graph.apply("add", total, self._copy(term))
+        return total
+
+    def _terms(self, addition: Node) -> list[int]:
+        """What a chain of additions adds, as long as nothing else needs the sums between."""
+        terms: list[int] = []
+        for operand in addition.operands:
+            inner = self.traced.nodes[operand]
+            is_inside = _is_addition(inner) and self.uses[operand] == 1
+            terms += self._terms(inner) if is_inside else [operand]
+        return terms
+
+    def _is_only_added(self, position: int) -> bool:
+        return isinstance(self.traced.nodes[position], Linear) and self.uses[position] == 1
+
+    def _preactivation(self, linears: list[Linear]) -> int:
+        """A sum of Linears, those of the input first: the others need not be known when it is begun."""
+        pieces = [piece for linear in linears for piece in self._pieces(linear)]
+        nodes = self.graph.nodes
+        pieces.sort(key=lambda piece: not isinstance(nodes[nodes[piece].operands[0]], Input))
+        return self.graph.add(Preactivation(operands=tuple(pieces), width=nodes[pieces[0]].width))
+
+    def _pieces(self, linear: Linear) -> list[int]:
+        """A Linear; of a concatenation, one for each part, with its columns of the weight."""
+        source = linear.operands[0]
+        read = self.traced.nodes[source]
+        parts = read.operands if isinstance(read, Concatenation) else (source,)
+        pieces, column = [], 0
+        for part in parts:
+            copy, width = self._copy(part), self.traced.width(part)
+            if isinstance(self.graph.nodes[copy], (Parameter, Constant)):  # a product reads a buffer of every example
+                copy = self._duplicate(copy, width)
+            pieces.append(self.graph.add(replace(linear, operands=(copy,), first_column=column)))
+            column += width
+        return pieces
+
+    def _leaf(self, node: Node) -> int:
+        key = repr(node)  # 0.0 == -0.0, but they are not the same
+        if key not in self.leaves:
+            self.leaves[key] = self.graph.add(node)
+        return self.leaves[key]
+
+    def _own_node(self, position: int, taken: list[int]) -> int:
+        """A node that is this state tensor and nothing else, so that it has a buffer of its own."""
+        node = self.graph.nodes[position]
+        if position in taken or isinstance(node, (*Leaf, Preactivation)):
+            hidden_size = self.graph.width(self.graph.positions(State)[0])
+            return self._duplicate(position, node.width or hidden_size)
+        return position
+
+    def _duplicate(self, position: int, width: int) -> int:
+        return self.graph.add(Elementwise(operation="copy", operands=(position,), width=width))
+
+
+def _is_addition(node: Node) -> bool:
+    return isinstance(node, Elementwise) and node.operation == "add"
+
+
+def _uses(graph: Graph) -> list[int]:
+    """How often every node is read by a node that the outputs need, or is an output."""
+    uses = [0] * len(graph.nodes)
+    for output in graph.outputs:
+        uses[output] += 1
+    for position in reversed(range(len(graph.nodes))):
+        if uses[position]:
+            for operand in graph.nodes[position].operands:
+                uses[operand] += 1
+    return uses

@@ -1,0 +1,130 @@
+"""The types of nodes. Each is one value of a step, (batch, width), or a piece of a matrix product.
+
+`Input`, `State`, `Parameter` and `Constant` are given; `Linear`, `Concatenation`, `Preactivation` and `Elementwise` are
+computed from their operands. The last four, `NextStateGradient`, `EarlierGradient`, `StoredGradient` and
+`LinearGradient`, appear when a graph is differentiated: they are what lies in the buffer of a gradient.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+Operands = tuple[int, ...]
+"""Positions of nodes in the graph."""
+
+COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
+"""The operations whose values are true or false."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One value; a width of None means a scalar that takes the width of what it meets."""
+
+    operands: Operands = ()
+    width: int | None = None
+
+    def moved(self, positions: Mapping[int, int]) -> Self:
+        """The same node in a graph in which the nodes have other positions."""
+        return replace(self, operands=tuple(positions[operand] for operand in self.operands))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input(Node):
+    """x, the input of the step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State(Node):
+    """One tensor of the state before the step; 0 is h."""
+
+    index: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter(Node):
+    """A tensor of the cell with one value per feature, or a single one."""
+
+    path: str
+    """Where it hangs in the cell."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant(Node):
+    """A number."""
+
+    number: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear(Node):
+    """W v + b of an nn.Linear, whose one operand is v."""
+
+    path: str
+    """Where it hangs in the cell."""
+    first_column: int = 0
+    """The column of the weight that multiplies the first feature of v: v may be a part of what the Linear reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concatenation(Node):
+    """Its operands side by side, for a Linear to read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preactivation(Node):
+    """A sum of Linears, such as what a gate's nonlinearity is applied to; the products gather in one buffer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elementwise(Node):
+    """An operation of `operations.OPERATIONS`, for every example and feature by itself."""
+
+    operation: str
+    label: str = field(default="", compare=False)
+    """What `step` calls the value, where it does."""
+
+    @property
+    def is_comparison(self) -> bool:
+        """Whether the value is true or false."""
+        return self.operation in COMPARISONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gradient(Node):
+    """What the buffer holds that belongs to the gradient with respect to the node `of`, at some moment."""
+
+    of: int
+
+    def moved(self, positions: Mapping[int, int]) -> Self:
+        return replace(super().moved(positions), of=positions[self.of])
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextStateGradient(Gradient):
+    """What the loss and the later steps have left for the output `of`, a tensor of the next state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierGradient(Gradient):
+    """What the buffer of h or of a parameter holds before the step: from the loss, or from the later steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredGradient(Gradient):
+    """Its operand, tiny values flushed to zero, as the loop of a phase leaves it in the buffer."""
+
+    phase: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearGradient(Gradient):
+    """The gradient of a Preactivation, times the weight of one of its Linears; added to a second operand if any."""
+
+    linear: int
+
+    def moved(self, positions: Mapping[int, int]) -> Self:
+        return replace(super().moved(positions), linear=positions[self.linear])
+
+
+Leaf = (Input, State, Parameter, Constant)
+"""The types of nodes that nothing is computed for."""

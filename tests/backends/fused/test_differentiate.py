@@ -1,0 +1,112 @@
+"""Differentiation and simplification of whole graphs."""
+
+import torch
+from reference_operations import evaluated
+from torch import Tensor
+
+from rnnbench.backends.fused.frontend.trace import trace
+from rnnbench.backends.fused.ir import nodes
+from rnnbench.backends.fused.ir.differentiate import differentiate
+from rnnbench.backends.fused.ir.gather import gather_products
+from rnnbench.backends.fused.ir.graph import Graph
+from rnnbench.backends.fused.ir.phases import phases_of
+from rnnbench.backends.fused.ir.schedule import Loop, Products, make_schedule
+from rnnbench.backends.fused.ir.simplify import simplified
+from rnnbench.cells import Cell
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.lstm import Lstm
+
+WIDTH = 5
+
+
+def drawn(count: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(WIDTH, generator=generator, dtype=torch.float64) for _ in range(count)]
+
+
+def elementwise_step() -> Graph:
+    """h' = tanh(p h) h + exp(-h), s' = where(h > s, h s, 0.5 s): no product, so one phase."""
+    graph = Graph()
+    graph.add(nodes.Input(width=2))
+    h, s = (graph.add(nodes.State(width=WIDTH, index=index)) for index in range(2))
+    p = graph.add(nodes.Parameter(width=WIDTH, path="p"))
+    kept = graph.apply("mul", graph.apply("tanh", graph.apply("mul", p, h)), h)
+    new_h = graph.apply("add", kept, graph.apply("exp", graph.apply("neg", h)))
+    half = graph.apply("mul", graph.constant(0.5), s)
+    graph.outputs = (new_h, graph.apply("where", graph.apply("gt", h, s), graph.apply("mul", h, s), half))
+    return graph
+
+
+def test_gradients_of_an_elementwise_step_equal_autograd() -> None:
+    step = gather_products(elementwise_step())
+    for graph in (differentiate(step, phases_of(step)), simplified(differentiate(step, phases_of(step)))):
+        h, s, p, of_new_h, of_new_s, earlier = (tensor.requires_grad_() for tensor in drawn(6))
+        new_h, new_s = torch.tanh(p * h) * h + torch.exp(-h), torch.where(h > s, h * s, 0.5 * s)
+        truth = torch.autograd.grad([new_h, new_s], [h, s, p], [of_new_h, of_new_s])
+        (h_node, s_node), (p_node,) = graph.positions(nodes.State), graph.positions(nodes.Parameter)
+        given = {h_node: h, s_node: s, p_node: p}
+        for position in graph.positions(nodes.NextStateGradient):
+            of = graph.at(position, nodes.NextStateGradient).of
+            given[position] = (of_new_h, of_new_s)[graph.outputs.index(of)]
+        given |= dict.fromkeys(graph.positions(nodes.EarlierGradient), earlier)
+        values = evaluated(graph, given)
+        for position, expected, before in zip((h_node, s_node, p_node), truth, (earlier, 0, earlier), strict=True):
+            torch.testing.assert_close(values[graph.gradients[position]], expected + before, rtol=1e-13, atol=1e-15)
+
+
+def test_every_leaf_and_preactivation_of_a_cell_has_a_gradient() -> None:
+    cell: Cell
+    for cell in (Gru(3, WIDTH), Lstm(3, WIDTH)):
+        graph = make_schedule(trace(cell), cell.state_names).graph
+        assert set(graph.gradients) == set(graph.positions(nodes.Input, nodes.State, nodes.Preactivation))
+
+
+def test_common_subexpressions_are_computed_once() -> None:
+    """1 - z stands in the step, and again in the derivative of the sigmoid that z is."""
+    graph = make_schedule(trace(Gru(3, WIDTH)), ("h",)).graph
+    (z,) = (p for p, node in enumerate(graph.nodes) if isinstance(node, nodes.Elementwise) and node.label == "z")
+    readers = [node for node in graph.nodes if z in node.operands]
+    assert len([node for node in readers if getattr(node, "operation", "") == "sub"]) == 1
+
+
+def test_what_nothing_needs_is_removed_and_outputs_stay_apart() -> None:
+    graph = Graph()
+    h = graph.add(nodes.State(width=WIDTH, index=0))
+    first, second = graph.apply("tanh", h), graph.apply("tanh", h)
+    graph.apply("exp", h)
+    inner = [graph.apply("neg", h) for _ in range(2)]
+    product = graph.apply("mul", *inner)
+    graph.outputs = (first, second, product)
+    small = simplified(graph)
+    operations = [node.operation for node in small.nodes if isinstance(node, nodes.Elementwise)]
+    assert operations == ["tanh", "tanh", "neg", "mul"]
+    assert len(set(small.outputs)) == 3
+
+
+def test_numbers_of_different_sign_stay_apart() -> None:
+    graph = Graph()
+    h = graph.add(nodes.State(width=WIDTH, index=0))
+    graph.outputs = tuple(graph.apply("div", graph.apply("abs", h), graph.constant(zero)) for zero in (0.0, -0.0))
+    assert len(simplified(graph).positions(nodes.Constant)) == 2
+
+
+def test_values_of_the_forward_pass_that_no_gradient_reads_are_not_saved() -> None:
+    """log(v) is costly, but its derivative needs v alone."""
+    graph = Graph()
+    graph.add(nodes.Input(width=2))
+    h = graph.add(nodes.State(width=WIDTH, index=0))
+    logarithm = graph.apply("log", graph.apply("square", h))
+    tanh = graph.apply("tanh", h)
+    graph.outputs = (graph.apply("add", logarithm, tanh),)
+    schedule = make_schedule(graph, ("h",))
+    saved = [schedule.graph.at(position, nodes.Elementwise).operation for position in schedule.saved_for_backward]
+    assert saved == ["tanh"]
+
+
+def test_loops_and_products_of_a_gru_take_turns() -> None:
+    """The candidate's recurrent product waits for r h; backward, r waits for what that product hands on."""
+    schedule = make_schedule(trace(Gru(3, WIDTH)), ("h",))
+    for work in (schedule.forward[::-1], schedule.backward):
+        assert [type(piece) for piece in work] == [Loop, Products, Loop, Products]
+    assert [len(piece.nodes) for piece in schedule.forward if isinstance(piece, Products)] == [1, 2]
+    assert [len(piece.nodes) for piece in schedule.backward if isinstance(piece, Products)] == [4, 2]

@@ -1,0 +1,137 @@
+"""The elementwise operations, each by itself: its form against torch, its rules against autograd and differences."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from interpreted import NAMES
+from reference_operations import evaluated, function_of
+from torch import Tensor
+
+from rnnbench.backends.fused.ir.forms import Precedence
+from rnnbench.backends.fused.ir.graph import Graph
+from rnnbench.backends.fused.ir.nodes import Constant, State
+from rnnbench.backends.fused.ir.operations import OPERATIONS
+from rnnbench.backends.fused.ir.terms import Term
+
+SMOOTH = [-2.6, -1.1, -0.3, 0.2, 0.9, 1.7]
+"""No kink of an operation lies here."""
+KINKS = [-0.4, 0.0, -0.0, 0.6]
+FAR = [30.0, -30.0, math.inf, -math.inf, math.nan]
+SETTINGS: dict[str, list[float]] = {
+    "clamp_min": [-0.4],
+    "clamp_max": [0.6],
+    "clamp": [-0.4, 0.6],
+    "softplus": [1.5, 2.0],
+}
+"""Operands that are numbers in every use."""
+DIFFERENTIABLE = [name for name, operation in OPERATIONS.items() if any(operation.gradients)]
+
+
+def operands_of(name: str, points: list[float]) -> list[Tensor]:
+    """A value for every operand but the settings, in all pairs; those of `log` and `sqrt` are positive."""
+    points = [abs(point) for point in points] if name in ("log", "sqrt") else points
+    count = OPERATIONS[name].arity - len(SETTINGS.get(name, []))
+    x = torch.tensor(points, dtype=torch.float64)
+    if count == 1:
+        return [x]
+    a, b = x.repeat_interleave(len(x)), x.repeat(len(x)) + (0.05 if points is SMOOTH else 0)
+    return [a, b] if count == 2 else [a > b, a, b]
+
+
+def by_rules(name: str, operands: list[Tensor], g: Tensor) -> list[Tensor | None]:
+    """What the rules add to the gradients of the operands, evaluated by torch."""
+    graph, given = Graph(), {}
+    terms = []
+    for value in [g, *operands]:
+        if value.dtype == torch.bool:  # a comparison of a number with one
+            number = graph.add(State(index=0, width=1))
+            given[number] = value.double()
+            terms.append(Term(graph, number) >= 1)
+        else:
+            terms.append(Term(graph, graph.add(State(index=0, width=1))))
+            given[terms[-1].position] = value
+    terms += [Term(graph, graph.constant(number)) for number in SETTINGS.get(name, [])]
+    gradient, *values = terms
+    y = gradient.apply(name, *values)
+    found = [rule and rule(gradient, y, *values) for rule in OPERATIONS[name].gradients]
+    results = evaluated(graph, given)
+    return [None if term is None else results[term.position] for term in found]
+
+
+def by_autograd(name: str, operands: list[Tensor], g: Tensor) -> list[Tensor | None]:
+    leaves = [x if x.dtype == torch.bool else x.clone().requires_grad_() for x in operands]
+    y = function_of(name)(*leaves, *SETTINGS.get(name, []))
+    wanted = [leaf for leaf in leaves if leaf.requires_grad]
+    gradients = iter(torch.autograd.grad(y, wanted, g))
+    return [next(gradients) if leaf.requires_grad else None for leaf in leaves] + [None] * len(SETTINGS.get(name, []))
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_rules_equal_autograd_also_at_kinks_and_infinity(name: str) -> None:
+    operands = operands_of(name, SMOOTH + KINKS + FAR)
+    g = torch.linspace(-1.5, 2.0, len(operands[-1]), dtype=torch.float64)
+    for found, truth in zip(by_rules(name, operands, g), by_autograd(name, operands, g), strict=True):
+        assert (found is None) == (truth is None)
+        if found is not None:
+            torch.testing.assert_close(found, truth, rtol=1e-14, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_rules_equal_finite_differences(name: str) -> None:
+    operands, function = operands_of(name, SMOOTH), function_of(name)
+    g, step = torch.tensor(1.3, dtype=torch.float64), 1e-6
+    settings = SETTINGS.get(name, [])
+    for index, found in enumerate(by_rules(name, operands, g)):
+        if found is not None:
+            up, down = ([x + sign * step if i == index else x for i, x in enumerate(operands)] for sign in (1, -1))
+            slope = (function(*up, *settings) - function(*down, *settings)) / (2 * step)
+            torch.testing.assert_close(found.expand_as(slope), g * slope, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_forms_mean_what_torch_computes(name: str) -> None:
+    operands, form = operands_of(name, SMOOTH + KINKS), OPERATIONS[name].form
+    truth = function_of(name)(*operands, *SETTINGS.get(name, []))
+    names: dict[str, Any] = {**NAMES, "real": np.float64, "math": math}
+    letters = [(letter, Precedence.ATOM) for letter in "abc"[: OPERATIONS[name].arity]]
+    code = compile(form.filled(letters), name, "eval")
+    for row in range(len(truth)):
+        values = [value[row].item() for value in operands] + SETTINGS.get(name, [])
+        with np.errstate(all="ignore"):
+            numbers = [value if isinstance(value, bool) else np.float64(value) for value in values]
+            found = eval(code, names | dict(zip("abc", numbers, strict=False)))
+        np.testing.assert_allclose(found, truth[row].item(), rtol=1e-12, atol=1e-15)
+
+
+def test_brackets_stand_only_where_they_are_needed() -> None:
+    a, b = ("a", Precedence.ATOM), ("b", Precedence.ATOM)
+    forms = {name: OPERATIONS[name].form for name in ("add", "sub", "mul", "div", "neg", "where", "tanh", "gt")}
+    product, total = (forms["mul"].filled([a, b]), Precedence.PRODUCT), (forms["sub"].filled([a, b]), Precedence.SUM)
+    assert forms["add"].filled([product, a]) == "a * b + a"
+    assert forms["mul"].filled([total, product]) == "(a - b) * (a * b)"
+    assert forms["mul"].filled([product, total]) == "a * b * (a - b)"
+    assert forms["sub"].filled([total, total]) == "a - b - (a - b)"
+    assert forms["neg"].filled([product]) == "-(a * b)"
+    assert forms["tanh"].filled([total]) == "tanh(a - b)"
+    choice = (
+        forms["where"].filled([(forms["gt"].filled([total, b]), Precedence.COMPARISON), product, a]),
+        Precedence.CONDITIONAL,
+    )
+    assert choice[0] == "a * b if a - b > b else a"
+    assert forms["where"].filled([a, b, choice]) == "b if a else (a * b if a - b > b else a)"
+    assert forms["mul"].filled([choice, a]) == "(a * b if a - b > b else a) * a"
+
+
+def test_a_rule_makes_the_nodes_that_it_names() -> None:
+    graph = Graph()
+    g, x = (Term(graph, graph.add(State(index=index, width=3))) for index in range(2))
+    y = g.apply("tanh", x)
+    (rule,) = OPERATIONS["tanh"].gradients
+    assert rule is not None
+    rule(g, y, x)
+    operations = [(getattr(node, "operation", ""), node.operands) for node in graph.nodes[3:]]
+    assert operations == [("mul", (2, 2)), ("", ()), ("sub", (4, 3)), ("mul", (0, 5))]
+    assert graph.nodes[4] == Constant(number=1.0)
