@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.results import GROUP, Results
+from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.run_folders import has_run_folders, read_run_folders
+from rnnbench.schema import STORED_GROUP, VARIANT
 
 RUNS, DATA, HISTORIES, MISSING = "runs.csv", "data", "histories.csv.gz", "missing.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -79,9 +80,8 @@ def load_results(root: Path) -> Results:
 
 def read_archive(root: Path) -> Results:
     """The results of the condensed files."""
-    runs = pd.read_csv(root / RUNS, dtype=dict.fromkeys(GROUP, str), low_memory=False)
-    runs = runs.assign(**{column: runs[column].fillna("") for column in GROUP})
-    return Results(root.name, root, runs, Archive(root), json.loads((root / DATA / MISSING).read_text()))
+    runs = pd.read_csv(root / RUNS, dtype=dict.fromkeys(STORED_GROUP, str), low_memory=False)
+    return Results(root.name, root, sorted_runs(runs), Archive(root), json.loads((root / DATA / MISSING).read_text()))
 
 
 def write_archive(results: Results) -> Results:
@@ -90,7 +90,7 @@ def write_archive(results: Results) -> Results:
         return results
     folder = results.root / DATA
     folder.mkdir(exist_ok=True)
-    results.runs.to_csv(results.root / RUNS, index=False)
+    results.runs.drop(columns=VARIANT).to_csv(results.root / RUNS, index=False)
     (folder / MISSING).write_text(json.dumps(results.missing, indent=2) + "\n")
     runs = results.runs["run"].tolist()
     histories = results.source.histories(runs)

@@ -1,4 +1,4 @@
-"""The comparison: one row per task, cell and setting, with 95% intervals over seeds."""
+"""The comparison: one row per task, difficulty, cell and variant, with 95% intervals over seeds."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.intervals import Interval, mean_interval, median_interval
-from rnnbench.analysis.results import GROUP, Results
+from rnnbench.analysis.results import Results
 from rnnbench.analysis.solving import median_steps_to_solve, success_rate
+from rnnbench.schema import ENDED, GROUP, Status
 
 INTERVALS: dict[str, str] = {
-    "solved_share": "share of runs that met the task's criterion, with Wilson's interval",
+    "success_rate": "fraction of runs that met the task's criterion, with Wilson's interval",
     "steps_to_solve": "median training steps to meet it, by Kaplan-Meier: unsolved runs are censored, diverged ones "
     "never solve; inf when fewer than half solved",
     "test_loss": "mean loss on test data after training, over the runs that did not diverge, with Student's interval",
@@ -20,7 +21,7 @@ INTERVALS: dict[str, str] = {
     "initialisation: median over runs",
     "gradient_half_life": "the same after training",
 }
-"""The columns that come with `_low` and `_high`, their 95% bounds over seeds."""
+"""The columns of intervals, with 95% bounds over seeds."""
 
 COUNTS: dict[str, str] = {
     "runs": "finished runs, diverged and failed ones included",
@@ -34,43 +35,39 @@ COUNTS: dict[str, str] = {
 
 
 def comparison(results: Results) -> pd.DataFrame:
-    """One row per task, cell and setting: the group, COUNTS and INTERVALS."""
+    """One row per task, difficulty, cell and variant: the group, COUNTS and INTERVALS, these as `Interval`."""
     rows = [
-        dict(zip(GROUP, key, strict=True)) | _compare(runs)
-        for key, runs in results.runs.groupby(GROUP, sort=False, dropna=False)
+        dict(zip(GROUP, key, strict=True)) | _compare(runs) for key, runs in results.runs.groupby(GROUP, sort=False)
     ]
     return pd.DataFrame(rows)
 
 
 def _compare(runs: pd.DataFrame) -> dict[str, Any]:
     status = runs["status"]
-    ended = runs[status.isin(["done", "diverged", "failed"])]
-    counted: dict[str, Any] = {
+    ended = runs[status.isin(ENDED)]
+    return {
         "runs": len(ended),
-        "diverged": int((status == "diverged").sum()),
-        "failed": int((status == "failed").sum()),
-        "unfinished": int((status == "running").sum()),
+        "diverged": int((status == Status.DIVERGED).sum()),
+        "failed": int((status == Status.FAILED).sum()),
+        "unfinished": int((status == Status.RUNNING).sum()),
         "baseline_loss": _one(runs, "baseline_loss"),
         "parameters": _one(runs, "parameters"),
         "backend": _one(runs, "backend"),
-    }
-    intervals = {
-        "solved_share": success_rate(ended["solved"].to_numpy(bool)),
-        "steps_to_solve": _steps_to_solve(ended[ended["status"] != "failed"]),
+        "success_rate": success_rate(ended["solved"].to_numpy(bool)),
+        "steps_to_solve": _steps_to_solve(ended[ended["status"] != Status.FAILED]),
         "test_loss": _over(runs, "test_loss", mean_interval),
         **{
             name: _over(runs, name, median_interval)
             for name in ("step_time_s", "gradient_half_life_initial", "gradient_half_life")
         },
     }
-    for name, interval in intervals.items():
-        counted |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
-    return counted
 
 
 def _steps_to_solve(runs: pd.DataFrame) -> Interval:
     steps = runs["steps_to_solve"].fillna(runs["steps_trained"]).to_numpy(float)
-    return median_steps_to_solve(steps, runs["solved"].to_numpy(bool), (runs["status"] == "diverged").to_numpy(bool))
+    return median_steps_to_solve(
+        steps, runs["solved"].to_numpy(bool), (runs["status"] == Status.DIVERGED).to_numpy(bool)
+    )
 
 
 def _over(runs: pd.DataFrame, column: str, statistic: Callable[[Any], Interval]) -> Interval:

@@ -1,12 +1,13 @@
-"""How fast gradients fade on their way back through time, and whether they do so exponentially."""
+"""How fast gradients decay on their way back through time, and whether they do so exponentially."""
 
 from typing import Any
 
 import pandas as pd
 
 from rnnbench.analysis.intervals import Interval, mean_interval, median_interval
-from rnnbench.analysis.results import GROUP, Results
+from rnnbench.analysis.results import Results
 from rnnbench.gradient_fit import fit_gradient, half_life
+from rnnbench.schema import GROUP, Status
 
 PROBE = "gradient_profile"
 
@@ -37,23 +38,24 @@ def run_decays(results: Results) -> pd.DataFrame:
 
 
 def gradient_decays(results: Results) -> pd.DataFrame:
-    """One row per task, cell and setting: the group and DECAYS. Raises ValueError when no run has a profile."""
+    """One row per task, difficulty, cell and variant: the group and DECAYS, all but `runs` as `Interval`.
+
+    Raises ValueError when no run has a profile.
+    """
     fitted = results.runs.merge(run_decays(results), on="run", sort=False)
     if fitted.empty:
         raise ValueError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
     rows = []
     for key, runs in fitted.groupby(GROUP, sort=False):
-        trained = runs[runs["status"] == "done"]
+        trained = runs[runs["status"] == Status.DONE]
         initial = mean_interval(runs["decay_initial"].dropna().to_numpy())
-        intervals = {
+        row: dict[str, Any] = dict(zip(GROUP, key, strict=True)) | {
+            "runs": len(runs),
             "decay_initial": initial,
             "decay": mean_interval(trained["decay"].dropna().to_numpy()),
             "r_squared_initial": median_interval(runs["r_squared_initial"].dropna().to_numpy()),
             "half_life_initial": _half_lives(initial),
         }
-        row: dict[str, Any] = dict(zip(GROUP, key, strict=True)) | {"runs": len(runs)}
-        for name, interval in intervals.items():
-            row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
         rows.append(row)
     return pd.DataFrame(rows)
 

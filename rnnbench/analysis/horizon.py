@@ -1,20 +1,14 @@
-"""How far a cell reaches: success against the task's length, and the longest length that it solves."""
+"""How long a task a cell solves: success rate by length, and the longest length that it solves."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.results import FINISHED
 from rnnbench.analysis.solving import longest_solvable_length, success_rate
+from rnnbench.schema import ENDED
 
-GROUP = ["task", "cell", "setting"]
-
-SUCCESS: dict[str, str] = {
-    "length": "the task's difficulty",
-    "runs": "finished runs, diverged and failed ones included",
-    "solved_share": "share of them that met the task's criterion, with Wilson's interval",
-}
+GROUP = ["task", "cell", "variant"]
 
 LONGEST: dict[str, str] = {
     "runs": "finished runs at all lengths, diverged and failed ones included",
@@ -27,29 +21,26 @@ LONGEST: dict[str, str] = {
 
 def lengths(runs: pd.DataFrame) -> "pd.Series[float]":
     """The difficulty of each run's task as a number. Raises ValueError for a task whose difficulty is none."""
-    values = pd.Series(np.nan, index=runs.index)
-    for (task, name), group in runs.groupby(["task", "difficulty"]):
-        column = f"task.{name}"
-        if column not in runs:
-            raise ValueError(f"task={task}: has no setting {name} to draw against; choose tasks with a length")
-        values[group.index] = pd.to_numeric(group[column])
-    return values
+    for task, setting, value in runs[["task", "difficulty_setting", "difficulty"]].itertuples(False, None):
+        if isinstance(value, str | bool | np.bool_):
+            raise ValueError(f"task={task}: its difficulty is {setting}={value}; choose tasks with a length")
+    return runs["difficulty"].astype(float)
 
 
 def success_by_length(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per task, cell, setting and length: the group and SUCCESS."""
-    ended = _ended(runs)
+    """One row per task, cell, variant and length: the group, `length`, `runs` and `success_rate`.
+
+    The rate is an `Interval`, Wilson's. All runs that ended count, diverged and failed ones as not solved.
+    """
     rows = []
-    for key, group in ended.groupby([*GROUP, "length"], sort=False):
-        rate = success_rate(group["solved"].to_numpy(bool))
+    for key, group in _ended(runs).groupby([*GROUP, "length"], sort=False):
         row: dict[str, Any] = dict(zip([*GROUP, "length"], key, strict=True))
-        bounds = {"solved_share": rate.estimate, "solved_share_low": rate.low, "solved_share_high": rate.high}
-        rows.append(row | {"runs": len(group)} | bounds)
+        rows.append(row | {"runs": len(group), "success_rate": success_rate(group["solved"].to_numpy(bool))})
     return pd.DataFrame(rows)
 
 
 def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
-    """One row per task, cell and setting: the group and LONGEST."""
+    """One row per task, cell and variant: the group and LONGEST, with `longest_solvable_length` as `Interval`."""
     rows = []
     for key, group in _ended(runs).groupby(GROUP, sort=False):
         longest = longest_solvable_length(group[["length", "solved"]], generator)
@@ -58,10 +49,8 @@ def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator) -> pd.D
             dict(zip(GROUP, key, strict=True))
             | {
                 "runs": len(group),
-                "lengths": " ".join(f"{length:g}" for length in tested),
-                "longest_solvable_length": longest.estimate,
-                "longest_solvable_length_low": longest.low,
-                "longest_solvable_length_high": longest.high,
+                "lengths": tuple(map(float, tested)),
+                "longest_solvable_length": longest,
                 "reaches_the_end": bool(longest.estimate == tested[-1]),
             }
         )
@@ -69,5 +58,5 @@ def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator) -> pd.D
 
 
 def _ended(runs: pd.DataFrame) -> pd.DataFrame:
-    ended = runs[runs["status"].isin(FINISHED)]
+    ended = runs[runs["status"].isin(ENDED)]
     return ended.assign(length=lengths(ended))

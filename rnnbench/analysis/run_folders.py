@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.results import IDENTITY, Results, sorted_runs
+from rnnbench.analysis.results import Results, sorted_runs
+from rnnbench.schema import IDENTITY
 
 NUMBERS = ("diverged_at_step", "steps_to_solve", "test_loss", "steps_trained")
 """Columns of numbers that are empty where a run has none, and there even if no run has one."""
@@ -54,8 +55,6 @@ def read_run_folders(root: Path) -> Results:
     for column in NUMBERS:
         runs[column] = pd.to_numeric(runs[column]) if column in runs else np.nan
     runs["solved"] = [summary.get("solved") is True for summary in summaries]
-    runs["task_setting"] = [_task_setting(*pair) for pair in zip(summaries, settings, strict=True)]
-    runs["setting"] = ""
     table = pd.concat([runs, pd.DataFrame(settings).drop(columns="seed")], axis=1)
     others = [column for column in table.columns if column not in IDENTITY]
     table = table[[*IDENTITY, *others]].drop(columns=["state_names", "error"], errors="ignore")
@@ -71,15 +70,6 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         elif key != "_target_" or prefix == "optimizer.":
             flat[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
     return flat
-
-
-def _task_setting(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """The task's difficulty in words: `length 100`; of a file its name."""
-    key = summary["difficulty"]
-    value = settings.get(f"task.{key}")
-    if value is None:
-        return ""
-    return Path(str(value)).stem if key == "path" else f"{key} {value}"
 
 
 def _missing(root: Path) -> list[str]:

@@ -1,11 +1,12 @@
-"""Times of forward and backward passes: one row per run and way of computing them."""
+"""Times of forward and backward passes: one row per run and implementation."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.results import GROUP
+from rnnbench.analysis.intervals import Quartiles
+from rnnbench.schema import GROUP
 
 SIZES = {
     "steps": "pass_steps",
@@ -16,7 +17,7 @@ SIZES = {
 }
 """The table's columns of sizes, and those of the runs."""
 
-BACKENDS = ("fused", "torch", "eager", "torch_nn", "floor")
+IMPLEMENTATIONS = ("fused", "torch", "eager", "torch_nn", "torch_mm")
 """What may have been timed, in the table's order."""
 
 SPEEDS: dict[str, str] = {
@@ -26,37 +27,41 @@ SPEEDS: dict[str, str] = {
     "input_size": "features per step",
     "hidden_size": "width of the state",
     "threads": "CPU threads",
-    "by": "what computed it: a backend (fused with the gradient through time, the others without), torch_nn "
-    "(the module of torch.nn: nn.GRU for every GRU) or floor (the matrix products alone)",
-    "pass_s": "seconds: median forward and backward pass; its _low and _high are quartiles over the turns",
-    "times_floor": "the median over that of the floor, in the same process",
+    "implementation": "what was timed: a backend (fused with the gradient through time, the others without), torch_nn "
+    "(the module of torch.nn: nn.GRU for every GRU) or torch_mm (the cell's matrix products alone, in a loop of "
+    "torch.mm)",
+    "pass_s": "seconds: median forward and backward pass, with quartiles over the repetitions",
+    "time_over_torch_mm": "the median over that of the torch.mm loop, in the same process",
     "speedup_over_torch_nn": "the median of torch.nn's module over this one, in the same process",
-    "times_lstm": "the median over that of an LSTM of the same sizes by the same means, fused or torch_nn, in the same "
-    "process",
+    "time_over_lstm": "the median over that of an LSTM of the same sizes by the same implementation, fused or "
+    "torch_nn, in the same process",
 }
 
 
 def speeds(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per run and contestant: the group and SPEEDS, empty where there is nothing to compare with."""
+    """One row per run and implementation: the group and SPEEDS, NaN where there is nothing to compare with.
+
+    `pass_s` has `Quartiles`.
+    """
     rows: list[dict[str, Any]] = []
     for run in runs.to_dict("records"):
         shared = {name: run[name] for name in (*GROUP, "seed")} | {
             name: int(run[column]) for name, column in SIZES.items()
         }
-        for by in BACKENDS:
-            if not np.isnan(run.get(f"pass_{by}_s", np.nan)):
-                rows.append(shared | _speed(run, by))
+        for implementation in IMPLEMENTATIONS:
+            if not np.isnan(run.get(f"pass_{implementation}_s", np.nan)):
+                rows.append(shared | _speed(run, implementation))
     return pd.DataFrame(rows)
 
 
-def _speed(run: dict[Any, Any], by: str) -> dict[str, Any]:
-    seconds = {name: run.get(f"pass_{name}_s", np.nan) for name in (by, "floor", "torch_nn", f"lstm_{by}")}
+def _speed(run: dict[Any, Any], implementation: str) -> dict[str, Any]:
+    names = (implementation, "torch_mm", "torch_nn", f"lstm_{implementation}")
+    seconds, torch_mm, torch_nn, lstm = (run.get(f"pass_{name}_s", np.nan) for name in names)
+    lower, upper = (run[f"pass_{implementation}_{which}_quartile_s"] for which in ("lower", "upper"))
     return {
-        "by": by,
-        "pass_s": seconds[by],
-        "pass_s_low": run[f"pass_{by}_lower_quartile_s"],
-        "pass_s_high": run[f"pass_{by}_upper_quartile_s"],
-        "times_floor": seconds[by] / seconds["floor"],
-        "speedup_over_torch_nn": seconds["torch_nn"] / seconds[by],
-        "times_lstm": seconds[by] / seconds[f"lstm_{by}"],
+        "implementation": implementation,
+        "pass_s": Quartiles(lower, seconds, upper),
+        "time_over_torch_mm": seconds / torch_mm,
+        "speedup_over_torch_nn": torch_nn / seconds,
+        "time_over_lstm": seconds / lstm,
     }

@@ -1,9 +1,9 @@
 """The choice of a swept setting, such as the learning rate, for each cell and task on validation data.
 
-The rule, for each task, cell and other setting, among the values that were swept:
+The rule, for each task, difficulty, cell and variant in other settings, among the values that were swept:
 
-1. the smallest share of runs that diverged or failed;
-2. then the largest share of runs that met the task's criterion on validation data;
+1. the smallest fraction of runs that diverged or failed;
+2. then the largest fraction of runs that met the task's criterion on validation data;
 3. then, where all runs did, the smallest mean number of steps to it (runs stop there); else the smallest mean loss on
    validation data at the last evaluation, over the runs that did not diverge;
 4. then the smallest value.
@@ -18,23 +18,10 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.aggregates import normalised_score
-from rnnbench.analysis.results import FINISHED, GROUP, Results, sorted_runs
+from rnnbench.analysis.results import Results, sorted_runs
+from rnnbench.schema import ENDED, GROUP, Status
 
 SEEN = ["run", "status", "solved", "steps_to_solve", "steps_trained", "validation_loss", "baseline_loss"]
-
-CANDIDATES: dict[str, str] = {
-    "value": "the value of the swept setting",
-    "runs": "finished runs with it",
-    "lost_share": "share of them that diverged or failed",
-    "solved_share": "share that met the criterion on validation data",
-    "steps_to_solve": "mean training steps to it; empty unless all did",
-    "validation_loss": "mean loss on validation data at the last evaluation, over the runs that did not diverge",
-    "validation_score": "mean normalised score on validation data; lost runs score 0",
-    "validation_score_lowest": "the lowest of the runs",
-    "validation_score_highest": "the highest",
-    "steps_trained": "training steps of all these runs together",
-    "chosen": "whether the rule chose it",
-}
 
 CHOICES: dict[str, str] = {
     "chosen": "the value that was chosen",
@@ -43,14 +30,21 @@ CHOICES: dict[str, str] = {
     "steps_trained": "training steps of these runs together",
     "validation_score": "mean normalised score on validation data of the chosen value",
     "worst_validation_score": "that of the worst value",
-    "usable_share": "share of the values whose score is within 0.1 of the best one's: how little the choice matters",
+    "usable_fraction": "fraction of the values whose score is within 0.1 of the best one's: how little the choice "
+    "matters",
 }
 
 USABLE = 0.1
 
 
 def candidates(results: Results, setting: str) -> pd.DataFrame:
-    """One row per task, cell, other setting and value: the group and CANDIDATES.
+    """One row per task, difficulty, cell, variant in other settings and value, with what the rule ranks it by.
+
+    Beside the group: `value` of the swept setting; `runs` that ended with it; `failure_rate`, the fraction of them that
+    diverged or failed; `success_rate` on validation data; mean `steps_to_solve`, NaN unless all solved it; mean
+    `validation_loss` at the last evaluation, over the runs that were done; mean normalised `validation_score` with its
+    `_lowest` and `_highest` over runs, of which diverged and failed ones score 0; `steps_trained` of all these runs
+    together; and whether the rule has `chosen` it.
 
     Raises ValueError when no run has the setting or all runs have the same value.
     """
@@ -59,7 +53,7 @@ def candidates(results: Results, setting: str) -> pd.DataFrame:
         raise ValueError(f"tuned={setting}: the runs do not differ in it; sweep it, or set tuned=null")
     runs = sorted_runs(runs, ignored=[setting])
     rows = []
-    for key, group in runs[runs["status"].isin(FINISHED)].groupby(GROUP, sort=False):
+    for key, group in runs[runs["status"].isin(ENDED)].groupby(GROUP, sort=False):
         ranked = [{"value": value, **_summary(of_value[SEEN])} for value, of_value in group.groupby(setting, sort=True)]
         best = min(ranked, key=_rank)
         rows += [dict(zip(GROUP, key, strict=True)) | row | {"chosen": row is best} for row in ranked]
@@ -69,14 +63,14 @@ def candidates(results: Results, setting: str) -> pd.DataFrame:
 def tune(results: Results, setting: str) -> Results:
     """The results of the runs with the chosen value; the others stay in `candidates`."""
     table = candidates(results, setting)
-    chosen = table[table["chosen"]].set_index(GROUP)["value"]
+    chosen = set(table.loc[table["chosen"], [*GROUP, "value"]].itertuples(False, None))
     runs = sorted_runs(results.runs, ignored=[setting])
-    keep = [chosen.get(key) == value for key, value in zip(runs[GROUP].itertuples(False), runs[setting], strict=True)]
+    keep = [key in chosen for key in runs[[*GROUP, setting]].itertuples(False, None)]
     return replace(results, runs=runs[keep].reset_index(drop=True), candidates=results.runs, tuned=setting)
 
 
 def choices(results: Results, setting: str) -> pd.DataFrame:
-    """One row per task, cell and other setting: the group and CHOICES."""
+    """One row per task, difficulty, cell and variant in other settings: the group and CHOICES."""
     rows = []
     for key, group in candidates(results, setting).groupby(GROUP, sort=False):
         (best,) = group[group["chosen"]].to_dict("records")
@@ -85,27 +79,27 @@ def choices(results: Results, setting: str) -> pd.DataFrame:
             dict(zip(GROUP, key, strict=True))
             | {
                 "chosen": best["value"],
-                "tried": " ".join(f"{value:g}" for value in group["value"]),
+                "tried": tuple(group["value"]),
                 "runs": int(group["runs"].sum()),
                 "steps_trained": int(group["steps_trained"].sum()),
                 "validation_score": best["validation_score"],
                 "worst_validation_score": float(group["validation_score"].min()),
-                "usable_share": float(usable.mean()),
+                "usable_fraction": float(usable.mean()),
             }
         )
     return pd.DataFrame(rows)
 
 
 def _summary(runs: pd.DataFrame) -> dict[str, Any]:
-    done = runs[runs["status"] == "done"]
+    done = runs[runs["status"] == Status.DONE]
     scores = normalised_score(
-        np.where(runs["status"] == "done", runs["validation_loss"], np.nan), runs["baseline_loss"].fillna(1.0)
+        np.where(runs["status"] == Status.DONE, runs["validation_loss"], np.nan), runs["baseline_loss"].fillna(1.0)
     )
-    all_solved = bool((runs["solved"] & (runs["status"] == "done")).all())
+    all_solved = bool((runs["solved"] & (runs["status"] == Status.DONE)).all())
     return {
         "runs": len(runs),
-        "lost_share": 1 - len(done) / len(runs),
-        "solved_share": float(done["solved"].sum()) / len(runs),
+        "failure_rate": 1 - len(done) / len(runs),
+        "success_rate": float(done["solved"].sum()) / len(runs),
         "steps_to_solve": float(runs["steps_to_solve"].mean()) if all_solved else np.nan,
         "validation_loss": float(done["validation_loss"].mean()),
         "validation_score": float(scores.mean()),
@@ -117,4 +111,4 @@ def _summary(runs: pd.DataFrame) -> dict[str, Any]:
 
 def _rank(row: dict[str, Any]) -> tuple[float, ...]:
     third = row["validation_loss"] if np.isnan(row["steps_to_solve"]) else row["steps_to_solve"]
-    return row["lost_share"], -row["solved_share"], np.inf if np.isnan(third) else third, row["value"]
+    return row["failure_rate"], -row["success_rate"], np.inf if np.isnan(third) else third, row["value"]

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from rnnbench.cli.menu import choices, configuration_directory
 from rnnbench.probes import Probe
 from rnnbench.report import Table
+from rnnbench.report.flat import DESCRIPTION
 from rnnbench.schema import IDENTITY, PROVENANCE, RESULTS, Column
 from rnnbench.schema.files import EXPERIMENT_FILES, RUN_FILES
 
@@ -49,7 +50,7 @@ def results_readme() -> str:
             "## Arrays of the probes\n",
             _pairs("array", arrays, "axes"),
             "## Tables\n",
-            "The columns with an interval have their 95% bounds over seeds in `_low` and `_high`.\n",
+            f"Each row is of the runs of one `task`, `difficulty`, `cell` and `variant`. {DESCRIPTION}\n",
             *(_of_table(name, table) for name, table in tables.items()),
         ]
     )

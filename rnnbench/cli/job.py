@@ -21,7 +21,7 @@ from rnnbench.cli.provenance import provenance, source_hash
 from rnnbench.cli.settings import Settings
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.recorders import ProgressBar, Recorder, RunFolder, RunStore, WeightsAndBiases
-from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status
+from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty_value
 from rnnbench.training import Run
 from rnnbench.training.loop import Progress
 
@@ -159,7 +159,8 @@ class Job:
             "seed": self.settings.seed,
             "backend": self.run.model.backend.name,
             "state_names": list(cell.state_names),
-            "difficulty": self.run.task.difficulty,
+            "difficulty_setting": self.run.task.difficulty,
+            "difficulty": difficulty_value(self.config["task"], self.run.task.difficulty),
             **provenance(self.run.device, [type(cell), type(self.run.task)]),
         }
 

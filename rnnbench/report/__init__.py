@@ -2,6 +2,8 @@
 
 - `report`: writes everything.
 - `tables`, `figures`: the components that a report can hold, one file each.
+- `component`: what tables and figures have in common.
+- `labels`: text for values; `flat`: tables of values as columns of numbers and text; `incomplete`: what is missing.
 - `page`, `templates/`: the HTML page.
 - `sidecar`: the JSON file beside each table and figure that says which runs are behind it.
 - `style`: how every figure looks: paper sizes, colours and line styles of the cells, legends.

@@ -9,7 +9,10 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from rnnbench.analysis.results import Results, difficulty_columns, setting_columns
+from rnnbench.analysis.results import Results
+from rnnbench.analysis.variant import difficulty_columns, setting_columns
+from rnnbench.report.incomplete import incomplete
+from rnnbench.report.labels import setting_value
 
 MACHINE = (
     "rnnbench_version",
@@ -30,7 +33,7 @@ class Tabled:
 
     name: str
     title: str
-    words: pd.DataFrame
+    formatted: pd.DataFrame
     brief: pd.DataFrame
     intervals: str
 
@@ -60,7 +63,7 @@ def write_page(results: Results, tables: Sequence[Tabled], figures: Sequence[Dra
         name=results.name,
         tables=tables,
         figures=figures,
-        incomplete=results.incomplete(),
+        incomplete=incomplete(results),
         tuned=results.tuned,
         candidates=0 if results.candidates is None else len(results.candidates),
         counts=_counts(runs),
@@ -92,5 +95,4 @@ def _shared(runs: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:
 
 def _values(column: "pd.Series[Any]") -> str:
     distinct = column.dropna().unique().tolist()
-    words = [f"{value:g}" if isinstance(value, float) else str(value) for value in distinct]
-    return ", ".join(words) or "none"
+    return ", ".join(map(setting_value, distinct)) or "none"

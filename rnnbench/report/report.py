@@ -7,6 +7,8 @@ from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
 from rnnbench.report.figures.figure import Figure
+from rnnbench.report.flat import flat
+from rnnbench.report.incomplete import incomplete
 from rnnbench.report.page import Drawn, Tabled, write_page
 from rnnbench.report.sidecar import write_sidecar
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
@@ -33,28 +35,28 @@ def write_report(
     tabled = [_tabulate(table, name, results) for name, table in tables.items()]
     drawn = [_draw(figure, name, results, CellStyles(known_cells)) for name, figure in figures.items()]
     write_page(results, tabled, drawn)
-    incomplete = results.incomplete()
+    missing = incomplete(results)
     texts = [f"{table.title}\n\n{plain(table.brief)}" for table in tabled]
-    return "\n\n".join([*texts, *(["\n".join(["Incomplete:", *incomplete])] if incomplete else [])])
+    return "\n\n".join([*texts, *(["\n".join(["Incomplete:", *missing])] if missing else [])])
 
 
 def _tabulate(table: Table, name: str, results: Results) -> Tabled:
     """Write the table as CSV, Markdown and LaTeX, and its sidecar."""
     results = results.limited(table.only)
     rows = table.rows(results)
-    words = table.in_words(rows)
+    formatted = table.formatted(rows)
     path = results.root / name
-    rows.to_csv(path.with_suffix(".csv"), index=False)
-    path.with_suffix(".tex").write_text(latex(words))
-    incomplete = [f"- {line}" for line in results.incomplete()]
+    flat(rows).to_csv(path.with_suffix(".csv"), index=False)
+    path.with_suffix(".tex").write_text(latex(formatted))
+    missing = [f"- {line}" for line in incomplete(results)]
     notes = [
         f"Brackets: intervals, {table.intervals}." if table.intervals != "none" else "",
-        "\n".join(["Incomplete:", "", *incomplete]) if incomplete else "",
+        "\n".join(["Incomplete:", "", *missing]) if missing else "",
     ]
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
-    path.with_suffix(".md").write_text("\n\n".join(filter(None, [heading, markdown(words), *notes])) + "\n")
+    path.with_suffix(".md").write_text("\n\n".join(filter(None, [heading, markdown(formatted), *notes])) + "\n")
     write_sidecar(path, results, type(table).__name__, table.intervals)
-    return Tabled(name, table.title, words, table.in_brief(rows), table.intervals)
+    return Tabled(name, table.title, formatted, table.formatted_brief(rows), table.intervals)
 
 
 def _draw(figure: Figure, name: str, results: Results, styles: CellStyles) -> Drawn:

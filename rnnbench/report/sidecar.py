@@ -6,6 +6,7 @@ from typing import Any
 
 import rnnbench
 from rnnbench.analysis.results import Results
+from rnnbench.report.incomplete import incomplete
 
 
 def write_sidecar(path: Path, results: Results, kind: str, intervals: str) -> None:
@@ -21,7 +22,7 @@ def write_sidecar(path: Path, results: Results, kind: str, intervals: str) -> No
         "run_hashes": sorted({run.rpartition("-")[2] for run in runs["run"]}),
         "seeds": sorted(int(seed) for seed in runs["seed"].unique()),
         "intervals": intervals,
-        "missing": results.incomplete(),
+        "missing": incomplete(results),
         "trained_by": _distinct(results, "rnnbench_version", "git_commit", "git_dirty", "component_source"),
         "drawn_by": {"rnnbench_version": rnnbench.__version__},
     }

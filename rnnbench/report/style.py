@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import pandas as pd
@@ -12,6 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.variant import Variant
+from rnnbench.report.incomplete import incomplete
+from rnnbench.report.labels import cell_label, task_title, variant_label
+from rnnbench.schema import TASK_GROUP
 
 COLUMN_WIDTH = 3.3
 """Inches: one column of a two-column paper."""
@@ -32,7 +36,7 @@ class CellStyles:
     def of(self, cell: str, variant: int = 0) -> dict[str, Any]:
         """Line properties of the cell; a cell outside the menu is taken to follow it.
 
-        `variant` counts the settings of the same cell in one panel, which share its colour and differ in dash.
+        `variant` counts the variants of the same cell in one panel, which share its colour and differ in dash.
         """
         index = self.place(cell)
         dash = index // len(PALETTE) + variant
@@ -81,54 +85,44 @@ def paper_style() -> Iterator[None]:
 
 
 def labelled(table: pd.DataFrame, styles: CellStyles) -> Iterator[Line]:
-    """A panel's lines, one for each cell and setting."""
+    """A panel's lines, one for each cell and variant."""
     for cell in styles.ordered(table["cell"].unique()):
         of_cell = table[table["cell"] == cell]
-        for variant, (setting, group) in enumerate(of_cell.groupby("setting", sort=False)):
-            yield ", ".join(filter(None, [cell, short(str(setting))])), group, styles.of(cell, variant)
+        for place, (variant, group) in enumerate(of_cell.groupby("variant", sort=False)):
+            yield cell_label(cell, cast(Variant, variant), brief=True), group, styles.of(cell, place)
 
 
 def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[Line]]]:
     """Panels with their titles and lines: one per task, or where that were too many lines one per task and cell.
 
-    In the latter a colour is a setting, the same in all panels.
+    In the latter a colour is a variant, the same in all panels.
     """
     found: list[tuple[str, list[Line]]] = []
-    settings = list(dict.fromkeys(runs["setting"]))
-    tasks = len(runs[["task", "task_setting"]].drop_duplicates())
-    for (task, task_setting), of_task in runs.groupby(["task", "task_setting"], sort=False):
-        title = task_title(str(task), str(task_setting))
+    variants = list(dict.fromkeys(runs["variant"]))
+    tasks = task_panels(runs)
+    for title, of_task in tasks:
         lines = list(labelled(of_task, styles))
         if len(lines) <= MOST_LINES:
             found.append((title, lines))
             continue
         for cell in styles.ordered(of_task["cell"].unique()):
-            of_cell = of_task[of_task["cell"] == cell].groupby("setting", sort=False)
-            by_setting = [
-                (short(str(setting)), group, _look(settings.index(str(setting)))) for setting, group in of_cell
+            of_cell = of_task[of_task["cell"] == cell].groupby("variant", sort=False)
+            lines = [
+                (variant_label(cast(Variant, variant), brief=True), group, _look(variants.index(variant)))
+                for variant, group in of_cell
             ]
-            found.append((f"{title}: {cell}" if tasks > 1 else cell, by_setting))
+            found.append((f"{title}: {cell}" if len(tasks) > 1 else cell, lines))
     return found
 
 
-def short(setting: str) -> str:
-    """A setting in the fewest words: `orthogonal, gain=2` for `initialisation=orthogonal, recurrent_gain=2`."""
-    return setting.replace("initialisation=", "").replace("recurrent_gain", "gain").replace("hidden_size", "units")
+def task_panels(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each task and difficulty, with the title of their panel."""
+    groups = table.groupby(TASK_GROUP, sort=False)
+    return [(task_title(dict(zip(TASK_GROUP, key, strict=True))), group) for key, group in groups]
 
 
 def _look(index: int) -> dict[str, Any]:
     return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[index // len(PALETTE) % len(DASHES)]}
-
-
-def panel_titles(results: Results) -> dict[tuple[str, str], str]:
-    """The tasks of an experiment as panels: (task, task setting) -> title."""
-    pairs = results.runs[["task", "task_setting"]].drop_duplicates().itertuples(index=False, name=None)
-    return {(task, setting): task_title(task, setting) for task, setting in pairs}
-
-
-def task_title(task: str, setting: str) -> str:
-    """A task and its difficulty as the title of a panel."""
-    return f"{task.replace('_', ' ')}, {setting}".rstrip(", ")
 
 
 def panels_in_rows(count: int) -> int:
@@ -157,7 +151,7 @@ def legend_above(canvas: Canvas) -> None:
 
 def mark_incomplete(canvas: Canvas, results: Results) -> None:
     """Say below the figure what is missing, unfinished, failed or diverged."""
-    lines = results.incomplete()
+    lines = incomplete(results)
     if not lines:
         return
     shown = [*lines[:3], f"and {len(lines) - 3} more"] if len(lines) > 4 else lines

@@ -12,7 +12,17 @@ It imports neither torch nor Hydra nor any other package of rnnbench.
 
 from rnnbench.schema.archive_version import ARCHIVE_VERSION
 from rnnbench.schema.column import Column
-from rnnbench.schema.columns import DIFFICULTY, GROUP, IDENTITY, PROVENANCE, RESULTS, RUN_COLUMNS, STORED_GROUP, VARIANT
+from rnnbench.schema.columns import (
+    DIFFICULTY,
+    GROUP,
+    IDENTITY,
+    PROVENANCE,
+    RESULTS,
+    RUN_COLUMNS,
+    STORED_GROUP,
+    TASK_GROUP,
+    VARIANT,
+)
 from rnnbench.schema.files import ExperimentFiles, LaunchFiles, RunFiles
 from rnnbench.schema.settings import (
     changes_what_is_run,
@@ -36,6 +46,7 @@ __all__ = [
     "RESULTS",
     "RUN_COLUMNS",
     "STORED_GROUP",
+    "TASK_GROUP",
     "VARIANT",
     "Column",
     "ExperimentFiles",

@@ -10,7 +10,10 @@ VARIANT = "variant"
 DIFFICULTY = "difficulty"
 """The column with the value of the task's difficulty."""
 
-STORED_GROUP = ["task", DIFFICULTY, "cell"]
+TASK_GROUP = ["task", "difficulty_setting", DIFFICULTY]
+"""A task at one difficulty. The setting is the same for all runs of a task, and goes with its value."""
+
+STORED_GROUP = [*TASK_GROUP, "cell"]
 """The stored columns that distinguish runs from others than their repetitions."""
 
 GROUP = [*STORED_GROUP, VARIANT]

@@ -27,7 +27,7 @@ Pass = Callable[[], object]
 CONTESTANTS: dict[str, str] = {
     **{backend.name: f"backend={backend.name}" for backend in FASTEST_FIRST},
     "torch_nn": "torch.nn's module for the cell, and for a GRU that resets before the product the lighter torch.nn.GRU",
-    "floor": "the cell's matrix products and nothing else",
+    "torch_mm": "the cell's matrix products alone, in a loop of torch.mm",
     "lstm_fused": "an LSTM of the same sizes with backend=fused",
     "lstm_torch_nn": "torch.nn.LSTM of the same sizes",
 }
@@ -64,8 +64,8 @@ def contestants(cell: Cell, steps: int, batch: int, threads: int = 1) -> dict[st
     found = {backend.name: of_cell(backend, cell) for backend in backends if backend.unsupported_reason(cell) is None}
     if (make := counterpart(cell)) is not None:
         found["torch_nn"] = of_module(make)
-    if (floor := torch_mm_baseline(cell, steps, batch)) is not None:
-        found["floor"] = _with_threads(threads, floor)
+    if (baseline := torch_mm_baseline(cell, steps, batch)) is not None:
+        found["torch_mm"] = _with_threads(threads, baseline)
     if not isinstance(cell, Lstm):
         lstm = Lstm(cell.input_size, cell.hidden_size).to(like)
         fused = backend_named("fused", threads)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.results import Results, sorted_runs
+from rnnbench.analysis.variant import Variant
 
 
 class NoSource:
@@ -23,13 +24,14 @@ class NoSource:
 
 
 def table(*rows: dict[str, Any], **same: Any) -> pd.DataFrame:
-    """A run for each row of columns; loss 0.5 of a trivial 1, so that its score is 0.5."""
+    """A run for each row of columns; its loss is half of the baseline's, so that its score is 0.5."""
     default = {
-        "status": "done", "task": "adding", "task_setting": "length 10", "cell": "gru", "setting": "", "seed": 0,
-        "difficulty": "length", "task.length": 10, "baseline_loss": 1.0, "test_loss": 0.5, "validation_loss": 0.5,
-        "solved": False, "steps_to_solve": np.nan, "steps_trained": 1000, "diverged_at_step": np.nan,
+        "status": "done", "task": "adding", "difficulty_setting": "length", "cell": "gru", "seed": 0, "task.length": 10,
+        "baseline_loss": 1.0, "test_loss": 0.5, "validation_loss": 0.5, "solved": False, "steps_to_solve": np.nan,
+        "steps_trained": 1000, "diverged_at_step": np.nan, "variant": Variant(),
     }  # fmt: skip
-    return pd.DataFrame([default | same | row | {"run": f"run{number}"} for number, row in enumerate(rows)])
+    made = [default | same | row | {"run": f"run{number}"} for number, row in enumerate(rows)]
+    return pd.DataFrame([{"difficulty": row["task.length"], **row} for row in made])
 
 
 def results(*rows: dict[str, Any], **same: Any) -> Results:

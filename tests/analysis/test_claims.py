@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnbench.analysis.claims import CLAIMS, COLUMNS, judge
-from rnnbench.analysis.claims.claim import above, verdict
-from rnnbench.analysis.claims.learning import within
+from rnnbench.analysis.claims import CLAIMS, Finding, findings
+from rnnbench.analysis.claims.claim import Count, Reach
+from rnnbench.analysis.claims.gradients import AS_TRAINED
+from rnnbench.analysis.claims.verdict import Verdict, above, below, opposite, within
 from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.matched_comparisons import PARAMETERS, Match
+from rnnbench.analysis.matched_comparisons import WIDTH as WIDTH_COLUMN
 from rnnbench.analysis.results import Results, sorted_runs
 
 CELLS = {"rnn": 1, "lstm": 4, "gru": 3, "gru_goodfellow": 3}
@@ -21,6 +24,9 @@ DECAYS = {"rnn": 0.3, "lstm": 0.05, "gru": 0.1, "gru_goodfellow": 0.1}
 """Decades lost per step at gain 1; the same number is gained per step at gain 2."""
 LOSSES = {"rnn": 0.15, "lstm": 0.001, "gru": 0.001, "gru_goodfellow": 0.001}
 Row = dict[str, Any]
+GAIN_1, GAIN_2 = ({"model.recurrent_gain": gain} for gain in (1.0, 2.0))
+FUSED, TORCH_NN = ({"compared": "pass_time", "implementation": name} for name in ("fused", "torch_nn"))
+STEPS_20, STEPS_40 = ({"compared": "steps_to_solve", "length": length} for length in (20, 40))
 
 
 class Made:
@@ -63,8 +69,8 @@ def _row(cell: str, blocks: int, steps: int, length: int, gain: float, width: in
     old = cell == "gru_goodfellow"
     return {
         "run": f"{cell}-{steps}-{length}-{gain}-{width}-{seed}",
-        "status": "done", "task": "adding", "task_setting": f"length {length}", "cell": cell, "setting": "",
-        "seed": seed, "difficulty": "length", "task.length": length, "model.hidden_size": width,
+        "status": "done", "task": "adding", "difficulty_setting": "length", "difficulty": length, "cell": cell,
+        "seed": seed, "task.length": length, "model.hidden_size": width,
         "model.recurrent_gain": gain, "train.steps": steps, "steps_trained": steps,
         "solved": solved, "steps_to_solve": taken if solved else np.nan,
         "test_loss": LOSSES[cell] * noise if steps else 1.0, "baseline_loss": 1 / 6, "backend": "fused",
@@ -84,21 +90,27 @@ def _row(cell: str, blocks: int, steps: int, length: int, gain: float, width: in
     }  # fmt: skip
 
 
-def verdicts(results: Results) -> dict[str, str]:
-    table = judge(results)
-    assert list(table["claim"]) == [claim.name for claim in CLAIMS]
-    assert set(COLUMNS) <= set(table.columns)
-    return dict(zip(table["claim"], table["verdict"], strict=True))
+Conditions = dict[Verdict, list[dict[str, Any]]]
+
+
+def conditions(results: Results, claim: str) -> Conditions:
+    """The conditions of each verdict on the claim."""
+    cases_by_verdict = finding(results, claim).by_verdict()
+    return {verdict: [dict(case.condition) for case in cases] for verdict, cases in cases_by_verdict.items()}
+
+
+def finding(results: Results, claim: str) -> Finding:
+    (found,) = [finding for each, finding in findings(results).items() if each.name == claim]
+    return found
 
 
 def test_every_verdict_of_runs_that_bear_the_notes_out() -> None:
-    found = verdicts(made())
-    assert found.pop("lstm-partial") == "depends on the start: holds at gain 1, as started; fails at gain 2"
-    assert found.pop("faster") == (
-        "depends on what is timed: holds on the same kind of kernel (fused), steps to solve length 20, steps to solve "
-        "length 40; fails as shipped in torch.nn"
-    )
-    assert set(found.values()) == {"holds"}, found
+    found = findings(made())
+    assert list(found) == list(CLAIMS)
+    mixed = {claim.name for claim, finding in found.items() if set(finding.by_verdict()) != {Verdict.HOLDS}}
+    assert mixed == {"lstm-partial", "faster"}
+    assert conditions(made(), "lstm-partial") == {Verdict.HOLDS: [GAIN_1, AS_TRAINED], Verdict.FAILS: [GAIN_2]}
+    assert conditions(made(), "faster") == {Verdict.HOLDS: [FUSED, STEPS_20, STEPS_40], Verdict.FAILS: [TORCH_NN]}
 
 
 def _set(cell: str, **values: Any) -> Callable[[Row], None]:
@@ -108,47 +120,69 @@ def _set(cell: str, **values: Any) -> Callable[[Row], None]:
 @pytest.mark.parametrize(
     ("claim", "change", "expected"),
     [
-        ("vanishing", lambda row: row.update(slope=0.001 * (row["seed"] - 2)), "undecided"),
-        ("gru-limit", lambda row: row.update(slope=0.001 * (row["seed"] - 2)), "undecided"),
-        ("lstm-partial", _set("lstm", slope=0.6), "fails"),
-        ("gru-beats-rnn", _set("rnn", test_loss=0.0), "fails"),
+        ("vanishing", lambda row: row.update(slope=0.001 * (row["seed"] - 2)), Verdict.UNDECIDED),
+        ("gru-limit", lambda row: row.update(slope=0.001 * (row["seed"] - 2)), Verdict.UNDECIDED),
+        ("lstm-partial", _set("lstm", slope=0.6), Verdict.FAILS),
+        ("gru-beats-rnn", _set("rnn", test_loss=0.0), Verdict.FAILS),
         ("gru-beats-rnn", lambda row: row.update(test_loss=0.01 + 0.001 * (row["seed"] * 7 % 5 + len(row["cell"]))),
-         "undecided"),
-        ("fewer-parameters", _set("gru", parameters_recurrent_layers=9999), "fails"),
-        ("one-state", _set("gru", state_size=64), "fails"),
-        ("comparable", _set("lstm", test_loss=0.1), "fails"),
-        ("convex", _set("gru", seen_h=1.5), "fails"),
-        ("convex", _set("gru", largest_h_random_weights=math.inf), "fails"),
-        ("update-one", _set("gru", update_gate_copy_value=1.0),
-         "depends on the form: holds for gru_goodfellow; fails for gru"),
-        ("reset-ignores", lambda row: row.update(reset_gate_state_effect=0.3), "fails"),
-        ("time-scales", _set("gru", time_constant_upper_quartile=2.5), "fails"),
-        ("sigmoid-candidate", _set("gru_goodfellow", solved=False), "fails"),
-        ("faster", _set("gru", pass_fused_s=2.0, steps_to_solve=math.nan),
-         "depends on what is timed: fails on the same kind of kernel (fused), as shipped in torch.nn; undecided steps "
-         "to solve length 20, steps to solve length 40"),
-        ("faster", _set("lstm", steps_to_solve=900.0),
-         "depends on what is timed: holds on the same kind of kernel (fused); fails as shipped in torch.nn, steps to "
-         "solve length 20, steps to solve length 40"),
+         Verdict.UNDECIDED),
+        ("fewer-parameters", _set("gru", parameters_recurrent_layers=9999), Verdict.FAILS),
+        ("one-state", _set("gru", state_size=64), Verdict.FAILS),
+        ("comparable", _set("lstm", test_loss=0.1), Verdict.FAILS),
+        ("convex", _set("gru", seen_h=1.5), Verdict.FAILS),
+        ("convex", _set("gru", largest_h_random_weights=math.inf), Verdict.FAILS),
+        ("reset-ignores", lambda row: row.update(reset_gate_state_effect=0.3), Verdict.FAILS),
+        ("time-scales", _set("gru", time_constant_upper_quartile=2.5), Verdict.FAILS),
+        ("sigmoid-candidate", _set("gru_goodfellow", solved=False), Verdict.FAILS),
     ],
 )  # fmt: skip
-def test_verdicts_turn_with_the_runs(claim: str, change: Callable[[Row], None], expected: str) -> None:
-    assert verdicts(made(change))[claim] == expected
+def test_verdicts_turn_with_the_runs(claim: str, change: Callable[[Row], None], expected: Verdict) -> None:
+    assert set(conditions(made(change), claim)) == {expected}
+
+
+@pytest.mark.parametrize(
+    ("claim", "change", "expected"),
+    [
+        ("update-one", _set("gru", update_gate_copy_value=1.0),
+         {Verdict.HOLDS: [{"cell": "gru_goodfellow"}], Verdict.FAILS: [{"cell": "gru"}]}),
+        ("faster", _set("gru", pass_fused_s=2.0, steps_to_solve=math.nan),
+         {Verdict.FAILS: [FUSED, TORCH_NN], Verdict.UNDECIDED: [STEPS_20, STEPS_40]}),
+        ("faster", _set("lstm", steps_to_solve=900.0),
+         {Verdict.HOLDS: [FUSED], Verdict.FAILS: [TORCH_NN, STEPS_20, STEPS_40]}),
+    ],
+)  # fmt: skip
+def test_cases_turn_one_by_one(claim: str, change: Callable[[Row], None], expected: Conditions) -> None:
+    assert conditions(made(change), claim) == expected
 
 
 def test_numbers_by_hand() -> None:
-    table = judge(made()).set_index("claim")
+    found = {claim.name: finding for claim, finding in findings(made()).items()}
     noise = np.mean([1 + 0.01 * seed for seed in range(SEEDS)])
-    assert table.loc["vanishing", "number"] == pytest.approx(0.3 * noise)
-    assert table.loc["fewer-parameters", "number"] == 0.75
-    assert "3360 by formula" in table.loc["fewer-parameters", "details"]
-    assert table.loc["one-state", "number"] == 0.5
-    assert table.loc["faster", "number"] == pytest.approx(0.7 * 1.02)
-    assert table.loc["gru-beats-rnn", "number"] == pytest.approx((0.15 - 0.001) * 6 * noise)
-    assert "GRU against LSTM 1002 in 6 s against 1502 in 8 s on average" in table.loc["faster", "details"]
-    assert table.loc["time-scales", "number"] == pytest.approx(3 / 1.02)
-    assert table.loc["gru-beats-rnn", "details"].startswith("at length 40, about 4,400 parameters each")
-    assert table.loc["vanishing", "runs"] == 3 * SEEDS
+    assert found["vanishing"].number.estimate == pytest.approx(0.3 * noise)
+    assert found["fewer-parameters"].number.estimate == 0.75
+    (parameters,) = found["fewer-parameters"].cases
+    assert parameters.evidence["gru_by_formula"] == 3 * WIDTH * (WIDTH + INPUTS + 1) == 3360
+    assert found["one-state"].number.estimate == 0.5
+    assert found["faster"].number.estimate == pytest.approx(0.7 * 1.02)
+    assert found["gru-beats-rnn"].number.estimate == pytest.approx((0.15 - 0.001) * 6 * noise)
+    steps = found["faster"].cases[2].evidence
+    assert steps == {
+        "solved_gru": Count(5, 5), "solved_lstm": Count(5, 5), "mean_steps_gru": 1002, "mean_steps_lstm": 1502,
+        "mean_seconds_gru": 6, "mean_seconds_lstm": 8,
+    }  # fmt: skip
+    assert found["time-scales"].number.estimate == pytest.approx(3 / 1.02)
+    assert len(found["vanishing"].runs) == 3 * SEEDS
+    assert found["lstm-partial"].evidence == {"lstm": Reach(40, (20, 40)), "rnn": Reach(0, (20, 40))}
+
+
+def test_equal_parameters_come_first() -> None:
+    first, *others = finding(made(), "gru-beats-rnn").cases
+    assert first.condition["length"] == 40
+    assert first.condition["match"].column == PARAMETERS
+    assert first.condition["match"].value == pytest.approx(4440, rel=0.01)
+    assert [case.condition for case in others] == [
+        {"length": length, "match": Match(WIDTH_COLUMN, 32)} for length in (20, 40)
+    ]
 
 
 @pytest.mark.parametrize("claim", [claim.name for claim in CLAIMS])
@@ -156,34 +190,45 @@ def test_what_is_not_measured_is_said(claim: str) -> None:
     results = made()
     nothing = results.of(results.runs[results.runs["cell"] == "rnn"].drop(columns="pass_input_size"))
     nothing = nothing.of(nothing.runs[nothing.runs["train.steps"] == 1])
-    assert verdicts(nothing)[claim].startswith("not measured: needs")
+    found = finding(nothing, claim)
+    assert set(found.by_verdict()) == {Verdict.NOT_MEASURED}
+    assert found.missing.startswith("needs")
 
 
-def test_failed_runs_do_not_speak() -> None:
+def test_failed_runs_do_not_count() -> None:
     results = made(lambda row: row.update(status="failed", parameters_recurrent_layers=1) if row["seed"] else None)
-    table = judge(results).set_index("claim")
-    assert table.loc["fewer-parameters", "verdict"] == "holds"
-    assert table.loc["one-state", "runs"] == 8
+    assert set(finding(results, "fewer-parameters").by_verdict()) == {Verdict.HOLDS}
+    assert len(finding(results, "one-state").runs) == 8
 
 
-def test_verdict_of_several_cases() -> None:
-    assert verdict({"a": True, "b": True}, "x") == "holds"
-    assert verdict({"a": False}, "x") == "fails"
-    assert verdict({"a": None, "b": None}, "x") == "undecided"
-    assert (
-        verdict({"a": True, "b": None, "c": False, "d": True}, "x") == "depends on x: holds a, d; fails c; undecided b"
-    )
+def test_a_cell_that_stops_solving_within_the_lengths_is_marked() -> None:
+    assert not finding(made(), "gru-limit").stops_solving
+    short = made(lambda row: row.update(solved=row["solved"] and row["task.length"] == 20))
+    assert finding(short, "gru-limit").stops_solving
+    assert finding(short, "gru-limit").evidence == {"gru": Reach(20, (20, 40))}
 
 
 @pytest.mark.parametrize(
-    ("interval", "truth", "comparable"),
+    ("interval", "is_above", "is_within"),
     [
-        (Interval(0.01, 0.005, 0.02), True, True),
-        (Interval(-0.2, -0.3, -0.1), False, False),
-        (Interval(0.04, -0.01, 0.09), None, None),
-        (Interval(0.04, math.nan, math.nan), None, None),
+        (Interval(0.01, 0.005, 0.02), Verdict.HOLDS, Verdict.HOLDS),
+        (Interval(-0.2, -0.3, -0.1), Verdict.FAILS, Verdict.FAILS),
+        (Interval(0.04, -0.01, 0.09), Verdict.UNDECIDED, Verdict.UNDECIDED),
+        (Interval(0.04, math.nan, math.nan), Verdict.UNDECIDED, Verdict.UNDECIDED),
     ],
 )
-def test_truth_of_an_interval(interval: Interval, truth: bool | None, comparable: bool | None) -> None:
-    assert above(interval) is truth
-    assert within(interval) is comparable
+def test_verdict_of_an_interval(interval: Interval, is_above: Verdict, is_within: Verdict) -> None:
+    assert above(interval) is is_above
+    assert within(interval, 0.05) is is_within
+
+
+def test_below_needs_intervals_apart() -> None:
+    assert below(Interval(1, 0, 2), Interval(4, 3, 5)) is Verdict.HOLDS
+    assert below(Interval(4, 3, 5), Interval(1, 0, 2)) is Verdict.FAILS
+    assert below(Interval(1, 0, 2), Interval(2, 1, 3)) is Verdict.UNDECIDED
+
+
+def test_opposite_leaves_what_is_open_open() -> None:
+    assert [opposite(verdict) for verdict in Verdict] == [
+        Verdict.FAILS, Verdict.HOLDS, Verdict.UNDECIDED, Verdict.NOT_MEASURED,
+    ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Success against length, terms of comparison, and slopes of exponentials, by hand."""
+"""Success against length, matched comparisons and decays of gradients, by hand."""
 
 import math
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnbench.analysis.equal_terms import equal_terms
 from rnnbench.analysis.gradient_decay import gradient_decays
 from rnnbench.analysis.horizon import lengths, solvable_lengths, success_by_length
+from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match, matched_comparisons
 from tests.analysis.made import results, table
 
 
@@ -19,9 +19,9 @@ def at(length: int, *solved: bool) -> list[dict[str, Any]]:
 def test_success_by_length() -> None:
     found = success_by_length(table(*at(10, True, True), *at(20, True, False), *at(40, False, False)))
     assert list(found["length"]) == [10, 20, 40]
-    assert list(found["solved_share"]) == [1, 0.5, 0]
+    assert [rate.estimate for rate in found["success_rate"]] == [1, 0.5, 0]
     # Wilson with n = 2, p = 1: low = 1 / (1 + z^2 / 2)
-    assert found["solved_share_low"][0] == pytest.approx(1 / (1 + 1.959964**2 / 2), abs=1e-6)
+    assert found["success_rate"][0].low == pytest.approx(1 / (1 + 1.959964**2 / 2), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,12 @@ def test_success_by_length() -> None:
 )
 def test_longest_solvable_length(rows: list[dict[str, Any]], longest: int, reaches: bool) -> None:
     (row,) = solvable_lengths(table(*rows), np.random.default_rng(0)).to_dict("records")
-    assert (row["longest_solvable_length"], row["reaches_the_end"]) == (longest, reaches)
+    assert (row["longest_solvable_length"].estimate, row["reaches_the_end"]) == (longest, reaches)
 
 
 def test_a_task_without_length_is_told() -> None:
-    with pytest.raises(ValueError, match=r"^task=digits: has no setting pixels"):
-        lengths(table({"task": "digits", "difficulty": "pixels"}))
+    with pytest.raises(ValueError, match=r"^task=digits: its difficulty is permuted=True; choose tasks with a length"):
+        lengths(table({"task": "digits", "difficulty_setting": "permuted", "difficulty": True}))
 
 
 def sized(cell: str, width: int, parameters: int) -> dict[str, Any]:
@@ -48,20 +48,21 @@ def sized(cell: str, width: int, parameters: int) -> dict[str, Any]:
 
 
 def test_equal_width_and_equal_parameters() -> None:
-    found = equal_terms(
+    found = matched_comparisons(
         table(sized("rnn", 8, 100), sized("gru", 8, 300), sized("rnn", 15, 306), sized("lstm", 8, 400),
               sized("lstm", 6, 297))
     )  # fmt: skip
-    assert set(found) == {"8 units each", "about 300 parameters each"}
-    assert sorted(found["about 300 parameters each"]["parameters_recurrent_layers"]) == [297, 300, 306]
-    assert sorted(found["8 units each"]["parameters_recurrent_layers"]) == [100, 300, 400]
+    of_parameters, of_width = Match(PARAMETERS, 301), Match(WIDTH, 8)
+    assert set(found) == {of_width, of_parameters}
+    assert sorted(found[of_parameters][PARAMETERS]) == [297, 300, 306]
+    assert sorted(found[of_width][PARAMETERS]) == [100, 300, 400]
 
 
-def test_cells_that_meet_on_no_terms_are_told() -> None:
+def test_cells_that_match_in_nothing_are_told() -> None:
     with pytest.raises(ValueError, match=r"^needs cells of one width or one number of parameters"):
-        equal_terms(table(sized("rnn", 8, 100), sized("gru", 9, 300)))
+        matched_comparisons(table(sized("rnn", 8, 100), sized("gru", 9, 300)))
     with pytest.raises(ValueError, match=r"^needs the column 'model\.hidden_size'"):
-        equal_terms(table({}))
+        matched_comparisons(table({}))
 
 
 def test_half_life_is_from_the_mean_decay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +74,7 @@ def test_half_life_is_from_the_mean_decay(monkeypatch: pytest.MonkeyPatch) -> No
     )  # fmt: skip
     (row,) = gradient_decays(made).to_dict("records")
     assert row["runs"] == 3
-    assert row["decay_initial"] == pytest.approx(0.2)
-    assert row["decay"] == pytest.approx(0.2)  # the diverged run has no end
-    assert row["half_life_initial"] == pytest.approx(math.log10(2) / 0.2)
-    assert row["half_life_initial_low"] == pytest.approx(math.log10(2) / row["decay_initial_high"])
+    assert row["decay_initial"].estimate == pytest.approx(0.2)
+    assert row["decay"].estimate == pytest.approx(0.2)  # the diverged run has no end
+    assert row["half_life_initial"].estimate == pytest.approx(math.log10(2) / 0.2)
+    assert row["half_life_initial"].low == pytest.approx(math.log10(2) / row["decay_initial"].high)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rnnbench.analysis.scoring import paired_differences, score_matrix, scores, with_scores
+from rnnbench.analysis.variant import Variant
 from tests.analysis.made import table
 
 
@@ -11,7 +12,7 @@ def generator() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def test_score_is_the_share_of_the_trivial_loss_removed() -> None:
+def test_score_is_the_fraction_of_the_baseline_loss_removed() -> None:
     runs = table(
         {"test_loss": 0.25, "baseline_loss": 0.5}, {"test_loss": 2.0}, {"test_loss": np.nan, "status": "diverged"},
         {"status": "running"}, {"test_loss": np.nan, "status": "failed", "baseline_loss": np.nan},
@@ -34,7 +35,7 @@ def test_interquartile_mean_over_tasks_and_seeds() -> None:
     runs = table(*({"seed": seed, "test_loss": loss} for seed, loss in enumerate(losses)))
     (row,) = scores(runs, generator()).to_dict("records")
     assert (row["tasks"], row["runs"]) == (1, 4)
-    assert row["score"] == pytest.approx(0.5)  # of 0.1, 0.4, 0.6, 1.0 the middle two
+    assert row["score"].estimate == pytest.approx(0.5)  # of 0.1, 0.4, 0.6, 1.0 the middle two
 
 
 def test_pairs_by_seed() -> None:
@@ -44,16 +45,18 @@ def test_pairs_by_seed() -> None:
     )
     (row,) = paired_differences(runs, generator()).to_dict("records")
     assert (row["cell"], row["other_cell"], row["pairs"]) == ("gru", "rnn", 2)
-    assert row["difference"] == pytest.approx(0.3)  # 0.2 and 0.4
-    assert row["difference_low"] == pytest.approx(0.3 - 12.7062 * 0.1, abs=1e-4)  # t(0.975; 1), s / sqrt(2) = 0.1
+    assert row["difference"].estimate == pytest.approx(0.3)  # 0.2 and 0.4
+    assert row["difference"].low == pytest.approx(0.3 - 12.7062 * 0.1, abs=1e-4)  # t(0.975; 1), s / sqrt(2) = 0.1
     assert (row["score"], row["other_score"]) == (pytest.approx(0.85), pytest.approx(0.55))
-    assert row["probability_of_improvement"] == 1.0
+    assert row["probability_of_improvement"].estimate == 1.0
 
 
-def test_settings_are_compared_like_with_like() -> None:
-    shared = [{"cell": cell, "setting": setting} for cell in ("gru", "rnn") for setting in ("lr=1", "lr=2")]
+def test_cells_are_compared_variant_by_variant() -> None:
+    rates = [Variant((("optimizer.lr", rate),)) for rate in (1.0, 2.0)]
+    shared = [{"cell": cell, "variant": variant} for cell in ("gru", "rnn") for variant in rates]
     found = paired_differences(table(*shared), generator())
-    assert list(found["setting"]) == list(found["other_setting"]) == ["lr=1", "lr=2"]
-    apart = [{"cell": "gru", "setting": "hidden_size=9"}, {"cell": "rnn", "setting": "hidden_size=20"}]
+    assert list(found["variant"]) == list(found["other_variant"]) == rates
+    widths = {"gru": 9, "rnn": 20}
+    apart = [{"cell": cell, "variant": Variant((("model.hidden_size", width),))} for cell, width in widths.items()]
     assert len(paired_differences(table(*apart), generator())) == 1
     assert paired_differences(table({}), generator()).empty

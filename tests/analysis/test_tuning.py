@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rnnbench.analysis.tuning import SEEN, candidates, choices, tune
+from rnnbench.analysis.variant import Variant
 from tests.analysis.made import results
 
 LR = "optimizer.lr"
@@ -67,18 +68,18 @@ def test_each_cell_and_task_has_its_own() -> None:
     )
     tuned = tune(made, LR)
     assert dict(tuned.runs.groupby("cell")[LR].first()) == {"gru": 0.1, "rnn": 0.01}
-    assert set(tuned.runs["setting"]) == {""}
+    assert set(tuned.runs["variant"]) == {Variant()}
     assert tuned.candidates is made.runs
     assert len(tuned.runs) == 4
     found = choices(tuned, LR).set_index("cell")
     assert (found.loc["gru", "tried"], found.loc["gru", "runs"], found.loc["gru", "steps_trained"]) == (
-        "0.01 0.1",
+        (0.01, 0.1),
         4,
         4000,
     )
     assert found.loc["gru", "validation_score"] == pytest.approx(0.9)
     assert found.loc["gru", "worst_validation_score"] == pytest.approx(0.5)
-    assert found.loc["gru", "usable_share"] == 0.5
+    assert found.loc["gru", "usable_fraction"] == 0.5
 
 
 def test_a_setting_that_was_not_swept_is_told() -> None:

@@ -33,7 +33,8 @@ def write_runs(root: Path, count: int) -> None:
         }  # fmt: skip
         summary = {
             "status": "done", "run": name, "cell": cell, "task": "adding", "seed": seed, "backend": "fused",
-            "difficulty": "length", "solved": bool(losses[-1] < 0.01), "diverged_at_step": None,
+            "difficulty_setting": "length", "difficulty": length, "solved": bool(losses[-1] < 0.01),
+            "diverged_at_step": None,
             "steps_to_solve": 3000 if losses[-1] < 0.01 else None, "steps_trained": 6000, "baseline_loss": 1 / 6,
             "validation_loss": losses[-1], "test_loss": losses[-1] * 1.1, "step_time_s": 0.002, "parameters": 12_000,
             "parameters_recurrent_layers": 11_900, "gradient_half_life": 9.0, "gradient_half_life_initial": 2.0,

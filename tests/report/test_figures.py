@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
+from rnnbench.analysis.variant import Variant
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
 from tests.report.tiny import CELLS, DECAY, tiny
@@ -71,7 +72,7 @@ def test_figure_of_the_menu_reads(name: str) -> None:
         assert not any(title.overlaps(box) for box in boxes)
 
 
-@pytest.mark.parametrize(("name", "column"), [(name, column) for name in NAMES for column in figure(name).columns])
+@pytest.mark.parametrize(("name", "column"), [(name, column) for name in NAMES for column in figure(name).needs])
 def test_figure_names_the_column_it_lacks(name: str, column: str) -> None:
     results = results_for(name)
     results = replace(results, runs=results.runs.drop(columns=column))
@@ -103,7 +104,7 @@ def line(axes: Any, label: str) -> Any:
     return found
 
 
-def test_horizon_draws_shares_and_longest_lengths() -> None:
+def test_horizon_draws_rates_and_longest_lengths() -> None:
     left, right = panels(draw("horizon"))
     shares = {container.get_label(): container.lines[0].get_ydata() for container in left.containers}
     assert {cell: list(values) for cell, values in shares.items()} == {"rnn": [0, 0], "lstm": [1, 0], "gru": [1, 1]}
@@ -161,7 +162,7 @@ def test_sensitivity_rings_the_chosen_value() -> None:
     np.testing.assert_allclose(line(axes, "gru").get_ydata(), [1 - 6 * 0.011, 1 - 6 * 0.022])
 
 
-def test_profile_is_the_share_of_runs_above_each_score() -> None:
+def test_profile_is_the_fraction_of_runs_above_each_score() -> None:
     (axes,) = panels(draw("performance_profiles"))
     curve = line(axes, "gru")  # scores 0.94, 0.934, 0.928, at both lengths
     share = np.interp([0.9, 0.93, 0.935, 0.95], curve.get_xdata(), curve.get_ydata())
@@ -177,9 +178,12 @@ def test_speed_draws_both_ratios() -> None:
     assert [text.get_text() for text in left.figure.legends[0].texts] == ["fused", "eager", "torch.nn"]
 
 
-def test_many_settings_get_a_panel_per_cell() -> None:
+def test_many_variants_get_a_panel_per_cell() -> None:
     results = tiny("model.recurrent_gain")
-    results.runs["setting"] = [f"gain={n}" for n in np.arange(len(results.runs)) % 4]
+    results.runs["variant"] = [Variant((("model.recurrent_gain", n % 4),)) for n in range(len(results.runs))]
     canvas = draw("learning_curves", results)
     assert [axes.get_title() for axes in panels(canvas)][:2] == ["adding, length 10: rnn", "adding, length 10: lstm"]
-    assert {text.get_text() for text in canvas.legends[0].texts} == {"trivial", *(f"gain={n}" for n in range(4))}
+    assert {text.get_text() for text in canvas.legends[0].texts} == {
+        "memoryless baseline",
+        *(f"gain={n}" for n in range(4)),
+    }

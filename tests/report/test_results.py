@@ -10,6 +10,8 @@ import pytest
 
 from rnnbench.analysis.archive import load_results
 from rnnbench.analysis.comparison import comparison
+from rnnbench.analysis.variant import Variant
+from rnnbench.report.incomplete import incomplete
 from rnnbench.report.tables.comparison import Comparison
 from rnnbench.report.tables.rendering import latex, markdown
 from tests.report.conftest import WriteRun
@@ -23,31 +25,31 @@ def row(root: Path, cell: str) -> dict[Any, Any]:
 
 def test_solved_runs(small_experiment: Path) -> None:
     gru = row(small_experiment, "gru")
-    assert (gru["runs"], gru["solved_share"], gru["diverged"]) == (2, 1.0, 0)
+    assert (gru["runs"], gru["success_rate"].estimate, gru["diverged"]) == (2, 1.0, 0)
     # Wilson with n = 2, p = 1: low = (1 + z^2/4 - z sqrt(z^2/16)) / (1 + z^2/2) = 1 / (1 + z^2/2), z = 1.959964
-    assert gru["solved_share_low"] == pytest.approx(1 / (1 + 1.959964**2 / 2), abs=1e-6)
-    assert gru["steps_to_solve"] == 100  # Kaplan-Meier: half are solved after step 100
-    assert gru["test_loss"] == pytest.approx(0.001)
-    assert (gru["gradient_half_life_initial"], gru["gradient_half_life"]) == (2.0, 4.0)
+    assert gru["success_rate"].low == pytest.approx(1 / (1 + 1.959964**2 / 2), abs=1e-6)
+    assert gru["steps_to_solve"].estimate == 100  # Kaplan-Meier: half are solved after step 100
+    assert gru["test_loss"].estimate == pytest.approx(0.001)
+    assert (gru["gradient_half_life_initial"].estimate, gru["gradient_half_life"].estimate) == (2.0, 4.0)
 
 
 def test_unsolved_runs_are_censored(small_experiment: Path) -> None:
     rnn = row(small_experiment, "rnn")
-    assert rnn["solved_share"] == 0
-    assert math.isinf(rnn["steps_to_solve"])
+    assert rnn["success_rate"].estimate == 0
+    assert math.isinf(rnn["steps_to_solve"].estimate)
     # Student's interval of (0.16, 0.18): mean 0.17, s = 0.0141421, t(0.975; 1) = 12.7062
-    assert rnn["test_loss"] == pytest.approx(0.17)
-    assert rnn["test_loss_high"] == pytest.approx(0.17 + 12.7062 * 0.0141421 / math.sqrt(2), abs=1e-5)
+    assert rnn["test_loss"].estimate == pytest.approx(0.17)
+    assert rnn["test_loss"].high == pytest.approx(0.17 + 12.7062 * 0.0141421 / math.sqrt(2), abs=1e-5)
 
 
 def test_diverged_run_is_counted(small_experiment: Path) -> None:
     lstm = row(small_experiment, "lstm")
-    assert (lstm["runs"], lstm["diverged"], lstm["solved_share"]) == (1, 1, 0.0)
-    assert math.isnan(lstm["test_loss"])
+    assert (lstm["runs"], lstm["diverged"], lstm["success_rate"].estimate) == (1, 1, 0.0)
+    assert math.isnan(lstm["test_loss"].estimate)
 
 
 def test_incomplete_grid_is_told(small_experiment: Path) -> None:
-    lines = load_results(small_experiment).incomplete()
+    lines = incomplete(load_results(small_experiment))
     assert lines[0] == "missing: cell=lstm seed=1"
     assert lines[1].startswith("diverged at step 130: lstm-adding-0-")
     assert len(lines) == 2
@@ -66,8 +68,9 @@ def test_varying_settings_keep_runs_apart(root: Path, write_run: WriteRun) -> No
             write_run("gru", seed, {0: 1.0, 10: 0.5}, hidden_size=hidden_size)
     write_run("rnn", 0, {0: 1.0, 10: 0.5}, hidden_size=4)
     table = comparison(load_results(root))
-    pairs = sorted(table[["cell", "setting", "runs"]].itertuples(index=False, name=None))
-    assert pairs == [("gru", "hidden_size=4", 2), ("gru", "hidden_size=8", 2), ("rnn", "", 1)]
+    narrow, wide = (Variant((("model.hidden_size", width),)) for width in (4, 8))
+    groups = sorted(table[["cell", "variant", "runs"]].itertuples(index=False, name=None))
+    assert groups == [("gru", narrow, 2), ("gru", wide, 2), ("rnn", Variant(), 1)]
 
 
 def test_no_runs_is_one_line(tmp_path: Path) -> None:
@@ -75,8 +78,8 @@ def test_no_runs_is_one_line(tmp_path: Path) -> None:
         load_results(tmp_path / "none")
 
 
-def test_tables_in_words(small_experiment: Path) -> None:
-    table = Comparison().in_words(comparison(load_results(small_experiment)))
+def test_formatted_table(small_experiment: Path) -> None:
+    table = Comparison().formatted(comparison(load_results(small_experiment)))
     lines = markdown(table).splitlines()
     (gru,) = [line for line in lines if "| gru " in line]
     assert "| 2/2 [0.342, 1]" in gru

@@ -1,4 +1,4 @@
-"""Every table of the menu, made from a tiny table of runs: its columns, its words, and what it needs."""
+"""Every table of the menu, made from a tiny table of runs: its columns, its text, and what it needs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +9,12 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from rnnbench.analysis.results import GROUP, Results
+from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
+from rnnbench.report.flat import flat
 from rnnbench.report.tables.rendering import latex, markdown, plain
 from rnnbench.report.tables.table import Table
+from rnnbench.schema import GROUP
 from tests.report.tiny import CELLS, DECAY, tiny
 
 NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "table").glob("*.yaml"))
@@ -42,16 +44,16 @@ def rows(name: str) -> pd.DataFrame:
 def test_table_of_the_menu(name: str) -> None:
     made = table(name)
     found = rows(name)
-    bounds = {f"{column}{end}" for column in made.columns for end in ("_low", "_high")}
     assert set(made.columns) <= set(found.columns)
-    extra = set(found.columns) - set(made.columns) - bounds
-    assert extra <= {*GROUP, "other_cell", "other_setting", "value"}, "a column without a description"
-    words = made.in_words(found)
-    assert words.map(lambda text: isinstance(text, str)).to_numpy().all()
-    assert not words.map(lambda text: "nan" in text.split()).to_numpy().any()
-    for text in (plain(made.in_brief(found)), markdown(words)):
-        assert all(str(heading) in text for heading in made.in_brief(found))
-    assert r"\begin{tabular}" in latex(words)
+    extra = set(found.columns) - set(made.columns)
+    assert extra <= {*GROUP, "other_cell", "other_variant"}, "a column without a description"
+    assert flat(found).map(lambda value: isinstance(value, str | float | int)).to_numpy().all()
+    formatted = made.formatted(found)
+    assert formatted.map(lambda text: isinstance(text, str)).to_numpy().all()
+    assert not formatted.map(lambda text: "nan" in text.split()).to_numpy().any()
+    for text in (plain(made.formatted_brief(found)), markdown(formatted)):
+        assert all(str(heading) in text for heading in made.formatted_brief(found))
+    assert r"\begin{tabular}" in latex(formatted)
 
 
 @pytest.mark.parametrize(("name", "column"), NEEDS.items())
@@ -70,25 +72,29 @@ def by_cell(name: str, **where: Any) -> pd.DataFrame:
 
 
 def test_decays_of_exact_exponentials() -> None:
-    found = by_cell("gradient_decay", task_setting="length 10")
+    found = by_cell("gradient_decay", difficulty=10)
     for cell in CELLS:
-        assert found.loc[cell, "decay_initial"] == pytest.approx(DECAY[cell])
-        assert found.loc[cell, "r_squared_initial"] == pytest.approx(1)
+        assert found.loc[cell, "decay_initial"].estimate == pytest.approx(DECAY[cell])
+        assert found.loc[cell, "r_squared_initial"].estimate == pytest.approx(1)
 
 
 def test_longest_lengths() -> None:
     found = by_cell("solvable_lengths")
-    assert dict(found["longest_solvable_length"]) == {"rnn": 0, "lstm": 10, "gru": 20}
+    assert {cell: reach.estimate for cell, reach in found["longest_solvable_length"].items()} == {
+        "rnn": 0,
+        "lstm": 10,
+        "gru": 20,
+    }
     assert dict(found["reaches_the_end"]) == {"rnn": False, "lstm": False, "gru": True}
 
 
 def test_choice_of_the_rate() -> None:
-    found = by_cell("tuned_settings", task_setting="length 20")
+    found = by_cell("tuned_settings", difficulty=20)
     assert dict(found["chosen"]) == {"rnn": 0.01, "lstm": 0.01, "gru": 0.01}
     assert set(found["runs"]) == {6}
 
 
 def test_speed_ratios() -> None:
     found = rows("speed")
-    fused = found[(found["by"] == "fused") & (found["cell"] == "gru")].iloc[0]
-    assert (fused["times_floor"], fused["speedup_over_torch_nn"], fused["times_lstm"]) == (0.5, 4.0, 1.0)
+    fused = found[(found["implementation"] == "fused") & (found["cell"] == "gru")].iloc[0]
+    assert (fused["time_over_torch_mm"], fused["speedup_over_torch_nn"], fused["time_over_lstm"]) == (0.5, 4.0, 1.0)

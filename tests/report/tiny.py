@@ -56,10 +56,10 @@ def tiny(vary: str | None = None) -> Results:
 def _row(cell: str, length: int, seed: int, vary: str | None, value: Any) -> dict[str, Any]:
     loss = {"rnn": 0.16, "lstm": 0.05, "gru": 0.01}[cell] * (1 + 0.1 * seed) * (2 if value == 0.1 else 1)
     solved = cell == "gru" or (cell == "lstm" and length == 10)
-    passes = {"fused": 1.0, "eager": 8.0, "torch_nn": 4.0, "floor": 2.0, "lstm_fused": 1.0, "lstm_torch_nn": 1.0}
+    passes = {"fused": 1.0, "eager": 8.0, "torch_nn": 4.0, "torch_mm": 2.0, "lstm_fused": 1.0, "lstm_torch_nn": 1.0}
     row = {
         "run": f"{cell}-adding-{seed}-{length}{value}", "status": "done", "task": "adding",
-        "task_setting": f"length {length}", "cell": cell, "setting": "", "seed": seed, "difficulty": "length",
+        "difficulty_setting": "length", "difficulty": length, "cell": cell, "seed": seed,
         "backend": "fused", "task.length": length, "model.hidden_size": 8, "model.recurrent_gain": 1.0,
         "model.initialisation": "default", "optimizer.lr": 0.01, "train.steps": 200, "train.batch_size": 4,
         "threads": 1, "steps_trained": 200, "solved": solved, "steps_to_solve": 100.0 if solved else np.nan,

@@ -1,4 +1,4 @@
-"""The comparison of speeds: who takes part, what the ratios say, and that the floor is the products and no more."""
+"""The comparison of speeds: what is timed, the ratios, and that the torch.mm loop does the products and no more."""
 
 import gc
 import math
@@ -9,6 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnnbench.analysis.speed import SPEEDS, speeds
+from rnnbench.analysis.variant import Variant
 from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
@@ -23,6 +24,8 @@ from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
 from tasks.adding import Adding
 
 STEPS, BATCH, HIDDEN = 5, 7, 3
+GROUP = {"task": "adding", "difficulty_setting": "length", "difficulty": 5, "cell": "gru", "variant": Variant()}
+RUN = {**GROUP, "seed": 0}
 
 
 def flops(run: object) -> int:
@@ -35,10 +38,10 @@ def flops(run: object) -> int:
 @pytest.mark.parametrize(
     ("family", "names"),
     [
-        (Lstm, {"fused", "torch", "eager", "torch_nn", "floor"}),
-        (GruTorch, {"fused", "torch", "eager", "torch_nn", "floor", "lstm_fused", "lstm_torch_nn"}),
-        (Gru, {"fused", "eager", "torch_nn", "floor", "lstm_fused", "lstm_torch_nn"}),
-        (MinGru, {"fused", "eager", "floor", "lstm_fused", "lstm_torch_nn"}),
+        (Lstm, {"fused", "torch", "eager", "torch_nn", "torch_mm"}),
+        (GruTorch, {"fused", "torch", "eager", "torch_nn", "torch_mm", "lstm_fused", "lstm_torch_nn"}),
+        (Gru, {"fused", "eager", "torch_nn", "torch_mm", "lstm_fused", "lstm_torch_nn"}),
+        (MinGru, {"fused", "eager", "torch_mm", "lstm_fused", "lstm_torch_nn"}),
     ],
 )
 def test_who_takes_part(family: type[Cell], names: set[str]) -> None:
@@ -90,36 +93,35 @@ def test_probe_measures_once_and_its_row_becomes_the_table() -> None:
     assert (
         measured["pass_fused_lower_quartile_s"] <= measured["pass_fused_s"] <= measured["pass_fused_upper_quartile_s"]
     )
-    run = {"task": "adding", "task_setting": "length 5", "cell": "gru", "setting": "", "seed": 0, "threads": 1}
-    table = speeds(pd.DataFrame([{**run, "train.batch_size": BATCH, "model.hidden_size": HIDDEN, **measured}]))
+    sizes = {"threads": 1, "train.batch_size": BATCH, "model.hidden_size": HIDDEN}
+    table = speeds(pd.DataFrame([RUN | sizes | measured]))
     assert set(SPEEDS) < set(table.columns)
-    assert list(table["by"]) == ["fused", "eager", "torch_nn", "floor"]
+    assert list(table["implementation"]) == ["fused", "eager", "torch_nn", "torch_mm"]
     assert (table["steps"] == STEPS).all()
 
 
 def test_ratios_by_hand() -> None:
-    seconds = {"fused": 2.0, "torch_nn": 8.0, "floor": 4.0, "lstm_fused": 5.0, "lstm_torch_nn": 2.0}
+    seconds = {"fused": 2.0, "torch_nn": 8.0, "torch_mm": 4.0, "lstm_fused": 5.0, "lstm_torch_nn": 2.0}
     columns = {
         f"pass_{name}{suffix}_s": value
         for name, value in seconds.items()
         for suffix in ("", "_lower_quartile", "_upper_quartile")
     }
     sizes = {"pass_steps": 1, "train.batch_size": 1, "pass_input_size": 1, "model.hidden_size": 1, "threads": 1}
-    run = {"task": "adding", "task_setting": "length 5", "cell": "gru", "setting": "", "seed": 0}
-    table = speeds(pd.DataFrame([run | sizes | columns])).set_index("by")
-    assert list(table["times_floor"]) == [0.5, 2.0, 1.0]
+    table = speeds(pd.DataFrame([RUN | sizes | columns])).set_index("implementation")
+    assert list(table["time_over_torch_mm"]) == [0.5, 2.0, 1.0]
     assert list(table["speedup_over_torch_nn"]) == [4.0, 1.0, 2.0]
-    assert list(table["times_lstm"][:2]) == [0.4, 4.0]
-    assert math.isnan(table["times_lstm"]["floor"])
+    assert list(table["time_over_lstm"][:2]) == [0.4, 4.0]
+    assert math.isnan(table["time_over_lstm"]["torch_mm"])
 
 
 @pytest.mark.parametrize(("family", "recurrent", "of_input"), [(Rnn, 1, 1), (Gru, 3, 3), (Lstm, 4, 4), (MinGru, 0, 2)])
-def test_the_floor_does_the_products_of_one_pass(family: type[Cell], recurrent: int, of_input: int) -> None:
+def test_the_torch_mm_loop_does_the_products_of_one_pass(family: type[Cell], recurrent: int, of_input: int) -> None:
     """Two operations per multiplication: forward, to the state, to the weights; the input has no gradient."""
     expected = 2 * STEPS * BATCH * HIDDEN * (3 * recurrent * HIDDEN + 2 * of_input * 2)
     assert flops(torch_mm_baseline(family(2, HIDDEN), STEPS, BATCH)) == expected
 
 
-def test_a_concatenation_has_the_floor_of_its_parts() -> None:
+def test_a_concatenation_has_the_products_of_its_parts() -> None:
     one, other = (flops(torch_mm_baseline(family(2, HIDDEN), STEPS, BATCH)) for family in (Gru, GruConcat))
     assert one == other

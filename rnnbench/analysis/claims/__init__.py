@@ -1,13 +1,16 @@
-"""The claims of the study notes on the GRU, each put to a measurement with a verdict.
+"""The claims of the study notes on the GRU, each tested by a measurement and a rule that makes it a verdict.
 
-One claim is one `Claim` in `gradients`, `learning`, `structure` or `gates`: its rule is a sentence, and a function
-that computes the verdict by it.
+- `claim`: what a claim is, and what comes of testing it.
+- `verdict`: verdicts, and how an interval decides one.
+- `selection`: the runs that a claim rests on.
+- `gradients`: claims on the gradient through time.
+- `learning`: claims on which cell learns better.
+- `structure`: claims on the parameters, the state and the speed of a cell.
+- `gates`: claims on what the gates do.
 """
 
-import pandas as pd
-
 from rnnbench.analysis.claims import gates, gradients, learning, structure
-from rnnbench.analysis.claims.claim import COLUMNS, Claim, row
+from rnnbench.analysis.claims.claim import Claim, Finding, finding
 from rnnbench.analysis.results import Results
 
 CLAIMS: tuple[Claim, ...] = (
@@ -28,9 +31,9 @@ CLAIMS: tuple[Claim, ...] = (
 """In the order of the notes."""
 
 
-def judge(results: Results) -> pd.DataFrame:
-    """One row per claim: COLUMNS."""
-    return pd.DataFrame([row(claim, results) for claim in CLAIMS])
+def findings(results: Results) -> dict[Claim, Finding]:
+    """What the results say of each claim."""
+    return {claim: finding(claim, results) for claim in CLAIMS}
 
 
-__all__ = ["CLAIMS", "COLUMNS", "Claim", "judge"]
+__all__ = ["CLAIMS", "Claim", "Finding", "findings"]

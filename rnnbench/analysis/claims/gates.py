@@ -3,75 +3,73 @@
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.claims.claim import Claim, Finding, above, in_words, measured, select, verdict
+from rnnbench.analysis.claims.claim import Case, Claim, Finding
+from rnnbench.analysis.claims.selection import difficulties, select, with_values
+from rnnbench.analysis.claims.verdict import Verdict, above, holds_if
 from rnnbench.analysis.intervals import Interval, median_interval
 from rnnbench.analysis.results import Results
 
-FORMS = {"gru": "gru", "gru_goodfellow": "gru_goodfellow (gate is the share of the old)"}
+COPIES_AT = {"gru": 0.0, "gru_goodfellow": 1.0}
+"""The update gate's value at which each form copies its state, by the notes: the newer form's gate is the fraction of
+the new state that is taken, gru_goodfellow's the fraction of the old one that is kept."""
+FORMS = list(COPIES_AT)
+KEPT = "update_gate_leakage"
+QUARTILES = {"lower_quartile": "_lower_quartile", "median": "", "upper_quartile": "_upper_quartile"}
 ROUNDING = 1e-6
 SPREAD = 2.0
 
 
 def _convex(results: Results) -> Finding:
-    runs = measured(select(results, cell=list(FORMS)), "largest_h_random_weights")
+    runs = with_values(select(results, {"cell": FORMS}), "largest_h_random_weights")
     random = float(runs["largest_h_random_weights"].max())
     histories = results.source.histories(runs["run"].tolist())
     seen = histories["largest_h"].dropna() if "largest_h" in histories else pd.Series(dtype=float)
     training = float(seen.max()) if len(seen) else float("nan")
-    largest = float(np.nanmax([random, training]))
-    details = [
-        f"random weights: {random:.7g}",
-        f"while training: {training:.7g} over {len(seen)} measurements",
-        "bound: 1, that of tanh and sigmoid",
-    ]
-    return Finding(Interval(largest), runs, "holds" if largest <= 1 + ROUNDING else "fails", details)
+    largest = Interval(float(np.nanmax([random, training])))
+    evidence = {"random_weights": random, "while_training": training, "measurements_while_training": len(seen)}
+    return Finding(largest, runs, (Case({}, holds_if(largest.estimate <= 1 + ROUNDING), largest, evidence),))
 
 
 def _update_one(results: Results) -> Finding:
-    runs = measured(select(results, cell=list(FORMS)), "update_gate_copy_value")
-    cases, details = {}, []
+    runs = with_values(select(results, {"cell": FORMS}), "update_gate_copy_value")
+    cases = []
     for cell, group in runs.groupby("cell", sort=False):
-        copies, kept = group["update_gate_copy_error"].max(), group["update_gate_leakage"].max()
-        at = group["update_gate_copy_value"].iloc[0]
-        expected = 1.0 if cell == "gru_goodfellow" else 0.0
-        cases[f"for {cell}"] = bool(
-            copies <= ROUNDING and kept <= ROUNDING and (group["update_gate_copy_value"] == expected).all()
-        )
-        details.append(f"{FORMS[str(cell)]}: copies at {at:g} to {copies:.2g}, keeps {kept:.2g} at {1 - at:g}")
-    error = runs[["update_gate_copy_error", "update_gate_leakage"]].to_numpy().max()
-    return Finding(Interval(float(error)), runs, verdict(cases, "the form"), details)
+        copies, kept = (float(group[column].max()) for column in ("update_gate_copy_error", KEPT))
+        at = group["update_gate_copy_value"]
+        exact = copies <= ROUNDING and kept <= ROUNDING
+        evidence = {"copies_at": float(at.iloc[0]), "copy_error": copies, "kept_at_the_other_value": kept}
+        verdict = holds_if(bool(exact and (at == COPIES_AT[str(cell)]).all()))
+        cases.append(Case({"cell": str(cell)}, verdict, Interval(max(copies, kept)), evidence))
+    return Finding(Interval(max(case.value.estimate for case in cases)), runs, tuple(cases))
 
 
 def _reset_ignores(results: Results) -> Finding:
-    runs = measured(select(results, cell=list(FORMS)), "reset_gate_state_effect")
-    cases, details = {}, []
+    runs = with_values(select(results, {"cell": FORMS}), "reset_gate_state_effect")
+    cases = []
     for cell, group in runs.groupby("cell", sort=False):
-        left, other = group["reset_gate_state_effect"].max(), group["reset_gate_state_effect_opposite"].min()
-        cases[f"for {cell}"] = bool(left <= ROUNDING and (group["reset_gate_ignore_value"] == 0).all())
-        details.append(f"{cell}: {left:.2g} at 0, at least {other:.2g} at 1")
-    return Finding(Interval(float(runs["reset_gate_state_effect"].max())), runs, verdict(cases, "the form"), details)
+        at_0 = float(group["reset_gate_state_effect"].max())
+        at_1 = float(group["reset_gate_state_effect_opposite"].min())
+        verdict = holds_if(bool(at_0 <= ROUNDING and (group["reset_gate_ignore_value"] == 0).all()))
+        cases.append(Case({"cell": str(cell)}, verdict, Interval(at_0), {"at_least_at_1": at_1}))
+    return Finding(Interval(max(case.value.estimate for case in cases)), runs, tuple(cases))
 
 
 def _time_scales(results: Results) -> Finding:
-    runs = select(results, cell="gru")
-    runs = measured(runs[runs["train.steps"] > 0], "time_constant_upper_quartile")
-    cases, details, spreads = {}, [], {}
-    for setting, group in runs.groupby("task_setting", sort=False):
-        case = f"at {setting}"
+    runs = select(results, {"cell": "gru"})
+    runs = with_values(runs[runs["train.steps"] > 0], "time_constant_upper_quartile")
+    cases = []
+    for length, group in difficulties(runs):
         ratio = group["time_constant_upper_quartile"] / group["time_constant_lower_quartile"]
-        spreads[case] = median_interval(ratio.to_numpy())
-        bounds = spreads[case]
-        decided = above(bounds, SPREAD) if not np.isnan(bounds.low) else bool((ratio > SPREAD).all()) or None
-        cases[case] = decided
+        spread = median_interval(ratio.to_numpy())
+        verdict = above(spread, SPREAD)
+        if np.isnan(spread.low):
+            verdict = Verdict.HOLDS if (ratio > SPREAD).all() else Verdict.UNDECIDED
         initial = group["time_constant_upper_quartile_initial"] / group["time_constant_lower_quartile_initial"]
-        lower, median, upper = (
-            group[f"time_constant{quartile}"].median() for quartile in ("_lower_quartile", "", "_upper_quartile")
-        )
-        details.append(
-            f"{case}: {in_words(bounds)}, before training {initial.median():.3g}; quartiles {lower:.3g}, {median:.3g}, "
-            f"{upper:.3g} steps"
-        )
-    return Finding(next(iter(spreads.values())), runs, verdict(cases, "the length"), details)
+        evidence = {"before_training": float(initial.median())} | {
+            name: float(group[f"time_constant{column}"].median()) for name, column in QUARTILES.items()
+        }
+        cases.append(Case(length, verdict, spread, evidence))
+    return Finding(cases[0].value, runs, tuple(cases))
 
 
 CONVEX = Claim(
@@ -88,10 +86,11 @@ UPDATE_ONE = Claim(
     "update-one",
     "Update gate 1 keeps nothing of the old state, gate 0 copies it; in 004 the other way round.",
     "002, 004",
-    "update gate held at 0 and 1: |h' - h| where it copies, share of h kept at the other value",
+    "update gate held at 0 and 1: |h' - h| where it copies, fraction of h kept at the other value",
     "holds for a form when both are 0 to rounding and the values are those of its notes",
     "larger of the two errors",
     _update_one,
+    "the form",
 )
 RESET_IGNORES = Claim(
     "reset-ignores",
@@ -101,6 +100,7 @@ RESET_IGNORES = Claim(
     "holds for a form when the difference is 0 to rounding at 0",
     "difference at 0",
     _reset_ignores,
+    "the form",
 )
 TIME_SCALES = Claim(
     "time-scales",
@@ -110,4 +110,5 @@ TIME_SCALES = Claim(
     f"holds at a length where the interval is above {SPREAD:g} (with fewer than 5 runs, where all are)",
     "ratio of quartiles, shortest length",
     _time_scales,
+    "the length",
 )

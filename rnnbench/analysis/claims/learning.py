@@ -1,10 +1,14 @@
 """Claims on which cell learns better."""
 
+from collections.abc import Callable
+
 import pandas as pd
 
-from rnnbench.analysis.claims.claim import Claim, Finding, NotMeasuredError, above, in_words, select, verdict
-from rnnbench.analysis.equal_terms import equal_terms
+from rnnbench.analysis.claims.claim import Case, Claim, Count, Finding, NotMeasuredError
+from rnnbench.analysis.claims.selection import difficulties, select
+from rnnbench.analysis.claims.verdict import Verdict, above, below, within
 from rnnbench.analysis.intervals import Interval, paired_difference
+from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.scoring import with_scores
 from rnnbench.analysis.solving import success_rate
@@ -12,64 +16,58 @@ from rnnbench.analysis.solving import success_rate
 MARGIN = 0.05
 """Two mean scores within this of each other are comparable."""
 
+Rule = Callable[[Interval, pd.DataFrame, pd.DataFrame], Verdict]
+"""The verdict on one cell against another, from the difference of their scores and the runs of both."""
 
-def _differences(results: Results, one: str, other: str) -> tuple[dict[str, Interval], list[str], pd.DataFrame]:
-    """The paired difference of two cells' scores by terms and length, equal parameters first, with solved counts."""
-    runs = select(results, cell=[one, other])
+
+def _compare(results: Results, one: str, other: str, rule: Rule) -> Finding:
+    """The paired difference of two cells' scores by match and length, those of equally many parameters first."""
+    runs = select(results, {"cell": [one, other]})
     runs = with_scores(runs[runs["train.steps"] > 0])
     try:
-        terms = equal_terms(runs)
+        matched = matched_comparisons(runs)
     except ValueError as error:
         raise NotMeasuredError(str(error)) from error
-    found, counts, behind = {}, [], []
-    for words, of_terms in sorted(terms.items(), key=lambda item: "parameters" not in item[0]):
-        for setting, group in of_terms.groupby("task_setting", sort=False):
-            scores = {cell: part.set_index("seed")["score"] for cell, part in group.groupby("cell")}
-            if set(scores) != {one, other}:
+    cases, behind = [], []
+    for match, of_match in sorted(matched.items(), key=lambda item: item[0].column == WIDTH):
+        for length, group in difficulties(of_match):
+            if set(group["cell"]) != {one, other}:
                 continue
-            solved = {cell: f"{part['solved'].sum()}/{len(part)}" for cell, part in group.groupby("cell")}
-            case = f"at {setting}, {words}"
-            found[case] = paired_difference(scores[one], scores[other])
-            counts.append(f"{case}: {in_words(found[case])}, solved {one} {solved[one]}, {other} {solved[other]}")
+            of_one, of_other = (group[group["cell"] == cell] for cell in (one, other))
+            difference = paired_difference(of_one.set_index("seed")["score"], of_other.set_index("seed")["score"])
+            solved = {
+                f"solved_{cell}": Count(int(part["solved"].sum()), len(part))
+                for cell, part in ((one, of_one), (other, of_other))
+            }
+            verdict = rule(difference, of_one, of_other)
+            cases.append(Case({**length, "match": match}, verdict, difference, solved))
             behind.append(group)
-    if not found:
-        raise NotMeasuredError(f"needs {one} and {other} on the same terms at the same length")
-    return found, counts, pd.concat(behind)
+    if not cases:
+        raise NotMeasuredError(f"needs matched runs of {one} and {other} at the same length")
+    return Finding(cases[0].value, pd.concat(behind), tuple(cases))
 
 
 def _gru_beats_rnn(results: Results) -> Finding:
-    found, details, runs = _differences(results, "gru", "rnn")
-    cases = {case: above(difference) for case, difference in found.items()}
-    return Finding(next(iter(found.values())), runs, verdict(cases, "the terms"), details)
+    return _compare(results, "gru", "rnn", lambda difference, gru, rnn: above(difference))
 
 
 def _comparable(results: Results) -> Finding:
-    found, details, runs = _differences(results, "gru", "lstm")
-    cases = {case: within(difference) for case, difference in found.items()}
-    return Finding(next(iter(found.values())), runs, verdict(cases, "the terms"), details)
+    return _compare(results, "gru", "lstm", lambda difference, gru, lstm: within(difference, MARGIN))
 
 
 def _sigmoid_candidate(results: Results) -> Finding:
-    found, details, runs = _differences(results, "gru_goodfellow", "gru")
-    cases = {}
-    for setting, group in runs.groupby("task_setting", sort=False):
-        sigmoid, tanh = (
-            success_rate(group[group["cell"] == cell]["solved"].to_numpy(bool)) for cell in ("gru_goodfellow", "gru")
-        )
-        apart = sigmoid.high < tanh.low
-        cases[f"at {setting}"] = False if apart else (True if sigmoid.estimate >= tanh.estimate else None)
-    return Finding(next(iter(found.values())), runs, verdict(cases, "the length"), details)
+    def as_successful(difference: Interval, sigmoid: pd.DataFrame, tanh: pd.DataFrame) -> Verdict:
+        of_sigmoid, of_tanh = (success_rate(runs["solved"].to_numpy(bool)) for runs in (sigmoid, tanh))
+        if below(of_sigmoid, of_tanh) is Verdict.HOLDS:
+            return Verdict.FAILS
+        return Verdict.HOLDS if of_sigmoid.estimate >= of_tanh.estimate else Verdict.UNDECIDED
+
+    return _compare(results, "gru_goodfellow", "gru", as_successful)
 
 
-def within(difference: Interval) -> bool | None:
-    """Whether the whole interval lies within the margin; False when it lies outside; None when it crosses."""
-    if difference.low > -MARGIN and difference.high < MARGIN:
-        return True
-    outside = difference.low > MARGIN or difference.high < -MARGIN
-    return False if outside else None
-
-
-SCORES = "paired difference over seeds of the normalised scores on test data, by terms and length, with solved runs"
+SCORES = (
+    "paired difference over seeds of the normalised scores on test data, at equal parameters or equal width, by length"
+)
 
 GRU_BEATS_RNN = Claim(
     "gru-beats-rnn",
@@ -79,6 +77,7 @@ GRU_BEATS_RNN = Claim(
     "holds where the interval is above 0, fails where it is below",
     "difference of scores, first case",
     _gru_beats_rnn,
+    "the length and what is equal",
 )
 COMPARABLE = Claim(
     "comparable",
@@ -88,14 +87,16 @@ COMPARABLE = Claim(
     f"holds where the interval lies within ±{MARGIN}, fails where it lies outside, undecided where it crosses",
     "difference of scores, first case",
     _comparable,
+    "the length and what is equal",
 )
 SIGMOID_CANDIDATE = Claim(
     "sigmoid-candidate",
     "A sigmoid candidate serves as well as tanh.",
     "004",
     f"{SCORES}: gru_goodfellow minus gru",
-    "holds where it is solved by as large a share of the runs as with tanh, fails where Wilson's intervals of the two "
-    "shares are apart, undecided between",
+    "holds where its success rate is at least that of tanh, fails where Wilson's intervals of the two success rates do "
+    "not overlap, undecided between",
     "difference of scores, first case",
     _sigmoid_candidate,
+    "the length and what is equal",
 )

@@ -1,21 +1,15 @@
 """Claims on what a cell is made of and what that costs."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.claims.claim import (
-    Claim,
-    Finding,
-    NotMeasuredError,
-    above,
-    in_words,
-    measured,
-    select,
-    trained_at_one_width,
-    verdict,
-)
-from rnnbench.analysis.equal_terms import PARAMETERS, WIDTH
-from rnnbench.analysis.intervals import Interval, median_interval, paired_difference
+from rnnbench.analysis.claims.claim import Case, Claim, Count, Finding, NotMeasuredError
+from rnnbench.analysis.claims.selection import difficulties, select, trained_at_one_width, with_values
+from rnnbench.analysis.claims.verdict import Verdict, above, holds_if, opposite
+from rnnbench.analysis.intervals import UNDEFINED, Interval, median_interval, paired_difference
+from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH
 from rnnbench.analysis.results import Results
 
 BLOCKS = {"gru": 3, "lstm": 4}
@@ -23,79 +17,77 @@ BLOCKS = {"gru": 3, "lstm": 4}
 
 
 def _of_one_width(results: Results) -> pd.DataFrame:
-    runs = select(results, cell=["gru", "lstm"])
+    runs = select(results, {"cell": ["gru", "lstm"]})
     of_gru, of_lstm = (set(runs[runs["cell"] == cell][WIDTH]) for cell in ("gru", "lstm"))
     widths = of_gru & of_lstm
     if not widths:
         raise NotMeasuredError("needs a GRU and an LSTM of one width")
-    return select(results.of(runs), **{WIDTH.replace(".", "__"): max(widths)})
+    return select(results.of(runs), {WIDTH: max(widths)})
 
 
 def _fewer_parameters(results: Results) -> Finding:
-    runs = measured(_of_one_width(results), PARAMETERS)
+    runs = with_values(_of_one_width(results), PARAMETERS)
     counts = {str(cell): int(group[PARAMETERS].iloc[0]) for cell, group in runs.groupby("cell")}
     width, features = int(runs[WIDTH].iloc[0]), _input_size(runs)
     formula = {cell: blocks * width * (width + features + 1) for cell, blocks in BLOCKS.items()}
-    details = [f"{cell}: {counts[cell]} counted, {formula[cell]} by formula" for cell in BLOCKS]
-    holds = counts == formula and counts["gru"] < counts["lstm"]
-    return Finding(Interval(counts["gru"] / counts["lstm"]), runs, "holds" if holds else "fails", details)
+    evidence = {f"{cell}_counted": counts[cell] for cell in BLOCKS} | {
+        f"{cell}_by_formula": formula[cell] for cell in BLOCKS
+    }
+    ratio = Interval(counts["gru"] / counts["lstm"])
+    verdict = holds_if(counts == formula and counts["gru"] < counts["lstm"])
+    return Finding(ratio, runs, (Case({WIDTH: width}, verdict, ratio, evidence),))
 
 
 def _input_size(runs: pd.DataFrame) -> int:
     """The features that the runs' task gives to a step."""
-    return int(measured(runs, "pass_input_size")["pass_input_size"].iloc[0])
+    return int(with_values(runs, "pass_input_size")["pass_input_size"].iloc[0])
 
 
 def _one_state(results: Results) -> Finding:
-    runs = measured(_of_one_width(results), "state_size")
+    runs = with_values(_of_one_width(results), "state_size")
     sizes = {str(cell): int(group["state_size"].iloc[0]) for cell, group in runs.groupby("cell")}
     width = int(runs[WIDTH].iloc[0])
-    holds = sizes["gru"] == width and sizes["lstm"] == 2 * width
-    details = [f"{width} units: GRU carries {sizes['gru']} numbers, LSTM {sizes['lstm']}"]
-    return Finding(Interval(sizes["gru"] / sizes["lstm"]), runs, "holds" if holds else "fails", details)
+    ratio = Interval(sizes["gru"] / sizes["lstm"])
+    verdict = holds_if(sizes["gru"] == width and sizes["lstm"] == 2 * width)
+    return Finding(ratio, runs, (Case({WIDTH: width}, verdict, ratio, sizes),))
 
 
 def _faster(results: Results) -> Finding:
-    timed = measured(select(results, cell="gru"), "pass_lstm_fused_s")
-    cases: dict[str, bool | None] = {}
-    ratios = {
-        "on the same kind of kernel (fused)": timed["pass_fused_s"] / timed["pass_lstm_fused_s"],
-        "as shipped in torch.nn": timed["pass_torch_nn_s"] / timed["pass_lstm_torch_nn_s"],
-    }
-    details = []
-    for case, values in ratios.items():
-        ratio = median_interval(values.to_numpy())
-        cases[case] = below_one(ratio, values)
-        details.append(f"{case}: {in_words(ratio)}")
-    trained = trained_at_one_width(select(results, cell=["gru", "lstm"]))
-    for setting, group in trained.groupby("task_setting", sort=False):
-        fewer, words = _fewer_steps(group)
-        cases[f"steps to solve {setting}"] = fewer
-        details.append(f"steps to solve {setting}: {words}")
-    first = median_interval(next(iter(ratios.values())).to_numpy())
-    return Finding(first, pd.concat([timed, trained]), verdict(cases, "what is timed"), details)
+    timed = with_values(select(results, {"cell": "gru"}), "pass_lstm_fused_s")
+    cases = []
+    for implementation in ("fused", "torch_nn"):
+        ratios = timed[f"pass_{implementation}_s"] / timed[f"pass_lstm_{implementation}_s"]
+        ratio = median_interval(ratios.to_numpy())
+        cases.append(Case({"compared": "pass_time", "implementation": implementation}, below_one(ratio, ratios), ratio))
+    trained = trained_at_one_width(select(results, {"cell": ["gru", "lstm"]}))
+    for length, group in difficulties(trained):
+        cases.append(_fewer_steps({"compared": "steps_to_solve", **length}, group))
+    return Finding(cases[0].value, pd.concat([timed, trained]), tuple(cases))
 
 
-def below_one(ratio: Interval, values: "pd.Series[float]") -> bool | None:
-    """Whether a ratio is below 1; with fewer runs than an interval takes, whether all of them are on one side."""
+def below_one(ratio: Interval, values: "pd.Series[float]") -> Verdict:
+    """That a ratio is below 1; with fewer runs than an interval takes, that all of them are on one side decides."""
     if not np.isnan(ratio.low):
-        return None if above(ratio, 1) is None else not above(ratio, 1)
-    return bool((values < 1).all()) if (values < 1).all() or (values > 1).all() else None
+        return opposite(above(ratio, 1))
+    if (values < 1).all() or (values > 1).all():
+        return holds_if(bool((values < 1).all()))
+    return Verdict.UNDECIDED
 
 
-def _fewer_steps(runs: pd.DataFrame) -> tuple[bool | None, str]:
-    """Whether the GRU takes fewer steps than the LSTM, seed by seed; None where a run did not solve or it is open."""
-    steps = {str(cell): group.set_index("seed")["steps_to_solve"] for cell, group in runs.groupby("cell")}
-    solved = ", ".join(f"{cell} {values.notna().sum()}/{len(values)}" for cell, values in steps.items())
-    if set(steps) != {"gru", "lstm"} or runs["steps_to_solve"].isna().any():
-        return None, f"solved {solved}"
+def _fewer_steps(condition: dict[str, Any], runs: pd.DataFrame) -> Case:
+    """That the GRU takes fewer steps than the LSTM, seed by seed; UNDECIDED where a run did not solve its task."""
+    steps = {cell: runs[runs["cell"] == cell].set_index("seed")["steps_to_solve"] for cell in BLOCKS}
+    evidence: dict[str, Any] = {
+        f"solved_{cell}": Count(int(values.notna().sum()), len(values)) for cell, values in steps.items()
+    }
+    if any(values.empty for values in steps.values()) or runs["steps_to_solve"].isna().any():
+        return Case(condition, Verdict.UNDECIDED, UNDEFINED, evidence)
     difference = paired_difference(steps["gru"], steps["lstm"])
-    more = above(difference)
-    seconds = runs.groupby("cell")["training_time_s"].mean() if "training_time_s" in runs else None
-    words = " against ".join(
-        f"{steps[cell].mean():.4g}" + (f" in {seconds[cell]:.3g} s" if seconds is not None else "") for cell in BLOCKS
-    )
-    return None if more is None else not more, f"GRU against LSTM {words} on average, difference {in_words(difference)}"
+    evidence |= {f"mean_steps_{cell}": float(values.mean()) for cell, values in steps.items()}
+    if "training_time_s" in runs:
+        seconds = runs.groupby("cell")["training_time_s"].mean()
+        evidence |= {f"mean_seconds_{cell}": float(seconds[cell]) for cell in BLOCKS}
+    return Case(condition, opposite(above(difference)), difference, evidence)
 
 
 FEWER_PARAMETERS = Claim(
@@ -120,10 +112,11 @@ FASTER = Claim(
     "faster",
     "The GRU trains faster than the LSTM.",
     "001, 003",
-    "time of a forward and backward pass at one width, GRU's over LSTM's, in turns in one process: both compiled alike "
-    "(fused), and as torch.nn ships them; training steps to solve (and the seconds they took, several runs at a time)",
+    "time of a forward and backward pass at one width, GRU's over LSTM's, interleaved in one process: both compiled "
+    "alike (fused), and the modules of torch.nn; training steps to solve (and seconds, with several runs at a time)",
     "a ratio holds below 1 (interval of the median over runs, or all of fewer than 5), steps where all runs "
-    "solve it and the interval of the paired difference is below 0",
+    "solve the task and the interval of the paired difference is below 0",
     "GRU's time over LSTM's, fused",
     _faster,
+    "what is compared",
 )

@@ -1,36 +1,37 @@
 """What a cell costs: time per training step and parameters."""
 
-from typing import ClassVar
+from typing import cast
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.variant import Variant
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, panel_grid, panel_titles
+from rnnbench.report.labels import cell_label
+from rnnbench.report.style import CellStyles, panel_grid, task_panels
 
 
 class Cost(Figure):
-    """One row per task: the median training step of each cell with the backend that ran it, and its parameters.
+    """Time of a training step and trainable parameters of each cell, one row per task.
 
-    Dots are runs, the bar is their median. Backends differ: the times compare kernels as much as cells.
+    Bars are medians over runs, dots the runs; a run's own value is the median of its training steps. In parentheses the
+    backend that ran the cell: with different backends the times compare implementations as much as cells.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("step_time_s", "parameters", "backend")
+    needs = ("step_time_s", "parameters", "backend")
 
-    def draw(self, results: Results, styles: CellStyles) -> Canvas:
-        self.need(results.runs, *self.columns)
-        titles = panel_titles(results)
-        groups = results.runs[["cell", "setting", "backend"]].drop_duplicates()
-        canvas, grid = panel_grid(len(titles), 2, row_height=0.5 + 0.22 * len(groups))
-        for (left, right), ((task, task_setting), title) in zip(grid, titles.items(), strict=True):
-            runs = results.runs[(results.runs["task"] == task) & (results.runs["task_setting"] == task_setting)]
+    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+        panels = task_panels(results.runs)
+        groups = results.runs[["cell", "variant", "backend"]].drop_duplicates()
+        canvas, grid = panel_grid(len(panels), 2, row_height=0.5 + 0.22 * len(groups))
+        for (left, right), (title, runs) in zip(grid, panels, strict=True):
             labels = []
-            bars = runs.groupby(["cell", "setting", "backend"], sort=False)
+            bars = runs.groupby(["cell", "variant", "backend"], sort=False)
             for place, (key, group) in enumerate(sorted(bars, key=lambda bar: styles.place(str(bar[0][0])))):
-                cell, setting, backend = map(str, key)
-                labels.append(f"{cell}{f', {setting}' if setting else ''} ({backend})")
+                cell, variant, backend = cast(tuple[str, Variant, str], key)
+                labels.append(f"{cell_label(cell, variant)} ({backend})")
                 self._bar(left, place, group["step_time_s"] * 1e3, styles, cell)
                 self._bar(right, place, group["parameters"] / 1e3, styles, cell)
             for axes in (left, right):

@@ -1,43 +1,37 @@
-"""Cells of one width against cells with one number of parameters."""
-
-from typing import ClassVar
+"""Scores of cells of equal width, and of cells with equally many parameters."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from rnnbench.analysis.equal_terms import PARAMETERS, WIDTH, equal_terms
 from rnnbench.analysis.intervals import mean_interval
+from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, matched_comparisons
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.scoring import with_scores
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, panel_titles
+from rnnbench.report.labels import match_label
+from rnnbench.report.style import TEXT_WIDTH, CellStyles, task_panels
 
 
 class EqualBudget(Figure):
-    """One row per task, one column for each terms on which the cells are equal: width, or number of parameters.
+    """Normalised score on test data, one row per task: left cells of equal width, right of equally many parameters.
 
-    The normalised score on test data. Dots are seeds, the bar their mean with Student's 95% interval; below each cell
-    its units and the parameters of its recurrent layers.
+    Bars are means over seeds with Student's 95% intervals, dots the seeds. Below each cell stand its hidden units and
+    the parameters of its recurrent layers. A number of parameters counts as equal within 4%.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("test_loss", "baseline_loss", WIDTH, PARAMETERS)
+    needs = ("test_loss", "baseline_loss", WIDTH, PARAMETERS)
     intervals = "95% over seeds: Student's for the mean"
 
-    def draw(self, results: Results, styles: CellStyles) -> Canvas:
-        self.need(results.runs, *self.columns)
-        try:
-            terms = equal_terms(with_scores(results.runs))
-        except ValueError as error:
-            raise ValueError(f"EqualBudget: {error}") from error
-        titles = panel_titles(results)
-        canvas = Canvas(figsize=(TEXT_WIDTH, 0.2 + 2.1 * len(titles)), layout="constrained")
-        grid = canvas.subplots(len(titles), len(terms), squeeze=False, sharey=True)
-        for axes_of_row, ((task, task_setting), title) in zip(grid, titles.items(), strict=True):
-            for axes, (words, runs) in zip(axes_of_row, terms.items(), strict=True):
-                of_task = runs[(runs["task"] == task) & (runs["task_setting"] == task_setting)]
-                self._panel(axes, of_task, styles)
-                axes.set_title(f"{title}: {words}")
+    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+        matched = matched_comparisons(with_scores(results.runs))
+        tasks = task_panels(results.runs)
+        canvas = Canvas(figsize=(TEXT_WIDTH, 0.2 + 2.1 * len(tasks)), layout="constrained")
+        grid = canvas.subplots(len(tasks), len(matched), squeeze=False, sharey=True)
+        for axes_of_row, (title, of_task) in zip(grid, tasks, strict=True):
+            for axes, (match, runs) in zip(axes_of_row, matched.items(), strict=True):
+                self._panel(axes, runs[runs["run"].isin(of_task["run"])], styles)
+                axes.set_title(f"{title}: {match_label(match)}")
             axes_of_row[0].set_ylabel("normalised score")
         return canvas
 

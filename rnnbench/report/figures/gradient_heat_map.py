@@ -1,6 +1,6 @@
-"""The gradient through time as training goes on."""
+"""Gradient norm against time step and training step."""
 
-from typing import Any, ClassVar
+from typing import Any, NamedTuple, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -11,41 +11,49 @@ from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.gradient_decay import PROBE
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.variant import Variant
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, short
+from rnnbench.report.labels import task_title, variant_label
+from rnnbench.report.style import TEXT_WIDTH, CellStyles
+from rnnbench.schema import TASK_GROUP
 
 LOWEST = -12
 """log10 of the norm from which on down a gradient is drawn as the darkest colour."""
 WITHOUT_RUNS = "0.85"
 
 
-class GradientHeatMap(Figure):
-    """One panel per cell (columns) and task or setting (rows): how strongly the loss depends on the state h_t.
+class Panel(NamedTuple):
+    """What a panel shows."""
 
-    Across, the time step t; upwards, the training step. The colour is log10 of the norm of d loss / d h_t of the top
-    layer, the median over the seeds that were still training; the scale is shared by all panels. Grey: no run trained
-    that far, because all were solved or diverged before.
+    cell: str
+    task: str
+    """Its title."""
+    variant: Variant
+
+
+class GradientHeatMap(Figure):
+    """log10 of the norm of d loss / d h_t of the top layer, against the time step t and the training step.
+
+    One column per cell, one row per task and variant, one colour scale for all. Medians over the seeds that were still
+    training; grey where none was, because all runs had been stopped as solved or had diverged.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("task_setting", "setting")
-
-    def draw(self, results: Results, styles: CellStyles) -> Canvas:
-        self.need(results.runs, *self.columns)
+    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         panels = {
-            tuple(map(str, key)): surface
-            for key, runs in results.runs.groupby(["cell", "task", "task_setting", "setting"], sort=False)
+            Panel(str(cell), task_title(dict(zip(TASK_GROUP, task, strict=True))), cast(Variant, variant)): surface
+            for (cell, variant, *task), runs in results.runs.groupby(["cell", "variant", *TASK_GROUP], sort=False)
             if (surface := _median_surface(results, runs)) is not None
         }
         if not panels:
-            raise ValueError("GradientHeatMap: needs gradient profiles, which no run has; add probe=[gradient_profile]")
-        cells = styles.ordered({key[0] for key in panels})
-        rows = list(dict.fromkeys(key[1:] for key in panels))
+            raise ValueError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
+        cells = styles.ordered({panel.cell for panel in panels})
+        rows = list(dict.fromkeys((panel.task, panel.variant) for panel in panels))
         canvas = Canvas(figsize=(TEXT_WIDTH, 0.5 + 1.25 * len(rows)), layout="constrained")
         grid = canvas.subplots(len(rows), len(cells), squeeze=False, sharex="row", sharey="row")
         largest = float(np.ceil(max(np.nanmax(surface) for surface in panels.values())))
         scale = Normalize(LOWEST, largest)
         for axes_of_row, row in zip(grid, rows, strict=True):
-            surfaces = {cell: panels.get((cell, *row)) for cell in cells}
+            surfaces = {cell: panels.get(Panel(cell, *row)) for cell in cells}
             steps = _shared_steps([surface for surface in surfaces.values() if surface is not None])
             for axes, (cell, surface) in zip(axes_of_row, surfaces.items(), strict=True):
                 _paint(axes, surface, steps, scale)
@@ -96,7 +104,10 @@ def _paint(axes: Axes, surface: pd.DataFrame | None, steps: list[int], scale: No
     axes.set_yticks(list(shown), [f"{steps[place]:,}" for place in shown])
 
 
-def _row_label(row: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> str:
-    """What tells the row from the others, on a line of its own."""
-    words = [str(part) for place, part in enumerate(row) if part and len({other[place] for other in rows}) > 1]
-    return "".join(f"{word}\n" for word in short(", ".join(words)).split(", ") if word)
+def _row_label(row: tuple[str, Variant], rows: list[tuple[str, Variant]]) -> str:
+    """What tells the row from the others, each setting on a line of its own."""
+    task, variant = row
+    lines = [task] if len({task for task, _ in rows}) > 1 else []
+    if len({variant for _, variant in rows}) > 1:
+        lines += [variant_label(Variant((setting,)), brief=True) for setting in variant.settings]
+    return "".join(f"{line}\n" for line in lines)

@@ -12,17 +12,17 @@ from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import CellStyles, Line, legend_above, line_panels, panel_grid
 
 SMALLEST = 1e-38
-"""Norms below are zeros of float32: a line ends there, a band goes on down."""
+"""Norms below are 0 in float32: a line ends there, a band goes on down."""
 
 
 class GradientNorms(Figure):
-    """One row per task, or per task and cell: the norm of d loss / d h_t of the top layer against the time step t.
+    """Norm of d loss / d h_t of the top layer against the time step t, at initialisation and after training.
 
-    Lines are medians over seeds, bands the range.
-    After training means after the last step of each run; a run that diverged has no such profile.
+    One row per task, or per task and cell. Lines are medians over seeds, bands the range over seeds. After training is
+    after the last step of each run, runs that diverged left out. A line ends where the norm is 0 in float32.
     """
 
-    def draw(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         lines = line_panels(results.runs, styles)
         canvas, grid = panel_grid(len(lines), 2)
         drawn = False
@@ -35,7 +35,7 @@ class GradientNorms(Figure):
                 axes.set_ylim(smallest / 3, largest * 3)
             row[0].set_ylabel(r"$\Vert\partial\,\mathrm{loss}/\partial h_t\Vert$")
         if not drawn:
-            raise ValueError("GradientNorms: needs gradient profiles, which no run has; add probe=[gradient_profile]")
+            raise ValueError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
         legend_above(canvas)
         return canvas
 

@@ -1,6 +1,4 @@
-"""How far each cell reaches: success against length."""
-
-from typing import ClassVar
+"""Success rate of each cell against the task's length, and the longest length that it solves."""
 
 import numpy as np
 import pandas as pd
@@ -10,28 +8,28 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis.horizon import solvable_lengths, success_by_length
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
+from rnnbench.report.flat import flat
 from rnnbench.report.style import TEXT_WIDTH, CellStyles, labelled, legend_above
 
 
 class Horizon(Figure):
-    """One row per task. Left: the share of runs that solved it against its length, with Wilson's 95% interval.
+    """Success rate against the task's length, and the longest solvable length, one row per task.
 
-    Right: the longest length such that it and every shorter one is solved by at least half of the runs, with its 95%
-    bootstrap interval; an arrow where that is the longest length tested, so that the true one may be longer; none where
-    the shortest is not solved.
+    Left: the fraction of runs that solved the task, with Wilson's 95% interval. Right: the longest length such that at
+    least half of the runs solved the task at it and at every shorter length tested, with a 95% bootstrap interval; an
+    arrow marks that this is the longest length tested, so that the true one may be longer.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("solved", "difficulty")
+    needs = ("solved", "difficulty")
     intervals = (
-        "95% over seeds: Wilson's for the share, bootstrap of the runs within each length for the longest length"
+        "95% over seeds: Wilson's for the success rate, bootstrap of the runs within each length for the longest length"
     )
 
-    def draw(self, results: Results, styles: CellStyles) -> Canvas:
-        self.need(results.runs, *self.columns)
+    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         success = success_by_length(results.runs)
         longest = solvable_lengths(results.runs, np.random.default_rng(0))
         tasks = list(dict.fromkeys(success["task"]))
-        lines = len(longest.groupby(["cell", "setting"]))
+        lines = len(longest.groupby(["cell", "variant"]))
         canvas = Canvas(figsize=(TEXT_WIDTH, 0.4 + max(1.9, 0.9 + 0.16 * lines) * len(tasks)), layout="constrained")
         grid = canvas.subplots(len(tasks), 2, squeeze=False, width_ratios=(3, 2))
         for (left, right), task in zip(grid, tasks, strict=True):
@@ -39,20 +37,21 @@ class Horizon(Figure):
             tested = sorted(of_task["length"].unique())
             self._curves(left, of_task, tested, styles)
             self._ranges(right, longest[longest["task"] == task], tested, styles)
-            left.set(title=task.replace("_", " "), xlabel="length T (steps)", ylabel="share of runs that solve it")
+            left.set(title=task.replace("_", " "), xlabel="length T (steps)", ylabel="success rate")
             right.set(title="longest solvable length", xlabel="length T (steps)")
         legend_above(canvas)
         return canvas
 
     def _curves(self, axes: Axes, success: pd.DataFrame, tested: list[float], styles: CellStyles) -> None:
-        """Lengths evenly spaced; lines side by side, so that equal shares do not hide each other."""
+        """Lengths evenly spaced; lines side by side, so that equal rates do not hide each other."""
         groups = list(labelled(success, styles))
         for number, (label, group, style) in enumerate(groups):
             places = group["length"].map(tested.index) + 0.09 * (number - (len(groups) - 1) / 2)
-            share = group["solved_share"]
-            bars = [share - group["solved_share_low"], group["solved_share_high"] - share]
+            rates = flat(group[["success_rate"]])
+            rate = rates["success_rate"]
+            bars = [rate - rates["success_rate_low"], rates["success_rate_high"] - rate]
             axes.errorbar(
-                places, share, bars, marker="o", markersize=3.5, label=label, elinewidth=1, capsize=2, **style
+                places.to_numpy(), rate, bars, marker="o", markersize=3.5, label=label, elinewidth=1, capsize=2, **style
             )
         axes.set(ylim=(-0.04, 1.04), yticks=(0, 0.25, 0.5, 0.75, 1))
         axes.set_xticks(range(len(tested)), [f"{length:g}" for length in tested])
@@ -62,11 +61,11 @@ class Horizon(Figure):
         ladder, labels = [0.0, *tested], []
         for place, (label, group, style) in enumerate(labelled(longest, styles)):
             (row,) = group.to_dict("records")
-            name, colour = "longest_solvable_length", style["color"]
-            if not np.isnan(row[f"{name}_low"]):
-                ends = [ladder.index(row[f"{name}_low"]), ladder.index(row[f"{name}_high"])]
+            reach, colour = row["longest_solvable_length"], style["color"]
+            if not np.isnan(reach.low):
+                ends = [ladder.index(reach.low), ladder.index(reach.high)]
                 axes.plot(ends, [place, place], color=colour, linewidth=3, alpha=0.4)
-            reached = ladder.index(row[name])
+            reached = ladder.index(reach.estimate)
             axes.plot(reached, place, "o", color=colour, markersize=4)
             if row["reaches_the_end"]:
                 arrow = {"arrowstyle": "->", "color": colour}

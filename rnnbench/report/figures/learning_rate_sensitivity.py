@@ -1,6 +1,4 @@
-"""How much a tuned setting, such as the learning rate, matters to each cell."""
-
-from typing import ClassVar
+"""Score on validation data against the learning rate, or another tuned setting."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -9,32 +7,29 @@ from matplotlib.ticker import NullLocator
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import candidates
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, labelled, legend_above, panel_grid, panel_titles, panels_in_rows
+from rnnbench.report.style import CellStyles, labelled, legend_above, panel_grid, panels_in_rows, task_panels
 
 
 class LearningRateSensitivity(Figure):
-    """One panel per task: the normalised score on validation data against the tuned setting, the learning rate.
+    """Normalised score on validation data against the tuned setting, such as the learning rate, one panel per task.
 
-    Lines are means over seeds, bands their range; diverged and failed runs score 0. A ring, one around the
-    other, is the value that was chosen for the cell, and with which it stands in the other tables and figures.
+    Lines are means over seeds, bands the range over seeds; runs that diverged or failed score 0. A ring marks the value
+    chosen for the cell, which all other tables and figures use; where cells share a value their rings are concentric.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("validation_loss", "baseline_loss")
+    needs = ("validation_loss", "baseline_loss")
     intervals = "none: bands are the range over seeds"
 
-    def draw(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         if results.tuned is None:
-            raise ValueError("LearningRateSensitivity: needs a setting that is tuned; add tuned=optimizer.lr")
-        self.need(results.runs, *self.columns)
-        table = candidates(results, results.tuned)
-        titles = panel_titles(results)
-        columns = panels_in_rows(len(titles))
-        canvas, grid = panel_grid(-(-len(titles) // columns), columns)
+            raise ValueError("needs a setting that is tuned; add tuned=optimizer.lr")
+        tasks = task_panels(candidates(results, results.tuned))
+        columns = panels_in_rows(len(tasks))
+        canvas, grid = panel_grid(-(-len(tasks) // columns), columns)
         panels = [axes for row in grid for axes in row]
-        for axes in panels[len(titles) :]:
+        for axes in panels[len(tasks) :]:
             axes.set_axis_off()
-        for axes, ((task, task_setting), title) in zip(panels, titles.items(), strict=False):
-            of_task = table[(table["task"] == task) & (table["task_setting"] == task_setting)]
+        for axes, (title, of_task) in zip(panels, tasks, strict=False):
             for place, (label, group, style) in enumerate(labelled(of_task, styles)):
                 axes.plot(group["value"], group["validation_score"], label=label, marker=".", markersize=4, **style)
                 axes.fill_between(
@@ -47,7 +42,7 @@ class LearningRateSensitivity(Figure):
                     markerfacecolor="none", clip_on=False,
                 )  # fmt: skip
             _value_axis(axes, sorted(of_task["value"].unique()))
-            axes.set(title=title, xlabel=_words(results.tuned), ylim=(-0.03, 1.03))
+            axes.set(title=title, xlabel=_axis_label(results.tuned), ylim=(-0.03, 1.03))
         for row in grid:
             row[0].set_ylabel("score on validation data")
         legend_above(canvas)
@@ -61,5 +56,5 @@ def _value_axis(axes: Axes, values: list[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _words(setting: str) -> str:
+def _axis_label(setting: str) -> str:
     return "learning rate" if setting == "optimizer.lr" else setting

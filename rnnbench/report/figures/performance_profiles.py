@@ -1,6 +1,4 @@
-"""How many runs reach a score, over all tasks."""
-
-from typing import ClassVar
+"""Fraction of runs above each score, over all tasks."""
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
@@ -15,17 +13,17 @@ THRESHOLDS = np.linspace(0, 0.995, 200)
 
 
 class PerformanceProfiles(Figure):
-    """The share of all runs and tasks whose normalised score, clip(1 - test loss / trivial, 0, 1), is above tau.
+    """Fraction of runs, over all tasks, whose normalised score is above tau; higher is better at every tau.
 
-    Higher is better at every tau. Diverged and failed runs score 0. Bands: pointwise 95% bootstrap intervals, the runs
-    resampled within each task; of each cell, the seeds that all tasks have.
+    The score is clip(1 - test loss / loss of the memoryless baseline, 0, 1); runs that diverged or failed score 0.
+    Bands are pointwise 95% bootstrap intervals, runs resampled within each task. Only seeds that a cell has on all of
+    its tasks count.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("test_loss", "baseline_loss")
+    needs = ("test_loss", "baseline_loss")
     intervals = "95% over seeds, for each threshold alone: percentile bootstrap of the runs, stratified by task"
 
-    def draw(self, results: Results, styles: CellStyles) -> Canvas:
-        self.need(results.runs, *self.columns)
+    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         canvas = Canvas(figsize=(COLUMN_WIDTH, 2.5), layout="constrained")
         axes = canvas.subplots()
         tasks = 0
@@ -38,7 +36,7 @@ class PerformanceProfiles(Figure):
                 profile["threshold"], profile["low"], profile["high"], color=style["color"], alpha=0.15, linewidth=0
             )
         axes.set(
-            xlabel=r"normalised score $\tau$", ylabel=f"share of runs above it, {tasks} tasks", xlim=(0, 1),
+            xlabel=r"normalised score $\tau$", ylabel=f"fraction of runs above, {tasks} tasks", xlim=(0, 1),
             ylim=(0, 1.02),
         )  # fmt: skip
         legend_above(canvas)

@@ -1,7 +1,5 @@
-"""Tables as text for the terminal, Markdown and LaTeX, and numbers as words."""
+"""Formatted tables as plain text for the terminal, as Markdown and as LaTeX."""
 
-import math
-from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
@@ -14,46 +12,30 @@ WIDEST = 70
 LATEX_SYMBOLS = {"_": r"\_", "%": r"\%", "∞": r"$\infty$", "–": "--", "≥": r"$\geq$", "≤": r"$\leq$", "±": r"$\pm$"}
 
 
-def markdown(words: pd.DataFrame) -> str:
+def markdown(table: pd.DataFrame) -> str:
     """A GitHub table."""
-    return _tabulated(words.map(lambda text: str(text).replace("|", r"\|")), "github")
+    return _tabulated(table.map(lambda text: str(text).replace("|", r"\|")), "github")
 
 
-def plain(words: pd.DataFrame) -> str:
+def plain(table: pd.DataFrame) -> str:
     """A table for the terminal."""
-    return _tabulated(words.map(lambda text: fill(str(text), WIDEST)), "simple")
+    return _tabulated(table.map(lambda text: fill(str(text), WIDEST)), "simple")
 
 
-def latex(words: pd.DataFrame) -> str:
+def latex(table: pd.DataFrame) -> str:
     """A booktabs table."""
-    safe = words.map(_latex_safe).rename(columns=_latex_safe)
+    safe = table.map(_latex_safe).rename(columns=_latex_safe)
     return safe.to_latex(index=False, escape=False)
 
 
-def without_empty(words: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """The table without those of the columns that say nothing in any row."""
-    return words.drop(columns=[column for column in columns if (words[column] == "").all()])
+def without_empty(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The table without those of the columns that are empty in every row."""
+    return table.drop(columns=[column for column in columns if (table[column] == "").all()])
 
 
-def interval(row: Mapping[Any, Any], name: str, scale: float = 1.0) -> str:
-    """The estimate and, where they are defined, its 95% bounds in brackets."""
-    low, high = row[f"{name}_low"] * scale, row[f"{name}_high"] * scale
-    bounds = "" if math.isnan(low) or math.isnan(high) else f"[{number(low)}, {number(high)}]"
-    return f"{number(row[name] * scale)} {bounds}".strip()
-
-
-def number(value: Any) -> str:
-    """Three significant digits; – for nothing, ∞ for more than was measured."""
-    if not isinstance(value, float | int) or math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def _tabulated(words: pd.DataFrame, layout: str) -> str:
-    headers = [str(name) for name in words]
-    return tabulate(words.to_numpy().tolist(), headers=headers, tablefmt=layout, disable_numparse=True)
+def _tabulated(table: pd.DataFrame, layout: str) -> str:
+    headers = [str(name) for name in table]
+    return tabulate(table.to_numpy().tolist(), headers=headers, tablefmt=layout, disable_numparse=True)
 
 
 def _latex_safe(text: Any) -> str:

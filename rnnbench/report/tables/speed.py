@@ -1,4 +1,4 @@
-"""How fast each cell is, backend by backend."""
+"""Time of a forward and backward pass of each cell, by implementation."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -7,33 +7,35 @@ import pandas as pd
 
 from rnnbench.analysis import speed
 from rnnbench.analysis.results import Results
-from rnnbench.report.tables.rendering import interval, number
+from rnnbench.report.labels import interval, number
 from rnnbench.report.tables.table import Table
+
+NAMES = {"torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
 
 
 class Speed(Table):
-    """One row per run and backend: a forward and backward pass, against the floor, torch.nn and the LSTM."""
+    """One row per run and implementation: a forward and backward pass, and ratios to others in the same process."""
 
     title = "Speed of a forward and backward pass"
     columns: ClassVar[Mapping[str, str]] = speed.SPEEDS
-    intervals = "quartiles over the turns that all contestants took in one process"
+    needs = tuple(speed.SIZES.values())
+    intervals = "quartiles over the repetitions, all implementations interleaved in one process"
 
-    def rows(self, results: Results) -> pd.DataFrame:
-        self.need(results.runs, *speed.SIZES.values())
+    def compute_rows(self, results: Results) -> pd.DataFrame:
         return speed.speeds(results.runs)
 
-    def in_words(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
         ordered = rows.sort_values(["hidden_size", "steps", "batch", "threads"], kind="stable")
         return pd.DataFrame(
             {
                 "cell": row["cell"],
                 "T, B, input, H": f"{row['steps']}, {row['batch']}, {row['input_size']}, {row['hidden_size']}",
                 "threads": str(row["threads"]),
-                "by": row["by"].replace("torch_nn", "torch.nn"),
-                "ms": interval(row, "pass_s", scale=1e3),
-                "× floor": number(row["times_floor"]),
-                "torch.nn / it": number(row["speedup_over_torch_nn"]),
-                "× LSTM": number(row["times_lstm"]),
+                "implementation": NAMES.get(row["implementation"], row["implementation"]),
+                "ms": interval(row["pass_s"], scale=1e3),
+                "time / torch.mm loop": number(row["time_over_torch_mm"]),
+                "speed-up over torch.nn": number(row["speedup_over_torch_nn"]),
+                "time / LSTM": number(row["time_over_lstm"]),
             }
             for row in ordered.to_dict("records")
         )

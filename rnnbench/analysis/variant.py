@@ -1,0 +1,73 @@
+"""A run's variant: the settings in which it differs from the other runs of its cell and task."""
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import total_ordering
+from typing import Any
+
+import pandas as pd
+
+from rnnbench.schema import is_setting
+
+SettingValue = bool | int | float | str | None
+
+
+@total_ordering
+@dataclass(frozen=True)
+class Variant:
+    """Settings by dotted name with their values, None for a setting that is not set; empty when nothing differs.
+
+    Variants are ordered by these values in turn: numbers by size, then text, then None.
+    """
+
+    settings: tuple[tuple[str, SettingValue], ...] = ()
+
+    @classmethod
+    def of(cls, settings: Mapping[Any, Any]) -> "Variant":
+        """The variant with these settings, NaN being a value that is not set."""
+        return cls(tuple((str(name), _plain(value)) for name, value in settings.items()))
+
+    def __bool__(self) -> bool:
+        return bool(self.settings)
+
+    def __lt__(self, other: "Variant") -> bool:
+        return self._order() < other._order()
+
+    def _order(self) -> tuple[Any, ...]:
+        return tuple((name, *value_order(value)) for name, value in self.settings)
+
+
+def value_order(value: SettingValue) -> tuple[int, float, str]:
+    """A key that sorts values of settings of any type: numbers by size, then text, then None."""
+    if value is None:
+        return 2, 0.0, ""
+    return (1, 0.0, value) if isinstance(value, str) else (0, float(value), "")
+
+
+def setting_columns(runs: pd.DataFrame) -> list[str]:
+    """The columns that are settings, but for the difficulty of the tasks."""
+    apart = difficulty_columns(runs)
+    return [name for name in map(str, runs) if is_setting(name) and name not in apart]
+
+
+def difficulty_columns(runs: pd.DataFrame) -> list[str]:
+    """The settings that make the runs' tasks harder, such as task.length."""
+    return [column for name in runs["difficulty_setting"].unique() if (column := f"task.{name}") in runs]
+
+
+def variants(runs: pd.DataFrame, ignored: Sequence[str] = ()) -> list[Variant]:
+    """For each run the settings that differ among the runs of its cell and task, but for those in `ignored`."""
+    settings = [column for column in setting_columns(runs) if column not in ignored]
+    found: dict[Hashable, Variant] = {}
+    for _, group in runs.groupby(["cell", "task"]):
+        varying = [column for column in settings if group[column].nunique(dropna=False) > 1]
+        found |= {index: Variant.of(row) for index, row in group[varying].to_dict("index").items()}
+    return [found[index] for index in runs.index]
+
+
+def _plain(value: Any) -> SettingValue:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    plain: SettingValue = value.item() if hasattr(value, "item") else value
+    return plain

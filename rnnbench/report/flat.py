@@ -1,0 +1,47 @@
+"""Tables of values as plain columns of numbers and text, for CSV and for drawing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from rnnbench.analysis.intervals import Interval, Quartiles
+from rnnbench.analysis.variant import SettingValue, Variant
+
+DESCRIPTION = """A variant is the settings in which these
+runs differ from others of their cell and task, as overrides of a command line: `model.layers=2 optimizer.lr=0.01`.
+An interval `x` has the columns `x`, `x_low` and `x_high`, the estimate and its 95% bounds over seeds; quartiles `x`
+have `x`, the median, `x_lower_quartile` and `x_upper_quartile`."""
+
+BOUNDS = {"": "estimate", "_low": "low", "_high": "high"}
+QUARTILES = {"": "median", "_lower_quartile": "first", "_upper_quartile": "third"}
+
+
+def flat(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with columns of numbers and text alone, as DESCRIPTION says; a tuple of numbers becomes text."""
+    columns: dict[str, Sequence[Any]] = {}
+    for name in map(str, table):
+        values = table[name].tolist()
+        kind = type(values[0]) if values else None
+        if kind is Interval:
+            columns |= {f"{name}{end}": [getattr(value, field) for value in values] for end, field in BOUNDS.items()}
+        elif kind is Quartiles:
+            columns |= {f"{name}{end}": [getattr(value, field) for value in values] for end, field in QUARTILES.items()}
+        elif kind is Variant:
+            columns[name] = [overrides(value) for value in values]
+        elif kind is tuple:
+            columns[name] = [" ".join(f"{number:g}" for number in value) for value in values]
+        else:
+            columns[name] = values
+    return pd.DataFrame(columns)
+
+
+def overrides(variant: Variant) -> str:
+    """The variant as the overrides of a command line, separated by spaces."""
+    return " ".join(f"{name}={_override(value)}" for name, value in variant.settings)
+
+
+def _override(value: SettingValue) -> str:
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

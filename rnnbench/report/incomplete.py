@@ -1,0 +1,13 @@
+"""What keeps an experiment from being complete, for the notes below its tables and figures."""
+
+from rnnbench.analysis.results import Results
+from rnnbench.schema import Status
+
+
+def incomplete(results: Results) -> list[str]:
+    """One line per missing, unfinished, failed or diverged run."""
+    lines = [f"missing: {overrides}" for overrides in results.missing]
+    for row in results.runs[results.runs["status"] != Status.DONE].to_dict("records"):
+        at = f" at step {row['diverged_at_step']:.0f}" if row["status"] == Status.DIVERGED else ""
+        lines.append(f"{row['status']}{at}: {row['run']}")
+    return lines

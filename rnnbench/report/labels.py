@@ -1,0 +1,77 @@
+"""Text for values: numbers, intervals, tasks, settings and variants. Nothing else in rnnbench makes text of them."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from rnnbench.analysis.intervals import Interval, Quartiles
+from rnnbench.analysis.matched_comparisons import WIDTH, Match
+from rnnbench.analysis.variant import Variant
+
+SHORT = {"model.initialisation": "", "model.recurrent_gain": "gain", "model.hidden_size": "units"}
+"""Shorter names of settings in figures; one with an empty name is given by its value alone."""
+
+
+def number(value: Any) -> str:
+    """Three significant digits; – for nothing, ∞ for more than was measured."""
+    if not isinstance(value, float | int) or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def interval(value: Interval | Quartiles, scale: float = 1.0) -> str:
+    """The estimate or median and, where they are defined, its bounds or quartiles in brackets."""
+    if isinstance(value, Quartiles):
+        value = Interval(value.median, value.first, value.third)
+    return f"{number(value.estimate * scale)} {bounds(value, scale)}".strip()
+
+
+def bounds(value: Interval, scale: float = 1.0) -> str:
+    """The 95% bounds in brackets, empty where they are not defined."""
+    if math.isnan(value.low) or math.isnan(value.high):
+        return ""
+    return f"[{number(value.low * scale)}, {number(value.high * scale)}]"
+
+
+def task_title(row: Mapping[Any, Any]) -> str:
+    """The task of a row and its difficulty: `adding, length 20`."""
+    task = str(row["task"]).replace("_", " ")
+    return ", ".join(filter(None, [task, difficulty_label(row["difficulty_setting"], row["difficulty"])]))
+
+
+def difficulty_label(setting: str, value: Any) -> str:
+    """The value of a task's difficulty with its setting's name; text, such as the name of a file, alone."""
+    return value if isinstance(value, str) else f"{setting} {setting_value(value)}"
+
+
+def variant_label(variant: Variant, brief: bool = False) -> str:
+    """The settings of a variant without their groups: `lr=0.01, layers=2`; for a figure with the names in SHORT."""
+    last = Counter(name.rpartition(".")[2] for name, _ in variant.settings)
+    parts = []
+    for name, value in variant.settings:
+        own = name.rpartition(".")[2]
+        label = SHORT.get(name, own) if brief else (own if last[own] == 1 else name)
+        parts.append(f"{label}={setting_value(value)}" if label else setting_value(value))
+    return ", ".join(parts)
+
+
+def cell_label(cell: str, variant: Variant, brief: bool = False) -> str:
+    """A cell and its variant: `gru, lr=0.01`."""
+    return ", ".join(filter(None, [cell, variant_label(variant, brief)]))
+
+
+def match_label(match: Match) -> str:
+    """In what cells match: `48 units each`, or `about 7,300 parameters each`, to two significant digits."""
+    if match.column == WIDTH:
+        return f"{match.value:g} units each"
+    return f"about {float(f'{match.value:.2g}'):,.0f} parameters each"
+
+
+def setting_value(value: Any) -> str:
+    """The value of a setting."""
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

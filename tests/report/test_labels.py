@@ -1,0 +1,103 @@
+"""Text for values, and tables of values as columns of numbers and text."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from rnnbench.analysis.claims import Claim, Finding
+from rnnbench.analysis.claims.claim import Case
+from rnnbench.analysis.claims.verdict import Verdict
+from rnnbench.analysis.intervals import UNDEFINED, Interval, Quartiles
+from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match
+from rnnbench.analysis.variant import Variant
+from rnnbench.report.flat import flat, overrides
+from rnnbench.report.labels import bounds, cell_label, interval, match_label, number, task_title, variant_label
+from rnnbench.report.tables.claims import verdict_label
+
+VARIANT = Variant((("model.initialisation", "orthogonal"), ("model.recurrent_gain", 2.0), ("optimizer.lr", 1e-3)))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0012345, "0.00123"), (1234.5, "1,234"), (math.inf, "∞"), (-math.inf, "-∞"), (math.nan, "–"), ("x", "–")],
+)
+def test_number(value: object, text: str) -> None:
+    assert number(value) == text
+
+
+def test_interval_with_its_bounds() -> None:
+    assert interval(Interval(0.5, 0.25, math.inf), scale=1e3) == "500 [250, ∞]"
+    assert interval(Interval(0.5)) == "0.5"
+    assert bounds(UNDEFINED) == ""
+    assert interval(Quartiles(1, 2, 3)) == "2 [1, 3]"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "title"),
+    [
+        ("length", 20, "hochreiter adding, length 20"),
+        ("permuted", True, "hochreiter adding, permuted True"),
+        ("path", "JSB_Chorales", "hochreiter adding, JSB_Chorales"),
+        ("length", "", "hochreiter adding"),
+    ],
+)
+def test_title_of_a_task(setting: str, value: object, title: str) -> None:
+    row = {"task": "hochreiter_adding", "difficulty_setting": setting, "difficulty": value}
+    assert task_title(row) == title
+
+
+def test_label_of_a_variant() -> None:
+    assert variant_label(VARIANT) == "initialisation=orthogonal, recurrent_gain=2, lr=0.001"
+    assert variant_label(VARIANT, brief=True) == "orthogonal, gain=2, lr=0.001"
+    assert cell_label("gru", Variant()) == "gru"
+    assert cell_label("gru", Variant((("model.layers", None),))) == "gru, layers=none"
+
+
+def test_settings_of_the_same_last_name_keep_their_groups() -> None:
+    assert variant_label(Variant((("cell.bias", True), ("probes.bias", 2)))) == "cell.bias=True, probes.bias=2"
+
+
+def test_label_of_a_match() -> None:
+    assert match_label(Match(WIDTH, 48)) == "48 units each"
+    assert match_label(Match(PARAMETERS, 7294.3)) == "about 7,300 parameters each"
+
+
+def test_values_become_columns_of_numbers_and_text() -> None:
+    rows = [
+        {"cell": "gru", "score": Interval(0.5, 0.25, 0.75), "pass_s": Quartiles(1, 2, 3), "tried": (0.1, 1.0),
+         "variant": VARIANT, "runs": 3},
+    ]  # fmt: skip
+    expected = {
+        "cell": "gru", "score": 0.5, "score_low": 0.25, "score_high": 0.75, "pass_s": 2, "pass_s_lower_quartile": 1,
+        "pass_s_upper_quartile": 3, "tried": "0.1 1", "variant": overrides(VARIANT), "runs": 3,
+    }  # fmt: skip
+    (found,) = flat(pd.DataFrame(rows)).to_dict("records")
+    assert list(found.items()) == list(expected.items())
+
+
+def test_overrides_can_be_typed() -> None:
+    assert overrides(VARIANT) == "model.initialisation=orthogonal model.recurrent_gain=2.0 optimizer.lr=0.001"
+    assert overrides(Variant((("cell.bias", False), ("model.chrono_length", None)))) == (
+        "cell.bias=false model.chrono_length=null"
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "text"),
+    [
+        ({20: Verdict.HOLDS, 40: Verdict.HOLDS}, "holds"),
+        ({20: Verdict.FAILS}, "fails"),
+        ({20: Verdict.UNDECIDED, 40: Verdict.UNDECIDED}, "undecided"),
+        ({}, "not measured: needs runs"),
+        (
+            {10: Verdict.HOLDS, 20: Verdict.UNDECIDED, 40: Verdict.FAILS, 80: Verdict.HOLDS},
+            "depends on the length: holds (length 10; length 80), fails (length 40), undecided (length 20)",
+        ),
+    ],
+)
+def test_verdict_of_several_cases(verdicts: dict[int, Verdict], text: str) -> None:
+    claim = Claim("x", "", "", "", "", "", lambda results: finding, "the length")
+    cases = tuple(Case({"length": length}, verdict, UNDEFINED) for length, verdict in verdicts.items())
+    finding = Finding(UNDEFINED, pd.DataFrame(), cases, missing="needs runs")
+    assert verdict_label(claim, finding) == text
