@@ -52,7 +52,7 @@ def test_few_runs_have_no_bounds():
 @pytest.mark.parametrize(("runs", "budget"), [(5, 1e9), (5, 110.0), (10, 1e9), (10, 110.0)])
 def test_coverage_is_the_level(runs, budget):
     generator = np.random.default_rng(1)
-    repeats, held = 600, 0
+    repeats, held = 300, 0
     for _ in range(repeats):
         result = median_steps(drawn(generator, runs, [100.0], 0.5, budget))
         held += result.interval.low <= 100 <= result.interval.high
@@ -70,7 +70,7 @@ def test_a_median_beyond_the_budget_is_held_at_least_as_often():
 
 def test_coverage_with_unequal_budgets_is_at_least_the_level():
     generator = np.random.default_rng(2)
-    repeats, held = 600, 0
+    repeats, held = 300, 0
     for _ in range(repeats):
         steps, budgets = 100 * np.exp(0.5 * generator.standard_normal(8)), generator.uniform(50, 300, 8)
         result = median_steps(StepsToSolve(np.where(steps <= budgets, steps, INF), budgets))
