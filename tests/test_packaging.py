@@ -25,6 +25,7 @@ def test_wheel_holds_packages_configuration_and_type_marker(wheel: Path) -> None
     configuration = {f"rnnbench/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert configuration <= names
     assert {"rnnbench/py.typed", "tasks/py.typed", "tasks/adding.py", "rnnbench/cells/gru.py"} <= names
+    assert "hydra_plugins/rnnbench_sweeper.py" in names
     assert not any(name.startswith(("tests/", "conf/")) for name in names)
 
 

@@ -12,7 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from rnnbench.cli.settings import Settings
-from rnnbench.cli.sweep import swept_jobs
+from rnnbench.cli.sweep import sweep_of
 from rnnbench.errors import SettingError
 
 PLAN = "plan.json"
@@ -55,9 +55,7 @@ class LaunchRecord(Callback):
         self._begin(config, Path(config.hydra.run.dir), [list(config.hydra.overrides.task)])
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        sweeper, loader = config.hydra.sweeper, GlobalHydra.instance().config_loader()
-        params, products = sweeper.get("params") or {}, sweeper.get("products") or {}
-        jobs = swept_jobs(params, products, config.hydra.overrides.task, loader)
+        jobs = sweep_of(config, GlobalHydra.instance().config_loader())
         self._begin(config, Path(config.hydra.sweep.dir), jobs)
 
     def _begin(self, config: DictConfig, directory: Path, jobs: list[list[str]]) -> None:

@@ -14,6 +14,7 @@ GROUPS = {
     "table": "tables of the report (table=[a,b])",
     "figure": "figures of the report (figure=[a,b])",
     "wandb": "Weights & Biases",
+    "hydra/sweeper": "how an experiment combines its settings (Hydra's basic: all with all)",
     "hydra/launcher": "where a sweep's runs go (joblib, submitit_slurm and Hydra's others too)",
 }
 

@@ -61,7 +61,6 @@ class Settings(BaseModel):
     probes: dict[str, Node] = {}
     tables: dict[str, Node] = {}
     figures: dict[str, Node] = {}
-    values: dict[str, Any] = {}
 
     @classmethod
     def from_config(cls, config: DictConfig) -> "Settings":

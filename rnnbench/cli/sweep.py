@@ -36,6 +36,13 @@ def swept_jobs(
     return [list(job) for job in jobs]
 
 
+def sweep_of(config: DictConfig, loader: ConfigLoader | None = None) -> list[list[str]]:
+    """The jobs of a configuration composed for a sweep, Hydra's own part included."""
+    sweeper = config.hydra.sweeper
+    params, products = sweeper.get("params") or {}, sweeper.get("products") or {}
+    return swept_jobs(params, products, config.hydra.overrides.task, loader)
+
+
 def _values(override: Override) -> list[str]:
     """The overrides with one value each that a swept one stands for."""
     key = override.get_key_element()

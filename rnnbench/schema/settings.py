@@ -12,7 +12,7 @@ WITHOUT_EFFECT = (
 )  # fmt: skip
 """Settings that cannot change a result."""
 
-THROUGH_OTHERS = ("values", "model.parameter_budget", "model.budget_counts")
+THROUGH_OTHERS = ("model.parameter_budget", "model.budget_counts")
 """Settings that can change a result only through others, which are recorded as they came out."""
 
 GROUPS_WITHOUT_EFFECT = ("experiment", "table", "figure", "hydra")

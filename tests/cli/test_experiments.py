@@ -1,19 +1,17 @@
 """Every named experiment: each job of its sweep can be built, its report can be made, and it says what it costs."""
 
-import itertools
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
 
 from rnnbench.cli.build import build_run
 from rnnbench.cli.menu import choices, configuration_directory
 from rnnbench.cli.report import components
 from rnnbench.cli.settings import Settings
+from rnnbench.cli.sweep import sweep_of
 from rnnbench.errors import SettingError
 
 DIRECTORY = configuration_directory()
@@ -33,20 +31,17 @@ def settings(experiment: str, overrides: list[str]) -> Settings:
     return Settings.from_config(config)
 
 
-def sweep(experiment: str) -> dict[str, list[str]]:
-    config = compose("config", overrides=[f"experiment={experiment}"], return_hydra_config=True)
-    params: Any = OmegaConf.to_container(config.hydra.sweeper.params)
-    return {key: str(values).replace("'", "").split(",") for key, values in params.items()}
+def sweep(experiment: str) -> list[dict[str, str]]:
+    """The overrides of every job by setting."""
+    jobs = sweep_of(compose("config", overrides=[f"experiment={experiment}"], return_hydra_config=True))
+    return [dict(override.split("=", 1) for override in job) for job in jobs]
 
 
 def jobs(experiment: str) -> list[list[str]]:
-    """Every combination of cells, tasks, budgets and named values, with the last value of all else."""
+    """Every combination of cells, tasks and budgets, with the last value of all else."""
     crossed = ("cell", "task", "model.parameter_budget")
-    axes = [
-        [f"{key}={value}" for value in (values if key in crossed or key.startswith("values.") else values[-1:])]
-        for key, values in sweep(experiment).items()
-    ]
-    return [list(job) for job in itertools.product(*axes)]
+    last = {tuple(job.get(key) for key in crossed): job for job in sweep(experiment)}
+    return [[f"{key}={value}" for key, value in job.items()] for job in last.values()]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -79,7 +74,7 @@ def test_a_full_setting_has_at_least_five_seeds(name: str) -> None:
     small = name.removesuffix("_full")
     assert small in EXPERIMENTS
     if small != "speed":  # which draws nothing at random
-        assert len(sweep(name)["seed"]) >= 5
+        assert len({job["seed"] for job in sweep(name)}) >= 5
 
 
 def test_every_experiment_has_both_settings() -> None:

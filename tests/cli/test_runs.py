@@ -140,7 +140,7 @@ def test_own_cell_and_task_from_outside(rnnbench: Command, rnnbench_report: Comm
 
 
 def test_experiment_sweeps_by_itself_and_yields_to_the_command_line(rnnbench: Command, tmp_path: Path) -> None:
-    small = ("values.length.adding=6", "values.length.copy_memory=2", "train.steps=2", "hydra/launcher=basic")
+    small = ("task.length=6", "train.steps=2", "hydra/launcher=basic")
     code, output, errors = rnnbench("experiment=quickstart", *SMALL[:1], *SMALL[3:], *small, "cell=rnn,gru", "seed=5")
     assert (code, output) == (0, "4 runs: 4 done\n"), errors
     found = {(summary["cell"], summary["task"], summary["seed"]) for summary in summaries(tmp_path, "quickstart")}

@@ -13,7 +13,7 @@ SETTINGS: dict[str, Any] = {
     "tuned": None, "model": {"hidden_size": 64, "parameter_budget": 500, "budget_counts": "all", "backend": "auto"},
     "train": {"steps": 5, "checkpoint_every_s": 30}, "cell": {"_target_": "a.B", "bias": True},
     "optimizer": {"_target_": "torch.optim.Adam", "betas": [0.9, 0.99]}, "wandb": {"mode": "offline"},
-    "tables": {}, "figures": {}, "values": {"a": 1},
+    "tables": {}, "figures": {},
 }  # fmt: skip
 
 WHAT_IS_RUN: dict[str, Any] = {
@@ -47,7 +47,7 @@ def test_settings_are_columns() -> None:
 @pytest.mark.parametrize(
     ("override", "changes"),
     [
-        ("seed=1", True), ("task.length=5", True), ("+cell.bias=false", True), ("values.length=5", True),
+        ("seed=1", True), ("task.length=5", True), ("+cell.bias=false", True),
         ("model.parameter_budget=500", True), ("name=x", False), ("wandb=disabled", False),
         ("wandb.mode=offline", False),
         ("hydra/launcher=basic", False), ("hydra.launcher.n_jobs=2", False), ("train.checkpoint_every_s=1", False),
