@@ -38,8 +38,8 @@ def sweep(experiment: str) -> list[dict[str, str]]:
 
 
 def jobs(experiment: str) -> list[list[str]]:
-    """Every combination of cells, tasks and budgets, with the last value of all else."""
-    crossed = ("cell", "task", "model.parameter_budget")
+    """Every combination of cells, tasks, budgets and kinds of start, with the last value of each number."""
+    crossed = ("cell", "task", "train.steps", "model.parameter_budget", "model.initialisation")
     last = {tuple(job.get(key) for key in crossed): job for job in sweep(experiment)}
     return [[f"{key}={value}" for key, value in job.items()] for job in last.values()]
 

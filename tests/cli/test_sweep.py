@@ -76,7 +76,8 @@ def test_a_wrong_choice_in_a_union_starts_nothing(rnnbench: Command, tmp_path: P
 def test_the_runs_of_the_claims_are_those_of_the_first_design() -> None:
     """Its grid then: seven named parts, each with length, steps, initialisation, gain, budget and timed repetitions."""
     parts = [
-        (100, 0, "orthogonal", 0.5, None, 0), (100, 0, "orthogonal", 1.0, None, 6), (100, 0, "orthogonal", 2.0, None, 0),
+        (100, 0, "orthogonal", 0.5, None, 0), (100, 0, "orthogonal", 1.0, None, 6),
+        (100, 0, "orthogonal", 2.0, None, 0),
         (20, 2500, "default", 1.0, None, 0), (40, 2500, "default", 1.0, None, 0), (80, 2500, "default", 1.0, None, 0),
         (40, 2500, "default", 1.0, 4440, 0),
     ]  # fmt: skip
