@@ -108,11 +108,11 @@ def test_memory_is_used_again_only_when_nothing_lies_in_it() -> None:
     assert place in places
 
 
-def test_pieces_of_a_block_do_not_touch() -> None:
+def test_arrays_in_a_block_do_not_overlap() -> None:
     sizes = [1, 16, 17, 40]
-    places = memory.BlockLayout(sizes)
-    block = np.zeros(places.total)
-    for piece, size in zip(places.pieces(block), sizes, strict=True):
+    layout = memory.BlockLayout(sizes)
+    block = np.zeros(layout.total)
+    for piece, size in zip(layout.arrays(block), sizes, strict=True):
         assert piece.size == size
         piece += 1
     assert block.max() == 1

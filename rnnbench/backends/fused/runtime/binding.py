@@ -1,7 +1,6 @@
-"""A program and the tensors of one cell: what the loops read of it, and what they gather for it.
+"""A program bound to the tensors of one cell: the arrays that the loops read, the gradients from what they write.
 
-All that does not depend on the batch is settled once, since a short run takes no longer than a few hundred lines of
-Python.
+What does not depend on the batch is computed once: a short run takes no longer than a few hundred lines of Python.
 """
 
 from collections.abc import Sequence
@@ -23,24 +22,26 @@ from rnnbench.cells import Cell
 Key = tuple[str, int]
 """The role of an argument of a loop, and the node or state tensor it belongs to."""
 Arrays = dict[Key, NDArray[Any]]
+"""The arrays that a loop takes."""
 
-
-REMEMBERED_SIZES = 64
+CACHED_LAYOUTS = 64
+"""For how many pairs of steps and batch a binding keeps the layouts."""
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """The three blocks of a run: what the way back reads, the gradients of the states, and what is gathered over the
-    steps for the weights, the sums of biases and the parameters.
-    """
+class RunLayouts:
+    """The three blocks of memory of a run."""
 
-    values: BlockLayout
-    states: BlockLayout
-    gathered: BlockLayout
+    activations: BlockLayout
+    """The states, and what is saved for the backward pass, at every step."""
+    state_gradients: BlockLayout
+    """At every step."""
+    accumulated: BlockLayout
+    """The gradients of the weights, the sums of biases and the parameters, accumulated over the steps."""
 
 
 class Binding:
-    """A program bound to a cell. It holds the cell's dictionaries of tensors, not the cell."""
+    """A program bound to a cell. It refers to the cell's dictionaries of tensors and not to the cell, which may go."""
 
     def __init__(self, program: Program, cell: Cell) -> None:
         self.program = program
@@ -50,7 +51,7 @@ class Binding:
         self.dtype: torch.dtype = getattr(torch, program.real)
         known = {path for path, _ in tensors_of(cell)}
         paths = [path for path in self._paths() if path in known]
-        self._homes = [_home(cell, path) for path in dict.fromkeys(paths)]
+        self._owners = [_owner(cell, path) for path in dict.fromkeys(paths)]
         self._index = {path: index for index, path in enumerate(dict.fromkeys(paths))}
         schedule = program.schedule
         self._weights = [self._weight(linear) for linear in schedule.linears]
@@ -61,14 +62,14 @@ class Binding:
             (("parameter", p), self.width(p), self._index[self.graph.at(p, Parameter).path])
             for p in schedule.parameters
         ]
-        self.value_keys: list[Key] = [("state", index) for index in range(len(schedule.state_names))]
-        self.value_keys += [("saved", position) for position in schedule.saved_for_backward]
-        self.gathered_keys: list[Key] = [("weight_gradient", linear) for linear in schedule.linears]
-        self.gathered_keys += [("bias_gradient", total) for total in schedule.preactivations]
-        self.gathered_keys += [("parameter_gradient", p) for p in schedule.parameters]
-        self._sizes: dict[tuple[int, int], Sizes] = {}
+        self.activation_keys: list[Key] = [("state", index) for index in range(len(schedule.state_names))]
+        self.activation_keys += [("saved", position) for position in schedule.saved_for_backward]
+        self.accumulated_keys: list[Key] = [("weight_gradient", linear) for linear in schedule.linears]
+        self.accumulated_keys += [("bias_gradient", total) for total in schedule.preactivations]
+        self.accumulated_keys += [("parameter_gradient", p) for p in schedule.parameters]
+        self._layouts: dict[tuple[int, int], RunLayouts] = {}
         self.multiply_adds = sum(self.width(linear) * self._read(linear) for linear in schedule.linears)
-        """Of one example's step on the way forward."""
+        """Of one step of one example in the forward pass."""
         self.forward_keys: list[Key] = [(argument.role, argument.position) for argument in program.forward]
         self.backward_keys: list[Key] = [(argument.role, argument.position) for argument in program.backward]
 
@@ -78,7 +79,7 @@ class Binding:
 
     def tensors(self) -> list[Tensor]:
         """The cell's tensors that the program reads, each once."""
-        return [home[name] for home, name in self._homes]
+        return [owner[name] for owner, name in self._owners]
 
     def arrays(self, tensors: Sequence[Tensor], batch: int) -> Arrays:
         """The tensors as the loops read them: weights, sums of biases, and parameters once per example."""
@@ -93,27 +94,29 @@ class Binding:
             found[key] = np.tile(np.broadcast_to(flat[index].ravel(), width), batch)
         return found
 
-    def sizes(self, steps: int, batch: int) -> Sizes:
-        """The sizes of a run's blocks, remembered for the last few kinds of run."""
-        if (steps, batch) not in self._sizes:
-            if len(self._sizes) >= REMEMBERED_SIZES:
-                self._sizes.clear()
-            self._sizes[steps, batch] = self._sizes_of(steps, batch)
-        return self._sizes[steps, batch]
+    def layouts(self, steps: int, batch: int) -> RunLayouts:
+        """The layouts of a run's blocks, cached for the latest sizes."""
+        if (steps, batch) not in self._layouts:
+            if len(self._layouts) >= CACHED_LAYOUTS:
+                self._layouts.clear()
+            self._layouts[steps, batch] = self._layouts_of(steps, batch)
+        return self._layouts[steps, batch]
 
-    def _sizes_of(self, steps: int, batch: int) -> Sizes:
+    def _layouts_of(self, steps: int, batch: int) -> RunLayouts:
         schedule = self.program.schedule
         states = [(steps + 1) * batch * self.hidden_size] * len(schedule.state_names)
-        sequences = [steps * batch * self.width(position) for position in schedule.saved_for_backward]
+        saved = [steps * batch * self.width(position) for position in schedule.saved_for_backward]
         weights = [self.width(linear) * self._read(linear) for linear in schedule.linears]
         biases = [self.width(total) for total in schedule.preactivations]
         parameters = [batch * self.width(p) for p in schedule.parameters]
-        return Sizes(
-            BlockLayout([*states, *sequences]), BlockLayout(states), BlockLayout([*weights, *biases, *parameters])
+        return RunLayouts(
+            activations=BlockLayout([*states, *saved]),
+            state_gradients=BlockLayout(states),
+            accumulated=BlockLayout([*weights, *biases, *parameters]),
         )
 
-    def gradients(self, gathered: Arrays, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """The gradients of the cell's tensors; one that is read twice gathers both."""
+    def gradients(self, accumulated: Arrays, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The gradients of the cell's tensors; that of a tensor with several uses is their sum."""
         found: list[NDArray[Any] | None] = [None] * len(tensors)
 
         def add(index: int, gradient: NDArray[Any]) -> None:
@@ -121,16 +124,16 @@ class Binding:
             found[index] = gradient if known is None else known + gradient
 
         for key, columns, index in self._weights:
-            gradient = gathered["weight_gradient", key[1]].reshape(self.width(key[1]), -1)
+            gradient = accumulated["weight_gradient", key[1]].reshape(self.width(key[1]), -1)
             if columns is not None:
                 part, gradient = gradient, np.zeros(tensors[index].shape, gradient.dtype)
                 gradient[:, columns] = part
             add(index, gradient)
         for key, _, indices in self._biases:
-            for index in indices:  # each bias has a gradient of its own, which an optimizer may change in place
-                add(index, gathered["bias_gradient", key[1]].copy())
+            for index in indices:  # a gradient of its own for each bias, since an optimizer may change it in place
+                add(index, accumulated["bias_gradient", key[1]].copy())
         for key, width, index in self._parameters:
-            gradient = gathered["parameter_gradient", key[1]].reshape(-1, width).sum(0)
+            gradient = accumulated["parameter_gradient", key[1]].reshape(-1, width).sum(0)
             shape = tensors[index].shape
             add(index, (gradient.sum() if shape.numel() == 1 else gradient).reshape(shape))
         return [torch.from_numpy(np.asarray(gradient)) for gradient in found if gradient is not None]
@@ -161,9 +164,9 @@ class Binding:
         return np.zeros(width, self.program.real)
 
 
-def _home(cell: Cell, path: str) -> tuple[dict[str, Any], str]:
-    """The dictionary that a tensor hangs in, and its name there."""
-    owner, _, name = path.rpartition(".")
-    attributes = vars(cell.get_submodule(owner))
-    homes = (*(attributes[kind] for kind in TENSOR_DICTIONARIES), attributes)
-    return next(home for home in homes if name in home), name
+def _owner(cell: Cell, path: str) -> tuple[dict[str, Any], str]:
+    """The dictionary that holds a tensor of the cell, and its name there."""
+    module, _, name = path.rpartition(".")
+    attributes = vars(cell.get_submodule(module))
+    dictionaries = (*(attributes[kind] for kind in TENSOR_DICTIONARIES), attributes)
+    return next(dictionary for dictionary in dictionaries if name in dictionary), name

@@ -1,4 +1,4 @@
-"""The memory that the loops of one run read and write, in few blocks: a tensor costs as much as a step of the loop."""
+"""What the loops of one run read and write, in few blocks of memory: a tensor costs as much as a step of a loop."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,64 +11,68 @@ from rnnbench.backends.fused.runtime.binding import Arrays, Binding
 from rnnbench.backends.fused.runtime.memory import borrowed
 
 
-class Values:
-    """The states and sequences, in one block: what the way forward writes and the way back reads.
+class Activations:
+    """What the forward pass writes and the backward pass reads, in one block.
 
-    States lie as (steps + 1, batch, hidden), the initial one first; sequences as (steps, batch, width).
+    The states are (steps + 1, batch, hidden), the initial one first; what is saved beside them (steps, batch, width).
     """
 
     def __init__(self, binding: Binding, steps: int, batch: int, block: Tensor | None = None) -> None:
         self.shape = (steps + 1, batch, binding.hidden_size)
         self.row = batch * binding.hidden_size
-        places = binding.sizes(steps, batch).values
-        self.block = borrowed(places.total, binding.dtype) if block is None else block
-        found = places.pieces(self.block.numpy())
-        self.arrays: Arrays = dict(zip(binding.value_keys, found, strict=True))
-        self.states = found[: len(binding.program.schedule.state_names)]
+        layout = binding.layouts(steps, batch).activations
+        self.block = borrowed(layout.total, binding.dtype) if block is None else block
+        arrays = layout.arrays(self.block.numpy())
+        self.arrays: Arrays = dict(zip(binding.activation_keys, arrays, strict=True))
+        self.states = arrays[: len(binding.program.schedule.state_names)]
 
-    def begin(self, first: Sequence[Tensor]) -> None:
-        """Put the initial state in its place."""
-        for array, state in zip(self.states, first, strict=True):
+    def set_initial_state(self, initial: Sequence[Tensor]) -> None:
+        """Copy the initial state to its place."""
+        for array, state in zip(self.states, initial, strict=True):
             array[: self.row] = flat(state)
 
     def outputs(self) -> Tensor:
-        """h after every step, a view of the block, so that a change in place is noticed."""
+        """h after every step, a view of the block, so that autograd notices a change in place."""
         return self.block[: self.states[0].size].view(self.shape)[1:]
 
-    def final(self) -> list[Tensor]:
+    def final_state(self) -> list[Tensor]:
         """The state after the last step."""
         return [torch.from_numpy(array[-self.row :].reshape(self.shape[1:]).copy()) for array in self.states]
 
 
 class Gradients:
-    """The gradients with respect to the states, the inputs, and all that the loops read of the cell."""
+    """What the backward pass writes: the gradients of the states, the inputs, and the cell's tensors.
 
-    def __init__(self, binding: Binding, inputs: Tensor, wants_input: bool, parts: int) -> None:
+    Each of the `threads` accumulates gradients of the cell's tensors of its own, which are added in the end.
+    """
+
+    def __init__(self, binding: Binding, inputs: Tensor, wants_input: bool, threads: int) -> None:
         steps, batch, _ = inputs.shape
         self.binding = binding
         self.shape = (steps + 1, batch, binding.hidden_size)
         self.row = batch * binding.hidden_size
-        self.sizes = binding.sizes(steps, batch)
-        self.states = self.sizes.states.pieces(borrowed(self.sizes.states.total, binding.dtype).numpy())
+        self.layouts = binding.layouts(steps, batch)
+        layout = self.layouts.state_gradients
+        self.states = layout.arrays(borrowed(layout.total, binding.dtype).numpy())
         self.inputs = inputs
         if wants_input or binding.program.touches_input:
             self.inputs = borrowed(inputs.numel(), binding.dtype).view(inputs.shape)
-        total = self.sizes.gathered.total
-        self.gathered = borrowed(parts * total, binding.dtype).zero_().view(parts, total)
+        total = self.layouts.accumulated.total
+        self.accumulated = borrowed(threads * total, binding.dtype).zero_().view(threads, total)
 
-    def begin(self, upstream: Tensor | None, final: Sequence[Tensor | None]) -> None:
-        """What the loss hands to the outputs and to the final state."""
+    def set_upstream(self, outputs: Tensor | None, final: Sequence[Tensor | None]) -> None:
+        """Begin with the gradients of the outputs and of the final state; None means zero."""
         self.states[0][: self.row] = 0
-        self.states[0][self.row :] = 0 if upstream is None else flat(upstream)
+        self.states[0][self.row :] = 0 if outputs is None else flat(outputs)
         for index, (array, gradient) in enumerate(zip(self.states, final, strict=True)):
             if index:
                 array[-self.row :] = 0 if gradient is None else flat(gradient)
             elif gradient is not None:
                 array[-self.row :] += flat(gradient)
 
-    def arrays(self, part: int) -> Arrays:
-        """The buffers by their roles, for one slice of the batch."""
-        found = self._gathered_arrays(self.gathered[part])
+    def arrays(self, thread: int) -> Arrays:
+        """The buffers by their roles, for one of the threads."""
+        found = self._accumulated_arrays(self.accumulated[thread])
         found |= {("state_gradient", index): array for index, array in enumerate(self.states)}
         found["input_gradient", 0] = flat(self.inputs)
         return found
@@ -77,20 +81,20 @@ class Gradients:
         """The total derivative with respect to every state, the initial one first."""
         return [torch.from_numpy(array).view(self.shape) for array in self.states]
 
-    def of_first_state(self, index: int) -> Tensor:
+    def of_initial_state(self, index: int) -> Tensor:
         """The gradient with respect to one tensor of the initial state."""
         return torch.from_numpy(self.states[index][: self.row].reshape(self.shape[1:]).copy())
 
     def of_tensors(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """The gradients of the cell's tensors, over all slices of the batch."""
-        total = self.gathered[0] if len(self.gathered) == 1 else self.gathered.sum(0)
-        return self.binding.gradients(self._gathered_arrays(total), tensors)
+        """The gradients of the cell's tensors, added over the threads."""
+        total = self.accumulated[0] if len(self.accumulated) == 1 else self.accumulated.sum(0)
+        return self.binding.gradients(self._accumulated_arrays(total), tensors)
 
-    def _gathered_arrays(self, row: Tensor) -> Arrays:
-        return dict(zip(self.binding.gathered_keys, self.sizes.gathered.pieces(row.numpy()), strict=True))
+    def _accumulated_arrays(self, row: Tensor) -> Arrays:
+        return dict(zip(self.binding.accumulated_keys, self.layouts.accumulated.arrays(row.numpy()), strict=True))
 
 
 def flat(tensor: Tensor) -> NDArray[Any]:
-    """The numbers of a tensor in order, without a copy where they lie so."""
+    """The numbers of a tensor in order, without a copy where it is contiguous."""
     array: NDArray[Any] = tensor.detach().contiguous().numpy().ravel()
     return array

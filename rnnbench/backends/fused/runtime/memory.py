@@ -1,7 +1,7 @@
 """Memory for the buffers of a run, used again by the next one.
 
-The system hands out fresh memory page by page at the first touch, which can cost as much as the computation; a training
-loop asks for the same sizes at every step. A block is given back when the last tensor that lies in it is gone.
+The system maps fresh memory page by page at the first touch, which can cost as much as the computation; a training loop
+needs the same sizes at every step. A block is returned when the last tensor that views it is freed.
 """
 
 import itertools
@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 LIMIT_BYTES = 256 * 2**20
-"""How much memory is kept for later."""
+"""How much free memory is kept."""
 
 _ALIGNMENT = 16
-"""Every piece of a block begins at a multiple of so many numbers, so that no vector crosses a line of the cache."""
+"""Every array in a block begins at a multiple of so many numbers, so that no vector crosses a cache line."""
 
-_lock = threading.RLock()  # a block may be given back while another is asked for, on the same thread
+_lock = threading.RLock()  # a block may be returned while another is borrowed, on the same thread
 _free: defaultdict[tuple[torch.dtype, int], list[Tensor]] = defaultdict(list)
 _free_bytes = 0
 
 
 class _BorrowedView(np.ndarray):
-    """A view of a block. Tensors made of it keep it alive, and its end gives the block back."""
+    """A view of a block. Tensors made of it keep it alive, and its finaliser returns the block."""
 
     block: Tensor | None = None
 
@@ -38,25 +38,25 @@ class _BorrowedView(np.ndarray):
 
 
 def borrowed(size: int, dtype: torch.dtype) -> Tensor:
-    """A flat tensor of unset values."""
+    """A flat, uninitialised tensor of so many numbers, in a free block of this size where there is one."""
     block = _free_or_new_block(size, dtype)
-    lease = block.numpy().view(_BorrowedView)
-    lease.block = block
-    return torch.from_numpy(lease)
+    view = block.numpy().view(_BorrowedView)
+    view.block = block
+    return torch.from_numpy(view)
 
 
 class BlockLayout:
-    """Where pieces of given sizes lie in a block."""
+    """Where arrays of given sizes lie in a block."""
 
     def __init__(self, sizes: Iterable[int]) -> None:
         sizes = list(sizes)
         rounded = (-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)
-        *begins, self.total = itertools.accumulate(rounded, initial=0)
-        self._slices = [slice(begin, begin + size) for begin, size in zip(begins, sizes, strict=True)]
+        *starts, self.total = itertools.accumulate(rounded, initial=0)
+        self._slices = [slice(start, start + size) for start, size in zip(starts, sizes, strict=True)]
 
-    def pieces(self, block: NDArray[Any]) -> list[NDArray[Any]]:
-        """The pieces of a flat block."""
-        return [block[place] for place in self._slices]
+    def arrays(self, block: NDArray[Any]) -> list[NDArray[Any]]:
+        """The arrays in a flat block, as views."""
+        return [block[part] for part in self._slices]
 
 
 def _free_or_new_block(size: int, dtype: torch.dtype) -> Tensor:
@@ -70,7 +70,7 @@ def _free_or_new_block(size: int, dtype: torch.dtype) -> Tensor:
 
 
 def _return_block(block: Tensor) -> None:
-    """Keep a block; what is kept for sizes that are no longer asked for goes when there is too much."""
+    """Keep a block for the next run; beyond the limit, drop all free blocks, those of sizes out of use among them."""
     global _free_bytes
     with _lock:
         if _free_bytes + block.nbytes > LIMIT_BYTES:

@@ -7,104 +7,106 @@ import torch
 from torch import Tensor
 
 from rnnbench.backends.backend import StateHook
-from rnnbench.backends.fused.runtime.batch_threads import batch_ranges, run_on_threads
-from rnnbench.backends.fused.runtime.binding import Binding
-from rnnbench.backends.fused.runtime.buffers import Gradients, Values, flat
+from rnnbench.backends.fused.runtime.batch_threads import BatchRange, batch_ranges, run_on_threads
+from rnnbench.backends.fused.runtime.binding import Arrays, Binding
+from rnnbench.backends.fused.runtime.buffers import Activations, Gradients, flat
 from rnnbench.backends.fused.runtime.compile import compiled
 from rnnbench.cells import State
 
 CHUNK_ROWS = 192
-"""Rows of gradients gathered before they are multiplied into the weights' gradients: enough to keep a tile busy, few
-enough to stay in the cache."""
+"""Rows of gradients that are collected before they are multiplied into the weights' gradients: enough to keep the
+microkernel busy, few enough to stay in the cache."""
 
 
 def run_binding(
     binding: Binding, inputs: Tensor, state: State, hook: StateHook | None, threads: int
 ) -> tuple[Tensor, State]:
-    """The outputs (time, batch, hidden) and the final state; at least one step and one example."""
-    read = (inputs, *state, *binding.tensors())
-    if hook is not None and not any(tensor.requires_grad for tensor in read):
+    """The outputs (time, batch, hidden) and the final state, for at least one step and one example."""
+    tensors = binding.tensors()
+    if hook is not None and not any(tensor.requires_grad for tensor in (inputs, *state, *tensors)):
         # Nothing is trained, and the hook is to be called all the same.
         state = (state[0].clone().requires_grad_(), *state[1:])
-    results = _Sequence.apply(binding, hook, threads, inputs, *state, *binding.tensors())  # type: ignore[no-untyped-call]
+    results = _FusedLoops.apply(binding, hook, threads, inputs, *state, *tensors)  # type: ignore[no-untyped-call]
     return results[0], tuple(results[1:])
 
 
-class _Sequence(torch.autograd.Function):
-    """The cell over a sequence: the loop forward, and the loop back for the gradients of all it has read."""
+class _FusedLoops(torch.autograd.Function):
+    """The cell over a sequence: the forward loop, and the backward loop for the gradients of all that it reads."""
 
     @staticmethod
     def forward(
         ctx: Any, binding: Binding, hook: StateHook | None, threads: int, inputs: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
+        """The outputs and the final state; `tensors` are the initial state and what the loops read of the cell."""
         inputs = inputs.contiguous()
         steps, batch, _ = inputs.shape
-        count = len(binding.program.schedule.state_names)
-        values = Values(binding, steps, batch)
-        values.begin(tensors[:count])
-        parts = batch_ranges(batch, steps * batch * binding.multiply_adds, threads)
-        _run_forward(binding, inputs, values, tensors[count:], parts)
-        ctx.binding, ctx.hook, ctx.parts = binding, hook, parts
+        states = len(binding.program.schedule.state_names)
+        activations = Activations(binding, steps, batch)
+        activations.set_initial_state(tensors[:states])
+        ranges = batch_ranges(batch, steps * batch * binding.multiply_adds, threads)
+        _run_forward(binding, inputs, activations, tensors[states:], ranges)
+        ctx.binding, ctx.hook, ctx.ranges = binding, hook, ranges
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(inputs, values.block, *tensors[count:])
-        return values.outputs(), *values.final()
+        ctx.save_for_backward(inputs, activations.block, *tensors[states:])
+        return activations.outputs(), *activations.final_state()
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor | None, *final: Tensor | None) -> tuple[Any, ...]:
+    def backward(ctx: Any, outputs: Tensor | None, *final: Tensor | None) -> tuple[Any, ...]:
+        """The gradients of the arguments of `forward`, from those of its results."""
         if torch.is_grad_enabled():
             raise RuntimeError("create_graph=True: the gradients of backend=fused have none; use backend=eager")
         inputs, block, *tensors = ctx.saved_tensors
         steps, batch, _ = inputs.shape
-        parts, wants_input = ctx.parts, ctx.needs_input_grad[3]
-        wants_state = ctx.needs_input_grad[4 : 4 + len(final)]
-        gradients = Gradients(ctx.binding, inputs, wants_input, len(parts))
-        gradients.begin(upstream, final)
-        _run_backward(inputs, Values(ctx.binding, steps, batch, block), tensors, gradients, parts, wants_input)
+        wants_input, wants_state = ctx.needs_input_grad[3], ctx.needs_input_grad[4 : 4 + len(final)]
+        gradients = Gradients(ctx.binding, inputs, wants_input, len(ctx.ranges))
+        gradients.set_upstream(outputs, final)
+        activations = Activations(ctx.binding, steps, batch, block)
+        _run_backward(inputs, activations, tensors, gradients, ctx.ranges, wants_input)
         if ctx.hook is not None:
             for index, gradient in enumerate(gradients.of_states()):
                 ctx.hook(index, 0, gradient[1:])
-        return (
-            None,
-            None,
-            None,
-            gradients.inputs if wants_input else None,
-            *(gradients.of_first_state(index) if wanted else None for index, wanted in enumerate(wants_state)),
-            *gradients.of_tensors(tensors),
-        )
+        of_state = (gradients.of_initial_state(index) if wanted else None for index, wanted in enumerate(wants_state))
+        of_inputs = gradients.inputs if wants_input else None
+        return (None, None, None, of_inputs, *of_state, *gradients.of_tensors(tensors))
 
 
 def _run_forward(
-    binding: Binding, inputs: Tensor, values: Values, tensors: Sequence[Tensor], parts: list[tuple[int, int]]
+    binding: Binding, inputs: Tensor, activations: Activations, tensors: Sequence[Tensor], ranges: list[BatchRange]
 ) -> None:
     program = binding.program
     loop = compiled(program.source, program.real).forward
     steps, batch, _ = inputs.shape
-    known = {("input", 0): flat(inputs), **values.arrays, **binding.arrays(tensors, batch)}
+    known = _arrays_read(binding, inputs, activations, tensors)
     arrays = [known[key] for key in binding.forward_keys]
 
     def run(_: int, start: int, stop: int) -> None:
         loop(steps, batch, start, stop, *program.widths, *arrays)
 
-    run_on_threads(run, parts)
+    run_on_threads(run, ranges)
 
 
 def _run_backward(
     inputs: Tensor,
-    values: Values,
+    activations: Activations,
     tensors: Sequence[Tensor],
     gradients: Gradients,
-    parts: list[tuple[int, int]],
+    ranges: list[BatchRange],
     wants_input: bool,
 ) -> None:
     binding, program = gradients.binding, gradients.binding.program
     loop = compiled(program.source, program.real).backward
     steps, batch, _ = inputs.shape
-    known = {("input", 0): flat(inputs), **values.arrays, **binding.arrays(tensors, batch)}
-    found = [{**known, **gradients.arrays(part)} for part in range(len(parts))]
-    arrays = [[found[part][key] for key in binding.backward_keys] for part in range(len(parts))]
+    known = _arrays_read(binding, inputs, activations, tensors)
+    by_thread = [{**known, **gradients.arrays(thread)} for thread in range(len(ranges))]
+    arrays = [[found[key] for key in binding.backward_keys] for found in by_thread]
 
-    def run(part: int, start: int, stop: int) -> None:
+    def run(thread: int, start: int, stop: int) -> None:
         chunk = max(1, CHUNK_ROWS // (stop - start))
-        loop(steps, batch, start, stop, *program.widths, chunk, int(wants_input), *arrays[part])
+        loop(steps, batch, start, stop, *program.widths, chunk, int(wants_input), *arrays[thread])
 
-    run_on_threads(run, parts)
+    run_on_threads(run, ranges)
+
+
+def _arrays_read(binding: Binding, inputs: Tensor, activations: Activations, tensors: Sequence[Tensor]) -> Arrays:
+    """The arrays that both loops take, by their roles."""
+    return {("input", 0): flat(inputs), **activations.arrays, **binding.arrays(tensors, inputs.shape[1])}
