@@ -23,7 +23,7 @@ def is_degenerate(interval: Interval) -> bool:
 def exact_rate(outcomes: Bool[np.ndarray, " runs"]) -> Interval:
     """The fraction k/n of true outcomes with the interval of Clopper & Pearson, which covers at least 95% at every n.
 
-    Wilson's (`success_rate`) is narrower and covers 95% on average, down to about 90% at some rates. All of five runs:
+    Wilson's (`success_rate`) is narrower and covers 95% on average, 83% at the worst rates near 0 and 1. All of five:
     [0.478, 1]. No runs: NaN. Source: Clopper & Pearson (1934).
     """
     values = as_bool_array(outcomes, "outcomes")
@@ -39,9 +39,9 @@ def improvement_interval(a: Float[np.ndarray, " runs_a"], b: Float[np.ndarray, "
     The estimate is Mann & Whitney's U / (n m). The bounds are the p with |p - estimate| = 1.96 sqrt(V(p)),
     V(p) = p (1 - p) (1 + k ((1 - p) / (2 - p) + p / (1 + p))) / (n m), k = (n + m) / 2 - 1: the variance for
     exponential values (Hanley & McNeil 1982), taken at the bound, so that they have a width where a wins every pair: of
-    five runs against five [0.643, 1]. Approximate: for normal values they cover 94 to 98% with five runs each, at least
-    89% with three. Values may be inf. Fewer than two runs in a group: NaN bounds. Source: Newcombe, Statistics in
-    Medicine 25 (2006), part 2, method 5. Raises ValueError on NaN.
+    five runs against five [0.643, 1]. Approximate: with five runs each they covered 93 to 96% of simulated normal
+    samples, down to 92% with unequal spreads, and with three runs 90 to 97%. Values may be inf. Fewer than two runs in
+    a group: NaN bounds. Source: Newcombe, Statistics in Medicine 25 (2006), part 2, method 5. Raises ValueError on NaN.
     """
     first = as_float_array(a, "a", allow_infinity=True)
     second = as_float_array(b, "b", allow_infinity=True)

@@ -19,7 +19,7 @@ from rnnbench.analysis.steps_to_solve import StepsToSolve
 from rnnbench.analysis.verdict import Verdict
 
 FACTOR = 1.5
-"""Steps to solve within this factor of each other are equivalent: less than the next rate of a usual grid changes."""
+"""Steps to solve within this factor of each other count as equivalent; a convention, stated with every verdict."""
 
 
 def within_margin(difference: Interval, margin: float) -> Verdict:

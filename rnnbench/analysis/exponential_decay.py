@@ -22,7 +22,7 @@ FEWEST_STEPS = 10
 """Of a line whose half-life is given."""
 FEWEST_STEPS_OF_A_HALF = 3
 CURVATURE_MARGIN = 0.25
-"""Slopes of the halves that differ by less than this fraction of the whole slope are one slope: 0.29 and 0.34 are."""
+"""Slopes of the halves that differ by less than this fraction of the whole slope are one slope; a convention."""
 
 
 class NoHalfLife(StrEnum):

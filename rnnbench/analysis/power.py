@@ -101,8 +101,8 @@ def detectable_steps_ratio(
 
     0.6: had a taken 60% of b's steps or less, it would have been found in 80% of such experiments. By bisection on
     `log_rank_power` with the spread `log_spread(a, b)`, good to about 2%. 0 when not even a hundredth is found, as with
-    three runs in each group; NaN when the spread is not known. Raises ValueError on a stratum that only one group has
-    and on a power that is not between the level and 1.
+    three runs in each group and one stratum; NaN when the spread is not known. Raises ValueError on a stratum that only
+    one group has and on a power that is not between the level and 1.
     """
     _check(power, level)
     spread = log_spread(a, b)
