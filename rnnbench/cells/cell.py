@@ -50,6 +50,8 @@ class Cell(nn.Module, ABC):
 
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     """One name per state tensor; the first is the output h."""
+    nearest_torch_module: ClassVar[type[nn.Module] | None] = None
+    """The module of torch.nn to compare the speed with, for a cell whose equations none computes."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The GRU with the reset gate before the recurrent product (Chung et al. 2014; notes 000 and 003)."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnbench.cells.cell import Cell, MemoryBiases, State
 
@@ -16,6 +16,8 @@ class Gru(Cell):
     weight the old state with z, as `gru_goodfellow` does: negating W_z, U_z and b_z turns one form into the other.
     `bias` False leaves out b (note 003).
     """
+
+    nearest_torch_module = nn.GRU
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size)

@@ -14,6 +14,8 @@ class GruConcat(Cell):
     The same functions and the same parameter count as `Gru`; only the storage differs. `bias` False drops b (note 002).
     """
 
+    nearest_torch_module = nn.GRU
+
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size)
         self.bias = bias

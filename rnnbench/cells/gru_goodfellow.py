@@ -1,7 +1,7 @@
 """The GRU as Goodfellow, Bengio & Courville (2016) print it in equations 10.45 to 10.47 (note 004)."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnbench.cells.cell import Cell, MemoryBiases, State
 
@@ -15,6 +15,8 @@ class GruGoodfellow(Cell):
     Against `gru`, the sigmoid in place of tanh is what changes the function; z in place of 1 - z only renames it.
     `bias` False leaves out b.
     """
+
+    nearest_torch_module = nn.GRU
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size)

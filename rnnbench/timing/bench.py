@@ -1,7 +1,8 @@
-"""`make bench`: what passes of a cell cost, backend by backend, and what the harness adds to a training step.
+"""`make bench`: the time of a cell's passes by each implementation, and what the harness adds to a training step.
 
-`python -m rnnbench.timing` prints both tables; with JAX installed (the extra `jax`) lax.scan takes part. All of a
-row's contestants take turns in one process, denormals flushed. `experiment=speed` measures other sizes and cells.
+`python -m rnnbench.timing` prints both tables, with lax.scan where JAX is installed (the extra `jax`). All
+implementations of a cell are interleaved in one process, denormals flushed. `experiment=speed` times other cells and
+sizes.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.timing import lax_scan, overhead
-from rnnbench.timing.passes import contestants, seconds_in_turns
+from rnnbench.timing.implementations import implementations, interleaved_seconds
 
 
 class Sizes(NamedTuple):
@@ -44,16 +45,16 @@ HEADINGS = (
 )
 
 
-def rows(sizes: Sizes, family: type[Cell], turns: int, threads: int = 1) -> Iterator[tuple[str, ...]]:
-    """One row per contestant."""
+def rows(sizes: Sizes, family: type[Cell], repetitions: int, threads: int = 1) -> Iterator[tuple[str, ...]]:
+    """One row per implementation."""
     cell = family(sizes.input_size, sizes.hidden_size)
     cell.initialise(torch.Generator().manual_seed(0))
-    passes = contestants(cell, sizes.steps, sizes.batch, threads)
+    passes = implementations(cell, sizes.steps, sizes.batch, threads)
     scan = lax_scan.training_pass(family, sizes.steps, sizes.batch, sizes.input_size, sizes.hidden_size)
     if scan is not None:
         passes["jax lax.scan"] = scan
     own = {name: run for name, run in passes.items() if not name.startswith("lstm_")}
-    seconds = seconds_in_turns(own, turns, eager_turns=min(turns, 5))
+    seconds = interleaved_seconds(own, repetitions, eager_repetitions=min(repetitions, 5))
     medians = {name: float(np.median(values)) for name, values in seconds.items()}
     for name, values in seconds.items():
         lower, upper = np.quantile(values, [0.25, 0.75]) * 1e3
@@ -68,12 +69,14 @@ def rows(sizes: Sizes, family: type[Cell], turns: int, threads: int = 1) -> Iter
         )
 
 
-def print_speed(threads: Iterable[int], turns: int) -> None:
-    """Print the passes' table for each number of threads."""
+def print_speed(threads: Iterable[int], repetitions: int) -> None:
+    """Print the table of passes for each number of threads."""
     torch.set_flush_denormal(True)
     for count in threads:
-        table = [row for sizes in SIZES for family in CELLS for row in rows(sizes, family, turns, count)]
-        print(f"\nForward and backward, float32, {count} thread{'s' * (count > 1)}, {turns} turns in one process")
+        table = [row for sizes in SIZES for family in CELLS for row in rows(sizes, family, repetitions, count)]
+        print(
+            f"\nForward and backward, float32, {count} thread{'s' * (count > 1)}, {repetitions} interleaved repetitions"
+        )
         print(tabulate(table, headers=HEADINGS, disable_numparse=True))
 
 
@@ -81,9 +84,9 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, nargs="+", default=[1], help="numbers of threads, one table each")
-    parser.add_argument("--turns", type=int, default=20, help="turns of each contestant")
+    parser.add_argument("--repetitions", type=int, default=20, help="timed passes of each implementation")
     arguments = parser.parse_args()
     lax_scan.use_threads(max(arguments.threads))
-    print_speed(arguments.threads, arguments.turns)
+    print_speed(arguments.threads, arguments.repetitions)
     print()
     overhead.main()

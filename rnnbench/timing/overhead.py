@@ -1,4 +1,4 @@
-"""The harness's own cost: its whole training step against a bare PyTorch loop, side by side in one process.
+"""The harness's own cost: its whole training step against a bare PyTorch loop, interleaved in one process.
 
 `python -m rnnbench.timing.overhead` prints the table; `make bench` does so too.
 """
@@ -50,7 +50,7 @@ def bare_step(module: str) -> Callable[[], None]:
 
 
 def compare(cell: type[Cell], backend: str, steps: int = STEPS) -> tuple[float, float]:
-    """Median seconds of a harness step, set up as conf/ does, and of a bare step, taken in turn."""
+    """Median seconds of a harness step, set up as conf/ does, and of a bare step, interleaved."""
     task, generator = Adding(LENGTH), torch.Generator().manual_seed(0)
     model = Model(cell, input_size=2, output_size=1, hidden_size=HIDDEN, backend=backend, generator=generator)
     settings = TrainSettings(
@@ -65,7 +65,7 @@ def compare(cell: type[Cell], backend: str, steps: int = STEPS) -> tuple[float, 
     bare = bare_step(PAIRS[cell])
     harness_times, bare_times = [], []
 
-    def in_turn(batches: Iterator[Batch]) -> Iterator[Batch]:
+    def interleaved(batches: Iterator[Batch]) -> Iterator[Batch]:
         while True:
             started = time.perf_counter()
             bare()
@@ -85,7 +85,7 @@ def compare(cell: type[Cell], backend: str, steps: int = STEPS) -> tuple[float, 
         recorders=[ProgressBar("overhead", steps, 0, task.baseline_loss)],
         save=lambda: None,
     )
-    loop.run(in_turn(task.training_batches(BATCH, generator)))
+    loop.run(interleaved(task.training_batches(BATCH, generator)))
     return float(np.median(harness_times[WARM_UP:])), float(np.median(bare_times[WARM_UP:]))
 
 
@@ -98,7 +98,7 @@ def main() -> None:
         for backend in ("torch", "auto"):
             harness, bare = compare(cell, backend)
             rows.append([cell.__name__, backend, f"nn.{module}", harness * 1e3, bare * 1e3, harness / bare])
-    print(f"A training step, adding, length {LENGTH}, batch {BATCH}, hidden {HIDDEN}, 1 thread: medians, in turn")
+    print(f"A training step, adding, length {LENGTH}, batch {BATCH}, hidden {HIDDEN}, 1 thread: medians, interleaved")
     print(tabulate(rows, headers=["cell", "backend", "bare script", "harness ms", "bare ms", "ratio"], floatfmt=".3g"))
 
 

@@ -1,4 +1,4 @@
-"""How fast a cell is, backend by backend, against torch.nn and against its bare matrix products."""
+"""Time of a cell's forward and backward pass by each backend, by torch.nn and of its matrix products alone."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -10,16 +10,16 @@ from pydantic import Field
 from rnnbench.model import Model
 from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.schema import Column
-from rnnbench.timing.passes import CONTESTANTS, contestants, seconds_in_turns
+from rnnbench.timing.implementations import IMPLEMENTATIONS, implementations, interleaved_seconds
 from tasks import Batch, Task
 
 
 class Speed(Probe):
-    """Times forward and backward through the first layer's cell, once, before training: no readout, no optimizer.
+    """Times forward and backward pass of the first layer's cell, once, before training; no readout, no optimizer.
 
-    Sequences are as long and as many as a training batch's, of noise. All contestants take `turns` turns in this
-    process, so that ratios between their medians hold on a noisy machine too; threads and denormals are the run's.
-    With 0 turns nothing is timed.
+    The sequences are noise, as many and as long as a training batch's. The `repetitions` of all implementations are
+    interleaved in this process, so that ratios between their medians hold on a noisy machine too; the number of threads
+    and the flushing of denormals are the run's. With 0 repetitions nothing is timed.
     """
 
     columns: ClassVar[Mapping[str, Column]] = {
@@ -29,7 +29,7 @@ class Speed(Probe):
             f"pass_{name}{suffix}_s": Column(
                 f"{words} forward and backward pass of {what}; empty where none applies", "s"
             )
-            for name, what in CONTESTANTS.items()
+            for name, what in IMPLEMENTATIONS.items()
             for suffix, words in (
                 ("", "median"),
                 ("_lower_quartile", "lower quartile of a"),
@@ -38,20 +38,22 @@ class Speed(Probe):
         },
     }
 
-    def __init__(self, turns: Annotated[int, Field(ge=0)] = 20, eager_turns: Annotated[int, Field(ge=1)] = 5) -> None:
+    def __init__(
+        self, repetitions: Annotated[int, Field(ge=0)] = 20, eager_repetitions: Annotated[int, Field(ge=1)] = 5
+    ) -> None:
         super().__init__()
-        self.turns = turns
-        self.eager_turns = eager_turns
+        self.repetitions = repetitions
+        self.eager_repetitions = eager_repetitions
 
     def due(self, step: int, last: bool) -> bool:
-        return step == 0 and self.turns > 0
+        return step == 0 and self.repetitions > 0
 
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
         steps, examples, _ = batch.inputs.shape
         cell = model.cells[0]
         threads = model.backend.threads
-        passes = contestants(cell, steps, examples, threads)
-        seconds = seconds_in_turns(passes, self.turns, self.eager_turns)
+        passes = implementations(cell, steps, examples, threads)
+        seconds = interleaved_seconds(passes, self.repetitions, self.eager_repetitions)
         torch.set_num_threads(model.backend.torch_threads)
         scalars: dict[str, float] = {"pass_steps": steps, "pass_input_size": cell.input_size}
         for name, values in seconds.items():

@@ -1,8 +1,10 @@
-"""A cell's matrix products and nothing else: what no way of running it can do without.
+"""The torch.mm baseline: the matrix products of a cell's forward and backward pass alone, each one call of torch.mm.
 
-Per step those with the recurrent matrices and their way back, products that read the same merged into one; over all
-steps at once those with the input and those for the weights' gradients. Each is one call of torch into memory that is
-there already.
+In each step: the products of the state with the recurrent matrices, and in the backward pass those of the gradients
+with the same matrices. Once for all steps together: the products of the inputs, and those that make the gradients of
+the matrices. Matrices that multiply the same tensor are stacked into one. All results go to memory allocated before.
+
+It is a yardstick, not a lower bound: an implementation with faster products of its own can take less time.
 """
 
 from collections.abc import Callable
@@ -21,30 +23,30 @@ from rnnbench.cells import Cell
 
 @dataclass(frozen=True)
 class _Product:
-    """A matrix, what it reads, and the two results over all steps."""
+    """A matrix, what it multiplies and the result at every step, and memory for the gradients of both."""
 
     is_recurrent: bool
-    matrix: Tensor
-    read: Tensor
-    made: Tensor
-    read_gradient: Tensor
-    matrix_gradient: Tensor
+    matrix: Float[Tensor, "features width"]
+    operand: Float[Tensor, "time batch width"]
+    result: Float[Tensor, "time batch features"]
+    operand_gradient: Float[Tensor, "batch width"]
+    matrix_gradient: Float[Tensor, "features width"]
 
     def forward(self, step: int) -> None:
-        torch.mm(self.read[step], self.matrix.t(), out=self.made[step])
+        torch.mm(self.operand[step], self.matrix.t(), out=self.result[step])
 
     def backward(self, step: int) -> None:
-        torch.mm(self.made[step], self.matrix, out=self.read_gradient)
+        torch.mm(self.result[step], self.matrix, out=self.operand_gradient)
 
-    def forward_at_once(self) -> None:
-        torch.mm(self.read.flatten(0, 1), self.matrix.t(), out=self.made.flatten(0, 1))
+    def forward_of_all_steps(self) -> None:
+        torch.mm(self.operand.flatten(0, 1), self.matrix.t(), out=self.result.flatten(0, 1))
 
-    def weigh(self) -> None:
-        torch.mm(self.made.flatten(0, 1).t(), self.read.flatten(0, 1), out=self.matrix_gradient)
+    def gradient_of_matrix(self) -> None:
+        torch.mm(self.result.flatten(0, 1).t(), self.operand.flatten(0, 1), out=self.matrix_gradient)
 
 
 def torch_mm_baseline(cell: Cell, steps: int, batch: int) -> Callable[[], None] | None:
-    """A function that does the products of one forward and backward pass; None where they cannot be read off `step`."""
+    """A function that does the products of one forward and backward pass; None where `step` cannot be traced."""
     try:
         schedule = make_schedule(trace(cell), cell.state_names)
     except UnsupportedStepError:
@@ -60,7 +62,7 @@ def torch_mm_baseline(cell: Cell, steps: int, batch: int) -> Callable[[], None] 
     def run() -> None:
         with torch.no_grad():
             for product in of_input:
-                product.forward_at_once()
+                product.forward_of_all_steps()
             for step in range(steps):
                 for product in recurrent:
                     product.forward(step)
@@ -68,13 +70,13 @@ def torch_mm_baseline(cell: Cell, steps: int, batch: int) -> Callable[[], None] 
                 for product in recurrent:
                     product.backward(step)
             for product in products:
-                product.weigh()
+                product.gradient_of_matrix()
 
     return run
 
 
 def _features_by_source(schedule: Schedule) -> dict[int, int]:
-    """What the Linears read, and how many features all that read the same make."""
+    """The operands of the linear maps, and how many features all maps of the same operand have together."""
     features: dict[int, int] = {}
     for linear in schedule.linears:
         source = schedule.source(linear)
@@ -87,8 +89,8 @@ def _product(schedule: Schedule, features: int, source: int, ones: Float[Tensor,
     return _Product(
         is_recurrent=not isinstance(schedule.graph.nodes[source], Input),
         matrix=ones.new_full((features, width), 0.01),
-        read=ones.repeat(1, 1, width),
-        made=ones.repeat(1, 1, features),
-        read_gradient=ones[0].repeat(1, width),
+        operand=ones.repeat(1, 1, width),
+        result=ones.repeat(1, 1, features),
+        operand_gradient=ones[0].repeat(1, width),
         matrix_gradient=ones.new_ones(features, width),
     )

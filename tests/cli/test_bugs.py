@@ -136,7 +136,7 @@ def test_interrupted_ends_with_one_line_and_goes_on_later(tmp_path: Path, wandb:
 
 def test_what_names_a_setting() -> None:
     assert names_a_setting(ValueError("length=1: must be at least 2"))
-    assert names_a_setting(ValueError("probes.speed.turns=a:b: no"))
+    assert names_a_setting(ValueError("probes.speed.repetitions=a:b: no"))
     assert names_a_setting(SettingError("name=x: no runs"))
     for message in ("Invalid learning rate: -1", "x = 1: no", "expected 3: got a=2", "=1: no", "length=1", ""):
         assert not names_a_setting(ValueError(message))

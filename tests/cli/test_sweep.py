@@ -95,7 +95,7 @@ def test_the_runs_of_the_claims_are_those_of_the_first_design() -> None:
             assert (model.hidden_size, settings.train.batch_size, settings.optimizer["lr"]) == (32, 32, 5e-3)
             found.append(
                 (config.hydra.runtime.choices.cell, settings.seed, settings.task["length"], steps, model.initialisation,
-                 model.recurrent_gain, model.parameter_budget, settings.probes["speed"]["turns"])
+                 model.recurrent_gain, model.parameter_budget, settings.probes["speed"]["repetitions"])
             )  # fmt: skip
     assert len(jobs) == 140
     assert set(found) == set(expected)

@@ -13,12 +13,13 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
+from rnnbench.cells.gru_goodfellow import GruGoodfellow
 from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
-from rnnbench.timing.passes import contestants, counterpart, seconds_in_turns
+from rnnbench.timing.implementations import implementations, interleaved_seconds, torch_module
 from rnnbench.timing.speed import Speed
 from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
 from tasks.adding import Adding
@@ -44,13 +45,13 @@ def flops(run: object) -> int:
         (MinGru, {"fused", "eager", "torch_mm", "lstm_fused", "lstm_torch_nn"}),
     ],
 )
-def test_who_takes_part(family: type[Cell], names: set[str]) -> None:
-    assert set(contestants(family(2, HIDDEN), STEPS, BATCH)) == names
+def test_what_is_timed(family: type[Cell], names: set[str]) -> None:
+    assert set(implementations(family(2, HIDDEN), STEPS, BATCH)) == names
 
 
-def test_every_contestant_goes_back_to_all_parameters() -> None:
+def test_every_implementation_differentiates_all_parameters() -> None:
     cell = GruTorch(2, HIDDEN)
-    passes = contestants(cell, STEPS, BATCH)
+    passes = implementations(cell, STEPS, BATCH)
     gradients = []
     for name in ("fused", "torch", "eager"):
         passes[name]()
@@ -60,22 +61,22 @@ def test_every_contestant_goes_back_to_all_parameters() -> None:
         torch.testing.assert_close(gradient, gradients[0], rtol=0, atol=1e-5 * float(gradients[0].abs().max()))
 
 
-def test_counterparts_are_the_modules_with_the_cells_equations() -> None:
-    for family in (Rnn, GruTorch, Lstm, Gru):
-        make = counterpart(family(2, HIDDEN))
+def test_modules_of_torch_nn_have_the_cells_equations_or_the_nearest() -> None:
+    for family in (Rnn, GruTorch, Lstm, Gru, GruConcat, GruGoodfellow):
+        make = torch_module(family(2, HIDDEN))
         assert make is not None
         assert type(make(2, HIDDEN)) is {"Rnn": torch.nn.RNN, "Lstm": torch.nn.LSTM}.get(family.__name__, torch.nn.GRU)
-    relu = counterpart(Rnn(2, HIDDEN, activation="relu"))
+    relu = torch_module(Rnn(2, HIDDEN, activation="relu"))
     assert relu is not None
     assert relu(2, HIDDEN).nonlinearity == "relu"
-    assert counterpart(MinGru(2, HIDDEN)) is None
+    assert torch_module(MinGru(2, HIDDEN)) is None
 
 
-def test_turns_are_taken_in_turn_and_the_first_two_do_not_count() -> None:
+def test_repetitions_are_interleaved_and_the_first_two_are_untimed() -> None:
     order: list[str] = []
-    seconds = seconds_in_turns({name: lambda name=name: order.append(name) for name in ("fused", "eager")}, 3, 1)
-    turns = [order[at : at + 4] for at in (0, 4, 8)]  # the eager loop has one turn besides the untimed two
-    assert all(turn[::2] == turn[1::2] and set(turn) == {"fused", "eager"} for turn in turns)
+    seconds = interleaved_seconds({name: lambda name=name: order.append(name) for name in ("fused", "eager")}, 3, 1)
+    repetitions = [order[at : at + 4] for at in (0, 4, 8)]  # the eager loop has one besides the untimed two
+    assert all(each[::2] == each[1::2] and set(each) == {"fused", "eager"} for each in repetitions)
     assert order[12:] == ["fused"] * 4
     assert {name: len(values) for name, values in seconds.items()} == {"fused": 3, "eager": 1}
     assert gc.isenabled()
@@ -84,7 +85,7 @@ def test_turns_are_taken_in_turn_and_the_first_two_do_not_count() -> None:
 def test_probe_measures_once_and_its_row_becomes_the_table() -> None:
     task = Adding(STEPS)
     model = Model(Gru, input_size=2, output_size=1, hidden_size=HIDDEN, generator=torch.Generator().manual_seed(0))
-    probe = Speed(turns=3, eager_turns=2)
+    probe = Speed(repetitions=3, eager_repetitions=2)
     assert probe.due(0, last=False)
     assert not probe.due(10, last=True)
     batch = task.draw(BATCH, torch.Generator().manual_seed(0))

@@ -1,6 +1,6 @@
-"""Forward and backward passes of a cell, by every backend and beside them, timed in turns in one process.
+"""The implementations of a cell's forward and backward pass, and their times, interleaved in one process.
 
-Every contestant computes h at every step and, from a gradient for each of them, the gradients of all parameters.
+Each computes h at every step and, from a gradient of each h, the gradients of all parameters.
 """
 
 import gc
@@ -15,8 +15,6 @@ from torch import Tensor, nn
 
 from rnnbench.backends import FASTEST_FIRST, Backend, backend_named
 from rnnbench.cells import Cell
-from rnnbench.cells.gru import Gru
-from rnnbench.cells.gru_concat import GruConcat
 from rnnbench.cells.lstm import Lstm
 from rnnbench.probes.probe import Array
 from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
@@ -24,15 +22,16 @@ from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
 Pass = Callable[[], object]
 """One forward and backward pass."""
 
-CONTESTANTS: dict[str, str] = {
+IMPLEMENTATIONS: dict[str, str] = {
     **{backend.name: f"backend={backend.name}" for backend in FASTEST_FIRST},
     "torch_nn": "torch.nn's module for the cell, and for a GRU that resets before the product the lighter torch.nn.GRU",
     "torch_mm": "the cell's matrix products alone, in a loop of torch.mm",
     "lstm_fused": "an LSTM of the same sizes with backend=fused",
     "lstm_torch_nn": "torch.nn.LSTM of the same sizes",
 }
-"""Who takes part, where it applies. `fused` hands out the gradient through time as well, which comes with its way back;
-elsewhere it would cost passes of its own and is left out."""
+"""What is timed, where it applies. `fused` also returns the gradient through time, which its backward pass computes
+anyway; the others would need further passes for it and are timed without. The LSTM is what all cells are compared with
+by name, so it is named here."""
 
 MODULES: dict[Callable[..., Any], Callable[[int, int], nn.Module]] = {
     torch.rnn_tanh: nn.RNN,
@@ -43,8 +42,8 @@ MODULES: dict[Callable[..., Any], Callable[[int, int], nn.Module]] = {
 """The modules around torch's kernels."""
 
 
-def contestants(cell: Cell, steps: int, batch: int, threads: int = 1) -> dict[str, Pass]:
-    """The passes of all contestants for which there is the cell or the module, on the cell's device and dtype."""
+def implementations(cell: Cell, steps: int, batch: int, threads: int = 1) -> dict[str, Pass]:
+    """The pass of every implementation that there is for the cell, on the cell's device and in its dtype."""
     like = next(cell.parameters())
     generator = torch.Generator().manual_seed(0)
 
@@ -62,7 +61,7 @@ def contestants(cell: Cell, steps: int, batch: int, threads: int = 1) -> dict[st
 
     backends = [backend_named(backend.name, threads) for backend in FASTEST_FIRST]
     found = {backend.name: of_cell(backend, cell) for backend in backends if backend.unsupported_reason(cell) is None}
-    if (make := counterpart(cell)) is not None:
+    if (make := torch_module(cell)) is not None:
         found["torch_nn"] = of_module(make)
     if (baseline := torch_mm_baseline(cell, steps, batch)) is not None:
         found["torch_mm"] = _with_threads(threads, baseline)
@@ -75,34 +74,32 @@ def contestants(cell: Cell, steps: int, batch: int, threads: int = 1) -> dict[st
     return found
 
 
-def counterpart(cell: Cell) -> Callable[[int, int], nn.Module] | None:
-    """The module of torch.nn that a cell is compared with."""
+def torch_module(cell: Cell) -> Callable[[int, int], nn.Module] | None:
+    """The module of torch.nn that a cell is compared with: of the same equations, or else the nearest."""
     equivalent = cell.torch_equivalent()
-    if equivalent is not None:
-        return MODULES[equivalent.kernel]
-    return nn.GRU if isinstance(cell, Gru | GruConcat) else None
+    return cell.nearest_torch_module if equivalent is None else MODULES[equivalent.kernel]
 
 
-def seconds_in_turns(passes: Mapping[str, Pass], turns: int, eager_turns: int) -> dict[str, Array]:
-    """Seconds of every pass, by contestant, after two untimed turns.
+def interleaved_seconds(passes: Mapping[str, Pass], repetitions: int, eager_repetitions: int) -> dict[str, Array]:
+    """Seconds of every repetition by implementation, after two untimed ones.
 
-    Each turn goes through them in another order, drawn from a fixed seed, and runs each twice, of which the second
-    counts: so none meets the caches and the waiting threads that another has left. The eager loop, often ten times as
-    slow as the others, has fewer turns. No garbage is collected meanwhile.
+    Each repetition runs all implementations, in an order drawn from a fixed seed, and each of them twice, of which the
+    second is timed: so none is timed with the caches and the waiting threads that another has left. The eager loop,
+    often ten times as slow as the others, has fewer repetitions. The garbage collector is off meanwhile.
     """
     seconds: dict[str, list[float]] = {name: [] for name in passes}
     generator = np.random.default_rng(0)
     collects = gc.isenabled()
     gc.disable()
     try:
-        for turn in range(-2, turns):
+        for repetition in range(-2, repetitions):
             for name in generator.permutation(list(passes)).tolist():
-                if name == "eager" and turn >= eager_turns:
+                if name == "eager" and repetition >= eager_repetitions:
                     continue
                 passes[name]()
                 started = time.perf_counter()
                 passes[name]()
-                if turn >= 0:
+                if repetition >= 0:
                     seconds[name].append(time.perf_counter() - started)
     finally:
         if collects:
@@ -124,7 +121,7 @@ def _with_threads(torch_threads: int, run: Pass) -> Pass:
 
 
 def _ignore(state_index: int, first_step: int, gradients: Tensor) -> None:
-    """A hook that does nothing with the profile: what is done with it is not the backend's time."""
+    """A hook that does nothing with the gradients: what is done with them is not the backend's time."""
 
 
 def _pass(outputs: Callable[[], Tensor], module: nn.Module, upstream: Tensor) -> Pass:
