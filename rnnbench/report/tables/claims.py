@@ -17,6 +17,7 @@ from rnnbench.report.tables.table import Table
 
 NAMES = {
     "r_squared": "R²",
+    "solved_gru_goodfellow": "solved gru_goodfellow",
     "model.recurrent_gain": "recurrent gain",
     "model.hidden_size": "units",
     "torch_nn": "torch.nn",
@@ -105,6 +106,8 @@ def _condition(condition: Mapping[str, Any]) -> str:
 def _named(name: str, value: Any) -> str:
     if isinstance(value, Match):
         return match_label(value)
+    if name == "cell":
+        return str(value)
     text = _spaced(value) if isinstance(value, str) else setting_value(value)
     return text if name == "compared" else f"{_spaced(name)} {text}"
 
