@@ -5,7 +5,6 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import hydra
 from hydra.errors import HydraException, MissingConfigException
@@ -14,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnbench.cli.arguments import overrides
 from rnnbench.cli.job import run_job
-from rnnbench.cli.launches import LaunchRecord, fail, planned_jobs, read_outcomes
+from rnnbench.cli.launches import fail
 from rnnbench.cli.menu import RENAMED, configuration_directory, setting_names
 from rnnbench.errors import SettingError, one_line
 
@@ -23,8 +22,7 @@ INTERRUPTED = 130
 
 
 def launch(arguments: list[str]) -> None:
-    """Do what the command line asks for. Exit code 0: all runs done; 1: a run failed; 2: a wrong setting."""
-    LaunchRecord.directory = None
+    """Do what the command line asks for; `LaunchRecord` then leaves the program with an exit code."""
     start = hydra.main(version_base="1.3", config_path=str(configuration_directory()), config_name="config")
     all_frames = _wants_all_frames()
 
@@ -36,8 +34,6 @@ def launch(arguments: list[str]) -> None:
         start(job)()
 
     answering_in_one_line(checked)
-    if LaunchRecord.directory is not None:
-        raise SystemExit(_exit_code(LaunchRecord.directory))
 
 
 def answering_in_one_line(command: Callable[[], None]) -> None:
@@ -81,18 +77,3 @@ def hydra_message(error: Exception) -> str:
         near = difflib.get_close_matches(match[1], setting_names(), n=1)
         return f"{match[1]}: no such setting; {f'did you mean {near[0]}? ' if near else ''}`rnnbench --help` lists them"
     return one_line(error)
-
-
-def _exit_code(launch: Path) -> int:
-    """The worst that came of the launch's jobs, and for a sweep a line that counts them."""
-    outcomes, planned = read_outcomes(launch), len(planned_jobs(launch))
-    counts: dict[str, int] = {}
-    for outcome in outcomes:
-        counts[outcome.status] = counts.get(outcome.status, 0) + 1
-    if missing := planned - len(outcomes):
-        counts["not run"] = missing
-    if planned > 1:
-        print(f"{planned} runs: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
-    if "refused" in counts:
-        return 2
-    return 1 if {"failed", "not run"} & set(counts) else 0

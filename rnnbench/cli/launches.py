@@ -1,29 +1,32 @@
-"""What a launch planned and what became of each of its jobs."""
+"""What a launch planned, what became of each of its jobs, and the exit code that follows."""
 
 import json
 import sys
+import traceback
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn
+from hydra.core.utils import JobStatus as HydraStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from rnnbench.cli.settings import Settings
 from rnnbench.cli.sweep import sweep_of
 from rnnbench.errors import SettingError
-
-PLAN = "plan.json"
+from rnnbench.schema import JobStatus, LaunchFiles
 
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """What became of one job: refused (a wrong setting), failed, diverged, done, done before or busy elsewhere."""
+    """What became of one job."""
 
     overrides: list[str]
-    status: str
+    status: JobStatus
     run: str | None = None
     message: str = ""
 
@@ -31,45 +34,75 @@ class JobOutcome:
 def write_outcome(launch: Path, number: int, outcome: JobOutcome) -> None:
     """Keep the outcome of a launch's job."""
     launch.mkdir(parents=True, exist_ok=True)
-    (launch / f"job-{number}.json").write_text(json.dumps(asdict(outcome), indent=2) + "\n")
+    LaunchFiles(launch).outcome(number).write_text(json.dumps(asdict(outcome), indent=2) + "\n")
 
 
 def read_outcomes(launch: Path) -> list[JobOutcome]:
     """The outcomes so far, in the order of the jobs' numbers."""
-    paths = sorted(launch.glob("job-*.json"), key=lambda path: int(path.stem.partition("-")[2]))
-    return [JobOutcome(**json.loads(path.read_text())) for path in paths]
+    contents = [json.loads(path.read_text()) for path in LaunchFiles(launch).outcomes()]
+    return [JobOutcome(**content | {"status": JobStatus(content["status"])}) for content in contents]
 
 
 def planned_jobs(launch: Path) -> list[list[str]]:
     """The overrides of each job that the launch set out to do."""
-    return [list(overrides) for overrides in json.loads((launch / PLAN).read_text())]
+    return [list(overrides) for overrides in json.loads(LaunchFiles(launch).plan.read_text())]
 
 
 class LaunchRecord(Callback):
-    """Hydra's callback: checks the settings before anything starts, and writes the plan into the launch's folder."""
+    """Hydra's callback around a launch.
 
-    directory: ClassVar[Path | None] = None
-    """The launch of this process."""
+    At the start it checks the settings and writes the plan into the launch's folder; at the end it leaves the program
+    with an exit code. 0: every job is done; 1: one failed or was not run; 2: one was refused for a wrong setting.
+    Hydra makes an Exception of a callback a warning and goes on, so everything here that must not leaves as SystemExit.
+    """
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        self._begin(config, Path(config.hydra.run.dir), [list(config.hydra.overrides.task)])
+        _begin(config, Path(config.hydra.run.dir), [list(config.hydra.overrides.task)])
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        jobs = sweep_of(config, GlobalHydra.instance().config_loader())
-        self._begin(config, Path(config.hydra.sweep.dir), jobs)
+        _begin(config, Path(config.hydra.sweep.dir), sweep_of(config, GlobalHydra.instance().config_loader()))
 
-    def _begin(self, config: DictConfig, directory: Path, jobs: list[list[str]]) -> None:
-        """Hydra makes an Exception of a callback a warning and goes on, so a wrong setting leaves as SystemExit."""
-        HydraConfig.instance().set_config(config)
-        try:
-            Settings.from_config(config)
-            directory.mkdir(parents=True, exist_ok=True)
-            (directory / PLAN).write_text(json.dumps(jobs, indent=2) + "\n")
-        except SettingError as error:
-            fail(str(error))
-        except OSError as error:
-            fail(f"results_dir={config.results_dir}: cannot be written ({error.strerror}); choose another folder")
-        LaunchRecord.directory = directory
+    def on_run_end(self, config: DictConfig, **more: Any) -> None:
+        job_return: JobReturn = more["job_return"]
+        if job_return.status == HydraStatus.COMPLETED:  # otherwise Hydra raises what the job raised
+            _end(Path(config.hydra.run.dir))
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        _end(Path(config.hydra.sweep.dir))
+
+
+def _begin(config: DictConfig, launch: Path, jobs: list[list[str]]) -> None:
+    HydraConfig.instance().set_config(config)
+    try:
+        Settings.from_config(config)
+        launch.mkdir(parents=True, exist_ok=True)
+        LaunchFiles(launch).plan.write_text(json.dumps(jobs, indent=2) + "\n")
+    except SettingError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"results_dir={config.results_dir}: cannot be written ({error.strerror}); choose another folder")
+
+
+def _end(launch: Path) -> None:
+    try:
+        code = _exit_code(launch)
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    raise SystemExit(code)
+
+
+def _exit_code(launch: Path) -> int:
+    """The worst that came of the launch's jobs, and for a sweep a line that counts them."""
+    planned = len(planned_jobs(launch))
+    counts = Counter(outcome.status for outcome in read_outcomes(launch))
+    missing = planned - counts.total()
+    if planned > 1:
+        said = [f"{number} {status}" for status, number in counts.items()] + ([f"{missing} not run"] if missing else [])
+        print(f"{planned} runs: {', '.join(said)}")
+    if counts[JobStatus.REFUSED]:
+        return 2
+    return 1 if counts[JobStatus.FAILED] or missing else 0
 
 
 def fail(message: str) -> None:
