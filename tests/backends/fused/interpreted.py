@@ -6,6 +6,7 @@ reference for what the loops expect of it.
 
 import ast
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,7 @@ def _undecorated(**settings: Any) -> Callable[[Any], Any]:
 
 NAMES: dict[str, Any] = {
     "np": np,
+    "math": math,
     "cached_jit": _undecorated,
     "pack": lambda matrix, depth, columns: matrix.reshape(depth, columns),
     "pack_transpose": lambda matrix, depth, columns: matrix.reshape(columns, depth).T,

@@ -41,7 +41,7 @@ class Everything(Cell):
         either = torch.where(u > v, u, v * torch.sigmoid(self.scale))
         bounded = either.clamp(-1, 1) / (1 + torch.exp(-u).clamp(max=5)) + functional.softplus(v)
         root = torch.sqrt(u.square() + 0.1) - torch.log(v.abs() + 1) + torch.minimum(u, v) ** 2
-        k = self.V(torch.cat([c, x], 1)) * torch.maximum(u, v)
+        k = self.V(torch.cat([c, x], 1)) * torch.maximum(u, v) + torch.erf(u) * torch.cos(v)
         return (torch.tanh(0.1 * bounded + k - torch.relu(root)), 0.5 * c - 0.1 * torch.tanh(k) + 0.1 * narrow_sum(h))
 
 

@@ -1,7 +1,7 @@
 """The loop back through time.
 
-`h_gradients` holds, step by step, the gradient with respect to h: it starts as what the loss hands to every output, and
-the loop adds what reaches it through the later steps. It ends as the total derivative, which is the gradient profile.
+`h_gradients` holds, step by step, the gradient with respect to h. It starts as the loss's own gradient with respect to
+every output; the loop adds what comes through the later steps. It ends as the total derivative, the gradient profile.
 """
 
 from rnnbench.backends.fused.codegen.layout import Layout, indented
@@ -13,15 +13,15 @@ def backward_lines(layout: Layout) -> list[str]:
     """The body of the backward function."""
     schedule = layout.schedule
     step = ["row = step * batch + batch_start", *layout.step_slices(), *layout.gradient_slices()]
-    step += ["at = (step - begin) * rows", *_chunk_slices(layout)]
+    step += ["at = (step - start) * rows", *_chunk_slices(layout)]
     saved = {*schedule.saved_for_backward, *schedule.graph.outputs}
     step += [*work_lines(layout, schedule.backward, saved), *_untouched(layout)]
     chunk = [
-        "begin = max(stop - chunk, 0)",
-        "for step in range(stop - 1, begin - 1, -1):",
+        "start = max(stop - chunk, 0)",
+        "for step in range(stop - 1, start - 1, -1):",
         *indented(step, 1),
         *_weight_gradients(layout),
-        "stop = begin",
+        "stop = start",
     ]
     return indented([*_preparation(layout), "stop = steps", "while stop > 0:", *indented(chunk, 1)], 1)
 
@@ -88,13 +88,13 @@ def _weight_gradients(layout: Layout) -> list[str]:
             columns = layout.width(source)
             # an output lies one step later in its buffer, behind the initial state
             shift = " + batch" if source in layout.graph.outputs else ""
-            read = f"{layout.whole(source)}[(begin * batch + batch_start{shift}) * {columns} :]"
+            read = f"{layout.whole(source)}[(start * batch + batch_start{shift}) * {columns} :]"
             lines += [
                 "outer_product_accumulate(",
                 f"    {gradient}, {read}, {layout.names[linear]}_gradient,",
-                f"    stop - begin, batch, rows, {features}, {columns},",
+                f"    stop - start, batch, rows, {features}, {columns},",
                 ")",
             ]
         bias = f"{layout.names[total]}_bias_gradient"
-        lines.append(f"sum_accumulate({gradient}, {bias}, (stop - begin) * rows, {features})")
+        lines.append(f"sum_accumulate({gradient}, {bias}, (stop - start) * rows, {features})")
     return lines

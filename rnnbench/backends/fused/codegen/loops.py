@@ -26,7 +26,7 @@ def work_lines(layout: Layout, work: Sequence[Loop | Products], in_memory: set[i
 def _loop(layout: Layout, loop: Loop, in_memory: set[int]) -> list[str]:
     """One loop: the values that it needs, then what it stores."""
     expressions = Expressions(layout, in_memory)
-    for position in _gradients_of(layout, loop):
+    for position in _adjoints_of(layout, loop):
         expressions.value(position)
     stores = []
     for position in loop.stores:
@@ -40,7 +40,7 @@ def _loop(layout: Layout, loop: Loop, in_memory: set[int]) -> list[str]:
     return [head, *indented([*expressions.lines, *stores], 1)]
 
 
-def _gradients_of(layout: Layout, loop: Loop) -> list[int]:
+def _adjoints_of(layout: Layout, loop: Loop) -> list[int]:
     """The adjoint nodes that a loop computes, in the order of the backward pass."""
     needed = {operand for p in loop.stores if p in layout.backward for operand in layout.graph.nodes[p].operands}
     for position in sorted(layout.backward, reverse=True):
@@ -63,7 +63,7 @@ def _products(layout: Layout, preactivation: int) -> list[str]:
 
 
 def _backward_product(layout: Layout, position: int) -> list[str]:
-    """What a Preactivation's gradient hands on to what one of its Linears reads."""
+    """The contribution of a Preactivation's gradient to the gradient of what one of its Linears reads."""
     node = layout.graph.at(position, LinearGradient)
     gradient, *earlier = node.operands
     depth, columns = layout.width(gradient), layout.width(position)

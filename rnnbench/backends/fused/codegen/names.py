@@ -8,7 +8,7 @@ from rnnbench.backends.fused.ir.nodes import Elementwise, Linear, Node, Paramete
 from rnnbench.backends.fused.ir.operations import OPERATIONS
 from rnnbench.backends.fused.ir.schedule import Schedule
 
-_SIZES = "k at row rows step steps batch batch_start batch_stop begin stop chunk wants_input hidden inputs input"
+_SIZES = "k at row rows step steps batch batch_start batch_stop start stop chunk wants_input hidden inputs input"
 _KERNELS = "matmul matmul_accumulate outer_product_accumulate pack pack_transpose sum_accumulate"
 _FUNCTIONS = "exponential logarithm square_root flushed cached_jit forward backward functions"
 _BUILT_IN = "range max abs real np math"

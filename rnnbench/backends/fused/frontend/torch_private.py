@@ -1,6 +1,6 @@
 """What the trace uses of torch beside its public interface; `tests/backends/fused/test_torch_private.py` watches it.
 
-There is no public way to hand `torch.fx.Tracer.trace` a tuple of stand-ins: `concrete_args` takes the placeholder `PH`
+There is no public way to hand `torch.fx.Tracer.trace` a tuple of proxies: `concrete_args` takes the placeholder `PH`
 for each, which only the private module has. Nor is there one to a module's hooks, to the dictionaries that its tensors
 hang in, or to the checks that fx adds of arguments which it takes as fixed.
 """

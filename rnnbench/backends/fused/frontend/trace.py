@@ -1,4 +1,4 @@
-"""From a cell's `step` to a graph: torch.fx runs `step` once on stand-ins and writes down what is done to them."""
+"""From a cell's `step` to a graph: torch.fx runs `step` once on proxies and writes down what is done to them."""
 
 import inspect
 import sys
@@ -34,7 +34,7 @@ def trace(cell: Cell) -> Graph:
 
 
 def _arguments(cell: Cell) -> dict[str, Any]:
-    """What `step` is called with beside x: the state tensors as stand-ins, further arguments at their defaults."""
+    """What `step` is called with beside x: the state tensors as proxies, further arguments at their defaults."""
     _, state, *others = inspect.signature(cell.step).parameters.values()
     if any(argument.default is inspect.Parameter.empty for argument in others):
         raise UnsupportedStepError("step takes more than x and the state")
@@ -42,8 +42,8 @@ def _arguments(cell: Cell) -> dict[str, Any]:
     return {state.name: states, **{argument.name: argument.default for argument in others}}
 
 
-class _StandIn(fx.Proxy):
-    """A stand-in that knows in-place operators; fx would take `h += y` for `h = h + y`, and leave h as it was."""
+class _StepProxy(fx.Proxy):
+    """A proxy that knows in-place operators; fx would take `h += y` for `h = h + y`, and leave h as it was."""
 
     def _refuse(self, other: Any) -> Any:
         raise UnsupportedStepError(f"an operator in place{place_of(line_of(sys._getframe(1)))}")
@@ -62,7 +62,7 @@ class _StepTracer(fx.Tracer):
         self.lines: dict[fx.Node, Line] = {}
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
-        return _StandIn(node, self)
+        return _StepProxy(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return type(m) is nn.Linear

@@ -1,10 +1,10 @@
 """Reverse-mode differentiation of a step: adjoint nodes are added to its graph.
 
 Back through the step, phase by phase: the gradient of an elementwise node, its adjoint, is the sum of what its readers
-have found for it, and the rules of `operations.OPERATIONS` say what it adds to the gradients of its operands. Inside a
-phase these sums are plain nodes. What goes to a leaf or to a node of another phase gathers in a buffer, and so does the
-gradient of a Preactivation, which its Linears hand on to what they read. The content of a buffer is a value like others
-here: each time the buffer is written, it is a new node.
+contribute to it, and the rules of `operations.OPERATIONS` say what it contributes to the gradients of its operands.
+Inside a phase these sums are plain nodes. The gradient of a leaf or of a node of another phase accumulates in a buffer,
+and so does that of a Preactivation, which its Linears propagate to what they read. The content of a buffer is a value
+like others here: each time the buffer is written, it is a new node.
 """
 
 from rnnbench.backends.fused.ir.graph import Graph
@@ -37,10 +37,10 @@ class _Differentiation:
     def __init__(self, step: Graph, phases: Phases) -> None:
         self.graph = Graph(list(step.nodes), step.outputs)
         self.phases = phases
-        self.terms: dict[int, list[int]] = {}
-        """What the phase at hand has found so far for the gradients of nodes."""
+        self.contributions: dict[int, list[int]] = {}
+        """What the current phase has found so far for the gradients of nodes."""
         self.buffers: dict[int, int] = {}
-        """For nodes whose gradient gathers in a buffer, the node that is its content by now."""
+        """For nodes whose gradient accumulates in a buffer, the node that is its content by now."""
         widths = sorted({node.width for node in step.nodes if node.width is not None})
         backward = sorted(phases, reverse=True)
         for phase in range(max(phases.values()) + 1):
@@ -50,16 +50,16 @@ class _Differentiation:
                         self._visit(position)
                 self._leave_phase(phase)
             for position in self._preactivations(phase):
-                self._through_linears(position)
+                self._propagate_through_linears(position)
         kept = step.positions(Input, State, Parameter, Preactivation)
         self.graph.gradients = {position: self.buffers[position] for position in kept if position in self.buffers}
 
     def _visit(self, position: int) -> None:
-        """The gradient of a node, now whole, and what it adds to its operands'."""
+        """The gradient of a node, now complete, and what it contributes to those of its operands."""
         node = self.graph.nodes[position]
         if not isinstance(node, (Elementwise, Preactivation)):
             return
-        terms = [*self._arrived(position), *self.terms.pop(position, [])]
+        terms = [*self._stored_earlier(position), *self.contributions.pop(position, [])]
         if not terms:
             return
         gradient = self._sum(terms)
@@ -70,10 +70,10 @@ class _Differentiation:
         values = [Term(self.graph, operand) for operand in (gradient, position, *node.operands)]
         for operand, rule in zip(node.operands, OPERATIONS[node.operation].gradients, strict=True):
             if rule is not None and _has_gradient(self.graph.nodes[operand]):
-                self.terms.setdefault(operand, []).append(rule(*values).position)
+                self.contributions.setdefault(operand, []).append(rule(*values).position)
 
-    def _arrived(self, position: int) -> list[int]:
-        """What later steps and phases have left for a node."""
+    def _stored_earlier(self, position: int) -> list[int]:
+        """What later steps and other phases have stored for a node."""
         arrived = []
         if position in self.graph.outputs:
             arrived.append(self.graph.add(NextStateGradient(of=position, width=self.graph.width(position))))
@@ -82,10 +82,10 @@ class _Differentiation:
         return arrived
 
     def _leave_phase(self, phase: int) -> None:
-        """Leave what was found for leaves and for nodes of other phases in their buffers."""
-        for position, terms in self.terms.items():
+        """Store the contributions to leaves and to nodes of other phases in their buffers."""
+        for position, terms in self.contributions.items():
             self._store(position, self._sum([*self._content(position), *terms]), phase)
-        self.terms.clear()
+        self.contributions.clear()
 
     def _store(self, position: int, gradient: int, phase: int | None = None) -> None:
         phase = self.phases[position] if phase is None else phase
@@ -106,8 +106,8 @@ class _Differentiation:
         reached = [position for position in self.buffers if isinstance(self.graph.nodes[position], Preactivation)]
         return [position for position in reached if self.phases[position] == phase]
 
-    def _through_linears(self, preactivation: int) -> None:
-        """Hand the gradient of a Preactivation on to what its Linears read."""
+    def _propagate_through_linears(self, preactivation: int) -> None:
+        """Propagate the gradient of a Preactivation to what its Linears read."""
         for linear in self.graph.nodes[preactivation].operands:
             (source,) = self.graph.nodes[linear].operands
             self.buffers[source] = self.graph.add(

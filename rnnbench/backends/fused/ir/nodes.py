@@ -101,7 +101,7 @@ class Gradient(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class NextStateGradient(Gradient):
-    """What the loss and the later steps have left for the output `of`, a tensor of the next state."""
+    """What the loss and the later steps have accumulated for the output `of`, a tensor of the next state."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,12 @@ gradient of its operand; None where there is nothing to add. It is written in `T
 tanh, `g * (1 - y * y)`. The rules follow torch's conventions where a function has a kink, and at NaN.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from rnnbench.backends.fused.ir.forms import Form, Precedence, call, conditional, infix, prefix
-from rnnbench.backends.fused.ir.terms import Term, equal, sigmoid, where
+from rnnbench.backends.fused.ir.terms import Term, apply, equal, where
 
 Rule = Callable[..., Term]
 """(g, y, *operands) -> what is added to the gradient of one of the operands."""
@@ -64,6 +65,11 @@ OPERATIONS: dict[str, Operation] = {
     "exp": Operation(call("exponential"), (lambda g, y, x: g * y,), costly=True),
     "log": Operation(call("logarithm"), (lambda g, y, x: g / x,), costly=True),
     "sqrt": Operation(call("square_root"), (lambda g, y, x: g / (2 * y),), costly=True),
+    "cos": Operation(call("np.cos"), (lambda g, y, x: -g * apply("sin", x),), costly=True),
+    "sin": Operation(call("np.sin"), (lambda g, y, x: g * apply("cos", x),), costly=True),
+    "erf": Operation(
+        call("math.erf"), (lambda g, y, x: g * (2 / math.sqrt(math.pi)) * apply("exp", -(x * x)),), costly=True
+    ),
     "square": Operation(Form("{0} * {0}", Precedence.PRODUCT, (Precedence.SIGN,)), (lambda g, y, x: g * (2 * x),)),
     "reciprocal": Operation(
         Form("real(1) / {0}", Precedence.PRODUCT, (Precedence.SIGN,)),
@@ -107,7 +113,7 @@ OPERATIONS: dict[str, Operation] = {
     "softplus": Operation(
         call("softplus", 3),
         (
-            lambda g, y, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)),
+            lambda g, y, x, beta, threshold: where(x * beta > threshold, g, g * apply("sigmoid", x * beta)),
             None,
             None,
         ),

@@ -97,14 +97,14 @@ def _forward(graph: Graph, phases: Phases, stored: set[int]) -> tuple[Loop | Pro
 
 def _backward(graph: Graph, phases: Phases) -> tuple[Loop | Products, ...]:
     work: list[Loop | Products] = []
-    stored, handed_on = graph.positions(StoredGradient), graph.positions(LinearGradient)
+    stored, propagated = graph.positions(StoredGradient), graph.positions(LinearGradient)
 
     def phase_of(gradient: int) -> int:
         return graph.at(gradient, StoredGradient).phase
 
     for phase in range(max(phases.values()) + 1):
         work += _loops(graph, [p for p in stored if phase_of(p) == phase])
-        work += _products([p for p in handed_on if phase_of(graph.nodes[p].operands[0]) == phase])
+        work += _products([p for p in propagated if phase_of(graph.nodes[p].operands[0]) == phase])
     return tuple(work)
 
 
