@@ -10,6 +10,7 @@ from interpreted import NAMES
 from reference_operations import evaluated, function_of
 from torch import Tensor
 
+from rnnbench.backends.fused.frontend.lowerings import TABLE
 from rnnbench.backends.fused.ir.forms import Precedence
 from rnnbench.backends.fused.ir.graph import Graph
 from rnnbench.backends.fused.ir.nodes import Constant, State
@@ -66,7 +67,13 @@ def by_autograd(name: str, operands: list[Tensor], g: Tensor) -> list[Tensor | N
     y = function_of(name)(*leaves, *SETTINGS.get(name, []))
     wanted = [leaf for leaf in leaves if leaf.requires_grad]
     gradients = iter(torch.autograd.grad(y, wanted, g))
-    return [next(gradients) if leaf.requires_grad else None for leaf in leaves] + [None] * len(SETTINGS.get(name, []))
+    return [next(gradients) if leaf.requires_grad else None for leaf in leaves]
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if hasattr(torch, name)])
+def test_a_step_may_call_every_operation_by_the_name_it_has_in_torch(name: str) -> None:
+    assert getattr(torch, name) in TABLE
+    assert name in TABLE or name == "where" or not hasattr(Tensor, name)
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)

@@ -36,12 +36,14 @@ def operand(graph: Graph, argument: Operand) -> int:
 
 
 def plain(name: str) -> Build:
-    """An operation with tensors or numbers as its only arguments."""
-    arity = OPERATIONS[name].arity
+    """An operation whose arguments are its operands: tensors or numbers, and then settings."""
+    arity, settings = OPERATIONS[name].arity, OPERATIONS[name].settings
 
     def build(graph: Graph, *arguments: Operand) -> Value:
         if len(arguments) != arity:
             raise UnsupportedStepError(f"{name}() with {len(arguments)} arguments")
+        if any(isinstance(argument, Value) for argument in arguments[arity - settings :]):
+            raise UnsupportedStepError(f"{name}() with a tensor as setting")
         return Value(graph.apply(name, *(operand(graph, argument) for argument in arguments)))
 
     return build

@@ -68,7 +68,7 @@ class _Differentiation:
             return
         self.graph.adjoints[position] = gradient
         values = [Term(self.graph, operand) for operand in (gradient, position, *node.operands)]
-        for operand, rule in zip(node.operands, OPERATIONS[node.operation].gradients, strict=True):
+        for operand, rule in zip(node.operands, OPERATIONS[node.operation].gradients, strict=False):  # but settings
             if rule is not None and _has_gradient(self.graph.nodes[operand]):
                 self.contributions.setdefault(operand, []).append(rule(*values).position)
 

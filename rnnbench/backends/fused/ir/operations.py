@@ -3,8 +3,8 @@
 To add one, add an entry to `OPERATIONS`, nothing else: a `step` may then use the function of torch and the method of a
 tensor that bear its name, and the tests hold its rules against torch.autograd and finite differences. What the source
 may call is imported at the head of `codegen/generate.py`: `np`, `math`, and the functions of `kernels/vector_math.py`,
-which LLVM turns into vector instructions. An operation with settings beside its operands, or other names in torch, has
-a line in `frontend/lowerings.py` as well.
+which LLVM turns into vector instructions. An operation that torch calls in another way has a line in
+`frontend/lowerings.py` as well.
 
 A rule takes the gradient g with respect to the value y, then y, then the operands, and gives what is added to the
 gradient of its operand; None where there is nothing to add. It is written in `Term`s, whose operators make nodes: for
@@ -24,17 +24,19 @@ Rule = Callable[..., Term]
 
 @dataclass(frozen=True)
 class Operation:
-    """An elementwise function, with a rule for each operand."""
+    """An elementwise function, with a rule for each operand but the settings."""
 
     form: Form
     gradients: tuple[Rule | None, ...]
+    settings: int = 0
+    """How many further operands are numbers that the user gives, not tensors."""
     costly: bool = False
     """Whether the backward pass had better read the value than compute it again."""
 
     @property
     def arity(self) -> int:
         """How many operands it takes."""
-        return len(self.gradients)
+        return len(self.gradients) + self.settings
 
 
 def _sum(sign: str) -> Form:
@@ -78,15 +80,18 @@ OPERATIONS: dict[str, Operation] = {
     "abs": Operation(call("abs"), (lambda g, y, x: where(x > 0, g, where(x < 0, -g, 0 * g)),)),
     "clamp_min": Operation(
         conditional("{1} if {0} < {1} else {0}", 2),
-        (lambda g, y, x, low: where(x >= low, g, 0), None),
+        (lambda g, y, x, low: where(x >= low, g, 0),),
+        settings=1,
     ),
     "clamp_max": Operation(
         conditional("{1} if {0} > {1} else {0}", 2),
-        (lambda g, y, x, high: where(x <= high, g, 0), None),
+        (lambda g, y, x, high: where(x <= high, g, 0),),
+        settings=1,
     ),
     "clamp": Operation(
         conditional("{1} if {0} < {1} else ({2} if {0} > {2} else {0})", 3),
-        (lambda g, y, x, low, high: where(x >= low, where(x <= high, g, 0), 0), None, None),
+        (lambda g, y, x, low, high: where(x >= low, where(x <= high, g, 0), 0),),
+        settings=2,
     ),
     "maximum": Operation(
         conditional("{0} if ({0} > {1}) | ({0} != {0}) else {1}", 2),
@@ -112,11 +117,8 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "softplus": Operation(
         call("softplus", 3),
-        (
-            lambda g, y, x, beta, threshold: where(x * beta > threshold, g, g * apply("sigmoid", x * beta)),
-            None,
-            None,
-        ),
+        (lambda g, y, x, beta, threshold: where(x * beta > threshold, g, g * apply("sigmoid", x * beta)),),
+        settings=2,
         costly=True,
     ),
     "gt": _comparison(">"),
