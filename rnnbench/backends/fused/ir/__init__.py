@@ -16,4 +16,6 @@ What happens to it, in this order, called by `schedule`:
 - `differentiate` adds the adjoint nodes, by the rules of the operations.
 - `simplify` removes common subexpressions and what nothing needs.
 - `schedule` orders loops and products, and finds what the forward pass must save for the backward pass.
+
+`listing` shows graphs and schedules as text.
 """

@@ -1,25 +1,15 @@
-"""The pieces that the loops are made of, each against torch or NumPy."""
-
-import ast
-import gc
-from pathlib import Path
+"""The kernels, each against torch or NumPy."""
 
 import numpy as np
 import pytest
 import torch
 from numba import njit
 
-from rnnbench.backends.fused import explain
 from rnnbench.backends.fused.kernels import matmul as library
 from rnnbench.backends.fused.kernels import operands as operands_module
 from rnnbench.backends.fused.kernels.operands import expression, flat_names, from_flat
 from rnnbench.backends.fused.kernels.vector_math import FLOAT32, FLOAT64
-from rnnbench.backends.fused.runtime import memory
-from rnnbench.backends.fused.runtime.batch_threads import WORK_PER_THREAD, batch_ranges
 from rnnbench.backends.fused.runtime.compile import publish_matmul
-from rnnbench.cells.gru import Gru
-
-DOCUMENTATION = Path(__file__).parents[3] / "docs" / "fused.md"
 
 
 @pytest.mark.parametrize(("rows", "depth", "columns"), [(1, 1, 1), (7, 5, 3), (13, 33, 40), (24, 16, 32), (25, 3, 17)])
@@ -83,49 +73,6 @@ def test_functions_are_exact_to_a_few_units_in_the_last_place(kind: type[np.floa
         with np.errstate(over="ignore"):
             rounded = expected.numpy().astype(kind)
         np.testing.assert_allclose(values, rounded, rtol=4 * np.finfo(kind).eps, atol=3e-38)
-
-
-def test_slices_cover_the_batch_once() -> None:
-    for batch in (1, 20, 50, 64, 97, 1000):
-        parts = batch_ranges(batch, work=1e9, threads=4)
-        assert [row for start, stop in parts for row in range(start, stop)] == list(range(batch))
-        assert len(parts) <= 4
-    assert len(batch_ranges(19, work=1e9, threads=4)) == 1
-    assert len(batch_ranges(20, work=1e9, threads=4)) == 2
-    assert len(batch_ranges(1000, work=1e9, threads=4)) == 4
-    assert len(batch_ranges(1000, work=WORK_PER_THREAD, threads=4)) == 1
-
-
-def test_memory_is_used_again_only_when_nothing_lies_in_it() -> None:
-    tensor = memory.borrowed(3 * 1237, torch.float32)
-    place, view = tensor.data_ptr(), tensor[1237:].view(2, 1237)[:, :5]
-    del tensor
-    gc.collect()
-    assert memory.borrowed(3 * 1237, torch.float32).data_ptr() != place
-    del view
-    gc.collect()
-    places = {tensor.data_ptr() for tensor in [memory.borrowed(3 * 1237, torch.float32) for _ in range(2)]}
-    assert place in places
-
-
-def test_arrays_in_a_block_do_not_overlap() -> None:
-    sizes = [1, 16, 17, 40]
-    layout = memory.BlockLayout(sizes)
-    block = np.zeros(layout.total)
-    for piece, size in zip(layout.arrays(block), sizes, strict=True):
-        assert piece.size == size
-        piece += 1
-    assert block.max() == 1
-    assert block.sum() == sum(sizes)
-
-
-def test_explained_source_is_a_module_of_the_two_loops() -> None:
-    tree = ast.parse(explain(Gru(3, 7)))
-    assert [node.name for node in tree.body if isinstance(node, ast.FunctionDef)] == ["forward", "backward"]
-
-
-def test_documentation_shows_the_source_as_it_is() -> None:
-    assert explain(Gru(10, 128)) in DOCUMENTATION.read_text()
 
 
 def test_operands_are_the_same_one_by_one() -> None:
