@@ -22,25 +22,26 @@ from scipy import stats
 from rnnbench.analysis.intervals import CONFIDENCE, RESAMPLES, UNDEFINED, Interval
 from rnnbench.analysis.samples import RUNS_AND_TASKS, as_float_array, check_resamples
 
-TRIMMED_SHARE = 0.25
+TRIMMED_FRACTION = 0.25
 RESAMPLES_AT_ONCE = 250
 """Bounds the memory for all pairs of runs; a constant, because it decides the order of the draws."""
 
 Numbers = NDArray[np.float64]
 
 
-def normalised_score(loss: ArrayLike, trivial: ArrayLike) -> Float[np.ndarray, "..."]:
-    """The share of the trivial loss that a run removed, clip(1 - loss/trivial, 0, 1): 0 is trivial, 1 is perfect.
+def normalised_score(loss: ArrayLike, baseline: ArrayLike) -> Float[np.ndarray, "..."]:
+    """The fraction of the baseline loss that a run removed, clip(1 - loss/baseline, 0, 1): 1 is perfect.
 
-    `loss` and `trivial` are in the same unit and broadcast against each other. A NaN or infinite loss, of a run that
-    diverged or failed, scores 0. Raises ValueError on a trivial loss that is not positive and finite.
+    The baseline is the best predictor without memory, and scores 0. `loss` and `baseline` are in the same unit and
+    broadcast against each other. A NaN or infinite loss, of a run that diverged or failed, scores 0. Raises ValueError
+    on a baseline that is not positive and finite.
     """
-    losses, trivials = np.asarray(loss, dtype=np.float64), np.asarray(trivial, dtype=np.float64)
-    wrong = trivials[~(np.isfinite(trivials) & (trivials > 0))]
+    losses, baselines = np.asarray(loss, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
+    wrong = baselines[~(np.isfinite(baselines) & (baselines > 0))]
     if wrong.size:
-        raise ValueError(f"trivial={wrong[0]}: must be above 0 and finite (the loss of a memoryless predictor)")
+        raise ValueError(f"baseline={wrong[0]}: must be above 0 and finite (the loss of a memoryless predictor)")
     finite = np.where(np.isfinite(losses), losses, np.inf)
-    return np.clip(1 - finite / trivials, 0, 1)
+    return np.clip(1 - finite / baselines, 0, 1)
 
 
 def interquartile_mean(
@@ -57,7 +58,7 @@ def interquartile_mean(
         return UNDEFINED
 
     def trimmed(*tasks: Numbers, axis: int = -1) -> Numbers:
-        return np.asarray(stats.trim_mean(np.concatenate(tasks, axis=axis), TRIMMED_SHARE, axis=axis))
+        return np.asarray(stats.trim_mean(np.concatenate(tasks, axis=axis), TRIMMED_FRACTION, axis=axis))
 
     low, high = _stratified_bounds(trimmed, list(matrix.T), generator, resamples)
     return Interval(float(trimmed(*matrix.T)), float(low), float(high))
@@ -69,7 +70,7 @@ def performance_profile(
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
-    """The share of all runs x tasks scores strictly above each threshold, with a pointwise stratified bootstrap band.
+    """The fraction of all runs x tasks scores above each threshold (strictly), with a pointwise bootstrap band.
 
     One row per threshold, in the order given, with the columns `threshold`, `estimate`, `low` and `high`. Each
     threshold's bounds hold for it alone, not for the whole curve at once; where all scores are on one side they are
@@ -78,15 +79,15 @@ def performance_profile(
     matrix = _score_matrix(scores, "scores")
     levels = as_float_array(thresholds, "thresholds", axes=("thresholds",))
 
-    def shares(*tasks: Numbers, axis: int = -1) -> Numbers:
+    def fractions(*tasks: Numbers, axis: int = -1) -> Numbers:
         pooled = np.concatenate(tasks, axis=axis)
         return np.stack([(pooled > level).mean(axis=axis) for level in levels])
 
     if matrix.size == 0 or levels.size == 0:
         estimate, low, high = np.full((3, levels.size), math.nan)
     else:
-        estimate = shares(*matrix.T)
-        low, high = _stratified_bounds(shares, list(matrix.T), generator, resamples)
+        estimate = fractions(*matrix.T)
+        low, high = _stratified_bounds(fractions, list(matrix.T), generator, resamples)
     return pd.DataFrame({"threshold": levels, "estimate": estimate, "low": low, "high": high})
 
 
@@ -98,8 +99,8 @@ def probability_of_improvement(
 ) -> Interval:
     """How often a run of a scores above a run of b on the same task, averaged over tasks, with a stratified bootstrap.
 
-    On each task the Mann-Whitney U / (n m): the share of the n m pairs that a wins, ties counting one half. 1/2 is no
-    difference. The column of a task is the same in both matrices; the numbers of runs may differ. Where a wins every
+    On each task the Mann-Whitney U / (n m): the fraction of the n m pairs that a wins, ties counting one half; 1/2 is
+    no difference. The column of a task is the same in both matrices; the numbers of runs may differ. Where a wins every
     pair the bounds are equal. Raises ValueError on a score that is NaN and on different numbers of tasks.
     """
     a, b = _score_matrix(scores_a, "scores_a"), _score_matrix(scores_b, "scores_b")
@@ -110,13 +111,13 @@ def probability_of_improvement(
 
     def improvement(*tasks: Numbers, axis: int = -1) -> Numbers:
         pairs = zip(tasks[: len(tasks) // 2], tasks[len(tasks) // 2 :], strict=True)
-        return np.asarray(np.mean([_share_of_wins(of_a, of_b) for of_a, of_b in pairs], axis=0))
+        return np.asarray(np.mean([_fraction_of_wins(of_a, of_b) for of_a, of_b in pairs], axis=0))
 
     low, high = _stratified_bounds(improvement, [*a.T, *b.T], generator, resamples)
     return Interval(float(improvement(*a.T, *b.T)), float(low), float(high))
 
 
-def _share_of_wins(a: Float[np.ndarray, "*resamples runs_a"], b: Float[np.ndarray, "*resamples runs_b"]) -> Numbers:
+def _fraction_of_wins(a: Float[np.ndarray, "*resamples runs_a"], b: Float[np.ndarray, "*resamples runs_b"]) -> Numbers:
     margins = a[..., :, None] - b[..., None, :]
     return np.asarray(((np.sign(margins) + 1) / 2).mean(axis=(-2, -1)))
 

@@ -15,7 +15,7 @@ LONGEST: dict[str, str] = {
     "lengths": "the lengths that were tested",
     "longest_solvable_length": "the longest tested length such that it and every shorter one is solved by at least "
     "half of the runs; 0 when the shortest is not",
-    "reaches_the_end": "whether that is the longest length tested, so that the true one may be longer",
+    "at_longest_tested": "whether that is the longest length tested, so that the true one may be longer still",
 }
 
 
@@ -51,7 +51,7 @@ def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator) -> pd.D
                 "runs": len(group),
                 "lengths": tuple(map(float, tested)),
                 "longest_solvable_length": longest,
-                "reaches_the_end": bool(longest.estimate == tested[-1]),
+                "at_longest_tested": bool(longest.estimate == tested[-1]),
             }
         )
     return pd.DataFrame(rows)

@@ -15,8 +15,8 @@ CELL = ["cell", "variant"]
 SCORES: dict[str, str] = {
     "tasks": "tasks that the score is over, each difficulty of one counted",
     "runs": "runs per task: those of the seeds that every task has",
-    "score": "interquartile mean over runs and tasks of the normalised score, clip(1 - test loss / trivial, 0, 1); "
-    "diverged and failed runs score 0",
+    "score": "interquartile mean over runs and tasks of the normalised score, clip(1 - test loss / baseline loss, 0, "
+    "1); diverged and failed runs score 0",
 }
 
 DIFFERENCES: dict[str, str] = {

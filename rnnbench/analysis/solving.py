@@ -18,7 +18,7 @@ ROUNDING = 1e-9
 
 
 def success_rate(solved: Bool[np.ndarray, " runs"]) -> Interval:
-    """The share p = k/n of runs that solved the task, with Wilson's score interval.
+    """The fraction p = k/n of runs that solved the task, with Wilson's score interval.
 
     (p + z^2/2n +- z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n), z = 1.96; it has a width even when all or no runs
     succeed, and at n = 1. A diverged or failed run is one that did not solve. No runs: NaN. Source: Wilson (1927).
@@ -39,7 +39,7 @@ def median_steps_to_solve(
     """The median number of training steps until solved, by Kaplan-Meier, with the Brookmeyer-Crowley interval.
 
     `steps` holds the step at which a run solved the task, or else the last step it trained. With d_t runs solving at
-    step t of n_t still training, S(t) = prod over s <= t of (1 - d_s/n_s) estimates the share of runs unsolved after
+    step t of n_t still training, S(t) = prod over s <= t of (1 - d_s/n_s) estimates the fraction of runs unsolved after
     step t; the median is the first step with S(t) <= 1/2, and inf if there is none. An unsolved run is censored at its
     last step: it might have solved the task later.
 
@@ -80,27 +80,27 @@ def median_steps_to_solve(
     return Interval(estimate, first, _first_at_half(unsolved.quantiles, high))
 
 
-def _first_at_half(steps: NDArray[np.float64], share: NDArray[np.float64]) -> float:
-    reached = steps[share <= 0.5 + ROUNDING]
+def _first_at_half(steps: NDArray[np.float64], fraction: NDArray[np.float64]) -> float:
+    reached = steps[fraction <= 0.5 + ROUNDING]
     return float(reached[0]) if reached.size else math.inf
 
 
 def _defined_everywhere(
-    share: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+    fraction: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    # The log-log formula is 0/0 where the share is 1, before the first event, and where it is 0, after the last. There
-    # the last run to solve says nothing of how much later the median may be, so the upper bound stays where it was.
-    low = np.where(share == 1, 1.0, np.where(share == 0, 0.0, low))
-    high = np.where(share == 1, 1.0, high)
-    if share[-1] == 0:
-        high[-1] = high[-2] if share.size > 1 else 1.0
+    # The log-log formula is 0/0 where the fraction is 1, before the first event, and where it is 0, after the last.
+    # There the last run to solve does not tell how much later the median may be, so the upper bound stays as it was.
+    low = np.where(fraction == 1, 1.0, np.where(fraction == 0, 0.0, low))
+    high = np.where(fraction == 1, 1.0, high)
+    if fraction[-1] == 0:
+        high[-1] = high[-2] if fraction.size > 1 else 1.0
     return low, high
 
 
 def longest_solvable_length(
-    table: pd.DataFrame, generator: np.random.Generator, share: float = 0.5, resamples: int = RESAMPLES
+    table: pd.DataFrame, generator: np.random.Generator, fraction: float = 0.5, resamples: int = RESAMPLES
 ) -> Interval:
-    """The longest tested length such that it and every shorter tested length is solved by at least `share` of the runs.
+    """The longest tested length such that it and every shorter one is solved by at least `fraction` of the runs.
 
     `table` has one row per run of one cell, with the columns `length` (steps) and `solved` (bool). The result lies on
     the grid of tested lengths: 0 when the shortest is not solved; when it is the longest, the true one may be longer.
@@ -108,11 +108,11 @@ def longest_solvable_length(
     equal when the runs agree at every length, and with three runs cover less than 95%, about 88% where success falls
     slowly with length. Bounds are NaN when a length has one run only; no runs are NaN throughout.
 
-    Raises ValueError on a missing column, a length that is not a positive number, and a share outside (0, 1].
+    Raises ValueError on a missing column, a length that is not a positive number, and a fraction outside (0, 1].
     """
     check_resamples(resamples)
-    if not 0 < share <= 1:
-        raise ValueError(f"share={share}: must be above 0 and at most 1 (a share of the runs)")
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction={fraction}: must be above 0 and at most 1 (a fraction of the runs)")
     for column in ("length", "solved"):
         if column not in table.columns:
             raise ValueError(f"table.columns={list(table.columns)}: must contain {column}")
@@ -128,7 +128,7 @@ def longest_solvable_length(
     ladder = np.concatenate([[0.0], tested])
 
     def longest(rates: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(ladder[np.cumprod(rates >= share, axis=-1).sum(axis=-1)])
+        return np.asarray(ladder[np.cumprod(rates >= fraction, axis=-1).sum(axis=-1)])
 
     estimate = float(longest(rates))
     if runs.min() == 1:

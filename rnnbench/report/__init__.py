@@ -5,7 +5,7 @@
 - `component`: what tables and figures have in common.
 - `labels`: text for values; `flat`: tables of values as columns of numbers and text; `incomplete`: what is missing.
 - `page`, `templates/`: the HTML page.
-- `sidecar`: the JSON file beside each table and figure that says which runs are behind it.
+- `sidecar`: the provenance of each table and figure, a JSON file beside it.
 - `style`: how every figure looks: paper sizes, colours and line styles of the cells, legends.
 """
 

@@ -1,4 +1,4 @@
-"""What stands behind a table or figure: a JSON file beside it."""
+"""The provenance of a table or figure: a JSON file beside it."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How every figure looks: paper sizes, one colour and dash per cell, notes on what is missing."""
+"""How every figure looks: paper sizes, a colour and line style for each cell, legends, a note on missing runs."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -15,9 +15,9 @@ from rnnbench.analysis.aggregates import (
 from rnnbench.analysis.intervals import Interval
 
 
-def binomial_error(share: float, repeats: int) -> float:
-    """Three standard errors of a simulated share."""
-    return 3 * math.sqrt(share * (1 - share) / repeats)
+def binomial_error(fraction: float, repeats: int) -> float:
+    """Three standard errors of a simulated fraction."""
+    return 3 * math.sqrt(fraction * (1 - fraction) / repeats)
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -25,20 +25,20 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 
 def test_normalised_score_by_hand():
-    # 1 - 0.05/0.2 = 0.75; at the trivial loss 0; worse than trivial is clipped to 0; no loss 1; diverged 0.
+    # 1 - 0.05/0.2 = 0.75; at the baseline 0; worse than that is clipped to 0; no loss 1; diverged 0.
     losses = np.array([0.05, 0.2, 0.9, 0.0, math.nan, math.inf])
     np.testing.assert_allclose(normalised_score(losses, 0.2), [0.75, 0, 0, 1, 0, 0], atol=1e-15)
 
 
-def test_normalised_score_takes_a_trivial_loss_per_task():
+def test_normalised_score_takes_a_baseline_per_task():
     np.testing.assert_allclose(normalised_score([[1.0, 1.0], [2.0, 3.0]], [2.0, 4.0]), [[0.5, 0.75], [0, 0.25]])
     assert normalised_score(1.0, 4.0) == 0.75
 
 
-@pytest.mark.parametrize("trivial", [0.0, -1.0, math.nan, math.inf])
-def test_normalised_score_refuses_a_trivial_loss_that_is_not_positive(trivial):
-    with pytest.raises(ValueError, match=rf"^trivial={trivial}: must be above 0 and finite"):
-        normalised_score(np.array([1.0]), np.array([1.0, trivial]))
+@pytest.mark.parametrize("baseline", [0.0, -1.0, math.nan, math.inf])
+def test_normalised_score_refuses_a_baseline_that_is_not_positive(baseline):
+    with pytest.raises(ValueError, match=rf"^baseline={baseline}: must be above 0 and finite"):
+        normalised_score(np.array([1.0]), np.array([1.0, baseline]))
 
 
 def test_interquartile_mean_by_hand():
@@ -173,6 +173,6 @@ def test_coverage_of_the_performance_profile():
     for _ in range(repeats):
         profile = performance_profile(source.random((10, 4)), np.array([0.5, 0.25]), source, resamples=400)
         covered += (profile["low"] <= [0.5, 0.75]) & (profile["high"] >= [0.5, 0.75])
-    # Shares come in fortieths, and a bound on the share itself counts as covered: up to 4% above nominal.
+    # Shares come in fortieths, and a bound on the fraction itself counts as covered: up to 4% above nominal.
     assert np.all(covered / repeats >= 0.93 - binomial_error(0.93, repeats))
     assert np.all(covered / repeats <= 0.99)

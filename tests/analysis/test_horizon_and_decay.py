@@ -35,7 +35,7 @@ def test_success_by_length() -> None:
 )
 def test_longest_solvable_length(rows: list[dict[str, Any]], longest: int, reaches: bool) -> None:
     (row,) = solvable_lengths(table(*rows), np.random.default_rng(0)).to_dict("records")
-    assert (row["longest_solvable_length"].estimate, row["reaches_the_end"]) == (longest, reaches)
+    assert (row["longest_solvable_length"].estimate, row["at_longest_tested"]) == (longest, reaches)
 
 
 def test_a_task_without_length_is_told() -> None:

@@ -12,9 +12,9 @@ from rnnbench.analysis.solving import longest_solvable_length, median_steps_to_s
 INF = math.inf
 
 
-def binomial_error(share: float, repeats: int) -> float:
-    """Three standard errors of a simulated share."""
-    return 3 * math.sqrt(share * (1 - share) / repeats)
+def binomial_error(fraction: float, repeats: int) -> float:
+    """Three standard errors of a simulated fraction."""
+    return 3 * math.sqrt(fraction * (1 - fraction) / repeats)
 
 
 def test_success_rate_by_hand():
@@ -175,7 +175,7 @@ def test_longest_solvable_length_by_hand():
     table = lengths({80: [True, True], 10: [True, True], 40: [False, False], 20: [True, False]})
     generator = np.random.default_rng(0)
     assert longest_solvable_length(table, generator) == Interval(20, 10, 20)
-    assert longest_solvable_length(table, generator, share=0.51).estimate == 10
+    assert longest_solvable_length(table, generator, fraction=0.51).estimate == 10
 
 
 def test_longest_solvable_length_at_the_ends():
@@ -205,15 +205,15 @@ def test_longest_solvable_length_refuses_wrong_tables():
         longest_solvable_length(table[["length"]], generator)
     with pytest.raises(ValueError, match=r"^length=-10: must be above 0"):
         longest_solvable_length(lengths({-10: [True]}), generator)
-    for share in (0, 1.5, math.nan):
-        with pytest.raises(ValueError, match=rf"^share={share}: must be above 0 and at most 1"):
-            longest_solvable_length(table, generator, share=share)
+    for fraction in (0, 1.5, math.nan):
+        with pytest.raises(ValueError, match=rf"^fraction={fraction}: must be above 0 and at most 1"):
+            longest_solvable_length(table, generator, fraction=fraction)
     with pytest.raises(ValueError, match=r"^resamples=0: must be at least 1"):
         longest_solvable_length(table, generator, resamples=0)
 
 
 def test_the_interval_of_the_longest_length_covers_from_five_runs_on():
-    # The share that solves falls through one half between 40 and 80. Lengths are few, so the coverage is above nominal.
+    # The fraction that solves falls through one half between 40 and 80. Lengths are few: coverage above nominal.
     generator = np.random.default_rng(23)
     rates, tested, repeats, covered = [0.95, 0.85, 0.65, 0.35, 0.15, 0.05], [10, 20, 40, 80, 160, 320], 300, 0
     for _ in range(repeats):

@@ -7,10 +7,10 @@ import pytest
 
 from rnnbench.analysis.claims import Claim, Finding
 from rnnbench.analysis.claims.claim import Case
-from rnnbench.analysis.claims.verdict import Verdict
 from rnnbench.analysis.intervals import UNDEFINED, Interval, Quartiles
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match
 from rnnbench.analysis.variant import Variant
+from rnnbench.analysis.verdict import Verdict
 from rnnbench.report.flat import flat, overrides
 from rnnbench.report.labels import bounds, cell_label, interval, match_label, number, task_title, variant_label
 from rnnbench.report.tables.claims import verdict_label

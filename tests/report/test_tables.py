@@ -85,7 +85,7 @@ def test_longest_lengths() -> None:
         "lstm": 10,
         "gru": 20,
     }
-    assert dict(found["reaches_the_end"]) == {"rnn": False, "lstm": False, "gru": True}
+    assert dict(found["at_longest_tested"]) == {"rnn": False, "lstm": False, "gru": True}
 
 
 def test_choice_of_the_rate() -> None:

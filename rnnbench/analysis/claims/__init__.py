@@ -1,7 +1,6 @@
 """The claims of the study notes on the GRU, each tested by a measurement and a rule that makes it a verdict.
 
 - `claim`: what a claim is, and what comes of testing it.
-- `verdict`: verdicts, and how an interval decides one.
 - `selection`: the runs that a claim rests on.
 - `gradients`: claims on the gradient through time.
 - `learning`: claims on which cell learns better.

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from rnnbench.analysis.claims.verdict import Verdict
 from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.verdict import Verdict
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ import pandas as pd
 
 from rnnbench.analysis.claims.claim import Case, Claim, Finding
 from rnnbench.analysis.claims.selection import difficulties, select, with_values
-from rnnbench.analysis.claims.verdict import Verdict, above, holds_if
 from rnnbench.analysis.intervals import Interval, median_interval
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.verdict import Verdict, above, holds_if
 
 COPIES_AT = {"gru": 0.0, "gru_goodfellow": 1.0}
 """The update gate's value at which each form copies its state, by the notes: the newer form's gate is the fraction of

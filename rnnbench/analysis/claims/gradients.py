@@ -9,11 +9,11 @@ import pandas as pd
 
 from rnnbench.analysis.claims.claim import Case, Claim, Finding, NotMeasuredError, Reach
 from rnnbench.analysis.claims.selection import select, trained_at_one_width
-from rnnbench.analysis.claims.verdict import Verdict, above, below, decided
 from rnnbench.analysis.gradient_decay import run_decays
 from rnnbench.analysis.horizon import lengths, solvable_lengths
 from rnnbench.analysis.intervals import Interval, mean_interval
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.verdict import Verdict, above, below_other, decided
 
 GAIN = "model.recurrent_gain"
 AS_TRAINED = {"initialisation": "as trained"}
@@ -82,7 +82,7 @@ def _lstm_partial(results: Results) -> Finding:
     cases = []
     for decay in decays:
         for of_same in (other for other in plain if other.condition == decay.condition):
-            vanishes, slower = above(decay.per_step), below(decay.per_step, of_same.per_step)
+            vanishes, slower = above(decay.per_step), below_other(decay.per_step, of_same.per_step)
             verdict = slower if vanishes is Verdict.HOLDS else vanishes
             cases.append(Case(decay.condition, verdict, decay.per_step, {"rnn": of_same.per_step}))
     runs = pd.concat([of_lstm, of_rnn, trained])

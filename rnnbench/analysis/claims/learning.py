@@ -6,12 +6,12 @@ import pandas as pd
 
 from rnnbench.analysis.claims.claim import Case, Claim, Count, Finding, NotMeasuredError
 from rnnbench.analysis.claims.selection import difficulties, select
-from rnnbench.analysis.claims.verdict import Verdict, above, below, within
 from rnnbench.analysis.intervals import Interval, paired_difference
 from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.scoring import with_scores
 from rnnbench.analysis.solving import success_rate
+from rnnbench.analysis.verdict import Verdict, above, below_other, within
 
 MARGIN = 0.05
 """Two mean scores within this of each other are comparable."""
@@ -58,7 +58,7 @@ def _comparable(results: Results) -> Finding:
 def _sigmoid_candidate(results: Results) -> Finding:
     def as_successful(difference: Interval, sigmoid: pd.DataFrame, tanh: pd.DataFrame) -> Verdict:
         of_sigmoid, of_tanh = (success_rate(runs["solved"].to_numpy(bool)) for runs in (sigmoid, tanh))
-        if below(of_sigmoid, of_tanh) is Verdict.HOLDS:
+        if below_other(of_sigmoid, of_tanh) is Verdict.HOLDS:
             return Verdict.FAILS
         return Verdict.HOLDS if of_sigmoid.estimate >= of_tanh.estimate else Verdict.UNDECIDED
 

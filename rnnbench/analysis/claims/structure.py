@@ -7,10 +7,10 @@ import pandas as pd
 
 from rnnbench.analysis.claims.claim import Case, Claim, Count, Finding, NotMeasuredError
 from rnnbench.analysis.claims.selection import difficulties, select, trained_at_one_width, with_values
-from rnnbench.analysis.claims.verdict import Verdict, above, holds_if, opposite
 from rnnbench.analysis.intervals import UNDEFINED, Interval, median_interval, paired_difference
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.verdict import Verdict, below, holds_if
 
 BLOCKS = {"gru": 3, "lstm": 4}
 """Gates and candidate: each has a matrix on the input, one on the state and a bias."""
@@ -68,7 +68,7 @@ def _faster(results: Results) -> Finding:
 def below_one(ratio: Interval, values: "pd.Series[float]") -> Verdict:
     """That a ratio is below 1; with fewer runs than an interval takes, that all of them are on one side decides."""
     if not np.isnan(ratio.low):
-        return opposite(above(ratio, 1))
+        return below(ratio, 1)
     if (values < 1).all() or (values > 1).all():
         return holds_if(bool((values < 1).all()))
     return Verdict.UNDECIDED
@@ -87,7 +87,7 @@ def _fewer_steps(condition: dict[str, Any], runs: pd.DataFrame) -> Case:
     if "training_time_s" in runs:
         seconds = runs.groupby("cell")["training_time_s"].mean()
         evidence |= {f"mean_seconds_{cell}": float(seconds[cell]) for cell in BLOCKS}
-    return Case(condition, opposite(above(difference)), difference, evidence)
+    return Case(condition, below(difference), difference, evidence)
 
 
 FEWER_PARAMETERS = Claim(

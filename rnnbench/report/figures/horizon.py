@@ -67,7 +67,7 @@ class Horizon(Figure):
                 axes.plot(ends, [place, place], color=colour, linewidth=3, alpha=0.4)
             reached = ladder.index(reach.estimate)
             axes.plot(reached, place, "o", color=colour, markersize=4)
-            if row["reaches_the_end"]:
+            if row["at_longest_tested"]:
                 arrow = {"arrowstyle": "->", "color": colour}
                 axes.annotate("", (reached + 0.6, place), (reached + 0.1, place), arrowprops=arrow)
             labels.append(label)

@@ -8,10 +8,10 @@ import pandas as pd
 
 from rnnbench.analysis.claims import Claim, Finding, findings
 from rnnbench.analysis.claims.claim import Case, Count, Evidence, Reach
-from rnnbench.analysis.claims.verdict import Verdict
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.matched_comparisons import Match
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.verdict import Verdict
 from rnnbench.report.labels import interval, match_label, number, setting_value
 from rnnbench.report.tables.table import Table
 

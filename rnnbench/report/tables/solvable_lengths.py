@@ -32,7 +32,7 @@ class SolvableLengths(Table):
                 "variant": variant_label(row["variant"]),
                 "runs": str(row["runs"]),
                 "lengths tested": " ".join(f"{length:g}" for length in row["lengths"]),
-                "longest solvable length": ("≥ " if row["reaches_the_end"] else "")
+                "longest solvable length": ("≥ " if row["at_longest_tested"] else "")
                 + interval(row["longest_solvable_length"]),
             }
             for row in rows.to_dict("records")
