@@ -91,7 +91,7 @@ def _do(settings: Settings, cell: str, task: str, overrides: list[str], all_fram
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(settings.flush_denormals)
     run = build_run(settings)
-    torch.set_num_threads(run.model.backend.torch_threads)
+    torch.set_num_threads(run.model.backend.torch_threads)  # fewer where the backend has threads of its own
     config = settings.result_settings(run.model.cells[0].hidden_size, run.model.backend.name)
     folder = RunStore(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)
     components = [type(run.model.cells[0]), type(run.task)]

@@ -144,7 +144,7 @@ def test_without_gradients_the_same(cell: Cell) -> None:
     assert not outputs.requires_grad
 
 
-def test_refuses_the_gru_with_the_reset_before_the_product() -> None:
+def test_the_gru_with_the_reset_before_the_product_is_not_supported() -> None:
     cell = Gru(INPUT, HIDDEN)
     assert TorchNn().unsupported_reason(cell) == "torch.nn has no kernel with its equations"
     with pytest.raises(ValueError, match=r"^Gru: torch\.nn has no kernel"):

@@ -70,7 +70,7 @@ def test_second_backward_through_a_kept_graph_gives_the_same(gru: Cell) -> None:
         assert torch.equal(one, other)
 
 
-def test_second_backward_through_a_freed_graph_is_refused(gru: Cell) -> None:
+def test_second_backward_through_a_freed_graph_raises(gru: Cell) -> None:
     inputs, state = drawn(gru, 5, 4)
     loss = scalar(*Fused().run(gru, inputs, state))
     loss.backward()
@@ -78,7 +78,7 @@ def test_second_backward_through_a_freed_graph_is_refused(gru: Cell) -> None:
         loss.backward()
 
 
-def test_double_backward_is_refused(gru: Cell) -> None:
+def test_double_backward_raises(gru: Cell) -> None:
     inputs, state = drawn(gru, 5, 4)
     loss = scalar(*Fused().run(gru, inputs, state))
     with pytest.raises(RuntimeError, match="create_graph=True"):
@@ -86,7 +86,7 @@ def test_double_backward_is_refused(gru: Cell) -> None:
 
 
 @pytest.mark.parametrize("name", ["U_n.weight", "W_z.weight"])
-def test_weights_changed_between_forward_and_backward_are_refused(gru: Cell, name: str) -> None:
+def test_weights_changed_between_forward_and_backward_raise(gru: Cell, name: str) -> None:
     inputs, state = drawn(gru, 5, 4)
     loss = scalar(*Fused().run(gru, inputs, state))
     with torch.no_grad():
@@ -95,7 +95,7 @@ def test_weights_changed_between_forward_and_backward_are_refused(gru: Cell, nam
         loss.backward()
 
 
-def test_outputs_changed_in_place_are_refused(gru: Cell) -> None:
+def test_outputs_changed_in_place_raise(gru: Cell) -> None:
     inputs, state = drawn(gru, 5, 4)
     outputs, _ = Fused().run(gru, inputs, state)
     with pytest.raises(RuntimeError, match="inplace"):

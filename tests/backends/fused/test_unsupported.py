@@ -19,7 +19,7 @@ from rnnbench.cells.gru_torch import GruTorch
 
 
 class Step(Cell):
-    """A cell whose step is handed in."""
+    """A cell whose step is given."""
 
     def __init__(self, formula: Callable[[Any, Tensor, Tensor], Any]) -> None:
         super().__init__(3, 7)
@@ -38,7 +38,7 @@ def in_place(cell: Any, x: Tensor, h: Tensor) -> Tensor:
     return h
 
 
-REFUSED: dict[str, tuple[Callable[[Any, Tensor, Tensor], Any], str]] = {
+UNSUPPORTED: dict[str, tuple[Callable[[Any, Tensor, Tensor], Any], str]] = {
     "chunk": (lambda cell, x, h: torch.chunk(h, 2, 1)[0], "chunk"),
     "index": (lambda cell, x, h: h[:, :1] * h, "getitem"),
     "matrix": (lambda cell, x, h: h @ cell.matrix, "matrix has shape (7, 7)"),
@@ -76,17 +76,17 @@ REFUSED: dict[str, tuple[Callable[[Any, Tensor, Tensor], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", UNSUPPORTED)
 def test_the_reason_names_the_operation_and_its_line(name: str) -> None:
-    formula, words = REFUSED[name]
+    formula, words = UNSUPPORTED[name]
     reason = Fused().unsupported_reason(Step(formula))
     assert reason is not None
     assert words in reason
-    assert "test_refusals.py" in reason or words.endswith("state tensors")
+    assert "test_unsupported.py" in reason or words.endswith("state tensors")
 
 
 def test_the_error_of_a_named_backend_says_what_to_do() -> None:
-    cell = Step(REFUSED["chunk"][0])
+    cell = Step(UNSUPPORTED["chunk"][0])
     with pytest.raises(
         ValueError, match=r"backend=fused: cannot run Step \(chunk\(\) on line \d+ of .*; use backend=eager"
     ):
@@ -99,7 +99,7 @@ def test_the_error_of_a_named_backend_says_what_to_do() -> None:
 
 def test_auto_takes_the_fastest_that_applies() -> None:
     assert isinstance(choose_backend(GruTorch(3, 7)), Fused)
-    assert isinstance(choose_backend(Step(REFUSED["chunk"][0])), Eager)
+    assert isinstance(choose_backend(Step(UNSUPPORTED["chunk"][0])), Eager)
     assert isinstance(choose_backend(GruTorch(3, 7).bfloat16()), TorchNn)
     assert isinstance(choose_backend(Gru(3, 7).bfloat16()), Eager)
     assert choose_backend(Gru(3, 7), threads=3) == Fused(3)
@@ -114,7 +114,7 @@ def test_choosing_a_backend_leaves_the_threads_of_torch() -> None:
     assert (TorchNn(5).torch_threads, Eager().threads) == (5, before)
 
 
-def test_other_types_and_devices_are_refused() -> None:
+def test_other_types_and_devices_are_not_supported() -> None:
     assert "bfloat16" in str(Fused().unsupported_reason(Gru(3, 7).bfloat16()))
     assert "meta" in str(Fused().unsupported_reason(Gru(3, 7).to("meta")))
     mixed = Gru(3, 7)
@@ -122,7 +122,7 @@ def test_other_types_and_devices_are_refused() -> None:
     assert "U_r.weight has dtype torch.float64" in str(Fused().unsupported_reason(mixed))
 
 
-def test_inputs_that_do_not_fit_are_refused() -> None:
+def test_inputs_that_do_not_fit_raise() -> None:
     cell = Gru(3, 7)
     inputs, state = torch.zeros(4, 2, 3), cell.initial_state(2)
     with pytest.raises(ValueError, match="width 5"):
@@ -137,7 +137,7 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
         Fused().run(cell, inputs, state)
 
 
-def test_altered_linears_are_refused() -> None:
+def test_altered_linears_are_not_supported() -> None:
     hooked, parametrised, replaced = Gru(3, 7), Gru(3, 7), Gru(3, 7)
     fused = Fused()
     assert fused.unsupported_reason(hooked) is None
@@ -156,7 +156,7 @@ def test_altered_linears_are_refused() -> None:
     assert fused.unsupported_reason(replaced) is not None
 
 
-def test_a_step_that_changes_the_cell_is_refused_and_leaves_it_as_it_was() -> None:
+def test_a_step_that_changes_the_cell_is_not_supported_and_leaves_it_as_it_was() -> None:
     class Counting(Gru):
         calls = 0
 
@@ -170,7 +170,7 @@ def test_a_step_that_changes_the_cell_is_refused_and_leaves_it_as_it_was() -> No
     assert cell.calls == 5
 
 
-def test_a_step_put_on_the_object_is_refused() -> None:
+def test_a_step_put_on_the_object_is_not_supported() -> None:
     cell = Gru(3, 7)
     cell.step = lambda x, state: state  # type: ignore[method-assign]
     assert "attribute of the object" in str(Fused().unsupported_reason(cell))
