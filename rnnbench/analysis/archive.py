@@ -1,8 +1,8 @@
 """The results of an experiment condensed into a few small files, from which every table and figure can be made again.
 
-`runs.csv` stands beside the tables; in `data/`, `histories.csv.gz` holds all histories, `<probe>.npz` the arrays of
-every run as `<run>/<array>` in single precision, and `missing.json` the jobs that left no run. They are small enough
-for version control, where run folders are not, and the same runs give the same bytes.
+They are the runs, their histories, their probes' arrays in single precision, the jobs that left no run, and the version
+of this format; `rnnbench.schema.ExperimentFiles` says where they lie. They are small enough for version control, where
+run folders are not, and the same runs give the same bytes.
 """
 
 import io
@@ -17,35 +17,34 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.results import Results, sorted_runs
-from rnnbench.analysis.run_folders import has_run_folders, read_run_folders
-from rnnbench.schema import STORED_GROUP, VARIANT
+from rnnbench.analysis.run_folders import read_run_folders
+from rnnbench.schema import ARCHIVE_VERSION, STORED_GROUP, VARIANT, ExperimentFiles
 
-RUNS, DATA, HISTORIES, MISSING = "runs.csv", "data", "histories.csv.gz", "missing.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every array in an archive, so that the same arrays give the same bytes."""
 
 
 @dataclass
 class Archive:
-    """Histories and arrays of the files in `root`/data, which stay in memory, compressed, once they were asked for."""
+    """Histories and arrays of the condensed files, which stay in memory, compressed, once they were asked for."""
 
-    root: Path
+    files: ExperimentFiles
     opened: dict[str, "_Arrays"] = field(default_factory=dict)
 
     def histories(self, runs: Sequence[str]) -> pd.DataFrame:
-        table = pd.read_csv(self.root / DATA / HISTORIES, low_memory=False)
+        table = pd.read_csv(self.files.histories, low_memory=False)
         return table[table["run"].isin(runs)]
 
     def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
         if name not in self.opened:
-            path = self.root / DATA / f"{name}.npz"
+            path = self.files.arrays(name)
             if not path.exists():
                 return {}
             self.opened[name] = _Arrays(path)
         return self.opened[name].of(run)
 
     def probes(self) -> list[str]:
-        return sorted(path.stem for path in (self.root / DATA).glob("*.npz"))
+        return self.files.probes()
 
 
 class _Arrays:
@@ -69,36 +68,45 @@ class _Arrays:
 def load_results(root: Path) -> Results:
     """The results below `<results_dir>/<name>/`: of its run folders, or where there are none of its condensed files.
 
-    Raises ValueError when there is neither.
+    Raises ValueError when there is neither, and when another version wrote them.
     """
-    if has_run_folders(root):
-        return read_run_folders(root)
-    if (root / RUNS).exists() and (root / DATA / HISTORIES).exists():
-        return read_archive(root)
-    raise ValueError(f"name={root.name}: no runs in {root / 'runs'}; launch some with `rnnbench name={root.name}`")
+    files = ExperimentFiles(root)
+    if files.begun_runs():
+        return read_run_folders(files)
+    if files.runs_table.exists() and files.histories.exists():
+        return read_archive(files)
+    raise ValueError(f"name={root.name}: no runs in {files.runs}; launch some with `rnnbench name={root.name}`")
 
 
-def read_archive(root: Path) -> Results:
-    """The results of the condensed files."""
-    runs = pd.read_csv(root / RUNS, dtype=dict.fromkeys(STORED_GROUP, str), low_memory=False)
-    return Results(root.name, root, sorted_runs(runs), Archive(root), json.loads((root / DATA / MISSING).read_text()))
+def read_archive(files: ExperimentFiles) -> Results:
+    """The results of the condensed files. Raises ValueError when another version wrote them."""
+    version = json.loads(files.schema.read_text())["version"] if files.schema.exists() else 1
+    if version != ARCHIVE_VERSION:
+        raise ValueError(
+            f"name={files.folder.name}: {files.data} is in format {version}, this rnnbench reads {ARCHIVE_VERSION}; "
+            "launch its runs again, or report with the version that wrote it (rnnbench_version in runs.csv)"
+        )
+    runs = pd.read_csv(files.runs_table, dtype=dict.fromkeys(STORED_GROUP, str), low_memory=False)
+    missing = json.loads(files.missing.read_text())
+    return Results(files.folder.name, files.folder, sorted_runs(runs), Archive(files), missing)
 
 
 def write_archive(results: Results) -> Results:
     """Condense the results into files below their folder, and return them as these files have them."""
     if isinstance(results.source, Archive):
         return results
-    folder = results.root / DATA
-    folder.mkdir(exist_ok=True)
-    results.runs.drop(columns=VARIANT).to_csv(results.root / RUNS, index=False)
-    (folder / MISSING).write_text(json.dumps(results.missing, indent=2) + "\n")
+    files = ExperimentFiles(results.root)
+    files.data.mkdir(exist_ok=True)
+    files.schema.write_text(json.dumps({"version": ARCHIVE_VERSION}) + "\n")
+    results.runs.drop(columns=VARIANT).to_csv(files.runs_table, index=False)
+    files.missing.write_text(json.dumps(results.missing, indent=2) + "\n")
     runs = results.runs["run"].tolist()
     histories = results.source.histories(runs)
     histories = histories[["run", *(column for column in histories if column != "run")]]
-    histories.to_csv(folder / HISTORIES, index=False, compression={"method": "gzip", "mtime": 0})
+    histories.to_csv(files.histories, index=False, compression={"method": "gzip", "mtime": 0})
     for name in results.source.probes():
-        _write_arrays(folder / f"{name}.npz", results, name)
-    return read_archive(results.root)
+        _write_arrays(files.arrays(name), results, name)
+    return read_archive(files)
 
 
 def _write_arrays(path: Path, results: Results, probe: str) -> None:

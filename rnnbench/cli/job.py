@@ -158,7 +158,6 @@ class Job:
             "task": self.task,
             "seed": self.settings.seed,
             "backend": self.run.model.backend.name,
-            "state_names": list(cell.state_names),
             "difficulty_setting": self.run.task.difficulty,
             "difficulty": difficulty_value(self.config["task"], self.run.task.difficulty),
             **provenance(self.run.device, [type(cell), type(self.run.task)]),

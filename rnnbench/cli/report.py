@@ -40,6 +40,7 @@ def report(arguments: list[str]) -> None:
     from rnnbench.cli.arguments import composed
     from rnnbench.errors import SettingError
     from rnnbench.report import Figure, Table, write_report
+    from rnnbench.schema import ExperimentFiles
 
     config = composed(arguments, "rnnbench-report", USED)
     figures: dict[str, Figure] = components(config, "figures")
@@ -52,7 +53,7 @@ def report(arguments: list[str]) -> None:
         raise SettingError(str(error)) from error
     print(table)
     print(f"\nRuns, tables and figures are in {root}:")
-    for path in sorted([*root.glob("*.*"), *root.glob("figures/*")]):
+    for path in sorted([*root.glob("*.*"), *ExperimentFiles(root).figures.glob("*")]):
         print(f"  {path.relative_to(root)}")
 
 

@@ -13,6 +13,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import difficulty_columns, setting_columns
 from rnnbench.report.incomplete import incomplete
 from rnnbench.report.labels import setting_value
+from rnnbench.schema import ExperimentFiles
 
 MACHINE = (
     "rnnbench_version",
@@ -74,7 +75,7 @@ def write_page(results: Results, tables: Sequence[Tabled], figures: Sequence[Dra
         runs=runs[[column for column in listed if column in runs]].head(MOST_LISTED).to_dict("records"),
         all_runs=len(runs),
     )
-    (results.root / "report.html").write_text(text)
+    ExperimentFiles(results.root).report.write_text(text)
 
 
 def _counts(runs: pd.DataFrame) -> str:

@@ -14,6 +14,7 @@ from rnnbench.report.sidecar import write_sidecar
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
 from rnnbench.report.tables.rendering import latex, markdown, plain
 from rnnbench.report.tables.table import Table
+from rnnbench.schema import ExperimentFiles
 
 
 def write_report(
@@ -62,7 +63,7 @@ def _tabulate(table: Table, name: str, results: Results) -> Tabled:
 def _draw(figure: Figure, name: str, results: Results, styles: CellStyles) -> Drawn:
     """Write the figure as PDF and PNG, and its sidecar."""
     results = results.limited(figure.only)
-    path = results.root / "figures" / name
+    path = ExperimentFiles(results.root).figures / name
     path.parent.mkdir(exist_ok=True)
     with paper_style():
         canvas = figure.draw(results, styles)

@@ -10,6 +10,7 @@ import pytest
 from rnnbench.analysis.archive import load_results, read_archive, write_archive
 from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.variant import Variant
+from rnnbench.schema import ExperimentFiles
 from tests.analysis.made import NoSource, results, table
 
 
@@ -54,14 +55,27 @@ def test_written_again_it_is_the_same_bytes(made: Results) -> None:
 
     write_archive(made)
     first = contents()
-    assert set(first) == {"runs.csv", "histories.csv.gz", "gradient_profile.npz", "missing.json"}
+    assert set(first) == {"runs.csv", "histories.csv.gz", "gradient_profile.npz", "missing.json", "schema.json"}
     for path in made.root.rglob("*"):
         if path.is_file():
             path.unlink()
     write_archive(made)
     assert contents() == first
-    write_archive(read_archive(made.root))
+    write_archive(read_archive(ExperimentFiles(made.root)))
     assert contents() == first
+
+
+@pytest.mark.parametrize("found", [None, 1, 3])
+def test_another_version_is_refused_in_one_line(made: Results, found: int | None) -> None:
+    files = ExperimentFiles(write_archive(made).root)
+    if found is None:
+        files.schema.unlink()  # the first version had none
+    else:
+        files.schema.write_text(f'{{"version": {found}}}')
+    said = rf"is in format {found or 1}, this rnnbench reads 2; launch its runs again"
+    with pytest.raises(ValueError, match=said) as error:
+        load_results(made.root)
+    assert "\n" not in str(error.value)
 
 
 def test_limits_by_column() -> None:

@@ -37,6 +37,7 @@ def test_same_runs_give_the_same_bytes(small_experiment: Path) -> None:
     assert contents(small_experiment) == first
     assert set(first) == {
         "report.html", "runs.csv", "data/histories.csv.gz", "data/gradient_profile.npz", "data/missing.json",
+        "data/schema.json",
         *(f"comparison.{kind}" for kind in ("csv", "md", "tex", "json")),
         *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("pdf", "png", "json")),
     }  # fmt: skip
