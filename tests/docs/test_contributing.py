@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rnnbench.analysis.claims import finding
-from rnnbench.analysis.claims.verdict import Verdict
+from rnnbench.analysis.verdict import Verdict
 from tests.cli.conftest import SMALL, Command
 from tests.docs.markdown import ROOT, commands, named_files
 from tests.report.tiny import LENGTHS, tiny

@@ -1,6 +1,7 @@
 """What README and docs say can be followed: links lead somewhere, commands compose, no page is left alone."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,14 @@ def test_tables_are_whole(page: Path) -> None:
     for table in tables(page):
         assert set(table[1]) == {"---"}, table[0]
         assert {len(row) for row in table} == {len(table[0])}, table[0]
+
+
+def test_layers_are_those_of_the_import_contract() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contract = project["tool"]["importlinter"]["contracts"][0]
+    layers = next(table for table in tables(ROOT / "CONTRIBUTING.md") if table[0][0] == "package")
+    named = [" | ".join(re.findall(r"`([\w.]+)`", row[0])) for row in layers[2:]]
+    assert named == contract["layers"]
 
 
 @pytest.mark.parametrize("group", ["cell", "task", "experiment"])
