@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 PACKAGE = Path(__file__).resolve().parent
-COMPONENTS = (PACKAGE / "cells", PACKAGE / "probes")
+COMPONENTS = tuple(PACKAGE / name for name in ("cells", "probes", "report/tables", "report/figures"))
 """Where the package itself holds components."""
 INSTALLED = tuple(Path(path).resolve() for path in {sysconfig.get_path(name) for name in ("stdlib", "purelib")})
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.run_folders import read_run_folders
+from rnnbench.errors import SettingError
 from rnnbench.schema import ARCHIVE_VERSION, STORED_GROUP, VARIANT, ExperimentFiles
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -68,21 +69,21 @@ class _Arrays:
 def load_results(root: Path) -> Results:
     """The results below `<results_dir>/<name>/`: of its run folders, or where there are none of its condensed files.
 
-    Raises ValueError when there is neither, and when another version wrote them.
+    Raises SettingError when there is neither, and when another version wrote them.
     """
     files = ExperimentFiles(root)
     if files.begun_runs():
         return read_run_folders(files)
     if files.runs_table.exists() and files.histories.exists():
         return read_archive(files)
-    raise ValueError(f"name={root.name}: no runs in {files.runs}; launch some with `rnnbench name={root.name}`")
+    raise SettingError(f"name={root.name}: no runs in {files.runs}; launch some with `rnnbench name={root.name}`")
 
 
 def read_archive(files: ExperimentFiles) -> Results:
-    """The results of the condensed files. Raises ValueError when another version wrote them."""
+    """The results of the condensed files. Raises SettingError when another version wrote them."""
     version = json.loads(files.schema.read_text())["version"] if files.schema.exists() else 1
     if version != ARCHIVE_VERSION:
-        raise ValueError(
+        raise SettingError(
             f"name={files.folder.name}: {files.data} is in format {version}, this rnnbench reads {ARCHIVE_VERSION}; "
             "launch its runs again, or report with the version that wrote it (rnnbench_version in runs.csv)"
         )

@@ -6,6 +6,7 @@ import pandas as pd
 
 from rnnbench.analysis.intervals import Interval, mean_interval, median_interval
 from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError
 from rnnbench.gradient_fit import fit_gradient, half_life
 from rnnbench.schema import GROUP, Status
 
@@ -40,11 +41,11 @@ def run_decays(results: Results) -> pd.DataFrame:
 def gradient_decays(results: Results) -> pd.DataFrame:
     """One row per task, difficulty, cell and variant: the group and DECAYS, all but `runs` as `Interval`.
 
-    Raises ValueError when no run has a profile.
+    Raises SettingError when no run has a profile.
     """
     fitted = results.runs.merge(run_decays(results), on="run", sort=False)
     if fitted.empty:
-        raise ValueError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
+        raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
     rows = []
     for key, runs in fitted.groupby(GROUP, sort=False):
         trained = runs[runs["status"] == Status.DONE]

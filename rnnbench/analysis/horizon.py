@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.solving import longest_solvable_length, success_rate
+from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED
 
 GROUP = ["task", "cell", "variant"]
@@ -20,10 +21,10 @@ LONGEST: dict[str, str] = {
 
 
 def lengths(runs: pd.DataFrame) -> "pd.Series[float]":
-    """The difficulty of each run's task as a number. Raises ValueError for a task whose difficulty is none."""
+    """The difficulty of each run's task as a number. Raises SettingError for a task whose difficulty is none."""
     for task, setting, value in runs[["task", "difficulty_setting", "difficulty"]].itertuples(False, None):
         if isinstance(value, str | bool | np.bool_):
-            raise ValueError(f"task={task}: its difficulty is {setting}={value}; choose tasks with a length")
+            raise SettingError(f"task={task}: its difficulty is {setting}={value}; choose tasks with a length")
     return runs["difficulty"].astype(float)
 
 

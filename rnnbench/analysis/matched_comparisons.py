@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from rnnbench.errors import SettingError
+
 WIDTH, PARAMETERS = "model.hidden_size", "parameters_recurrent_layers"
 
 TOLERANCE = 0.04
@@ -21,12 +23,12 @@ class Match:
 def matched_comparisons(runs: pd.DataFrame) -> dict[Match, pd.DataFrame]:
     """The runs of each width, and of each number of parameters, that all cells of the runs have.
 
-    A run may be in several: the cell whose width gave the budget is in both. Raises ValueError on a missing column and
-    when the cells match in nothing.
+    A run may be in several: the cell whose width gave the budget is in both. Raises SettingError on a missing column,
+    and when the cells match in nothing.
     """
     for column in (WIDTH, PARAMETERS):
         if column not in runs:
-            raise ValueError(f"needs the column {column!r}, which no run has")
+            raise SettingError(f"needs the column {column!r}, which no run has")
     cells = set(runs["cell"])
     found = {
         Match(WIDTH, float(str(width))): group for width, group in runs.groupby(WIDTH) if set(group["cell"]) == cells
@@ -37,5 +39,5 @@ def matched_comparisons(runs: pd.DataFrame) -> dict[Match, pd.DataFrame]:
         if set(group["cell"]) == cells and not any(set(group["run"]) <= set(other["run"]) for other in found.values()):
             found[Match(PARAMETERS, float(group[PARAMETERS].mean()))] = group
     if not found:
-        raise ValueError("needs cells of one width or one number of parameters; sweep model.parameter_budget")
+        raise SettingError("needs cells of one width or one number of parameters; sweep model.parameter_budget")
     return found

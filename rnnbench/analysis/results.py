@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.variant import value_order, variants
+from rnnbench.errors import SettingError
 from rnnbench.schema import GROUP
 
 
@@ -56,15 +57,15 @@ class Results:
     def limited(self, only: Mapping[str, Sequence[Any]]) -> "Results":
         """The results of the runs whose columns have one of the values named, such as {"model.recurrent_gain": [1]}.
 
-        Raises ValueError on a column that no run has, and when no run is left.
+        Raises SettingError on a column that no run has, and when no run is left.
         """
         runs = self.runs
         for column, values in only.items():
             if column not in runs:
-                raise ValueError(f"only.{column}={list(values)}: no run has this column")
+                raise SettingError(f"only.{column}={list(values)}: no run has this column")
             runs = runs[runs[column].isin(values)]
             if runs.empty:
-                raise ValueError(f"only.{column}={list(values)}: no run has one of these values")
+                raise SettingError(f"only.{column}={list(values)}: no run has one of these values")
         return self.of(runs) if only else self
 
     def of(self, runs: pd.DataFrame) -> "Results":

@@ -19,6 +19,7 @@ import pandas as pd
 
 from rnnbench.analysis.aggregates import normalised_score
 from rnnbench.analysis.results import Results, sorted_runs
+from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, GROUP, Status
 
 SEEN = ["run", "status", "solved", "steps_to_solve", "steps_trained", "validation_loss", "baseline_loss"]
@@ -46,11 +47,11 @@ def candidates(results: Results, setting: str) -> pd.DataFrame:
     `_lowest` and `_highest` over runs, of which diverged and failed ones score 0; `steps_trained` of all these runs
     together; and whether the rule has `chosen` it.
 
-    Raises ValueError when no run has the setting or all runs have the same value.
+    Raises SettingError when no run has the setting or all runs have the same value.
     """
     runs = results.runs if results.candidates is None else results.candidates
     if setting not in runs or runs[setting].nunique() < 2:
-        raise ValueError(f"tuned={setting}: the runs do not differ in it; sweep it, or set tuned=null")
+        raise SettingError(f"tuned={setting}: the runs do not differ in it; sweep it, or set tuned=null")
     runs = sorted_runs(runs, ignored=[setting])
     rows = []
     for key, group in runs[runs["status"].isin(ENDED)].groupby(GROUP, sort=False):

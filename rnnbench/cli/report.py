@@ -38,7 +38,6 @@ def report(arguments: list[str]) -> None:
     """Compose the configuration, read the runs, write and print the report. Raises SettingError."""
     from rnnbench.analysis.archive import load_results
     from rnnbench.cli.arguments import composed
-    from rnnbench.errors import SettingError
     from rnnbench.report import Figure, Table, write_report
     from rnnbench.schema import ExperimentFiles
 
@@ -47,11 +46,7 @@ def report(arguments: list[str]) -> None:
     tables: dict[str, Table] = components(config, "tables")
     known_cells = list(choices("cell", [configuration_directory(), *own_directories(arguments)]))
     root = Path(config.results_dir) / config.name
-    try:
-        table = write_report(load_results(root), tables, figures, known_cells, config.tuned)
-    except ValueError as error:
-        raise SettingError(str(error)) from error
-    print(table)
+    print(write_report(load_results(root), tables, figures, known_cells, config.tuned))
     print(f"\nRuns, tables and figures are in {root}:")
     for path in sorted([*root.glob("*.*"), *ExperimentFiles(root).figures.glob("*")]):
         print(f"  {path.relative_to(root)}")

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from rnnbench.errors import SettingError
+
 
 class Component:
     """A table or figure.
@@ -23,16 +25,16 @@ class Component:
 
     @contextmanager
     def checked(self, runs: pd.DataFrame) -> Iterator[None]:
-        """Check that the runs have the columns, and begin each ValueError within with the component's name."""
+        """Check that the runs have the columns, and begin each SettingError within with the component's name."""
         try:
             require(runs, *self.needs)
             yield
-        except ValueError as error:
-            raise ValueError(f"{type(self).__name__}: {error}") from error
+        except SettingError as error:
+            raise SettingError(f"{type(self).__name__}: {error}") from error
 
 
 def require(table: pd.DataFrame, *columns: str) -> None:
-    """Raise ValueError for the first column that the table lacks."""
+    """Raise SettingError for the first column that the table lacks."""
     for column in columns:
         if column not in table:
-            raise ValueError(f"needs the column {column!r}, which no run has")
+            raise SettingError(f"needs the column {column!r}, which no run has")

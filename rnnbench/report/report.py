@@ -28,7 +28,7 @@ def write_report(
 
     `tuned` names a swept setting of which each cell and task gets the value that is best on validation data (see
     `analysis.tuning`). Everything is made from the condensed results alone, so the same runs give the same bytes. A
-    table or figure that lacks a column raises ValueError, naming both.
+    table or figure that lacks a column raises SettingError, naming both.
     """
     results = write_archive(results)
     if tuned is not None:

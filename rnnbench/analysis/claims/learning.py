@@ -26,7 +26,7 @@ def _compare(results: Results, one: str, other: str, rule: Rule) -> Finding:
     runs = with_scores(runs[runs["train.steps"] > 0])
     try:
         matched = matched_comparisons(runs)
-    except ValueError as error:
+    except SettingError as error:
         raise NotMeasuredError(str(error)) from error
     cases, behind = [], []
     for match, of_match in sorted(matched.items(), key=lambda item: item[0].column == WIDTH):

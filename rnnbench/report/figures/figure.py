@@ -13,10 +13,10 @@ class Figure(Component, ABC):
     """Draws results. Derive, name the columns it needs, and draw; the docstring is its caption."""
 
     def draw(self, results: Results, styles: CellStyles) -> Canvas:
-        """The figure, within `paper_style`. Raises ValueError, naming it, when what it needs is missing."""
+        """The figure, within `paper_style`. Raises SettingError, naming it, when what it needs is missing."""
         with self.checked(results.runs):
             return self.draw_panels(results, styles)
 
     @abstractmethod
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        """The figure, of runs that have the columns in `needs`. Raises ValueError when something else is missing."""
+        """The figure, of runs that have the columns in `needs`. Raises SettingError when something else is missing."""

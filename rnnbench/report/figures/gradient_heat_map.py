@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis.gradient_decay import PROBE
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
+from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import task_title, variant_label
 from rnnbench.report.style import TEXT_WIDTH, CellStyles
@@ -45,7 +46,7 @@ class GradientHeatMap(Figure):
             if (surface := _median_surface(results, runs)) is not None
         }
         if not panels:
-            raise ValueError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
+            raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
         cells = styles.ordered({panel.cell for panel in panels})
         rows = list(dict.fromkeys((panel.task, panel.variant) for panel in panels))
         canvas = Canvas(figsize=(TEXT_WIDTH, 0.5 + 1.25 * len(rows)), layout="constrained")

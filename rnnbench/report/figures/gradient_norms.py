@@ -8,6 +8,7 @@ from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.gradient_decay import PROBE
 from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import CellStyles, Line, legend_above, line_panels, panel_grid
 
@@ -35,7 +36,7 @@ class GradientNorms(Figure):
                 axes.set_ylim(smallest / 3, largest * 3)
             row[0].set_ylabel(r"$\Vert\partial\,\mathrm{loss}/\partial h_t\Vert$")
         if not drawn:
-            raise ValueError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
+            raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
         legend_above(canvas)
         return canvas
 

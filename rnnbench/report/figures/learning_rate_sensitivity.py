@@ -6,6 +6,7 @@ from matplotlib.ticker import NullLocator
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import candidates
+from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import CellStyles, labelled, legend_above, panel_grid, panels_in_rows, task_panels
 
@@ -22,7 +23,7 @@ class LearningRateSensitivity(Figure):
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         if results.tuned is None:
-            raise ValueError("needs a setting that is tuned; add tuned=optimizer.lr")
+            raise SettingError("needs a setting that is tuned; add tuned=optimizer.lr")
         tasks = task_panels(candidates(results, results.tuned))
         columns = panels_in_rows(len(tasks))
         canvas, grid = panel_grid(-(-len(tasks) // columns), columns)

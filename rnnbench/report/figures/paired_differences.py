@@ -8,6 +8,7 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis import scoring
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
+from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import variant_label
 from rnnbench.report.style import TEXT_WIDTH, CellStyles, task_panels
@@ -28,7 +29,7 @@ class PairedDifferences(Figure):
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         pairs = scoring.paired_differences(results.runs)
         if pairs.empty:
-            raise ValueError("needs two cells on the same task; run another cell")
+            raise SettingError("needs two cells on the same task; run another cell")
         scored = scoring.with_scores(results.runs)
         tasks = task_panels(pairs)
         most = max(len(of_task) for _, of_task in tasks)

@@ -7,6 +7,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from rnnbench.analysis import speed
 from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import TEXT_WIDTH, CellStyles, legend_above
 
@@ -32,7 +33,7 @@ class Speed(Figure):
         table = speed.speeds(results.runs)
         table = table[table["implementation"].isin(MARKERS)]
         if table.empty:
-            raise ValueError("needs timed passes, which no run has; add probe=[speed]")
+            raise SettingError("needs timed passes, which no run has; add probe=[speed]")
         sizes = [(dict(zip(SIZE, key, strict=True)), group) for key, group in table.groupby(list(SIZE))]
         cells = table["cell"].nunique()
         canvas = Canvas(figsize=(TEXT_WIDTH, 0.5 + (0.55 + 0.17 * cells) * len(sizes)), layout="constrained")

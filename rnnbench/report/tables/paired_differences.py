@@ -8,6 +8,7 @@ import pandas as pd
 
 from rnnbench.analysis import scoring
 from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError
 from rnnbench.report.labels import cell_label, interval, number, task_title
 from rnnbench.report.tables.table import Table
 
@@ -26,7 +27,7 @@ class PairedDifferences(Table):
     def compute_rows(self, results: Results) -> pd.DataFrame:
         rows = scoring.paired_differences(results.runs, np.random.default_rng(0))
         if rows.empty:
-            raise ValueError("needs two cells on the same task; run another cell")
+            raise SettingError("needs two cells on the same task; run another cell")
         return rows
 
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:

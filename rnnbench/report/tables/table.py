@@ -22,13 +22,13 @@ class Table(Component, ABC):
     """What each column of the rows is."""
 
     def rows(self, results: Results) -> pd.DataFrame:
-        """The rows. Raises ValueError, naming the table and the column, when what it needs is missing."""
+        """The rows. Raises SettingError, naming the table and the column, when what it needs is missing."""
         with self.checked(results.runs):
             return self.compute_rows(results)
 
     @abstractmethod
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        """The rows, of runs that have the columns in `needs`. Raises ValueError when something else is missing."""
+        """The rows, of runs that have the columns in `needs`. Raises SettingError when something else is missing."""
 
     @abstractmethod
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from rnnbench.analysis import tuning
 from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError
 from rnnbench.report.labels import number, task_title, variant_label
 from rnnbench.report.tables.rendering import without_empty
 from rnnbench.report.tables.table import Table
@@ -20,7 +21,7 @@ class TunedSettings(Table):
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
         if results.tuned is None:
-            raise ValueError("needs a setting that is tuned; add tuned=optimizer.lr, for one")
+            raise SettingError("needs a setting that is tuned; add tuned=optimizer.lr, for one")
         return tuning.choices(results, results.tuned).assign(tuned=results.tuned)
 
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
