@@ -15,7 +15,7 @@ from rnnbench.cli.arguments import overrides
 from rnnbench.cli.job import run_job
 from rnnbench.cli.launches import fail
 from rnnbench.cli.menu import RENAMED, configuration_directory, setting_names
-from rnnbench.errors import SettingError, one_line
+from rnnbench.errors import SettingError, component_traceback, one_line
 
 INTERRUPTED = 130
 """The exit code of a program that was ended by Ctrl-C."""
@@ -37,9 +37,9 @@ def launch(arguments: list[str]) -> None:
 
 
 def answering_in_one_line(command: Callable[[], None]) -> None:
-    """Run a command of Hydra's, each of its errors about the configuration becoming one line and exit code 2.
+    """Run a command: a wrong setting becomes one line and exit code 2, a bug its traceback and exit code 1.
 
-    HYDRA_FULL_ERROR=1 in the environment shows the traceback instead.
+    `rnnbench.errors` says which is which. HYDRA_FULL_ERROR=1 in the environment shows the whole traceback of both.
     """
     as_set, wants_traceback = os.environ.get("HYDRA_FULL_ERROR"), _wants_all_frames()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise rather than print and exit
@@ -49,6 +49,11 @@ def answering_in_one_line(command: Callable[[], None]) -> None:
         if wants_traceback:
             raise
         fail(hydra_message(error))
+    except Exception as error:
+        if wants_traceback:
+            raise
+        print(component_traceback(error), end="", file=sys.stderr)
+        raise SystemExit(1) from error
     except KeyboardInterrupt:
         print("rnnbench: interrupted; the same command goes on from the last checkpoints", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None

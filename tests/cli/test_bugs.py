@@ -134,6 +134,35 @@ def test_interrupted_ends_with_one_line_and_goes_on_later(tmp_path: Path, wandb:
     assert (summary.parent / "checkpoint.pt").exists()
 
 
+@pytest.mark.parametrize(
+    ("line", "code", "answer"),
+    [
+        ("len(3)", 1, "TypeError: object of type 'int' has no len()\n"),
+        ("int('three')", 1, "ValueError: invalid literal for int() with base 10: 'three'\n"),
+        ("raise SettingError('needs two cells; run another')", 2, "rnnbench: Own: needs two cells; run another\n"),
+    ],
+)
+def test_bugs_and_wrong_settings_of_an_own_table(
+    rnnbench: Command, rnnbench_report: Command, tmp_path: Path, line: str, code: int, answer: str
+) -> None:
+    assert rnnbench(*SHORT)[0] == 0
+    name = f"own_{tmp_path.name}".replace("-", "_")
+    (tmp_path / "own" / "table").mkdir(parents=True)
+    (tmp_path / "own" / f"{name}.py").write_text(
+        "from rnnbench.errors import SettingError\nfrom rnnbench.report.tables.table import Table\n\n\n"
+        "class Own(Table):\n    title, columns = 'Own', {}\n\n"
+        f"    def compute_rows(self, results):\n        {line}\n\n"
+        "    def formatted(self, rows):\n        return rows\n"
+    )
+    (tmp_path / "own" / "table" / "own.yaml").write_text(f"# @package tables.own\n_target_: {name}.Own\n")
+    options = ("--config-dir", str(tmp_path / "own"), "table=[own]", "figure=[]")
+    ended, output, errors = rnnbench_report("name=default", *options)
+    assert (ended, output) == (code, "")
+    assert errors.endswith(answer)
+    assert errors.startswith("Traceback" if code == 1 else "rnnbench: ")
+    assert "/rnnbench/cli/" not in errors
+
+
 def test_what_names_a_setting() -> None:
     assert names_a_setting(ValueError("length=1: must be at least 2"))
     assert names_a_setting(ValueError("probes.speed.repetitions=a:b: no"))

@@ -12,6 +12,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.scoring import with_scores
 from rnnbench.analysis.solving import success_rate
 from rnnbench.analysis.verdict import Verdict, above, below_other, within
+from rnnbench.errors import SettingError
 
 MARGIN = 0.05
 """Two mean scores within this of each other are comparable."""
