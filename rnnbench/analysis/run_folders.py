@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.results import Results, sorted_runs
+from rnnbench.errors import SettingError
 from rnnbench.schema import IDENTITY, ExperimentFiles, RunFiles, changes_what_is_run, setting_columns
 
 NUMBERS = ("diverged_at_step", "steps_to_solve", "test_loss", "steps_trained")
@@ -40,7 +41,7 @@ class RunFolders:
 def read_run_folders(files: ExperimentFiles) -> Results:
     """The results of the experiment's run folders, of which there must be one.
 
-    Raises ValueError when an earlier version wrote one of them.
+    Raises SettingError when an earlier version wrote one of them.
     """
     folders = files.begun_runs()
     summaries = [_summary(run) for run in folders]
@@ -58,7 +59,7 @@ def read_run_folders(files: ExperimentFiles) -> Results:
 def _summary(run: RunFiles) -> dict[str, Any]:
     summary: dict[str, Any] = json.loads(run.summary.read_text())
     if lacking := [column for column in IDENTITY if column not in summary]:
-        raise ValueError(
+        raise SettingError(
             f"{run.folder}: has no {', '.join(lacking)}, so another version of rnnbench wrote it; "
             "move it away and launch it again, or report with that version"
         )

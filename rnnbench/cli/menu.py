@@ -1,4 +1,4 @@
-"""What there is to choose, in words: the configuration directory and each choice's first comment."""
+"""What there is to choose, as --help prints it: the configuration directory and each choice's first comment."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,9 +52,9 @@ def menu(directories: list[Path]) -> str:
         "  rnnbench --cfg job ...         the whole configuration, without running",
         "  rnnbench --version             the version\n",
     ]
-    for group, words in GROUPS.items():
+    for group, meaning in GROUPS.items():
         found = choices(group, directories)
-        lines.append(f"{group}: {words}")
+        lines.append(f"{group}: {meaning}")
         lines += [f"  {name:<22} {comment}" for name, comment in found.items()]
         lines.append("")
     lines.append("settings, with their defaults")
