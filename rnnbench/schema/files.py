@@ -159,7 +159,7 @@ EXPERIMENT_FILES: Mapping[str, str] = {
     "`launches/<time>/`": "`plan.json`, the jobs of a launch, and `job-<number>.json`, what became of each (not in "
     "version control)",
 }
-"""What an experiment's folder holds, in words."""
+"""What stands in an experiment's folder, for results/README.md."""
 
 RUN_FILES: Mapping[str, str] = {
     "`config.json`": "every setting that can change a result",
@@ -171,4 +171,4 @@ RUN_FILES: Mapping[str, str] = {
     "`checkpoint.pt`": "what the run goes on from, while it is not done",
     "`traceback.txt`": "where the error came from, if the run failed",
 }
-"""What a run's folder holds, in words."""
+"""What stands in the folder of a run, for results/README.md."""

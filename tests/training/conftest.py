@@ -28,8 +28,8 @@ ADAM = partial(torch.optim.Adam, lr=1e-2)
 Execute = Callable[..., "Executed"]
 
 
-class Heard(Recorder):
-    """Keeps what it hears."""
+class EventLog(Recorder):
+    """Keeps the events of a run."""
 
     def __init__(self) -> None:
         self.steps: list[int] = []
@@ -47,16 +47,16 @@ class Heard(Recorder):
 
 
 class Executed:
-    """A run that has ended: its outcome, results, progress, weights and folder, and what a recorder heard."""
+    """A run that has ended: its outcome, results, progress, weights and folder, and its events."""
 
     def __init__(self, run: Run, folder: RunFolder, recorders: Sequence[Recorder] = ()) -> None:
-        self.heard = Heard()
+        self.events = EventLog()
         self.folder = folder
         self.started_from = -1
 
         def listen(progress: Progress) -> Sequence[Recorder]:
             self.progress, self.started_from = progress, progress.step
-            return [self.heard, *recorders]
+            return [self.events, *recorders]
 
         self.outcome, self.results = run.execute(folder, listen)
         self.weights = {name: value.clone() for name, value in run.model.state_dict().items()}

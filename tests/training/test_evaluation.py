@@ -1,4 +1,4 @@
-"""Held-out scores by hand, however the examples are batched."""
+"""Losses and error rates by hand, however the examples are batched."""
 
 import math
 

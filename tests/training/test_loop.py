@@ -129,9 +129,9 @@ def test_rows_hold_what_was_due_and_reach_the_recorders(make_run: MakeRun, execu
     assert [row["step"] for row in rows if "gradient_decay" in row] == [0, 1, 2, 5, 10, 12]
     assert [row["step"] for row in rows if "gradient_norm_total" in row] == [0, 1, 2, 5, 10, 12]
     assert [row["step"] for row in rows if "parameters" in row] == [0]
-    assert executed.heard.rows == rows
-    assert executed.heard.steps == list(range(1, 13))
-    assert executed.heard.stored == [("gradient_profile", step) for step in (0, 1, 2, 5, 10, 12)]
+    assert executed.events.rows == rows
+    assert executed.events.steps == list(range(1, 13))
+    assert executed.events.stored == [("gradient_profile", step) for step in (0, 1, 2, 5, 10, 12)]
     assert [step for step, _ in executed.progress.arrays["gradient_profile"]] == [0, 1, 2, 5, 10, 12]
     assert executed.results["gradient_decay"] == rows[-1]["gradient_decay"]
     assert executed.results["gradient_decay_initial"] == rows[0]["gradient_decay"]
@@ -181,7 +181,7 @@ def test_no_steps_give_the_scores_of_the_initial_weights(make_run: MakeRun, exec
     assert [row["step"] for row in executed.progress.history] == [0]
     assert executed.results["steps_trained"] == 0
     assert "step_time_s" not in executed.results
-    assert executed.heard.steps == []
+    assert executed.events.steps == []
     batch = run.task.draw(9, generators(2)["test"])
     with torch.no_grad():
         loss = (run.model(batch.inputs, 1) - batch.targets).square().mean().item()
@@ -252,7 +252,7 @@ def test_divergence_ends_the_run_at_its_step(make_run: MakeRun, execute: Execute
     assert executed.results["steps_trained"] == step
     assert "test_loss" not in executed.results
     assert executed.results["solved"] is False
-    assert executed.heard.steps == list(range(1, step))
+    assert executed.events.steps == list(range(1, step))
     assert all(value.isfinite().all() for value in executed.weights.values())
 
 

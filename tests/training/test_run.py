@@ -92,7 +92,7 @@ def test_a_run_that_was_cut_is_resumed_to_the_same_numbers(
         execute(run, folder, [Cut(step, at)])
     resumed = execute(make_run(Lstm, **settings), folder)
     assert resumed.started_from == step - 1  # the checkpoint is of the step before
-    assert resumed.heard.steps == list(range(step, 13))
+    assert resumed.events.steps == list(range(step, 13))
     assert_same(resumed, whole)
 
 
