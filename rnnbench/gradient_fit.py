@@ -7,6 +7,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+EXPONENTIAL_R_SQUARED = 0.9
+"""R^2 from which on a gradient through time counts as exponential, so that its decay is a number."""
+
 
 class GradientFit(NamedTuple):
     """The least-squares line through log10 g_t against t, over the steps where g_t > 0."""
@@ -36,3 +39,12 @@ def half_life(decay: float) -> float:
     if math.isnan(decay):
         return math.nan
     return math.log10(2) / decay if decay > 0 else math.inf
+
+
+def why_not_exponential(fit: GradientFit) -> str:
+    """Why the fit's slope does not describe the gradient: too few steps, or no straight line; empty where it does."""
+    if fit.steps < 3:
+        return f"a gradient above 0 at {fit.steps} steps; a fit needs 3"
+    if not fit.r_squared >= EXPONENTIAL_R_SQUARED:
+        return f"not exponential: R^2 {fit.r_squared:.3g} is below {EXPONENTIAL_R_SQUARED:g}"
+    return ""

@@ -17,8 +17,8 @@ FEWEST_STEPS = 3
 
 DECAYS: dict[str, str] = {
     "runs": "runs with a gradient profile",
-    "decay_initial": "decades per step that the gradient of the top layer's h loses on its way back through time, at "
-    "initialisation: mean over runs; negative when it grows",
+    "decay_initial": "decades per step that the gradient of the top layer's whole state loses on its way back through "
+    "time, at initialisation: mean over runs; negative when it grows",
     "decay": "the same at the last probed step of the run, diverged runs excepted",
     "r_squared_initial": "how exponential that is: R^2 of the straight line through log10 g_t, at initialisation; "
     "median over runs",
@@ -33,7 +33,7 @@ def run_decays(results: Results) -> pd.DataFrame:
         norms = results.probe(run, PROBE).get("norm")
         if norms is None:
             continue
-        initial, last = (fit_gradient(norms[index, -1, 0], FEWEST_STEPS) for index in (0, -1))
+        initial, last = (fit_gradient(norms[index, -1], FEWEST_STEPS) for index in (0, -1))
         rows.append((run, initial.decay, initial.r_squared, last.decay))
     return pd.DataFrame(rows, columns=["run", "decay_initial", "r_squared_initial", "decay"])
 

@@ -1,53 +1,88 @@
 """The gradient through time: how strongly the loss depends on the state after each step."""
 
+import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 
-from rnnbench.gradient_fit import fit_gradient, half_life
+from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, fit_gradient, half_life, why_not_exponential
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
 from rnnbench.schema import Column
 from tasks import Batch, Task
 
+OF_TOP = "of the top layer's whole state"
+
 
 class GradientProfile(Probe):
     """g_t = mean over the batch of the L2 norm of d(loss of that example) / d(state_t).
 
-    The derivative is total, through all later steps and layers, for every step t = 1..T, every layer and every state
-    tensor, by the same backward pass as in training and on the model's own backend. Padding steps of an example are
-    left out of the mean at that step. Norms are summed in float64, so small gradients do not underflow in the square.
+    The state is that of one layer, all its tensors together: of an LSTM h and c. Beside this norm stands that of each
+    tensor alone. The derivative is total, through all later steps and layers, for every step t = 1..T and every layer,
+    by the same backward pass as in training and on the model's own backend. Padding steps of an example are left out of
+    the mean at that step. Norms are summed in float64, so small gradients do not underflow in the square.
+
+    `loss_at` chooses the loss: `last`, of each example's last scored step; `all`, the mean over its scored steps, as in
+    training; or a step from 1 to T, scored in every example. They are the same where one step is scored. Where many
+    are, a mean over all hides decay: steps near every t contribute to g_t.
     """
 
     columns: ClassVar[Mapping[str, Column]] = {
+        "gradient_loss_at": Column("the loss behind the gradient through time: of all scored steps, the last, or one"),
+        "gradient_decades_lost": Column(
+            f"log10(g_T / g_1) {OF_TOP}, T being the last step with a gradient: what the gradient loses on its way "
+            "back through the sequence; negative when it grows, infinite when it underflows",
+            "decades",
+        ),
+        "gradient_r_squared": Column(f"R^2 of the straight line through log10 g_t against t, {OF_TOP}"),
         "gradient_decay": Column(
-            "slope of log10 g_t against t, top layer's h: what the gradient loses per step back in time; negative when "
-            "it grows",
+            f"slope of that line where R^2 is at least {EXPONENTIAL_R_SQUARED:g}, else empty: what the gradient loses "
+            "per step back in time; negative when it grows",
             "decades per step",
         ),
         "gradient_half_life": Column(
-            "steps over which that gradient halves, log10(2) / gradient_decay; infinite when it does not decay", "steps"
+            "steps over which that gradient halves, log10(2) / gradient_decay; infinite when it grows, empty where "
+            "gradient_decay is",
+            "steps",
         ),
+        "gradient_decay_undefined": Column("why gradient_decay and gradient_half_life are empty, where they are"),
     }
     axes: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "norm": ("layer", "state", "time_step"),
-        "decay": ("layer", "state"),
+        "norm": ("layer", "time_step"),
+        "norm_by_state": ("layer", "state", "time_step"),
     }
 
+    def __init__(self, per_decade: Annotated[int, Field(ge=1)] = 3, loss_at: int | str = "last") -> None:
+        super().__init__(per_decade)
+        if not (loss_at in ("all", "last") or (isinstance(loss_at, int) and loss_at >= 1)):
+            raise ValueError(f"loss_at={loss_at}: must be all, last or a step, from 1 on")
+        self.loss_at = loss_at
+
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
-        norms = gradient_norms_through_time(model, task, batch)
-        decay = np.array([[fit_gradient(profile).decay for profile in states] for states in norms])
-        top = float(decay[-1, 0])
+        norms = gradient_norms_through_time(model, task, batch, self.loss_at)
         return Measurement(
-            {"gradient_decay": top, "gradient_half_life": half_life(top)}, {"norm": norms, "decay": decay}
+            {"gradient_loss_at": described(self.loss_at), **summarised(norms.whole_state[-1])},
+            {"norm": norms.whole_state, "norm_by_state": norms.by_state},
         )
 
 
-def gradient_norms_through_time(model: Model, task: Task, batch: Batch) -> Array:
-    """g_t for every layer, state tensor and step: (layers, states, T). A state that the loss ignores has 0."""
+class GradientNorms(NamedTuple):
+    """g_t for every layer and step: of the whole state (layers, T), and of each state tensor (layers, states, T)."""
+
+    whole_state: Array
+    by_state: Array
+
+
+def gradient_norms_through_time(model: Model, task: Task, batch: Batch, loss_at: int | str = "last") -> GradientNorms:
+    """The norms of the gradient at every step; 0 where the loss does not depend on the state, NaN at padding steps.
+
+    Raises ValueError when `loss_at` is a step that some example does not score.
+    """
     steps, examples = batch.inputs.shape[:2]
     cells = model.cells
     norms = torch.zeros(len(cells), len(cells[0].state_names), steps, examples, dtype=torch.float64)
@@ -56,9 +91,58 @@ def gradient_norms_through_time(model: Model, task: Task, batch: Batch) -> Array
         values = torch.linalg.vector_norm(gradients.detach().double(), dim=2)
         norms[layer, state, first : first + len(values)] = values.cpu()
 
-    outputs = model.predict(batch, hook=record)
-    task.losses(outputs, batch).sum().backward()
-    if batch.lengths is None:
-        return np.asarray(norms.mean(3).numpy())
-    real = torch.arange(steps).unsqueeze(1) < batch.lengths.cpu()
-    return np.asarray((norms.where(real, 0).sum(3) / real.sum(1)).numpy())
+    losses_at(loss_at, task, model.predict(batch, hook=record), batch).sum().backward()
+    real = torch.ones(steps, examples, dtype=torch.bool)
+    if batch.lengths is not None:
+        real = torch.arange(steps).unsqueeze(1) < batch.lengths.cpu()
+
+    def mean(values: Tensor) -> Array:
+        return np.asarray((values.where(real, 0).sum(-1) / real.sum(1)).numpy())
+
+    return GradientNorms(mean(torch.linalg.vector_norm(norms, dim=1)), mean(norms))
+
+
+def losses_at(
+    loss_at: int | str, task: Task, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
+) -> Float[Tensor, " batch"]:
+    """The loss of each example at the step or steps that `loss_at` names."""
+    if loss_at == "all":
+        return task.losses(outputs, batch)
+    losses = task.step_losses(outputs, batch.targets)
+    scored = torch.ones_like(losses, dtype=torch.bool) if batch.scored is None else batch.scored
+    numbers = torch.arange(len(scored), device=scored.device).unsqueeze(1)
+    if isinstance(loss_at, str):
+        chosen = numbers == numbers.where(scored, -1).amax(0)
+    else:
+        first = len(batch.inputs) - len(scored) + 1
+        chosen = numbers == loss_at - first
+        if not (chosen & scored).any(0).all():
+            raise ValueError(f"loss_at={loss_at}: must be a step with a target in every example; {first} is the first")
+    return losses.where(chosen, 0).sum(0)
+
+
+def described(loss_at: int | str) -> str:
+    """`loss_at` as the records say it."""
+    return {"all": "all scored steps", "last": "last scored step"}.get(str(loss_at), f"step {loss_at}")
+
+
+def summarised(norms: Float[np.ndarray, " time_step"]) -> dict[str, float | str]:
+    """The columns of one profile g_1 .. g_T."""
+    fit = fit_gradient(norms)
+    undefined = why_not_exponential(fit)
+    decay = math.nan if undefined else fit.decay
+    return {
+        "gradient_decades_lost": decades_lost(norms),
+        "gradient_r_squared": fit.r_squared,
+        "gradient_decay": decay,
+        "gradient_half_life": half_life(decay),
+        "gradient_decay_undefined": undefined,
+    }
+
+
+def decades_lost(norms: Float[np.ndarray, " time_step"]) -> float:
+    """log10(g_T / g_1), T being the last step with a gradient above 0; infinite for g_1 = 0, NaN without a gradient."""
+    (steps,) = np.nonzero(norms > 0)
+    if not len(steps):
+        return math.nan
+    return float(np.log10(norms[steps[-1]] / norms[0])) if norms[0] > 0 else math.inf

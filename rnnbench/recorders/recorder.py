@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-Scalars = Mapping[str, float]
+Scalars = Mapping[str, float | str]
 Arrays = Mapping[str, "np.ndarray[Any, np.dtype[np.float64]]"]
 
 

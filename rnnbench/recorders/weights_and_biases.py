@@ -80,7 +80,7 @@ class WeightsAndBiases(Recorder):
         for (probe, name), measured in self.arrays.items():
             axes = self.axes[probe][name]
             self.run.log({f"{probe}/{name}": wandb.Table(["step", *axes, name], data=_rows(measured))})
-            if axes == ("layer", "state", "time_step"):
+            if axes == ("layer", "time_step"):
                 self.run.log({f"{probe}/{name}_picture": wandb.Image(_line_plot(measured, name))})
         self.run.summary.update({key: value for key, value in summary.items() if value is not None})
         self.run.finish(exit_code=0 if summary["status"] in MEASURED else 1)
@@ -112,13 +112,13 @@ def _rows(measured: Mapping[int, Any]) -> list[Iterable[Any]]:
 
 
 def _line_plot(measured: Mapping[int, Any], name: str) -> Any:
-    """The top layer's h against time, logarithmic, one line per probed step, as an array of pixels."""
+    """The top layer's profile against time, logarithmic, one line per probed step, as an array of pixels."""
     figure = Figure(figsize=(5, 3.5), dpi=150, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
     colours = colormaps["viridis"](np.linspace(0, 0.9, len(measured)))
     for (step, values), colour in zip(measured.items(), colours, strict=True):
-        line = values[-1, 0]
+        line = values[-1]
         axes.semilogy(np.arange(1, len(line) + 1), line, color=colour, label=f"step {step}")
     axes.set(xlabel="time step", ylabel=name)
     axes.legend(fontsize="x-small", ncols=2)

@@ -130,7 +130,7 @@ class Loop:
     def _evaluate_and_probe(self) -> None:
         """Evaluate and probe where due, and record the results. Raises NotFiniteError when a validation loss is not."""
         progress = self.progress
-        row: dict[str, float] = {}
+        row: dict[str, float | str] = {}
         if self._finished or progress.step % self.settings.eval_every == 0:
             row |= self._evaluate()
         for name, probe in self.probes.items():
@@ -157,7 +157,7 @@ class Loop:
             "validation_error_rate": evaluation.error_rate,
         }
 
-    def _probe(self, name: str, probe: Probe) -> Mapping[str, float]:
+    def _probe(self, name: str, probe: Probe) -> Scalars:
         measurement = probe.measure(self.model, self.task, self.probe_batch)
         self.optimizer.zero_grad()
         if measurement.arrays:

@@ -88,8 +88,8 @@ class Run:
 
     def _results(self, progress: Progress, status: Status) -> dict[str, Any]:
         """The run's results by column: the last values of the history, first values of probes, test loss, speed."""
-        last: dict[str, float] = {}
-        first: dict[str, float] = {}
+        last: dict[str, float | str] = {}
+        first: dict[str, float | str] = {}
         for row in progress.history:
             last |= row
             first = dict(row) | first

@@ -40,7 +40,7 @@ class Made:
 
     def probe(self, run: str, name: str) -> dict[str, Any]:
         steps = np.arange(20)
-        return {"norm": 10 ** (self.rows[run]["slope"] * (steps - 19.0)).reshape(1, 1, 1, -1), "step": np.array([0])}
+        return {"norm": 10 ** (self.rows[run]["slope"] * (steps - 19.0)).reshape(1, 1, -1), "step": np.array([0])}
 
     def probes(self) -> list[str]:
         return ["gradient_profile"]

@@ -70,7 +70,7 @@ def test_half_life_is_from_the_mean_decay(monkeypatch: pytest.MonkeyPatch) -> No
     slopes = dict(zip(made.runs["run"], (0.1, 0.3, 0.2), strict=True))
     monkeypatch.setattr(
         type(made.source), "probe",
-        lambda self, run, name: {"norm": np.stack([10 ** (slopes[run] * np.arange(9.0)).reshape(1, 1, -1)] * 2)},
+        lambda self, run, name: {"norm": np.stack([10 ** (slopes[run] * np.arange(9.0)).reshape(1, -1)] * 2)},
     )  # fmt: skip
     (row,) = gradient_decays(made).to_dict("records")
     assert row["runs"] == 3

@@ -35,7 +35,7 @@ def test_run_leaves_a_folder_that_describes_itself(rnnbench: Command, tmp_path: 
     assert summary["validation_loss"] == history["validation_loss"].iloc[-1]
     with np.load(folder / "gradient_profile.npz") as profile:
         assert profile["step"].tolist() == [0, 1, 2, 4]
-        assert profile["norm"].shape == (4, 1, 2, 6)
+        assert (profile["norm"].shape, profile["norm_by_state"].shape) == ((4, 1, 6), (4, 1, 2, 6))
     assert not (folder / "checkpoint.pt").exists()
 
 

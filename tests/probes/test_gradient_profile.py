@@ -1,8 +1,8 @@
 """The gradient profile against finite differences, the closed form of a linear network, and hand-made cases.
 
-g_t is the mean over the batch of the L2 norm of the derivative of an example's loss with respect to *one* tensor of the
-state tuple after step t, the other tensors of that tuple held as they are: what a change of that tensor alone, just
-after step t, does to the loss through everything that follows.
+g_t is the mean over the batch of the L2 norm of the derivative of an example's loss with respect to the state after
+step t, all tensors of the state tuple together. `by_state` is the same for one tensor, the others held as they are:
+what a change of that tensor alone, just after step t, does to the loss through everything that follows.
 """
 
 import math
@@ -20,12 +20,17 @@ from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
-from rnnbench.probes.gradient_profile import GradientProfile, gradient_norms_through_time
+from rnnbench.probes.gradient_profile import GradientProfile, decades_lost, gradient_norms_through_time, summarised
 from tasks import Batch, Task
 from tasks.adding import Adding
 from tasks.copy_memory import CopyMemory
 
 INPUT, HIDDEN = 2, 4
+
+
+def norms_by_state(model: Model, task: Task, batch: Batch) -> np.ndarray:
+    """The profile of each state tensor, of the loss over all scored steps."""
+    return gradient_norms_through_time(model, task, batch, "all").by_state
 
 
 class ScaledSum(Task):
@@ -147,10 +152,102 @@ def norms_by_finite_differences(model: Model, task: Task, batch: Batch, width: f
 @pytest.mark.parametrize("scored", [1, 3])
 def test_equals_finite_differences(make_cell: type[Cell], backend: str, layers: int, scored: int) -> None:
     model, task, batch = built(make_cell, layers, backend), Squared(), drawn(5, 3, scored)
-    expected = norms_by_finite_differences(model, task, batch).mean(3)
-    assert expected.shape == (layers, len(make_cell.state_names), 5)
-    actual = gradient_norms_through_time(model, task, batch)
-    np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-10)
+    expected = norms_by_finite_differences(model, task, batch)
+    assert expected.shape == (layers, len(make_cell.state_names), 5, 3)
+    actual = gradient_norms_through_time(model, task, batch, "all")
+    np.testing.assert_allclose(actual.by_state, expected.mean(3), rtol=1e-6, atol=1e-10)
+    # The gradient of h and c together is the two side by side, example by example.
+    whole = np.sqrt((expected**2).sum(axis=1)).mean(2)
+    np.testing.assert_allclose(actual.whole_state, whole, rtol=1e-6, atol=1e-10)
+
+
+class OneStep(Squared):
+    """The squared error of the step of that index among the scored ones, alone."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def losses(self, outputs: Tensor, batch: Batch) -> Tensor:
+        return super().step_losses(outputs, batch.targets)[self.index]
+
+
+@pytest.mark.parametrize("backend", ["eager", "torch", "fused"])
+@pytest.mark.parametrize(("loss_at", "index"), [("last", 2), (5, 2), (3, 0)])
+def test_the_loss_of_one_step_equals_finite_differences(backend: str, loss_at: int | str, index: int) -> None:
+    """Steps 3, 4 and 5 of five are scored; what follows the step whose loss it is does not count."""
+    model, batch = built(Lstm, 2, backend), drawn(5, 3, 3)
+    expected = norms_by_finite_differences(model, OneStep(index), batch)
+    actual = gradient_norms_through_time(model, Squared(), batch, loss_at)
+    whole = np.sqrt((expected**2).sum(axis=1)).mean(2)
+    np.testing.assert_allclose(actual.whole_state, whole, rtol=1e-6, atol=1e-10)
+    np.testing.assert_allclose(actual.by_state, expected.mean(3), rtol=1e-6, atol=1e-10)
+    assert (actual.whole_state[:, 3 + index :] == 0).all()
+
+
+def test_one_scored_step_is_the_last_and_all() -> None:
+    model, batch = built(Lstm), drawn(6, 3, 1)
+    last, every, sixth = (gradient_norms_through_time(model, Squared(), batch, at) for at in ("last", "all", 6))
+    for other in (every, sixth):
+        np.testing.assert_array_equal(last.whole_state, other.whole_state)
+
+
+def test_a_loss_at_every_step_hides_the_decay_that_the_last_ones_shows() -> None:
+    """h' = h / 2 + W x with a target at each step: g_t falls as 2^-(T - t) for the last, and hardly for the mean."""
+    model = built(lambda input_size, hidden_size: Linear(input_size, hidden_size, a=0.5))
+    batch = Batch(torch.ones(30, 2, INPUT).double(), torch.ones(30, 2, 1).double())
+    last = GradientProfile().measure(model, ScaledSum(), batch).scalars
+    assert last["gradient_loss_at"] == "last scored step"
+    assert last["gradient_half_life"] == pytest.approx(1)
+    assert last["gradient_decades_lost"] == pytest.approx(29 * math.log10(2))
+    every = GradientProfile(loss_at="all").measure(model, ScaledSum(), batch).scalars
+    assert every["gradient_loss_at"] == "all scored steps"
+    assert abs(every["gradient_decades_lost"]) <= math.log10(2)
+    assert math.isnan(every["gradient_half_life"])
+    assert GradientProfile(loss_at=7).measure(model, ScaledSum(), batch).scalars["gradient_loss_at"] == "step 7"
+
+
+def test_the_last_scored_step_is_each_examples_own() -> None:
+    scored = torch.tensor([[True, True], [True, False], [True, True], [False, True], [False, False]])
+    model, whole = built(lambda m, n: Linear(m, n, a=0.5)), drawn(5, 2, 5)
+    batch = Batch(whole.inputs, whole.targets, scored=scored)
+    norms = gradient_norms_through_time(model, ScaledSum(), batch, "last").whole_state[0]
+    sizes = [abs(float(whole.targets[2, 0])), abs(float(whole.targets[3, 1]))]
+    terms = [
+        [size * 0.5 ** (end - t) if t <= end else 0 for t in range(5)] for size, end in zip(sizes, (2, 3), strict=True)
+    ]
+    np.testing.assert_allclose(norms, np.mean(terms, axis=0) * model.readout.weight.norm().item(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("loss_at", [1, 2, 6])
+def test_a_step_that_is_not_scored_is_refused(loss_at: int) -> None:
+    with pytest.raises(ValueError, match=rf"^loss_at={loss_at}: must be a step with a target in every example; 3 is "):
+        gradient_norms_through_time(built(Rnn), Squared(), drawn(5, 2, 3), loss_at)
+
+
+@pytest.mark.parametrize("loss_at", [0, -1, "first", 2.5])
+def test_wrong_setting(loss_at: int | str) -> None:
+    with pytest.raises(ValueError, match=rf"^loss_at={loss_at}: must be all, last or a step, from 1 on$"):
+        GradientProfile(loss_at=loss_at)
+
+
+def test_summary_of_a_profile_that_is_no_exponential() -> None:
+    """A flat profile with noise has no half-life, and says why; what it loses from end to end it has."""
+    norms = 10.0 ** np.array([0.0, 0.2, -0.2, 0.1, -0.1, 0.3])
+    found = summarised(norms)
+    assert math.isnan(found["gradient_decay"])
+    assert math.isnan(found["gradient_half_life"])
+    assert found["gradient_decay_undefined"] == f"not exponential: R^2 {found['gradient_r_squared']:.3g} is below 0.9"
+    assert found["gradient_r_squared"] == pytest.approx(np.corrcoef(range(6), np.log10(norms))[0, 1] ** 2)
+    assert found["gradient_decades_lost"] == pytest.approx(0.3)
+    two = summarised(np.array([0.0, 0.1, 1.0]))
+    assert two["gradient_decay_undefined"] == "a gradient above 0 at 2 steps; a fit needs 3"
+
+
+def test_decades_lost() -> None:
+    assert decades_lost(np.array([1e-5, 1e-3, 1e-1])) == pytest.approx(4)
+    assert decades_lost(np.array([10.0, 1.0, 0.0])) == pytest.approx(-1)  # the loss does not depend on the last state
+    assert decades_lost(np.array([0.0, 1.0])) == math.inf
+    assert math.isnan(decades_lost(np.zeros(3)))
 
 
 def test_equals_finite_differences_on_a_real_task() -> None:
@@ -159,7 +256,7 @@ def test_equals_finite_differences_on_a_real_task() -> None:
     batch = task.draw(4, torch.Generator().manual_seed(2))
     batch = Batch(batch.inputs.double(), batch.targets.double())
     expected = norms_by_finite_differences(model, task, batch).mean(3)
-    np.testing.assert_allclose(gradient_norms_through_time(model, task, batch), expected, rtol=1e-6, atol=1e-10)
+    np.testing.assert_allclose(norms_by_state(model, task, batch), expected, rtol=1e-6, atol=1e-10)
 
 
 def test_the_last_state_of_a_classifier_by_hand() -> None:
@@ -174,7 +271,7 @@ def test_the_last_state_of_a_classifier_by_hand() -> None:
         probabilities = model.predict(batch)[-1].softmax(1)
         error = probabilities - functional.one_hot(batch.targets[-1], task.output_size)
         expected = (error @ model.readout.weight / len(batch.targets)).norm(dim=1).mean().item()
-    assert gradient_norms_through_time(model, task, batch)[0, 0, -1] == pytest.approx(expected, rel=1e-12)
+    assert norms_by_state(model, task, batch)[0, 0, -1] == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -189,9 +286,13 @@ def test_equals_the_closed_form_of_a_linear_network(make_cell: Callable[..., Cel
     measurement = GradientProfile().measure(model, ScaledSum(), batch)
     last = batch.targets.abs().mean().item() * model.readout.weight.norm().item()
     expected = a ** np.arange(steps - 1, -1, -1.0) * last
-    np.testing.assert_allclose(measurement.arrays["norm"], expected[None, None], rtol=1e-10)
+    np.testing.assert_allclose(measurement.arrays["norm"], expected[None], rtol=1e-10)
+    np.testing.assert_allclose(measurement.arrays["norm_by_state"], expected[None, None], rtol=1e-10)
     decay = -math.log10(a)
-    np.testing.assert_allclose(measurement.arrays["decay"], [[decay]], atol=1e-12)
+    assert measurement.scalars["gradient_decades_lost"] == pytest.approx((steps - 1) * decay, abs=1e-12)
+    if a == 1:
+        return  # a constant has no R^2
+    assert measurement.scalars["gradient_decay_undefined"] == ""
     assert measurement.scalars["gradient_decay"] == pytest.approx(decay, abs=1e-12)
     if a == 0.5:
         assert measurement.scalars["gradient_half_life"] == pytest.approx(1)
@@ -201,7 +302,7 @@ def test_equals_the_closed_form_of_a_linear_network(make_cell: Callable[..., Cel
 
 def test_negative_recurrence_has_the_profile_of_its_size() -> None:
     model = built(lambda input_size, hidden_size: Linear(input_size, hidden_size, a=-0.75))
-    norms = gradient_norms_through_time(model, ScaledSum(), drawn(10, 2, 1))[0, 0]
+    norms = norms_by_state(model, ScaledSum(), drawn(10, 2, 1))[0, 0]
     np.testing.assert_allclose(norms[1:] / norms[:-1], 1 / 0.75, rtol=1e-12)
 
 
@@ -212,7 +313,7 @@ def test_losses_at_every_step_add_up() -> None:
     batch = Batch(torch.ones(steps, 2, INPUT).double(), torch.ones(steps, 2, 1).double())
     sums = np.array([sum(a**k for k in range(steps - t)) for t in range(steps)])
     expected = sums / steps * model.readout.weight.norm().item()
-    np.testing.assert_allclose(gradient_norms_through_time(model, ScaledSum(), batch)[0, 0], expected, rtol=1e-12)
+    np.testing.assert_allclose(norms_by_state(model, ScaledSum(), batch)[0, 0], expected, rtol=1e-12)
 
 
 def test_two_linear_layers_by_hand() -> None:
@@ -223,7 +324,7 @@ def test_two_linear_layers_by_hand() -> None:
     remaining = np.arange(steps - 1, -1, -1.0)
     readout = model.readout.weight[0]
     lower = (model.cells[1].W.weight.T @ readout).norm().item()
-    norms = gradient_norms_through_time(model, ScaledSum(), batch)
+    norms = norms_by_state(model, ScaledSum(), batch)
     np.testing.assert_allclose(norms[1, 0], a**remaining * readout.norm().item(), rtol=1e-12)
     np.testing.assert_allclose(norms[0, 0], (remaining + 1) * a**remaining * lower, rtol=1e-12)
 
@@ -242,8 +343,8 @@ def test_padding_steps_are_left_out_of_the_mean(make_cell: type[Cell], backend: 
     for example, length in enumerate(lengths.tolist()):
         own = slice(example, example + 1)
         single = Batch(padded.inputs[:length, own], padded.targets[length - 1 : length, own])
-        alone.append(gradient_norms_through_time(model, task, single))
-    norms = gradient_norms_through_time(model, task, batch)
+        alone.append(norms_by_state(model, task, single))
+    norms = norms_by_state(model, task, batch)
     for time in range(steps):
         present = [profile[:, :, time] for profile in alone if profile.shape[2] > time]
         np.testing.assert_allclose(norms[:, :, time], np.mean(present, axis=0), rtol=1e-10)
@@ -255,7 +356,7 @@ def test_steps_that_are_padding_for_everyone_are_no_number_and_do_not_spoil_the_
     batch = Batch(torch.ones(6, 2, INPUT).double(), torch.ones(6, 2, 1).double(), scored=scored, lengths=lengths)
     model = built(lambda input_size, hidden_size: Linear(input_size, hidden_size, a=0.5))
     measurement = GradientProfile().measure(model, ScaledSum(), batch)
-    norms = measurement.arrays["norm"][0, 0]
+    norms = measurement.arrays["norm"][0]
     assert np.isnan(norms[4:]).all()
     assert np.isfinite(norms[:4]).all()
     assert math.isfinite(measurement.scalars["gradient_decay"])
@@ -265,7 +366,7 @@ def test_a_target_before_the_end_leaves_zeros_after_it() -> None:
     scored = torch.zeros(5, 2, dtype=torch.bool)
     scored[2] = True
     batch = Batch(torch.ones(5, 2, INPUT).double(), torch.ones(5, 2, 1).double(), scored=scored)
-    norms = gradient_norms_through_time(built(Lstm), Squared(), batch)
+    norms = norms_by_state(built(Lstm), Squared(), batch)
     assert (norms[0, :, :3].sum(1) > 0).all()
     np.testing.assert_array_equal(norms[0, 0, 3:], 0)
     np.testing.assert_array_equal(norms[0, 1, 3:], 0)
@@ -273,7 +374,7 @@ def test_a_target_before_the_end_leaves_zeros_after_it() -> None:
 
 def test_a_cells_last_memory_reaches_the_loss_only_through_later_steps() -> None:
     """h'_T holds c_T already, so with c_T alone changed after the last step, the loss stays."""
-    norms = gradient_norms_through_time(built(Lstm), Squared(), drawn(4, 2, 1))
+    norms = norms_by_state(built(Lstm), Squared(), drawn(4, 2, 1))
     assert norms[0, 1, -1] == 0
     assert (norms[0, 1, :-1] > 0).all()
 
@@ -283,8 +384,8 @@ def test_weights_and_the_batch_are_left_alone(backend: str) -> None:
     model, batch = built(Lstm, backend=backend), drawn(4, 2, 1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     inputs = batch.inputs.clone()
-    first = gradient_norms_through_time(model, Squared(), batch)
-    second = gradient_norms_through_time(model, Squared(), batch)
+    first = norms_by_state(model, Squared(), batch)
+    second = norms_by_state(model, Squared(), batch)
     np.testing.assert_array_equal(first, second)  # gradients that are left behind do not add up
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert torch.equal(batch.inputs, inputs)
@@ -302,7 +403,7 @@ def test_small_gradients_do_not_underflow_in_the_square() -> None:
         generator=generator,
     )
     batch = Batch(torch.ones(steps, 2, INPUT), torch.ones(1, 2, 1))
-    norms = gradient_norms_through_time(model, ScaledSum(), batch)[0, 0]
+    norms = norms_by_state(model, ScaledSum(), batch)[0, 0]
     assert norms[0] == pytest.approx(1e-30 * model.readout.weight.norm().item(), rel=1e-4)
 
 
@@ -327,7 +428,7 @@ def test_gradients_that_underflow_are_zero_and_the_decay_is_that_of_the_rest() -
     )
     batch = Batch(torch.ones(steps, 2, INPUT), torch.ones(1, 2, 1))
     measurement = GradientProfile().measure(model, ScaledSum(), batch)
-    norms = measurement.arrays["norm"][0, 0]
+    norms = measurement.arrays["norm"][0]
     assert (norms[: steps - 40] == 0).all()
     assert (norms[steps - 37 :] > 0).all()
     assert measurement.scalars["gradient_decay"] == pytest.approx(1, rel=0.01)
@@ -351,7 +452,7 @@ class Counting(Cell):
 def test_a_state_that_nothing_trained_reaches_has_its_gradient(backend: str) -> None:
     batch = drawn(4, 2, 1)
     model = built(Counting, backend=backend)
-    norms = gradient_norms_through_time(model, Squared(), batch)
+    norms = norms_by_state(model, Squared(), batch)
     assert (norms[0, 0] > 0).all()
     # By finite differences: the counter is moved by a half step up and down after step t, for each example and unit.
     cell, step = model.cells[0], 1e-5

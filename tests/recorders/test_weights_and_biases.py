@@ -13,7 +13,7 @@ import wandb
 
 from rnnbench.recorders import WandbSettings, WeightsAndBiases
 
-LONG_PROFILE = np.linspace(1, 2, 6).reshape(1, 1, 6)
+LONG_PROFILE = np.linspace(1, 2, 6).reshape(1, 6)
 
 
 def logged_run(folder: Path, mode: str, past_rows: list[dict[str, float]] | None = None) -> WeightsAndBiases:
@@ -25,7 +25,7 @@ def logged_run(folder: Path, mode: str, past_rows: list[dict[str, float]] | None
         group="experiment",
         tags=["gru", "adding"],
         config={"cell": {"_target_": "rnnbench.cells.gru.Gru"}, "seed": 3, "cell_name": "gru"},
-        axes={"gradient_profile": {"norm": ("layer", "state", "time_step")}},
+        axes={"gradient_profile": {"norm": ("layer", "time_step")}},
         past_rows=past_rows or [],
         past_arrays={},
     )
@@ -56,8 +56,8 @@ def test_offline_run_holds_everything(tmp_path: Path) -> None:
         assert number in text
     (table,) = folder.glob("wandb/offline-run-*/files/media/table/gradient_profile/norm_*.table.json")
     content = json.loads(table.read_text())
-    assert content["columns"] == ["step", "layer", "state", "time_step", "norm"]
-    assert content["data"] == [[10, 1, 1, time + 1, value] for time, value in enumerate(LONG_PROFILE.ravel().tolist())]
+    assert content["columns"] == ["step", "layer", "time_step", "norm"]
+    assert content["data"] == [[10, 1, time + 1, value] for time, value in enumerate(LONG_PROFILE.ravel().tolist())]
     assert len(list(folder.glob("wandb/offline-run-*/files/media/images/gradient_profile/norm_picture_*.png"))) == 1
 
 

@@ -43,7 +43,7 @@ def write_runs(root: Path, count: int) -> None:
         (folder / "summary.json").write_text(json.dumps(summary))
         rows = [f"{100 * step},{loss},{loss * 1.1},0.5" for step, loss in enumerate(losses)]
         (folder / "history.csv").write_text("\n".join(["step,validation_loss,train_loss,gradient_norm", *rows]) + "\n")
-        norm = 10 ** -(generator.uniform(0.01, 0.3, (PROBED, 1, 1, 1)) * np.arange(STEPS)[::-1])
+        norm = 10 ** -(generator.uniform(0.01, 0.3, (PROBED, 1, 1)) * np.arange(STEPS)[::-1])
         np.savez_compressed(folder / "gradient_profile.npz", step=np.arange(PROBED), norm=norm)
 
 

@@ -31,7 +31,7 @@ class TinySource:
 
     def probe(self, run: str, name: str) -> dict[str, Any]:
         norms = 10 ** (DECAY[self.rows[run]["cell"]] * (np.arange(10) - 9.0))
-        return {"norm": np.tile(norms, (len(STEPS), 1, 1, 1)), "step": STEPS}
+        return {"norm": np.tile(norms, (len(STEPS), 1, 1)), "step": STEPS}
 
     def probes(self) -> list[str]:
         return ["gradient_profile"]

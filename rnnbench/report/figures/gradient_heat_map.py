@@ -33,7 +33,7 @@ class Panel(NamedTuple):
 
 
 class GradientHeatMap(Figure):
-    """log10 of the norm of d loss / d h_t of the top layer, against the time step t and the training step.
+    """log10 of the norm of d loss / d s_t, s_t the top layer's whole state, against time step t and training step.
 
     One column per cell, one row per task and variant, one colour scale for all. Medians over the seeds that were still
     training; grey where none was, because all runs had been stopped as solved or had diverged.
@@ -65,7 +65,7 @@ class GradientHeatMap(Figure):
             axes.set_xlabel("time step t")
         colours = mpl.cm.ScalarMappable(scale, "viridis")
         bar = canvas.colorbar(colours, ax=grid, shrink=min(1, 2 / len(rows)), aspect=16, pad=0.02, extend="min")
-        bar.set_label(r"$\log_{10}\Vert\partial\,\mathrm{loss}/\partial h_t\Vert$")
+        bar.set_label(r"$\log_{10}\Vert\partial\,\mathrm{loss}/\partial s_t\Vert$")
         return canvas
 
 
@@ -75,7 +75,7 @@ def _median_surface(results: Results, runs: pd.DataFrame) -> pd.DataFrame | None
     for run in runs["run"]:
         arrays = results.probe(run, PROBE)
         if arrays:
-            profiles.append(pd.DataFrame(arrays["norm"][:, -1, 0], index=arrays["step"]))
+            profiles.append(pd.DataFrame(arrays["norm"][:, -1], index=arrays["step"]))
     if not profiles:
         return None
     median = pd.concat(profiles).groupby(level=0).median()

@@ -17,7 +17,7 @@ SMALLEST = 1e-38
 
 
 class GradientNorms(Figure):
-    """Norm of d loss / d h_t of the top layer against the time step t, at initialisation and after training.
+    """Norm of d loss / d s_t, s_t the top layer's whole state, against the time step t, before and after training.
 
     One row per task, or per task and cell. Lines are medians over seeds, bands the range over seeds. After training is
     after the last step of each run, runs that diverged left out. A line ends where the norm is 0 in float32.
@@ -34,7 +34,7 @@ class GradientNorms(Figure):
             smallest, largest = _range([line.get_ydata() for axes in row for line in axes.lines])
             for axes in row:
                 axes.set_ylim(smallest / 3, largest * 3)
-            row[0].set_ylabel(r"$\Vert\partial\,\mathrm{loss}/\partial h_t\Vert$")
+            row[0].set_ylabel(r"$\Vert\partial\,\mathrm{loss}/\partial s_t\Vert$")
         if not drawn:
             raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
         legend_above(canvas)
@@ -45,7 +45,7 @@ class GradientNorms(Figure):
         for label, group, style in lines:
             if index == -1:
                 group = group[group["status"] == "done"]
-            profiles = [arrays["norm"][index, -1, 0] for run in group["run"] if (arrays := _profile(results, run))]
+            profiles = [arrays["norm"][index, -1] for run in group["run"] if (arrays := _profile(results, run))]
             if not profiles:
                 continue
             norms = np.stack(profiles)
