@@ -57,7 +57,7 @@ def test_figure_of_the_menu_reads(name: str) -> None:
     assert panels(canvas)
     said = " ".join(texts(canvas))
     assert said.strip()
-    assert "_" not in said.replace("h_t", "").replace("_{10}", ""), (
+    assert "_" not in said.replace("s_t", "").replace("_{10}", ""), (
         "names as in code belong to cells and settings alone"
     )
     boxes = [axes.get_window_extent() for axes in panels(canvas)]
