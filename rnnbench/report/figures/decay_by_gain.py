@@ -18,7 +18,7 @@ GAIN, START = "model.recurrent_gain", "model.initialisation"
 class DecayByGain(Figure):
     """Growth of the gradient on its way back through time against the recurrent gain, by task and initialisation.
 
-    Minus the slope of log10 g_t against t, where g_t is the norm of d loss / d h_t: below 0 the gradient vanishes,
+    Minus the slope of log10 g_t against t, where g_t is the norm of d loss / d s_t: below 0 the gradient vanishes,
     above 0 it explodes. Solid: at initialisation; dashed: after training. Points are means over seeds, bars Student's
     95% intervals.
     """
