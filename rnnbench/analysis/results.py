@@ -31,9 +31,9 @@ class Source(Protocol):
 class Results:
     """Everything that is known of an experiment.
 
-    `runs` has one row per run, its columns described in results/README.md. `missing` holds, for each job that was
-    launched and left no run, its overrides. `candidates` holds the runs among which `runs` were
-    chosen, where a setting was tuned (see `tuning`), and is None otherwise.
+    `runs` has one row per run, its columns described in results/README.md. `missing` holds the overrides of each job
+    that was launched and left no run. `candidates` holds the runs among which `runs` were chosen, where a setting was
+    tuned (see `tuning`), and is None otherwise.
     """
 
     name: str

@@ -11,6 +11,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import CellStyles, Line, legend_above, line_panels, panel_grid
+from rnnbench.schema import Status
 
 SMALLEST = 1e-38
 """Norms below are 0 in float32: a line ends there, a band goes on down."""
@@ -44,8 +45,8 @@ class GradientNorms(Figure):
         drawn = False
         for label, group, style in lines:
             if index == -1:
-                group = group[group["status"] == "done"]
-            profiles = [arrays["norm"][index, -1] for run in group["run"] if (arrays := _profile(results, run))]
+                group = group[group["status"] == Status.DONE]
+            profiles = [arrays["norm"][index, -1] for run in group["run"] if (arrays := results.probe(run, PROBE))]
             if not profiles:
                 continue
             norms = np.stack(profiles)
@@ -63,7 +64,3 @@ def _range(lines: list[Any]) -> tuple[float, float]:
     drawn = np.concatenate([*lines, [np.nan]])
     drawn = drawn[~np.isnan(drawn)]
     return (float(drawn.min()), float(drawn.max())) if drawn.size else (1.0, 1.0)
-
-
-def _profile(results: Results, run: str) -> dict[str, Any]:
-    return results.probe(run, PROBE)
