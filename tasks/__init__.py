@@ -5,6 +5,7 @@ exports what all of them share.
 """
 
 from tasks.finite_task import FiniteTask
+from tasks.milestone import Milestone
 from tasks.task import Batch, Split, Task
 
-__all__ = ["Batch", "FiniteTask", "Split", "Task"]
+__all__ = ["Batch", "FiniteTask", "Milestone", "Split", "Task"]

@@ -15,6 +15,7 @@ Solved: fewer than 1% of fresh sequences have |error| > 0.04 (Martens & Sutskeve
 import torch
 from torch import Tensor
 
+from tasks.milestone import LARGE_SQUARED_ERROR, MEAN_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS, Milestone
 from tasks.task import Batch, Task
 
 
@@ -48,3 +49,11 @@ class Adding(Task):
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return (outputs - batch.targets).abs().amax(dim=(0, 2)) <= self.tolerated_error
+
+    @property
+    def milestones(self) -> tuple[Milestone, ...]:
+        return (*super().milestones, MEAN_SQUARED_ERROR, SQUARED_ERRORS)
+
+    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR
+        return {LARGE_SQUARED_ERROR: (~batch.at_every_scored_step(near)).float()}

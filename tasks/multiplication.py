@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from tasks.marked_pairs import MarkedPairsTask
+from tasks.milestone import LARGE_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS, Milestone
 from tasks.task import Batch
 
 
@@ -43,3 +44,11 @@ class Multiplication(MarkedPairsTask):
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         near = (outputs - batch.targets).abs().squeeze(2) <= self.tolerated_error
         return batch.at_every_scored_step(near)
+
+    @property
+    def milestones(self) -> tuple[Milestone, ...]:
+        return (*super().milestones, SQUARED_ERRORS)
+
+    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR
+        return {LARGE_SQUARED_ERROR: (~batch.at_every_scored_step(near)).float()}

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tasks.classification import ClassificationTask
+from tasks.milestone import RECALL, RECALL_ERROR, Milestone, left_baseline
 from tasks.task import Batch
 
 BLANK = 0
@@ -56,3 +57,11 @@ class NoiselessMemorization(ClassificationTask):
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return (outputs[-self.symbols :].argmax(2) == batch.targets[-self.symbols :]).all(0)
+
+    @property
+    def milestones(self) -> tuple[Milestone, ...]:
+        return (left_baseline(self.baseline_loss), *super().milestones, RECALL)
+
+    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        wrong = outputs[-self.symbols :].argmax(2) != batch.targets[-self.symbols :]
+        return {RECALL_ERROR: wrong.float().mean(0)}

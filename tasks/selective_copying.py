@@ -16,9 +16,11 @@ Solved: fewer than 1% of fresh sequences have a wrong token, our own choice; the
 import math
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from tasks.classification import ClassificationTask
+from tasks.milestone import RECALL, RECALL_ERROR, Milestone, left_baseline
 from tasks.task import Batch
 
 BLANK = 0
@@ -50,3 +52,10 @@ class SelectiveCopying(ClassificationTask):
         shown[:steps] = BLANK
         shown.scatter_(0, places, tokens)
         return Batch(functional.one_hot(shown, self.input_size).float(), tokens)
+
+    @property
+    def milestones(self) -> tuple[Milestone, ...]:
+        return (left_baseline(self.baseline_loss), *super().milestones, RECALL)
+
+    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        return {RECALL_ERROR: (outputs.argmax(2) != batch.targets).float().mean(0)}

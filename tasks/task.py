@@ -1,13 +1,15 @@
 """What a task is: batches drawn from a passed generator, a loss, its memoryless baseline, and when it is solved."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
+
+from tasks.milestone import Milestone, half_baseline
 
 Split = Literal["validation", "test"]
 
@@ -111,6 +113,17 @@ class Task(ABC):
     def solved(self, loss: float, error_rate: float) -> bool:
         """Whether this mean loss and fraction of wrong examples on held-out data meet the criterion."""
         return error_rate < self.solved_error_rate
+
+    @property
+    def milestones(self) -> tuple[Milestone, ...]:
+        """Criteria weaker than `solved`, by which runs that fail it still differ."""
+        return (half_baseline(self.baseline_loss),)
+
+    def measures(
+        self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
+    ) -> Mapping[str, Float[Tensor, " batch"]]:
+        """What milestones need besides loss and error rate: values per example, averaged over held-out examples."""
+        return {}
 
     def training_batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """An endless stream of batches. A task on finite data overrides this to go through it in shuffled epochs."""

@@ -17,6 +17,8 @@ from torch import Tensor
 from rnnbench.cells.gru import Gru
 from rnnbench.model import Model
 from tasks import Batch, FiniteTask, Task
+from tasks.adding import Adding
+from tasks.copy_memory import CopyMemory
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 SHORT = 24
@@ -222,3 +224,48 @@ def test_correct_is_right_for_targets_and_wrong_for_others(task: Task) -> None:
     one_wrong = right.clone()
     one_wrong[:, 2] = wrong[:, 2]
     assert task.correct(one_wrong, batch).tolist() == [True, True, False, True, True, True]
+
+
+def means(task: Task, outputs: Tensor, batch: Batch) -> dict[str, float]:
+    """What milestones are judged by, of one batch."""
+    wrong = (~task.correct(outputs, batch)).double().mean()
+    found = {name: values.double().mean() for name, values in task.measures(outputs, batch).items()}
+    return {
+        name: float(x) for name, x in {"loss": task.mean_loss(outputs, batch), "error_rate": wrong, **found}.items()
+    }
+
+
+def test_milestones_are_declared_in_full(task: Task) -> None:
+    names = [milestone.name for milestone in task.milestones]
+    assert len(set(names)) == len(names) > 0
+    for milestone in task.milestones:
+        assert milestone.name.isidentifier()
+        assert milestone.meaning
+        assert milestone.source
+
+
+def test_milestones_are_met_by_the_targets_and_not_by_a_memoryless_predictor(name: str, task: Task) -> None:
+    (batch,) = islice(task.training_batches(200, seeded(5)), 1)
+    if batch.targets.dtype == torch.long:
+        right = 100 * torch.nn.functional.one_hot(batch.targets, task.output_size).float()
+    elif name in ("xor", "polyphonic_music"):
+        right = 200 * (batch.targets - 0.5)
+    else:
+        right = batch.targets
+    assert all(milestone.met(means(task, right, batch)) for milestone in task.milestones)
+    if name in MEMORYLESS:
+        found = means(task, MEMORYLESS[name](task, batch), batch)
+        assert not any(milestone.met(found) for milestone in task.milestones)
+
+
+def test_measures_by_hand() -> None:
+    adding = Adding(10)
+    batch = adding.draw(4, seeded())
+    offsets = torch.tensor([0.0, 0.19, -0.21, 0.3]).view(1, 4, 1)
+    assert adding.measures(batch.targets + offsets, batch)["large_squared_error"].tolist() == [0, 0, 1, 1]
+    copying = CopyMemory(5)
+    batch = copying.draw(2, seeded())
+    outputs = torch.nn.functional.one_hot(batch.targets, copying.output_size).float()
+    outputs[-3:, 1] = outputs[-3:, 1].roll(1, 1)
+    outputs[0, 0] = outputs[0, 0].roll(1)  # a wrong blank is no symbol to recall
+    torch.testing.assert_close(copying.measures(outputs, batch)["recall_error"], torch.tensor([0.0, 0.3]))
