@@ -7,7 +7,7 @@ from rnnbench.cells.cell import Cell, MemoryBiases, State, TorchEquivalent
 
 
 class GruTorch(Cell):
-    """torch.nn.GRU's equations and its two biases per gate; z is the share of the old.
+    """torch.nn.GRU's equations and its two biases per gate; z weights the old state.
 
     r = sigma(W_r x + b_r + U_r h + c_r), z = sigma(W_z x + b_z + U_z h + c_z),
     n = tanh(W_n x + b_n + r (U_n h + c_n)), h' = (1 - z) n + z h.

@@ -27,8 +27,8 @@ def initialise_cell(
     - identity: the IRNN's (Le et al. 2015): recurrent matrices the identity, input matrices from N(0, 0.001^2), the
       biases of linear maps zero but for those that the cell's own settings fix.
     - chrono: the cell's rule, then forget biases ln U[1, T - 1] and input biases their negative, T = `chrono_length`
-      being the longest memory expected, in steps (Tallec & Ollivier 2018). A single gate that is the share of the new
-      gets -ln U[1, T - 1]. It replaces a forget bias.
+      being the longest memory expected, in steps (Tallec & Ollivier 2018). A single gate that weights the new
+      state gets -ln U[1, T - 1]. It replaces a forget bias.
 
     A matrix of several blocks, one over the other or beside an input block, is set block by block.
 
@@ -118,8 +118,8 @@ def _matrix_blocks(cell: Cell, wanted: str) -> _MatrixBlocks:
 
 
 def _state_columns(cell: Cell) -> dict[str, slice]:
-    """For each linear map applied to state and input side by side, the columns of the state: from a zero state and an
-    input of ones, they are the ones that meet zeros."""
+    """For each linear map applied to state and input side by side, the columns of the state: with a zero state and
+    an input of ones, they are those multiplied by zeros."""
     columns: dict[str, slice] = {}
 
     def note(name: str, argument: Tensor) -> None:

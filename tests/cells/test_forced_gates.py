@@ -61,9 +61,9 @@ def force(cell: Cell, gate: str, argument: float) -> None:
             gate_map.bias += argument
 
 
-def gate_argument(form: str, share_of_new: float) -> float:
-    """What opens the form's update gate to that share of the new: 0 or 1."""
-    gate = 1 - share_of_new if form in GATE_ONE_KEEPS else share_of_new
+def gate_argument(form: str, weight_of_new: float) -> float:
+    """What saturates the form's update gate so that the new state has that weight: 0 or 1."""
+    gate = 1 - weight_of_new if form in GATE_ONE_KEEPS else weight_of_new
     return OPEN if gate else SHUT
 
 
@@ -81,7 +81,7 @@ def candidate(cell: Cell, x: Tensor, h: Tensor) -> Tensor:
 
 
 def test_an_update_gate_all_old_copies_the_state(form: str, cell: Cell) -> None:
-    """Gate 0 copies it where the gate is the share of the new (notes 000 to 003), gate 1 where of the old (004)."""
+    """Gate 0 copies it where the gate weights the new state (notes 000 to 003), gate 1 where the old (004)."""
     force(cell, "z", gate_argument(form, share_of_new=0))
     h = drawn_state(2)
     (after,) = cell.step(drawn_input(), (h,))

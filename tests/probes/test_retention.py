@@ -19,7 +19,7 @@ CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.ya
 INPUT, HIDDEN, BATCH = 3, 4, 2
 EXACT = {"rtol": 1e-12, "atol": 1e-14}
 
-# The share of its last state tensor that each cell keeps, as its paper writes it.
+# The fraction of its last state tensor that each cell keeps, as its paper writes it.
 KEPT: dict[str, Callable[[Any, Tensor, State], Tensor | None]] = {
     "rnn": lambda cell, x, state: None,
     "indrnn": lambda cell, x, state: cell.u * (cell.W(x) + cell.u * state[0] > 0),
