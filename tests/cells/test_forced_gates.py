@@ -82,7 +82,7 @@ def candidate(cell: Cell, x: Tensor, h: Tensor) -> Tensor:
 
 def test_an_update_gate_all_old_copies_the_state(form: str, cell: Cell) -> None:
     """Gate 0 copies it where the gate weights the new state (notes 000 to 003), gate 1 where the old (004)."""
-    force(cell, "z", gate_argument(form, share_of_new=0))
+    force(cell, "z", gate_argument(form, weight_of_new=0))
     h = drawn_state(2)
     (after,) = cell.step(drawn_input(), (h,))
     assert torch.equal(after, h)
@@ -90,7 +90,7 @@ def test_an_update_gate_all_old_copies_the_state(form: str, cell: Cell) -> None:
 
 def test_an_update_gate_all_new_keeps_nothing(form: str, cell: Cell) -> None:
     """The new state is the candidate, which the old state still enters by way of the reset gate."""
-    force(cell, "z", gate_argument(form, share_of_new=1))
+    force(cell, "z", gate_argument(form, weight_of_new=1))
     x, h = drawn_input(), drawn_state(2)
     (after,) = cell.step(x, (h,))
     torch.testing.assert_close(after, candidate(cell, x, h), rtol=0, atol=0)
@@ -99,7 +99,7 @@ def test_an_update_gate_all_new_keeps_nothing(form: str, cell: Cell) -> None:
 
 
 def test_a_reset_gate_of_0_makes_the_candidate_ignore_the_past(form: str, cell: Cell) -> None:
-    force(cell, "z", gate_argument(form, share_of_new=1))
+    force(cell, "z", gate_argument(form, weight_of_new=1))
     force(cell, "r", SHUT)
     x = drawn_input()
     (after,), (elsewhere,) = cell.step(x, (drawn_state(2),)), cell.step(x, (drawn_state(3),))
@@ -109,7 +109,7 @@ def test_a_reset_gate_of_0_makes_the_candidate_ignore_the_past(form: str, cell: 
 
 
 def test_a_reset_gate_of_1_gives_the_vanilla_candidate(form: str, cell: Cell) -> None:
-    force(cell, "z", gate_argument(form, share_of_new=1))
+    force(cell, "z", gate_argument(form, weight_of_new=1))
     force(cell, "r", OPEN)
     x, h = drawn_input(), drawn_state(2)
     if isinstance(cell, GruConcat):
