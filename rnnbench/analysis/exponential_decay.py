@@ -93,6 +93,11 @@ class ExponentialTest(NamedTuple):
     """Mean over runs of the coefficient of t^2 in log10 g_t, decades per step^2."""
     p_value: float
     """Student's, that the quadratic coefficient is 0: whether the course is exactly straight, however slightly not."""
+    p_margin: float
+    """The larger of Student's two-sided p-values that d - margin |s| and that d + margin |s| are 0: for a correction.
+
+    Small both where the verdict holds and where it fails; the verdict says which.
+    """
     runs: int
 
 
@@ -115,7 +120,8 @@ def exponential_test(norms: Float[np.ndarray, "runs time_step"], margin: float =
     changes = halves[usable, 1] - halves[usable, 0]
     slopes = np.abs([fit_gradient(course).decay for course in courses[usable]])
     quadratics = np.array([_quadratic(course) for course in courses[usable]])
-    excess, lack = mean_interval(changes - margin * slopes), mean_interval(changes + margin * slopes)
+    beyond, short_of = changes - margin * slopes, changes + margin * slopes
+    excess, lack = mean_interval(beyond), mean_interval(short_of)
     verdict = Verdict.UNDECIDED if changes.size else Verdict.NOT_MEASURED
     if excess.low > 0 or lack.high < 0:
         verdict = Verdict.FAILS
@@ -127,6 +133,7 @@ def exponential_test(norms: Float[np.ndarray, "runs time_step"], margin: float =
         mean_interval(slopes),
         mean_interval(quadratics),
         student_p_value(quadratics),
+        max(student_p_value(beyond), student_p_value(short_of)),
         changes.size,
     )
 

@@ -43,17 +43,28 @@ def log_loss_difference(
     inf; where both did, the difference is 0. See `paired_test` for the interval and the tests. Raises ValueError on
     NaN, on losses that are not positive, on budgets that differ and on different numbers of values.
     """
-    a, b = decades_over_baseline(losses_a, 1.0), decades_over_baseline(losses_b, 1.0)
-    check_pairs(a, b, "losses_b")
+    differences = log_loss_differences(losses_a, losses_b)
     budgets = []
     for name, given in (("budgets_a", budgets_a), ("budgets_b", budgets_b)):
         budgets.append(as_float_array(given, name, remedy="the steps that the run has trained"))
-        check_pairs(a, budgets[-1], name)
+        check_pairs(differences, budgets[-1], name)
     together = np.concatenate(budgets)
     if together.size and together.min() != together.max():
         raise ValueError(
             f"budgets={together.min():g} and {together.max():g}: must be equal to compare losses "
             "(train.stop_when_solved=false, or compare steps to solve)"
         )
+    return paired_test(differences, generator)
+
+
+def log_loss_differences(
+    losses_a: Float[np.ndarray, " pairs"], losses_b: Float[np.ndarray, " pairs"]
+) -> NDArray[np.float64]:
+    """log10 losses of a minus those of b, in decades: inf where a diverged, -inf where b did, 0 where both did.
+
+    Raises ValueError on NaN, on losses that are not positive and on different numbers of values.
+    """
+    a, b = decades_over_baseline(losses_a, 1.0), decades_over_baseline(losses_b, 1.0)
+    check_pairs(a, b, "losses_b")
     both = np.isposinf(a) & np.isposinf(b)
-    return paired_test(np.where(both, 0, np.where(both, 0, a) - np.where(both, 0, b)), generator)
+    return np.asarray(np.where(both, 0, a) - np.where(both, 0, b))

@@ -76,6 +76,16 @@ def absolute_difference(
     return paired_test(np.abs(first) - np.abs(second), generator)
 
 
+def margin_p_value(differences: Float[np.ndarray, " pairs"], margin: float, generator: np.random.Generator) -> float:
+    """The larger of the p-values of `paired_test` that the mean is -margin and that it is margin: for a correction.
+
+    Small both where the mean lies within the margins and where it lies beyond them; the interval says which. NaN with
+    fewer than two pairs. Raises ValueError as `paired_test` does.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    return float(np.max([paired_test(values - bound, generator).p_value for bound in (-margin, margin)]))
+
+
 def check_pairs(a: Float[np.ndarray, " pairs"], b: Float[np.ndarray, " pairs"], name: str = "b") -> None:
     """Raises ValueError when the arrays have different sizes."""
     if a.size != b.size:

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from scipy import optimize, stats
 
 from rnnbench.analysis.log_rank import DECIMALS, log_rank_scores, score_p_values
@@ -39,13 +40,26 @@ def detectable_mean_difference(spread: float, pairs: int, power: float = POWER, 
 
     def lacking(effect: float) -> float:
         shift = effect * math.sqrt(pairs)
-        found: Any = stats.nct.sf(critical, pairs - 1, shift) + stats.nct.cdf(-critical, pairs - 1, shift)
-        return float(found) - power
+        found: Any = stats.nct.sf(critical, pairs - 1, shift)
+        # Rejecting on the wrong side is so rare at large shifts that scipy has NaN for it.
+        wrong_side = float(np.nan_to_num(stats.nct.cdf(-critical, pairs - 1, shift)))
+        return float(found) + wrong_side - power
 
     largest = 1.0
     while lacking(largest) < 0:
         largest *= 2
     return spread * float(optimize.brentq(lacking, 0, largest))
+
+
+def detectable_difference_of(differences: Float[np.ndarray, " pairs"]) -> float:
+    """The `detectable_mean_difference` with the number and the spread of these differences, in their unit.
+
+    NaN with fewer than two, without any spread, and where some are not finite and so have none.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.size < 2 or not np.isfinite(values).all() or np.ptp(values) == 0:
+        return math.nan
+    return detectable_mean_difference(float(values.std(ddof=1)), values.size)
 
 
 def log_spread(*groups: StepsToSolve) -> float:

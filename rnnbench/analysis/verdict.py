@@ -28,25 +28,11 @@ def below(interval: Interval, bound: float = 0.0) -> Verdict:
     return above(Interval(-interval.estimate, -interval.high, -interval.low), -bound)
 
 
-def below_other(interval: Interval, other: Interval) -> Verdict:
-    """That one quantity is below another: UNDECIDED where their intervals overlap, which is on the safe side."""
-    if interval.high < other.low:
-        return Verdict.HOLDS
-    return Verdict.FAILS if interval.low > other.high else Verdict.UNDECIDED
-
-
-def within(interval: Interval, margin: float) -> Verdict:
-    """That the quantity is within -margin and margin: FAILS where its whole interval lies outside of them."""
-    if interval.low > -margin and interval.high < margin:
-        return Verdict.HOLDS
-    return Verdict.FAILS if interval.low > margin or interval.high < -margin else Verdict.UNDECIDED
-
-
 def holds_if(truth: bool) -> Verdict:
     """HOLDS or FAILS, of what needs no interval."""
     return Verdict.HOLDS if truth else Verdict.FAILS
 
 
-def decided(verdict: Verdict) -> bool:
-    """Whether the claim holds or fails."""
-    return verdict in (Verdict.HOLDS, Verdict.FAILS)
+def opposite(verdict: Verdict) -> Verdict:
+    """The verdict on the claim's negation."""
+    return {Verdict.HOLDS: Verdict.FAILS, Verdict.FAILS: Verdict.HOLDS}.get(verdict, verdict)

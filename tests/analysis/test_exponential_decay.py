@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from rnnbench.analysis.exponential_decay import NoHalfLife, exponential_test, half_slopes, reported_half_life
 from rnnbench.analysis.verdict import Verdict
@@ -120,3 +121,19 @@ def test_refusals_by_name():
         half_slopes(np.array([1.0, -1]))
     with pytest.raises(ValueError, match=r"^margin=0: must be above 0"):
         exponential_test(np.ones((1, 9)), margin=0)
+
+
+@pytest.mark.parametrize(("bend", "verdict"), [(0.0, Verdict.HOLDS), (3.0, Verdict.FAILS)])
+def test_p_value_of_the_verdict(bend, verdict):
+    """By hand from the halves: the larger p-value of the change less, and plus, a quarter of the slope."""
+    steps = np.arange(60.0)
+    courses = np.stack([10 ** -((0.1 + 0.01 * run) * (59 - steps) + bend * ((59 - steps) / 10) ** 2 / (run + 3))
+                        for run in range(5)])  # fmt: skip
+    courses *= 1 + 0.01 * np.sin(np.add.outer(np.arange(5), steps))
+    changes = np.array([np.diff(half_slopes(course))[0] for course in courses])
+    slopes = np.array([fit_gradient(course).decay for course in courses])
+    of_each = [stats.ttest_1samp(changes + sign * 0.25 * np.abs(slopes), 0).pvalue for sign in (-1, 1)]
+    test = exponential_test(courses)
+    assert test.verdict is verdict
+    assert test.p_margin == pytest.approx(max(of_each))
+    assert test.p_margin < 0.05

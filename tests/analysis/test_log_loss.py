@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnnbench.analysis.equivalence import within_margin
-from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference
+from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference, log_loss_differences
 from rnnbench.analysis.paired import PairedTest
 from rnnbench.analysis.verdict import Verdict, below
 from tests.analysis.two_groups import INF, binomial_error
@@ -93,3 +93,8 @@ def test_refusals_by_name(a, b, budgets, message):
         log_loss_difference(
             np.array(a), np.array(b), np.full(len(a), 1000.0), np.array(budgets), np.random.default_rng(0)
         )
+
+
+def test_each_difference_with_diverged_runs():
+    found = log_loss_differences(np.array([1.0, INF, 0.1, INF]), np.array([0.1, 0.1, INF, INF]))
+    assert found.tolist() == [1.0, INF, -INF, 0.0]

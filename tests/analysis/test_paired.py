@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.paired import absolute_difference, paired_test
+from rnnbench.analysis.paired import absolute_difference, margin_p_value, paired_test
 from rnnbench.analysis.verdict import Verdict, above
 from tests.analysis.two_groups import INF, binomial_error
 
@@ -90,3 +90,13 @@ def test_refusals_by_name():
         paired_test(np.array([1, math.nan]), np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"^b\.size=1: must be 2"):
         absolute_difference(np.ones(2), np.ones(1), np.random.default_rng(0))
+
+
+def test_p_value_against_both_margins_by_hand():
+    differences = np.array([-0.1, 0.0, 0.05, 0.1, 0.2])
+    of_each = [stats.ttest_1samp(differences, bound).pvalue for bound in (-0.3, 0.3)]
+    assert margin_p_value(differences, 0.3, np.random.default_rng(0)) == pytest.approx(max(of_each))
+    assert margin_p_value(differences + 5, 0.3, np.random.default_rng(0)) < 1e-4
+    assert margin_p_value(differences + 0.3, 0.3, np.random.default_rng(0)) > 0.05
+    assert math.isnan(margin_p_value(np.array([1.0]), 0.3, np.random.default_rng(0)))
+    assert margin_p_value(np.full(6, INF), 0.3, np.random.default_rng(0)) == 2 / 2**6

@@ -7,7 +7,13 @@ import pytest
 from scipy import stats
 
 from rnnbench.analysis.log_rank import log_rank_test
-from rnnbench.analysis.power import detectable_mean_difference, detectable_steps_ratio, log_rank_power, log_spread
+from rnnbench.analysis.power import (
+    detectable_difference_of,
+    detectable_mean_difference,
+    detectable_steps_ratio,
+    log_rank_power,
+    log_spread,
+)
 from tests.analysis.two_groups import INF, binomial_error, drawn, group
 
 
@@ -83,3 +89,17 @@ def test_refusals_by_name():
         detectable_mean_difference(-1, 5)
     with pytest.raises(ValueError, match=r"^power=1: must be between level=0\.05 and 1"):
         detectable_steps_ratio(group([1], 9), group([1], 9), np.random.default_rng(0), power=1)
+
+
+@pytest.mark.parametrize("pairs", range(2, 13))
+def test_a_mean_difference_at_every_number_of_pairs(pairs):
+    """Checked by the distribution itself: at shifts of 8 and more scipy has NaN for rejecting on the wrong side."""
+    shift = detectable_mean_difference(1.0, pairs) * math.sqrt(pairs)
+    assert stats.nct.sf(stats.t.isf(0.025, pairs - 1), pairs - 1, shift) == pytest.approx(0.8, abs=1e-6)
+
+
+def test_the_difference_that_given_ones_detect():
+    differences = np.array([1.0, 2.0, 4.0])
+    assert detectable_difference_of(differences) == detectable_mean_difference(float(differences.std(ddof=1)), 3)
+    for without in ([1.0], [2.0, 2.0], [1.0, INF], []):
+        assert math.isnan(detectable_difference_of(np.array(without)))

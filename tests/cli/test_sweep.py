@@ -73,16 +73,19 @@ def test_a_wrong_choice_in_a_union_starts_nothing(rnnbench: Command, tmp_path: P
     assert not list(tmp_path.glob("results/*/runs"))
 
 
-def test_the_runs_of_the_claims_are_those_of_the_first_design() -> None:
-    """Its grid then: seven named parts, each with length, steps, initialisation, gain, budget and timed repetitions."""
+def test_the_runs_of_the_claims() -> None:
+    """Named parts, each with length, steps, initialisation, gain, budget and timed repetitions."""
     parts = [
         (100, 0, "orthogonal", 0.5, None, 0), (100, 0, "orthogonal", 1.0, None, 6),
         (100, 0, "orthogonal", 2.0, None, 0),
         (20, 2500, "default", 1.0, None, 0), (40, 2500, "default", 1.0, None, 0), (80, 2500, "default", 1.0, None, 0),
-        (40, 2500, "default", 1.0, 4440, 0),
     ]  # fmt: skip
-    cells = ("rnn", "lstm", "gru", "gru_goodfellow")
-    expected = [(cell, seed, *part) for cell, seed, part in itertools.product(cells, (0, 4), parts)]
+    equal_budget = (40, 2500, "default", 1.0, 4440, 0)
+    by_length = [(length, 0, "orthogonal", gain, None, 0) for length in (50, 200) for gain in (0.5, 1.0, 2.0)]
+    of_cell = {"rnn": [equal_budget], "lstm": [equal_budget], "gru": [equal_budget, *by_length], "gru_goodfellow": []}
+    expected = [
+        (cell, seed, *part) for cell, own in of_cell.items() for seed, part in itertools.product((0, 4), [*parts, *own])
+    ]
     found = []
     with initialize_config_dir(str(configuration_directory()), version_base="1.3"):
         chosen = compose("config", overrides=["experiment=claims"], return_hydra_config=True)
@@ -93,10 +96,11 @@ def test_the_runs_of_the_claims_are_those_of_the_first_design() -> None:
             settings = Settings.from_config(config)
             model, steps = settings.model, settings.train.steps
             assert (model.hidden_size, settings.train.batch_size, settings.optimizer["lr"]) == (32, 32, 5e-3)
+            assert not settings.train.stop_when_solved
             found.append(
                 (config.hydra.runtime.choices.cell, settings.seed, settings.task["length"], steps, model.initialisation,
                  model.recurrent_gain, model.parameter_budget, settings.probes["speed"]["repetitions"])
             )  # fmt: skip
-    assert len(jobs) == 140
+    assert len(jobs) == 264
     assert set(found) == set(expected)
     assert len(found) == len(expected)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rnnbench.analysis.claims import finding
+from rnnbench.analysis.claims.claim import finding
 from rnnbench.analysis.verdict import Verdict
 from tests.cli.conftest import SMALL, Command
 from tests.docs.markdown import ROOT, commands, named_files

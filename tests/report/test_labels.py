@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from rnnbench.analysis.claims import Claim, Finding
-from rnnbench.analysis.claims.claim import Case
+from rnnbench.analysis.claims.claim import Case, Kind, overall
 from rnnbench.analysis.intervals import UNDEFINED, Interval, Quartiles
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match
 from rnnbench.analysis.variant import Variant
@@ -84,20 +84,19 @@ def test_overrides_can_be_typed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "text"),
+    ("kind", "verdicts", "text"),
     [
-        ({20: Verdict.HOLDS, 40: Verdict.HOLDS}, "holds"),
-        ({20: Verdict.FAILS}, "fails"),
-        ({20: Verdict.UNDECIDED, 40: Verdict.UNDECIDED}, "undecided"),
-        ({}, "not measured: needs runs"),
-        (
-            {10: Verdict.HOLDS, 20: Verdict.UNDECIDED, 40: Verdict.FAILS, 80: Verdict.HOLDS},
-            "depends on the length: holds (length 10; length 80), fails (length 40), undecided (length 20)",
-        ),
+        (Kind.MEASURED, [Verdict.HOLDS, Verdict.HOLDS], "holds"),
+        (Kind.MEASURED, [Verdict.UNDECIDED, Verdict.UNDECIDED], "undecided"),
+        (Kind.MEASURED, [], "not measured"),
+        (Kind.MEASURED, [Verdict.HOLDS, Verdict.UNDECIDED, Verdict.FAILS, Verdict.HOLDS],
+         "depends (2 holds, 1 fails, 1 undecided)"),
+        (Kind.BY_CONSTRUCTION, [Verdict.HOLDS, Verdict.HOLDS], "true by construction"),
+        (Kind.BY_CONSTRUCTION, [Verdict.HOLDS, Verdict.FAILS], "true by construction, the code differs"),
+        (Kind.BY_CONSTRUCTION, [], "not measured"),
     ],
-)
-def test_verdict_of_several_cases(verdicts: dict[int, Verdict], text: str) -> None:
-    claim = Claim("x", "", "", "", "", "", lambda results: finding, "the length")
-    cases = tuple(Case({"length": length}, verdict, UNDEFINED) for length, verdict in verdicts.items())
-    finding = Finding(UNDEFINED, pd.DataFrame(), cases, missing="needs runs")
-    assert verdict_label(claim, finding) == text
+)  # fmt: skip
+def test_verdict_of_several_cases(kind: Kind, verdicts: list[Verdict], text: str) -> None:
+    claim = Claim("x", "", "", kind, "", "", lambda results: [])
+    cases = [Case({"length": length}, verdict, UNDEFINED, "") for length, verdict in enumerate(verdicts)]
+    assert verdict_label(claim, Finding(tuple(cases), overall(cases))) == text

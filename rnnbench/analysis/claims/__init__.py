@@ -1,14 +1,15 @@
-"""The claims of the study notes on the GRU, each tested by a measurement and a rule that makes it a verdict.
+"""The claims of the study notes on the GRU: measured, with a rule that makes it a verdict, or true by construction.
 
-- `claim`: what a claim is, and what comes of testing it.
+- `claim`: what a claim is, its cases, and what comes of testing it.
 - `selection`: the runs that a claim rests on.
-- `gradients`: claims on the gradient through time.
-- `learning`: claims on which cell learns better.
-- `structure`: claims on the parameters, the state and the speed of a cell.
-- `gates`: claims on what the gates do.
+- `courses`, `gradients`: claims on the gradient through time.
+- `steps`, `learning`: claims on which cell learns better.
+- `speed`: that the GRU trains faster.
+- `time_scales`: that units learn different time scales.
+- `gates`, `structure`: claims that are true by construction.
 """
 
-from rnnbench.analysis.claims import gates, gradients, learning, structure
+from rnnbench.analysis.claims import gates, gradients, learning, speed, structure, time_scales
 from rnnbench.analysis.claims.claim import Claim, Finding, finding
 from rnnbench.analysis.results import Results
 
@@ -17,17 +18,17 @@ CLAIMS: tuple[Claim, ...] = (
     gradients.LSTM_PARTIAL,
     gradients.GRU_LIMIT,
     learning.GRU_BEATS_RNN,
+    learning.COMPARABLE,
+    learning.SIGMOID_CANDIDATE,
+    speed.FASTER,
+    time_scales.TIME_SCALES,
     structure.FEWER_PARAMETERS,
     structure.ONE_STATE,
-    structure.FASTER,
-    learning.COMPARABLE,
     gates.CONVEX,
     gates.UPDATE_ONE,
     gates.RESET_IGNORES,
-    gates.TIME_SCALES,
-    learning.SIGMOID_CANDIDATE,
 )
-"""In the order of the notes."""
+"""Those that are measured first, then those that are true by construction."""
 
 
 def findings(results: Results) -> dict[Claim, Finding]:

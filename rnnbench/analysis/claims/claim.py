@@ -1,14 +1,37 @@
 """What a claim is: a sentence of the notes, a measurement, and a rule that makes it a verdict."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from rnnbench.analysis.intervals import UNDEFINED, Interval
+from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.multiplicity import LEVEL, corrected_verdicts, holm
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
+
+
+class Kind(Enum):
+    """How a claim is settled."""
+
+    MEASURED = "measured"
+    BY_CONSTRUCTION = "by construction"
+    """It follows from the equations. What is computed checks the code, and repeating it adds no evidence."""
+
+
+class Overall(Enum):
+    """What the cases of a claim say together."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    DEPENDS = "depends"
+    """It holds in some cases and fails in others."""
+    UNDECIDED = "undecided"
+    """Some cases are undecided, and the others do not contradict each other."""
+    NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True)
@@ -19,21 +42,19 @@ class Count:
     runs: int
 
 
+Evidence = Mapping[str, float | str | Interval | Count]
+"""Numbers by name that are told beside a case. No verdict rests on them."""
+
+
 @dataclass(frozen=True)
-class Reach:
-    """The longest length that a cell solves, 0 for none, and the lengths that were tested."""
+class Significance:
+    """The test behind a verdict."""
 
-    longest: float
-    tested: tuple[float, ...]
-
-    @property
-    def ends_within(self) -> bool:
-        """Whether it stops solving before the longest length tested."""
-        return self.longest < self.tested[-1]
-
-
-Evidence = Mapping[str, float | Interval | Count | Reach]
-"""Numbers by name that a verdict rests on or that are told beside it."""
+    test: str
+    p_value: float
+    """Of this case alone; NaN when it could not be computed."""
+    p_holm: float = math.nan
+    """Adjusted for all cases of the claim by Holm's method."""
 
 
 @dataclass(frozen=True)
@@ -42,30 +63,28 @@ class Case:
 
     condition: Mapping[str, Any]
     verdict: Verdict
-    value: Interval
-    evidence: Evidence = field(default_factory=dict)
+    number: Interval
+    unit: str
+    runs: tuple[str, ...] = ()
+    """The names of the runs behind it; none for what is true by construction."""
+    significance: Significance | None = None
+    """None for what needs no test: what is true by construction."""
+    detectable: float = math.nan
+    """The smallest difference that so many runs find with 80% probability, by the case's test at 5%; NaN: not known."""
+    detectable_unit: str = ""
+    details: Evidence = field(default_factory=dict)
+    beside: bool = False
+    """Whether it is told beside the claim, and takes no part in its overall verdict."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of a claim's measurement: its main number, the runs behind it and its cases, none if not measured."""
+    """What came of a claim's measurement: its cases, none if it was not measured, and what they say together."""
 
-    number: Interval
-    runs: pd.DataFrame
     cases: tuple[Case, ...]
-    evidence: Evidence = field(default_factory=dict)
-    """What is told beside all cases."""
+    overall: Overall
     missing: str = ""
     """What the results lack, if it was not measured."""
-    stops_solving: bool = False
-    """Whether the claim's cell stops solving its task within the lengths tested; beside the verdict."""
-
-    def by_verdict(self) -> dict[Verdict, list[Case]]:
-        """The cases of each verdict that there is, in the order of `Verdict`; NOT_MEASURED without a case."""
-        if not self.cases:
-            return {Verdict.NOT_MEASURED: []}
-        found = {verdict: [case for case in self.cases if case.verdict is verdict] for verdict in Verdict}
-        return {verdict: cases for verdict, cases in found.items() if cases}
 
 
 class NotMeasuredError(Exception):
@@ -79,18 +98,58 @@ class Claim:
     name: str
     sentence: str
     notes: str
+    kind: Kind
     measurement: str
     rule: str
-    unit: str
-    """What the main number is a number of."""
-    judge: Callable[[Results], Finding]
-    condition: str = "condition"
-    """What its cases differ in."""
+    judge: Callable[[Results], list[Case]]
+    somewhere: str = ""
+    """A name in the conditions: of cases that differ in it alone one that holds is enough, such as one length."""
 
 
 def finding(claim: Claim, results: Results) -> Finding:
-    """What the results say of the claim."""
+    """What the results say of the claim, its cases corrected for being several."""
     try:
-        return claim.judge(results)
+        cases = corrected(claim.judge(results))
     except NotMeasuredError as error:
-        return Finding(UNDEFINED, results.runs.head(0), (), missing=str(error))
+        return Finding((), Overall.NOT_MEASURED, str(error))
+    return Finding(tuple(cases), overall(cases, claim.somewhere))
+
+
+def corrected(cases: list[Case]) -> list[Case]:
+    """The cases with p-values adjusted by Holm's method, undecided where the adjusted one is above 5%.
+
+    A case without a test is left as it is. A test without a p-value, as of a single run, cannot decide: it counts as 1.
+    """
+    tested = [(index, case.significance) for index, case in enumerate(cases) if case.significance]
+    p_values = np.array([1.0 if math.isnan(each.p_value) else each.p_value for _, each in tested])
+    verdicts = corrected_verdicts([cases[index].verdict for index, _ in tested], p_values, LEVEL)
+    found = list(cases)
+    for (index, each), verdict, p_holm in zip(tested, verdicts, holm(p_values), strict=True):
+        found[index] = replace(cases[index], verdict=verdict, significance=replace(each, p_holm=float(p_holm)))
+    return found
+
+
+def overall(cases: list[Case], somewhere: str = "") -> Overall:
+    """What the cases say together, those beside the claim left out.
+
+    Of cases that differ in `somewhere` alone, one that holds makes them hold, and they fail where all do.
+    """
+    groups: dict[tuple[Any, ...], set[Verdict]] = {}
+    for case in cases:
+        if not case.beside:
+            key = tuple((name, value) for name, value in case.condition.items() if name != somewhere)
+            groups.setdefault(key, set()).add(case.verdict)
+    verdicts = {_together(found, bool(somewhere)) for found in groups.values()}
+    if verdicts <= {Overall.NOT_MEASURED}:
+        return Overall.NOT_MEASURED
+    if {Overall.HOLDS, Overall.FAILS} <= verdicts or Overall.DEPENDS in verdicts:
+        return Overall.DEPENDS
+    return verdicts.pop() if len(verdicts) == 1 else Overall.UNDECIDED
+
+
+def _together(verdicts: set[Verdict], one_suffices: bool) -> Overall:
+    if one_suffices and Verdict.HOLDS in verdicts:
+        return Overall.HOLDS
+    if len(verdicts) == 1:
+        return Overall(next(iter(verdicts)).value)
+    return Overall.DEPENDS if {Verdict.HOLDS, Verdict.FAILS} <= verdicts else Overall.UNDECIDED

@@ -1,138 +1,163 @@
-"""Claims on the gradient through time."""
+"""Claims on the gradient through time, the norm over the whole state (of an LSTM: h and c together)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from rnnbench.analysis.claims.claim import Case, Claim, Finding, NotMeasuredError, Reach
-from rnnbench.analysis.claims.selection import select, trained_at_one_width
-from rnnbench.analysis.gradient_decay import run_decays
-from rnnbench.analysis.horizon import lengths, solvable_lengths
-from rnnbench.analysis.intervals import Interval, mean_interval
+from rnnbench.analysis.claims.claim import Case, Claim, Count, Kind, Significance
+from rnnbench.analysis.claims.courses import Courses, after_training, at_initialisation
+from rnnbench.analysis.claims.selection import MILESTONE, MILESTONE_STEPS, STEPS, by_seed, names, trained_by_length
+from rnnbench.analysis.degenerate import exact_rate
+from rnnbench.analysis.equivalence import within_margin
+from rnnbench.analysis.exponential_decay import CURVATURE_MARGIN, exponential_test, half_slopes
+from rnnbench.analysis.intervals import mean_interval
+from rnnbench.analysis.paired import absolute_difference, margin_p_value, paired_test
+from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.verdict import Verdict, above, below_other, decided
+from rnnbench.analysis.verdict import Verdict, above, opposite
 
-GAIN = "model.recurrent_gain"
-AS_TRAINED = {"initialisation": "as trained"}
-"""The condition of the runs that were then trained."""
-
-EXPONENTIAL = 0.9
-"""R^2 of the straight line through log g_t from which on the course counts as exponential."""
+LEAST_DECADES = 1.0
+"""By how many decades a gradient must fall or rise over the sequence to have vanished or exploded: a convention."""
 
 
-@dataclass(frozen=True)
-class Decay:
-    """How a cell's gradient decays at initialisation: decades per step with their interval, and the median R^2."""
-
-    condition: Mapping[str, Any]
-    per_step: Interval
-    r_squared: float
+def _vanishing(results: Results) -> list[Case]:
+    return [_exponential(courses) for courses in at_initialisation(results, "rnn", longest=True)]
 
 
-def _decays(results: Results, cell: str) -> tuple[list[Decay], pd.DataFrame]:
-    """The decays of a cell's untrained runs by recurrent gain and of its trained ones at the longest length."""
-    untrained, trained = select(results, {"cell": cell, "train.steps": 0}), trained_at_one_width(select(results, {}))
-    longest = trained[(trained["cell"] == cell) & (lengths(trained) == lengths(trained).max())]
-    groups: list[tuple[Mapping[str, Any], pd.DataFrame]] = [
-        *(({GAIN: gain}, group) for gain, group in untrained.groupby(GAIN)),
-        (AS_TRAINED, longest),
+def _exponential(courses: Courses) -> Case:
+    test = exponential_test(courses.norms)
+    changes = np.array([second - first for first, second in map(half_slopes, courses.norms)])
+    return Case(
+        courses.condition,
+        test.verdict,
+        mean_interval(courses.slopes.dropna().to_numpy()),
+        "decades lost per step back",
+        names(courses.runs),
+        Significance("Student, halves' slopes within the margin of each other", test.p_margin),
+        detectable_difference_of(changes),
+        "decades per step between the halves' slopes",
+        {"halves_differ_by": test.change, "p_exactly_straight": test.p_value, **courses.left_out_told()},
+    )
+
+
+def _lstm_partial(results: Results) -> list[Case]:
+    plain = at_initialisation(results, "rnn", longest=True)
+    cases = [
+        _nearer_to_zero(of_rnn, of_lstm)
+        for of_lstm in at_initialisation(results, "lstm", longest=True)
+        for of_rnn in plain
+        if of_rnn.condition == of_lstm.condition
     ]
+    return [*cases, *_stops_solving(results, "lstm")]
+
+
+def _nearer_to_zero(rnn: Courses, lstm: Courses) -> Case:
+    of_rnn, of_lstm = rnn.slopes.dropna().align(lstm.slopes.dropna(), join="inner")
+    test = absolute_difference(of_rnn.to_numpy(), of_lstm.to_numpy(), np.random.default_rng(0))
+    details = {
+        f"slope_{name}": mean_interval(slopes.to_numpy()) for name, slopes in (("rnn", of_rnn), ("lstm", of_lstm))
+    }
+    return Case(
+        lstm.condition,
+        above(test.interval),
+        test.interval,
+        "decades per step, |RNN's slope| - |LSTM's|",
+        names(rnn.runs.loc[of_rnn.index], lstm.runs.loc[of_rnn.index]),
+        Significance("paired Student", test.p_value),
+        detectable_difference_of((of_rnn.abs() - of_lstm.abs()).to_numpy()),
+        "decades per step",
+        {**details, "p_sign_flip": test.p_sign_flip, **rnn.left_out_told(), **lstm.left_out_told()},
+    )
+
+
+def _gru_limit(results: Results) -> list[Case]:
+    courses = [*at_initialisation(results, "gru", longest=False), *after_training(results, "gru")]
+    return [*(_over_the_sequence(each) for each in courses), *_stops_solving(results, "gru")]
+
+
+def _over_the_sequence(courses: Courses) -> Case:
+    decades = courses.decades
+    test = paired_test(decades, np.random.default_rng(0))
+    return Case(
+        courses.condition,
+        opposite(within_margin(test.interval, LEAST_DECADES)),
+        test.interval,
+        "decades lost over the sequence",
+        names(courses.runs),
+        Significance("Student, against the margin", margin_p_value(decades, LEAST_DECADES, np.random.default_rng(0))),
+        detectable_difference_of(decades),
+        "decades beyond the margin",
+        courses.left_out_told(),
+    )
+
+
+def _stops_solving(results: Results, cell: str) -> list[Case]:
+    """Whether the cell solves its task less often at the longest length tested than at the shortest, beside a claim.
+
+    HOLDS when fewer than half of the runs of the longest length solve it and the two lengths differ; else UNDECIDED:
+    that a cell goes on solving up to some length does not say that it always will.
+    """
+    groups = trained_by_length(results, cell)
+    if len(groups) < 2:
+        return []
+    solved = {next(iter(condition.values())): by_seed(group)["solved"].to_numpy(bool) for condition, group in groups}
+    shortest, *_, longest = solved
+    counts = [(int(solved[length].sum()), int((~solved[length]).sum())) for length in (shortest, longest)]
+    fisher: Any = stats.fisher_exact(np.array(counts))
+    stops = solved[longest].mean() < min(0.5, solved[shortest].mean())
+    details = {f"solved_at_{length:g}": Count(int(runs.sum()), runs.size) for length, runs in solved.items()}
+    for length, (_, group) in zip(solved, groups, strict=True):
+        if MILESTONE_STEPS in group:
+            met = group[MILESTONE_STEPS].notna()
+            details[f"{MILESTONE}_at_{length:g}"] = Count(int(met.sum()), len(met))
     runs = pd.concat([group for _, group in groups])
-    fitted = run_decays(results.of(runs))
-    if fitted.empty:
-        raise NotMeasuredError("needs gradient profiles")
-    found = []
-    for condition, group in groups:
-        of_group = fitted[fitted["run"].isin(group["run"])]
-        if not of_group.empty:
-            decay = mean_interval(of_group["decay_initial"].dropna().to_numpy())
-            found.append(Decay(condition, decay, float(of_group["r_squared_initial"].median())))
-    return found, runs[runs["run"].isin(fitted["run"])]
-
-
-def _reach(results: Results, cell: str) -> tuple[dict[str, Reach], pd.DataFrame]:
-    """How long a task the cell's trained runs of one width solve, by the cell's name; empty without such runs."""
-    runs = trained_at_one_width(select(results, {}))
-    runs = runs[runs["cell"] == cell]
-    if runs.empty:
-        return {}, runs
-    row: Any = solvable_lengths(runs, np.random.default_rng(0)).iloc[0]
-    return {cell: Reach(row["longest_solvable_length"].estimate, row["lengths"])}, runs
-
-
-def _vanishing(results: Results) -> Finding:
-    decays, runs = _decays(results, "rnn")
-    cases = []
-    for decay in decays:
-        verdict = Verdict.HOLDS if decided(above(decay.per_step)) else Verdict.UNDECIDED
-        if decay.r_squared < EXPONENTIAL:
-            verdict = Verdict.FAILS
-        cases.append(Case(decay.condition, verdict, decay.per_step, {"r_squared": decay.r_squared}))
-    return Finding(decays[0].per_step, runs, tuple(cases))
-
-
-def _lstm_partial(results: Results) -> Finding:
-    decays, of_lstm = _decays(results, "lstm")
-    plain, of_rnn = _decays(results, "rnn")
-    reach, trained = _reach(results, "lstm")
-    reach_of_rnn, _ = _reach(results, "rnn")
-    cases = []
-    for decay in decays:
-        for of_same in (other for other in plain if other.condition == decay.condition):
-            vanishes, slower = above(decay.per_step), below_other(decay.per_step, of_same.per_step)
-            verdict = slower if vanishes is Verdict.HOLDS else vanishes
-            cases.append(Case(decay.condition, verdict, decay.per_step, {"rnn": of_same.per_step}))
-    runs = pd.concat([of_lstm, of_rnn, trained])
-    ends = any(each.ends_within for each in reach.values())
-    return Finding(decays[0].per_step, runs, tuple(cases), reach | reach_of_rnn, stops_solving=ends)
-
-
-def _gru_limit(results: Results) -> Finding:
-    decays, runs = _decays(results, "gru")
-    reach, trained = _reach(results, "gru")
-    cases = []
-    for decay in decays:
-        verdict = Verdict.HOLDS if decided(above(decay.per_step)) else Verdict.UNDECIDED
-        cases.append(Case(decay.condition, verdict, decay.per_step))
-    ends = any(each.ends_within for each in reach.values())
-    return Finding(decays[0].per_step, pd.concat([runs, trained]), tuple(cases), reach, stops_solving=ends)
+    return [
+        Case(
+            {"compared": "stops_solving", "length": longest, "budget": int(runs[STEPS].max())},
+            Verdict.HOLDS if stops else Verdict.UNDECIDED,
+            exact_rate(solved[longest]),
+            "fraction of runs that solve it",
+            names(runs),
+            Significance("Fisher's exact test against the shortest length", float(fisher.pvalue)),
+            details=details,
+            beside=True,
+        )
+    ]
 
 
 VANISHING = Claim(
     "vanishing",
     "An RNN's gradients decay or grow exponentially with the lag.",
     "000, 002",
-    "slope of log10 of the gradient norm against the time step, at initialisation: by recurrent gain, and of the runs "
-    "that were then trained",
-    f"holds under a condition where the line's median R² is at least {EXPONENTIAL} and the slope's interval excludes "
-    "0; positive: the gradient decays on its way back through time",
-    "decades per step, smallest gain",
+    Kind.MEASURED,
+    "slope of log10 of the gradient's norm against the time step, at initialisation, by recurrent gain and as started "
+    "for training, longest length; positive: it decays on its way back",
+    f"holds where the slopes of the two halves of the sequence differ by less than {CURVATURE_MARGIN:g} of the slope "
+    "of the whole (two one-sided tests), fails where by more; R² takes no part",
     _vanishing,
-    "the initialisation",
 )
 LSTM_PARTIAL = Claim(
     "lstm-partial",
     "The LSTM is a good but not complete solution.",
     "000",
-    "the LSTM's slope against the RNN's, at initialisation: by recurrent gain, and of the runs that were then trained; "
-    "the longest length solved",
-    "holds under a condition where the LSTM's gradient decays (interval above 0), and more slowly than the RNN's "
-    "(undecided where their intervals overlap)",
-    "decades per step, smallest gain",
+    Kind.MEASURED,
+    "|slope| of the RNN's gradient minus |slope| of the LSTM's, by seed, at initialisation, by recurrent gain and as "
+    "started for training, longest length; beside it whether the LSTM stops solving its task",
+    "holds where the interval is above 0: the LSTM's gradient decays, or grows, more slowly; fails where it is below; "
+    "that it stops solving holds within the lengths and the budget tested, and is undecided where no length fails",
     _lstm_partial,
-    "the initialisation",
 )
 GRU_LIMIT = Claim(
     "gru-limit",
     "The GRU's gradients also vanish or explode if the sequence is too long.",
     "000",
-    "the GRU's slope at initialisation: by recurrent gain, and of the runs that were then trained; the longest length "
-    "solved",
-    "holds under a condition where the slope's interval excludes 0: the gradient decays or grows with every step",
-    "decades per step, smallest gain",
+    Kind.MEASURED,
+    "log10 of the gradient's norm at the last step minus at the first: at initialisation by recurrent gain, as started "
+    "for training and after it, each by length; beside it whether the GRU stops solving its task",
+    f"holds at a length where the interval lies beyond {LEAST_DECADES:g} decade, lost or gained, over the sequence, "
+    "fails where within; at one start one length that holds is enough",
     _gru_limit,
-    "the initialisation",
+    somewhere="length",
 )

@@ -1,103 +1,194 @@
 """Claims on which cell learns better."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.claims.claim import Case, Claim, Count, Finding, NotMeasuredError
-from rnnbench.analysis.claims.selection import difficulties, select
-from rnnbench.analysis.intervals import Interval, paired_difference
+from rnnbench.analysis.claims.claim import Case, Claim, Kind, NotMeasuredError, Significance
+from rnnbench.analysis.claims.selection import (
+    STEPS,
+    STOPS,
+    by_seed,
+    difficulties,
+    names,
+    rate_label,
+    steps_to_solve,
+    trained,
+)
+from rnnbench.analysis.claims.steps import Pair, milestone_told, pair_of, ratios_by_difficulty, solved_told
+from rnnbench.analysis.equivalence import FACTOR, steps_equivalence, within_margin
+from rnnbench.analysis.log_loss import log_loss_difference, log_loss_differences
+from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
+from rnnbench.analysis.paired import margin_p_value
+from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.scoring import with_scores
-from rnnbench.analysis.solving import success_rate
-from rnnbench.analysis.verdict import Verdict, above, below_other, within
+from rnnbench.analysis.steps_ratio import steps_ratio
+from rnnbench.analysis.steps_to_solve import StepsToSolve
+from rnnbench.analysis.verdict import below
 from rnnbench.errors import SettingError
+from rnnbench.schema import Status
 
-MARGIN = 0.05
-"""Two mean scores within this of each other are comparable."""
+LOSS_MARGIN = math.log10(2)
+"""Losses within a factor of 2 of each other are alike, in decades: a convention."""
 
-Rule = Callable[[Interval, pd.DataFrame, pd.DataFrame], Verdict]
-"""The verdict on one cell against another, from the difference of their scores and the runs of both."""
+OVER_STEPS = "log-rank, stratified by length, by permutation"
 
 
-def _compare(results: Results, one: str, other: str, rule: Rule) -> Finding:
-    """The paired difference of two cells' scores by match and length, those of equally many parameters first."""
-    runs = select(results, {"cell": [one, other]})
-    runs = with_scores(runs[runs["train.steps"] > 0])
+def _pairs(results: Results, one: str, other: str) -> list[tuple[Mapping[str, Any], Pair]]:
+    """The runs of both cells by what they match in, those of equally many parameters first."""
+    runs = trained(results, [one, other])
     try:
         matched = matched_comparisons(runs)
     except SettingError as error:
         raise NotMeasuredError(str(error)) from error
-    cases, behind = [], []
-    for match, of_match in sorted(matched.items(), key=lambda item: item[0].column == WIDTH):
-        for length, group in difficulties(of_match):
-            if set(group["cell"]) != {one, other}:
-                continue
-            of_one, of_other = (group[group["cell"] == cell] for cell in (one, other))
-            difference = paired_difference(of_one.set_index("seed")["score"], of_other.set_index("seed")["score"])
-            solved = {
-                f"solved_{cell}": Count(int(part["solved"].sum()), len(part))
-                for cell, part in ((one, of_one), (other, of_other))
-            }
-            verdict = rule(difference, of_one, of_other)
-            cases.append(Case({**length, "match": match}, verdict, difference, solved))
-            behind.append(group)
-    if not cases:
+    pairs: list[tuple[Mapping[str, Any], Pair]] = []
+    for match, group in sorted(matched.items(), key=lambda item: item[0].column == WIDTH):
+        pair = pair_of(group, one, other)
+        if len(pair[0]):
+            pairs.append(({"match": match, "rate": rate_label(results, runs)}, pair))
+    if not pairs:
         raise NotMeasuredError(f"needs matched runs of {one} and {other} at the same length")
-    return Finding(cases[0].value, pd.concat(behind), tuple(cases))
+    return pairs
 
 
-def _gru_beats_rnn(results: Results) -> Finding:
-    return _compare(results, "gru", "rnn", lambda difference, gru, rnn: above(difference))
+def _gru_beats_rnn(results: Results) -> list[Case]:
+    return [_fewer_steps(condition, pair) for condition, pair in _pairs(results, "gru", "rnn")]
 
 
-def _comparable(results: Results) -> Finding:
-    return _compare(results, "gru", "lstm", lambda difference, gru, lstm: within(difference, MARGIN))
+def _fewer_steps(condition: Mapping[str, Any], pair: Pair) -> Case:
+    a, b = _steps(pair)
+    ratio = steps_ratio(a, b, np.random.default_rng(0))
+    test = log_rank_test(a, b, np.random.default_rng(0))
+    return Case(
+        condition,
+        below(ratio, 1),
+        ratio,
+        "steps to solve, GRU's over RNN's",
+        names(*pair),
+        Significance(OVER_STEPS, test.p_value),
+        detectable_steps_ratio(a, b, np.random.default_rng(0)),
+        "ratio of steps",
+        {**solved_told(pair), **ratios_by_difficulty(pair), **milestone_told(pair)},
+    )
 
 
-def _sigmoid_candidate(results: Results) -> Finding:
-    def as_successful(difference: Interval, sigmoid: pd.DataFrame, tanh: pd.DataFrame) -> Verdict:
-        of_sigmoid, of_tanh = (success_rate(runs["solved"].to_numpy(bool)) for runs in (sigmoid, tanh))
-        if below_other(of_sigmoid, of_tanh) is Verdict.HOLDS:
-            return Verdict.FAILS
-        return Verdict.HOLDS if of_sigmoid.estimate >= of_tanh.estimate else Verdict.UNDECIDED
-
-    return _compare(results, "gru_goodfellow", "gru", as_successful)
+def _steps(pair: Pair) -> tuple[StepsToSolve, StepsToSolve]:
+    """The steps to solve of both, one run for a seed at each difficulty."""
+    for runs in pair:
+        for _, group in difficulties(runs):
+            by_seed(group)
+    return steps_to_solve(pair[0]), steps_to_solve(pair[1])
 
 
-SCORES = (
-    "paired difference over seeds of the normalised scores on test data, at equal parameters or equal width, by length"
+def _alike(results: Results, one: str, other: str) -> list[Case]:
+    """That two cells take as many steps at each length, and end with the same loss where they trained equally long."""
+    cases = []
+    for condition, pair in _pairs(results, one, other):
+        for at, _ in difficulties(pair[0]):
+            (difficulty,) = at.values()
+            part = pair[0][pair[0]["difficulty"] == difficulty], pair[1][pair[1]["difficulty"] == difficulty]
+            cases.append(_equally_soon({"compared": "steps_to_solve", **at, **condition}, part))
+            if all(STOPS in runs and not runs[STOPS].any() for runs in part):
+                cases.append(_equal_losses({"compared": "loss_at_equal_budgets", **at, **condition}, part))
+    return cases
+
+
+def _equally_soon(condition: Mapping[str, Any], pair: Pair) -> Case:
+    a, b = _steps(pair)
+    test = steps_equivalence(a, b, np.random.default_rng(0))
+    return Case(
+        condition,
+        test.verdict,
+        test.ratio,
+        "ratio of steps to solve",
+        names(*pair),
+        Significance("log-rank by permutation, at both margins", test.p_value),
+        detectable_steps_ratio(a, b, np.random.default_rng(0)),
+        "ratio of steps",
+        {**solved_told(pair), **milestone_told(pair)},
+    )
+
+
+def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
+    seeds = [by_seed(runs) for runs in pair]
+    shared = seeds[0].index.intersection(seeds[1].index)
+    one, other = (runs.loc[shared] for runs in seeds)
+    a, b = _final_losses(one), _final_losses(other)
+    test = log_loss_difference(a, b, _budgets(one), _budgets(other), np.random.default_rng(0))
+    differences = log_loss_differences(a, b)
+    return Case(
+        condition,
+        within_margin(test.interval, LOSS_MARGIN),
+        test.interval,
+        "decades of test loss, difference",
+        names(one, other),
+        Significance(
+            "paired Student, at both margins", margin_p_value(differences, LOSS_MARGIN, np.random.default_rng(0))
+        ),
+        detectable_difference_of(differences),
+        "decades",
+        {"p_sign_flip_of_no_difference": test.p_sign_flip},
+    )
+
+
+def _final_losses(runs: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Test losses; inf of a run that diverged."""
+    diverged = (runs["status"] == Status.DIVERGED).to_numpy()
+    return np.where(diverged, math.inf, runs["test_loss"].to_numpy(float))
+
+
+def _budgets(runs: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Steps trained; of a run that diverged those it was to train."""
+    diverged = (runs["status"] == Status.DIVERGED).to_numpy()
+    return np.where(diverged, runs[STEPS].to_numpy(float), runs["steps_trained"].to_numpy(float))
+
+
+def _comparable(results: Results) -> list[Case]:
+    return _alike(results, "gru", "lstm")
+
+
+def _sigmoid_candidate(results: Results) -> list[Case]:
+    return _alike(results, "gru_goodfellow", "gru")
+
+
+ALIKE = (
+    "ratio of steps to solve by length, runs that did not solve it censored at their budget; where all runs train "
+    "equally long, the paired difference of log10 test loss; at equal parameters and at equal width"
+)
+ALIKE_RULE = (
+    f"holds where the interval lies within a factor of {FACTOR:g} (steps) or of 2 (loss), fails where it lies outside, "
+    "undecided where it crosses"
 )
 
 GRU_BEATS_RNN = Claim(
     "gru-beats-rnn",
     "The GRU is better than the vanilla RNN.",
     "000, 003",
-    f"{SCORES}: GRU minus RNN",
-    "holds where the interval is above 0, fails where it is below",
-    "difference of scores, first case",
+    Kind.MEASURED,
+    "ratio of steps to solve, all lengths together as strata, runs that did not solve it censored at their budget; at "
+    "equal parameters and at equal width, at the learning rate that is named",
+    "holds where the interval of the ratio is below 1, fails where it is above",
     _gru_beats_rnn,
-    "the length and what is equal",
 )
 COMPARABLE = Claim(
     "comparable",
     "The GRU performs comparably to the LSTM.",
     "002",
-    f"{SCORES}: GRU minus LSTM",
-    f"holds where the interval lies within ±{MARGIN}, fails where it lies outside, undecided where it crosses",
-    "difference of scores, first case",
+    Kind.MEASURED,
+    f"{ALIKE}: GRU against LSTM",
+    ALIKE_RULE,
     _comparable,
-    "the length and what is equal",
 )
 SIGMOID_CANDIDATE = Claim(
     "sigmoid-candidate",
     "A sigmoid candidate serves as well as tanh.",
     "004",
-    f"{SCORES}: gru_goodfellow minus gru",
-    "holds where its success rate is at least that of tanh, fails where Wilson's intervals of the two success rates do "
-    "not overlap, undecided between",
-    "difference of scores, first case",
+    Kind.MEASURED,
+    f"{ALIKE}: gru_goodfellow against gru",
+    ALIKE_RULE,
     _sigmoid_candidate,
-    "the length and what is equal",
 )

@@ -1,14 +1,23 @@
 """The runs that a claim rests on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.claims.claim import NotMeasuredError
+from rnnbench.analysis.horizon import lengths
 from rnnbench.analysis.matched_comparisons import WIDTH
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.steps_to_solve import StepsToSolve
 from rnnbench.schema import MEASURED
+
+STEPS, RATE, STOPS = "train.steps", "optimizer.lr", "train.stop_when_solved"
+SOLVED_AT = "steps_to_solve"
+MILESTONE = "mse_below_0_01"
+MILESTONE_STEPS = f"steps_to_{MILESTONE}"
+"""The softer criterion told beside the strict one, for the tasks that have it."""
 
 
 def select(results: Results, conditions: Mapping[str, Any]) -> pd.DataFrame:
@@ -27,23 +36,80 @@ def select(results: Results, conditions: Mapping[str, Any]) -> pd.DataFrame:
     return runs
 
 
+def trained(results: Results, cells: Sequence[str]) -> pd.DataFrame:
+    """The trained runs of these cells, all of which must have some, one run for a seed under one condition.
+
+    Raises NotMeasuredError without them, and when several learning rates were run and none was chosen: which rate a
+    cell has would be the luck of the grid.
+    """
+    runs = select(results, {"cell": list(cells)})
+    runs = runs[runs[STEPS] > 0]
+    lacking = [cell for cell in cells if cell not in set(runs["cell"])]
+    if lacking:
+        raise NotMeasuredError(f"needs trained runs of {' and '.join(lacking)}")
+    if RATE in runs and results.tuned != RATE and runs[RATE].nunique() > 1:
+        raise NotMeasuredError(f"needs one learning rate or the best of several for each cell: tuned={RATE}")
+    return runs
+
+
+def rate_label(results: Results, runs: pd.DataFrame) -> str:
+    """At which learning rate the runs are compared: the tuned one of each cell, or one for all."""
+    if results.tuned == RATE:
+        return "tuned for each cell and length"
+    return f"{runs[RATE].iloc[0]:g} for all" if RATE in runs else "one for all"
+
+
 def trained_at_one_width(runs: pd.DataFrame) -> pd.DataFrame:
     """The trained runs of the width that all cells have; of several, that of the most runs. Empty without one."""
-    trained = runs[runs["train.steps"] > 0]
-    cells_of = trained.groupby(WIDTH)["cell"].nunique()
-    common = trained[trained[WIDTH].isin(cells_of[cells_of == trained["cell"].nunique()].index)]
+    of_trained = runs[runs[STEPS] > 0]
+    cells_of = of_trained.groupby(WIDTH)["cell"].nunique()
+    common = of_trained[of_trained[WIDTH].isin(cells_of[cells_of == of_trained["cell"].nunique()].index)]
     (width,) = common[WIDTH].mode()[:1] if len(common) else (None,)
     return common.loc[common[WIDTH] == width]
 
 
-def with_values(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The runs that have a value in the column. Raises NotMeasuredError when none has."""
-    if column not in runs or runs[column].isna().all():
-        raise NotMeasuredError(f"needs the column {column}")
-    return runs[runs[column].notna()]
+def trained_by_length(results: Results, cell: str) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """A cell's trained runs of the width that all cells have, by length, the shortest first."""
+    runs = trained_at_one_width(select(results, {}))
+    runs = runs[runs["cell"] == cell]
+    return sorted(difficulties(runs), key=lambda item: float(lengths(item[1]).iloc[0])) if len(runs) else []
+
+
+def with_values(runs: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The runs that have a value in all of the columns. Raises NotMeasuredError when none has."""
+    for column in columns:
+        if column not in runs or runs[column].isna().all():
+            raise NotMeasuredError(f"needs the column {column}")
+    return runs[runs[list(columns)].notna().all(axis=1)]
 
 
 def difficulties(runs: pd.DataFrame) -> list[tuple[dict[str, Any], pd.DataFrame]]:
     """The runs by the difficulty of their task, each with the condition that it is, such as {"length": 40}."""
     groups = runs.groupby(["difficulty_setting", "difficulty"], sort=False)
     return [({str(setting): value}, group) for (setting, value), group in groups]
+
+
+def by_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs indexed by seed. Raises NotMeasuredError when a seed has several: they differ in another setting."""
+    if runs["seed"].duplicated().any():
+        twice = runs[runs["seed"].duplicated(keep=False)]["run"].tolist()[:2]
+        raise NotMeasuredError(f"needs one run for a seed, but {twice[0]} and {twice[1]} differ in another setting")
+    return runs.set_index("seed")
+
+
+def names(*groups: pd.DataFrame) -> tuple[str, ...]:
+    """The names of the runs, each once."""
+    return tuple(sorted({str(run) for group in groups for run in group["run"]}))
+
+
+def steps_to_solve(runs: pd.DataFrame, column: str = SOLVED_AT) -> StepsToSolve:
+    """The runs' steps to solve, or to the milestone whose column it is, the strata being the tasks' difficulties.
+
+    A run that diverged without having solved never will: its steps are inf and its budget that of the others.
+    """
+    # Text, such as the name of a data set, has no number of its own.
+    strata = (
+        pd.factorize(runs["difficulty"], sort=True)[0] if runs["difficulty"].dtype == object else runs["difficulty"]
+    )
+    steps = pd.to_numeric(runs[column]).fillna(np.inf).to_numpy(float)
+    return StepsToSolve(steps, runs[STEPS].to_numpy(float), np.asarray(strata, dtype=float))

@@ -1,14 +1,16 @@
 """The claims of the study notes, with verdicts."""
 
-from collections.abc import Mapping, Sequence
-from math import isnan
+from collections import Counter
+from collections.abc import Mapping
+from math import inf, isnan
 from typing import Any, ClassVar
 
 import pandas as pd
 
 from rnnbench.analysis.claims import Claim, Finding, findings
-from rnnbench.analysis.claims.claim import Case, Count, Evidence, Reach
-from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.claims.claim import Case, Count, Evidence, Kind, Overall
+from rnnbench.analysis.degenerate import is_degenerate
+from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.matched_comparisons import Match
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
@@ -16,87 +18,153 @@ from rnnbench.report.labels import interval, match_label, number, setting_value
 from rnnbench.report.tables.table import Table
 
 NAMES = {
-    "r_squared": "R²",
-    "solved_gru_goodfellow": "solved gru_goodfellow",
     "model.recurrent_gain": "recurrent gain",
     "model.hidden_size": "units",
-    "torch_nn": "torch.nn",
+    "solved_gru_goodfellow": "solved gru_goodfellow",
+    "mse_below_0_01_gru_goodfellow": "MSE < 0.01 gru_goodfellow",
+    "rate": "learning rate",
 }
-"""Names of conditions and evidence that are not simply their own with spaces in place of underscores."""
+"""Names of conditions and details that are not simply their own with spaces in place of underscores."""
+
+PLAIN = ("compared", "implementation", "when")
+"""Conditions whose value says what it is without a name."""
 
 
 class Claims(Table):
-    """One row per claim: what was measured, the number, and the verdict by the rule beside it."""
+    """One row per case of a claim, its verdict first; claims that are true by construction come last."""
 
     title = "Claims of the study notes"
     needs = ("train.steps", "model.hidden_size", "model.recurrent_gain")
     columns: ClassVar[Mapping[str, str]] = {
+        "verdict": "of the case: holds, fails, undecided or not measured; of a claim that is true by construction "
+        "whether the code has it",
         "claim": "the claim's name",
+        "kind": "measured, or true by construction: then it follows from the equations and was checked, not tested",
+        "case": "the condition; empty where there is one alone",
+        "number": "what was measured, with its bounds",
+        "unit": "what it is a number of",
+        "test": "the test behind the verdict; none by construction",
+        "p_value": "its p-value, of this case alone",
+        "p_holm": "the same adjusted for all cases of the claim by Holm's method; above 0.05 the case is undecided",
+        "runs": "runs behind it; empty by construction",
+        "detectable": "the smallest difference from none that the test finds in 80% of experiments with so many runs "
+        "and this spread, at 5% and as the only case; empty where the spread is not known",
+        "detectable_unit": "what that is a difference or ratio of",
+        "details": "other numbers, on which the verdict does not rest",
+        "beside": "whether the case is told beside the claim and has no part in its verdict",
+        "claim_verdict": "of the claim by its cases: holds, fails, depends (some hold, some fail), undecided or not "
+        "measured",
         "sentence": "what the notes say",
         "notes": "the notes that say it",
         "measurement": "what was measured",
         "rule": "how the verdict follows from it",
-        "number": "the measurement's main number; with its bounds where it has any",
-        "unit": "what it is a number of",
-        "details": "the other numbers that the verdict rests on",
-        "runs": "runs behind it",
-        "run_names": "their names",
-        "verdict": "holds, fails, undecided, not measured, or on what it depends, with the verdict in each case",
+        "run_names": "names of the runs",
     }
     intervals = (
-        "95% over seeds: Student's for slopes and paired differences of scores, order statistics for medians of "
-        "ratios; none for counts and for gates that were held"
+        "95%: Student's for means of slopes, decades, log times and log losses, by permutation of the log-rank test "
+        "for ratios of steps to solve, Clopper and Pearson's for a fraction; none by construction"
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        return pd.DataFrame([_row(claim, finding) for claim, finding in findings(results).items()])
+        rows: list[dict[str, Any]] = []
+        for claim, finding in findings(results).items():
+            missing = Case({}, Verdict.NOT_MEASURED, UNDEFINED, "", details={"": finding.missing})
+            rows += [_row(claim, finding, case) for case in finding.cases or [missing]]
+        return pd.DataFrame(rows)
 
     def formatted_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return self.formatted(rows)[["claim", "number", "runs", "verdict"]]
+        return self.formatted(rows)[["verdict", "claim", "case", "number", "p (Holm)", "runs"]]
 
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
+        first = ~rows["claim"].duplicated()
         return pd.DataFrame(
             {
-                "claim": row["claim"],
-                "the notes": f"{row['sentence']} ({row['notes']})",
-                "measured": row["measurement"],
-                "number": f"{interval(row['number'])} {row['unit']}",
+                "verdict": _verdict(row),
+                "claim": f"{row['claim']}: {row['claim_verdict']}" if is_first else row["claim"],
+                "case": f"{row['case']} (beside the claim)" if row["beside"] else row["case"],
+                "number": _with_unit(_number(row["number"]), row["unit"]),
+                "test": row["test"],
+                "p (Holm)": "" if row["test"] == "" else f"{_p_value(row['p_value'])} ({_p_value(row['p_holm'])})",
+                "runs": row["runs"],
+                "80% power for": "" if isnan(row["detectable"]) else _with_unit(number(row["detectable"]),
+                                                                                row["detectable_unit"]),
                 "details": row["details"],
-                "runs": str(row["runs"]),
-                "rule": row["rule"],
-                "verdict": row["verdict"],
+                "notes, measurement and rule": _explained(row) if is_first else "",
             }
-            for row in rows.to_dict("records")
-        )
+            for row, is_first in zip(rows.to_dict("records"), first, strict=True)
+        )  # fmt: skip
 
 
-def _row(claim: Claim, finding: Finding) -> dict[str, Any]:
-    names = sorted(finding.runs["run"].unique())
+def _row(claim: Claim, finding: Finding, case: Case) -> dict[str, Any]:
+    test = case.significance
     return {
+        "verdict": case.verdict.value,
         "claim": claim.name,
-        **{name: getattr(claim, name) for name in ("sentence", "notes", "measurement", "rule", "unit")},
-        "number": finding.number,
-        "details": "; ".join([*map(_case, finding.cases), *_evidence(finding.evidence)]),
-        "runs": len(names),
-        "run_names": " ".join(names),
-        "verdict": verdict_label(claim, finding),
+        "kind": claim.kind.value,
+        "case": _condition(case.condition),
+        "number": case.number,
+        "unit": case.unit,
+        "test": test.test if test else "",
+        "p_value": test.p_value if test else float("nan"),
+        "p_holm": test.p_holm if test else float("nan"),
+        "runs": str(len(case.runs)) if case.runs else "",
+        "detectable": case.detectable,
+        "detectable_unit": case.detectable_unit,
+        "details": "; ".join(_details(case.details)),
+        "beside": case.beside,
+        "claim_verdict": verdict_label(claim, finding),
+        **{name: getattr(claim, name) for name in ("sentence", "notes", "measurement", "rule")},
+        "run_names": " ".join(case.runs),
     }
 
 
 def verdict_label(claim: Claim, finding: Finding) -> str:
-    """The verdict that all cases share, or on what it depends and how."""
-    by_verdict = finding.by_verdict()
-    if Verdict.NOT_MEASURED in by_verdict:
-        return f"{Verdict.NOT_MEASURED.value}: {finding.missing}"
-    label = next(iter(by_verdict)).value
-    if len(by_verdict) > 1:
-        parts = [f"{verdict.value} ({_conditions(cases)})" for verdict, cases in by_verdict.items()]
-        label = f"depends on {claim.condition}: {', '.join(parts)}"
-    return f"{label}; stops solving within the lengths tested" if finding.stops_solving else label
+    """The verdict of all cases together, with their number where they differ."""
+    if claim.kind is Kind.BY_CONSTRUCTION and finding.overall is not Overall.NOT_MEASURED:
+        return "true by construction" if finding.overall is Overall.HOLDS else "true by construction, the code differs"
+    verdicts = Counter(case.verdict for case in finding.cases if not case.beside)
+    if len(verdicts) < 2:
+        return finding.overall.value
+    return (
+        f"{finding.overall.value} ({', '.join(f'{verdicts[each]} {each.value}' for each in Verdict if verdicts[each])})"
+    )
 
 
-def _conditions(cases: Sequence[Case]) -> str:
-    return "; ".join(_condition(case.condition) for case in cases)
+def _verdict(row: Mapping[Any, Any]) -> str:
+    """The verdict of a case; a claim by construction is not tested, so that it does not hold but its check does."""
+    verdict = str(row["verdict"])
+    if row["kind"] == Kind.BY_CONSTRUCTION.value:
+        return {"holds": "by construction", "fails": "the code differs"}.get(verdict, verdict)
+    return verdict
+
+
+def _p_value(value: float) -> str:
+    return "<0.0001" if value < 1e-4 else number(value)
+
+
+def _explained(row: Mapping[Any, Any]) -> str:
+    return f"{row['sentence']} ({row['notes']}) Measured: {row['measurement']}. Rule: {row['rule']}."
+
+
+def _number(value: Interval) -> str:
+    if isnan(value.estimate):
+        return ""
+    if is_degenerate(value):
+        return f"{number(value.estimate)} (no spread)"
+    return interval(value) if 0 < value.estimate < inf or value.low < 0 else _open_bound(value)
+
+
+def _open_bound(value: Interval) -> str:
+    """A ratio of which the runs give one bound at most, as where one cell never solves the task."""
+    if isnan(value.low):
+        return number(value.estimate)
+    if value.low > 0:
+        return f"at least {number(value.low)}"
+    return f"at most {number(value.high)}" if value.high < inf else "not bounded"
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return f"{text} {unit}" if text else ""
 
 
 def _condition(condition: Mapping[str, Any]) -> str:
@@ -106,32 +174,21 @@ def _condition(condition: Mapping[str, Any]) -> str:
 def _named(name: str, value: Any) -> str:
     if isinstance(value, Match):
         return match_label(value)
-    if name == "cell":
-        return str(value)
-    text = _spaced(value) if isinstance(value, str) else setting_value(value)
-    return text if name == "compared" else f"{_spaced(name)} {text}"
+    text = _spaced(value) if name == "compared" else setting_value(value)
+    return text if name in PLAIN else f"{_spaced(name)} {text}"
 
 
-def _case(case: Case) -> str:
-    value = [] if isnan(case.value.estimate) else [interval(case.value)]
-    numbers = ", ".join([*value, *_evidence(case.evidence)])
-    condition = _condition(case.condition)
-    return f"{condition}: {numbers}" if condition else numbers
+def _details(details: Evidence) -> list[str]:
+    return [f"{_spaced(name)} {_detail(value)}".strip() for name, value in details.items()]
 
 
-def _evidence(evidence: Evidence) -> list[str]:
-    return [f"{_spaced(name)} {_evidence_value(value)}" for name, value in evidence.items()]
-
-
-def _evidence_value(value: Any) -> str:
+def _detail(value: Any) -> str:
     if isinstance(value, Interval):
-        return interval(value)
+        return _number(value) or "–"
     if isinstance(value, Count):
         return f"{value.successes}/{value.runs}"
-    if isinstance(value, Reach):
-        return f"solves lengths up to {number(value.longest)} of {' '.join(map(number, value.tested))}"
-    return number(value)
+    return value if isinstance(value, str) else number(value)
 
 
 def _spaced(name: str) -> str:
-    return NAMES.get(name, name.replace("_", " "))
+    return NAMES.get(name, name.replace("mse_below_0_01", "MSE < 0.01").replace("_", " "))

@@ -1,0 +1,116 @@
+"""Gradients through time of one cell's runs under one condition, as the claims take them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from rnnbench.analysis.claims.claim import NotMeasuredError
+from rnnbench.analysis.claims.selection import STEPS, by_seed, difficulties, select, trained_by_length
+from rnnbench.analysis.gradient_profile import top_layer_norms
+from rnnbench.analysis.horizon import lengths
+from rnnbench.analysis.matched_comparisons import WIDTH
+from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError
+from rnnbench.gradient_fit import fit_gradient
+from rnnbench.schema import Status
+
+GAIN, WHEN = "model.recurrent_gain", "when"
+AS_STARTED, AFTER_TRAINING = "as started for training", "after training"
+
+FEWEST_STEPS = 10
+"""Time steps with a gradient that a course takes part with."""
+
+
+@dataclass(frozen=True)
+class Courses:
+    """The norms g_1 .. g_T of runs of one cell, one row per run.
+
+    A norm that is no number (0 because it was too small for one, or beyond the largest) is 0 here, which fits leave
+    out. A run with fewer than ten norms that are, or without one at the last step, is left out and counted.
+    """
+
+    condition: Mapping[str, Any]
+    runs: pd.DataFrame
+    """Indexed by seed, in the order of the rows."""
+    norms: Float[np.ndarray, "runs time_step"]
+    left_out: int
+
+    @property
+    def slopes(self) -> "pd.Series[float]":
+        """Decades per step lost on the way back through time, by seed: negative where the gradient explodes."""
+        return pd.Series([fit_gradient(course).decay for course in self.norms], index=self.runs.index, dtype=float)
+
+    @property
+    def decades(self) -> Float[np.ndarray, " runs"]:
+        """log10 g_T - log10 g_1: decades lost over the sequence, negative where the gradient explodes.
+
+        Where g_1 is no number, from the first step that is one on: nearer to 0 than the truth.
+        """
+        first = np.array([course[np.argmax(course > 0)] for course in self.norms])
+        return np.asarray(np.log10(self.norms[:, -1]) - np.log10(first)) if len(first) else first
+
+    def left_out_told(self) -> dict[str, float]:
+        """The runs left out by name, for a case's details; empty without any."""
+        return {"runs_without_a_gradient": float(self.left_out)} if self.left_out else {}
+
+
+def at_initialisation(results: Results, cell: str, longest: bool) -> list[Courses]:
+    """The gradients of a cell at initialisation: of untrained runs by gain and length, of trained ones as they started.
+
+    With `longest` those of each gain's longest length. Raises NotMeasuredError when no run has a profile.
+    """
+    untrained, started = _untrained(results, cell), trained_by_length(results, cell)
+    if longest:
+        untrained = list({condition[GAIN]: (condition, group) for condition, group in untrained}.values())
+        started = started[-1:]
+    groups = [*untrained, *(({WHEN: AS_STARTED} | length, group) for length, group in started)]
+    found = [courses for condition, group in groups if (courses := _courses(results, condition, group, 0))]
+    if not found:
+        raise NotMeasuredError(f"needs gradient profiles of {cell}; add probe=[gradient_profile]")
+    return found
+
+
+def after_training(results: Results, cell: str) -> list[Courses]:
+    """The gradients of a cell's trained runs at their last probed step by length; diverged runs are left out."""
+    found = []
+    for length, group in trained_by_length(results, cell):
+        courses = _courses(results, {WHEN: AFTER_TRAINING} | length, group, -1)
+        found += [courses] if courses else []
+    return found
+
+
+def _untrained(results: Results, cell: str) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """A cell's untrained runs of its most common width by recurrent gain and length, shorter ones first."""
+    runs = results.runs[(results.runs["cell"] == cell) & (results.runs[STEPS] == 0)]
+    if runs.empty:
+        return []
+    runs = select(results.of(runs), {WIDTH: runs[WIDTH].mode()[0]})
+    groups = [({GAIN: gain} | length, of_length)
+              for gain, of_gain in runs.groupby(GAIN) for length, of_length in difficulties(of_gain)]  # fmt: skip
+    return sorted(groups, key=lambda item: (float(item[0][GAIN]), float(lengths(item[1]).iloc[0])))
+
+
+def _courses(results: Results, condition: Mapping[str, Any], runs: pd.DataFrame, probed: int) -> Courses | None:
+    """The gradients at a probed training step (0 the first, -1 the last); None when no run has a profile."""
+    found = {}
+    for run in runs["run"]:
+        try:
+            norms = top_layer_norms(results, run, probed)
+        except SettingError as error:
+            raise NotMeasuredError(str(error)) from error
+        if norms is not None:
+            found[run] = np.where(np.isfinite(norms), norms, 0)
+    if not found:
+        return None
+    ended = runs[runs["status"] == Status.DONE] if probed == -1 else runs
+    kept = by_seed(ended[[run in found and _has_course(found[run]) for run in ended["run"]]])
+    norms_of_runs = np.array([found[run] for run in kept["run"]]).reshape(len(kept), -1)
+    return Courses(condition, kept, norms_of_runs, len(found) - len(kept))
+
+
+def _has_course(norms: Float[np.ndarray, " time_step"]) -> bool:
+    return bool(norms[-1] > 0 and np.count_nonzero(norms) >= min(FEWEST_STEPS, norms.size))
