@@ -75,6 +75,9 @@ class Task(ABC):
     output_size: int
     difficulty: ClassVar[str] = "length"
     """The setting that makes the task harder."""
+    confirmation_examples: int = 10_000
+    """Fresh examples on which a run that meets the criterion confirms it (Pascanu et al. 2013); of finite data the
+    validation split, whatever this number."""
     solved_error_rate: float = 0.01
     """Solved when less than this fraction of held-out examples is wrong (Martens & Sutskever 2011; Pascanu et al.
     2013). 0: the literature has no criterion, and no run counts as solved."""

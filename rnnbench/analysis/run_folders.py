@@ -12,7 +12,7 @@ from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.errors import SettingError
 from rnnbench.schema import IDENTITY, ExperimentFiles, RunFiles, changes_what_is_run, setting_columns
 
-NUMBERS = ("diverged_at_step", "steps_to_solve", "test_loss", "steps_trained")
+NUMBERS = ("diverged_at_step", "steps_to_solve", "first_crossing_step", "test_loss", "steps_trained")
 """Columns of numbers that are empty where a run has none, and there even if no run has one."""
 
 

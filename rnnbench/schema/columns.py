@@ -40,8 +40,16 @@ IDENTITY: Mapping[str, Column] = {
 
 RESULTS: Mapping[str, Column] = {
     "steps_trained": Column("training steps done", STEPS),
-    "solved": Column("whether the task's criterion was met on validation data"),
-    "steps_to_solve": Column("training steps at the first evaluation that met it; empty when none did", STEPS),
+    "solved": Column("whether the task's criterion was met on validation data and confirmed on fresh data"),
+    "steps_to_solve": Column("training steps at the first evaluation that was confirmed; empty when none was", STEPS),
+    "first_crossing_step": Column(
+        "training steps at the first evaluation that met the criterion on validation data, confirmed or not; empty "
+        "when none did",
+        STEPS,
+    ),
+    "confirmation_attempts": Column("evaluations that met it on validation data and were tried on fresh data"),
+    "confirmation_loss": Column("loss on the fresh data of the last attempt; empty without one", LOSS),
+    "confirmation_error_rate": Column("examples of the last attempt with an error anywhere", FRACTION),
     "diverged_at_step": Column("the step whose loss or gradient was not finite; empty when none was", STEPS),
     "baseline_loss": Column("loss of the best predictor without memory (memoryless baseline)", LOSS),
     "train_loss": Column("mean training loss between the last two evaluations", LOSS),

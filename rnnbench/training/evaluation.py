@@ -1,6 +1,6 @@
 """Loss and error rate on held-out data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(model: Model, task: Task, batches: Sequence[Batch]) -> Evaluation:
+def evaluate(model: Model, task: Task, batches: Iterable[Batch]) -> Evaluation:
     """Evaluate the model on batches, every scored step counting alike however the examples are batched."""
     loss = weight = 0.0
     wrong = examples = 0

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Annotated
@@ -34,6 +34,7 @@ class TrainSettings(BaseModel):
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None
     eval_every: PositiveInt
     eval_examples: PositiveInt
+    confirm_examples: PositiveInt | None
     stop_when_solved: bool
     checkpoint_every_s: Annotated[float, Field(ge=0)]
 
@@ -52,7 +53,11 @@ class Progress:
     """Real steps of all examples, per training step."""
     gradient_norm: float = math.nan
     """Of the last training step, before clipping."""
+    first_crossing_step: int | None = None
+    """The first evaluation that met the task's criterion on validation data."""
+    confirmation_attempts: int = 0
     steps_to_solve: int | None = None
+    """The first evaluation that met it, on validation data and then on fresh data as well."""
     diverged_at_step: int | None = None
     elapsed_s: float = 0.0
     """Wall time of the sessions before this one."""
@@ -67,6 +72,8 @@ class Loop:
     optimizer: torch.optim.Optimizer
     settings: TrainSettings
     validation: Sequence[Batch]
+    confirmation: Callable[[int], Iterable[Batch]]
+    """Fresh data for the n-th attempt to confirm that the task is solved."""
     probe_batch: Batch
     probes: Mapping[str, Probe]
     recorders: Sequence[Recorder]
@@ -147,15 +154,29 @@ class Loop:
         evaluation = evaluate(self.model, self.task, self.validation)
         if not math.isfinite(evaluation.loss):
             raise NotFiniteError
-        if progress.steps_to_solve is None and self.task.solved(evaluation.loss, evaluation.error_rate):
-            progress.steps_to_solve = progress.step
         losses, progress.recent_losses = progress.recent_losses, []
-        return {
+        row = {
             "train_loss": sum(losses) / len(losses) if losses else math.nan,
             "gradient_norm": progress.gradient_norm,
             "validation_loss": evaluation.loss,
             "validation_error_rate": evaluation.error_rate,
         }
+        if progress.steps_to_solve is None and self.task.solved(evaluation.loss, evaluation.error_rate):
+            row |= self._confirm()
+        return row
+
+    def _confirm(self) -> dict[str, float]:
+        """Evaluate on fresh data whether the task is solved: one of many evaluations meets the criterion by luck."""
+        progress = self.progress
+        if progress.first_crossing_step is None:
+            progress.first_crossing_step = progress.step
+        progress.confirmation_attempts += 1
+        evaluation = evaluate(self.model, self.task, self.confirmation(progress.confirmation_attempts))
+        if not math.isfinite(evaluation.loss):
+            raise NotFiniteError
+        if self.task.solved(evaluation.loss, evaluation.error_rate):
+            progress.steps_to_solve = progress.step
+        return {"confirmation_loss": evaluation.loss, "confirmation_error_rate": evaluation.error_rate}
 
     def _probe(self, name: str, probe: Probe) -> Scalars:
         measurement = probe.measure(self.model, self.task, self.probe_batch)

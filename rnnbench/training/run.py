@@ -1,7 +1,7 @@
 """One whole run: from its start or last checkpoint to its results."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,7 @@ class Run:
             optimizer,
             self.settings,
             validation=self._held_out("validation", streams.validation),
+            confirmation=self._confirmation,
             probe_batch=next(self.task.training_batches(batch_size, streams.probes)).to(self.device),
             probes=self.probes,
             recorders=recorders(progress),
@@ -86,6 +87,13 @@ class Run:
         batches = self.task.evaluation_batches(split, self.settings.eval_examples, EVALUATION_BATCH, generator)
         return [batch.to(self.device) for batch in batches]
 
+    def _confirmation(self, attempt: int) -> Iterator[Batch]:
+        """Fresh examples as of the validation data; of finite data the validation split again."""
+        size = self.settings.confirm_examples or self.task.confirmation_examples
+        generator = self.streams.confirmation_attempt(attempt)
+        for batch in self.task.evaluation_batches("validation", size, EVALUATION_BATCH, generator):
+            yield batch.to(self.device)
+
     def _results(self, progress: Progress, status: Status) -> dict[str, Any]:
         """The run's results by column: the last values of the history, first values of probes, test loss, speed."""
         last: dict[str, float | str] = {}
@@ -99,6 +107,8 @@ class Run:
             "steps_trained": progress.step,
             "solved": progress.steps_to_solve is not None,
             "steps_to_solve": progress.steps_to_solve,
+            "first_crossing_step": progress.first_crossing_step,
+            "confirmation_attempts": progress.confirmation_attempts,
             "diverged_at_step": progress.diverged_at_step,
             "baseline_loss": self.task.baseline_loss,
             **{name: value for name, value in last.items() if name != "step"},

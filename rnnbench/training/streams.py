@@ -19,9 +19,19 @@ class Streams:
     validation: torch.Generator
     test: torch.Generator
     probes: torch.Generator
+    confirmation: torch.Generator
+    """Only its seed is used, by `confirmation_attempt`."""
 
     @classmethod
     def from_seed(cls, seed: int) -> "Streams":
         """The streams of a seed (0 or more), by numpy's SeedSequence."""
         children = np.random.SeedSequence(seed).spawn(len(fields(cls)))
-        return cls(*(torch.Generator().manual_seed(int(child.generate_state(1, np.uint64)[0])) for child in children))
+        return cls(*map(_generator, children))
+
+    def confirmation_attempt(self, attempt: int) -> torch.Generator:
+        """A stream of its own for the n-th attempt to confirm that the task is solved, the same after a resume."""
+        return _generator(np.random.SeedSequence([self.confirmation.initial_seed() % 2**64, attempt]))
+
+
+def _generator(sequence: np.random.SeedSequence) -> torch.Generator:
+    return torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0]))

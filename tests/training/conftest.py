@@ -106,6 +106,7 @@ def make_run() -> MakeRun:
             "gradient_clip_norm": 1.0,
             "eval_every": 5,
             "eval_examples": 9,
+            "confirm_examples": 20,
             "stop_when_solved": False,
             "checkpoint_every_s": 1000,
         }

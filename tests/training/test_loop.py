@@ -326,3 +326,57 @@ def test_finite_data_are_gone_through_in_epochs_and_evaluated_whole(make_run: Ma
         with torch.no_grad():
             expected = (run.model(whole.inputs, 1) - whole.targets).square().mean().item()
         assert executed.results[f"{split}_loss"] == pytest.approx(expected, rel=1e-6)
+
+
+class LuckyAt(Adding):
+    """The adding problem, counted as solved by every evaluation from one on, but not by the first confirmations."""
+
+    def __init__(self, evaluation: int, refused: int) -> None:
+        super().__init__(length=8)
+        self.evaluation, self.refused = evaluation, refused
+        self.sizes: list[int] = []
+        self.drawn: dict[int, list[Tensor]] = {}
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
+        batch = super().draw(batch_size, generator)
+        self.drawn.setdefault(batch_size, []).append(batch.inputs)
+        return batch
+
+    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
+        self.sizes.append(batch.inputs.shape[1])
+        return super().correct(outputs, batch)
+
+    def solved(self, loss: float, error_rate: float) -> bool:
+        if self.sizes[-1] == 20:
+            return self.sizes.count(20) > self.refused
+        return self.sizes.count(9) >= self.evaluation
+
+
+def test_a_crossing_that_is_not_confirmed_trains_on(make_run: MakeRun, execute: Execute) -> None:
+    task = LuckyAt(evaluation=3, refused=2)
+    executed = execute(make_run(task=task, steps=60, eval_every=5, confirm_examples=20, stop_when_solved=True))
+    results = executed.results  # evaluations at 0, 5, 10, ...: the third crosses; attempts at 10, 15, and 20 confirms
+    assert (results["first_crossing_step"], results["steps_to_solve"], results["steps_trained"]) == (10, 20, 20)
+    assert (results["solved"], results["confirmation_attempts"]) == (True, 3)
+    rows = [row for row in executed.progress.history if "confirmation_loss" in row]
+    assert [row["step"] for row in rows] == [10, 15, 20]
+    assert all("validation_loss" in row and "confirmation_error_rate" in row for row in rows)
+    attempts = task.drawn[20]
+    assert len({inputs.numpy().tobytes() for inputs in attempts}) == 3  # fresh each time
+    stream = int(np.random.SeedSequence(0, spawn_key=(5,)).generate_state(1, np.uint64)[0])
+    second = int(np.random.SeedSequence([stream, 2]).generate_state(1, np.uint64)[0])
+    expected = torch.Generator().manual_seed(second)
+    assert torch.equal(attempts[1], Adding(length=8).draw(20, expected).inputs)
+
+
+def test_a_run_of_which_no_crossing_is_confirmed_is_not_solved(make_run: MakeRun, execute: Execute) -> None:
+    executed = execute(make_run(task=LuckyAt(evaluation=2, refused=99), steps=12, eval_every=5, confirm_examples=20))
+    results = executed.results
+    assert (results["solved"], results["steps_to_solve"], results["first_crossing_step"]) == (False, None, 5)
+    assert results["confirmation_attempts"] == 3
+
+
+def test_confirmation_does_not_move_the_training(make_run: MakeRun, execute: Execute) -> None:
+    lucky = execute(make_run(task=LuckyAt(evaluation=1, refused=99), confirm_examples=20))
+    plain = execute(make_run())
+    assert all(torch.equal(lucky.weights[name], plain.weights[name]) for name in plain.weights)

@@ -21,7 +21,7 @@ from rnnbench.schema import RESULTS
 from tasks import Batch
 from tasks.copy_memory import CopyMemory
 from tests.training.conftest import Execute, Executed, MakeRun
-from tests.training.test_loop import OPTIMIZERS, Finite
+from tests.training.test_loop import OPTIMIZERS, Finite, LuckyAt
 
 
 class PowerCut(BaseException):
@@ -176,7 +176,8 @@ if sys.argv[2] == "die":
 streams = Streams.from_seed(4)
 model = Model(Lstm, input_size=2, output_size=1, hidden_size=6, generator=streams.weights)
 settings = TrainSettings(
-    steps=12, batch_size=5, gradient_clip_norm=1.0, eval_every=5, eval_examples=9, stop_when_solved=False,
+    steps=12, batch_size=5, gradient_clip_norm=1.0, eval_every=5, eval_examples=9, confirm_examples=20,
+    stop_when_solved=False,
     checkpoint_every_s=0,
 )
 run = Run(
@@ -254,3 +255,13 @@ def test_held_out_data_are_independent_of_the_training_and_seen_by_no_step(make_
         assert torch.equal(first.inputs, second.inputs)
     sequences = [tuple(batch.inputs[:, example].flatten().tolist()) for batch in one.drawn for example in range(5)]
     assert len(set(sequences)) == len(sequences)  # 8^10 sequences: none is drawn twice by chance
+
+
+def test_confirmations_go_on_after_a_resume(make_run: MakeRun, execute: Execute) -> None:
+    settings: dict[str, Any] = {"steps": 12, "eval_every": 2, "confirm_examples": 20}
+    whole = execute(make_run(task=LuckyAt(evaluation=1, refused=99), **settings))
+    assert whole.results["confirmation_attempts"] == 7
+    folder = RunFolder(whole.folder.path.parent / "cut")
+    with pytest.raises(PowerCut):
+        execute(make_run(task=LuckyAt(evaluation=1, refused=99), **settings, checkpoint_every_s=0), folder, [Cut(7)])
+    assert_same(execute(make_run(task=LuckyAt(evaluation=1, refused=99), **settings), folder), whole)
