@@ -1,24 +1,37 @@
-"""The comparison: one row per task, difficulty, cell and variant, with 95% intervals over seeds."""
+"""The comparison: one row per task, difficulty, cell and variant, with 95% intervals over seeds.
 
-from collections.abc import Callable, Iterable
+No run leaves a column silently: beside each interval `x` that some of the runs have no value for stands `x_runs`, how
+many have one, and the table says so.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from rnnbench.analysis.intervals import Interval, mean_interval, median_interval
+from rnnbench.analysis.degenerate import exact_rate
+from rnnbench.analysis.exponential_decay import NoHalfLife
+from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval, median_interval
+from rnnbench.analysis.median_steps import median_steps
+from rnnbench.analysis.milestones import BUDGET, SOLVED, budgets, check_milestone, reached, steps_to
+from rnnbench.analysis.paired import LARGEST
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.solving import median_steps_to_solve, success_rate
 from rnnbench.schema import ENDED, GROUP, Status
 
 INTERVALS: dict[str, str] = {
-    "success_rate": "fraction of runs that met the task's criterion, with Wilson's interval",
-    "steps_to_solve": "median training steps to meet it, by Kaplan-Meier: unsolved runs are censored, diverged ones "
-    "never solve; inf when fewer than half solved",
-    "test_loss": "mean loss on test data after training, over the runs that did not diverge, with Student's interval",
+    "success_rate": "fraction of the runs that reached the milestone, with the exact interval (Clopper & Pearson)",
+    "steps_to_milestone": "median training steps to it, by Kaplan-Meier, between order statistics: runs that trained "
+    "to their end without it are censored, diverged and failed ones never reach it; inf when fewer than half did",
+    "test_loss": "geometric mean of the loss on test data after training, with Student's interval of log10 of the loss",
     "step_time_s": "seconds: median over runs of a run's median training step",
+    "gradient_decades_lost_initial": "decades that the gradient loses on its way back from the last step to the first, "
+    "of the top layer's whole state, at initialisation: median over runs; negative when it grows",
+    "gradient_decades_lost": "the same after training",
     "gradient_half_life_initial": "steps over which the gradient halves on its way back through time, at "
-    "initialisation: median over runs",
+    "initialisation: median over the runs where an exponential fits and that halves within the sequence",
     "gradient_half_life": "the same after training",
 }
 """The columns of intervals, with 95% bounds over seeds."""
@@ -27,22 +40,41 @@ COUNTS: dict[str, str] = {
     "runs": "finished runs, diverged and failed ones included",
     "diverged": "of which diverged",
     "failed": "of which failed",
-    "unfinished": "runs that are not finished",
-    "baseline_loss": "the loss of the best predictor without memory",
-    "parameters": "trainable parameters",
+    "unfinished": "runs that are not finished, and in no other column",
+    "budget": "training steps that a run was given",
+    "milestone": "what success and steps are of: `solved`, the task's criterion, or a softer milestone",
+    "steps_level": "the probability with which the bounds of steps_to_milestone hold the median; 0.9375 for five runs",
+    "test_loss_runs": "runs behind test_loss; diverged and failed ones have none",
+    "test_loss_at_stop": "of which stopped as soon as they solved the task: their losses are those at which runs stop, "
+    "and are not compared",
+    "baseline_loss": "the loss of the best predictor without memory: geometric mean of that on the runs' own test data "
+    "where it was recorded, else its expectation",
+    "step_time_s_runs": "runs behind step_time_s",
+    "times_shared": "of which took their times beside other work on the machine; empty where it was not recorded",
+    "parameters": "trainable parameters of the model",
+    "parameters_recurrent_layers": "of which the recurrent layers': those that cells are compared by",
     "backend": "how the cell was run",
+    "gradient_half_life_initial_runs": "runs behind gradient_half_life_initial",
+    "gradient_half_life_initial_why": "why the others have none",
+    "gradient_half_life_runs": "runs behind gradient_half_life",
+    "gradient_half_life_why": "why the others have none",
 }
 
 
-def comparison(results: Results) -> pd.DataFrame:
-    """One row per task, difficulty, cell and variant: the group, COUNTS and INTERVALS, these as `Interval`."""
+def comparison(results: Results, milestone: str = SOLVED) -> pd.DataFrame:
+    """One row per task, difficulty, cell and variant: the group, COUNTS and INTERVALS, these as `Interval`.
+
+    Raises SettingError on a milestone of which no run has the steps.
+    """
+    check_milestone(results.runs, milestone)
     rows = [
-        dict(zip(GROUP, key, strict=True)) | _compare(runs) for key, runs in results.runs.groupby(GROUP, sort=False)
+        dict(zip(GROUP, key, strict=True)) | _compare(runs, milestone)
+        for key, runs in results.runs.groupby(GROUP, sort=False)
     ]
     return pd.DataFrame(rows)
 
 
-def _compare(runs: pd.DataFrame) -> dict[str, Any]:
+def _compare(runs: pd.DataFrame, milestone: str) -> dict[str, Any]:
     status = runs["status"]
     ended = runs[status.isin(ENDED)]
     return {
@@ -50,34 +82,111 @@ def _compare(runs: pd.DataFrame) -> dict[str, Any]:
         "diverged": int((status == Status.DIVERGED).sum()),
         "failed": int((status == Status.FAILED).sum()),
         "unfinished": int((status == Status.RUNNING).sum()),
-        "baseline_loss": _one(runs, "baseline_loss"),
+        "budget": _one(runs, BUDGET),
+        "milestone": milestone,
+        **_success(ended, milestone),
+        **_losses(ended),
+        **_times(ended),
         "parameters": _one(runs, "parameters"),
+        "parameters_recurrent_layers": _one(runs, "parameters_recurrent_layers"),
         "backend": _one(runs, "backend"),
-        "success_rate": success_rate(ended["solved"].to_numpy(bool)),
-        "steps_to_solve": _steps_to_solve(ended[ended["status"] != Status.FAILED]),
-        "test_loss": _over(runs, "test_loss", mean_interval),
-        **{
-            name: _over(runs, name, median_interval)
-            for name in ("step_time_s", "gradient_half_life_initial", "gradient_half_life")
-        },
+        **_gradient(ended, "_initial"),
+        **_gradient(ended[ended["status"] == Status.DONE], ""),
     }
 
 
-def _steps_to_solve(runs: pd.DataFrame) -> Interval:
-    steps = runs["steps_to_solve"].fillna(runs["steps_trained"]).to_numpy(float)
-    return median_steps_to_solve(
-        steps, runs["solved"].to_numpy(bool), (runs["status"] == Status.DIVERGED).to_numpy(bool)
-    )
+def _success(ended: pd.DataFrame, milestone: str) -> dict[str, Any]:
+    """Runs that were not to train have neither success nor steps."""
+    trained = ended[budgets(ended) > 0]
+    steps = median_steps(steps_to(trained, milestone))
+    return {
+        "success_rate": exact_rate(reached(trained, milestone)),
+        "steps_to_milestone": steps.interval,
+        "steps_level": steps.level,
+    }
+
+
+def _losses(ended: pd.DataFrame) -> dict[str, Any]:
+    tested = ended[_values(ended, "test_loss").notna()]
+    stopped = (tested["status"] == Status.DONE).to_numpy() & (tested["steps_trained"].to_numpy(float) < budgets(tested))
+    on_test_data = _values(tested, "test_baseline_loss").dropna()
+    return {
+        "test_loss": _geometric_mean(tested["test_loss"].to_numpy(float)) if len(tested) else UNDEFINED,
+        "test_loss_runs": len(tested),
+        "test_loss_at_stop": int(stopped.sum()),
+        "baseline_loss": _geometric_mean(np.asarray(on_test_data, dtype=np.float64)).estimate
+        if len(on_test_data)
+        else _one(ended, "baseline_loss"),
+    }
+
+
+def _geometric_mean(losses: NDArray[np.float64]) -> Interval:
+    """With Student's interval of log10, whose bounds are never negative; a loss of exactly 0 makes it 0."""
+    if (losses <= 0).any():
+        return Interval(0.0)
+    mean = mean_interval(np.log10(losses))
+    with np.errstate(over="ignore"):  # two runs that differ widely have a bound beyond all numbers
+        return Interval(*(float(np.power(10.0, bound)) for bound in (mean.estimate, mean.low, mean.high)))
+
+
+def _times(ended: pd.DataFrame) -> dict[str, Any]:
+    timed = ended[_values(ended, "step_time_s").notna()]
+    shared = _values(timed, "times_shared")
+    return {
+        "step_time_s": _over(timed, "step_time_s", median_interval),
+        "step_time_s_runs": len(timed),
+        "times_shared": float(shared.sum()) if shared.notna().any() else np.nan,
+    }
+
+
+def _gradient(runs: pd.DataFrame, when: str) -> dict[str, Any]:
+    """Decades of all runs with a profile; half-lives of those that have one, and why the others have none."""
+    decades, half_life = f"gradient_decades_lost{when}", f"gradient_half_life{when}"
+    probed = runs[_values(runs, decades).notna()]
+    reasons = [_why_no_half_life(row, when) for row in probed.to_dict("records")]
+    half_lives = probed[[not reason for reason in reasons]]
+    counts = Counter(filter(None, reasons))
+    return {
+        decades: _median_of_signed(np.asarray(probed[decades], dtype=np.float64) if len(probed) else np.zeros(0)),
+        half_life: _over(half_lives, half_life, median_interval),
+        f"{half_life}_runs": len(half_lives),
+        f"{half_life}_why": "; ".join(f"{count}: {reason}" for reason, count in counts.items()),
+    }
+
+
+def _why_no_half_life(run: Mapping[Any, Any], when: str) -> str:
+    """Why a run with a profile has no half-life, as in `exponential_decay`; empty where it has one."""
+    undefined = run.get(f"gradient_decay_undefined{when}")
+    if isinstance(undefined, str) and undefined:
+        return undefined.partition(":")[0]
+    if not np.isfinite(run[f"gradient_half_life{when}"]):
+        return str(NoHalfLife.NO_DECAY)
+    # On a straight line, what is lost over the whole sequence says whether it halves within it.
+    return str(NoHalfLife.BEYOND_SEQUENCE) if run[f"gradient_decades_lost{when}"] < np.log10(2) else ""
+
+
+def _median_of_signed(values: NDArray[np.float64]) -> Interval:
+    """The median with its order statistics of values that may be inf, a gradient that underflows, or -inf."""
+    if not np.isneginf(values).any():
+        return median_interval(values)
+    found = median_interval(np.where(np.isneginf(values), -LARGEST, values))
+    bounds = (found.estimate, found.low, found.high)
+    return Interval(*(-np.inf if bound < -LARGEST / 4 else bound for bound in bounds))
 
 
 def _over(runs: pd.DataFrame, column: str, statistic: Callable[[Any], Interval]) -> Interval:
     """The statistic of the column's values, NaN being the runs that have none."""
-    values = runs[column].dropna().to_numpy(float) if column in runs else np.array([])
-    return statistic(values)
+    return statistic(_values(runs, column).dropna().to_numpy(float))
+
+
+def _values(runs: pd.DataFrame, column: str) -> "pd.Series[float]":
+    """The column as numbers, all NaN where no run has it."""
+    if column not in runs:
+        return pd.Series(np.nan, index=runs.index)
+    return pd.to_numeric(runs[column]).astype(float)
 
 
 def _one(runs: pd.DataFrame, column: str) -> Any:
     """The value that all runs share; several joined by a slash."""
-    values: Iterable[Any] = runs[column].dropna().unique() if column in runs else []
-    distinct = list(values)
+    distinct = list(runs[column].dropna().unique()) if column in runs else []
     return distinct[0] if len(distinct) == 1 else "/".join(map(str, distinct))

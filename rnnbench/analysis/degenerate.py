@@ -10,14 +10,16 @@ from scipy import optimize, stats
 from rnnbench.analysis.intervals import CONFIDENCE, UNDEFINED, Interval
 from rnnbench.analysis.samples import as_bool_array, as_float_array
 
+ROUNDING = 1e-9
+
 
 def is_degenerate(interval: Interval) -> bool:
-    """Whether both bounds are one and the same value, as when all resamples of a bootstrap agree.
+    """Whether both bounds are one and the same value but for rounding, as when all resamples of a bootstrap agree.
 
     Five runs that agree have a bootstrap without width, [1, 1]; that is the data once more and no interval. A table
     says so, or takes `exact_rate` or `improvement_interval`. Infinite bounds that are equal count as well, NaN do not.
     """
-    return interval.low == interval.high
+    return math.isclose(interval.low, interval.high, rel_tol=ROUNDING)
 
 
 def exact_rate(outcomes: Bool[np.ndarray, " runs"]) -> Interval:

@@ -13,6 +13,9 @@ from rnnbench.analysis.samples import RUNS, as_float_array, check_axes
 SIGN_FLIPS = 9_999
 """Up to 13 pairs have fewer signs, 8,192, and are enumerated; of more, these are drawn."""
 
+ROUNDING = 1e-9
+"""Values that differ by less than this fraction of them are one value: Student's p-value has no digits there."""
+
 LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -96,7 +99,7 @@ def student_p_value(values: Float[np.ndarray, " pairs"]) -> float:
     """Student's two-sided p-value that the mean of finite values is 0; NaN with fewer than two."""
     if values.size < 2:
         return math.nan
-    if np.ptp(values) == 0:
+    if np.ptp(values) <= ROUNDING * np.abs(values).max():
         return 1.0 if values[0] == 0 else 0.0
     result: Any = stats.ttest_1samp(values, 0)
     return float(result.pvalue)

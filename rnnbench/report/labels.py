@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from rnnbench.analysis.degenerate import is_degenerate
 from rnnbench.analysis.intervals import Interval, Quartiles
 from rnnbench.analysis.matched_comparisons import WIDTH, Match
 from rnnbench.analysis.variant import Variant
@@ -27,6 +28,16 @@ def interval(value: Interval | Quartiles, scale: float = 1.0) -> str:
     if isinstance(value, Quartiles):
         value = Interval(value.median, value.first, value.third)
     return f"{number(value.estimate * scale)} {bounds(value, scale)}".strip()
+
+
+def interval_or_agreement(value: Interval, scale: float = 1.0) -> str:
+    """The interval; where its bounds are one value, that all runs agree, which is no interval."""
+    return f"{number(value.estimate * scale)} (all runs agree)" if is_degenerate(value) else interval(value, scale)
+
+
+def some_of(count: int, runs: int) -> str:
+    """`(3 of 5)`, the runs behind a number where it is not all of them; empty where it is, and where there are none."""
+    return f" ({count} of {runs})" if 0 < count < runs else ""
 
 
 def bounds(value: Interval, scale: float = 1.0) -> str:

@@ -26,20 +26,18 @@ def row(root: Path, cell: str) -> dict[Any, Any]:
 def test_solved_runs(small_experiment: Path) -> None:
     gru = row(small_experiment, "gru")
     assert (gru["runs"], gru["success_rate"].estimate, gru["diverged"]) == (2, 1.0, 0)
-    # Wilson with n = 2, p = 1: low = (1 + z^2/4 - z sqrt(z^2/16)) / (1 + z^2/2) = 1 / (1 + z^2/2), z = 1.959964
-    assert gru["success_rate"].low == pytest.approx(1 / (1 + 1.959964**2 / 2), abs=1e-6)
-    assert gru["steps_to_solve"].estimate == 100  # Kaplan-Meier: half are solved after step 100
+    assert gru["success_rate"].low == pytest.approx(0.025**0.5)  # Clopper & Pearson, 2 of 2
+    assert gru["steps_to_milestone"].estimate == 100  # Kaplan-Meier: half are solved after step 100
     assert gru["test_loss"].estimate == pytest.approx(0.001)
-    assert (gru["gradient_half_life_initial"].estimate, gru["gradient_half_life"].estimate) == (2.0, 4.0)
 
 
 def test_unsolved_runs_are_censored(small_experiment: Path) -> None:
     rnn = row(small_experiment, "rnn")
     assert rnn["success_rate"].estimate == 0
-    assert math.isinf(rnn["steps_to_solve"].estimate)
-    # Student's interval of (0.16, 0.18): mean 0.17, s = 0.0141421, t(0.975; 1) = 12.7062
-    assert rnn["test_loss"].estimate == pytest.approx(0.17)
-    assert rnn["test_loss"].high == pytest.approx(0.17 + 12.7062 * 0.0141421 / math.sqrt(2), abs=1e-5)
+    assert math.isinf(rnn["steps_to_milestone"].estimate)
+    # Student's interval of log10 of (0.16, 0.18): half of their distance is s / sqrt(2), t(0.975; 1) = 12.7062
+    assert rnn["test_loss"].estimate == pytest.approx(math.sqrt(0.16 * 0.18))
+    assert rnn["test_loss"].high == pytest.approx(math.sqrt(0.16 * 0.18) * (0.18 / 0.16) ** (12.7062 / 2), rel=1e-4)
 
 
 def test_diverged_run_is_counted(small_experiment: Path) -> None:
@@ -82,7 +80,7 @@ def test_formatted_table(small_experiment: Path) -> None:
     table = Comparison().formatted(comparison(load_results(small_experiment)))
     lines = markdown(table).splitlines()
     (gru,) = [line for line in lines if "| gru " in line]
-    assert "| 2/2 [0.342, 1]" in gru
+    assert "| 2/2 [0.158, 1]" in gru
     assert "| 100 " in gru
     (lstm,) = [line for line in lines if "| lstm " in line]
     assert "1 (1 diverged)" in lstm

@@ -1,47 +1,73 @@
-"""Two cells on the same task, seed by seed."""
+"""Losses of two cells on the same task, seed by seed."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis import scoring
+from rnnbench.analysis import loss_comparison
+from rnnbench.analysis.cell_pairs import PAIR
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.report.labels import cell_label, interval, number, task_title
+from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
+from rnnbench.report.tables.rendering import without_empty
 from rnnbench.report.tables.table import Table
+
+IMPROVEMENT = "probability of a smaller loss"
+FACTOR = f"{loss_comparison.FACTOR:g}"
 
 
 class PairedDifferences(Table):
-    """One row per task and pair of cells: paired difference of normalised scores, and probability of improvement."""
+    """One row per pair of cells and difficulty: the difference of log10 losses within seeds, at equal budgets."""
 
-    title = "Paired differences between cells"
-    needs = ("test_loss", "baseline_loss")
-    columns: ClassVar[Mapping[str, str]] = scoring.DIFFERENCES
+    title = "Paired differences of losses between cells"
+    needs = ("test_loss", "steps_trained")
+    columns: ClassVar[Mapping[str, str]] = {**PAIR, **loss_comparison.DIFFERENCES}
     intervals = (
-        "95% over seeds: Student's on the differences within seeds, percentile bootstrap for the probability of "
-        "improvement"
+        "95% over seeds: Student's on the differences within seeds, with an infinite loss order statistics of the "
+        "median (from five seeds on), Newcombe's for a probability; losses are compared only where all runs trained "
+        "equally many steps (train.stop_when_solved=false), since others say when a run stopped; p: Student's, with "
+        "Holm's correction for the difficulties of a pair, and by sign flips; the verdict on a smaller loss is at 5% "
+        "after the correction"
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        rows = scoring.paired_differences(results.runs, np.random.default_rng(0))
+        rows = loss_comparison.loss_comparison(results.runs, np.random.default_rng(0))
         if rows.empty:
-            raise SettingError("needs two cells on the same task; run another cell")
+            raise SettingError("needs two trained cells on the same task; run another cell")
         return rows
 
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
-        formatted = [
-            {
-                "task": task_title(row),
-                "cell": cell_label(row["cell"], row["variant"]),
-                "other cell": cell_label(row["other_cell"], row["other_variant"]),
-                "seeds": str(row["pairs"]),
-                "score": number(row["score"]),
-                "other's score": number(row["other_score"]),
-                "difference": interval(row["difference"]),
-                "probability of improvement": interval(row["probability_of_improvement"]),
-            }
-            for row in rows.to_dict("records")
-        ]
-        return pd.DataFrame(formatted)
+        table = pd.DataFrame([_formatted(row) for row in rows.to_dict("records")])
+        return without_empty(table, *(str(name) for name in table))
+
+
+def _formatted(row: Mapping[Any, Any]) -> dict[str, str]:
+    identity = {
+        "task": task_title(row),
+        "cell": cell_label(row["cell"], row["variant"]),
+        "other cell": cell_label(row["other_cell"], row["other_variant"]),
+        "seeds": _pairs(row),
+        "decades below the constant predictor": _text(-row["decades"]),
+        "the other's": _text(-row["other_decades"]),
+    }
+    if row["why_not_compared"]:
+        empty = dict.fromkeys(("p (sign flips)", "smaller loss", f"within a factor of {FACTOR}", IMPROVEMENT), "")
+        return identity | {"difference (decades)": f"not compared: {row['why_not_compared']}"} | empty
+    return identity | {
+        "difference (decades)": interval_or_agreement(row["difference"]),
+        "p (sign flips)": f"{number(row['p_holm'])} ({number(row['p_sign_flip'])})",
+        "smaller loss": row["smaller_loss"],
+        f"within a factor of {FACTOR}": row["equivalent"],
+        IMPROVEMENT: interval_or_agreement(row["probability_of_improvement"]),
+    }
+
+
+def _pairs(row: Mapping[Any, Any]) -> str:
+    counts = (row["diverged_or_failed"], row["other_diverged_or_failed"])
+    return f"{row['pairs']} ({counts[0]} and {counts[1]} diverged or failed)" if any(counts) else str(row["pairs"])
+
+
+def _text(value: float) -> str:
+    return "" if np.isnan(value) else number(value)

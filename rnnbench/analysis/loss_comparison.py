@@ -1,0 +1,139 @@
+"""Cell against cell by the loss on test data, seed by seed, on the log scale and only at equal budgets."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rnnbench.analysis.cell_pairs import CellPair, cell_pairs
+from rnnbench.analysis.degenerate import improvement_interval, is_degenerate
+from rnnbench.analysis.equivalence import within_margin
+from rnnbench.analysis.intervals import UNDEFINED
+from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference
+from rnnbench.analysis.milestones import budgets, trained_runs
+from rnnbench.analysis.multiplicity import corrected_verdicts, holm
+from rnnbench.analysis.verdict import Verdict, below
+from rnnbench.schema import Status
+
+FACTOR = 2.0
+"""Losses within this factor of each other count as equivalent; a convention."""
+
+LOSS, BASELINE = "test_loss", "test_baseline_loss"
+
+DIFFERENCES: dict[str, str] = {
+    "pairs": "seeds that both cells have, diverged and failed runs included: their loss counts as infinite",
+    "diverged_or_failed": "runs of the cell at these seeds that diverged or failed",
+    "other_diverged_or_failed": "the same of the other cell",
+    "decades": "median over these seeds of log10(loss / loss of the constant predictor on the same test data) of the "
+    "cell: 0 has learned nothing, -2 is a hundredth of that loss; empty where that predictor was not recorded",
+    "other_decades": "the same of the other cell",
+    "difference": "mean over the seeds of log10 of the cell's loss minus that of the other's, in decades, negative "
+    "when the cell's is smaller; with infinite losses the median. The predictor's loss is the same for both "
+    "and cancels",
+    "p_value": "Student's, of the difference being 0; by flipping signs where differences all agree, and of ranks with "
+    "infinite losses",
+    "p_holm": "the same by Holm's correction for the difficulties of the pair",
+    "p_sign_flip": "by flipping the signs of the differences, exact for any symmetric ones; at least 0.0625 at five "
+    "seeds",
+    "smaller_loss": "verdict at 5%, after the correction, that the cell's loss is smaller",
+    "equivalent": f"verdict that the losses are within a factor of {FACTOR:g} on average: holds where the whole "
+    "interval is, fails where all of it is beyond; without correction",
+    "probability_of_improvement": "probability that a run of the cell has a smaller loss than one of the other, of any "
+    "seeds, ties counting one half, with Newcombe's interval",
+    "why_not_compared": "why there is no comparison",
+}
+
+
+def loss_comparison(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
+    """One row per pair of cells and difficulty: the pair and DIFFERENCES, `difference` and
+    `probability_of_improvement` as `Interval`, the verdicts as text. Empty without two cells on one task."""
+    rows: list[dict[str, Any]] = []
+    for pair in cell_pairs(trained_runs(runs)):
+        rows += _corrected([_compare(pair, *of_one, generator) for of_one in pair.by_difficulty()])
+    return pd.DataFrame(rows)
+
+
+def losses_of(runs: pd.DataFrame) -> NDArray[np.float64]:
+    """The loss on test data of each run, inf for one that diverged or failed; NaN where a finished run has none."""
+    losses = pd.to_numeric(runs[LOSS]).to_numpy(float)
+    return np.where((runs["status"] == Status.DONE).to_numpy(), losses, np.inf)
+
+
+def budgets_trained(runs: pd.DataFrame) -> NDArray[np.float64]:
+    """The steps behind each loss: those trained, of a run that diverged or failed those that it was to train."""
+    trained = pd.to_numeric(runs["steps_trained"]).to_numpy(float)
+    return np.where((runs["status"] == Status.DONE).to_numpy(), trained, budgets(runs))
+
+
+def _compare(
+    pair: CellPair, difficulty: Any, a: pd.DataFrame, b: pd.DataFrame, generator: np.random.Generator
+) -> dict[str, Any]:
+    """One row, its verdicts and p-values before any correction."""
+    a, b = a.set_index("seed").align(b.set_index("seed"), join="inner", axis=0)
+    have = ~(np.isnan(losses_of(a)) | np.isnan(losses_of(b)))
+    a, b = a[have], b[have]
+    reason = _why_not(a, b)
+    row = pair.identity(difficulty) | {
+        "pairs": len(a),
+        "diverged_or_failed": int((a["status"] != Status.DONE).sum()),
+        "other_diverged_or_failed": int((b["status"] != Status.DONE).sum()),
+        "decades": _decades(a),
+        "other_decades": _decades(b),
+        "why_not_compared": reason,
+    }
+    if reason:
+        nothing = dict.fromkeys(("p_value", "p_holm", "p_sign_flip"), np.nan)
+        verdicts = dict.fromkeys(("smaller_loss", "equivalent"), Verdict.NOT_MEASURED)
+        return row | nothing | verdicts | {"difference": UNDEFINED, "probability_of_improvement": UNDEFINED}
+    losses = losses_of(a), losses_of(b)
+    test = log_loss_difference(*losses, budgets_trained(a), budgets_trained(b), generator)
+    # Differences that all agree have no spread to judge by: no interval, and no p-value of Student's.
+    agree = np.isfinite(test.interval.estimate) and is_degenerate(test.interval)
+    p_value = test.p_sign_flip if agree else test.p_value
+    return row | {
+        "difference": test.interval,
+        "p_value": p_value,
+        "p_holm": p_value,
+        "p_sign_flip": test.p_sign_flip,
+        "smaller_loss": Verdict.UNDECIDED if agree else below(test.interval),
+        "equivalent": Verdict.UNDECIDED if agree else within_margin(test.interval, float(np.log10(FACTOR))),
+        "probability_of_improvement": improvement_interval(losses[1], losses[0]),
+    }
+
+
+def _why_not(a: pd.DataFrame, b: pd.DataFrame) -> str:
+    """Why losses of these runs cannot be compared; empty when they can."""
+    if not len(a):
+        return "no seed in common"
+    if (np.concatenate([losses_of(a), losses_of(b)]) <= 0).any():
+        return "a loss of 0 has no logarithm"
+    steps = np.concatenate([budgets_trained(a), budgets_trained(b)])
+    if steps.min() != steps.max():
+        return f"trained {steps.min():,.0f} to {steps.max():,.0f} steps"
+    return ""
+
+
+def _decades(runs: pd.DataFrame) -> float:
+    """The median of log10(loss / constant predictor's); inf where half of the runs or more diverged or failed."""
+    if BASELINE not in runs or not len(runs):
+        return np.nan
+    baselines = pd.to_numeric(runs[BASELINE]).to_numpy(float)
+    losses = losses_of(runs)
+    if np.isnan(baselines[np.isfinite(losses)]).any() or (losses <= 0).any():
+        return np.nan
+    return float(np.median(decades_over_baseline(losses, np.where(np.isnan(baselines), 1.0, baselines))))
+
+
+def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of one pair with Holm's correction for those of them that were tested, and the verdicts as text."""
+    p_values = np.array([row["p_value"] for row in rows])
+    tested = ~np.isnan(p_values)
+    adjusted = p_values.copy()
+    adjusted[tested] = holm(p_values[tested])
+    known = [row["smaller_loss"] if has else Verdict.NOT_MEASURED for row, has in zip(rows, tested, strict=True)]
+    smaller = corrected_verdicts(known, p_values)
+    return [
+        row | {"p_holm": float(p_value), "smaller_loss": verdict.value, "equivalent": row["equivalent"].value}
+        for row, p_value, verdict in zip(rows, adjusted, smaller, strict=True)
+    ]

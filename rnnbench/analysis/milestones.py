@@ -1,0 +1,74 @@
+"""Steps to a milestone: the criterion of the task, `solved`, or a softer one; and what becomes of runs without it.
+
+The same runs count for every number. A run that reached the milestone has its step, whatever came after. One that
+diverged or failed before will never reach it; one that trained to its end without reaching it might have later, and is
+censored where it ended; one that is still running is left out, and counted as unfinished.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rnnbench.analysis.steps_to_solve import StepsToSolve
+from rnnbench.errors import SettingError
+from rnnbench.schema import ENDED, Status
+
+SOLVED = "solved"
+"""The task's own criterion, confirmed; the strictest milestone."""
+
+BUDGET = "train.steps"
+
+
+def steps_column(milestone: str) -> str:
+    """The column with the steps to a milestone."""
+    return "steps_to_solve" if milestone == SOLVED else f"steps_to_{milestone}"
+
+
+def check_milestone(runs: pd.DataFrame, milestone: str) -> None:
+    """Raise SettingError, naming the milestones that there are, when no run has a column of steps to this one."""
+    if steps_column(milestone) not in runs:
+        known = [name.removeprefix("steps_to_") for name in map(str, runs) if name.startswith("steps_to_")]
+        known = [SOLVED if name == "solve" else name for name in known]
+        raise SettingError(
+            f"milestone={milestone}: needs the column {steps_column(milestone)!r}, which no run has; "
+            f"there are {', '.join(known) or 'none'}"
+        )
+
+
+def trained_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that ended and were to train: those that speak of steps and success."""
+    return runs[runs["status"].isin(ENDED) & (budgets(runs) > 0)]
+
+
+def budgets(runs: pd.DataFrame) -> NDArray[np.float64]:
+    """The steps that each run was to train; where the settings do not say, those that it has trained."""
+    trained = pd.to_numeric(runs["steps_trained"]).fillna(0).to_numpy(float)
+    if BUDGET not in runs:
+        return trained
+    planned = pd.to_numeric(runs[BUDGET]).to_numpy(float)
+    return np.where(np.isnan(planned), trained, planned)
+
+
+def reached(runs: pd.DataFrame, milestone: str = SOLVED) -> NDArray[np.bool_]:
+    """Whether each run reached the milestone."""
+    return pd.to_numeric(runs[steps_column(milestone)]).notna().to_numpy()
+
+
+def steps_to(runs: pd.DataFrame, milestone: str = SOLVED) -> StepsToSolve:
+    """The steps of ended runs to the milestone, their tasks' difficulties being the strata, as numbers in order.
+
+    A run that did not reach it is censored at the steps it has trained, and one that diverged or failed has not reached
+    it by its whole budget. A milestone met before the first step counts as met at step 1.
+    """
+    steps = pd.to_numeric(runs[steps_column(milestone)]).to_numpy(float)
+    planned, trained = budgets(runs), pd.to_numeric(runs["steps_trained"]).to_numpy(float)
+    censored = np.isnan(steps) & (runs["status"] == Status.DONE).to_numpy()
+    known = np.where(censored & ~np.isnan(trained), np.minimum(trained, planned), planned)
+    return StepsToSolve(np.where(np.isnan(steps), np.inf, np.maximum(steps, 1)), known, _strata(runs))
+
+
+def _strata(runs: pd.DataFrame) -> NDArray[np.float64]:
+    """A number for each difficulty, the same in any part of the runs where difficulties are numbers."""
+    if any(isinstance(value, str) for value in runs["difficulty"]):
+        return pd.factorize(runs["difficulty"].astype(str), sort=True)[0].astype(float)
+    return runs["difficulty"].to_numpy(float)

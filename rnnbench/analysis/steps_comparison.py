@@ -1,0 +1,124 @@
+"""Cell against cell by the training steps that they take to a milestone, at each length and over all of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rnnbench.analysis.cell_pairs import CellPair, cell_pairs
+from rnnbench.analysis.degenerate import improvement_interval
+from rnnbench.analysis.equivalence import FACTOR, steps_equivalence
+from rnnbench.analysis.intervals import UNDEFINED, Interval
+from rnnbench.analysis.log_rank import log_rank_test
+from rnnbench.analysis.milestones import SOLVED, check_milestone, reached, steps_to, trained_runs
+from rnnbench.analysis.multiplicity import corrected_verdicts, holm
+from rnnbench.analysis.verdict import Verdict, below
+
+ALL = "all"
+"""The difficulty of a row over all of them."""
+
+CONTRADICTED = "no one ratio: it differs by difficulty"
+NONE_REACHED = "no run got there"
+
+RATIOS: dict[str, str] = {
+    "milestone": "what the steps are to: `solved`, the task's criterion, or a softer milestone",
+    "reached": "runs of the cell that reached it",
+    "runs": "of how many, diverged and failed ones included: these never reach it",
+    "other_reached": "runs of the other cell that reached it",
+    "other_runs": "of how many",
+    "ratio": "steps of the cell over those of the other, all runs, unsolved ones censored: the ratios that the "
+    "log-rank test of the divided steps does not reject. Over all difficulties one ratio is assumed for all, and left "
+    "out where their intervals have none in common",
+    "why_no_ratio": "why there is no ratio",
+    "p_value": "log-rank test that the ratio is 1, by permutation; over all difficulties stratified by them",
+    "p_holm": "the same by Holm's correction for the difficulties of the pair; that over all difficulties is one test",
+    "smallest_p_value": "the smallest p-value that so few runs can have",
+    "fewer_steps": "verdict at 5%, after the correction, that the cell takes fewer steps",
+    "equivalent": f"verdict at 5%, after the correction, that the steps are within a factor of {FACTOR}: it holds "
+    "where the whole interval is, and fails where all of it is beyond",
+    "probability_of_fewer_steps": "probability that a run of the cell takes fewer steps than one of the other, ties "
+    "counting one half, with Newcombe's interval; at one difficulty only",
+}
+
+
+def steps_comparison(
+    runs: pd.DataFrame, generator: np.random.Generator, milestone: str = SOLVED, permutations: int = 9999
+) -> pd.DataFrame:
+    """One row per pair of cells and difficulty, and one over all difficulties of a pair that has several: the pair and
+    RATIOS, `ratio` and `probability_of_fewer_steps` as `Interval`, the verdicts as text.
+
+    Empty without two cells on one task. Raises SettingError on a milestone of which no run has the steps.
+    """
+    check_milestone(runs, milestone)
+    rows: list[dict[str, Any]] = []
+    for pair in cell_pairs(trained_runs(runs)):
+        of_pair = [
+            pair.identity(difficulty) | _compare(a, b, milestone, generator, permutations)
+            for difficulty, a, b in pair.by_difficulty()
+        ]
+        rows += _corrected(of_pair)
+        if len(of_pair) > 1:
+            rows.append(_over_all(pair, [row["ratio"] for row in of_pair], milestone, generator, permutations))
+    return pd.DataFrame(rows)
+
+
+def _compare(
+    a: pd.DataFrame, b: pd.DataFrame, milestone: str, generator: np.random.Generator, permutations: int
+) -> dict[str, Any]:
+    """One row, its verdicts and p-values before any correction."""
+    steps_a, steps_b = steps_to(a, milestone), steps_to(b, milestone)
+    test = log_rank_test(steps_a, steps_b, generator, permutations)
+    equivalence = steps_equivalence(steps_a, steps_b, generator, permutations=permutations)
+    some = steps_a.solved.any() or steps_b.solved.any()
+    several = len(np.unique(steps_a.strata)) > 1
+    return {
+        "milestone": milestone,
+        "reached": int(reached(a, milestone).sum()),
+        "runs": len(a),
+        "other_reached": int(reached(b, milestone).sum()),
+        "other_runs": len(b),
+        "ratio": equivalence.ratio if some else UNDEFINED,
+        "why_no_ratio": "" if some else NONE_REACHED,
+        "p_value": test.p_value,
+        "p_holm": test.p_value,
+        "smallest_p_value": test.smallest_p_value,
+        "fewer_steps": below(equivalence.ratio, 1) if some else Verdict.UNDECIDED,
+        "equivalent": equivalence.verdict if some else Verdict.UNDECIDED,
+        "equivalence_p_value": equivalence.p_value,
+        "probability_of_fewer_steps": UNDEFINED if several else improvement_interval(steps_b.steps, steps_a.steps),
+    }
+
+
+def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of one pair with Holm's correction for their number, and the verdicts as text."""
+    p_values, equivalences = (np.array([row[name] for row in rows]) for name in ("p_value", "equivalence_p_value"))
+    fewer = corrected_verdicts([row["fewer_steps"] for row in rows], p_values)
+    equivalent = corrected_verdicts([row["equivalent"] for row in rows], equivalences)
+    corrections = zip(rows, holm(p_values), fewer, equivalent, strict=True)
+    return [
+        {name: value for name, value in row.items() if name != "equivalence_p_value"}
+        | {"p_holm": float(p_value), "fewer_steps": is_fewer.value, "equivalent": is_equivalent.value}
+        for row, p_value, is_fewer, is_equivalent in corrections
+    ]
+
+
+def _over_all(
+    pair: CellPair, ratios: Sequence[Interval], milestone: str, generator: np.random.Generator, permutations: int
+) -> dict[str, Any]:
+    """The row over all difficulties. The test holds whether or not one ratio does; what rests on the ratio does not."""
+    identity = pair.identity(f"{ALL} {pair.difficulty_setting}s")
+    row = identity | _compare(pair.runs, pair.other_runs, milestone, generator, permutations)
+    if not have_one_in_common(ratios):
+        sooner = [below(ratio, 1) for ratio in ratios]
+        one_way = len(set(sooner)) == 1
+        row |= {"ratio": UNDEFINED, "why_no_ratio": CONTRADICTED, "equivalent": Verdict.UNDECIDED}
+        row["fewer_steps"] = sooner[0] if one_way else Verdict.UNDECIDED
+    (corrected,) = _corrected([row])
+    return corrected
+
+
+def have_one_in_common(ratios: Sequence[Interval]) -> bool:
+    """Whether there is a ratio that all of the intervals hold; one without bounds holds any."""
+    bounded = [ratio for ratio in ratios if not np.isnan(ratio.low)]
+    return not bounded or max(ratio.low for ratio in bounded) <= min(ratio.high for ratio in bounded)

@@ -1,0 +1,75 @@
+"""Cell against cell by the steps that they take."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from rnnbench.analysis import steps_comparison
+from rnnbench.analysis.cell_pairs import PAIR
+from rnnbench.analysis.equivalence import FACTOR
+from rnnbench.analysis.milestones import SOLVED
+from rnnbench.analysis.multiplicity import LEVEL
+from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError
+from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
+from rnnbench.report.tables.rendering import without_empty
+from rnnbench.report.tables.table import Table
+
+
+class StepsRatio(Table):
+    """One row per pair of cells and difficulty, and one over all difficulties of a pair.
+
+    `milestone` chooses what the steps are to: `solved`, the task's criterion, or a softer one of its milestones.
+    """
+
+    title = "Ratio of steps between cells"
+    columns: ClassVar[Mapping[str, str]] = {**PAIR, **steps_comparison.RATIOS}
+    intervals = (
+        "95% over seeds: for a ratio of steps all that the log-rank test does not reject by permutation, Newcombe's "
+        "for a probability; a ratio of 0 or ∞: no run of one of the cells got there; p: that test at ratio 1, with "
+        "Holm's correction for the difficulties of a pair (in brackets without); verdicts at 5% after the correction; "
+        "over all difficulties the test is stratified by them and one ratio is assumed for all, left out where their "
+        "intervals have none in common"
+    )
+
+    def __init__(self, only: Mapping[str, Sequence[Any]] | None = None, milestone: str = SOLVED) -> None:
+        super().__init__(only)
+        self.milestone = milestone
+
+    def compute_rows(self, results: Results) -> pd.DataFrame:
+        rows = steps_comparison.steps_comparison(results.runs, np.random.default_rng(0), self.milestone)
+        if rows.empty:
+            raise SettingError("needs two trained cells on the same task; run another cell")
+        return rows
+
+    def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
+        reached = "solved" if self.milestone == SOLVED else self.milestone.replace("_", " ")
+        formatted = [
+            {
+                "task": task_title(row),
+                "cell": cell_label(row["cell"], row["variant"]),
+                "other cell": cell_label(row["other_cell"], row["other_variant"]),
+                reached: f"{row['reached']}/{row['runs']}, {row['other_reached']}/{row['other_runs']}",
+                "ratio of steps": row["why_no_ratio"] or interval_or_agreement(row["ratio"]),
+                "p": _p_value(row),
+                "fewer steps": row["fewer_steps"],
+                f"within a factor of {FACTOR}": row["equivalent"],
+                "probability of fewer steps": _probability(row),
+            }
+            for row in rows.to_dict("records")
+        ]
+        return without_empty(pd.DataFrame(formatted), "probability of fewer steps")
+
+
+def _p_value(row: Mapping[Any, Any]) -> str:
+    """The corrected p-value, the plain one where it differs, and the smallest possible where that cannot decide."""
+    plain = f" ({number(row['p_value'])})" if row["p_value"] != row["p_holm"] else ""
+    least = f", at least {number(row['smallest_p_value'])}" if row["smallest_p_value"] > LEVEL else ""
+    return f"{number(row['p_holm'])}{plain}{least}"
+
+
+def _probability(row: Mapping[Any, Any]) -> str:
+    probability = row["probability_of_fewer_steps"]
+    return "" if np.isnan(probability.estimate) else interval_or_agreement(probability)

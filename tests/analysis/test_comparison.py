@@ -1,0 +1,132 @@
+"""What the comparison's columns say of runs that diverged, failed, stopped, or have no value."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnbench.analysis.comparison import comparison
+from rnnbench.report.tables.comparison import Comparison
+from tests.analysis.made import results
+
+NONE = np.nan
+
+
+def row(*runs: dict[str, Any], milestone: str = "solved", **same: Any) -> dict[Any, Any]:
+    (found,) = comparison(results(*runs, **({"train.steps": 1000} | same)), milestone).to_dict("records")
+    return found
+
+
+def text(*runs: dict[str, Any], **same: Any) -> dict[Any, str]:
+    made = results(*runs, **({"train.steps": 1000} | same))
+    (found,) = Comparison().formatted(comparison(made)).to_dict("records")
+    return found
+
+
+def seeds(**columns: list[Any]) -> list[dict[str, Any]]:
+    count = len(next(iter(columns.values())))
+    return [{"seed": seed} | {name: values[seed] for name, values in columns.items()} for seed in range(count)]
+
+
+def test_steps_have_the_exact_interval_and_its_level() -> None:
+    found = row(*seeds(steps_to_solve=[300, 100, 200, 500, 400], steps_trained=[300, 100, 200, 500, 400]))
+    steps = found["steps_to_milestone"]
+    assert (steps.estimate, steps.low, steps.high) == (300, 100, 500)  # five runs: their range
+    assert found["steps_level"] == 0.9375  # 1 - 2 / 2^5
+    # Clopper & Pearson, 5 of 5: 0.025^(1/5)
+    assert found["success_rate"].low == pytest.approx(0.025**0.2)
+
+
+def test_diverged_and_failed_runs_stay_in_every_count() -> None:
+    runs = [
+        {"steps_to_solve": 100, "steps_trained": 1000, "test_loss": 0.01},
+        {"status": "diverged", "steps_trained": 3, "test_loss": NONE, "step_time_s": NONE},
+        {"status": "failed", "steps_trained": NONE, "test_loss": NONE, "step_time_s": NONE},
+        {"status": "running", "steps_trained": 5, "test_loss": NONE},
+    ]
+    runs = [{"seed": seed, "step_time_s": 0.002} | run for seed, run in enumerate(runs)]
+    found = row(*runs)
+    assert (found["runs"], found["diverged"], found["failed"], found["unfinished"]) == (3, 1, 1, 1)
+    assert found["success_rate"].estimate == pytest.approx(1 / 3)
+    assert math.isinf(found["steps_to_milestone"].estimate)  # one of three
+    assert (found["test_loss_runs"], found["step_time_s_runs"]) == (1, 1)
+    cells = text(*runs)
+    assert cells["runs"] == "3 (1 diverged, 1 failed, 1 unfinished)"
+    assert cells["solved"].startswith("1/3 [")
+    assert cells["test loss"] == "0.01 (1 of 3)"
+    assert cells["ms/step"] == "2 (1 of 3)"
+
+
+def test_any_milestone() -> None:
+    runs = seeds(steps_to_half=[100, 200, NONE], steps_to_solve=[NONE, NONE, NONE])
+    found = row(*runs, milestone="half")
+    assert found["success_rate"].estimate == pytest.approx(2 / 3)
+    assert found["steps_to_milestone"].estimate == 200
+    made = results(*runs, **{"train.steps": 1000})
+    formatted = Comparison(milestone="half").formatted(Comparison(milestone="half").rows(made))
+    assert {"half", "steps to half"} <= set(formatted)
+
+
+def test_a_mean_loss_is_geometric_and_its_bounds_are_positive() -> None:
+    # log10: -4, -2; mean -3, s / sqrt(2) = 1, t(0.975; 1) = 12.7062: the arithmetic interval would begin at -0.058.
+    loss = row(*seeds(test_loss=[1e-4, 1e-2]))["test_loss"]
+    assert loss.estimate == pytest.approx(1e-3)
+    assert math.log10(loss.low) == pytest.approx(-3 - 12.7062, abs=1e-3)
+    assert row(*seeds(test_loss=[0.0, 1e-2]))["test_loss"].estimate == 0
+
+
+def test_losses_at_which_runs_stopped_are_marked() -> None:
+    stopped = seeds(test_loss=[1e-4, 1e-4], steps_trained=[100, 200], steps_to_solve=[100, 200])
+    assert text(*stopped)["test loss"].endswith(" at stop")
+    one = seeds(test_loss=[1e-4, 1e-4], steps_trained=[100, 1000], steps_to_solve=[100, NONE])
+    assert text(*one)["test loss"].endswith(" 1 at stop")
+    assert "stop" not in text(*seeds(test_loss=[1e-4, 1e-4]))["test loss"]
+
+
+def test_times_beside_other_runs_are_marked() -> None:
+    times = {"step_time_s": [0.002, 0.002]}
+    assert text(*seeds(**times, times_shared=[True, False]))["ms/step"] == "2 shared"
+    assert text(*seeds(**times, times_shared=[False, False]))["ms/step"] == "2"
+    assert math.isnan(row(*seeds(**times))["times_shared"])
+
+
+def test_baseline_is_that_of_the_same_data_where_it_is_known() -> None:
+    assert row({"test_baseline_loss": 0.9, "baseline_loss": 1.0})["baseline_loss"] == pytest.approx(0.9)
+    assert row({"test_baseline_loss": NONE, "baseline_loss": 1.0})["baseline_loss"] == 1.0
+    assert row({"baseline_loss": 1.0})["baseline_loss"] == 1.0
+
+
+def gradient(decades: float, half_life: float, why: Any = NONE) -> dict[str, Any]:
+    return {
+        f"{name}{when}": value
+        for when in ("_initial", "")
+        for name, value in {
+            "gradient_decades_lost": decades, "gradient_half_life": half_life, "gradient_decay_undefined": why,
+        }.items()
+    }  # fmt: skip
+
+
+def test_half_lives_only_where_there_is_one() -> None:
+    runs = [
+        {"seed": 0} | gradient(3.0, 5.0),
+        {"seed": 1} | gradient(-2.0, math.inf),  # explodes
+        {"seed": 2} | gradient(0.1, 90.0),  # a straight line, hardly falling
+        {"seed": 3} | gradient(2.0, NONE, "not exponential: R^2 0.3 is below 0.9"),
+        {"seed": 4, "status": "diverged"} | gradient(9.0, 1.0),
+    ]
+    found = row(*runs)
+    assert (found["gradient_half_life_initial"].estimate, found["gradient_half_life_initial_runs"]) == (3.0, 2)
+    assert (found["gradient_half_life"].estimate, found["gradient_half_life_runs"]) == (5.0, 1)  # no diverged run
+    assert found["gradient_half_life_why"] == "1: does not decay; 1: longer than the sequence; 1: not exponential"
+    assert found["gradient_decades_lost_initial"].estimate == 2.0
+    assert text(*runs)["gradient half-life (steps): initial, trained"] == "3 (2 of 5), 5 (1 of 5)"
+    exploding = text({} | gradient(-math.inf, math.inf))
+    assert exploding["gradient half-life (steps): initial, trained"] == "– (1: does not decay), – (1: does not decay)"
+    assert exploding["decades the gradient loses: initial, trained"] == "-∞, -∞"
+
+
+def test_columns_without_content_are_left_out() -> None:
+    cells = text({"parameters": 120, "parameters_recurrent_layers": 100})
+    assert cells["parameters: recurrent layers, total"] == "100, 120"
+    assert not {"variant", "ms/step", "gradient half-life (steps): initial, trained"} & set(cells)
