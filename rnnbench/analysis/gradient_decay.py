@@ -4,13 +4,12 @@ from typing import Any
 
 import pandas as pd
 
+from rnnbench.analysis.gradient_profile import PROBE, joint_norms
 from rnnbench.analysis.intervals import Interval, mean_interval, median_interval
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.gradient_fit import fit_gradient, half_life
 from rnnbench.schema import GROUP, Status
-
-PROBE = "gradient_profile"
 
 FEWEST_STEPS = 3
 """Steps with a gradient above 0 that a fit takes here, where R^2 is read; the probe's own column takes two."""
@@ -30,10 +29,11 @@ def run_decays(results: Results) -> pd.DataFrame:
     """One row per run with a profile: `run`, decay at initialisation, with its R^2, and at the last probed step."""
     rows = []
     for run in results.runs["run"]:
-        norms = results.probe(run, PROBE).get("norm")
-        if norms is None:
+        arrays = results.probe(run, PROBE)
+        if not arrays:
             continue
-        initial, last = (fit_gradient(norms[index, -1], FEWEST_STEPS) for index in (0, -1))
+        norms = joint_norms(arrays)[:, -1]
+        initial, last = (fit_gradient(norms[index], FEWEST_STEPS) for index in (0, -1))
         rows.append((run, initial.decay, initial.r_squared, last.decay))
     return pd.DataFrame(rows, columns=["run", "decay_initial", "r_squared_initial", "decay"])
 
