@@ -40,8 +40,15 @@ def run_job(config: DictConfig, all_frames: bool = False) -> None:
     overrides = [str(override) for override in hydra.overrides.task]
     try:
         _import_from_config_directories(hydra)
-        choices = hydra.runtime.choices
-        outcome = _do(Settings.from_config(config), str(choices["cell"]), str(choices["task"]), overrides, all_frames)
+        choices, beside_others = hydra.runtime.choices, multirun and launched_side_by_side(hydra.launcher, launch)
+        outcome = _do(
+            Settings.from_config(config),
+            str(choices["cell"]),
+            str(choices["task"]),
+            overrides,
+            beside_others=beside_others,
+            all_frames=all_frames,
+        )
     except SettingError as error:
         outcome = JobOutcome(overrides, JobStatus.REFUSED, message=str(error))
     except (Exception, SystemExit) as error:
@@ -86,7 +93,15 @@ def _import_from_config_directories(hydra: HydraConf) -> None:
             sys.path.append(source.path)
 
 
-def _do(settings: Settings, cell: str, task: str, overrides: list[str], all_frames: bool) -> JobOutcome:
+def launched_side_by_side(launcher: Any, launch: Path) -> bool:
+    """Whether the launcher of that configuration runs several of the launch's jobs at a time."""
+    at_a_time = launcher.get("n_jobs", 1 if launcher["_target_"].endswith(".BasicLauncher") else -1)
+    return at_a_time != 1 and len(planned_jobs(launch)) > 1
+
+
+def _do(
+    settings: Settings, cell: str, task: str, overrides: list[str], *, beside_others: bool, all_frames: bool
+) -> JobOutcome:
     """Do the run unless it is done already or another process is at it."""
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(settings.flush_denormals)
@@ -108,7 +123,7 @@ def _do(settings: Settings, cell: str, task: str, overrides: list[str], all_fram
             return JobOutcome(overrides, before, folder.name)
         if settings.rerun:
             folder.drop_checkpoint()
-        summary = Job(settings, run, folder, config, cell, task).execute(all_frames)
+        summary = Job(settings, run, folder, config, cell, task, beside_others).execute(all_frames)
     return JobOutcome(overrides, summary["status"], folder.name, _ending(summary))
 
 
@@ -122,6 +137,8 @@ class Job:
     config: Mapping[str, Any]
     cell: str
     task: str
+    beside_others: bool
+    """Whether it was launched side by side with other runs."""
 
     def execute(self, all_frames: bool) -> dict[str, Any]:
         """Train; returns the summary, which the folder has whatever comes of the run."""
@@ -138,6 +155,8 @@ class Job:
         try:
             summary["status"], results = self.run.execute(self.folder, make_recorders)
             summary |= results
+            if self.beside_others:
+                summary["times_shared"] = True
         except (Exception, SystemExit) as error:
             error_text = _tell(error, all_frames)
             summary |= {"status": Status.FAILED, "error": _named(error)}

@@ -13,10 +13,13 @@ from typing import Any
 
 import torch
 
+from rnnbench.machine import cpu_limit, logical_cores, processor
+
 
 def provenance(device: torch.device, components: list[type]) -> dict[str, Any]:
     """The provenance of a run that starts now: the columns `rnnbench.schema.PROVENANCE`."""
     commit, dirty = _git_state()
+    cpu = processor()
     return {
         "git_commit": commit,
         "git_dirty": dirty,
@@ -25,7 +28,12 @@ def provenance(device: torch.device, components: list[type]) -> dict[str, Any]:
         "torch_version": str(torch.__version__),
         "numpy_version": version("numpy"),
         "platform": f"{platform.system()} {platform.machine()}",
-        "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu.name,
+        "cpu_family": cpu.family,
+        "cpu_model": cpu.model,
+        "vector_width_bits": cpu.vector_width_bits,
+        "cpu_cores": logical_cores(),
+        "cpu_limit": cpu_limit(),
         "component_source": source_hash(components),
         "command_line": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -51,12 +59,3 @@ def _git_state() -> tuple[str | None, bool | None]:
         return git("rev-parse", "HEAD").strip(), bool(git("status", "--porcelain").strip())
     except (OSError, subprocess.CalledProcessError):
         return None, None
-
-
-def _processor() -> str:
-    """The processor's model name where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -66,6 +66,15 @@ RESULTS: Mapping[str, Column] = {
     "tokens_per_second": Column("median over training steps of real sequence steps x examples per second", "tokens/s"),
     "training_time_s": Column("all training steps together", SECONDS),
     "wall_time_s": Column("the run from start to end, all sessions of a resumed run together", SECONDS),
+    "cpu_load": Column(
+        "cores that others used, on average over the run: the machine's CPU time, that taken by other virtual machines "
+        "included, less the run's own; empty where the system does not tell (Linux does)",
+        "cores",
+    ),
+    "times_shared": Column(
+        "whether the times were taken beside others: cpu_load above half a core for each of the run's threads, or "
+        "launched as one of several runs side by side"
+    ),
     "error": Column("what ended a failed run; empty for others"),
 }
 """What came of a run."""
@@ -79,6 +88,13 @@ PROVENANCE: Mapping[str, Column] = {
     "numpy_version": Column("version of numpy"),
     "platform": Column("operating system and processor architecture"),
     "processor": Column("model name of the processor, or of the GPU for a run on one"),
+    "cpu_family": Column("the processor's family, a number of its vendor's; on ARM the implementer; empty off Linux"),
+    "cpu_model": Column("the processor's model, a number of its vendor's; on ARM the part; empty off Linux"),
+    "vector_width_bits": Column(
+        "the widest vector registers that the processor has flags for; empty off Linux", "bits"
+    ),
+    "cpu_cores": Column("logical cores that the run may use"),
+    "cpu_limit": Column("cores' worth of time that the control group allows; empty without a limit", "cores"),
     "component_source": Column("SHA-256, 8 digits, of the source files of the cell and the task"),
     "command_line": Column("the command that started the run"),
     "started_at": Column("when the run was first started (UTC)"),

@@ -61,6 +61,8 @@ class Progress:
     diverged_at_step: int | None = None
     elapsed_s: float = 0.0
     """Wall time of the sessions before this one."""
+    others_cpu_s: float = 0.0
+    """CPU time that others on the machine used meanwhile; NaN where the system does not tell."""
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """One whole run: from its start or last checkpoint to its results."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rnnbench.machine import OthersMeter, is_shared
 from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder, RunFolder
@@ -41,13 +43,17 @@ class Run:
 
         `recorders` builds the recorders from the progress that the run starts from.
         """
-        started = time.monotonic()
+        started, others = time.monotonic(), OthersMeter()
         optimizer = self.make_optimizer(self.model.parameters())
         progress = self._resume(folder, optimizer)
-        before = progress.elapsed_s
+        before, others_before = progress.elapsed_s, progress.others_cpu_s
+
+        def measure_time() -> None:
+            progress.elapsed_s = before + time.monotonic() - started
+            progress.others_cpu_s = others_before + others.cpu_s()
 
         def save() -> None:
-            progress.elapsed_s = before + time.monotonic() - started
+            measure_time()
             folder.write_records(progress.history, progress.arrays)
             folder.save_checkpoint(
                 {"model": self.model.state_dict(), "optimizer": optimizer.state_dict(), "progress": progress}
@@ -71,7 +77,8 @@ class Run:
         status = loop.run(batch.to(self.device) for batch in training)
         folder.write_records(progress.history, progress.arrays)
         results = self._results(progress, status)
-        return status, results | {"wall_time_s": before + time.monotonic() - started}
+        measure_time()
+        return status, results | {"wall_time_s": progress.elapsed_s} | _load(progress, self.model.backend.threads)
 
     def _resume(self, folder: RunFolder, optimizer: torch.optim.Optimizer) -> Progress:
         """The progress of the folder's checkpoint, with its weights put back, or a new one."""
@@ -119,6 +126,12 @@ class Run:
             test = evaluate(self.model, self.task, self._held_out("test", self.streams.test))
             results |= {"test_loss": test.loss, "test_error_rate": test.error_rate}
         return results
+
+
+def _load(progress: Progress, threads: int) -> dict[str, Any]:
+    """The work of others while the run took its times; nothing where the system does not tell."""
+    load = progress.others_cpu_s / progress.elapsed_s
+    return {} if math.isnan(load) else {"cpu_load": load, "times_shared": is_shared(load, threads)}
 
 
 def _speed(progress: Progress) -> dict[str, float]:

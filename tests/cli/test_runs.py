@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from rnnbench.backends import Fused
+from rnnbench.cli.job import launched_side_by_side
 from rnnbench.cli.menu import GROUPS, choices, configuration_directory
-from rnnbench.schema import settings_hash
+from rnnbench.schema import LaunchFiles, settings_hash
 from tests.cli.conftest import SMALL, Command
 
 SHORT = (*SMALL, "task.length=6")
@@ -158,6 +160,24 @@ def test_parallel_sweep_equals_one_after_the_other(rnnbench: Command, tmp_path: 
     }
     assert len(histories["one"]) == 2
     assert histories["one"] == histories["two"]
+    assert [run["times_shared"] for run in summaries(tmp_path, "two")] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "jobs", "side_by_side"),
+    [
+        ({"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}, 2, False),
+        ({"_target_": "hydra_plugins.hydra_joblib_launcher.JoblibLauncher", "n_jobs": -1}, 2, True),
+        ({"_target_": "hydra_plugins.hydra_joblib_launcher.JoblibLauncher", "n_jobs": -1}, 1, False),
+        ({"_target_": "hydra_plugins.hydra_joblib_launcher.JoblibLauncher", "n_jobs": 1}, 2, False),
+        ({"_target_": "somewhere.else.ClusterLauncher"}, 2, True),
+    ],
+)
+def test_which_launchers_run_side_by_side(
+    tmp_path: Path, launcher: dict[str, object], jobs: int, side_by_side: bool
+) -> None:
+    LaunchFiles(tmp_path).plan.write_text(json.dumps([[f"seed={job}"] for job in range(jobs)]))
+    assert launched_side_by_side(OmegaConf.create(launcher), tmp_path) is side_by_side
 
 
 def test_help_names_every_choice(rnnbench: Command) -> None:

@@ -1,0 +1,155 @@
+"""The machine that times are taken on: its processor, told apart from others, and the work of others beside a run's.
+
+What an operating system other than Linux does not tell is empty, never an error.
+"""
+
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+VECTOR_WIDTHS = {"avx512f": 512, "avx2": 256, "avx": 256, "sse": 128, "asimd": 128, "neon": 128}
+"""Bits of the vector registers by the flag that tells of them. Of ARM's SVE no flag tells the width; it counts as the
+128 bits that every processor with it has."""
+
+SHARED_FROM = 0.5
+"""Times count as shared when others used more than this many cores for each thread of the run."""
+
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Processor:
+    """What tells a processor from another: a name such as "AMD EPYC" is that of many."""
+
+    name: str = ""
+    family: int | None = None
+    """Of its vendor's numbering; on ARM the implementer."""
+    model: int | None = None
+    """Of its vendor's numbering; on ARM the part."""
+    vector_width_bits: int | None = None
+    """The widest vector registers that it has flags for."""
+
+    def __str__(self) -> str:
+        """`AMD EPYC, family 25, model 17, 512-bit vectors`."""
+        parts = [
+            self.name or "unknown processor",
+            "" if self.family is None else f"family {self.family}",
+            "" if self.model is None else f"model {self.model}",
+            "" if self.vector_width_bits is None else f"{self.vector_width_bits}-bit vectors",
+        ]
+        return ", ".join(filter(None, parts))
+
+
+@cache
+def processor() -> Processor:
+    """The processor of this machine."""
+    text = _read(Path("/proc/cpuinfo"))
+    return parse_cpuinfo(text) if text else Processor(platform.processor())
+
+
+def parse_cpuinfo(text: str) -> Processor:
+    """The first processor of a /proc/cpuinfo of x86 or of ARM."""
+    values: dict[str, str] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        values.setdefault(key.strip(), value.strip())
+    flags = set((values.get("flags") or values.get("Features") or "").split())
+    widths = [width for flag, width in VECTOR_WIDTHS.items() if flag in flags]
+    return Processor(
+        values.get("model name") or platform.machine(),
+        _integer(values.get("cpu family") or values.get("CPU implementer")),
+        _integer(values.get("model") or values.get("CPU part")),
+        max(widths, default=None),
+    )
+
+
+def logical_cores() -> int | None:
+    """The logical cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def cpu_limit(group: str | None = None, root: Path = CONTROL_GROUPS) -> float | None:
+    """The cores' worth of time that the control group (version 2) and those around it allow; None without a limit."""
+    if group is None:
+        group = next((line[3:] for line in _read(Path("/proc/self/cgroup")).splitlines() if line[:3] == "0::"), "/")
+    return min(_limits(root / group.strip("/"), root), default=None)
+
+
+def _limits(folder: Path, root: Path) -> Iterator[float]:
+    for each in (folder, *folder.parents):
+        quota, _, period = _read(each / "cpu.max").strip().partition(" ")
+        if quota.isdecimal() and period.isdecimal():
+            yield int(quota) / int(period)
+        if each == root:
+            return
+
+
+class CpuTimes(NamedTuple):
+    """Seconds so far."""
+
+    wall: float
+    busy: float
+    """Of all cores of the machine, that taken by other virtual machines included; NaN where the system tells none."""
+    own: float
+    """Of all threads of this process."""
+
+
+def cpu_times() -> CpuTimes:
+    """The times now."""
+    return CpuTimes(time.monotonic(), parse_busy(_read(Path("/proc/stat"))), time.process_time())
+
+
+def parse_busy(stat: str) -> float:
+    """Seconds that the machine's cores have been busy, of a /proc/stat; NaN without its first line."""
+    words = stat.partition("\n")[0].split()
+    if len(words) < 9 or words[0] != "cpu":
+        return math.nan
+    user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = map(int, words[1:9])
+    return (user + nice + system + interrupts + soft_interrupts + stolen) / os.sysconf("SC_CLK_TCK")
+
+
+class OthersMeter:
+    """Measures the work of others on the machine from when it is made, at the cost of two reads each time."""
+
+    def __init__(self, read: Callable[[], CpuTimes] = cpu_times) -> None:
+        self.read = read
+        self.start = read()
+
+    def cpu_s(self) -> float:
+        """Seconds of all cores that others have used since; NaN where the system does not tell."""
+        return self._since(self.read())
+
+    def load(self) -> float:
+        """The mean number of cores that others have used since; NaN where the system does not tell."""
+        now = self.read()
+        return self._since(now) / max(now.wall - self.start.wall, 1e-9)
+
+    def _since(self, now: CpuTimes) -> float:
+        used = (now.busy - self.start.busy) - (now.own - self.start.own)
+        return used if math.isnan(used) else max(0.0, used)
+
+
+def is_shared(cpu_load: float, threads: int) -> bool:
+    """Whether times of so many threads, taken while others used so many cores, count as shared."""
+    return cpu_load > SHARED_FROM * threads
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _integer(text: str | None) -> int | None:
+    """The number, decimal or as 0x..."""
+    try:
+        return None if text is None else int(text, 0)
+    except ValueError:
+        return None

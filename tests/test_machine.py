@@ -1,0 +1,130 @@
+"""The processor told from samples of /proc/cpuinfo, and the work of others beside a run's."""
+
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rnnbench import machine
+from rnnbench.machine import CpuTimes, OthersMeter, Processor, cpu_limit, is_shared, parse_busy, parse_cpuinfo
+
+INTEL = """processor\t: 0
+vendor_id\t: GenuineIntel
+cpu family\t: 6
+model\t\t: 143
+model name\t: Intel(R) Xeon(R) Platinum 8480C
+stepping\t: 8
+flags\t\t: fpu sse sse2 ssse3 fma avx avx2 avx512f avx512dq
+
+processor\t: 1
+cpu family\t: 7
+model\t\t: 99
+"""
+AMD = """processor\t: 0
+vendor_id\t: AuthenticAMD
+cpu family\t: 23
+model\t\t: 49
+model name\t: AMD EPYC
+flags\t\t: fpu sse sse2 fma avx f16c avx2
+"""
+ARM = """processor\t: 0
+BogoMIPS\t: 243.75
+Features\t: fp asimd evtstrm aes crc32 sve
+CPU implementer\t: 0x41
+CPU architecture: 8
+CPU variant\t: 0x1
+CPU part\t: 0xd40
+"""
+STAT = "cpu  100 20 30 4000 50 6 7 8 9 10\ncpu0 100 20 30 4000 50 6 7 8 9 10\n"
+
+
+def test_processor_of_intel_and_amd() -> None:
+    assert parse_cpuinfo(INTEL) == Processor("Intel(R) Xeon(R) Platinum 8480C", 6, 143, 512)
+    assert parse_cpuinfo(AMD) == Processor("AMD EPYC", 23, 49, 256)
+
+
+def test_processors_of_one_name_are_told_apart() -> None:
+    other = parse_cpuinfo(AMD.replace("49", "17").replace("23", "25").replace("avx2", "avx2 avx512f"))
+    assert other.name == parse_cpuinfo(AMD).name
+    assert str(other) == "AMD EPYC, family 25, model 17, 512-bit vectors"
+
+
+def test_processor_of_arm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.platform, "machine", lambda: "aarch64")
+    assert parse_cpuinfo(ARM) == Processor("aarch64", 0x41, 0xD40, 128)
+
+
+def test_where_the_system_tells_nothing_all_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_read", lambda path: "")
+    monkeypatch.setattr(machine.platform, "processor", lambda: "")
+    assert machine.processor.__wrapped__() == Processor()
+    assert str(Processor()) == "unknown processor"
+    assert cpu_limit() is None
+    meter = OthersMeter()
+    assert math.isnan(meter.cpu_s())
+    assert not is_shared(meter.load(), threads=1)
+
+
+def test_the_smallest_limit_of_the_group_and_those_around_it(tmp_path: Path) -> None:
+    inner = tmp_path / "user" / "job"
+    inner.mkdir(parents=True)
+    assert cpu_limit("/user/job", tmp_path) is None
+    (inner / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "cpu.max").write_text("400000 100000\n")
+    assert cpu_limit("/user/job", tmp_path) == 4
+    (tmp_path / "user" / "cpu.max").write_text("150000 100000\n")
+    assert cpu_limit("/user/job", tmp_path) == 1.5
+
+
+def test_busy_time_by_hand() -> None:
+    """All but idle and waiting for disks; guests are in the user's time already."""
+    assert parse_busy(STAT) == (100 + 20 + 30 + 6 + 7 + 8) / os.sysconf("SC_CLK_TCK")
+    assert math.isnan(parse_busy("intr 5\n"))
+
+
+@pytest.mark.parametrize(
+    ("busy", "threads", "load", "shared"),
+    [
+        (10.0, 1, 0.0, False),  # alone
+        (9.9, 1, 0.0, False),  # alone, the system's clock being coarser
+        (14.0, 1, 0.4, False),  # others used less than half a core
+        (16.0, 1, 0.6, True),
+        (16.0, 2, 0.6, False),  # of two threads
+        (21.0, 2, 1.1, True),
+    ],
+)
+def test_the_load_of_others_by_hand(busy: float, threads: int, load: float, shared: bool) -> None:
+    """Over ten seconds, in which the process itself used ten."""
+    times = iter([CpuTimes(100.0, 1000.0, 50.0), CpuTimes(110.0, 1000.0 + busy, 60.0)])
+    measured = OthersMeter(lambda: next(times)).load()
+    assert measured == pytest.approx(load)
+    assert is_shared(measured, threads) is shared
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")
+def test_a_busy_process_beside_makes_the_times_shared() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        meter = OthersMeter()
+        time.sleep(1)
+        assert is_shared(meter.load(), threads=1)
+    finally:
+        child.kill()
+        child.communicate()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")
+def test_a_process_s_own_work_is_not_others() -> None:
+    """Without its own half a second or more, that is."""
+    meter = OthersMeter()
+    until = time.process_time() + 0.5
+    while time.process_time() < until:
+        pass
+    whole = machine.cpu_times().busy - meter.start.busy
+    assert meter.cpu_s() <= max(0.0, whole - 0.4)
