@@ -73,8 +73,17 @@ class Results:
         return replace(self, runs=sorted_runs(runs, ignored=[self.tuned] if self.tuned else []))
 
 
+FIRST = ("rnn", "lstm", "gru")
+"""The cells that come first, in this order; the others follow by name."""
+
+
+def cell_order(cell: str) -> tuple[int, str]:
+    """A key that sorts cells: the one order of them in every table, figure and file."""
+    return (FIRST.index(cell) if cell in FIRST else len(FIRST)), cell
+
+
 def sorted_runs(runs: pd.DataFrame, ignored: Sequence[str] = ()) -> pd.DataFrame:
-    """The runs with their `variant`, by task, difficulty, cell, variant and seed.
+    """The runs with their `variant`, by task, difficulty, cell (see `cell_order`), variant and seed.
 
     Settings in `ignored` are left out of the variant. In `difficulty`, text that is a number becomes one.
     """
@@ -83,7 +92,7 @@ def sorted_runs(runs: pd.DataFrame, ignored: Sequence[str] = ()) -> pd.DataFrame
         difficulty=runs["difficulty"].map(_number),
     )
     identities = table[["task", "difficulty", "cell", "variant", "seed"]].itertuples(False, None)
-    keys = [(task, value_order(difficulty), *others) for task, difficulty, *others in identities]
+    keys = [(task, value_order(at), cell_order(cell), *others) for task, at, cell, *others in identities]
     return table.iloc[sorted(range(len(keys)), key=keys.__getitem__)].reset_index(drop=True)
 
 

@@ -1,6 +1,8 @@
 """`rnnbench-report`: tables and figures of a sweep, from its run folders."""
 
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ USAGE = """rnnbench-report makes the tables and figures of a sweep from its run 
   rnnbench-report ... figure=[a,b]      with these figures (`rnnbench --help` lists them), and table=[a,b]
   rnnbench-report ... tuned=SETTING     with the best value of a swept SETTING for each cell and task
   rnnbench-report ... --config-dir DIR  with cells, tasks, tables and figures of your own
+
+A table or figure that cannot be made is left out, by name, and the rest is written; the exit code is then 2 if all
+those lack something that can be set, and 1 if one ended in a bug.
 
 They go to <results_dir>/<name>/: report.html, tables as .csv, .md and .tex, figures/*.pdf and *.png, each with a .json
 that says what stands behind it, runs.csv and data/. Where run folders are gone, these last two are enough."""
@@ -35,21 +40,39 @@ def main() -> None:
 
 
 def report(arguments: list[str]) -> None:
-    """Compose the configuration, read the runs, write and print the report. Raises SettingError."""
+    """Compose the configuration, read the runs, write and print the report.
+
+    Raises SettingError, and SystemExit where a table or figure could not be made.
+    """
     from rnnbench.analysis.archive import load_results
     from rnnbench.cli.arguments import composed
     from rnnbench.report import Figure, Table, write_report
-    from rnnbench.schema import ExperimentFiles
 
     config = composed(arguments, "rnnbench-report", USED)
     figures: dict[str, Figure] = components(config, "figures")
     tables: dict[str, Table] = components(config, "tables")
     known_cells = list(choices("cell", [configuration_directory(), *own_directories(arguments)]))
     root = Path(config.results_dir) / config.name
-    print(write_report(load_results(root), tables, figures, known_cells, config.tuned))
+    command = shlex.join(["rnnbench-report", *arguments])
+    written = write_report(load_results(root), tables, figures, known_cells, config.tuned, command)
+    print(written.text)
     print(f"\nRuns, tables and figures are in {root}:")
-    for path in sorted([*root.glob("*.*"), *ExperimentFiles(root).figures.glob("*")]):
+    for path in sorted(written.files):
         print(f"  {path.relative_to(root)}")
+    if written.failed:
+        raise SystemExit(_say_why([each.error for each in written.failed]))
+
+
+def _say_why(failures: Sequence[Exception]) -> int:
+    """Tell each error as `rnnbench.errors` says; returns the exit code of the worst."""
+    from rnnbench.errors import SettingError, component_traceback, one_line
+
+    for error in failures:
+        if isinstance(error, SettingError):
+            print(f"rnnbench: {one_line(error)}", file=sys.stderr)
+        else:
+            print(component_traceback(error), end="", file=sys.stderr)
+    return 2 if all(isinstance(error, SettingError) for error in failures) else 1
 
 
 def components(config: Any, group: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Text for values: numbers, intervals, tasks, settings and variants. Nothing else in rnnbench makes text of them."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -45,6 +46,21 @@ def bounds(value: Interval, scale: float = 1.0) -> str:
     if math.isnan(value.low) or math.isnan(value.high):
         return ""
     return f"[{number(value.low * scale)}, {number(value.high * scale)}]"
+
+
+def component_title(name: str) -> str:
+    """The name of a figure as a title: `Learning curves`."""
+    return name.replace("_", " ").capitalize()
+
+
+def is_number(text: str) -> bool:
+    """Whether a formatted value is to be aligned as a number: it is one, with or without bounds, or stands for none."""
+    return re.match(r"[-−+<>≥≤~]?\s?[\d∞–]", text) is not None
+
+
+def prose(docstring: str) -> list[str]:
+    """The paragraphs of a docstring, each without its line breaks."""
+    return [" ".join(paragraph.split()) for paragraph in docstring.split("\n\n") if paragraph.strip()]
 
 
 def task_title(row: Mapping[Any, Any]) -> str:

@@ -11,8 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import difficulty_columns, setting_columns
+from rnnbench.errors import SettingError, one_line
 from rnnbench.report.incomplete import incomplete
-from rnnbench.report.labels import setting_value
+from rnnbench.report.labels import is_number, setting_value
 from rnnbench.schema import ExperimentFiles
 
 MACHINE = (
@@ -23,6 +24,9 @@ MACHINE = (
     "numpy_version",
     "platform",
     "processor",
+    "cpu_family",
+    "cpu_model",
+    "vector_width_bits",
 )
 MOST_LISTED = 50
 """Runs listed on the page; all are in runs.csv."""
@@ -37,24 +41,59 @@ class Tabled:
     formatted: pd.DataFrame
     brief: pd.DataFrame
     intervals: str
+    files: list[Path]
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """Headings with the class of their column: numbers stand to the right."""
+        kinds = [
+            "number" if all(map(is_number, column.astype(str))) else "text" for _, column in self.formatted.items()
+        ]
+        return list(zip(map(str, self.formatted), kinds, strict=True))
 
 
 @dataclass(frozen=True)
 class Drawn:
     """A figure as the page shows it."""
 
+    title: str
     name: str
-    caption: str
-    picture: Path
+    caption: list[str]
+    """Paragraphs."""
+    shown: str
+    """Its cells and tasks, for the alternative text."""
+    files: list[Path]
+    """The PNG first."""
 
     @property
     def source(self) -> str:
         """The picture itself, as a data URL."""
-        return f"data:image/png;base64,{base64.b64encode(self.picture.read_bytes()).decode()}"
+        return f"data:image/png;base64,{base64.b64encode(self.files[0].read_bytes()).decode()}"
+
+    @property
+    def alternative(self) -> str:
+        """What the picture shows, in words."""
+        return " ".join([f"{self.title}.", *self.caption[:1], self.shown])
 
 
-def write_page(results: Results, tables: Sequence[Tabled], figures: Sequence[Drawn]) -> None:
-    """Write `report.html`."""
+@dataclass(frozen=True)
+class Failed:
+    """A table or figure that could not be made."""
+
+    name: str
+    error: Exception
+
+    @property
+    def reason(self) -> str:
+        """The error in one line; of a bug, which says less to a reader, with its kind."""
+        kind = "" if isinstance(self.error, SettingError) else f"{type(self.error).__name__}: "
+        return f"{kind}{one_line(self.error)}"
+
+
+def write_page(
+    results: Results, tables: Sequence[Tabled], figures: Sequence[Drawn], failed: Sequence[Failed], command: str
+) -> None:
+    """Write `report.html`; `command` makes it again from the runs."""
     runs = results.runs
     template = Environment(
         loader=PackageLoader("rnnbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -64,6 +103,8 @@ def write_page(results: Results, tables: Sequence[Tabled], figures: Sequence[Dra
         name=results.name,
         tables=tables,
         figures=figures,
+        failed=failed,
+        command=command,
         incomplete=incomplete(results),
         tuned=results.tuned,
         candidates=0 if results.candidates is None else len(results.candidates),

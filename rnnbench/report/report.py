@@ -1,7 +1,10 @@
 """An experiment's tables, figures and page, written beside its runs."""
 
-import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
 
 from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
@@ -9,12 +12,27 @@ from rnnbench.analysis.tuning import tune
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.flat import flat
 from rnnbench.report.incomplete import incomplete
-from rnnbench.report.page import Drawn, Tabled, write_page
+from rnnbench.report.labels import component_title
+from rnnbench.report.page import Drawn, Failed, Tabled, write_page
 from rnnbench.report.sidecar import write_sidecar
-from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
+from rnnbench.report.style import CellStyles, mark_incomplete, paper_style, task_panels
 from rnnbench.report.tables.rendering import latex, markdown, plain
 from rnnbench.report.tables.table import Table
 from rnnbench.schema import ExperimentFiles
+
+Kind = TypeVar("Kind")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """What `write_report` made and what it could not make."""
+
+    text: str
+    """The tables and what is missing, for the terminal."""
+    files: list[Path]
+    """All that was written."""
+    failed: list[Failed]
 
 
 def write_report(
@@ -23,22 +41,44 @@ def write_report(
     figures: Mapping[str, Figure],
     known_cells: list[str],
     tuned: str | None = None,
-) -> str:
-    """Write the condensed results, each table, each figure and the page; return the tables for the terminal.
+    command: str | None = None,
+) -> WrittenReport:
+    """Write the condensed results, each table, each figure and the page.
 
     `tuned` names a swept setting of which each cell and task gets the value that is best on validation data (see
-    `analysis.tuning`). Everything is made from the condensed results alone, so the same runs give the same bytes. A
-    table or figure that lacks a column raises SettingError, naming both.
+    `analysis.tuning`); `command` is the command line that made this report, which the page prints. Everything is made
+    from the condensed results alone, so the same runs give the same bytes. A table or figure whose making ends in an
+    error is left out, by name, and the rest is written.
     """
     results = write_archive(results)
     if tuned is not None:
         results = tune(results, tuned)
-    tabled = [_tabulate(table, name, results) for name, table in tables.items()]
-    drawn = [_draw(figure, name, results, CellStyles(known_cells)) for name, figure in figures.items()]
-    write_page(results, tabled, drawn)
+    styles = CellStyles(known_cells)
+    failed: list[Failed] = []
+    tabled = _made(tables, lambda table, name: _tabulate(table, name, results), failed)
+    drawn = _made(figures, lambda figure, name: _draw(figure, name, results, styles), failed)
+    write_page(results, tabled, drawn, failed, command or f"rnnbench-report name={results.name}")
     missing = incomplete(results)
     texts = [f"{table.title}\n\n{plain(table.brief)}" for table in tabled]
-    return "\n\n".join([*texts, *(["\n".join(["Incomplete:", *missing])] if missing else [])])
+    if failed:
+        texts.append("\n".join(["Not made:", *(f"{each.name}: {each.reason}" for each in failed)]))
+    if missing:
+        texts.append("\n".join(["Incomplete:", *missing]))
+    files = ExperimentFiles(results.root)
+    condensed = [files.runs_table, *files.data.iterdir()]
+    made = [each.files for each in tabled] + [each.files for each in drawn]
+    return WrittenReport("\n\n".join(texts), [files.report, *condensed, *chain.from_iterable(made)], failed)
+
+
+def _made(components: Mapping[str, Kind], make: Callable[[Kind, str], Made], failed: list[Failed]) -> list[Made]:
+    """What is made of each component; those whose making ends in an error are added to `failed`."""
+    made = []
+    for name, component in components.items():
+        try:
+            made.append(make(component, name))
+        except Exception as error:
+            failed.append(Failed(name, error))
+    return made
 
 
 def _tabulate(table: Table, name: str, results: Results) -> Tabled:
@@ -57,18 +97,26 @@ def _tabulate(table: Table, name: str, results: Results) -> Tabled:
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
     path.with_suffix(".md").write_text("\n\n".join(filter(None, [heading, markdown(formatted), *notes])) + "\n")
     write_sidecar(path, results, type(table).__name__, table.intervals)
-    return Tabled(name, table.title, formatted, table.formatted_brief(rows), table.intervals)
+    files = [path.with_suffix(f".{kind}") for kind in ("csv", "md", "tex", "json")]
+    return Tabled(name, table.title, formatted, table.formatted_brief(rows), table.intervals, files)
 
 
 def _draw(figure: Figure, name: str, results: Results, styles: CellStyles) -> Drawn:
     """Write the figure as PDF and PNG, and its sidecar."""
     results = results.limited(figure.only)
     path = ExperimentFiles(results.root).figures / name
-    path.parent.mkdir(exist_ok=True)
     with paper_style():
         canvas = figure.draw(results, styles)
         mark_incomplete(canvas, results)
+        path.parent.mkdir(exist_ok=True)
         canvas.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
         canvas.savefig(path.with_suffix(".png"), metadata={"Software": None})
     write_sidecar(path, results, type(figure).__name__, figure.intervals)
-    return Drawn(name, inspect.getdoc(figure) or "", path.with_suffix(".png"))
+    files = [path.with_suffix(f".{kind}") for kind in ("png", "pdf", "json")]
+    return Drawn(component_title(name), name, figure.caption(results), _shown(results, styles), files)
+
+
+def _shown(results: Results, styles: CellStyles) -> str:
+    """Which cells and tasks a figure shows, for those who cannot see it."""
+    tasks = [title for title, _ in task_panels(results.runs)]
+    return f"Cells: {', '.join(styles.ordered(results.runs['cell'].unique()))}. Tasks: {'; '.join(tasks)}."

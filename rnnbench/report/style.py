@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from rnnbench.analysis.results import Results
+from rnnbench.analysis.results import FIRST, Results, cell_order
 from rnnbench.analysis.variant import Variant
 from rnnbench.report.incomplete import incomplete
 from rnnbench.report.labels import cell_label, task_title, variant_label
@@ -22,33 +22,39 @@ COLUMN_WIDTH = 3.3
 TEXT_WIDTH = 6.8
 """Inches: both columns."""
 
-FIRST = ("rnn", "lstm", "gru")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 PALETTE = [sns.color_palette("colorblind")[index] for index in (3, 0, 2, 1, 4, 5, 8, 7)]
 
 
 @dataclass(frozen=True)
 class CellStyles:
-    """One colour and dash per cell: the same in every figure of every experiment with the same menu of cells."""
+    """One colour, dash and marker per cell: the same in every figure of every experiment with the same menu of cells.
+
+    Dashes and markers tell cells apart where a page is printed without colour.
+    """
 
     known: Sequence[str]
 
     def of(self, cell: str, variant: int = 0) -> dict[str, Any]:
         """Line properties of the cell; a cell outside the menu is taken to follow it.
 
-        `variant` counts the variants of the same cell in one panel, which share its colour and differ in dash.
+        `variant` counts the variants of the same cell in one panel, which share its colour and marker and differ in
+        dash.
         """
-        index = self.place(cell)
-        dash = index // len(PALETTE) + variant
-        return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[dash % len(DASHES)]}
+        return _look(self.place(cell), variant)
+
+    def marker(self, cell: str) -> str:
+        """The cell's marker."""
+        return MARKERS[self.place(cell) % len(MARKERS)]
 
     def ordered(self, cells: Iterable[str]) -> list[str]:
         """The cells in the order in which figures show them."""
-        return sorted(sorted(cells), key=self.place)
+        return sorted(cells, key=cell_order)
 
     def place(self, cell: str) -> int:
         """The cell's place in that order."""
-        order = [*FIRST, *sorted(set(self.known) - set(FIRST))]
+        order = sorted({*FIRST, *self.known}, key=cell_order)
         return order.index(cell) if cell in order else len(order)
 
 
@@ -121,8 +127,10 @@ def task_panels(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(task_title(dict(zip(TASK_GROUP, key, strict=True))), group) for key, group in groups]
 
 
-def _look(index: int) -> dict[str, Any]:
-    return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[index // len(PALETTE) % len(DASHES)]}
+def _look(index: int, variant: int = 0) -> dict[str, Any]:
+    """Neighbours differ in colour and dash; the dash moves on with each round of the palette."""
+    dash = index + index // len(PALETTE) + variant
+    return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[dash % len(DASHES)]}
 
 
 def panels_in_rows(count: int) -> int:

@@ -1,6 +1,9 @@
 """Runs, sweeps and reports as a user meets them."""
 
+import html
 import json
+import re
+import shlex
 import unittest.mock
 from pathlib import Path
 
@@ -207,3 +210,21 @@ def test_threads_and_denormals_are_settings(rnnbench: Command) -> None:
     assert rnnbench(*SHORT, "threads=1")[0] == 0
     assert torch.get_num_threads() == 1
     assert float(torch.tensor(1e-30) * torch.tensor(1e-12)) == 0  # flushed
+
+
+def test_the_page_prints_the_command_that_makes_it_again(
+    rnnbench: Command, rnnbench_report: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "own" / "experiment").mkdir(parents=True)
+    settings = "\n".join(["# @package _global_", "defaults:", "  - override /table: [comparison, scores]",
+                          "  - override /figure: [cost]", "name: own_name"])  # fmt: skip
+    (tmp_path / "own" / "experiment" / "mine.yaml").write_text(settings)
+    options = ("--config-dir", "own", "experiment=mine")
+    assert rnnbench(*options, *SHORT)[0] == 0
+    assert rnnbench_report(*options)[0] == 0
+    page = tmp_path / "results" / "own_name" / "report.html"
+    first = page.read_text()
+    page.unlink()
+    (command,) = re.findall(r"^(?:.*<pre>)?(rnnbench-report .*)</pre>$", first, re.MULTILINE)
+    assert rnnbench_report(*shlex.split(html.unescape(command))[1:])[0] == 0
+    assert page.read_text() == first

@@ -137,12 +137,12 @@ def test_decay_by_gain_draws_growth_back_through_time() -> None:
 def test_paired_differences_by_hand() -> None:
     first, _ = panels(draw("paired_differences"))
     labels = [tick.get_text() for tick in first.get_yticklabels()]
-    place = labels.index("gru − lstm")
+    place = labels.index("lstm − gru")
     (mark,) = [line for line in first.lines if line.get_marker() == "|" and list(line.get_ydata()) == [place]]
     # scores 1 - 6 loss: the losses are 0.01 and 0.05 times 1, 1.1, 1.2
-    assert mark.get_xdata()[0] == pytest.approx(6 * 0.04 * 1.1)
+    assert mark.get_xdata()[0] == pytest.approx(-6 * 0.04 * 1.1)
     (dots,) = [line for line in first.lines if line.get_marker() == "." and list(line.get_ydata()) == [place] * 3]
-    np.testing.assert_allclose(dots.get_xdata(), [6 * 0.04 * factor for factor in (1, 1.1, 1.2)])
+    np.testing.assert_allclose(dots.get_xdata(), [-6 * 0.04 * factor for factor in (1, 1.1, 1.2)])
 
 
 def test_equal_budget_draws_mean_scores_with_units_and_parameters() -> None:

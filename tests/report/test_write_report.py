@@ -11,12 +11,15 @@ import pytest
 
 import rnnbench
 from rnnbench.analysis.archive import load_results
+from rnnbench.analysis.results import FIRST, Results
 from rnnbench.report import write_report
 from rnnbench.report.figures.cost import Cost
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.figures.gradient_norms import GradientNorms
 from rnnbench.report.figures.learning_curves import LearningCurves
-from rnnbench.report.style import FIRST, PALETTE, CellStyles, paper_style
+from rnnbench.report.figures.speed import Speed
+from rnnbench.report.labels import is_number
+from rnnbench.report.style import DASHES, MARKERS, PALETTE, CellStyles, paper_style
 from rnnbench.report.tables.comparison import Comparison
 from rnnbench.report.tables.table import Table
 
@@ -31,9 +34,9 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def test_same_runs_give_the_same_bytes(small_experiment: Path) -> None:
-    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS)
+    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS).text
     first = contents(small_experiment)
-    assert write_report(load_results(small_experiment), TABLES, FIGURES, CELLS) == printed
+    assert write_report(load_results(small_experiment), TABLES, FIGURES, CELLS).text == printed
     assert contents(small_experiment) == first
     assert set(first) == {
         "report.html", "runs.csv", "data/histories.csv.gz", "data/gradient_profile.npz", "data/missing.json",
@@ -44,14 +47,14 @@ def test_same_runs_give_the_same_bytes(small_experiment: Path) -> None:
 
 
 def test_everything_is_made_again_without_the_run_folders(small_experiment: Path) -> None:
-    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS)
+    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS).text
     first = contents(small_experiment)
     for folder in ("runs", "launches"):
         shutil.rmtree(small_experiment / folder)
     for name in first:
         if not name.startswith(("data/", "runs.csv")):
             (small_experiment / name).unlink()
-    assert write_report(load_results(small_experiment), TABLES, FIGURES, CELLS) == printed
+    assert write_report(load_results(small_experiment), TABLES, FIGURES, CELLS).text == printed
     assert contents(small_experiment) == first
 
 
@@ -75,7 +78,7 @@ def test_page_holds_tables_figures_and_what_is_missing(small_experiment: Path) -
 
 
 def test_report_says_what_is_missing(small_experiment: Path) -> None:
-    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS)
+    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS).text
     for text in (printed, (small_experiment / "comparison.md").read_text()):
         assert "missing: cell=lstm seed=1" in text
         assert "diverged at step 130" in text
@@ -118,3 +121,65 @@ def test_each_cell_has_one_look_of_its_own() -> None:
     looks = [(styles.of(cell)["color"], styles.of(cell)["linestyle"]) for cell in styles.known]
     assert len({str(look) for look in looks}) == len(looks)
     assert styles.of("rnn")["color"] == CellStyles(["rnn"]).of("rnn")["color"] == PALETTE[0]
+
+
+def test_cells_differ_without_colour() -> None:
+    styles = CellStyles(CELLS)
+    assert [styles.of(cell)["linestyle"] for cell in FIRST] == list(DASHES[:3])
+    assert [styles.marker(cell) for cell in FIRST] == list(MARKERS[:3])
+
+
+def test_cells_have_one_order(small_experiment: Path) -> None:
+    results = load_results(small_experiment)
+    assert (
+        list(results.runs["cell"].unique())
+        == ["rnn", "lstm", "gru"]
+        == CellStyles(CELLS).ordered(CELLS[:1] + CELLS[2:])
+    )
+    write_report(results, TABLES, FIGURES, CELLS)
+    assert list(pd.read_csv(small_experiment / "comparison.csv")["cell"]) == ["rnn", "lstm", "gru"]
+
+
+class Broken(Table):
+    """A table with a bug."""
+
+    title, columns = "Broken", {}
+
+    def compute_rows(self, results: Results) -> pd.DataFrame:
+        raise KeyError("no such <thing>")
+
+    def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows
+
+
+def test_a_table_or_figure_fails_alone(small_experiment: Path) -> None:
+    figures: dict[str, Figure] = {"speed": Speed(), "cost": Cost()}
+    report = write_report(load_results(small_experiment), {"broken": Broken(), **TABLES}, figures, CELLS)
+    assert [each.name for each in report.failed] == ["broken", "speed"]
+    page = (small_experiment / "report.html").read_text()
+    assert "broken: KeyError: &#39;no such &lt;thing&gt;&#39;" in page
+    assert "Not made:\nbroken: KeyError: 'no such <thing>'\nspeed: Speed: needs the column" in report.text
+    assert page.count("data:image/png;base64,") == 1
+    assert (small_experiment / "comparison.csv") in report.files
+    assert all(path.exists() for path in report.files)
+    assert "speed" not in " ".join(map(str, report.files))
+
+
+def test_page_numbers_figures_and_says_what_they_show(small_experiment: Path) -> None:
+    write_report(load_results(small_experiment), TABLES, FIGURES, CELLS, command="rnnbench-report experiment=own")
+    page = (small_experiment / "report.html").read_text()
+    assert "<strong>Figure 1. Learning curves.</strong> Loss on validation data" in page
+    assert "Cells: rnn, lstm, gru. Tasks: adding, length 20." in page
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", page, re.DOTALL)
+    assert len(captions) == len(FIGURES)
+    for paragraph in re.findall(r"<p>(.*?)</p>", "".join(captions), re.DOTALL):
+        assert "\n" not in paragraph
+    assert "Table 1. " in page
+    assert '<td class="number">2</td>' in page
+    assert '<td class="text">gru</td>' in page
+    assert "rnnbench-report experiment=own</pre>" in page
+
+
+def test_what_is_aligned_as_a_number() -> None:
+    assert all(map(is_number, ["1", "0.5 [0.1, 0.9]", "–", "-∞", "∞", "1,300", "−0.2", "< 0.01"]))
+    assert not any(map(is_number, ["", "gru", "lr=0.01", "holds", "-"]))
