@@ -29,7 +29,7 @@ __all__ = [
 def backend_named(name: str, threads: int | None = None) -> Backend:
     """The backend of that name on so many CPU threads, None meaning as many as torch's.
 
-    Raises ValueError, naming what there is, when there is none.
+    Raises ValueError, naming the known ones, when there is none.
     """
     for backend in FASTEST_FIRST:
         if backend.name == name:
@@ -48,5 +48,5 @@ def choose_backend(cell: Cell, name: str = "auto", threads: int | None = None) -
         return next(backend for backend in ranked if backend.unsupported_reason(cell) is None)
     backend = backend_named(name, threads)
     if reason := backend.unsupported_reason(cell):
-        raise ValueError(f"backend={name}: cannot run {type(cell).__name__} ({reason}); use backend=eager")
+        raise ValueError(f"backend={name}: cannot run {type(cell).__name__} ({reason}); use eager or auto")
     return backend

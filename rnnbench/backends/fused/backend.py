@@ -60,7 +60,7 @@ def _binding(cell: Cell) -> Binding | str:
 
 
 def _unsupported(cell: Cell, reason: str) -> ValueError:
-    return ValueError(f"backend=fused: cannot run {type(cell).__name__} ({reason}); use backend=eager")
+    return ValueError(f"backend=fused: cannot run {type(cell).__name__} ({reason}); use eager or auto")
 
 
 def explain(cell: Cell) -> str:

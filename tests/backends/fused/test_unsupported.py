@@ -88,7 +88,7 @@ def test_the_reason_names_the_operation_and_its_line(name: str) -> None:
 def test_the_error_of_a_named_backend_says_what_to_do() -> None:
     cell = Step(UNSUPPORTED["chunk"][0])
     with pytest.raises(
-        ValueError, match=r"backend=fused: cannot run Step \(chunk\(\) on line \d+ of .*; use backend=eager"
+        ValueError, match=r"backend=fused: cannot run Step \(chunk\(\) on line \d+ of .*; use eager or auto"
     ):
         choose_backend(cell, "fused")
     with pytest.raises(ValueError, match=r"cannot run Step \(chunk\(\)"):

@@ -1,10 +1,10 @@
 """The elementwise operations: how each is written in the generated source, and the rules of its derivative.
 
 To add one, add an entry to `OPERATIONS`, nothing else: a `step` may then use the function of torch and the method of a
-tensor that bear its name, and the tests hold its rules against torch.autograd and finite differences. What the source
-may call is imported at the head of `codegen/generate.py`: `np`, `math`, and the functions of `kernels/vector_math.py`,
-which LLVM turns into vector instructions. An operation that torch calls in another way has a line in
-`frontend/lowerings.py` as well.
+tensor that bear its name, and tests/backends/fused/test_operations.py compares it with torch, torch.autograd and finite
+differences. The source may call what is imported at the head of `codegen/generate.py`: `np` and `math`, whose calls of
+the C library LLVM does not vectorise, and the functions of `kernels/vector_math.py`. An operation that
+torch calls in another way, or that torch.nn.functional has, needs a line in `frontend/lowerings.py` as well.
 
 A rule takes the gradient g with respect to the value y, then y, then the operands, and gives what is added to the
 gradient of its operand; None where there is nothing to add. It is written in `Term`s, whose operators make nodes: for
@@ -31,7 +31,7 @@ class Operation:
     settings: int = 0
     """How many further operands are numbers that the user gives, not tensors."""
     costly: bool = False
-    """Whether the backward pass had better read the value than compute it again."""
+    """Whether the value is saved for the backward pass where that needs it, rather than recomputed."""
 
     @property
     def arity(self) -> int:
