@@ -75,7 +75,7 @@ def _row(cell: str, steps: int, length: int, gain: float, width: int, seed: int)
         "model.recurrent_gain": gain, "train.steps": steps, "steps_trained": steps, "train.stop_when_solved": False,
         "solved": solved, "steps_to_solve": STEPS[cell] + 10 * seed if solved else np.nan,
         "steps_to_mse_below_0_01": 500.0 + seed if steps else np.nan,
-        "test_loss": (0.15 if cell == "rnn" else 0.001) * noise if steps else 1.0,
+        "baseline_loss": 1 / 6, "test_loss": (0.15 if cell == "rnn" else 0.001) * noise if steps else 1.0,
         "parameters": 1, "parameters_recurrent_layers": CELLS[cell] * width * (width + INPUTS + 1),
         "state_size": width * (2 if cell == "lstm" else 1),
         "pass_input_size": INPUTS, 

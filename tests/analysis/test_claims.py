@@ -337,6 +337,14 @@ def test_losses_at_equal_budgets(values: Row, expected: Verdict) -> None:
     assert verdicts(results, "comparable", compared="loss_at_equal_budgets") == {expected}
 
 
+def test_cells_that_have_both_learned_nothing_are_not_comparable_for_that() -> None:
+    untaught = both(*(each(cell, test_loss=lambda seed: 0.16 + 0.001 * seed) for cell in ("gru", "lstm")))
+    assert verdicts(made(untaught), "comparable", compared="loss_at_equal_budgets") == {UNDECIDED}
+    # The baseline on the same data comes before the expected one.
+    taught = both(untaught, lambda row: row.update(test_baseline_loss=1.0))
+    assert verdicts(made(taught), "comparable", compared="loss_at_equal_budgets") == {HOLDS}
+
+
 def test_losses_of_runs_that_stop_are_not_compared() -> None:
     cases = found(made(lambda row: row.update({"train.stop_when_solved": True})), "comparable").cases
     assert {case.condition["compared"] for case in cases} == {"steps_to_solve"}

@@ -20,7 +20,7 @@ from rnnbench.analysis.claims.selection import (
 )
 from rnnbench.analysis.claims.steps import Pair, milestone_told, pair_of, ratios_by_difficulty, solved_told
 from rnnbench.analysis.equivalence import FACTOR, steps_equivalence, within_margin
-from rnnbench.analysis.log_loss import log_loss_difference, log_loss_differences
+from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference, log_loss_differences
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
 from rnnbench.analysis.paired import margin_p_value
@@ -28,12 +28,18 @@ from rnnbench.analysis.power import detectable_difference_of, detectable_steps_r
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import steps_ratio
 from rnnbench.analysis.steps_to_solve import StepsToSolve
-from rnnbench.analysis.verdict import below
+from rnnbench.analysis.verdict import Verdict, below
 from rnnbench.errors import SettingError
 from rnnbench.schema import Status
 
 LOSS_MARGIN = math.log10(2)
 """Losses within a factor of 2 of each other are alike, in decades: a convention."""
+
+HALVED = -math.log10(2)
+"""Of the baseline's loss, in decades: two cells that have both learned nothing are not comparable for that."""
+
+BASELINES = ("test_baseline_loss", "baseline_loss")
+"""The baseline's loss on the test data, else the expected one."""
 
 OVER_STEPS = "log-rank, stratified by length, by permutation"
 
@@ -120,9 +126,13 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
     a, b = _final_losses(one), _final_losses(other)
     test = log_loss_difference(a, b, _budgets(one), _budgets(other), np.random.default_rng(0))
     differences = log_loss_differences(a, b)
+    verdict = within_margin(test.interval, LOSS_MARGIN)
+    over_baseline = [_median_over_baseline(runs, losses) for runs, losses in ((one, a), (other, b))]
+    if verdict is Verdict.HOLDS and not min(over_baseline) < HALVED:
+        verdict = Verdict.UNDECIDED
     return Case(
         condition,
-        within_margin(test.interval, LOSS_MARGIN),
+        verdict,
         test.interval,
         "decades of test loss, difference",
         names(one, other),
@@ -131,8 +141,22 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
         ),
         detectable_difference_of(differences),
         "decades",
-        {"p_sign_flip_of_no_difference": test.p_sign_flip},
+        {
+            "p_sign_flip_of_no_difference": test.p_sign_flip,
+            **{
+                f"decades_over_baseline_{runs['cell'].iloc[0]}": decades
+                for runs, decades in zip(pair, over_baseline, strict=True)
+            },
+        },
     )
+
+
+def _median_over_baseline(runs: pd.DataFrame, losses: "np.ndarray[Any, np.dtype[np.float64]]") -> float:
+    """The median of log10(loss / loss of the predictor without memory), on the same data where that is known."""
+    column = next((name for name in BASELINES if name in runs and runs[name].notna().all()), None)
+    if column is None or runs.empty:
+        return math.nan
+    return float(np.median(decades_over_baseline(losses, runs[column].to_numpy(float))))
 
 
 def _final_losses(runs: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.float64]]":
@@ -161,7 +185,7 @@ ALIKE = (
 )
 ALIKE_RULE = (
     f"holds where the interval lies within a factor of {FACTOR:g} (steps) or of 2 (loss), fails where it lies outside, "
-    "undecided where it crosses"
+    "undecided where it crosses, and for losses neither of which is below half of the baseline's"
 )
 
 GRU_BEATS_RNN = Claim(

@@ -48,9 +48,9 @@ class Claims(Table):
         "p_holm": "the same adjusted for all cases of the claim by Holm's method; above 0.05 the case is undecided",
         "runs": "runs behind it; empty by construction",
         "detectable": "the smallest difference from none that the test finds in 80% of experiments with so many runs "
-        "and this spread, at 5% and as the only case; empty where the spread is not known",
+        "and this spread, at 5% and as the only case; a ratio of 0: none is found; empty where the spread is not known",
         "detectable_unit": "what that is a difference or ratio of",
-        "details": "other numbers, on which the verdict does not rest",
+        "details": "other numbers that are told beside it",
         "beside": "whether the case is told beside the claim and has no part in its verdict",
         "claim_verdict": "of the claim by its cases: holds, fails, depends (some hold, some fail), undecided or not "
         "measured",
@@ -86,8 +86,7 @@ class Claims(Table):
                 "test": row["test"],
                 "p (Holm)": "" if row["test"] == "" else f"{_p_value(row['p_value'])} ({_p_value(row['p_holm'])})",
                 "runs": row["runs"],
-                "80% power for": "" if isnan(row["detectable"]) else _with_unit(number(row["detectable"]),
-                                                                                row["detectable_unit"]),
+                "80% power for": _detectable(row["detectable"], row["detectable_unit"]),
                 "details": row["details"],
                 "notes, measurement and rule": _explained(row) if is_first else "",
             }
@@ -136,6 +135,11 @@ def _verdict(row: Mapping[Any, Any]) -> str:
     if row["kind"] == Kind.BY_CONSTRUCTION.value:
         return {"holds": "by construction", "fails": "the code differs"}.get(verdict, verdict)
     return verdict
+
+
+def _detectable(value: float, unit: str) -> str:
+    """The smallest difference that is found; so few runs may find none at all."""
+    return "" if isnan(value) else _with_unit(number(value), unit) if value else "none"
 
 
 def _p_value(value: float) -> str:
