@@ -48,3 +48,14 @@ def why_not_exponential(fit: GradientFit) -> str:
     if not fit.r_squared >= EXPONENTIAL_R_SQUARED:
         return f"not exponential: R^2 {fit.r_squared:.3g} is below {EXPONENTIAL_R_SQUARED:g}"
     return ""
+
+
+def decades_lost(norms: Float[np.ndarray, " time_step"]) -> float:
+    """log10(g_T / g_1), T being the last step with a gradient above 0: what the gradient loses on its way back.
+
+    Negative when it grows; infinite for g_1 = 0, -inf for a g_1 that overflowed, NaN without a gradient.
+    """
+    (steps,) = np.nonzero(norms > 0)
+    if not len(steps):
+        return math.nan
+    return float(np.log10(norms[steps[-1]]) - np.log10(norms[0])) if norms[0] > 0 else math.inf

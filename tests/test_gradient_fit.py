@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rnnbench.gradient_fit import fit_gradient, half_life
+from rnnbench.gradient_fit import decades_lost, fit_gradient, half_life
 
 
 def test_fit_of_an_exact_exponential() -> None:
@@ -49,3 +49,11 @@ def test_half_life_by_hand() -> None:
     assert half_life(0) == math.inf
     assert half_life(-0.1) == math.inf
     assert math.isnan(half_life(math.nan))
+
+
+def test_decades_lost() -> None:
+    assert decades_lost(np.array([1e-5, 1e-3, 1e-1])) == pytest.approx(4)
+    assert decades_lost(np.array([10.0, 1.0, 0.0])) == pytest.approx(-1)  # the loss does not depend on the last state
+    assert decades_lost(np.array([0.0, 1.0])) == math.inf
+    assert decades_lost(np.array([math.inf, 1.0])) == -math.inf  # exploded beyond all numbers
+    assert math.isnan(decades_lost(np.zeros(3)))

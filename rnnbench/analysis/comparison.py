@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from rnnbench.analysis.degenerate import exact_rate
 from rnnbench.analysis.exponential_decay import NoHalfLife
-from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval, median_interval
+from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval, median_interval, median_of_signed
 from rnnbench.analysis.median_steps import median_steps
 from rnnbench.analysis.milestones import BUDGET, SOLVED, budgets, check_milestone, reached, steps_to
-from rnnbench.analysis.paired import LARGEST
 from rnnbench.analysis.results import Results
 from rnnbench.schema import ENDED, GROUP, Status
 
@@ -147,7 +146,7 @@ def _gradient(runs: pd.DataFrame, when: str) -> dict[str, Any]:
     half_lives = probed[[not reason for reason in reasons]]
     counts = Counter(filter(None, reasons))
     return {
-        decades: _median_of_signed(np.asarray(probed[decades], dtype=np.float64) if len(probed) else np.zeros(0)),
+        decades: median_of_signed(np.asarray(probed[decades], dtype=np.float64) if len(probed) else np.zeros(0)),
         half_life: _over(half_lives, half_life, median_interval),
         f"{half_life}_runs": len(half_lives),
         f"{half_life}_why": "; ".join(f"{count}: {reason}" for reason, count in counts.items()),
@@ -163,15 +162,6 @@ def _why_no_half_life(run: Mapping[Any, Any], when: str) -> str:
         return str(NoHalfLife.NO_DECAY)
     # On a straight line, what is lost over the whole sequence says whether it halves within it.
     return str(NoHalfLife.BEYOND_SEQUENCE) if run[f"gradient_decades_lost{when}"] < np.log10(2) else ""
-
-
-def _median_of_signed(values: NDArray[np.float64]) -> Interval:
-    """The median with its order statistics of values that may be inf, a gradient that underflows, or -inf."""
-    if not np.isneginf(values).any():
-        return median_interval(values)
-    found = median_interval(np.where(np.isneginf(values), -LARGEST, values))
-    bounds = (found.estimate, found.low, found.high)
-    return Interval(*(-np.inf if bound < -LARGEST / 4 else bound for bound in bounds))
 
 
 def _over(runs: pd.DataFrame, column: str, statistic: Callable[[Any], Interval]) -> Interval:

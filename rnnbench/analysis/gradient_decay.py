@@ -1,66 +1,136 @@
-"""How fast gradients decay on their way back through time, and whether they do so exponentially."""
+"""How much of its gradient each cell loses on the way back through time, how fast, and whether exponentially."""
 
-from typing import Any
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
+from rnnbench.analysis.exponential_decay import HalfLife, NoHalfLife, reported_half_life
 from rnnbench.analysis.gradient_profile import PROBE, joint_norms
-from rnnbench.analysis.intervals import Interval, mean_interval, median_interval
+from rnnbench.analysis.intervals import mean_interval, median_of_signed
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.gradient_fit import fit_gradient, half_life
+from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, decades_lost, fit_gradient
 from rnnbench.schema import GROUP, Status
 
 FEWEST_STEPS = 3
-"""Steps with a gradient above 0 that a fit takes here, where R^2 is read; the probe's own column takes two."""
+"""Steps with a gradient above 0 that a line takes: through two it always fits."""
 
+LOSS_AT = "gradient_loss_at"
+
+_OF_TOP = "of the top layer's whole state, all its tensors together"
+_MOMENT = {
+    "decades_lost": f"decades that the gradient {_OF_TOP}, loses from the last step with a gradient back to the first, "
+    "log10(g_T / g_1): median over runs; negative when it grows, infinite when it underflows",
+    "decades_lost_by_state": "the same of each of its tensors alone, in the cell's order; empty where not stored",
+    "r_squared": "R^2 of the straight line through log10 g_t: median over runs",
+    "decay": f"slope of that line, decades lost per step: mean over the runs where R^2 is at least "
+    f"{EXPONENTIAL_R_SQUARED:g}; negative when the gradient grows",
+    "decay_runs": "runs behind decay",
+    "half_life": "steps over which the gradient halves: median over the runs that have a half-life",
+    "half_life_runs": "runs behind half_life",
+    "half_life_why": "why the others have none",
+}
 DECAYS: dict[str, str] = {
+    "loss_at": "the loss whose gradient it is: of all scored steps, of the last, or of one",
     "runs": "runs with a gradient profile",
-    "decay_initial": "decades per step that the gradient of the top layer's whole state loses on its way back through "
-    "time, at initialisation: mean over runs; negative when it grows",
-    "decay": "the same at the last probed step of the run, diverged runs excepted",
-    "r_squared_initial": "how exponential that is: R^2 of the straight line through log10 g_t, at initialisation; "
-    "median over runs",
-    "half_life_initial": "steps over which the gradient halves, log10(2) / decay_initial; infinite when it grows",
+    "trained_runs": "of which trained to their end: those behind all that is said of after training",
+    **{f"{name}_initial": f"at initialisation: {meaning}" for name, meaning in _MOMENT.items()},
+    **{name: f"after training: {meaning}" for name, meaning in _MOMENT.items()},
 }
 
 
-def run_decays(results: Results) -> pd.DataFrame:
-    """One row per run with a profile: `run`, decay at initialisation, with its R^2, and at the last probed step."""
-    rows = []
-    for run in results.runs["run"]:
-        arrays = results.probe(run, PROBE)
-        if not arrays:
-            continue
-        norms = joint_norms(arrays)[:, -1]
-        initial, last = (fit_gradient(norms[index], FEWEST_STEPS) for index in (0, -1))
-        rows.append((run, initial.decay, initial.r_squared, last.decay))
-    return pd.DataFrame(rows, columns=["run", "decay_initial", "r_squared_initial", "decay"])
+class Profile(NamedTuple):
+    """What the gradient norms of one run at one moment say."""
+
+    decades_lost: float
+    decades_lost_by_state: tuple[float, ...]
+    r_squared: float
+    decay: float
+    """NaN where no line fits."""
+    half_life: HalfLife
 
 
 def gradient_decays(results: Results) -> pd.DataFrame:
-    """One row per task, difficulty, cell and variant: the group and DECAYS, all but `runs` as `Interval`.
+    """One row per task, difficulty, cell and variant: the group and DECAYS, numbers of several runs as `Interval`.
 
-    Raises SettingError when no run has a profile.
+    Raises SettingError when no run has a profile, and when profiles do not tell the norm over the whole state.
     """
-    fitted = results.runs.merge(run_decays(results), on="run", sort=False)
-    if fitted.empty:
+    profiles = {run: found for run in results.runs["run"] if (found := _profiles(results, run)) is not None}
+    if not profiles:
         raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
+    measured = results.runs[results.runs["run"].isin(list(profiles))]
     rows = []
-    for key, runs in fitted.groupby(GROUP, sort=False):
-        trained = runs[runs["status"] == Status.DONE]
-        initial = mean_interval(runs["decay_initial"].dropna().to_numpy())
-        row: dict[str, Any] = dict(zip(GROUP, key, strict=True)) | {
-            "runs": len(runs),
-            "decay_initial": initial,
-            "decay": mean_interval(trained["decay"].dropna().to_numpy()),
-            "r_squared_initial": median_interval(runs["r_squared_initial"].dropna().to_numpy()),
-            "half_life_initial": _half_lives(initial),
-        }
-        rows.append(row)
+    for key, runs in measured.groupby(GROUP, sort=False):
+        trained = runs[(runs["status"] == Status.DONE) & (runs["steps_trained"] > 0)]
+        rows.append(
+            dict(zip(GROUP, key, strict=True))
+            | {
+                "loss_at": "/".join(sorted(set(runs[LOSS_AT].dropna()))) if LOSS_AT in runs else "",
+                "runs": len(runs),
+                "trained_runs": len(trained),
+                **_moment([profiles[run][0] for run in runs["run"]], "_initial"),
+                **_moment([profiles[run][1] for run in trained["run"]], ""),
+            }
+        )
     return pd.DataFrame(rows)
 
 
-def _half_lives(decay: Interval) -> Interval:
-    """The interval of log10(2) / decay, its bounds those of the decay the other way round."""
-    return Interval(half_life(decay.estimate), half_life(decay.high), half_life(decay.low))
+def _profiles(results: Results, run: str) -> tuple[Profile, Profile] | None:
+    """What a run's profiles say at initialisation and at the last probed step; None without profiles."""
+    arrays = results.probe(run, PROBE)
+    if not arrays:
+        return None
+    whole = joint_norms(arrays)
+    return _profile(whole, arrays, 0), _profile(whole, arrays, -1)
+
+
+def _profile(
+    whole: Float[np.ndarray, "probed layer time_step"], arrays: Mapping[str, "np.ndarray[Any, Any]"], probed: int
+) -> Profile:
+    norms = _without_padding(whole[probed, -1])
+    states = arrays["norm_by_state"][probed, -1] if "norm_by_state" in arrays else ()
+    by_state = tuple(decades_lost(_without_padding(state)) for state in states)
+    lost = decades_lost(norms)
+    if not np.isfinite(norms).all():
+        return Profile(lost, by_state, math.nan, math.nan, HalfLife(math.nan, NoHalfLife.NO_DECAY))
+    fit = fit_gradient(norms, FEWEST_STEPS)
+    decay = fit.decay if fit.r_squared >= EXPONENTIAL_R_SQUARED else math.nan
+    return Profile(lost, by_state, fit.r_squared, decay, reported_half_life(norms))
+
+
+def _without_padding(norms: "np.ndarray[Any, Any]") -> Float[np.ndarray, " time_step"]:
+    """The norms with 0 at steps that are padding in every example, where they are NaN."""
+    return np.where(np.isnan(norms), 0, norms).astype(np.float64)
+
+
+def _moment(profiles: Sequence[Profile], when: str) -> dict[str, Any]:
+    """The columns of several runs' profiles at one moment."""
+    half_lives = [profile.half_life for profile in profiles]
+    have = [found.steps for found in half_lives if found.reason is None]
+    reasons = Counter(str(found.reason) for found in half_lives if found.reason is not None)
+    decays = _known(profile.decay for profile in profiles)
+    columns = {
+        "decades_lost": median_of_signed(_known(profile.decades_lost for profile in profiles)),
+        "decades_lost_by_state": tuple(
+            median_of_signed(_known(values)).estimate
+            for values in zip(*(profile.decades_lost_by_state for profile in profiles), strict=True)
+        ),
+        "r_squared": median_of_signed(_known(profile.r_squared for profile in profiles)),
+        "decay": mean_interval(decays),
+        "decay_runs": decays.size,
+        "half_life": median_of_signed(np.array(have)),
+        "half_life_runs": len(have),
+        "half_life_why": "; ".join(f"{count}: {reason}" for reason, count in reasons.items()),
+    }
+    return {f"{name}{when}": value for name, value in columns.items()}
+
+
+def _known(values: Any) -> Float[np.ndarray, " runs"]:
+    """The values that are not NaN."""
+    array = np.fromiter(values, dtype=np.float64)
+    return array[~np.isnan(array)]

@@ -17,6 +17,7 @@ from rnnbench.analysis.samples import as_float_array
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
+LARGEST = float(np.finfo(np.float64).max)
 FEWEST_RUNS_FOR_A_MEDIAN = 5
 """Below five runs no order statistic bounds a median with about 95%: even the range covers only 1 - 2^(1 - n)."""
 
@@ -82,6 +83,13 @@ def median_interval(values: Float[np.ndarray, " runs"]) -> Interval:
         return Interval(median, float(sample.min()), float(sample.max()))
     bounds: Any = stats.quantile_test(sample, q=0, p=0.5).confidence_interval(CONFIDENCE)
     return Interval(median, float(bounds.low), float(bounds.high))
+
+
+def median_of_signed(values: Float[np.ndarray, " runs"]) -> Interval:
+    """`median_interval` of values that may be -inf as well: a number below all others stands for it."""
+    found = median_interval(np.where(np.isneginf(values), -LARGEST, values))
+    bounds = (found.estimate, found.low, found.high)
+    return Interval(*(-math.inf if bound < -LARGEST / 4 else bound for bound in bounds))
 
 
 def paired_difference(a: pd.Series, b: pd.Series) -> Interval:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval, median_interval
+from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval, median_of_signed
 from rnnbench.analysis.samples import RUNS, as_float_array, check_axes
 
 SIGN_FLIPS = 9_999
@@ -15,8 +15,6 @@ SIGN_FLIPS = 9_999
 
 ROUNDING = 1e-9
 """Values that differ by less than this fraction of them are one value: Student's p-value has no digits there."""
-
-LARGEST = float(np.finfo(np.float64).max)
 
 
 class PairedTest(NamedTuple):
@@ -53,7 +51,7 @@ def paired_test(differences: Float[np.ndarray, " pairs"], generator: np.random.G
         interval, tested = mean_interval(values), values
         p_value = student_p_value(values)
     else:
-        interval, tested = _median(values), np.sign(values) * stats.rankdata(np.abs(values))
+        interval, tested = median_of_signed(values), np.sign(values) * stats.rankdata(np.abs(values))
         p_value = math.nan
     if values.size == 1:
         return PairedTest(interval, math.nan, 1.0, 1.0, 1)
@@ -103,13 +101,6 @@ def student_p_value(values: Float[np.ndarray, " pairs"]) -> float:
         return 1.0 if values[0] == 0 else 0.0
     result: Any = stats.ttest_1samp(values, 0)
     return float(result.pvalue)
-
-
-def _median(values: Float[np.ndarray, " pairs"]) -> Interval:
-    """The median with its order statistics, of values that may be -inf: a number below all others stands for it."""
-    found = median_interval(np.where(np.isneginf(values), -LARGEST, values))
-    bounds = (found.estimate, found.low, found.high)
-    return Interval(*(-math.inf if bound < -LARGEST / 4 else bound for bound in bounds))
 
 
 def _smallest(pairs: int) -> float:

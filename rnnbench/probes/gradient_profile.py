@@ -10,7 +10,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, fit_gradient, half_life, why_not_exponential
+from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, decades_lost, fit_gradient, half_life, why_not_exponential
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
 from rnnbench.schema import Column
@@ -138,11 +138,3 @@ def summarised(norms: Float[np.ndarray, " time_step"]) -> dict[str, float | str]
         "gradient_half_life": half_life(decay),
         "gradient_decay_undefined": undefined,
     }
-
-
-def decades_lost(norms: Float[np.ndarray, " time_step"]) -> float:
-    """log10(g_T / g_1), T being the last step with a gradient above 0; infinite for g_1 = 0, NaN without a gradient."""
-    (steps,) = np.nonzero(norms > 0)
-    if not len(steps):
-        return math.nan
-    return float(np.log10(norms[steps[-1]] / norms[0])) if norms[0] > 0 else math.inf

@@ -20,7 +20,7 @@ from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
-from rnnbench.probes.gradient_profile import GradientProfile, decades_lost, gradient_norms_through_time, summarised
+from rnnbench.probes.gradient_profile import GradientProfile, gradient_norms_through_time, summarised
 from tasks import Batch, Task
 from tasks.adding import Adding
 from tasks.copy_memory import CopyMemory
@@ -241,13 +241,6 @@ def test_summary_of_a_profile_that_is_no_exponential() -> None:
     assert found["gradient_decades_lost"] == pytest.approx(0.3)
     two = summarised(np.array([0.0, 0.1, 1.0]))
     assert two["gradient_decay_undefined"] == "a gradient above 0 at 2 steps; a fit needs 3"
-
-
-def test_decades_lost() -> None:
-    assert decades_lost(np.array([1e-5, 1e-3, 1e-1])) == pytest.approx(4)
-    assert decades_lost(np.array([10.0, 1.0, 0.0])) == pytest.approx(-1)  # the loss does not depend on the last state
-    assert decades_lost(np.array([0.0, 1.0])) == math.inf
-    assert math.isnan(decades_lost(np.zeros(3)))
 
 
 def test_equals_finite_differences_on_a_real_task() -> None:

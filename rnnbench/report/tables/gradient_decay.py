@@ -1,39 +1,74 @@
-"""How fast each cell's gradient decays through time, and whether exponentially."""
+"""How much of its gradient each cell loses on the way back through time, and how fast."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
 from rnnbench.analysis import gradient_decay
 from rnnbench.analysis.results import Results
-from rnnbench.report.labels import interval, task_title, variant_label
+from rnnbench.report.labels import interval, number, some_of, task_title, variant_label
 from rnnbench.report.tables.rendering import without_empty
 from rnnbench.report.tables.table import Table
 
+MOMENTS = {"_initial": ("runs", "at initialisation"), "": ("trained_runs", "after training")}
+"""By the end of a column's name: the column with the runs behind it, and the moment."""
+
 
 class GradientDecay(Table):
-    """One row per task, difficulty, cell and variant: the slope of log10 g_t against t, before and after training."""
+    """One row per task, difficulty, cell and variant: decades lost between the last step and the first, the slope and
+    half-life where a straight line fits log10 g_t, before and after training."""
 
     title = "Gradient through time"
     columns: ClassVar[Mapping[str, str]] = gradient_decay.DECAYS
-    intervals = "95% over seeds: Student's for the mean decay and from it for the half-life, order statistics for R^2"
+    intervals = (
+        "95% over seeds: order statistics for medians (five runs: 93.75%, their range), Student's for the mean decay; "
+        "(n of N): the number is of n of the N runs; decay only of runs whose line has R² >= 0.9, and a half-life only "
+        "where that line falls and halves within the sequence"
+    )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return gradient_decay.gradient_decays(results)
 
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
-        formatted = [
-            {
-                "task": task_title(row),
-                "cell": row["cell"],
-                "variant": variant_label(row["variant"]),
-                "runs": str(row["runs"]),
-                "decades lost per step, at initialisation": interval(row["decay_initial"]),
-                "after training": interval(row["decay"]),
-                "R² of the line, at initialisation": interval(row["r_squared_initial"]),
-                "half-life (steps), at initialisation": interval(row["half_life_initial"]),
-            }
-            for row in rows.to_dict("records")
-        ]
-        return without_empty(pd.DataFrame(formatted), "variant")
+        table = pd.DataFrame([_formatted(row) for row in rows.to_dict("records")])
+        return without_empty(table, *(str(name) for name in table))
+
+
+def _formatted(row: Mapping[Any, Any]) -> dict[str, str]:
+    cells = {
+        "task": task_title(row),
+        "cell": row["cell"],
+        "variant": variant_label(row["variant"]),
+        "loss": row["loss_at"],
+        "runs": _runs(row),
+    }
+    for when, (runs, moment) in MOMENTS.items():
+        if not row[runs]:
+            names = ("decades lost", "of each state tensor", "R²", "decades per step", "half-life (steps)")
+            cells |= {f"{name}, {moment}": "" for name in names}
+            continue
+        cells |= {
+            f"decades lost, {moment}": interval(row[f"decades_lost{when}"]),
+            f"of each state tensor, {moment}": _by_state(row[f"decades_lost_by_state{when}"]),
+            f"R², {moment}": interval(row[f"r_squared{when}"]),
+            f"decades per step, {moment}": interval(row[f"decay{when}"]) + some_of(row[f"decay_runs{when}"], row[runs]),
+            f"half-life (steps), {moment}": _half_life(row, when, row[runs]),
+        }
+    return cells
+
+
+def _runs(row: Mapping[Any, Any]) -> str:
+    trained = f" ({row['trained_runs']} trained)" if row["trained_runs"] < row["runs"] else ""
+    return f"{row['runs']}{trained}"
+
+
+def _by_state(decades: tuple[float, ...]) -> str:
+    """Of a cell with one tensor nothing: it is the whole state."""
+    return ", ".join(map(number, decades)) if len(decades) > 1 else ""
+
+
+def _half_life(row: Mapping[Any, Any], when: str, runs: int) -> str:
+    """The half-life and of how many runs, with why the others have none."""
+    why = f" ({reason})" if (reason := row[f"half_life_why{when}"]) else ""
+    return f"{interval(row[f'half_life{when}'])}{some_of(row[f'half_life_runs{when}'], runs)}{why}"

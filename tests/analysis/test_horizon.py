@@ -1,15 +1,13 @@
-"""Success against length, matched comparisons and decays of gradients, by hand."""
+"""Success against length and matched comparisons, by hand."""
 
-import math
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rnnbench.analysis.gradient_decay import gradient_decays
 from rnnbench.analysis.horizon import lengths, solvable_lengths, success_by_length
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match, matched_comparisons
-from tests.analysis.made import results, table
+from tests.analysis.made import table
 
 
 def at(length: int, *solved: bool) -> list[dict[str, Any]]:
@@ -63,18 +61,3 @@ def test_cells_that_match_in_nothing_are_told() -> None:
         matched_comparisons(table(sized("rnn", 8, 100), sized("gru", 9, 300)))
     with pytest.raises(ValueError, match=r"^needs the column 'model\.hidden_size'"):
         matched_comparisons(table({}))
-
-
-def test_half_life_is_from_the_mean_decay(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = results({"seed": 0}, {"seed": 1}, {"seed": 2, "status": "diverged"})
-    slopes = dict(zip(made.runs["run"], (0.1, 0.3, 0.2), strict=True))
-    monkeypatch.setattr(
-        type(made.source), "probe",
-        lambda self, run, name: {"norm": np.stack([10 ** (slopes[run] * np.arange(9.0)).reshape(1, -1)] * 2)},
-    )  # fmt: skip
-    (row,) = gradient_decays(made).to_dict("records")
-    assert row["runs"] == 3
-    assert row["decay_initial"].estimate == pytest.approx(0.2)
-    assert row["decay"].estimate == pytest.approx(0.2)  # the diverged run has no end
-    assert row["half_life_initial"].estimate == pytest.approx(math.log10(2) / 0.2)
-    assert row["half_life_initial"].low == pytest.approx(math.log10(2) / row["decay_initial"].high)

@@ -1,0 +1,98 @@
+"""What the table of gradients says of ones that vanish, explode, bend, stay, and of runs that diverged."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnbench.analysis.gradient_decay import gradient_decays
+from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError
+from rnnbench.report.tables.gradient_decay import GradientDecay
+from tests.analysis.made import results
+
+STEPS = np.arange(30.0)
+VANISHES, EXPLODES = 10 ** (0.2 * (STEPS - 29)), 10 ** (-0.2 * (STEPS - 29))
+BENT = 10 ** (-((STEPS - 14) ** 2) / 20)
+BENT_AND_FALLS = 10 ** (-((STEPS - 20) ** 2) / 20)
+STAYS = 10 ** (0.001 * (STEPS - 29))
+OVERFLOWS = np.where(STEPS < 3, np.inf, EXPLODES)
+
+
+def with_profiles(monkeypatch: pytest.MonkeyPatch, *runs: tuple[dict[str, Any], Any, Any], **arrays: Any) -> Results:
+    """Runs with columns, and their norms at initialisation and at the end."""
+    made = results(*({"seed": seed} | columns for seed, (columns, _, _) in enumerate(runs)))
+    norms = {f"run{number}": np.stack([first, last])[:, None] for number, (_, first, last) in enumerate(runs)}
+    monkeypatch.setattr(type(made.source), "probe", lambda self, run, name: {"norm": norms[run]} | arrays)
+    return made
+
+
+def row(monkeypatch: pytest.MonkeyPatch, *runs: tuple[dict[str, Any], Any, Any], **arrays: Any) -> dict[Any, Any]:
+    (found,) = gradient_decays(with_profiles(monkeypatch, *runs, **arrays)).to_dict("records")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("norms", "lost", "decay", "half_life", "why"),
+    [
+        (VANISHES, 5.8, 0.2, math.log10(2) / 0.2, ""),
+        (EXPLODES, -5.8, -0.2, math.nan, "1: does not decay"),
+        (BENT, (14**2 - 15**2) / 20, math.nan, math.nan, "1: does not decay"),
+        (BENT_AND_FALLS, 15.95, math.nan, math.nan, "1: no straight line in log g_t"),
+        (STAYS, 0.029, 0.001, math.nan, "1: longer than the sequence"),
+        (OVERFLOWS, -math.inf, math.nan, math.nan, "1: does not decay"),
+        (np.where(STEPS < 3, 0, VANISHES), math.inf, 0.2, math.log10(2) / 0.2, ""),
+        (np.where(STEPS > 26, np.nan, VANISHES), 5.2, 0.2, math.log10(2) / 0.2, ""),  # padding
+    ],
+    ids=["vanishes", "explodes", "bent", "bent and falls", "stays", "overflows", "underflows", "padded"],
+)
+def test_one_course(
+    monkeypatch: pytest.MonkeyPatch, norms: Any, lost: float, decay: float, half_life: float, why: str
+) -> None:
+    found = row(monkeypatch, ({}, norms, norms))
+    for when in ("_initial", ""):
+        assert found[f"decades_lost{when}"].estimate == pytest.approx(lost)
+        assert found[f"decay{when}"].estimate == pytest.approx(decay, nan_ok=True)
+        assert found[f"half_life{when}"].estimate == pytest.approx(half_life, nan_ok=True)
+        assert found[f"half_life_why{when}"] == why
+
+
+def test_numbers_say_how_many_runs_they_are_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = with_profiles(
+        monkeypatch, ({}, VANISHES, BENT), ({}, VANISHES, VANISHES), ({"status": "diverged"}, VANISHES, OVERFLOWS),
+        ({"steps_trained": 0}, VANISHES, VANISHES),
+    )  # fmt: skip
+    rows = gradient_decays(made)
+    (found,) = rows.to_dict("records")
+    assert (found["runs"], found["trained_runs"]) == (4, 2)  # neither the diverged run nor the untrained one
+    assert (found["decay_runs"], found["half_life_runs"]) == (1, 1)
+    assert (found["decay_runs_initial"], found["half_life_runs_initial"]) == (4, 4)
+    (cells,) = GradientDecay().formatted(rows).to_dict("records")
+    assert cells["runs"] == "4 (2 trained)"
+    assert cells["decades per step, after training"] == "0.2 (1 of 2)"
+
+
+def test_untrained_runs_say_nothing_of_after_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = gradient_decays(with_profiles(monkeypatch, ({"steps_trained": 0}, VANISHES, VANISHES)))
+    assert not [name for name in GradientDecay().formatted(rows) if "after training" in name]
+
+
+def test_tensors_of_the_state_beside_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory is in the second tensor: that of the first alone vanishes, the whole does not."""
+    by_state = np.stack([np.stack([VANISHES, STAYS])] * 2)[:, None]
+    found = row(monkeypatch, ({}, STAYS, STAYS), norm_by_state=by_state)
+    assert found["decades_lost"].estimate == pytest.approx(0.029)
+    assert found["decades_lost_by_state"] == pytest.approx((5.8, 0.029))
+
+
+def test_the_loss_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert row(monkeypatch, ({"gradient_loss_at": "last scored step"}, STAYS, STAYS))["loss_at"] == "last scored step"
+
+
+def test_what_is_missing_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingError, match=r"^GradientDecay: needs gradient profiles, which no run has; add probe"):
+        GradientDecay().rows(results({}))
+    old = with_profiles(monkeypatch, ({}, np.stack([STAYS, STAYS]), np.stack([STAYS, STAYS])))
+    with pytest.raises(SettingError, match=r"^GradientDecay: norm\.shape=.*run the experiment again$"):
+        GradientDecay().rows(old)
