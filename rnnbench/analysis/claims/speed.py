@@ -65,7 +65,7 @@ def _pass_time(implementation: str, runs: pd.DataFrame) -> Case:
     bounds = test.interval.estimate, test.interval.low, test.interval.high
     ratio = Interval(*(math.exp(bound) for bound in bounds))
     shared = (
-        {"taken_beside_other_runs": float(runs["times_shared"].astype(bool).sum())} if "times_shared" in runs else {}
+        {"taken_beside_other_runs": float(runs["times_shared"].isin([True]).sum())} if "times_shared" in runs else {}
     )
     return Case(
         {"compared": "pass_time", "implementation": IMPLEMENTATIONS[implementation]},
