@@ -1,3 +1,21 @@
-"""rnnbench: compare recurrent cells by their gradients through time, speed, size and what they learn."""
+"""rnnbench: compare recurrent cells by their gradients through time, speed, size and what they learn.
+
+Packages, each of which imports only those below it:
+
+- `cli`: the command line.
+- `report`, `timing`: tables, figures and pages; times of forward and backward passes.
+- `training`: the training loop and one whole run.
+- `recorders`, `probes`, `analysis`: where measurements go, the measurements, and statistics over runs.
+- `model`: layers of a cell, the readout, initialisation and parameter budgets.
+- `backends`: ways to run a cell over a sequence.
+- `cells`: the equations, beside the package `tasks`.
+
+Below all of these, without torch and Hydra:
+
+- `schema`: files and columns of a run, its status, and the settings that identify it.
+- `errors`: wrong settings and bugs, and how each is reported.
+- `gradient_fit`: the straight line through the logarithm of a gradient profile.
+- `machine`: the processor that times are measured on, and its load.
+"""
 
 __version__ = "0.1.0"

@@ -1,7 +1,13 @@
 """Sequence tasks for recurrent cells: one file each, importable with torch alone.
 
 A concrete task is imported from its own module (`tasks.adding.Adding`), which its YAML in conf/task names. The package
-exports what all of them share.
+exports what all of them share:
+
+- `task`: the base class, and batches.
+- `milestone`: criteria weaker than a task's own, to compare runs that do not solve it.
+- `classification`, `finite_task`, `marked_pairs`: base classes for tasks with classes as targets, on a finite data set,
+  and on the sequences of Hochreiter & Schmidhuber (1997).
+- `piano_roll`: reads the files of `polyphonic_music`.
 """
 
 from tasks.finite_task import FiniteTask

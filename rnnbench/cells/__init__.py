@@ -1,7 +1,10 @@
 """Recurrent cells: one file each with one `step`, from which all else is derived.
 
 A concrete cell is imported from its own module (`rnnbench.cells.gru.Gru`), which its YAML in conf/cell names. The
-package exports what all of them share.
+package exports what all of them share:
+
+- `cell`: the base class.
+- `activation`: the activation functions that can be named in settings.
 """
 
 from rnnbench.cells.cell import Cell, MemoryBiases, State, TorchEquivalent

@@ -1,1 +1,18 @@
-"""The command line: the only code that sees Hydra's configuration."""
+"""The command line: the only code that sees Hydra's configuration.
+
+Commands:
+- `main`: `rnnbench`, for one run, a sweep or an experiment; `application`: the Hydra application that it starts.
+- `report`: `rnnbench-report`.
+- `explain`: `rnnbench-explain`.
+- `columns`: prints results/README.md.
+- `menu`: the text of --help.
+
+From arguments to runs:
+- `arguments`: checks the arguments and composes the configuration.
+- `settings`: the configuration as typed settings.
+- `build`: builds the objects that the settings name.
+- `sweep`: the jobs of a sweep.
+- `job`: executes one job.
+- `launches`: records the jobs of a launch and their outcomes, and sets the exit code.
+- `provenance`: records code, versions and machine of a run.
+"""

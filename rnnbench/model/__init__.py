@@ -1,4 +1,11 @@
-"""The model: layers of a cell and a linear readout."""
+"""The model: layers of a cell and a linear readout.
+
+- `model`: the torch module.
+- `initialisation`: initialisations by name, for any cell.
+- `budget`: the hidden size for a given number of parameters.
+- `parameter_roles`: which parameters act on the input and which on the state.
+- `nested_tensors`: the tensors in nested arguments of a torch function.
+"""
 
 from rnnbench.model.budget import Counted, hidden_size_for
 from rnnbench.model.initialisation import INITIALISATIONS, initialise_cell

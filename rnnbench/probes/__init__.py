@@ -1,7 +1,10 @@
 """Probes: measurements made beside training, never within the time that a training step is given.
 
 A concrete probe is imported from its own module (`rnnbench.probes.costs.Costs`), which its YAML in conf/probe names.
-The package exports what all of them share.
+The package exports what all of them share:
+
+- `probe`: the base class.
+- `forced_gates`, `retention`: what probes of gates observe in one call of a cell's `step`.
 """
 
 from rnnbench.probes.probe import Measurement, Probe

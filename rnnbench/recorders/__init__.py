@@ -1,4 +1,10 @@
-"""Recorders: the run store keeps a run; progress bar and W&B show it while it goes on."""
+"""Recorders: the objects that receive a run's measurements.
+
+- `recorder`: the base class, callbacks for the events of a run.
+- `run_store`: the folders that runs are written to.
+- `progress_bar`: progress on the terminal.
+- `weights_and_biases`: logging to W&B.
+"""
 
 from rnnbench.recorders.progress_bar import ProgressBar
 from rnnbench.recorders.recorder import Recorder

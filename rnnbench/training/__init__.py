@@ -1,4 +1,10 @@
-"""Training: the loop, its evaluation, its streams of randomness, and one whole run."""
+"""Training.
+
+- `run`: one whole run, from its start or last checkpoint to its results.
+- `loop`: the training loop, with evaluation, early stopping, probes and checkpoints.
+- `evaluation`: loss and error rate on held-out data.
+- `streams`: random generators for weights, training data and held-out data, all from one seed.
+"""
 
 from rnnbench.training.loop import TrainSettings
 from rnnbench.training.run import Run

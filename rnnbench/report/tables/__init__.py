@@ -3,7 +3,8 @@
 - `table`: what a table is.
 - `comparison`: each cell on each task: success rate, steps to solve, loss, time, parameters, gradient half-life.
 - `scores`: normalised score of each cell over all tasks.
-- `paired_differences`: differences of scores between two cells on the same seeds.
+- `steps_ratio`: ratio of steps to a milestone between two cells.
+- `paired_differences`: differences of log losses between two cells on the same seeds.
 - `solvable_lengths`: longest length that each cell solves.
 - `tuned_settings`: value chosen for a tuned setting, what the choice cost and how much it matters.
 - `gradient_decay`: decay of the gradient through time, and how exponential it is.
