@@ -25,13 +25,16 @@ Pass = Callable[[], object]
 IMPLEMENTATIONS: dict[str, str] = {
     **{backend.name: f"backend={backend.name}" for backend in FASTEST_FIRST},
     "torch_nn": "torch.nn's module for the cell, and for a GRU that resets before the product the lighter torch.nn.GRU",
-    "torch_mm": "the cell's matrix products alone, in a loop of torch.mm",
+    "torch_mm": "the cell's matrix products alone, in a loop of torch.mm; no bound",
     "lstm_fused": "an LSTM of the same sizes with backend=fused",
     "lstm_torch_nn": "torch.nn.LSTM of the same sizes",
 }
 """What is timed, where it applies. `fused` also returns the gradient through time, which its backward pass computes
 anyway; the others would need further passes for it and are timed without. The LSTM is what all cells are compared with
 by name, so it is named here."""
+
+OF_AN_LSTM = ("lstm_fused", "lstm_torch_nn")
+"""Which of them are not of the cell itself."""
 
 MODULES: dict[Callable[..., Any], Callable[[int, int], nn.Module]] = {
     torch.rnn_tanh: nn.RNN,
@@ -54,17 +57,17 @@ def implementations(cell: Cell, steps: int, batch: int, threads: int = 1) -> dic
 
     def of_module(make: Callable[[int, int], nn.Module]) -> Pass:
         module = make(cell.input_size, cell.hidden_size).to(like)
-        return _with_threads(threads, _pass(lambda: module(inputs)[0], module, upstream))
+        return with_threads(threads, _pass(lambda: module(inputs)[0], module, upstream))
 
     def of_cell(backend: Backend, cell: Cell) -> Pass:
-        return _with_threads(backend.torch_threads, _pass(partial(_outputs, backend, cell, inputs), cell, upstream))
+        return with_threads(backend.torch_threads, _pass(partial(_outputs, backend, cell, inputs), cell, upstream))
 
     backends = [backend_named(backend.name, threads) for backend in FASTEST_FIRST]
     found = {backend.name: of_cell(backend, cell) for backend in backends if backend.unsupported_reason(cell) is None}
     if (make := torch_module(cell)) is not None:
         found["torch_nn"] = of_module(make)
     if (baseline := torch_mm_baseline(cell, steps, batch)) is not None:
-        found["torch_mm"] = _with_threads(threads, baseline)
+        found["torch_mm"] = with_threads(threads, synchronised(baseline, like.device))
     if not isinstance(cell, Lstm):
         lstm = Lstm(cell.input_size, cell.hidden_size).to(like)
         fused = backend_named("fused", threads)
@@ -112,12 +115,26 @@ def _outputs(backend: Backend, cell: Cell, inputs: Tensor) -> Tensor:
     return backend.run(cell, inputs, cell.initial_state(inputs.shape[1]), hook)[0]
 
 
-def _with_threads(torch_threads: int, run: Pass) -> Pass:
-    def run_with_threads() -> None:
+def with_threads(torch_threads: int, run: Pass) -> Pass:
+    """The pass with so many threads of torch's."""
+
+    def runwith_threads() -> None:
         torch.set_num_threads(torch_threads)
         run()
 
-    return run_with_threads
+    return runwith_threads
+
+
+def synchronised(run: Pass, device: torch.device) -> Pass:
+    """The pass with its end waited for, which a GPU's call does not."""
+    if device.type != "cuda":
+        return run
+
+    def run_to_the_end() -> None:
+        run()
+        torch.cuda.synchronize(device)
+
+    return run_to_the_end
 
 
 def _ignore(state_index: int, first_step: int, gradients: Tensor) -> None:
@@ -131,7 +148,5 @@ def _pass(outputs: Callable[[], Tensor], module: nn.Module, upstream: Tensor) ->
         for parameter in parameters:
             parameter.grad = None
         outputs().backward(upstream)
-        if upstream.is_cuda:
-            torch.cuda.synchronize(upstream.device)
 
-    return run
+    return synchronised(run, upstream.device)

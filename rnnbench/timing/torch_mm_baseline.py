@@ -45,6 +45,23 @@ class _Product:
         torch.mm(self.result.flatten(0, 1).t(), self.operand.flatten(0, 1), out=self.matrix_gradient)
 
 
+def multiply_adds(cell: Cell, steps: int, batch: int) -> int | None:
+    """The multiplications, each with an addition, in the matrix products of one forward and backward pass.
+
+    A matrix that multiplies the state counts three times in every step: forward, for the gradient of the state and for
+    its own. One that multiplies the input counts twice, since the input has no gradient. Elementwise operations do not
+    count. None where `step` cannot be traced.
+    """
+    try:
+        schedule = make_schedule(trace(cell), cell.state_names)
+    except UnsupportedStepError:
+        return None
+    return sum(
+        steps * batch * features * schedule.graph.width(source) * (3 if _is_recurrent(schedule, source) else 2)
+        for source, features in _features_by_source(schedule).items()
+    )
+
+
 def torch_mm_baseline(cell: Cell, steps: int, batch: int) -> Callable[[], None] | None:
     """A function that does the products of one forward and backward pass; None where `step` cannot be traced."""
     try:
@@ -84,10 +101,14 @@ def _features_by_source(schedule: Schedule) -> dict[int, int]:
     return features
 
 
+def _is_recurrent(schedule: Schedule, source: int) -> bool:
+    return not isinstance(schedule.graph.nodes[source], Input)
+
+
 def _product(schedule: Schedule, features: int, source: int, ones: Float[Tensor, "time batch 1"]) -> _Product:
     width = schedule.graph.width(source)
     return _Product(
-        is_recurrent=not isinstance(schedule.graph.nodes[source], Input),
+        is_recurrent=_is_recurrent(schedule, source),
         matrix=ones.new_full((features, width), 0.01),
         operand=ones.repeat(1, 1, width),
         result=ones.repeat(1, 1, features),
