@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.intervals import Quartiles
+from rnnbench.machine import Processor, is_shared
 from rnnbench.schema import GROUP
 
 SIZES = {
@@ -30,11 +31,18 @@ SPEEDS: dict[str, str] = {
     "implementation": "what was timed: a backend (fused with the gradient through time, the others without), torch_nn "
     "(the module of torch.nn: nn.GRU for every GRU) or torch_mm (the cell's matrix products alone, in a loop of "
     "torch.mm)",
+    "best_s": "seconds: the fastest forward and backward pass, which other work on the machine disturbs least",
     "pass_s": "seconds: median forward and backward pass, with quartiles over the repetitions",
-    "time_over_torch_mm": "the median over that of the torch.mm loop, in the same process",
+    "fraction_of_peak": "the operations of the pass's matrix products, two to a multiply-add, over best_s and the peak",
+    "peak_gflops": "GFLOP/s: the peak, the fastest product of two large square matrices by torch.mm with as many "
+    "threads, interleaved with the passes in the same process",
+    "time_over_torch_mm": "the median over that of the torch.mm loop, in the same process; a yardstick, no bound",
     "speedup_over_torch_nn": "the median of torch.nn's module over this one, in the same process",
     "time_over_lstm": "the median over that of an LSTM of the same sizes by the same implementation, fused or "
     "torch_nn, in the same process",
+    "processor": "the CPU: model name, family, model and width of its vectors, or the GPU",
+    "cpu_load": "cores that others used, on average while the passes were timed; empty where it was not recorded",
+    "times_shared": "whether that is above half a core per thread; empty where it was not recorded",
 }
 
 
@@ -50,7 +58,7 @@ def speeds(runs: pd.DataFrame) -> pd.DataFrame:
         }
         for implementation in IMPLEMENTATIONS:
             if not np.isnan(run.get(f"pass_{implementation}_s", np.nan)):
-                rows.append(shared | _speed(run, implementation))
+                rows.append(shared | _speed(run, implementation) | _machine(run))
     return pd.DataFrame(rows)
 
 
@@ -60,8 +68,26 @@ def _speed(run: dict[Any, Any], implementation: str) -> dict[str, Any]:
     lower, upper = (run[f"pass_{implementation}_{which}_quartile_s"] for which in ("lower", "upper"))
     return {
         "implementation": implementation,
+        "best_s": run.get(f"pass_{implementation}_best_s", np.nan),
         "pass_s": Quartiles(lower, seconds, upper),
+        "fraction_of_peak": run.get(f"pass_{implementation}_fraction_of_peak", np.nan),
+        "peak_gflops": run.get("peak_gflops", np.nan),
         "time_over_torch_mm": seconds / torch_mm,
         "speedup_over_torch_nn": torch_nn / seconds,
         "time_over_lstm": seconds / lstm,
     }
+
+
+def _machine(run: dict[Any, Any]) -> dict[str, Any]:
+    load = run.get("pass_cpu_load", np.nan)
+    numbers = (_integer(run.get(name)) for name in ("cpu_family", "cpu_model", "vector_width_bits"))
+    name = str(run.get("processor", ""))
+    return {
+        "processor": str(Processor(name, *numbers)) if run.get("device", "cpu") == "cpu" else name,
+        "cpu_load": load,
+        "times_shared": np.nan if np.isnan(load) else is_shared(load, int(run["threads"])),
+    }
+
+
+def _integer(value: Any) -> int | None:
+    return None if value is None or np.isnan(value) else int(value)

@@ -1,8 +1,8 @@
 """`make bench`: the time of a cell's passes by each implementation, and what the harness adds to a training step.
 
 `python -m rnnbench.timing` prints both tables, with lax.scan where JAX is installed (the extra `jax`). All
-implementations of a cell are interleaved in one process, denormals flushed. `experiment=speed` times other cells and
-sizes.
+implementations of a cell, and the peak, are interleaved in one process, denormals flushed. `shared` marks times taken
+beside other work on the machine. `experiment=speed` times other cells and sizes.
 """
 
 import argparse
@@ -18,8 +18,10 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
+from rnnbench.machine import cpu_limit, is_shared, logical_cores, processor
 from rnnbench.timing import lax_scan, overhead
-from rnnbench.timing.implementations import implementations, interleaved_seconds
+from rnnbench.timing.implementations import OF_AN_LSTM, implementations
+from rnnbench.timing.peak import time_beside_peak
 
 
 class Sizes(NamedTuple):
@@ -38,10 +40,14 @@ HEADINGS = (
     "cell",
     "T, B, input, H",
     "implementation",
+    "best ms",
     "median ms",
     "quartiles",
+    "fraction of peak",
     "time / torch.mm loop",
     "speed-up over torch.nn",
+    "peak GFLOP/s",
+    "load of others (cores)",
 )
 
 
@@ -53,25 +59,38 @@ def rows(sizes: Sizes, family: type[Cell], repetitions: int, threads: int = 1) -
     scan = lax_scan.training_pass(family, sizes.steps, sizes.batch, sizes.input_size, sizes.hidden_size)
     if scan is not None:
         passes["jax lax.scan"] = scan
-    own = {name: run for name, run in passes.items() if not name.startswith("lstm_")}
-    seconds = interleaved_seconds(own, repetitions, eager_repetitions=min(repetitions, 5))
-    medians = {name: float(np.median(values)) for name, values in seconds.items()}
-    for name, values in seconds.items():
+    own = {name: run for name, run in passes.items() if name not in OF_AN_LSTM}
+    timings = time_beside_peak(cell, own, sizes.steps, sizes.batch, threads, repetitions, eager=min(repetitions, 5))
+    medians = {name: float(np.median(values)) for name, values in timings.seconds.items()}
+    for name, values in timings.seconds.items():
         lower, upper = np.quantile(values, [0.25, 0.75]) * 1e3
+        fraction = timings.fraction_of_peak(name)
         yield (
             family.__name__,
             ", ".join(map(str, sizes)),
             "fused + profile" if name == "fused" else NAMES.get(name, name),
+            f"{timings.best(name) * 1e3:.2f}",
             f"{medians[name] * 1e3:.2f}",
             f"{lower:.2f} - {upper:.2f}",
+            "" if fraction is None else f"{fraction:.2f}",
             f"{medians[name] / medians['torch_mm']:.2f}",
             f"{medians['torch_nn'] / medians[name]:.2f}",
+            f"{timings.peak_flops / 1e9:.1f}",
+            f"{timings.cpu_load:.1f}{' shared' if is_shared(timings.cpu_load, threads) else ''}",
         )
+
+
+def machine_line() -> str:
+    """The processor, and how much of it there is for this process."""
+    limit = cpu_limit()
+    limited = "" if limit is None else f", {limit:g} of them allowed"
+    return f"{processor()}; {logical_cores()} logical cores{limited}; torch {torch.__version__}"
 
 
 def print_speed(threads: Iterable[int], repetitions: int) -> None:
     """Print the table of passes for each number of threads."""
     torch.set_flush_denormal(True)
+    print(machine_line())
     for count in threads:
         table = [row for sizes in SIZES for family in CELLS for row in rows(sizes, family, repetitions, count)]
         print(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hydra.utils import instantiate
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure as Canvas
 from omegaconf import OmegaConf
 
@@ -170,12 +171,28 @@ def test_profile_is_the_fraction_of_runs_above_each_score() -> None:
 
 
 def test_speed_draws_both_ratios() -> None:
-    left, right = panels(draw("speed"))[:2]
+    left, right = panels(draw("speed"))[2:4]
     drawn = {
         axes: sorted({float(x) for dots in axes.collections for x, _ in dots.get_offsets()}) for axes in (left, right)
     }
     assert drawn == {left: [0.5, 2.0, 4.0], right: [0.5, 1.0, 4.0]}
-    assert [text.get_text() for text in left.figure.legends[0].texts] == ["fused", "eager", "torch.nn"]
+    names = ["fused", "eager", "torch.nn", "torch.mm loop"]
+    assert [text.get_text() for text in left.figure.legends[0].texts] == names
+
+
+def test_speed_draws_times_and_the_fraction_of_peak() -> None:
+    times, fractions = panels(draw("speed"))[:2]
+    assert (times.get_xlabel(), fractions.get_xlabel()) == ("", "")  # below the last row
+    bars = {float(x) for lines in times.collections if isinstance(lines, LineCollection)
+            for line in lines.get_segments() for x in line[:, 0]}  # fmt: skip
+    assert bars == {1.0, 2.0, 4.0, 8.0}
+    drawn = {float(x) for dots in fractions.collections for x, _ in dots.get_offsets()}
+    assert drawn == {0.5, 0.0625, 0.125, 0.25}
+
+
+def test_the_caption_of_speed_names_the_machine() -> None:
+    (*_, last) = figure("speed").caption(tiny())
+    assert last.startswith("Taken on AMD EPYC, family 25, model 17, 512-bit vectors.")
 
 
 def test_many_variants_get_a_panel_per_cell() -> None:

@@ -67,6 +67,9 @@ def _row(cell: str, length: int, seed: int, vary: str | None, value: Any) -> dic
         "step_time_s": 0.002, "parameters": 100 + len(cell), "parameters_recurrent_layers": 96, "state_size": 8,
         "gradient_half_life": 4.0, "gradient_half_life_initial": 2.0, "pass_steps": length, "pass_input_size": 2,
         **{f"pass_{name}{end}_s": seconds * 1e-3 for name, seconds in passes.items()
-           for end in ("", "_lower_quartile", "_upper_quartile")},
+           for end in ("", "_best", "_lower_quartile", "_upper_quartile")},
+        **{f"pass_{name}_fraction_of_peak": 0.5 / seconds for name, seconds in passes.items()},
+        "peak_gflops": 80.0, "pass_cpu_load": 0.1, "processor": "AMD EPYC", "cpu_family": 25, "cpu_model": 17,
+        "vector_width_bits": 512,
     }  # fmt: skip
     return row if vary is None else row | {vary: value}

@@ -3,6 +3,7 @@
 import gc
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -19,9 +20,12 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
+from rnnbench.report.tables.speed import Speed as SpeedTable
+from rnnbench.timing import peak
 from rnnbench.timing.implementations import implementations, interleaved_seconds, torch_module
+from rnnbench.timing.peak import PEAK_SIZE, Timings, peak_product, time_beside_peak
 from rnnbench.timing.speed import Speed
-from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
+from rnnbench.timing.torch_mm_baseline import multiply_adds, torch_mm_baseline
 from tasks.adding import Adding
 
 STEPS, BATCH, HIDDEN = 5, 7, 3
@@ -94,6 +98,11 @@ def test_probe_measures_once_and_its_row_becomes_the_table() -> None:
     assert (
         measured["pass_fused_lower_quartile_s"] <= measured["pass_fused_s"] <= measured["pass_fused_upper_quartile_s"]
     )
+    assert measured["pass_fused_best_s"] <= measured["pass_fused_lower_quartile_s"]
+    operations = 2 * measured["pass_multiply_adds"]
+    for name in ("fused", "eager", "torch_nn", "torch_mm"):
+        rate = operations / measured[f"pass_{name}_best_s"] / 1e9
+        assert measured[f"pass_{name}_fraction_of_peak"] == pytest.approx(rate / measured["peak_gflops"])
     sizes = {"threads": 1, "train.batch_size": BATCH, "model.hidden_size": HIDDEN}
     table = speeds(pd.DataFrame([RUN | sizes | measured]))
     assert set(SPEEDS) < set(table.columns)
@@ -114,6 +123,65 @@ def test_ratios_by_hand() -> None:
     assert list(table["speedup_over_torch_nn"]) == [4.0, 1.0, 2.0]
     assert list(table["time_over_lstm"][:2]) == [0.4, 4.0]
     assert math.isnan(table["time_over_lstm"]["torch_mm"])
+    for unknown in ("best_s", "fraction_of_peak", "peak_gflops", "cpu_load", "times_shared"):
+        assert table[unknown].isna().all(), "runs of before these were recorded"
+
+
+@pytest.mark.parametrize(("load", "threads", "shared"), [(0.4, 1, False), (0.6, 1, True), (0.6, 2, False)])
+def test_times_beside_others_are_marked(load: float, threads: int, shared: bool) -> None:
+    times = {f"pass_fused{end}_s": 1.0 for end in ("", "_best", "_lower_quartile", "_upper_quartile")}
+    sizes = {"pass_steps": 1, "train.batch_size": 1, "pass_input_size": 1, "model.hidden_size": 1, "threads": threads}
+    machine = {"processor": "AMD EPYC", "cpu_family": 25.0, "cpu_model": 17.0, "vector_width_bits": math.nan}
+    rows = speeds(pd.DataFrame([RUN | sizes | times | machine | {"pass_cpu_load": load}]))
+    assert rows["times_shared"].tolist() == [shared]
+    assert rows["processor"].tolist() == ["AMD EPYC, family 25, model 17"]
+    (formatted,) = SpeedTable().formatted(rows).to_dict("records")
+    assert formatted["median ms"].endswith(" shared") is shared
+
+
+def test_multiply_adds_of_a_gru_by_hand() -> None:
+    """Three gates, each with a matrix of 3 x 2 for the input and one of 3 x 3 for the state."""
+    forward, state_gradient, matrix_gradients = 3 * (3 * 2 + 3 * 3), 3 * (3 * 3), 3 * (3 * 2 + 3 * 3)
+    assert (forward, state_gradient, matrix_gradients) == (45, 27, 45)
+    assert multiply_adds(Gru(2, 3), steps=5, batch=7) == 5 * 7 * (45 + 27 + 45)
+
+
+@pytest.mark.parametrize("family", [Rnn, Gru, GruConcat, Lstm, MinGru])
+def test_multiply_adds_are_half_the_operations_that_torch_counts(family: type[Cell]) -> None:
+    cell = family(2, HIDDEN)
+    assert flops(torch_mm_baseline(cell, STEPS, BATCH)) == 2 * (multiply_adds(cell, STEPS, BATCH) or 0)
+
+
+def test_fraction_of_peak_by_hand() -> None:
+    """4 million multiply-adds in 2 ms are 4 GFLOP/s, of a peak of 16."""
+    timings = Timings({"fused": np.array([0.003, 0.002, 0.009])}, 4_000_000, 16e9, 0.0)
+    assert timings.best("fused") == 0.002
+    assert timings.fraction_of_peak("fused") == pytest.approx(0.25)
+    assert Timings(timings.seconds, None, 16e9, 0.0).fraction_of_peak("fused") is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_peak_is_a_large_product_of_the_cell_s_dtype_and_threads(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    product = peak_product(Gru(2, HIDDEN).to(dtype), threads=2)
+    assert flops(product) == 2 * PEAK_SIZE**3
+    seen: list[tuple[torch.dtype, int]] = []
+    monkeypatch.setattr(torch, "mm", lambda left, right, out: seen.append((left.dtype, torch.get_num_threads())))
+    before = torch.get_num_threads()
+    product()
+    torch.set_num_threads(before)
+    assert seen == [(dtype, 2)]
+
+
+def test_the_peak_is_interleaved_with_the_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(peak, "peak_product", lambda cell, threads: lambda: order.append("peak"))
+    passes = {name: lambda name=name: order.append(name) for name in ("fused", "torch_nn")}
+    timings = time_beside_peak(Gru(2, HIDDEN), passes, STEPS, BATCH, threads=1, repetitions=3, eager=1)
+    assert set(timings.seconds) == {"fused", "torch_nn"}
+    for repetition in range(5):
+        assert set(order[6 * repetition :][:6]) == {"peak", "fused", "torch_nn"}
 
 
 @pytest.mark.parametrize(("family", "recurrent", "of_input"), [(Rnn, 1, 1), (Gru, 3, 3), (Lstm, 4, 4), (MinGru, 0, 2)])

@@ -1,5 +1,8 @@
 """Time of a forward and backward pass by each implementation, against a torch.mm loop and against torch.nn."""
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -11,33 +14,42 @@ from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import TEXT_WIDTH, CellStyles, legend_above
 
-MARKERS = {"fused": "o", "torch": "s", "eager": "^", "torch_nn": "x"}
+MARKERS = {"fused": "o", "torch": "s", "eager": "^", "torch_nn": "x", "torch_mm": "|"}
+LABELS = {"torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
 SIZE = {"hidden_size": "H", "steps": "T", "batch": "B", "threads": "threads"}
 QUANTITIES = {
-    "time_over_torch_mm": "time / time of the torch.mm loop",
+    "pass_s": "time of a pass (ms)",
+    "fraction_of_peak": "fraction of peak",
+    "time_over_torch_mm": "time / torch.mm loop",
     "speedup_over_torch_nn": "speed-up over torch.nn",
 }
+RATIOS = ("time_over_torch_mm", "speedup_over_torch_nn")
 
 
 class Speed(Figure):
     """Time of a forward and backward pass of each cell by each implementation, one row per size.
 
-    Left: over the time of the cell's matrix products alone, in a loop of torch.mm. Right: speed-up over the module of
-    torch.nn, which is nn.GRU for every GRU. All are medians over repetitions that were interleaved in one process;
-    `fused` computes the gradient through time as well. T: time steps, B: batch size, H: hidden units.
+    From left to right: the median time with its quartiles, and the fastest time as a faint marker; the fraction of the
+    peak that the fastest reaches, the peak being the rate of a large matrix product in the same process; the median
+    over that of the cell's matrix products alone, in a loop of torch.mm, which is a yardstick and no bound; the
+    speed-up over the module of torch.nn, which is nn.GRU for every GRU. All repetitions were interleaved in one
+    process; `fused` computes the gradient through time as well. T: time steps, B: batch size, H: hidden units.
     """
 
     needs = tuple(speed.SIZES.values())
 
+    def caption(self, results: Results) -> list[str]:
+        rows = speed.speeds(results.runs)
+        return [*super().caption(results), *([] if rows.empty else [_machines(rows)])]
+
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         table = speed.speeds(results.runs)
-        table = table[table["implementation"].isin(MARKERS)]
         if table.empty:
             raise SettingError("needs timed passes, which no run has; add probe=[speed]")
         sizes = [(dict(zip(SIZE, key, strict=True)), group) for key, group in table.groupby(list(SIZE))]
         cells = table["cell"].nunique()
         canvas = Canvas(figsize=(TEXT_WIDTH, 0.5 + (0.55 + 0.17 * cells) * len(sizes)), layout="constrained")
-        grid = canvas.subplots(len(sizes), 2, squeeze=False, sharex="col", sharey="row")
+        grid = canvas.subplots(len(sizes), len(QUANTITIES), squeeze=False, sharex="col", sharey="row")
         for axes_of_row, (size, of_size) in zip(grid, sizes, strict=True):
             for axes, quantity in zip(axes_of_row, QUANTITIES, strict=True):
                 self._panel(axes, of_size, quantity, styles)
@@ -49,19 +61,50 @@ class Speed(Figure):
 
     def _panel(self, axes: Axes, rows: pd.DataFrame, quantity: str, styles: CellStyles) -> None:
         cells = styles.ordered(rows["cell"].unique())
-        axes.axvline(1, color="0.3", linewidth=0.8)
         for implementation, marker in MARKERS.items():
             group = rows[rows["implementation"] == implementation]
-            if group.empty:
+            if group.empty or (implementation == "torch_mm" and quantity in RATIOS):
                 continue
             places = group["cell"].map(cells.index)
             colours = [styles.of(cell)["color"] for cell in group["cell"]]
-            axes.scatter(group[quantity], places, s=26, marker=marker, color=colours)
-            axes.scatter([], [], s=26, marker=marker, color="0.3", label=implementation.replace("_", "."))
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(FuncFormatter(_ratio))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+            if quantity == "pass_s":
+                _times(axes, group, places, colours, marker)
+            else:
+                axes.scatter(group[quantity], places, s=26, marker=marker, color=colours)
+            axes.scatter([], [], s=26, marker=marker, color="0.3", label=LABELS.get(implementation, implementation))
+        if quantity in RATIOS:
+            axes.axvline(1, color="0.3", linewidth=0.8)
+        if quantity == "fraction_of_peak":
+            axes.set_xlim(0, max(1.0, 1.05 * rows[quantity].max(skipna=True)) if rows[quantity].notna().any() else 1.0)
+        else:
+            axes.set_xscale("log", base=2 if quantity in RATIOS else 10)
+            axes.xaxis.set_major_formatter(FuncFormatter(_ratio if quantity in RATIOS else _plain))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set(ylim=(len(cells) - 0.5, -0.5), yticks=range(len(cells)), yticklabels=cells)
+
+
+def _times(axes: Axes, rows: pd.DataFrame, places: "pd.Series[int]", colours: list[Any], marker: str) -> None:
+    """Medians with quartiles, and the fastest times, in milliseconds."""
+    quartiles = np.array([[1e3 * each for each in value] for value in rows["pass_s"]])
+    axes.hlines(places, quartiles[:, 0], quartiles[:, 2], color=colours, linewidth=0.8)
+    axes.scatter(1e3 * rows["best_s"], places, s=26, marker=marker, color=colours, alpha=0.35)
+    axes.scatter(quartiles[:, 1], places, s=26, marker=marker, color=colours)
+
+
+def _machines(rows: pd.DataFrame) -> str:
+    """On what the times were taken, and whether beside other work."""
+    shared = rows["times_shared"].to_numpy()
+    beside = f"{np.mean(shared == True):.0%} of the times were taken beside other work on the machine"  # noqa: E712
+    return " ".join(
+        [
+            f"Taken on {' and on '.join(sorted(rows['processor'].unique()))}.",
+            "Whether beside other work was not recorded." if pd.isna(shared).all() else f"{beside}.",
+        ]
+    )
+
+
+def _plain(value: float, _: float) -> str:
+    return f"{value:g}"
 
 
 def _ratio(value: float, _: float) -> str:

@@ -14,12 +14,18 @@ NAMES = {"torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
 
 
 class Speed(Table):
-    """One row per run and implementation: a forward and backward pass, and ratios to others in the same process."""
+    """One row per run and implementation: a forward and backward pass, and ratios to others in the same process.
+
+    `shared` marks times that were taken beside other work on the machine.
+    """
 
     title = "Speed of a forward and backward pass"
     columns: ClassVar[Mapping[str, str]] = speed.SPEEDS
     needs = tuple(speed.SIZES.values())
-    intervals = "quartiles over the repetitions, all implementations interleaved in one process"
+    intervals = (
+        "quartiles over the repetitions, all implementations and the peak interleaved in one process; shared: taken "
+        "beside other work on the machine"
+    )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return speed.speeds(results.runs)
@@ -32,10 +38,18 @@ class Speed(Table):
                 "T, B, input, H": f"{row['steps']}, {row['batch']}, {row['input_size']}, {row['hidden_size']}",
                 "threads": str(row["threads"]),
                 "implementation": NAMES.get(row["implementation"], row["implementation"]),
-                "ms": interval(row["pass_s"], scale=1e3),
+                "best ms": number(row["best_s"] * 1e3),
+                "median ms": interval(row["pass_s"], scale=1e3) + (" shared" if row["times_shared"] is True else ""),
+                "fraction of peak": number(row["fraction_of_peak"]),
                 "time / torch.mm loop": number(row["time_over_torch_mm"]),
                 "speed-up over torch.nn": number(row["speedup_over_torch_nn"]),
                 "time / LSTM": number(row["time_over_lstm"]),
+                "peak GFLOP/s": number(row["peak_gflops"]),
+                "processor": row["processor"],
             }
             for row in ordered.to_dict("records")
         )
+
+    def formatted_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
+        formatted = self.formatted(rows)
+        return formatted.drop(columns="processor") if formatted["processor"].nunique() == 1 else formatted
