@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from rnnbench.analysis import speed
 from rnnbench.analysis.results import Results
@@ -78,6 +78,9 @@ class Speed(Figure):
             axes.set_xlim(0, max(1.0, 1.05 * rows[quantity].max(skipna=True)) if rows[quantity].notna().any() else 1.0)
         else:
             axes.set_xscale("log", base=2 if quantity in RATIOS else 10)
+            axes.xaxis.set_major_locator(
+                LogLocator(2, numticks=9) if quantity in RATIOS else LogLocator(10, subs=(1, 3), numticks=9)
+            )
             axes.xaxis.set_major_formatter(FuncFormatter(_ratio if quantity in RATIOS else _plain))
             axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set(ylim=(len(cells) - 0.5, -0.5), yticks=range(len(cells)), yticklabels=cells)
