@@ -1,7 +1,7 @@
-"""Hydra takes plugins from the namespace package `hydra_plugins` alone; the sweeper itself is in rnnbench.cli.sweep."""
+"""Hydra takes plugins from the namespace package `hydra_plugins` alone; the sweeper is in rnnbench.cli.sweeper."""
 
-from rnnbench.cli import sweep
+from rnnbench.cli import sweeper
 
 
-class UnionOfProducts(sweep.UnionOfProducts):
+class UnionOfProducts(sweeper.UnionOfProducts):
     """A sweep over a union of products."""

@@ -44,6 +44,10 @@ class Results:
     candidates: pd.DataFrame | None = None
     tuned: str | None = None
     """The setting that was tuned."""
+    tuned_by: str = "steps_to_solve"
+    """The objective: the column of steps to be reached soonest, or validation_loss."""
+    tuning_seeds: tuple[int, ...] = ()
+    """The seeds that chose and are not reported; empty where the reported runs chose themselves."""
 
     def histories(self) -> pd.DataFrame:
         """All histories, one row per recorded step, with the run's identity."""

@@ -3,113 +3,182 @@
 The rule, for each task, difficulty, cell and variant in other settings, among the values that were swept:
 
 1. the smallest fraction of runs that diverged or failed;
-2. then the largest fraction of runs that met the task's criterion on validation data;
-3. then, where all runs did, the smallest mean number of steps to it (runs stop there); else the smallest mean loss on
-   validation data at the last evaluation, over the runs that did not diverge;
-4. then the smallest value.
+2. then the largest fraction of runs that reached the objective, such as `steps_to_solve` or `steps_to_<milestone>`;
+3. then the smallest mean number of steps to it, a run that did not reach it counting its whole budget;
+4. where no run reached it, or where the objective is `validation_loss`: the smallest mean loss on validation data at
+   the last evaluation, over the runs that did not diverge or fail;
+5. then a value inside the grid before one at its edge, then the smallest.
 
-Test data take no part in it: the ranking sees the columns in SEEN and no others.
+Test data take no part in it: the ranking sees the columns in SEEN and the objective's, and no others. Where tuning
+seeds are named, runs of other seeds take no part in it either, and the report has none of the tuning seeds.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.aggregates import normalised_score
+from rnnbench.analysis.equivalence import FACTOR
 from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, GROUP, Status
 
-SEEN = ["run", "status", "solved", "steps_to_solve", "steps_trained", "validation_loss", "baseline_loss"]
+SEEN = ["run", "seed", "status", "steps_trained", "train.steps", "validation_loss", "baseline_loss"]
+VALIDATION_LOSS = "validation_loss"
 
 CHOICES: dict[str, str] = {
     "chosen": "the value that was chosen",
+    "at_edge": "whether it is the smallest or largest value tried: a better one may lie beyond",
+    "objective": "what it was chosen by: the mean steps to it over runs, a run that did not reach it counting its "
+    "budget; or validation_loss, also where no run reached the objective",
     "tried": "the values among which it was chosen",
-    "runs": "finished runs at all of them: what the choice and the comparison cost together",
+    "success_at_tried": "fraction of the runs at each of them that reached the objective; 0 for validation_loss",
+    "objective_at_tried": "the objective at each of them, mean over runs; NaN where all diverged or failed",
+    "tuning_seeds": "the seeds of the runs among which it was chosen",
+    "reported_seeds_apart": "whether no run that is reported took part in the choice",
+    "runs": "finished runs at all values: what the choice cost",
     "steps_trained": "training steps of these runs together",
-    "validation_score": "mean normalised score on validation data of the chosen value",
-    "worst_validation_score": "that of the worst value",
-    "usable_fraction": "fraction of the values whose score is within 0.1 of the best one's: how little the choice "
-    "matters",
+    "usable_fraction": f"fraction of the values as rarely lost and as often successful as the chosen one, with an "
+    f"objective of at most {FACTOR:g} times its: how little the choice matters",
 }
 
-USABLE = 0.1
+
+def ranked(runs: pd.DataFrame, setting: str, by: str) -> list[dict[str, Any]]:
+    """One row per value of the setting, smallest first, over ended runs that differ in it and the seed alone.
+
+    `value`; `at_edge`; `runs`; `failure_rate`, the fraction that diverged or failed; `success_rate`, the fraction that
+    reached the objective `by`; what decided, `objective`, with its mean over runs `mean` and its `lowest` and
+    `highest`; `censored`, whether a run counts its budget there; mean `loss`; `steps_trained`; and `chosen`.
+
+    Raises SettingError when the runs have no such objective.
+    """
+    if by not in runs:
+        raise SettingError(f"tuning.by={by}: no run has this column")
+    seen = runs[list(dict.fromkeys([*SEEN, by, setting]))]
+    reached = by != VALIDATION_LOSS and bool((seen[by].notna() & (seen["status"] == Status.DONE)).any())
+    rows = [
+        {"value": value, "objective": by if reached else VALIDATION_LOSS} | _summary(of_value, by, reached)
+        for value, of_value in seen.groupby(setting, sort=True)
+    ]
+    values = [row["value"] for row in rows]
+    for row in rows:
+        row["at_edge"] = row["value"] in (values[0], values[-1])
+    best = min(rows, key=_rank)
+    return [row | {"chosen": row is best} for row in rows]
+
+
+def next_value(rows: Sequence[dict[str, Any]]) -> float | int | None:
+    """The value beyond the edge of the grid where the edge was chosen; None where there is none to try.
+
+    Rows as from `ranked`. The grid goes on by its step before last, so that 1e-3, 3e-3, 1e-2 goes on with 3e-2 above
+    and 3e-4 below; of two values by their ratio. None when the chosen value is inside the grid, when a run at it
+    diverged or failed, so that there is nothing to be found beyond, and for values that are not positive numbers.
+    """
+    (best,) = [row for row in rows if row["chosen"]]
+    values = [row["value"] for row in rows]
+    if not best["at_edge"] or best["failure_rate"] > 0 or len(values) < 2:
+        return None
+    if any(isinstance(value, str | bool | np.bool_) or value <= 0 for value in values):
+        return None
+    outward = values if best["value"] == values[-1] else values[::-1]
+    ratio = outward[-2] / outward[-3] if len(outward) > 2 else outward[-1] / outward[-2]
+    beyond = float(f"{outward[-1] * ratio:.3g}")
+    if all(float(value).is_integer() for value in values) and not isinstance(values[0], float):
+        return round(beyond) if round(beyond) > 0 and round(beyond) not in values else None
+    return beyond
 
 
 def candidates(results: Results, setting: str) -> pd.DataFrame:
-    """One row per task, difficulty, cell, variant in other settings and value, with what the rule ranks it by.
-
-    Beside the group: `value` of the swept setting; `runs` that ended with it; `failure_rate`, the fraction of them that
-    diverged or failed; `success_rate` on validation data; mean `steps_to_solve`, NaN unless all solved it; mean
-    `validation_loss` at the last evaluation, over the runs that were done; mean normalised `validation_score` with its
-    `_lowest` and `_highest` over runs, of which diverged and failed ones score 0; `steps_trained` of all these runs
-    together; and whether the rule has `chosen` it.
+    """The rows of `ranked` for each task, difficulty, cell and variant in other settings.
 
     Raises SettingError when no run has the setting or all runs have the same value.
     """
     runs = results.runs if results.candidates is None else results.candidates
     if setting not in runs or runs[setting].nunique() < 2:
         raise SettingError(f"tuned={setting}: the runs do not differ in it; sweep it, or set tuned=null")
-    runs = sorted_runs(runs, ignored=[setting])
+    if results.candidates is None:
+        runs = sorted_runs(runs, ignored=[setting])
     rows = []
     for key, group in runs[runs["status"].isin(ENDED)].groupby(GROUP, sort=False):
-        ranked = [{"value": value, **_summary(of_value[SEEN])} for value, of_value in group.groupby(setting, sort=True)]
-        best = min(ranked, key=_rank)
-        rows += [dict(zip(GROUP, key, strict=True)) | row | {"chosen": row is best} for row in ranked]
+        rows += [dict(zip(GROUP, key, strict=True)) | row for row in ranked(group, setting, results.tuned_by)]
     return pd.DataFrame(rows)
 
 
-def tune(results: Results, setting: str) -> Results:
-    """The results of the runs with the chosen value; the others stay in `candidates`."""
-    table = candidates(results, setting)
-    chosen = set(table.loc[table["chosen"], [*GROUP, "value"]].itertuples(False, None))
+def tune(results: Results, setting: str, seeds: Sequence[int] = (), by: str = "steps_to_solve") -> Results:
+    """The results of the runs with the chosen value; those among which it was chosen are in `candidates`.
+
+    With tuning seeds these are the runs of those seeds, and the results are those of all other seeds; a cell and task
+    that has none is among the `missing`. Without, the runs that choose are the runs that are reported.
+
+    Raises SettingError when no run has one of the tuning seeds.
+    """
     runs = sorted_runs(results.runs, ignored=[setting])
-    keep = [key in chosen for key in runs[[*GROUP, setting]].itertuples(False, None)]
-    return replace(results, runs=runs[keep].reset_index(drop=True), candidates=results.runs, tuned=setting)
+    chooses = runs["seed"].isin(seeds) if seeds else pd.Series(True, index=runs.index)
+    if not chooses.any():
+        raise SettingError(f"tuning.seeds={list(seeds)}: no run has one of these seeds; set tuning.seeds=[]")
+    tuned = replace(results, candidates=runs[chooses], tuned=setting, tuned_by=by, tuning_seeds=tuple(seeds))
+    table = candidates(tuned, setting)
+    chosen = set(table.loc[table["chosen"], [*GROUP, "value"]].itertuples(False, None))
+    keep = np.array([key in chosen for key in runs[[*GROUP, setting]].itertuples(False, None)])
+    reported = runs[keep & ~chooses] if seeds else runs[keep]
+    has = set(reported[[*GROUP, setting]].itertuples(False, None))
+    absent = [key for key in table.loc[table["chosen"], [*GROUP, "value"]].itertuples(False, None) if key not in has]
+    missing = [f"{cell} {task} {name}={at} {setting}={value}, all seeds to be reported"
+               for task, name, at, cell, _, value in absent]  # fmt: skip
+    return replace(tuned, runs=reported.reset_index(drop=True), missing=[*results.missing, *missing])
 
 
 def choices(results: Results, setting: str) -> pd.DataFrame:
     """One row per task, difficulty, cell and variant in other settings: the group and CHOICES."""
+    seeds = (results.runs if results.candidates is None else results.candidates)["seed"].unique()
     rows = []
     for key, group in candidates(results, setting).groupby(GROUP, sort=False):
         (best,) = group[group["chosen"]].to_dict("records")
-        usable = group["validation_score"] >= group["validation_score"].max() - USABLE
+        as_good = (group["failure_rate"] <= best["failure_rate"]) & (group["success_rate"] >= best["success_rate"])
+        usable = as_good & (group["mean"] <= FACTOR * best["mean"])
         rows.append(
             dict(zip(GROUP, key, strict=True))
             | {
                 "chosen": best["value"],
+                "at_edge": best["at_edge"],
+                "objective": best["objective"],
                 "tried": tuple(group["value"]),
+                "success_at_tried": tuple(group["success_rate"]),
+                "objective_at_tried": tuple(group["mean"]),
+                "tuning_seeds": tuple(sorted(map(int, seeds))),
+                "reported_seeds_apart": bool(results.tuning_seeds),
                 "runs": int(group["runs"].sum()),
                 "steps_trained": int(group["steps_trained"].sum()),
-                "validation_score": best["validation_score"],
-                "worst_validation_score": float(group["validation_score"].min()),
                 "usable_fraction": float(usable.mean()),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _summary(runs: pd.DataFrame) -> dict[str, Any]:
-    done = runs[runs["status"] == Status.DONE]
-    scores = normalised_score(
-        np.where(runs["status"] == Status.DONE, runs["validation_loss"], np.nan), runs["baseline_loss"].fillna(1.0)
-    )
-    all_solved = bool((runs["solved"] & (runs["status"] == Status.DONE)).all())
+def _summary(runs: pd.DataFrame, by: str, reached: bool) -> dict[str, Any]:
+    done = runs["status"] == Status.DONE
+    losses = runs["validation_loss"].where(done)
+    success = (runs[by].notna() & done) if reached else pd.Series(False, index=runs.index)
+    values = runs[by].where(success, runs["train.steps"]) if reached else losses
     return {
         "runs": len(runs),
-        "failure_rate": 1 - len(done) / len(runs),
-        "success_rate": float(done["solved"].sum()) / len(runs),
-        "steps_to_solve": float(runs["steps_to_solve"].mean()) if all_solved else np.nan,
-        "validation_loss": float(done["validation_loss"].mean()),
-        "validation_score": float(scores.mean()),
-        "validation_score_lowest": float(scores.min()),
-        "validation_score_highest": float(scores.max()),
+        "failure_rate": 1 - float(done.mean()),
+        "success_rate": float(success.mean()),
+        "mean": float(values.mean()),
+        "lowest": float(values.min()),
+        "highest": float(values.max()),
+        "censored": reached and not bool(success.all()),
+        "loss": float(losses.mean()),
+        "baseline": float(runs["baseline_loss"].mean()),
+        "budget": float(runs["train.steps"].mean()),
         "steps_trained": int(runs["steps_trained"].fillna(0).sum()),
     }
 
 
 def _rank(row: dict[str, Any]) -> tuple[float, ...]:
-    third = row["validation_loss"] if np.isnan(row["steps_to_solve"]) else row["steps_to_solve"]
-    return row["failure_rate"], -row["success_rate"], np.inf if np.isnan(third) else third, row["value"]
+    steps = 0.0 if row["objective"] == VALIDATION_LOSS else row["mean"]
+    loss = row["loss"] if row["success_rate"] == 0 else 0.0
+    ranks = row["failure_rate"], -row["success_rate"], steps, np.inf if np.isnan(loss) else loss
+    return *ranks, row["at_edge"], row["value"]

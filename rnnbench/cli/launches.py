@@ -4,6 +4,7 @@ import json
 import sys
 import traceback
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from rnnbench.cli.settings import Settings
-from rnnbench.cli.sweep import sweep_of
+from rnnbench.cli.tuning_stages import first_jobs
 from rnnbench.errors import SettingError
 from rnnbench.schema import JobStatus, LaunchFiles
 
@@ -39,8 +40,23 @@ def write_outcome(launch: Path, number: int, outcome: JobOutcome) -> None:
 
 def read_outcomes(launch: Path) -> list[JobOutcome]:
     """The outcomes so far, in the order of the jobs' numbers."""
-    contents = [json.loads(path.read_text()) for path in LaunchFiles(launch).outcomes()]
-    return [JobOutcome(**content | {"status": JobStatus(content["status"])}) for content in contents]
+    return [_outcome(path) for path in LaunchFiles(launch).outcomes()]
+
+
+def read_outcome(launch: Path, number: int) -> JobOutcome | None:
+    """The outcome of the job with that number, None when it has none."""
+    path = LaunchFiles(launch).outcome(number)
+    return _outcome(path) if path.exists() else None
+
+
+def _outcome(path: Path) -> JobOutcome:
+    content = json.loads(path.read_text())
+    return JobOutcome(**content | {"status": JobStatus(content["status"])})
+
+
+def write_plan(launch: Path, jobs: Sequence[Sequence[str]]) -> None:
+    """Keep the overrides of the jobs that the launch sets out to do, numbered in this order."""
+    LaunchFiles(launch).plan.write_text(json.dumps(jobs, indent=2) + "\n")
 
 
 def planned_jobs(launch: Path) -> list[list[str]]:
@@ -57,10 +73,11 @@ class LaunchRecord(Callback):
     """
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        _begin(config, Path(config.hydra.run.dir), [list(config.hydra.overrides.task)])
+        _begin(config, Path(config.hydra.run.dir), lambda: [list(config.hydra.overrides.task)])
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        _begin(config, Path(config.hydra.sweep.dir), sweep_of(config, GlobalHydra.instance().config_loader()))
+        loader = GlobalHydra.instance().config_loader()
+        _begin(config, Path(config.hydra.sweep.dir), lambda: first_jobs(config, loader))
 
     def on_run_end(self, config: DictConfig, **more: Any) -> None:
         job_return: JobReturn = more["job_return"]
@@ -71,12 +88,13 @@ class LaunchRecord(Callback):
         _end(Path(config.hydra.sweep.dir))
 
 
-def _begin(config: DictConfig, launch: Path, jobs: list[list[str]]) -> None:
+def _begin(config: DictConfig, launch: Path, plan: Callable[[], list[list[str]]]) -> None:
     HydraConfig.instance().set_config(config)
     try:
         Settings.from_config(config)
+        jobs = plan()
         launch.mkdir(parents=True, exist_ok=True)
-        LaunchFiles(launch).plan.write_text(json.dumps(jobs, indent=2) + "\n")
+        write_plan(launch, jobs)
     except SettingError as error:
         fail(str(error))
     except OSError as error:

@@ -14,7 +14,8 @@ USAGE = """rnnbench-report makes the tables and figures of a sweep from its run 
   rnnbench-report experiment=NAME       of a named experiment, with its own figures
   rnnbench-report ... results_dir=DIR   below another folder than ./results
   rnnbench-report ... figure=[a,b]      with these figures (`rnnbench --help` lists them), and table=[a,b]
-  rnnbench-report ... tuned=SETTING     with the best value of a swept SETTING for each cell and task
+  rnnbench-report ... tuned=SETTING     with the best value of a swept SETTING for each cell and task; the seeds in
+                                        tuning.seeds=[0,1] then choose and are not reported
   rnnbench-report ... --config-dir DIR  with cells, tasks, tables and figures of your own
 
 A table or figure that cannot be made is left out, by name, and the rest is written; the exit code is then 2 if all
@@ -23,7 +24,7 @@ those lack something that can be set, and 1 if one ended in a bug.
 They go to <results_dir>/<name>/: report.html, tables as .csv, .md and .tex, figures/*.pdf and *.png, each with a .json
 that says what stands behind it, runs.csv and data/. Where run folders are gone, these last two are enough."""
 
-USED = ("name", "experiment", "results_dir", "tuned", "table", "figure", "tables.", "figures.")
+USED = ("name", "experiment", "results_dir", "tuned", "tuning.", "table", "figure", "tables.", "figures.")
 
 
 def main() -> None:
@@ -44,7 +45,7 @@ def report(arguments: list[str]) -> None:
 
     Raises SettingError, and SystemExit where a table or figure could not be made.
     """
-    from rnnbench.analysis.archive import load_results
+    from rnnbench.analysis.archive import load_results, write_archive
     from rnnbench.cli.arguments import composed
     from rnnbench.report import Figure, Table, write_report
 
@@ -54,7 +55,8 @@ def report(arguments: list[str]) -> None:
     known_cells = list(choices("cell", [configuration_directory(), *own_directories(arguments)]))
     root = Path(config.results_dir) / config.name
     command = shlex.join(["rnnbench-report", *arguments])
-    written = write_report(load_results(root), tables, figures, known_cells, config.tuned, command)
+    results = _tuned(config, write_archive(load_results(root)))
+    written = write_report(results, tables, figures, known_cells, command)
     print(written.text)
     print(f"\nRuns, tables and figures are in {root}:")
     for path in sorted(written.files):
@@ -73,6 +75,24 @@ def _say_why(failures: Sequence[Exception]) -> int:
         else:
             print(component_traceback(error), end="", file=sys.stderr)
     return 2 if all(isinstance(error, SettingError) for error in failures) else 1
+
+
+def _tuned(config: Any, results: Any) -> Any:
+    """The results of the chosen values, where a setting was tuned."""
+    from omegaconf import OmegaConf
+    from pydantic import ValidationError
+
+    from rnnbench.analysis.tuning import tune
+    from rnnbench.cli.settings import TuningSettings
+    from rnnbench.errors import SettingError, validation_message
+
+    if config.tuned is None:
+        return results
+    try:
+        tuning = TuningSettings.model_validate(OmegaConf.to_container(config.tuning))
+    except ValidationError as error:
+        raise SettingError(f"tuning.{validation_message(error)}") from error
+    return tune(results, config.tuned, tuning.seeds, tuning.by)
 
 
 def components(config: Any, group: str) -> dict[str, Any]:

@@ -24,6 +24,12 @@ def _folder_name(name: str) -> str:
     return name
 
 
+def _objective(column: str) -> str:
+    if not re.fullmatch(r"validation_loss|steps_to_\w+", column):
+        raise ValueError("must be validation_loss or a column of steps, such as steps_to_solve")
+    return column
+
+
 class ModelSettings(BaseModel):
     """The model's shape; the meaning of each stands in conf/config.yaml."""
 
@@ -39,6 +45,16 @@ class ModelSettings(BaseModel):
     recurrent_gain: PositiveFloat
 
 
+class TuningSettings(BaseModel):
+    """How a setting is tuned; the meaning of each stands in conf/config.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seeds: tuple[NonNegativeInt, ...]
+    extend: NonNegativeInt
+    by: Annotated[str, AfterValidator(_objective)]
+
+
 class Settings(BaseModel):
     """Everything that conf/config.yaml holds."""
 
@@ -52,6 +68,7 @@ class Settings(BaseModel):
     flush_denormals: bool
     rerun: bool
     tuned: str | None
+    tuning: TuningSettings
     model: ModelSettings
     train: TrainSettings
     cell: Node

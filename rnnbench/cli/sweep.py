@@ -2,21 +2,19 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 Swept = Mapping[str, Any]
 """Values by setting, as in Hydra's `params`: `20,40,80` are three, as are `range(0,3)`."""
+
+
+UNION = "hydra_plugins.rnnbench_sweeper.UnionOfProducts"
+"""The sweeper of hydra/sweeper=union; Hydra takes one from that package alone."""
 
 
 def swept_jobs(
@@ -49,34 +47,3 @@ def _values(override: Override) -> list[str]:
     if override.is_sweep_override():
         return [f"{key}={value}" for value in override.sweep_string_iterator()]
     return [f"{key}={override.get_value_element_as_str()}"]
-
-
-class UnionOfProducts(Sweeper):
-    """Hydra's sweeper for a grid that is not one product: conf/hydra/sweeper/union.yaml says how to write it.
-
-    It composes every job before it starts the first, and leaves them all at once to whichever launcher is chosen.
-    """
-
-    def __init__(self, params: Swept, products: Mapping[str, Swept]) -> None:
-        self.params = params
-        self.products = products
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.hydra_context = hydra_context
-        self.config = config
-        self.launcher: Launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
-
-    def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
-        assert self.config is not None
-        assert self.hydra_context is not None
-        jobs = swept_jobs(self.params, self.products, arguments, self.hydra_context.config_loader)
-        folder = Path(self.config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, folder / "multirun.yaml")
-        self.validate_batch_is_legal(jobs)
-        ended = self.launcher.launch(jobs, initial_job_idx=0)
-        for job in ended:
-            _ = job.return_value  # raises what ended the job
-        return ended

@@ -107,6 +107,7 @@ def write_page(
         command=command,
         incomplete=incomplete(results),
         tuned=results.tuned,
+        tuning_seeds=", ".join(map(str, results.tuning_seeds)),
         candidates=0 if results.candidates is None else len(results.candidates),
         counts=_counts(runs),
         grid=_grid(runs),

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.tuning import tune
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.flat import flat
 from rnnbench.report.incomplete import incomplete
@@ -40,19 +39,15 @@ def write_report(
     tables: Mapping[str, Table],
     figures: Mapping[str, Figure],
     known_cells: list[str],
-    tuned: str | None = None,
     command: str | None = None,
 ) -> WrittenReport:
     """Write the condensed results, each table, each figure and the page.
 
-    `tuned` names a swept setting of which each cell and task gets the value that is best on validation data (see
-    `analysis.tuning`); `command` is the command line that made this report, which the page prints. Everything is made
-    from the condensed results alone, so the same runs give the same bytes. A table or figure whose making ends in an
-    error is left out, by name, and the rest is written.
+    `command` is the command line that made this report, which the page prints. Everything is made from the condensed
+    results alone, so the same runs give the same bytes. A table or figure whose making ends in an error is left out,
+    by name, and the rest is written.
     """
     results = write_archive(results)
-    if tuned is not None:
-        results = tune(results, tuned)
     styles = CellStyles(known_cells)
     failed: list[Failed] = []
     tabled = _made(tables, lambda table, name: _tabulate(table, name, results), failed)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 WITHOUT_EFFECT = (
-    "name", "results_dir", "rerun", "wandb", "tuned", "tables", "figures", "train.checkpoint_every_s",
+    "name", "results_dir", "rerun", "wandb", "tuned", "tuning", "tables", "figures", "train.checkpoint_every_s",
 )  # fmt: skip
 """Settings that cannot change a result."""
 

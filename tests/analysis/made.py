@@ -28,7 +28,7 @@ def table(*rows: dict[str, Any], **same: Any) -> pd.DataFrame:
     default = {
         "status": "done", "task": "adding", "difficulty_setting": "length", "cell": "gru", "seed": 0, "task.length": 10,
         "baseline_loss": 1.0, "test_loss": 0.5, "validation_loss": 0.5, "solved": False, "steps_to_solve": np.nan,
-        "steps_trained": 1000, "diverged_at_step": np.nan, "variant": Variant(),
+        "train.steps": 1000, "steps_trained": 1000, "diverged_at_step": np.nan, "variant": Variant(),
     }  # fmt: skip
     made = [default | same | row | {"run": f"run{number}"} for number, row in enumerate(rows)]
     return pd.DataFrame([{"difficulty": row["task.length"], **row} for row in made])

@@ -154,13 +154,26 @@ def test_equal_budget_draws_mean_scores_with_units_and_parameters() -> None:
     assert [tick.get_text() for tick in axes.get_xticklabels()][2] == "gru\n8 units\n96 param."
 
 
-def test_sensitivity_rings_the_chosen_value() -> None:
-    axes = panels(draw("learning_rate_sensitivity"))[0]
-    rings = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
+def test_sensitivity_is_in_steps_censored_at_the_budget() -> None:
+    first, second = panels(draw("learning_rate_sensitivity"))
+    rings = [line for line in first.lines if line.get_marker() == "o"]
     assert [ring.get_markersize() for ring in rings] == [7, 10, 13]
     assert {ring.get_xdata()[0] for ring in rings} == {0.01}
-    assert list(line(axes, "gru").get_xdata()) == [0.01, 0.1]
-    np.testing.assert_allclose(line(axes, "gru").get_ydata(), [1 - 6 * 0.011, 1 - 6 * 0.022])
+    assert list(line(first, "gru").get_xdata()) == [0.01, 0.1]
+    steps = [[list(line(axes, cell).get_ydata()) for cell in ("rnn", "lstm", "gru")] for axes in (first, second)]
+    assert steps == [[[200, 200], [100, 100], [100, 100]], [[200, 200], [200, 200], [100, 100]]]
+    triangles = [[line for line in axes.lines if line.get_marker() == "^" and 200 in line.get_ydata()]
+                 for axes in (first, second)]  # fmt: skip
+    assert list(map(len, triangles)) == [1, 2]
+    assert first.get_ylabel() == "steps to solve"
+
+
+def test_sensitivity_is_in_log_loss_where_no_run_solves() -> None:
+    made = tiny("optimizer.lr")
+    runs = made.runs.assign(steps_to_solve=np.nan, validation_loss=made.runs["validation_loss"])
+    axes = panels(draw("learning_rate_sensitivity", tune(replace(made, runs=runs), "optimizer.lr")))[0]
+    np.testing.assert_allclose(line(axes, "gru").get_ydata(), np.log10([6 * 0.011, 6 * 0.022]))
+    assert axes.get_ylabel() == "log10 of loss over the baseline's"
 
 
 def test_profile_is_the_fraction_of_runs_above_each_score() -> None:

@@ -1,21 +1,28 @@
-"""Score on validation data against the learning rate, or another tuned setting."""
+"""The objective of tuning against the learning rate, or another tuned setting."""
 
+import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullLocator
 
+from rnnbench.analysis.log_loss import decades_over_baseline
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.tuning import candidates
+from rnnbench.analysis.tuning import VALIDATION_LOSS, candidates
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import CellStyles, labelled, legend_above, panel_grid, panels_in_rows, task_panels
 
+MEANS, LOWEST, HIGHEST = "mean", "lowest", "highest"
+
 
 class LearningRateSensitivity(Figure):
-    """Normalised score on validation data against the tuned setting, such as the learning rate, one panel per task.
+    """What the setting was tuned by against its values, such as learning rates: one panel per task.
 
-    Lines are means over seeds, bands the range over seeds; runs that diverged or failed score 0. A ring marks the value
-    chosen for the cell, which all other tables and figures use; where cells share a value their rings are concentric.
+    Where a run reached the objective: steps to it, means over the tuning seeds, bands their range; a run that did not
+    reach it counts its whole budget, and a triangle marks values with such runs: the truth lies above. Elsewhere: log10
+    of the loss on validation data over that of the best predictor without memory. A ring marks the value chosen for the
+    cell, which all other tables and figures use; where cells share a value their rings are concentric.
     """
 
     needs = ("validation_loss", "baseline_loss")
@@ -31,23 +38,52 @@ class LearningRateSensitivity(Figure):
         for axes in panels[len(tasks) :]:
             axes.set_axis_off()
         for axes, (title, of_task) in zip(panels, tasks, strict=False):
-            for place, (label, group, style) in enumerate(labelled(of_task, styles)):
-                axes.plot(group["value"], group["validation_score"], label=label, marker=".", markersize=4, **style)
-                axes.fill_between(
-                    group["value"], group["validation_score_lowest"], group["validation_score_highest"],
-                    color=style["color"], alpha=0.13, linewidth=0,
-                )  # fmt: skip
-                (chosen,) = group[group["chosen"]].to_dict("records")
-                axes.plot(
-                    chosen["value"], chosen["validation_score"], "o", color=style["color"], markersize=7 + 3 * place,
-                    markerfacecolor="none", clip_on=False,
-                )  # fmt: skip
+            _draw_task(axes, of_task, styles)
             _value_axis(axes, sorted(of_task["value"].unique()))
-            axes.set(title=title, xlabel=_axis_label(results.tuned), ylim=(-0.03, 1.03))
-        for row in grid:
-            row[0].set_ylabel("score on validation data")
+            axes.set(title=title, xlabel=_axis_label(results.tuned))
+        panels[0].plot(
+            [], [], "^", color="0.3", markersize=4.5, markerfacecolor="none", label="a run not there in time"
+        )
         legend_above(canvas)
         return canvas
+
+
+def _draw_task(axes: Axes, of_task: pd.DataFrame, styles: CellStyles) -> None:
+    """The lines of one task: steps where a cell reached the objective; cells that did not then lie at the budget."""
+    by_steps = bool((of_task["objective"] != VALIDATION_LOSS).any())
+    for place, (label, group, style) in enumerate(labelled(_shown(of_task, by_steps), styles)):
+        axes.plot(group["value"], group[MEANS], label=label, marker=".", markersize=4, **style)
+        axes.fill_between(group["value"], group[LOWEST], group[HIGHEST], color=style["color"], alpha=0.13, linewidth=0)
+        for marked, marker, size in ((group["censored"], "^", 5), (group["chosen"], "o", 7 + 3 * place)):
+            if marked.any():  # an empty line upsets the layout
+                axes.plot(
+                    group["value"][marked], group[MEANS][marked], marker, color=style["color"], markersize=size,
+                    markerfacecolor="none", clip_on=False,
+                )  # fmt: skip
+    if by_steps:
+        axes.set_ylim(bottom=0)
+        objective = next(name for name in of_task["objective"] if name != VALIDATION_LOSS)
+        axes.set_ylabel(objective.replace("_", " "))
+    else:
+        axes.set_ylabel("log10 of loss over the baseline's")
+
+
+def _shown(table: pd.DataFrame, by_steps: bool) -> pd.DataFrame:
+    """The rows with what is drawn as mean, lowest and highest."""
+    if by_steps:
+        never = table["objective"] == VALIDATION_LOSS
+        budget = table["budget"]
+        steps = {name: table[name].where(~never, budget) for name in (MEANS, LOWEST, HIGHEST)}
+        return table.assign(**steps, censored=table["censored"] | never)
+    losses = table.assign(baseline=table["baseline"].fillna(1.0))
+    logs = {}
+    for name in (MEANS, LOWEST, HIGHEST):
+        known = losses[name].notna()
+        logs[name] = pd.Series(np.nan, index=table.index)
+        logs[name][known] = decades_over_baseline(
+            losses.loc[known, name].to_numpy(float), losses.loc[known, "baseline"].to_numpy(float)
+        )
+    return table.assign(**logs)
 
 
 def _value_axis(axes: Axes, values: list[float]) -> None:

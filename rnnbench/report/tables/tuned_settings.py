@@ -1,7 +1,7 @@
 """The value chosen for a tuned setting, such as the learning rate, what the choice cost and how much it matters."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Hashable, Mapping
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -11,6 +11,8 @@ from rnnbench.errors import SettingError
 from rnnbench.report.labels import number, task_title, variant_label
 from rnnbench.report.tables.rendering import without_empty
 from rnnbench.report.tables.table import Table
+
+OBJECTIVE = {"steps_to_solve": "mean steps to solve", tuning.VALIDATION_LOSS: "mean loss on validation data"}
 
 
 class TunedSettings(Table):
@@ -30,14 +32,27 @@ class TunedSettings(Table):
                 "task": task_title(row),
                 "cell": row["cell"],
                 "variant": variant_label(row["variant"]),
-                f"{row['tuned']}: chosen": number(row["chosen"]),
-                "tried": " ".join(f"{value:g}" for value in row["tried"]),
+                f"{row['tuned']}: chosen": number(row["chosen"]) + (" (edge of the grid)" if row["at_edge"] else ""),
+                "chosen by": OBJECTIVE.get(row["objective"], row["objective"]),
+                "value: objective (fraction that reached it)": _tried(row),
+                "values within 1.5 times": f"{row['usable_fraction']:.0%}",
+                "seeds": " ".join(map(str, row["tuning_seeds"]))
+                + ("" if row["reported_seeds_apart"] else " (tuned on the seeds that are reported)"),
                 "runs": str(row["runs"]),
                 "training steps": f"{row['steps_trained']:,}",
-                "score on validation data": number(row["validation_score"]),
-                "at the worst value": number(row["worst_validation_score"]),
-                "values within 0.1 of the best score": f"{row['usable_fraction']:.0%}",
             }
             for row in rows.to_dict("records")
         ]
         return without_empty(pd.DataFrame(formatted), "variant")
+
+    def formatted_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return self.formatted(rows).drop(columns=["seeds", "training steps"])
+
+
+def _tried(row: Mapping[Hashable, Any]) -> str:
+    """Each value with the objective at it, and of steps the fraction of runs that reached it."""
+    rates = row["success_at_tried"] if row["objective"] != tuning.VALIDATION_LOSS else (None,) * len(row["tried"])
+    return "; ".join(
+        f"{number(value)}: {number(mean)}" + ("" if rate is None else f" ({rate:.0%})")
+        for value, mean, rate in zip(row["tried"], row["objective_at_tried"], rates, strict=True)
+    )
