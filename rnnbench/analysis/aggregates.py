@@ -23,6 +23,9 @@ from rnnbench.analysis.intervals import CONFIDENCE, RESAMPLES, UNDEFINED, Interv
 from rnnbench.analysis.samples import RUNS_AND_TASKS, as_float_array, check_resamples
 
 TRIMMED_FRACTION = 0.25
+LOWEST_SCORE = -1.0
+"""Of a run that diverged or failed. A bound, so that one run far above the baseline does not decide a mean."""
+
 RESAMPLES_AT_ONCE = 250
 """Bounds the memory for all pairs of runs; a constant, because it decides the order of the draws."""
 
@@ -30,18 +33,20 @@ Numbers = NDArray[np.float64]
 
 
 def normalised_score(loss: ArrayLike, baseline: ArrayLike) -> Float[np.ndarray, "..."]:
-    """The fraction of the baseline loss that a run removed, clip(1 - loss/baseline, 0, 1): 1 is perfect.
+    """The fraction of the baseline loss that a run removed, 1 - loss/baseline, at least LOWEST_SCORE: 1 is perfect.
 
-    The baseline is the best predictor without memory, and scores 0. `loss` and `baseline` are in the same unit and
-    broadcast against each other. A NaN or infinite loss, of a run that diverged or failed, scores 0. Raises ValueError
-    on a baseline that is not positive and finite.
+    The baseline is the best predictor without memory, and scores 0. A run that is a little worse than it scores a
+    little below 0: cut off at 0, a model that has learned nothing would score above 0 by the luck of its data. `loss`
+    and `baseline` are in the same unit and broadcast against each other. A NaN or infinite loss, of a run that diverged
+    or failed, has the lowest score, as has a loss of twice the baseline's. Raises ValueError on a baseline that is not
+    positive and finite.
     """
     losses, baselines = np.asarray(loss, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
     wrong = baselines[~(np.isfinite(baselines) & (baselines > 0))]
     if wrong.size:
         raise ValueError(f"baseline={wrong[0]}: must be above 0 and finite (the loss of a memoryless predictor)")
     finite = np.where(np.isfinite(losses), losses, np.inf)
-    return np.clip(1 - finite / baselines, 0, 1)
+    return np.clip(1 - finite / baselines, LOWEST_SCORE, 1)
 
 
 def interquartile_mean(
@@ -123,7 +128,7 @@ def _fraction_of_wins(a: Float[np.ndarray, "*resamples runs_a"], b: Float[np.nda
 
 
 def _score_matrix(scores: ArrayLike, name: str) -> Numbers:
-    return as_float_array(scores, name, axes=RUNS_AND_TASKS, remedy="a diverged run scores 0, see normalised_score")
+    return as_float_array(scores, name, axes=RUNS_AND_TASKS, remedy="a diverged run scores -1, see normalised_score")
 
 
 def _stratified_bounds(

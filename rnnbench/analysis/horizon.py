@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.solving import longest_solvable_length, success_rate
+from rnnbench.analysis.degenerate import exact_rate
+from rnnbench.analysis.milestones import SOLVED, budgets, check_milestone, reached
+from rnnbench.analysis.solving import longest_solvable_length
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED
 
@@ -14,8 +16,10 @@ GROUP = ["task", "cell", "variant"]
 LONGEST: dict[str, str] = {
     "runs": "finished runs at all lengths, diverged and failed ones included",
     "lengths": "the lengths that were tested",
+    "budgets": "training steps that the runs were given: all of what follows is within these",
+    "milestone": "what is to be reached: `solved`, the task's criterion, or a softer milestone",
     "longest_solvable_length": "the longest tested length such that it and every shorter one is solved by at least "
-    "half of the runs; 0 when the shortest is not",
+    "half of the runs within their budget; 0 when the shortest is not",
     "at_longest_tested": "whether that is the longest length tested, so that the true one may be longer still",
 }
 
@@ -31,26 +35,33 @@ def lengths(runs: pd.DataFrame) -> "pd.Series[float]":
 def success_by_length(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per task, cell, variant and length: the group, `length`, `runs` and `success_rate`.
 
-    The rate is an `Interval`, Wilson's. All runs that ended count, diverged and failed ones as not solved.
+    The rate is an `Interval`, the exact one. All runs that ended count, diverged and failed ones as not solved.
     """
     rows = []
     for key, group in _ended(runs).groupby([*GROUP, "length"], sort=False):
         row: dict[str, Any] = dict(zip([*GROUP, "length"], key, strict=True))
-        rows.append(row | {"runs": len(group), "success_rate": success_rate(group["solved"].to_numpy(bool))})
+        rows.append(row | {"runs": len(group), "success_rate": exact_rate(group["solved"].to_numpy(bool))})
     return pd.DataFrame(rows)
 
 
-def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
-    """One row per task, cell and variant: the group and LONGEST, with `longest_solvable_length` as `Interval`."""
+def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator, milestone: str = SOLVED) -> pd.DataFrame:
+    """One row per task, cell and variant: the group and LONGEST, with `longest_solvable_length` as `Interval`.
+
+    Raises SettingError on a milestone of which no run has the steps, and on a task without a length.
+    """
+    check_milestone(runs, milestone)
     rows = []
     for key, group in _ended(runs).groupby(GROUP, sort=False):
-        longest = longest_solvable_length(group[["length", "solved"]], generator)
+        outcomes = pd.DataFrame({"length": group["length"], "solved": reached(group, milestone)})
+        longest = longest_solvable_length(outcomes, generator)
         tested = sorted(group["length"].unique())
         rows.append(
             dict(zip(GROUP, key, strict=True))
             | {
                 "runs": len(group),
                 "lengths": tuple(map(float, tested)),
+                "budgets": tuple(sorted(set(budgets(group)))),
+                "milestone": milestone,
                 "longest_solvable_length": longest,
                 "at_longest_tested": bool(longest.estimate == tested[-1]),
             }

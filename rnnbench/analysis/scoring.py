@@ -1,38 +1,42 @@
 """Runs as normalised scores, cell against cell."""
 
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.aggregates import interquartile_mean, normalised_score, probability_of_improvement
+from rnnbench.analysis.aggregates import interquartile_mean, normalised_score
+from rnnbench.analysis.cell_pairs import CELL, cell_pairs
 from rnnbench.analysis.intervals import paired_difference
-from rnnbench.schema import ENDED, TASK_GROUP
+from rnnbench.errors import SettingError
+from rnnbench.schema import ENDED, TASK_GROUP, Status
 
-CELL = ["cell", "variant"]
+SAME = "test_baseline_loss"
 
 SCORES: dict[str, str] = {
     "tasks": "tasks that the score is over, each difficulty of one counted",
     "runs": "runs per task: those of the seeds that every task has",
-    "score": "interquartile mean over runs and tasks of the normalised score, clip(1 - test loss / baseline loss, 0, "
-    "1); diverged and failed runs score 0",
+    "left_out": "runs of other seeds, which are left out",
+    "score": "interquartile mean over runs and tasks of the normalised score, 1 - test loss / baseline loss; 0 is no "
+    "better than the baseline, the lowest score is -1, of a loss twice the baseline's and of diverged and failed runs",
+    "baseline": "what the baseline loss is of: the loss of the constant predictor on the same test data, or, where "
+    "that was not recorded, its expectation",
 }
 
-DIFFERENCES: dict[str, str] = {
-    "pairs": "seeds that both cells have",
-    "score": "mean normalised score of the cell over these seeds",
-    "other_score": "the same of the other cell",
-    "difference": "mean over seeds of the cell's score minus the other's",
-    "probability_of_improvement": "fraction of the pairs of runs, of any seeds, in which the cell scores above the "
-    "other, ties counting one half",
-}
+SAME_DATA, EXPECTED = "on the same data", "expected"
 
 
 def with_scores(runs: pd.DataFrame) -> pd.DataFrame:
-    """The finished runs with their `score` on test data."""
+    """The finished runs with their `score` on test data. Raises SettingError for a task that has no baseline."""
     ended = runs[runs["status"].isin(ENDED)]
-    return ended.assign(score=normalised_score(ended["test_loss"], ended["baseline_loss"].fillna(1.0)))
+    baselines = pd.to_numeric(ended["baseline_loss"])
+    if SAME in ended:
+        baselines = pd.to_numeric(ended[SAME]).fillna(baselines)
+    lacking = ended[baselines.isna() & (ended["status"] == Status.DONE)]
+    if len(lacking):
+        raise SettingError(f"task={lacking['task'].iloc[0]}: has no baseline loss to score by; leave it out with only")
+    losses = ended["test_loss"].where(ended["status"] == Status.DONE)
+    return ended.assign(score=normalised_score(losses, baselines.fillna(1.0)))
 
 
 def score_matrix(runs: pd.DataFrame) -> pd.DataFrame:
@@ -45,43 +49,30 @@ def scores(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
     rows = []
     for key, group in runs.groupby(CELL, sort=False):
         matrix = score_matrix(group)
-        mean = interquartile_mean(matrix.to_numpy(), generator)
         rows.append(
-            dict(zip(CELL, key, strict=True)) | {"tasks": matrix.shape[1], "runs": matrix.shape[0], "score": mean}
+            dict(zip(CELL, key, strict=True))
+            | {
+                "tasks": matrix.shape[1],
+                "runs": matrix.shape[0],
+                "left_out": int(group["status"].isin(ENDED).sum()) - matrix.size,
+                "score": interquartile_mean(matrix.to_numpy(), generator),
+                "baseline": _baseline(group[group["status"] == Status.DONE]),
+            }
         )
     return pd.DataFrame(rows)
 
 
-def paired_differences(runs: pd.DataFrame, generator: np.random.Generator | None = None) -> pd.DataFrame:
-    """One row per task, difficulty and pair of different cells of the same variant: the pair and DIFFERENCES.
+def _baseline(done: pd.DataFrame) -> str:
+    return SAME_DATA if SAME in done and done[SAME].notna().all() else EXPECTED
 
-    `difference` and `probability_of_improvement` are `Interval`. The latter, whose bootstrap takes nearly all of the
-    time, is left out without a generator. Two cells that share no variant, such as cells of one parameter budget and
-    different widths, are paired whatever their variants.
-    """
+
+def paired_differences(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per task, difficulty and pair of different cells of the same variant: the pair, `pairs`, the seeds that
+    both have, and `difference`, the mean over them of the cell's score minus the other's, as `Interval`."""
     rows: list[dict[str, Any]] = []
-    for task, of_task in with_scores(runs).groupby(TASK_GROUP, sort=False):
-        groups = {key: group.set_index("seed")["score"] for key, group in of_task.groupby(CELL, sort=False)}
-        variants = {cell: {key[1] for key in groups if key[0] == cell} for cell, _ in groups}
-        for (one, a), (other, b) in combinations(groups.items(), 2):
-            comparable = one[1] == other[1] or not variants[one[0]] & variants[other[0]]
-            if one[0] != other[0] and comparable:
-                rows.append(dict(zip(TASK_GROUP, task, strict=True)) | _pair(one, other, a, b, generator))
+    for pair in cell_pairs(with_scores(runs)):
+        for difficulty, a, b in pair.by_difficulty():
+            one, other = a.set_index("seed")["score"], b.set_index("seed")["score"]
+            pairs = len(one.index.intersection(other.index))
+            rows.append(pair.identity(difficulty) | {"pairs": pairs, "difference": paired_difference(one, other)})
     return pd.DataFrame(rows)
-
-
-def _pair(
-    one: Any, other: Any, a: "pd.Series[Any]", b: "pd.Series[Any]", generator: np.random.Generator | None
-) -> dict[str, Any]:
-    seeds = a.index.intersection(b.index)
-    row = {
-        **dict(zip(("cell", "variant", "other_cell", "other_variant"), (*one, *other), strict=True)),
-        "pairs": len(seeds),
-        "score": float(a.loc[seeds].mean()),
-        "other_score": float(b.loc[seeds].mean()),
-        "difference": paired_difference(a, b),
-    }
-    if generator is None:
-        return row
-    chance = probability_of_improvement(a.to_numpy()[:, None], b.to_numpy()[:, None], generator)
-    return row | {"probability_of_improvement": chance}

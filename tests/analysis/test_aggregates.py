@@ -25,9 +25,16 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 
 def test_normalised_score_by_hand():
-    # 1 - 0.05/0.2 = 0.75; at the baseline 0; worse than that is clipped to 0; no loss 1; diverged 0.
-    losses = np.array([0.05, 0.2, 0.9, 0.0, math.nan, math.inf])
-    np.testing.assert_allclose(normalised_score(losses, 0.2), [0.75, 0, 0, 1, 0, 0], atol=1e-15)
+    # 1 - 0.05/0.2 = 0.75; at the baseline 0; 10% worse -0.1; twice and more -1; no loss 1; diverged -1.
+    losses = np.array([0.05, 0.2, 0.22, 0.9, 0.0, math.nan, math.inf])
+    np.testing.assert_allclose(normalised_score(losses, 0.2), [0.75, 0, -0.1, -1, 1, -1, -1], atol=1e-15)
+
+
+def test_a_model_without_memory_scores_0_on_average():
+    """Its losses lie around the baseline; cut off at 0, the mean of its scores would be 0.04 above."""
+    losses = 0.2 * (1 + 0.1 * generator().standard_normal(20_000))
+    assert abs(normalised_score(losses, 0.2).mean()) < 0.003
+    assert np.maximum(normalised_score(losses, 0.2), 0).mean() == pytest.approx(0.1 / math.sqrt(2 * math.pi), abs=2e-3)
 
 
 def test_normalised_score_takes_a_baseline_per_task():
@@ -122,7 +129,7 @@ def test_wrong_scores_are_named():
     scores = np.zeros((2, 3))
     with pytest.raises(ValueError, match=r"^scores\.shape=\(3,\): must have 2 dimension\(s\) \(runs, tasks\)"):
         interquartile_mean(np.zeros(3), generator())
-    with pytest.raises(ValueError, match=r"^scores\[1, 0\]=nan: must be finite \(a diverged run scores 0"):
+    with pytest.raises(ValueError, match=r"^scores\[1, 0\]=nan: must be finite \(a diverged run scores -1"):
         interquartile_mean(np.array([[0.5], [math.nan]]), generator())
     with pytest.raises(ValueError, match=r"^thresholds\[0\]=nan: must be finite"):
         performance_profile(scores, np.array([math.nan]), generator())

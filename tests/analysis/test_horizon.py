@@ -7,19 +7,22 @@ import pytest
 
 from rnnbench.analysis.horizon import lengths, solvable_lengths, success_by_length
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match, matched_comparisons
-from tests.analysis.made import table
+from rnnbench.report.tables.solvable_lengths import SolvableLengths
+from tests.analysis.made import results, table
 
 
 def at(length: int, *solved: bool) -> list[dict[str, Any]]:
-    return [{"task.length": length, "solved": flag, "seed": seed} for seed, flag in enumerate(solved)]
+    return [
+        {"task.length": length, "solved": flag, "steps_to_solve": 50 if flag else np.nan, "seed": seed}
+        for seed, flag in enumerate(solved)
+    ]
 
 
 def test_success_by_length() -> None:
     found = success_by_length(table(*at(10, True, True), *at(20, True, False), *at(40, False, False)))
     assert list(found["length"]) == [10, 20, 40]
     assert [rate.estimate for rate in found["success_rate"]] == [1, 0.5, 0]
-    # Wilson with n = 2, p = 1: low = 1 / (1 + z^2 / 2)
-    assert found["success_rate"][0].low == pytest.approx(1 / (1 + 1.959964**2 / 2), abs=1e-6)
+    assert found["success_rate"][0].low == pytest.approx(0.025**0.5)  # Clopper & Pearson, 2 of 2
 
 
 @pytest.mark.parametrize(
@@ -61,3 +64,19 @@ def test_cells_that_match_in_nothing_are_told() -> None:
         matched_comparisons(table(sized("rnn", 8, 100), sized("gru", 9, 300)))
     with pytest.raises(ValueError, match=r"^needs the column 'model\.hidden_size'"):
         matched_comparisons(table({}))
+
+
+def test_lengths_are_told_with_the_budget_and_where_all_runs_agree() -> None:
+    made = results(*at(10, True, True), *at(20, False, False), **{"train.steps": 6000})
+    (cells,) = SolvableLengths().formatted(SolvableLengths().rows(made)).to_dict("records")
+    assert (cells["longest solvable length"], cells["within"]) == ("10 (all runs agree)", "6,000 steps")
+    split = results(*at(10, True, True), *at(20, True, False), **{"train.steps": 6000})
+    (cells,) = SolvableLengths().formatted(SolvableLengths().rows(split)).to_dict("records")
+    assert cells["longest solvable length"] == "≥ 20 [10, 20]"
+
+
+def test_longest_length_of_a_softer_milestone() -> None:
+    runs = [run | {"steps_to_half": 30 if run["task.length"] == 10 else np.nan} for run in at(10, False, False)]
+    made = table(*runs, *at(20, False, False))
+    (row,) = solvable_lengths(made, np.random.default_rng(0), "half").to_dict("records")
+    assert (row["longest_solvable_length"].estimate, row["milestone"]) == (10, "half")

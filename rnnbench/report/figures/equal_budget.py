@@ -49,6 +49,6 @@ class EqualBudget(Figure):
             axes.plot([place] * len(group), group["score"], ".", color="0.2", markersize=4)
             widths = "/".join(f"{width:g}" for width in sorted(group[WIDTH].unique()))
             labels.append(f"{cell}\n{widths} units\n{group[PARAMETERS].mean():,.0f} param.")
-        axes.set(ylim=(0, 1.05))
+        axes.set(ylim=(min(0, axes.get_ylim()[0]), 1.05))
         axes.set_xticks(range(len(labels)), labels)
         axes.grid(visible=False, axis="x")

@@ -15,14 +15,14 @@ from rnnbench.report.style import TEXT_WIDTH, CellStyles, labelled, legend_above
 class Horizon(Figure):
     """Success rate against the task's length, and the longest solvable length, one row per task.
 
-    Left: the fraction of runs that solved the task, with Wilson's 95% interval. Right: the longest length such that at
+    Left: the fraction of runs that solved the task, with the exact 95% interval. Right: the longest length such that at
     least half of the runs solved the task at it and at every shorter length tested, with a 95% bootstrap interval; an
     arrow marks that this is the longest length tested, so that the true one may be longer.
     """
 
     needs = ("solved", "difficulty")
     intervals = (
-        "95% over seeds: Wilson's for the success rate, bootstrap of the runs within each length for the longest length"
+        "95% over seeds: exact for the success rate, bootstrap of the runs within each length for the longest length"
     )
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:

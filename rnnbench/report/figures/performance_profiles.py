@@ -15,7 +15,7 @@ THRESHOLDS = np.linspace(0, 0.995, 200)
 class PerformanceProfiles(Figure):
     """Fraction of runs, over all tasks, whose normalised score is above tau; higher is better at every tau.
 
-    The score is clip(1 - test loss / loss of the memoryless baseline, 0, 1); runs that diverged or failed score 0.
+    The score is 1 - test loss / loss of the memoryless baseline; runs that diverged or failed are above no tau.
     Bands are pointwise 95% bootstrap intervals, runs resampled within each task. Only seeds that a cell has on all of
     its tasks count.
     """

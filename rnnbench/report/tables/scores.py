@@ -8,7 +8,7 @@ import pandas as pd
 
 from rnnbench.analysis import scoring
 from rnnbench.analysis.results import Results
-from rnnbench.report.labels import interval, variant_label
+from rnnbench.report.labels import interval_or_agreement, variant_label
 from rnnbench.report.tables.rendering import without_empty
 from rnnbench.report.tables.table import Table
 
@@ -19,7 +19,10 @@ class Scores(Table):
     title = "Normalised score over all tasks"
     needs = ("test_loss", "baseline_loss")
     columns: ClassVar[Mapping[str, str]] = scoring.SCORES
-    intervals = "95% over seeds: percentile bootstrap of the runs, stratified by task"
+    intervals = (
+        "95% over seeds: percentile bootstrap of the runs, stratified by task, which is somewhat narrow with few runs; "
+        "where all runs agree it has no width and says nothing"
+    )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return scoring.scores(results.runs, np.random.default_rng(0))
@@ -30,8 +33,9 @@ class Scores(Table):
                 "cell": row["cell"],
                 "variant": variant_label(row["variant"]),
                 "tasks": str(row["tasks"]),
-                "runs per task": str(row["runs"]),
-                "score": interval(row["score"]),
+                "runs per task": str(row["runs"]) + (f" ({row['left_out']} left out)" if row["left_out"] else ""),
+                "score": interval_or_agreement(row["score"]),
+                "baseline": row["baseline"],
             }
             for row in rows.to_dict("records")
         ]

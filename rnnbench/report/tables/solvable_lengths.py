@@ -1,30 +1,42 @@
-"""How long a task each cell solves."""
+"""How long a task each cell solves within its budget."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from rnnbench.analysis import horizon
+from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
-from rnnbench.report.labels import interval, variant_label
+from rnnbench.report.labels import interval_or_agreement, variant_label
 from rnnbench.report.tables.rendering import without_empty
 from rnnbench.report.tables.table import Table
 
 
 class SolvableLengths(Table):
-    """One row per task, cell and variant: the longest solvable length."""
+    """One row per task, cell and variant: the longest length solved within the budget of steps.
+
+    `milestone` chooses what is to be reached: `solved`, the task's criterion, or a softer one of its milestones.
+    """
 
     title = "Longest solvable length"
     needs = ("solved", "difficulty")
     columns: ClassVar[Mapping[str, str]] = horizon.LONGEST
-    intervals = "95% over seeds: bootstrap of the runs within each length; a bound can only be a length that was tested"
+    intervals = (
+        "95% over seeds: bootstrap of the runs within each length; a bound can only be a length that was tested, and "
+        "where all runs agree there is none"
+    )
+
+    def __init__(self, only: Mapping[str, Sequence[Any]] | None = None, milestone: str = SOLVED) -> None:
+        super().__init__(only)
+        self.milestone = milestone
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        return horizon.solvable_lengths(results.runs, np.random.default_rng(0))
+        return horizon.solvable_lengths(results.runs, np.random.default_rng(0), self.milestone)
 
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
+        longest = "longest solvable length" if self.milestone == SOLVED else f"longest length with {self.milestone}"
         formatted = [
             {
                 "task": row["task"],
@@ -32,8 +44,9 @@ class SolvableLengths(Table):
                 "variant": variant_label(row["variant"]),
                 "runs": str(row["runs"]),
                 "lengths tested": " ".join(f"{length:g}" for length in row["lengths"]),
-                "longest solvable length": ("≥ " if row["at_longest_tested"] else "")
-                + interval(row["longest_solvable_length"]),
+                longest: ("≥ " if row["at_longest_tested"] else "")
+                + interval_or_agreement(row["longest_solvable_length"]),
+                "within": " or ".join(f"{steps:,.0f}" for steps in row["budgets"]) + " steps",
             }
             for row in rows.to_dict("records")
         ]
