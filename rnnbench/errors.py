@@ -1,6 +1,6 @@
-"""How an error is told: a wrong setting in one line, everything else with its traceback.
+"""Errors: a wrong setting is reported in one line, everything else with its traceback.
 
-A *wrong setting* is one that can be typed otherwise:
+A *wrong setting* is one that the user can correct:
 
 - a component's argument that its constructor does not have, that is missing, or that has another type than the
   annotation says; all of this is checked before the constructor is called
@@ -10,9 +10,9 @@ A *wrong setting* is one that can be typed otherwise:
 It becomes a SettingError: one line, exit code 2, and no run is started.
 
 Everything else that is raised inside a component, at construction or later, is a *bug* of the component: a TypeError,
-any other ValueError, `sys.exit`. The run counts as failed, the other runs of a sweep go on, the exit code is 1, and the
-whole traceback is kept in a file. The terminal shows it from the component's own file on; with HYDRA_FULL_ERROR=1 in
-the environment it shows all of it.
+any other ValueError, `sys.exit`. The run counts as failed, the other runs of a sweep continue, the exit code is 1, and
+the whole traceback is written to a file. The terminal shows it from the component's own file on, or all of it with
+HYDRA_FULL_ERROR=1 in the environment.
 """
 
 import re
@@ -30,7 +30,7 @@ INSTALLED = tuple(Path(path).resolve() for path in {sysconfig.get_path(name) for
 
 
 class SettingError(ValueError):
-    """A setting that cannot be: one line that names the value, the bound and the remedy."""
+    """A wrong setting: one line that names the value, the bound and the remedy."""
 
 
 def names_a_setting(error: ValueError) -> bool:
@@ -44,13 +44,13 @@ def one_line(error: BaseException) -> str:
 
 
 def validation_message(error: ValidationError) -> str:
-    """What pydantic found wrong, `key=value: what it must be`, setting after setting in one line."""
+    """Pydantic's errors in one line, each as `key=value: what it must be`."""
     problems = error.errors()
     return "; ".join(f"{'.'.join(map(str, each['loc']))}={each['input']}: {requirement(each)}" for each in problems)
 
 
 def requirement(problem: ErrorDetails) -> str:
-    """What pydantic says a value must be."""
+    """What a value must be, according to pydantic."""
     return problem["msg"].replace("Input should be", "must be").replace("Value error, ", "")
 
 
@@ -63,7 +63,7 @@ def component_traceback(error: BaseException) -> str:
 
 
 def _is_of_a_component(path: Path) -> bool:
-    """Whether the file is neither the harness's nor an installed library's."""
+    """Whether the file belongs neither to rnnbench itself nor to an installed library."""
     path = path.resolve()
     if any(path.is_relative_to(folder) for folder in COMPONENTS):
         return True

@@ -15,7 +15,7 @@ class GradientFit(NamedTuple):
     """The least-squares line through log10 g_t against t, over the steps where g_t > 0."""
 
     decay: float
-    """Its slope: decades per step that the gradient loses on its way back through time; negative when it grows."""
+    """Its slope: decades lost per step of backpropagation through time; negative when the gradient grows."""
     r_squared: float
     """R^2 of the line: 1 when the gradient decays or grows exactly exponentially."""
     steps: int

@@ -1,4 +1,4 @@
-"""Milestones: criteria weaker than a task's own, which show how far a run came that did not solve it."""
+"""Milestones: criteria weaker than a task's own, which show how far a run got that does not solve it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

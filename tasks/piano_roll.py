@@ -1,4 +1,4 @@
-"""Reading piano rolls, which chord follows which, from the two kinds of files they are shared in."""
+"""Reads piano rolls, sequences of chords, from the two file formats in which the data sets are published."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def read_piano_rolls(path: str | Path | None) -> PianoRolls:
     1. A .json file holds `train`, `valid` and `test`, each a list of pieces, each a list of chords, each a list of MIDI
     notes from 21 to 108, where -1 is a silent voice.
 
-    Raises ValueError in one line, saying what is wrong and where people get such files.
+    Raises ValueError with one line: what is wrong, and where such files can be downloaded.
     """
     if path is None:
         raise ValueError(f"path=null: must name a piano-roll file; {WHERE}")

@@ -67,7 +67,7 @@ class Batch:
 class Task(ABC):
     """A sequence task. Derive, set the sizes in the constructor, and define the draw, the loss and what is correct.
 
-    The constructor's arguments are the task's settings and stand in its YAML; a wrong one raises ValueError with one
+    The constructor's arguments are the task's settings, listed in its YAML; a wrong one raises ValueError with one
     line: `length=1: must be at least 2 (one marker per half)`.
     """
 

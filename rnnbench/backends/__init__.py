@@ -1,6 +1,6 @@
 """Backends: ways to run a cell over a sequence, and the choice among them.
 
-`backend` says what one is and does, `eager` is the plain loop over the cell's `step`, `torch_nn` runs torch.nn's
+`backend` is the base class, `eager` is the plain loop over the cell's `step`, `torch_nn` runs torch.nn's
 kernels on the cell's weights, and `fused` compiles loops from `step`. In: a cell, inputs and an initial state. Out: h
 after every step and the final state, differentiable, and on request the gradient with respect to every state.
 """
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def backend_named(name: str, threads: int | None = None) -> Backend:
-    """The backend of that name on so many CPU threads, None meaning as many as torch's.
+    """The backend of that name with this number of CPU threads; None: torch's.
 
     Raises ValueError, naming the known ones, when there is none.
     """

@@ -20,8 +20,8 @@ total derivative of the differentiated scalar with respect to that state tensor 
 class Backend(ABC):
     """Runs a cell over a sequence. `Eager` is the reference that the others are tested against.
 
-    A backend is a value: it is made with the number of CPU threads that it computes with, by default as many as torch
-    does, and changes no setting of the process. The owner of a process gives torch's own operations `torch_threads`.
+    A backend is a value: it has a number of CPU threads, by default torch's, and changes no global setting. The caller
+    sets the threads of torch's own operations to `torch_threads`.
     """
 
     threads: int = field(default_factory=torch.get_num_threads)
@@ -34,7 +34,7 @@ class Backend(ABC):
 
     @abstractmethod
     def unsupported_reason(self, cell: Cell) -> str | None:
-        """Why this backend cannot run the cell, as a phrase for an error line, or None when it can."""
+        """Why this backend cannot run the cell, as a phrase for an error message, or None when it can."""
 
     @abstractmethod
     def run(

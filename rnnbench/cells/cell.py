@@ -43,7 +43,7 @@ class MemoryBiases:
 class Cell(nn.Module, ABC):
     """One recurrent step. Derive, build the weights in the constructor, and write the equations in `step`.
 
-    The constructor takes `(input_size, hidden_size, ...)`; further arguments are the cell's settings and stand in its
+    The constructor takes `(input_size, hidden_size, ...)`; further arguments are the cell's settings, listed in its
     YAML. Whole sequences, gradients through time, counts and compiled loops are all derived from `step`, so `step` must
     depend on nothing but its arguments and the cell's parameters, and treat the examples of a batch independently.
     """

@@ -1,4 +1,4 @@
-"""The Hydra application: from the command line's words to finished jobs and an exit code."""
+"""The Hydra application: from command-line arguments to finished jobs and an exit code."""
 
 import difflib
 import os
@@ -22,7 +22,7 @@ INTERRUPTED = 130
 
 
 def launch(arguments: list[str]) -> None:
-    """Do what the command line asks for; `LaunchRecord` then leaves the program with an exit code."""
+    """Run the jobs that the arguments ask for; `LaunchRecord` then exits the program with a code."""
     start = hydra.main(version_base="1.3", config_path=str(configuration_directory()), config_name="config")
     all_frames = _wants_all_frames()
 
@@ -55,7 +55,7 @@ def answering_in_one_line(command: Callable[[], None]) -> None:
         print(component_traceback(error), end="", file=sys.stderr)
         raise SystemExit(1) from error
     except KeyboardInterrupt:
-        print("rnnbench: interrupted; the same command goes on from the last checkpoints", file=sys.stderr)
+        print("rnnbench: interrupted; the same command resumes from the last checkpoints", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
     finally:
         if as_set is None:
@@ -70,14 +70,14 @@ def _wants_all_frames() -> bool:
 
 
 def hydra_message(error: Exception) -> str:
-    """Hydra's message in one line, with what there is to choose instead."""
+    """Hydra's message in one line, with the choices that exist."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         if renamed := RENAMED.get(f"{group}={choice}"):
             return f"{group}={choice}: renamed; use {renamed}"
         near = difflib.get_close_matches(choice, error.options, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        return f"{group}={choice}: no such choice; {hint}there are {', '.join(sorted(error.options))}"
+        return f"{group}={choice}: no such choice; {hint}choose from {', '.join(sorted(error.options))}"
     if match := re.search(r"Could not override '([^']+)'", str(error)):
         near = difflib.get_close_matches(match[1], setting_names(), n=1)
         return f"{match[1]}: no such setting; {f'did you mean {near[0]}? ' if near else ''}`rnnbench --help` lists them"

@@ -1,4 +1,4 @@
-"""The words of the command line: checked before Hydra reads them, and composed where no Hydra application runs."""
+"""Command-line arguments: checked before Hydra reads them, and composed where no Hydra application runs."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ def overrides(
     options: frozenset[str] = HYDRA_OPTIONS_WITH_A_VALUE,
     used: Sequence[str] = (*GROUPS, "name"),
 ) -> list[str]:
-    """The settings among the arguments, `key=value` or `~key`. Raises SettingError for any other word."""
+    """The overrides among the arguments, `key=value` or `~key`. Raises SettingError for any other argument."""
     found = [word for word in _words(arguments, options) if not word.startswith("-")]
     for word in found:
         if "=" not in word and not word.startswith("~"):
@@ -62,7 +62,7 @@ def _words(arguments: Sequence[str], options: frozenset[str]) -> Iterator[str]:
 
 
 def _meant(word: str, arguments: Sequence[str], used: Sequence[str]) -> str:
-    """What a word without `=` may have been meant to be, among the settings that the command uses."""
+    """A suggestion for an argument without `=`, among the settings that the command uses."""
     directories = [configuration_directory(), *own_directories(arguments)]
     keys = [key for key in used if key == "name" or (key in GROUPS and word in choices(key, directories))]
     return f"; did you mean {' or '.join(f'{key}={word}' for key in keys)}?" if keys else ""

@@ -34,7 +34,7 @@ def component(node: Node, group: str) -> Callable[..., Any]:
 
 
 def _imported(path: str, group: str) -> Any:
-    """The class of that path. What the module itself raises while it is imported is a bug there, and passes."""
+    """The class of that path. What the module itself raises while it is imported is a bug there, and propagates."""
     module, _, name = path.rpartition(".")
     try:
         return getattr(importlib.import_module(module), name)
@@ -69,14 +69,14 @@ def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str,
 
 
 def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
-    """Call a constructor. What it says of a setting becomes a SettingError that names the group; all else passes.
+    """Call a constructor. Its error on a setting becomes a SettingError that names the group; others propagate.
 
-    `rnnbench.errors` says what is a wrong setting and what is a bug.
+    `rnnbench.errors` defines what is a wrong setting and what is a bug.
     """
     try:
         inspect.signature(make).bind(*arguments)
     except TypeError as error:
-        raise SettingError(f"{group}: {one_line(error)}; its YAML says what it takes") from error
+        raise SettingError(f"{group}: {one_line(error)}; its YAML lists its settings") from error
     try:
         return make(*arguments)
     except SettingError:
@@ -138,7 +138,7 @@ def _hidden_size(settings: Settings, make_cell: Callable[[int, int], Cell], task
 
 
 def build_run(settings: Settings) -> Run:
-    """Everything a run is made of. Raises SettingError for the first setting that cannot be."""
+    """The run that the settings describe. Raises SettingError for the first wrong setting."""
     task = build_task(settings)
     make_cell: Callable[[int, int], Cell] = component(settings.cell, "cell")
     construct(make_cell, "cell", task.input_size, settings.model.hidden_size)

@@ -27,11 +27,11 @@ from rnnbench.training.loop import Progress
 
 
 def run_job(config: DictConfig, all_frames: bool = False) -> None:
-    """Hydra's task function: do the run, and keep what became of it with the launch.
+    """Hydra's task function: execute the run, and write its outcome to the launch's folder.
 
-    Whatever the run raises becomes its outcome, so that the rest of a sweep goes on: a wrong setting is refused in one
-    line, anything else fails with its traceback, of which `all_frames` shows the harness's part, too. Only Ctrl-C ends
-    the sweep.
+    Whatever the run raises becomes its outcome, so that the rest of a sweep continues: a wrong setting is refused in
+    one line, anything else fails with its traceback, where `all_frames` also shows the frames of this package. Only
+    Ctrl-C ends the sweep.
     """
     hydra = HydraConfig.get()
     multirun = hydra.mode == RunMode.MULTIRUN
@@ -68,15 +68,15 @@ def run_job(config: DictConfig, all_frames: bool = False) -> None:
 def _failed_before_it_started(
     launch: Path, number: int, overrides: list[str], error: BaseException, all_frames: bool
 ) -> JobOutcome:
-    """The outcome of a job whose run has no folder to keep the traceback in."""
+    """The outcome of a job whose run has no folder for the traceback."""
     path, whole = LaunchFiles(launch).traceback(number), _tell(error, all_frames)
-    with suppress(OSError):  # the terminal has it
+    with suppress(OSError):  # it is on the terminal
         path.write_text(whole)
     return JobOutcome(overrides, JobStatus.FAILED, message=f"({_named(error)}; see {path})")
 
 
 def _tell(error: BaseException, all_frames: bool) -> str:
-    """Show the error's traceback on the terminal; returns the whole of it."""
+    """Print the error's traceback to the terminal; return all of it."""
     whole = "".join(traceback.format_exception(error))
     print(whole if all_frames else component_traceback(error), end="", file=sys.stderr)
     return whole
@@ -87,7 +87,7 @@ def _named(error: BaseException) -> str:
 
 
 def _import_from_config_directories(hydra: HydraConf) -> None:
-    """Let components of the user's own be imported from beside their YAML, the folder given as --config-dir."""
+    """Make the user's own components importable from beside their YAML, the folder given as --config-dir."""
     for source in hydra.runtime.config_sources:
         if source.provider == "command-line" and source.path not in sys.path:
             sys.path.append(source.path)
@@ -102,7 +102,7 @@ def launched_side_by_side(launcher: Any, launch: Path) -> bool:
 def _do(
     settings: Settings, cell: str, task: str, overrides: list[str], *, beside_others: bool, all_frames: bool
 ) -> JobOutcome:
-    """Do the run unless it is done already or another process is at it."""
+    """Execute the run, unless it is done already or another process executes it."""
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(settings.flush_denormals)
     run = build_run(settings)

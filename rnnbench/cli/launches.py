@@ -1,4 +1,4 @@
-"""What a launch planned, what became of each of its jobs, and the exit code that follows."""
+"""The jobs that a launch planned, their outcomes, and the exit code that follows."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ from rnnbench.schema import JobStatus, LaunchFiles
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """What became of one job."""
+    """The outcome of one job."""
 
     overrides: list[str]
     status: JobStatus
@@ -33,7 +33,7 @@ class JobOutcome:
 
 
 def write_outcome(launch: Path, number: int, outcome: JobOutcome) -> None:
-    """Keep the outcome of a launch's job."""
+    """Write the outcome of a launch's job to its folder."""
     launch.mkdir(parents=True, exist_ok=True)
     LaunchFiles(launch).outcome(number).write_text(json.dumps(asdict(outcome), indent=2) + "\n")
 
@@ -60,16 +60,17 @@ def write_plan(launch: Path, jobs: Sequence[Sequence[str]]) -> None:
 
 
 def planned_jobs(launch: Path) -> list[list[str]]:
-    """The overrides of each job that the launch set out to do."""
+    """The overrides of each job that the launch planned."""
     return [list(overrides) for overrides in json.loads(LaunchFiles(launch).plan.read_text())]
 
 
 class LaunchRecord(Callback):
     """Hydra's callback around a launch.
 
-    At the start it checks the settings and writes the plan into the launch's folder; at the end it leaves the program
-    with an exit code. 0: every job is done; 1: one failed or was not run; 2: one was refused for a wrong setting.
-    Hydra makes an Exception of a callback a warning and goes on, so everything here that must not leaves as SystemExit.
+    At the start it checks the settings and writes the plan into the launch's folder; at the end it exits the program
+    with a code. 0: every job is done; 1: one failed or was not run; 2: one was refused for a wrong setting. Hydra turns
+    an Exception in a callback into a warning and continues, so everything here that must end the program raises
+    SystemExit.
     """
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
@@ -111,7 +112,7 @@ def _end(launch: Path) -> None:
 
 
 def _exit_code(launch: Path) -> int:
-    """The worst that came of the launch's jobs, and for a sweep a line that counts them."""
+    """The exit code for the worst outcome of the launch's jobs; for a sweep, prints a line that counts them."""
     planned = len(planned_jobs(launch))
     counts = Counter(outcome.status for outcome in read_outcomes(launch))
     missing = planned - counts.total()

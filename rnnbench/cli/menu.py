@@ -1,4 +1,4 @@
-"""What there is to choose, as --help prints it: the configuration directory and each choice's first comment."""
+"""The text of --help: all settings and choices, each with the comment in its YAML; the configuration directory."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ RENAMED = {
     "cell=gru_nobias": "cell=gru_concat_no_bias",
     "cell=gru_split_nobias": "cell=gru_no_bias",
 }
-"""Choices that had another name, which an old script may still use."""
+"""Choices by their former name, which an old script may still use."""
 
 
 def configuration_directory() -> Path:

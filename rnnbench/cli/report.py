@@ -21,8 +21,8 @@ USAGE = """rnnbench-report makes the tables and figures of a sweep from its run 
 A table or figure that cannot be made is left out, by name, and the rest is written; the exit code is then 2 if all
 those lack something that can be set, and 1 if one ended in a bug.
 
-They go to <results_dir>/<name>/: report.html, tables as .csv, .md and .tex, figures/*.pdf and *.png, each with a .json
-that says what stands behind it, runs.csv and data/. Where run folders are gone, these last two are enough."""
+They go to <results_dir>/<name>/: report.html, tables as .csv, .md and .tex, figures/*.pdf and *.png, each with its
+provenance as .json, runs.csv and data/. Without run folders, these last two suffice to make the report again."""
 
 USED = ("name", "experiment", "results_dir", "tuned", "tuning.", "table", "figure", "tables.", "figures.")
 
@@ -66,7 +66,7 @@ def report(arguments: list[str]) -> None:
 
 
 def _say_why(failures: Sequence[Exception]) -> int:
-    """Tell each error as `rnnbench.errors` says; returns the exit code of the worst."""
+    """Print each error as `rnnbench.errors` defines; return the exit code of the worst."""
     from rnnbench.errors import SettingError, component_traceback, one_line
 
     for error in failures:

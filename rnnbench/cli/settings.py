@@ -31,7 +31,7 @@ def _objective(column: str) -> str:
 
 
 class ModelSettings(BaseModel):
-    """The model's shape; the meaning of each stands in conf/config.yaml."""
+    """The model's shape; conf/config.yaml explains each setting."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

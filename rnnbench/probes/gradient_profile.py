@@ -22,10 +22,10 @@ OF_TOP = "of the top layer's whole state"
 class GradientProfile(Probe):
     """g_t = mean over the batch of the L2 norm of d(loss of that example) / d(state_t).
 
-    The state is that of one layer, all its tensors together: of an LSTM h and c. Beside this norm stands that of each
-    tensor alone. The derivative is total, through all later steps and layers, for every step t = 1..T and every layer,
-    by the same backward pass as in training and on the model's own backend. Padding steps of an example are left out of
-    the mean at that step. Norms are summed in float64, so small gradients do not underflow in the square.
+    The state is that of one layer, all its tensors together: of an LSTM h and c. The norm of each tensor alone is
+    stored as well. The derivative is total, through all later steps and layers, for every step t = 1..T and every
+    layer, by the same backward pass as in training and on the model's own backend. Padding steps of an example are left
+    out of the mean at that step. Norms are summed in float64, so small gradients do not underflow in the square.
 
     `loss_at` chooses the loss: `last`, of each example's last scored step; `all`, the mean over its scored steps, as in
     training; or a step from 1 to T, scored in every example. They are the same where one step is scored. Where many
@@ -122,7 +122,7 @@ def losses_at(
 
 
 def described(loss_at: int | str) -> str:
-    """`loss_at` as the records say it."""
+    """`loss_at` as it is recorded."""
     return {"all": "all scored steps", "last": "last scored step"}.get(str(loss_at), f"step {loss_at}")
 
 

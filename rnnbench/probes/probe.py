@@ -47,4 +47,4 @@ class Probe(ABC):
 
     @abstractmethod
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
-        """Measure the model as it stands. It leaves the weights alone and may leave gradients behind."""
+        """Measure the model. Weights must stay unchanged; gradients need not be cleared."""

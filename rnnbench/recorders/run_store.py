@@ -1,4 +1,4 @@
-"""The run store: one folder per run, each of its files written whole or not at all."""
+"""The run store: one folder per run, each file written atomically."""
 
 import json
 import os
@@ -30,7 +30,7 @@ class RunFolder:
 
     @property
     def status(self) -> Status | None:
-        """How the run stands, or None before the first write."""
+        """The run's status, or None before the first write."""
         status = self.summary().get("status")
         return None if status is None else Status(status)
 
@@ -43,7 +43,7 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[bool]:
-        """Hold the run for this process; yields False when another process has it."""
+        """Lock the run for this process; yields False when another process has locked it."""
         path = self.files.lock
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, timeout=0)
@@ -75,7 +75,7 @@ class RunFolder:
                 np.savez_compressed(file, step=np.array(steps), **stacked)
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
-        """Write what a resumed run needs to go on to the same numbers."""
+        """Write what a resumed run needs to reach the same numbers."""
         with _replacing(self.files.checkpoint) as file:
             torch.save(dict(state), file)
 
@@ -86,7 +86,7 @@ class RunFolder:
         return dict(torch.load(self.files.checkpoint, weights_only=False, map_location="cpu"))
 
     def drop_checkpoint(self) -> None:
-        """Forget how far the run had come."""
+        """Delete the checkpoint."""
         self.files.checkpoint.unlink(missing_ok=True)
 
     def finish(self, summary: Mapping[str, Any], traceback: str | None = None) -> None:
@@ -108,7 +108,7 @@ class RunStore:
         self.files = ExperimentFiles(root)
 
     def folder(self, cell: str, task: str, seed: int, settings: Mapping[str, Any]) -> RunFolder:
-        """The folder that a run with these settings has, whether or not it exists."""
+        """The folder of a run with these settings, whether or not it exists."""
         return RunFolder(self.files.run(run_name(cell, task, seed, settings)).folder)
 
 
@@ -119,7 +119,7 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its place only once it is whole."""
+    """A temporary file, renamed to the path when it is complete."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
             yield file

@@ -17,7 +17,7 @@ from rnnbench.schema import MEASURED
 
 
 class WandbSettings(BaseModel):
-    """Where runs are logged; the meaning of each stands in conf/wandb/."""
+    """Where runs are logged; conf/wandb/ explains each setting."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -87,7 +87,7 @@ class WeightsAndBiases(Recorder):
 
 
 def _start(settings: WandbSettings, arguments: dict[str, Any]) -> tuple["wandb.Run", str]:
-    """Start the W&B run in the mode asked for, or offline when online cannot be had."""
+    """Start the W&B run in the requested mode, or offline when online fails."""
     quiet = wandb.Settings(silent=True, console="off", init_timeout=settings.init_timeout_s)
     if settings.mode == "online":
         try:

@@ -77,7 +77,7 @@ RESULTS: Mapping[str, Column] = {
     ),
     "error": Column("what ended a failed run; empty for others"),
 }
-"""What came of a run."""
+"""The results of a run."""
 
 PROVENANCE: Mapping[str, Column] = {
     "git_commit": Column("commit of rnnbench's own checkout; empty for an installed wheel"),

@@ -23,7 +23,7 @@ class RunFiles:
 
     @property
     def summary(self) -> Path:
-        """The run's columns; the first file to be written whole, so that a run has begun when it is there."""
+        """The run's columns; the last file written at the start of a run, so a run has started when it exists."""
         return self.folder / "summary.json"
 
     @property
@@ -33,17 +33,17 @@ class RunFiles:
 
     @property
     def checkpoint(self) -> Path:
-        """What a run that is not done goes on from."""
+        """What an unfinished run resumes from."""
         return self.folder / "checkpoint.pt"
 
     @property
     def traceback(self) -> Path:
-        """Where the error of a failed run came from."""
+        """The traceback of a failed run."""
         return self.folder / "traceback.txt"
 
     @property
     def lock(self) -> Path:
-        """Locked by the process that is at the run. It lies beside the folder, which may not be there yet."""
+        """Locked by the process that executes the run. Beside the folder, which may not exist yet."""
         return self.folder.parent / f".{self.name}.lock"
 
     def arrays(self, probe: str) -> Path:
@@ -67,11 +67,11 @@ class LaunchFiles:
         return self.folder / "plan.json"
 
     def outcome(self, number: int) -> Path:
-        """What became of a job."""
+        """The outcome of a job."""
         return self.folder / f"job-{number}.json"
 
     def traceback(self, number: int) -> Path:
-        """Where the error came from of a job that failed before it had a run folder."""
+        """The traceback of a job that failed before it had a run folder."""
         return self.folder / f"job-{number}-traceback.txt"
 
     def outcomes(self) -> list[Path]:
@@ -99,7 +99,7 @@ class ExperimentFiles:
         return sorted((RunFiles(path.parent) for path in self.runs.glob("*/summary.json")), key=lambda run: run.name)
 
     def launches(self) -> list[LaunchFiles]:
-        """The launches that left a plan, oldest first."""
+        """The launches with a plan, oldest first."""
         return [LaunchFiles(path.parent) for path in sorted((self.folder / "launches").glob("*/plan.json"))]
 
     @property
@@ -124,7 +124,7 @@ class ExperimentFiles:
 
     @property
     def missing(self) -> Path:
-        """The jobs that left no run."""
+        """The jobs without a run."""
         return self.data / "missing.json"
 
     def arrays(self, probe: str) -> Path:
@@ -148,18 +148,18 @@ class ExperimentFiles:
 
 EXPERIMENT_FILES: Mapping[str, str] = {
     "`report.html`": "the page: tables, figures, what was run and how to run it again",
-    "`<table>.csv`, `.md`, `.tex`": "a table; the experiment's YAML says which ones there are",
+    "`<table>.csv`, `.md`, `.tex`": "a table; the experiment's YAML chooses which",
     "`figures/`": "each figure as PDF and PNG",
     "`<table>.json`, `figures/<figure>.json`": "its provenance: runs, seeds, intervals, what is missing, code",
     "`runs.csv`": "one row per run",
     "`data/`": "everything else that is needed to make all of the above again: `schema.json`, the version of these "
     "files; `histories.csv.gz`, all histories; `<probe>.npz`, the arrays of every run as `<run>/<array>`; "
-    "`missing.json`, the jobs that left no run",
+    "`missing.json`, the jobs without a run",
     "`runs/<cell>-<task>-<seed>-<hash>/`": "one run (not in version control)",
-    "`launches/<time>/`": "`plan.json`, the jobs of a launch, and `job-<number>.json`, what became of each (not in "
+    "`launches/<time>/`": "`plan.json`, the jobs of a launch, and `job-<number>.json`, the outcome of each (not in "
     "version control)",
 }
-"""What stands in an experiment's folder, for results/README.md."""
+"""The contents of an experiment's folder, for results/README.md."""
 
 RUN_FILES: Mapping[str, str] = {
     "`config.json`": "every setting that can change a result",
@@ -168,7 +168,7 @@ RUN_FILES: Mapping[str, str] = {
     "`<probe>.npz`": "the arrays of a probe: `step`, the training steps at which it measured, and arrays whose first "
     "axis is these steps",
     "`wandb/`": "the run as logged to W&B",
-    "`checkpoint.pt`": "what the run goes on from, while it is not done",
-    "`traceback.txt`": "where the error came from, if the run failed",
+    "`checkpoint.pt`": "what an unfinished run resumes from",
+    "`traceback.txt`": "the traceback of the error, if the run failed",
 }
-"""What stands in the folder of a run, for results/README.md."""
+"""The contents of a run's folder, for results/README.md."""

@@ -1,30 +1,30 @@
-"""How a run and a job stand."""
+"""The status of a run and of a job."""
 
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How a run stands."""
+    """The status of a run."""
 
     RUNNING = "running"
-    """Started, and not ended; of a process that was killed, too."""
+    """Started and not ended; also when its process was killed."""
     DONE = "done"
     """Trained to the end."""
     DIVERGED = "diverged"
     """A loss or gradient was not finite. A result: the same settings diverge again."""
     FAILED = "failed"
-    """Ended by an error, such as too little memory. Launched again, it goes on from its checkpoint."""
+    """Ended by an error, such as too little memory. Launched again, it resumes from its checkpoint."""
 
 
 MEASURED = frozenset({Status.DONE, Status.DIVERGED})
-"""Came to a result. Such runs are not run again, and claims rest on them."""
+"""Runs with a result. They are not repeated, and claims are tested on them."""
 
 ENDED = frozenset({*MEASURED, Status.FAILED})
-"""Are not running any more. Success rates and scores count a failed run as one that did not succeed."""
+"""Runs that have ended. Success rates and scores count a failed run as one that did not succeed."""
 
 
 class JobStatus(StrEnum):
-    """What became of one job of a launch."""
+    """The outcome of one job of a launch."""
 
     DONE = "done"
     DIVERGED = "diverged"
@@ -34,4 +34,4 @@ class JobStatus(StrEnum):
     DONE_BEFORE = "done before"
     """The run was done already."""
     BUSY = "busy"
-    """Another process is at the same run."""
+    """Another process is executing the same run."""

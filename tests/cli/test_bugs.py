@@ -49,7 +49,7 @@ def own_cell(folder: Path, arguments: str = "gain: 1.0", default: str = " = 1.0"
     {
         "unknown": ("gian: 2.0", {}, "cell.gian=2.0: unknown; Own takes input_size, hidden_size, gain"),
         "type": ("gain: wide", {}, "cell.gain=wide: must be a valid number, unable to parse string as a number"),
-        "missing": ("", {"default": ""}, "cell: missing a required argument: 'gain'; its YAML says what it takes"),
+        "missing": ("", {"default": ""}, "cell: missing a required argument: 'gain'; its YAML lists its settings"),
         "named": (
             "gain: -1",
             {"at_construction": "raise ValueError(f'gain={gain:g}: must be above 0')"},
@@ -128,7 +128,7 @@ def test_interrupted_ends_with_one_line_and_goes_on_later(tmp_path: Path, wandb:
     started.send_signal(signal.SIGINT)
     _, errors = started.communicate(timeout=60)
     assert started.returncode == 130
-    assert errors == "rnnbench: interrupted; the same command goes on from the last checkpoints\n"
+    assert errors == "rnnbench: interrupted; the same command resumes from the last checkpoints\n"
     (summary,) = tmp_path.glob("results/default/runs/*/summary.json")
     assert json.loads(summary.read_text())["status"] == "running"
     assert (summary.parent / "checkpoint.pt").exists()

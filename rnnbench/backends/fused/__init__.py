@@ -18,7 +18,7 @@ whole cell, and shows what every stage makes of it):
 5. `runtime`: `compile` makes machine code, `binding` finds W_z and U_z in the cell, `buffers` holds z of all steps, in
    memory from `memory`, `batch_threads` divides the batch, and `run` is a node of autograd's graph.
 
-`backend` leads a cell through the stages and keeps the result as long as the cell does not change.
+`backend` runs a cell through the stages and caches the result until the cell changes.
 """
 
 from rnnbench.backends.fused.backend import Fused, explain

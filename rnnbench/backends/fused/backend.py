@@ -47,7 +47,7 @@ class Fused(Backend):
 
 
 _bindings: WeakKeyDictionary[Cell, tuple[TraceGuard, Binding | str]] = WeakKeyDictionary()
-"""What was generated for a cell, or the reason why nothing was, and the guard that tells when the cell has changed."""
+"""The generated program of a cell, or the reason why there is none, and the guard that detects changes of the cell."""
 
 
 def _binding(cell: Cell) -> Binding | str:
@@ -66,7 +66,7 @@ def _unsupported(cell: Cell, reason: str) -> ValueError:
 def explain(cell: Cell) -> str:
     """The source that `backend=fused` compiles for a cell.
 
-    Raises ValueError, naming what stands in the way, when it cannot.
+    Raises ValueError, naming what is not supported, when it cannot compile the cell.
     """
     binding = _bound(cell)
     if isinstance(binding, str):

@@ -21,7 +21,7 @@ _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*) = ")
 def lower(traced: fx.Graph, cell: Cell, lines: dict[fx.Node, Line]) -> Graph:
     """The graph of a traced step, given the line that each node comes from.
 
-    Raises UnsupportedStepError at the first node that has no translation.
+    Raises UnsupportedStepError at the first node that cannot be lowered.
     """
     return _Lowering(cell, lines).graph_of(traced)
 
@@ -41,7 +41,7 @@ class _Lowering:
         for node in traced.nodes:
             try:
                 if node.op == "placeholder":
-                    if placeholders <= len(self.cell.state_names):  # the others stand at their defaults
+                    if placeholders <= len(self.cell.state_names):  # the others have their defaults
                         self.values[node] = self._placeholder(placeholders)
                     placeholders += 1
                 elif node.op == "output":
@@ -54,7 +54,7 @@ class _Lowering:
         return self.graph
 
     def _name_like_source(self, node: fx.Node) -> None:
-        """Where a line of `step` assigns to one name, its last value bears the name."""
+        """Where a line of `step` assigns to one name, its last value gets that name."""
         line = self.lines[node]
         name = line and _ASSIGNMENT.match(linecache.getline(*line))
         if not name:
@@ -133,7 +133,7 @@ class _Lowering:
 
 
 def _is_check_of_fx(node: fx.Node) -> bool:
-    """Whether fx put the node there to check an argument that it takes as fixed."""
+    """Whether fx inserted the node to check an argument that it specialises."""
     if node.target is CHECK:
         return True
     return node.target is operator.eq and bool(node.users) and all(_is_check_of_fx(user) for user in node.users)

@@ -29,5 +29,5 @@ def line_in(traceback: TracebackType | None) -> Line:
 
 
 def place_of(line: Line) -> str:
-    """A line in words, for the end of a message."""
+    """` on line N of FILE`, for the end of a message."""
     return "" if line is None else f" on line {line[1]} of {os.path.basename(line[0])}"

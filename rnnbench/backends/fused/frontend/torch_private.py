@@ -1,8 +1,8 @@
 """What the trace uses of torch beside its public interface; `tests/backends/fused/test_torch_private.py` watches it.
 
-There is no public way to hand `torch.fx.Tracer.trace` a tuple of proxies: `concrete_args` takes the placeholder `PH`
-for each, which only the private module has. Nor is there one to a module's hooks, to the dictionaries that its tensors
-hang in, or to the checks that fx adds of arguments which it takes as fixed.
+There is no public way to pass `torch.fx.Tracer.trace` a tuple of proxies: `concrete_args` takes the placeholder `PH`
+for each, which only the private module has. Nor is there public access to a module's hooks, to the dictionaries of its
+tensors, or to the assertions that fx inserts for arguments which it specialises.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""From a cell's `step` to a graph: torch.fx runs `step` once on proxies and writes down what is done to them."""
+"""From a cell's `step` to a graph: torch.fx runs `step` once on proxies and records the operations on them."""
 
 import inspect
 import sys

@@ -1,4 +1,4 @@
-"""What a trace of a cell depends on: when this changes, `step` is traced again."""
+"""Guards of a trace: when what it depends on changes, `step` is traced again."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from rnnbench.cells import Cell
 class TraceGuard:
     """The modules of a cell, their attributes and hooks, and the form of their tensors, as they were.
 
-    Looked at before every run, so it leaves the comparison to dictionaries.
+    Checked before every run, so it is kept cheap: dictionaries are compared as wholes.
     """
 
     def __init__(self, cell: Cell) -> None:
@@ -50,7 +50,7 @@ def _copied(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def tensors_of(cell: nn.Module) -> list[tuple[str, Tensor]]:
-    """Every tensor that hangs in a cell, with its path, plain attributes too."""
+    """Every tensor of a cell with its path, plain attributes included."""
     found = [*cell.named_parameters(remove_duplicate=False), *cell.named_buffers(remove_duplicate=False)]
     for prefix, module in cell.named_modules():
         for name, value in vars(module).items():

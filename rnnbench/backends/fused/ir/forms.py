@@ -22,10 +22,10 @@ class Form:
     template: str
     precedence: Precedence
     bare: tuple[int, ...]
-    """For each operand the least precedence at which it needs no brackets."""
+    """For each operand the lowest precedence at which it needs no brackets."""
 
     def occurrences(self, operand: int) -> int:
-        """How often an operand stands in the expression."""
+        """How often an operand occurs in the expression."""
         return self.template.count(f"{{{operand}}}")
 
     def filled(self, operands: list[tuple[str, Precedence]]) -> str:

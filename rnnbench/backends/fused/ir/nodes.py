@@ -81,7 +81,7 @@ class Elementwise(Node):
 
     operation: str
     label: str = field(default="", compare=False)
-    """What `step` calls the value, where it does."""
+    """The name of the value in `step`, if any."""
 
     @property
     def is_comparison(self) -> bool:

@@ -1,7 +1,7 @@
 """The elementwise operations: how each is written in the generated source, and the rules of its derivative.
 
 To add one, add an entry to `OPERATIONS`, nothing else: a `step` may then use the function of torch and the method of a
-tensor that bear its name, and tests/backends/fused/test_operations.py compares it with torch, torch.autograd and finite
+tensor of the same name, and tests/backends/fused/test_operations.py compares it with torch, torch.autograd and finite
 differences. The source may call what is imported at the head of `codegen/generate.py`: `np` and `math`, whose calls of
 the C library LLVM does not vectorise, and the functions of `kernels/vector_math.py`. An operation that
 torch calls in another way, or that torch.nn.functional has, needs a line in `frontend/lowerings.py` as well.

@@ -1,4 +1,4 @@
-"""Removes what nothing needs from a graph, and what is in it twice."""
+"""Dead code elimination and common subexpression elimination."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def simplified(graph: Graph) -> Graph:
 
 
 def _name(graph: Graph, position: int, label: str) -> None:
-    """Let a value that has no name of its own bear that of its double."""
+    """Give a value without a name the name of its duplicate."""
     node = graph.nodes[position]
     if isinstance(node, Elementwise) and not node.label:
         graph.nodes[position] = replace(node, label=label)

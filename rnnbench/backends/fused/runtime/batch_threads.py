@@ -42,8 +42,8 @@ def run_on_threads(run: Callable[[int, int, int], None], ranges: list[BatchRange
 class _Workers:
     """Threads that stay off the core of the thread that calls them.
 
-    Linux at times wakes a thread on the core of its caller, and moves it only some milliseconds later, when all is
-    over.
+    Linux sometimes wakes a thread on the core of its caller and migrates it only some milliseconds later, after the
+    work is done.
     """
 
     def __init__(self, count: int) -> None:
@@ -71,7 +71,7 @@ os.register_at_fork(after_in_child=_workers.clear)  # threads do not survive a f
 
 
 def _current_core() -> int:
-    """The core that this thread is on; -1 where the system does not say."""
+    """The core that this thread runs on; -1 where the system does not report it."""
     library = _c_library()
     return int(library.sched_getcpu()) if library is not None else -1
 
