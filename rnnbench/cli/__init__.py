@@ -11,7 +11,8 @@ From arguments to runs:
 - `arguments`: checks the arguments and composes the configuration.
 - `settings`: the configuration as typed settings.
 - `build`: builds the objects that the settings name.
-- `sweep`: the jobs of a sweep.
+- `sweep`: the jobs of a sweep; `sweeper`: Hydra's sweeper for unions of products.
+- `tuning_stages`: the stages of a sweep that tunes a setting.
 - `job`: executes one job.
 - `launches`: records the jobs of a launch and their outcomes, and sets the exit code.
 - `provenance`: records code, versions and machine of a run.

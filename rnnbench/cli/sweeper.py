@@ -20,10 +20,10 @@ from rnnbench.schema import ExperimentFiles, JobStatus
 
 
 class UnionOfProducts(Sweeper):
-    """The sweeper of conf/hydra/sweeper/union.yaml, which says how to write a union.
+    """The sweeper of conf/hydra/sweeper/union.yaml, which explains how to write a union.
 
-    It composes every job before it starts the first, and leaves them all at once to whichever launcher is chosen; where
-    a setting is tuned on seeds of its own, one stage after the other (see `tuning_stages`).
+    It composes every job before it starts the first, and passes them all to the launcher at once; where a setting is
+    tuned on seeds of its own, one stage after the other (see `tuning_stages`).
     """
 
     def __init__(self, params: Swept, products: Mapping[str, Swept]) -> None:

@@ -2,6 +2,7 @@
 
 - `implementations`: the implementations of one cell, and their times, interleaved in one process
 - `torch_mm_baseline`: the cell's matrix products alone
+- `peak`: the rate of large matrix products, and the fraction of it that a pass reaches
 - `lax_scan`: the same cell in JAX
 - `speed`: the probe that measures them in a run (`probe=[speed]`)
 - `bench`: the table of fixed cells and sizes
