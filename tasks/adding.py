@@ -15,7 +15,7 @@ Solved: fewer than 1% of fresh sequences have |error| > 0.04 (Martens & Sutskeve
 import torch
 from torch import Tensor
 
-from tasks.milestone import LARGE_SQUARED_ERROR, MEAN_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS, Milestone
+from tasks.milestone import HALF_BASELINE, LARGE_SQUARED_ERROR, MEAN_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS
 from tasks.task import Batch, Task
 
 
@@ -25,6 +25,7 @@ class Adding(Task):
     input_size = 2
     output_size = 1
     tolerated_error = 0.04
+    milestones = (HALF_BASELINE, MEAN_SQUARED_ERROR, SQUARED_ERRORS)
 
     def __init__(self, length: int = 100) -> None:
         if length < 2:
@@ -34,6 +35,9 @@ class Adding(Task):
     @property
     def baseline_loss(self) -> float:
         return 1 / 6
+
+    def baseline_outputs(self, batch: Batch) -> Tensor:
+        return torch.full_like(batch.targets, 1)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         half = self.length // 2
@@ -49,10 +53,6 @@ class Adding(Task):
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return (outputs - batch.targets).abs().amax(dim=(0, 2)) <= self.tolerated_error
-
-    @property
-    def milestones(self) -> tuple[Milestone, ...]:
-        return (*super().milestones, MEAN_SQUARED_ERROR, SQUARED_ERRORS)
 
     def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR

@@ -1,5 +1,8 @@
 """Tasks whose targets are classes: the cross-entropy and what counts as correct."""
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -18,3 +21,9 @@ class ClassificationTask(Task):
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return batch.at_every_scored_step(outputs.argmax(2) == batch.targets)
+
+    def guess_among(self, classes: Sequence[int], batch: Batch) -> Tensor:
+        """Outputs that hold these classes equally likely at every scored step, and all others impossible."""
+        logits = torch.full((self.output_size,), -torch.inf, device=batch.inputs.device)
+        logits[list(classes)] = 0
+        return logits.expand(*batch.targets.shape, self.output_size)

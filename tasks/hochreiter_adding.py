@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from tasks.marked_pairs import MarkedPairsTask
-from tasks.milestone import LARGE_SQUARED_ERROR, MEAN_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS, Milestone
+from tasks.milestone import HALF_BASELINE, LARGE_SQUARED_ERROR, MEAN_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS
 from tasks.task import Batch
 
 
@@ -28,10 +28,14 @@ class HochreiterAdding(MarkedPairsTask):
     solved_error_rate = 1 / 2000
     solved_loss = 0.01
     tolerated_error = 0.04
+    milestones = (HALF_BASELINE, MEAN_SQUARED_ERROR, SQUARED_ERRORS)
 
     @property
     def baseline_loss(self) -> float:
         return (2 - self.first_pair_marked) / 48
+
+    def baseline_outputs(self, batch: Batch) -> Tensor:
+        return torch.full_like(batch.targets, 0.5)
 
     def draw_values(self, steps: int, batch_size: int, generator: torch.Generator) -> Tensor:
         return torch.rand(steps, batch_size, generator=generator) * 2 - 1
@@ -45,10 +49,6 @@ class HochreiterAdding(MarkedPairsTask):
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         near = (outputs - batch.targets).abs().squeeze(2) < self.tolerated_error
         return batch.at_every_scored_step(near)
-
-    @property
-    def milestones(self) -> tuple[Milestone, ...]:
-        return (*super().milestones, MEAN_SQUARED_ERROR, SQUARED_ERRORS)
 
     def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR

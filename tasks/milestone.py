@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Milestone:
-    """Met when the held-out mean of `measure` is below `below`.
+    """Met when the held-out mean of `measure` is below `below`, or below that fraction of the memoryless baseline.
 
     `measure` is `loss`, `error_rate` or one of the task's own (see `Task.measures`).
     """
@@ -16,10 +16,29 @@ class Milestone:
     source: str
     measure: str
     below: float
+    of_baseline: bool = False
 
-    def met(self, means: Mapping[str, float]) -> bool:
+    def met(self, means: Mapping[str, float], baseline_loss: float) -> bool:
         """Whether held-out means, by measure, meet it."""
-        return means[self.measure] < self.below
+        return means[self.measure] < self.below * (baseline_loss if self.of_baseline else 1)
+
+
+HALF_BASELINE = Milestone(
+    "half_baseline",
+    "loss below half of the memoryless baseline",
+    "our own choice",
+    "loss",
+    0.5,
+    of_baseline=True,
+)
+LEFT_BASELINE = Milestone(
+    "left_baseline",
+    "loss below 0.9 of the memoryless baseline: something is remembered",
+    "Arjovsky et al. (2016) read off their curves which networks leave the baseline; 0.9 is our own choice",
+    "loss",
+    0.9,
+    of_baseline=True,
+)
 
 
 LARGE_SQUARED_ERROR = "large_squared_error"
@@ -34,7 +53,7 @@ SQUARED_ERRORS = Milestone(
     0.01,
 )
 MEAN_SQUARED_ERROR = Milestone(
-    "mean_squared_error",
+    "mse_below_0_01",
     "mean squared error below 0.01",
     "the second half of Hochreiter & Schmidhuber's (1997) criterion, theirs on targets 0.5 + (X1 + X2)/4",
     "loss",
@@ -45,27 +64,9 @@ RECALL_ERROR = "recall_error"
 """Measure: the fraction of the symbols to recall that is wrong."""
 
 RECALL = Milestone(
-    "recall",
-    "at least 99% of the symbols to recall are correct, counted one by one",
+    "recall_above_0_99",
+    "more than 99% of the symbols to recall are correct, counted one by one",
     "accuracy per symbol is what Gu & Dao (2023) and Feng et al. (2024) report; 99% is our own choice",
     RECALL_ERROR,
     0.01,
 )
-
-
-def half_baseline(baseline_loss: float) -> Milestone:
-    """Half of the memoryless baseline."""
-    return Milestone(
-        "half_baseline", "loss below half of the memoryless baseline", "our own choice", "loss", baseline_loss / 2
-    )
-
-
-def left_baseline(baseline_loss: float) -> Milestone:
-    """A loss clearly below the memoryless baseline."""
-    return Milestone(
-        "left_baseline",
-        "loss below 0.9 of the memoryless baseline: something is remembered",
-        "Arjovsky et al. (2016) read off their curves which networks leave the baseline; 0.9 is our own choice",
-        "loss",
-        0.9 * baseline_loss,
-    )

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from tasks.marked_pairs import MarkedPairsTask
-from tasks.milestone import LARGE_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS, Milestone
+from tasks.milestone import HALF_BASELINE, LARGE_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS
 from tasks.task import Batch
 
 
@@ -26,11 +26,18 @@ class Multiplication(MarkedPairsTask):
 
     neutral = 1.0
     tolerated_error = 0.04
+    milestones = (HALF_BASELINE, SQUARED_ERRORS)
 
     @property
     def baseline_loss(self) -> float:
-        single = self.first_pair_marked
-        return (1 + 2 * single) / 9 - ((1 + single) / 4) ** 2
+        return (1 + 2 * self.first_pair_marked) / 9 - self._mean_product**2
+
+    @property
+    def _mean_product(self) -> float:
+        return (1 + self.first_pair_marked) / 4
+
+    def baseline_outputs(self, batch: Batch) -> Tensor:
+        return torch.full_like(batch.targets, self._mean_product)
 
     def draw_values(self, steps: int, batch_size: int, generator: torch.Generator) -> Tensor:
         return torch.rand(steps, batch_size, generator=generator)
@@ -44,10 +51,6 @@ class Multiplication(MarkedPairsTask):
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         near = (outputs - batch.targets).abs().squeeze(2) <= self.tolerated_error
         return batch.at_every_scored_step(near)
-
-    @property
-    def milestones(self) -> tuple[Milestone, ...]:
-        return (*super().milestones, SQUARED_ERRORS)
 
     def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tasks.classification import ClassificationTask
-from tasks.milestone import RECALL, RECALL_ERROR, Milestone, left_baseline
+from tasks.milestone import HALF_BASELINE, LEFT_BASELINE, RECALL, RECALL_ERROR
 from tasks.task import Batch
 
 BLANK = 0
@@ -29,6 +29,8 @@ BLANK = 0
 
 class NoiselessMemorization(ClassificationTask):
     """Noiseless memorization with a delay of `length` steps, the difficulty."""
+
+    milestones = (LEFT_BASELINE, HALF_BASELINE, RECALL)
 
     def __init__(self, length: int = 100, symbols: int = 5, alphabet: int = 2) -> None:
         if length < 1:
@@ -45,6 +47,10 @@ class NoiselessMemorization(ClassificationTask):
     def baseline_loss(self) -> float:
         return self.symbols * math.log(self.alphabet) / (self.length + 2 * self.symbols)
 
+    def baseline_outputs(self, batch: Batch) -> Tensor:
+        blank = self.guess_among([BLANK], batch)[: -self.symbols]
+        return torch.cat([blank, self.guess_among(range(1, self.alphabet + 1), batch)[-self.symbols :]])
+
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         steps = self.length + 2 * self.symbols
         symbols = torch.randint(1, self.alphabet + 1, (self.symbols, batch_size), generator=generator)
@@ -57,10 +63,6 @@ class NoiselessMemorization(ClassificationTask):
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return (outputs[-self.symbols :].argmax(2) == batch.targets[-self.symbols :]).all(0)
-
-    @property
-    def milestones(self) -> tuple[Milestone, ...]:
-        return (left_baseline(self.baseline_loss), *super().milestones, RECALL)
 
     def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         wrong = outputs[-self.symbols :].argmax(2) != batch.targets[-self.symbols :]

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
@@ -28,6 +29,9 @@ from torch.nn.utils.rnn import pad_sequence
 from tasks.finite_task import FiniteTask, Part
 from tasks.piano_roll import KEYS, read_piano_rolls
 from tasks.task import Batch
+
+LEAST_PROBABILITY = 1e-12
+"""Of a key that never sounds in training (or never stops): were it impossible, one such note would cost an infinity."""
 
 
 class PolyphonicMusic(FiniteTask):
@@ -43,8 +47,17 @@ class PolyphonicMusic(FiniteTask):
 
     @property
     def baseline_loss(self) -> float:
-        fraction = torch.cat([piece[1:] for piece in self._pieces["training"]]).double().mean(0)
+        fraction = self._key_fractions
         return float(torch.special.entr(fraction).sum() + torch.special.entr(1 - fraction).sum())
+
+    @property
+    def _key_fractions(self) -> Float[Tensor, " 88"]:
+        """The fraction of training steps at which each key sounds."""
+        return torch.cat([piece[1:] for piece in self._pieces["training"]]).double().mean(0)
+
+    def baseline_outputs(self, batch: Batch) -> Tensor:
+        logits = torch.logit(self._key_fractions, eps=LEAST_PROBABILITY).to(batch.targets)
+        return logits.expand(batch.targets.shape)
 
     def split_size(self, split: Part) -> int:
         return len(self._pieces[split])

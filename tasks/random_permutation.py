@@ -16,6 +16,7 @@ Solved: fewer than 1% of fresh sequences are answered wrong (Martens & Sutskever
 import math
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from tasks.classification import ClassificationTask
@@ -36,6 +37,9 @@ class RandomPermutation(ClassificationTask):
     @property
     def baseline_loss(self) -> float:
         return math.log(2)
+
+    def baseline_outputs(self, batch: Batch) -> Tensor:
+        return self.guess_among(range(2), batch)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         first = torch.randint(0, 2, (1, batch_size), generator=generator)

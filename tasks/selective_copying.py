@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tasks.classification import ClassificationTask
-from tasks.milestone import RECALL, RECALL_ERROR, Milestone, left_baseline
+from tasks.milestone import HALF_BASELINE, LEFT_BASELINE, RECALL, RECALL_ERROR
 from tasks.task import Batch
 
 BLANK = 0
@@ -28,6 +28,8 @@ BLANK = 0
 
 class SelectiveCopying(ClassificationTask):
     """Selective copying among `length` blanks, the difficulty."""
+
+    milestones = (LEFT_BASELINE, HALF_BASELINE, RECALL)
 
     def __init__(self, length: int = 4096, tokens: int = 16, vocabulary: int = 16) -> None:
         if length < 1:
@@ -43,6 +45,9 @@ class SelectiveCopying(ClassificationTask):
     def baseline_loss(self) -> float:
         return math.log(self.input_size - 2)
 
+    def baseline_outputs(self, batch: Batch) -> Tensor:
+        return self.guess_among(range(1, self.input_size - 1), batch)
+
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         steps = self.length + self.tokens
         tokens = torch.randint(1, self.input_size - 1, (self.tokens, batch_size), generator=generator)
@@ -52,10 +57,6 @@ class SelectiveCopying(ClassificationTask):
         shown[:steps] = BLANK
         shown.scatter_(0, places, tokens)
         return Batch(functional.one_hot(shown, self.input_size).float(), tokens)
-
-    @property
-    def milestones(self) -> tuple[Milestone, ...]:
-        return (left_baseline(self.baseline_loss), *super().milestones, RECALL)
 
     def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         return {RECALL_ERROR: (outputs.argmax(2) != batch.targets).float().mean(0)}

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from tasks.milestone import Milestone, half_baseline
+from tasks.milestone import HALF_BASELINE, Milestone
 
 Split = Literal["validation", "test"]
 
@@ -82,10 +82,17 @@ class Task(ABC):
     """Solved when less than this fraction of held-out examples is wrong (Martens & Sutskever 2011; Pascanu et al.
     2013). 0: the literature has no criterion, and no run counts as solved."""
 
+    milestones: ClassVar[tuple[Milestone, ...]] = (HALF_BASELINE,)
+    """Criteria weaker than `solved`, by which runs that fail it still differ."""
+
     @property
     @abstractmethod
     def baseline_loss(self) -> float:
         """The memoryless baseline: the loss of the best predictor that remembers nothing of the sequence."""
+
+    def baseline_outputs(self, batch: Batch) -> Float[Tensor, "scored_time batch output"] | None:
+        """The outputs of that predictor, which knows the task and the clock and looks at no input; None: not given."""
+        return None
 
     @abstractmethod
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
@@ -116,11 +123,6 @@ class Task(ABC):
     def solved(self, loss: float, error_rate: float) -> bool:
         """Whether this mean loss and fraction of wrong examples on held-out data meet the criterion."""
         return error_rate < self.solved_error_rate
-
-    @property
-    def milestones(self) -> tuple[Milestone, ...]:
-        """Criteria weaker than `solved`, by which runs that fail it still differ."""
-        return (half_baseline(self.baseline_loss),)
 
     def measures(
         self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch

@@ -20,6 +20,7 @@ within 0.3 of the target on 2000 sequences in a row.
 import math
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from tasks.classification import ClassificationTask
@@ -47,6 +48,9 @@ class TemporalOrder(ClassificationTask):
     @property
     def baseline_loss(self) -> float:
         return self.markers * math.log(2)
+
+    def baseline_outputs(self, batch: Batch) -> Tensor:
+        return self.guess_among(range(self.output_size), batch)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         steps = self.length + self.length // 10

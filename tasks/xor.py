@@ -31,6 +31,9 @@ class Xor(MarkedPairsTask):
     def baseline_loss(self) -> float:
         return math.log(2)
 
+    def baseline_outputs(self, batch: Batch) -> Tensor:
+        return torch.zeros_like(batch.targets)
+
     def draw_values(self, steps: int, batch_size: int, generator: torch.Generator) -> Tensor:
         return torch.randint(0, 2, (steps, batch_size), generator=generator).float()
 

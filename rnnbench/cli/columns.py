@@ -10,8 +10,9 @@ from rnnbench.cli.menu import choices, configuration_directory
 from rnnbench.probes import Probe
 from rnnbench.report import Table
 from rnnbench.report.flat import DESCRIPTION
-from rnnbench.schema import IDENTITY, PROVENANCE, RESULTS, Column
+from rnnbench.schema import EMPTY, IDENTITY, PROVENANCE, RESULTS, Column, milestone_column
 from rnnbench.schema.files import EXPERIMENT_FILES, RUN_FILES
+from tasks import Task
 
 FILES = """# Results
 
@@ -31,6 +32,18 @@ setting of that name; `device`, `threads` and `flush_denormals` are settings too
 """
 
 
+EMPTY_BY_STATUS = """### By status
+
+A run has every number that it came to measure, whatever became of it: a run that diverged or failed keeps the steps
+to what it had met, its last validation loss and its history. By its status it is without"""
+
+MILESTONES = """### Milestones
+
+Besides its criterion, `solved`, a task has softer ones, each with a column of the training steps at the first
+evaluation that met it on validation data; empty when none did. They are not confirmed. The measure's value at each
+evaluation is in the history, and its last one in `runs.csv`, under the name given."""
+
+
 def results_readme() -> str:
     """results/README.md."""
     probes: dict[str, type[Probe]] = _components("probe")
@@ -47,6 +60,10 @@ def results_readme() -> str:
             files,
             RUNS,
             _columns({**IDENTITY, **RESULTS, **probed, **PROVENANCE}),
+            f"{EMPTY_BY_STATUS}\n",
+            _pairs("status", _empty(), "without"),
+            f"{MILESTONES}\n",
+            _markdown(("column", "met by", "measure", "source", "tasks"), _milestones()),
             "## Arrays of the probes\n",
             _pairs("array", arrays, "axes"),
             "## Tables\n",
@@ -54,6 +71,30 @@ def results_readme() -> str:
             *(_of_table(name, table) for name, table in tables.items()),
         ]
     )
+
+
+def _empty() -> dict[str, str]:
+    """What runs of each status never have."""
+    return {
+        f"`{status}`": "all results" if set(columns) == set(RESULTS) else ", ".join(f"`{c}`" for c in columns) or "-"
+        for status, columns in EMPTY.items()
+    }
+
+
+def _milestones() -> list[tuple[str, ...]]:
+    """A row per milestone of any task: its column, meaning, measure's column, source, and tasks."""
+    tasks: dict[str, type[Task]] = _components("task")
+    milestones = {milestone: None for task in tasks.values() for milestone in task.milestones}
+    return [
+        (
+            f"`{milestone_column(milestone.name)}`",
+            milestone.meaning,
+            f"`validation_{milestone.measure}`",
+            milestone.source,
+            ", ".join(f"`{name}`" for name, task in tasks.items() if milestone in task.milestones),
+        )
+        for milestone in milestones
+    ]
 
 
 def _of_table(name: str, table: type[Table]) -> str:

@@ -143,12 +143,14 @@ class Job:
     def execute(self, all_frames: bool) -> dict[str, Any]:
         """Train; returns the summary, which the folder has whatever comes of the run."""
         recorders: list[Recorder] = []
+        trained: list[Progress] = []
         summary = self._begun()
         self.folder.start(self.config, summary)
 
         def make_recorders(progress: Progress) -> Sequence[Recorder]:
             for recorder in self._recorders(progress):
                 recorders.append(recorder)  # one by one, so that those made before an error are finished
+            trained.append(progress)
             return recorders
 
         error_text = None
@@ -159,6 +161,8 @@ class Job:
                 summary["times_shared"] = True
         except (Exception, SystemExit) as error:
             error_text = _tell(error, all_frames)
+            for progress in trained:
+                summary |= self.run.reached(progress)
             summary |= {"status": Status.FAILED, "error": _named(error)}
         finally:  # after Ctrl-C, too, when the run stays as it stands in its checkpoint
             if summary["status"] != Status.RUNNING:

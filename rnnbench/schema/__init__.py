@@ -14,6 +14,7 @@ from rnnbench.schema.archive_version import ARCHIVE_VERSION
 from rnnbench.schema.column import Column
 from rnnbench.schema.columns import (
     DIFFICULTY,
+    EMPTY,
     GROUP,
     IDENTITY,
     PROVENANCE,
@@ -22,6 +23,7 @@ from rnnbench.schema.columns import (
     STORED_GROUP,
     TASK_GROUP,
     VARIANT,
+    milestone_column,
 )
 from rnnbench.schema.files import ExperimentFiles, LaunchFiles, RunFiles
 from rnnbench.schema.settings import (
@@ -38,6 +40,7 @@ from rnnbench.schema.status import ENDED, MEASURED, JobStatus, Status
 __all__ = [
     "ARCHIVE_VERSION",
     "DIFFICULTY",
+    "EMPTY",
     "ENDED",
     "GROUP",
     "IDENTITY",
@@ -57,6 +60,7 @@ __all__ = [
     "changes_what_is_run",
     "difficulty_value",
     "is_setting",
+    "milestone_column",
     "result_settings",
     "run_name",
     "setting_columns",

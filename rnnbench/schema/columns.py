@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from rnnbench.schema.column import Column
+from rnnbench.schema.status import Status
 
 VARIANT = "variant"
 """The settings in which a run differs from others of its cell and task. Analysis makes it of the runs; not stored."""
@@ -39,7 +40,7 @@ IDENTITY: Mapping[str, Column] = {
 """What a run is."""
 
 RESULTS: Mapping[str, Column] = {
-    "steps_trained": Column("training steps done", STEPS),
+    "steps_trained": Column("training steps, the one included in which the run diverged or failed", STEPS),
     "solved": Column("whether the task's criterion was met on validation data and confirmed on fresh data"),
     "steps_to_solve": Column("training steps at the first evaluation that was confirmed; empty when none was", STEPS),
     "first_crossing_step": Column(
@@ -48,6 +49,9 @@ RESULTS: Mapping[str, Column] = {
         STEPS,
     ),
     "confirmation_attempts": Column("evaluations that met it on validation data and were tried on fresh data"),
+    "confirmation_examples": Column(
+        "examples of the last attempt: fresh ones, or of finite data the validation split again"
+    ),
     "confirmation_loss": Column("loss on the fresh data of the last attempt; empty without one", LOSS),
     "confirmation_error_rate": Column("examples of the last attempt with an error anywhere", FRACTION),
     "diverged_at_step": Column("the step whose loss or gradient was not finite; empty when none was", STEPS),
@@ -55,7 +59,10 @@ RESULTS: Mapping[str, Column] = {
     "train_loss": Column("mean training loss between the last two evaluations", LOSS),
     "validation_loss": Column("loss on validation data at the last evaluation", LOSS),
     "validation_error_rate": Column("validation examples with an error anywhere, at the last evaluation", FRACTION),
-    "test_loss": Column("loss on test data after training, evaluated once; empty when diverged", LOSS),
+    "test_loss": Column("loss on test data after training, evaluated once", LOSS),
+    "test_baseline_loss": Column(
+        "loss of the memoryless baseline on the same test data; empty for a task that does not give its outputs", LOSS
+    ),
     "test_error_rate": Column("test examples with an error anywhere", FRACTION),
     "gradient_norm": Column("L2 norm of the gradient of all weights at the last evaluated step, before clipping"),
     "step_time_s": Column(
@@ -78,6 +85,23 @@ RESULTS: Mapping[str, Column] = {
     "error": Column("what ended a failed run; empty for others"),
 }
 """The results of a run."""
+
+EMPTY: Mapping[Status, tuple[str, ...]] = {
+    Status.DONE: (),
+    Status.DIVERGED: ("test_loss", "test_error_rate"),
+    Status.FAILED: (
+        "test_loss", "test_error_rate", "test_baseline_loss", "wall_time_s", "cpu_load", "times_shared",
+    ),
+    Status.RUNNING: tuple(RESULTS),
+}  # fmt: skip
+"""The results that a run of the status never has. It has all others that it came to measure before it ended: steps to
+what it met, the last values of its history."""
+
+
+def milestone_column(milestone: str) -> str:
+    """The column with the training steps at the first evaluation that met one of the task's milestones."""
+    return f"steps_to_{milestone}"
+
 
 PROVENANCE: Mapping[str, Column] = {
     "git_commit": Column("commit of rnnbench's own checkout; empty for an installed wheel"),

@@ -58,6 +58,8 @@ class Progress:
     confirmation_attempts: int = 0
     steps_to_solve: int | None = None
     """The first evaluation that met it, on validation data and then on fresh data as well."""
+    milestones: dict[str, int] = field(default_factory=dict)
+    """The first evaluation that met each of the task's milestones on validation data."""
     diverged_at_step: int | None = None
     elapsed_s: float = 0.0
     """Wall time of the sessions before this one."""
@@ -162,7 +164,11 @@ class Loop:
             "gradient_norm": progress.gradient_norm,
             "validation_loss": evaluation.loss,
             "validation_error_rate": evaluation.error_rate,
+            **{f"validation_{name}": mean for name, mean in evaluation.measures.items()},
         }
+        for milestone in self.task.milestones:
+            if milestone.met(evaluation.means, self.task.baseline_loss):
+                progress.milestones.setdefault(milestone.name, progress.step)
         if progress.steps_to_solve is None and self.task.solved(evaluation.loss, evaluation.error_rate):
             row |= self._confirm()
         return row
@@ -178,7 +184,11 @@ class Loop:
             raise NotFiniteError
         if self.task.solved(evaluation.loss, evaluation.error_rate):
             progress.steps_to_solve = progress.step
-        return {"confirmation_loss": evaluation.loss, "confirmation_error_rate": evaluation.error_rate}
+        return {
+            "confirmation_loss": evaluation.loss,
+            "confirmation_error_rate": evaluation.error_rate,
+            "confirmation_examples": evaluation.examples,
+        }
 
     def _probe(self, name: str, probe: Probe) -> Scalars:
         measurement = probe.measure(self.model, self.task, self.probe_batch)

@@ -13,8 +13,8 @@ from rnnbench.machine import OthersMeter, is_shared
 from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder, RunFolder
-from rnnbench.schema import Status
-from rnnbench.training.evaluation import evaluate
+from rnnbench.schema import Status, milestone_column
+from rnnbench.training.evaluation import baseline_loss, evaluate
 from rnnbench.training.loop import Loop, Progress, TrainSettings
 from rnnbench.training.streams import Streams
 from tasks import Batch, Task
@@ -74,9 +74,13 @@ class Run:
             progress=progress,
         )
         training = self.task.training_batches(batch_size, streams.training)
-        status = loop.run(batch.to(self.device) for batch in training)
+        try:
+            status = loop.run(batch.to(self.device) for batch in training)
+        except (Exception, SystemExit):
+            folder.write_records(progress.history, progress.arrays)
+            raise
         folder.write_records(progress.history, progress.arrays)
-        results = self._results(progress, status)
+        results = self.reached(progress) | self._tested(status)
         measure_time()
         return status, results | {"wall_time_s": progress.elapsed_s} | _load(progress, self.model.backend.threads)
 
@@ -101,8 +105,8 @@ class Run:
         for batch in self.task.evaluation_batches("validation", size, EVALUATION_BATCH, generator):
             yield batch.to(self.device)
 
-    def _results(self, progress: Progress, status: Status) -> dict[str, Any]:
-        """The run's results by column: the last values of the history, first values of probes, test loss, speed."""
+    def reached(self, progress: Progress) -> dict[str, Any]:
+        """What a run has come to, by column: steps to what it met, last and first values of the history, speed."""
         last: dict[str, float | str] = {}
         first: dict[str, float | str] = {}
         for row in progress.history:
@@ -110,22 +114,31 @@ class Run:
             first = dict(row) | first
         probed = [name for probe in self.probes.values() for name in probe.columns if name in last]
         repeated = [name for name in probed if sum(name in row for row in progress.history) > 1]
-        results: dict[str, Any] = {
+        return {
             "steps_trained": progress.step,
             "solved": progress.steps_to_solve is not None,
             "steps_to_solve": progress.steps_to_solve,
             "first_crossing_step": progress.first_crossing_step,
             "confirmation_attempts": progress.confirmation_attempts,
+            **{
+                milestone_column(milestone.name): progress.milestones.get(milestone.name)
+                for milestone in self.task.milestones
+            },
             "diverged_at_step": progress.diverged_at_step,
             "baseline_loss": self.task.baseline_loss,
             **{name: value for name, value in last.items() if name != "step"},
             **{f"{name}_initial": first[name] for name in repeated},
             **_speed(progress),
         }
-        if status == Status.DONE:
-            test = evaluate(self.model, self.task, self._held_out("test", self.streams.test))
-            results |= {"test_loss": test.loss, "test_error_rate": test.error_rate}
-        return results
+
+    def _tested(self, status: Status) -> dict[str, Any]:
+        """The baseline's loss on test data; the model's too, unless it diverged."""
+        batches = self._held_out("test", self.streams.test)
+        baseline = {"test_baseline_loss": baseline_loss(self.task, batches)}
+        if status != Status.DONE:
+            return baseline
+        test = evaluate(self.model, self.task, batches)
+        return baseline | {"test_loss": test.loss, "test_error_rate": test.error_rate}
 
 
 def _load(progress: Progress, threads: int) -> dict[str, Any]:

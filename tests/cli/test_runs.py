@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from rnnbench.backends import Fused
 from rnnbench.cli.job import launched_side_by_side
 from rnnbench.cli.menu import GROUPS, choices, configuration_directory
-from rnnbench.schema import LaunchFiles, settings_hash
+from rnnbench.schema import EMPTY, LaunchFiles, Status, settings_hash
 from tests.cli.conftest import SMALL, Command
 
 SHORT = (*SMALL, "task.length=6")
@@ -82,6 +82,28 @@ def test_failing_run_does_not_stop_the_sweep(rnnbench: Command, tmp_path: Path) 
     assert "failed (RuntimeError: no batch of three; see its traceback.txt)" in errors
     (folder,) = tmp_path.glob("results/default/runs/broken_cell-*")
     assert "no batch of three" in (folder / "traceback.txt").read_text()
+
+
+def test_a_failed_run_leaves_what_it_reached(rnnbench: Command, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    (own / "task").mkdir(parents=True)
+    (own / "broken_task.py").write_text(
+        "from itertools import islice\n\n"
+        "from tasks import Milestone\nfrom tasks.adding import Adding\n\n\n"
+        "class BrokenTask(Adding):\n"
+        "    milestones = (Milestone('start', 'any loss', 'none', 'loss', 1e9),)\n\n"
+        "    def training_batches(self, batch_size, generator):\n"
+        "        yield from islice(super().training_batches(batch_size, generator), 3)\n"
+        "        raise RuntimeError('no fourth batch')\n"
+    )
+    (own / "task" / "broken_task.yaml").write_text("_target_: broken_task.BrokenTask\nlength: 6\n")
+    assert rnnbench("--config-dir", str(own), *SHORT, "task=broken_task")[0] == 1
+    (folder,) = tmp_path.glob("results/default/runs/*-broken_task-*")
+    summary, history = json.loads((folder / "summary.json").read_text()), pd.read_csv(folder / "history.csv")
+    assert (summary["status"], summary["steps_trained"], summary["steps_to_start"]) == ("failed", 3, 0)
+    assert history["step"].tolist() == [0, 1, 2]
+    assert summary["validation_loss"] == history["validation_loss"].iloc[-1]
+    assert not set(EMPTY[Status.FAILED]) & set(summary)
 
 
 def test_diverged_run_is_a_result(rnnbench: Command, rnnbench_report: Command, tmp_path: Path) -> None:

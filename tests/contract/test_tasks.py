@@ -204,6 +204,25 @@ def test_baseline_loss_is_that_of_a_memoryless_predictor(name: str, task: Task) 
     assert abs(float(mean) - task.baseline_loss) <= 4 * sampling_error + 1e-6
 
 
+def test_baseline_outputs_are_those_of_a_memoryless_predictor(name: str, task: Task) -> None:
+    """They are the predictor's above, look at no input, and their mean loss is the baseline's (by Monte Carlo)."""
+    size = task.split_size("training") if isinstance(task, FiniteTask) else 20_000
+    (batch,) = islice(task.training_batches(size, seeded(6)), 1)
+    outputs = task.baseline_outputs(batch)
+    if outputs is None:
+        pytest.skip("the task gives none")
+    assert outputs.shape == (*batch.targets.shape[:2], task.output_size)
+    assert outputs.dtype == torch.float32
+    blind = Batch(torch.zeros_like(batch.inputs), batch.targets, batch.scored, batch.lengths)
+    assert torch.equal(task.baseline_outputs(blind), outputs)
+    losses, weights = task.losses(outputs, batch).double(), batch.weights.double()
+    expected = task.losses(MEMORYLESS[name](task, batch), batch)
+    torch.testing.assert_close(losses, expected.double(), rtol=1e-5, atol=1e-6)
+    mean = float((losses * weights).sum() / weights.sum())
+    sampling_error = 0.0 if isinstance(task, FiniteTask) else float(losses.std()) / math.sqrt(size)
+    assert abs(mean - task.baseline_loss) <= 4 * sampling_error + 1e-5 * task.baseline_loss
+
+
 def test_solved_at_the_boundary(task: Task) -> None:
     rate = task.solved_error_rate
     assert not task.solved(0.0, rate)
@@ -252,10 +271,10 @@ def test_milestones_are_met_by_the_targets_and_not_by_a_memoryless_predictor(nam
         right = 200 * (batch.targets - 0.5)
     else:
         right = batch.targets
-    assert all(milestone.met(means(task, right, batch)) for milestone in task.milestones)
+    assert all(milestone.met(means(task, right, batch), task.baseline_loss) for milestone in task.milestones)
     if name in MEMORYLESS:
         found = means(task, MEMORYLESS[name](task, batch), batch)
-        assert not any(milestone.met(found) for milestone in task.milestones)
+        assert not any(milestone.met(found, task.baseline_loss) for milestone in task.milestones)
 
 
 def test_measures_by_hand() -> None:

@@ -68,6 +68,9 @@ class Readable(Adding):
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return outputs[0, :, 0] > 0.5
 
+    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        return {"above_0_85": (outputs[0, :, 0] > 0.85).float()}
+
 
 class FirstValue(torch.nn.Module):
     def predict(self, batch: Batch) -> Tensor:
@@ -79,6 +82,8 @@ def test_the_error_rate_is_over_examples_of_batches_of_unequal_size() -> None:
     batch = Batch(torch.stack([values, values], dim=1).expand(4, 5, 2), torch.zeros(1, 5, 1))
     result = evaluate(FirstValue(), Readable(), [part(batch, slice(0, 1)), part(batch, slice(1, 5))])
     assert result.error_rate == 3 / 5
+    assert (result.examples, result.measures) == (5, {"above_0_85": 1 / 5})
+    assert result.means == {"loss": result.loss, "error_rate": 3 / 5, "above_0_85": 1 / 5}
     assert result.loss == pytest.approx((0.81 + 0.64 + 0.01 + 0.04 + 0.09) / 5)
 
 

@@ -18,8 +18,9 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.probes import Measurement, Probe
-from rnnbench.schema import Column
-from tasks import Batch, Task
+from rnnbench.schema import EMPTY, Column, Status
+from rnnbench.training.streams import Streams
+from tasks import Batch, Milestone, Task
 from tasks.adding import Adding
 from tasks.copy_memory import CopyMemory
 from tests.training.conftest import Execute, MakeRun
@@ -250,7 +251,8 @@ def test_divergence_ends_the_run_at_its_step(make_run: MakeRun, execute: Execute
     assert executed.outcome == "diverged"
     assert executed.results["diverged_at_step"] == step
     assert executed.results["steps_trained"] == step
-    assert "test_loss" not in executed.results
+    assert not set(EMPTY[Status.DIVERGED]) & set(executed.results)
+    assert executed.results["test_baseline_loss"] == baseline_on_test_data(seed)
     assert executed.results["solved"] is False
     assert executed.events.steps == list(range(1, step))
     assert all(value.isfinite().all() for value in executed.weights.values())
@@ -380,3 +382,55 @@ def test_confirmation_does_not_move_the_training(make_run: MakeRun, execute: Exe
     lucky = execute(make_run(task=LuckyAt(evaluation=1, refused=99), confirm_examples=20))
     plain = execute(make_run())
     assert all(torch.equal(lucky.weights[name], plain.weights[name]) for name in plain.weights)
+
+
+def baseline_on_test_data(seed: int) -> Any:
+    """The squared error of 1, the best answer without memory, on the nine examples that a run of this seed ends on."""
+    targets = Adding(length=8).draw(9, Streams.from_seed(seed).test).targets
+    return pytest.approx(float((targets - 1).square().mean()), rel=1e-6)
+
+
+def test_the_baseline_is_evaluated_on_the_data_of_the_test_loss(make_run: MakeRun, execute: Execute) -> None:
+    results = execute(make_run(seed=3)).results
+    assert results["test_baseline_loss"] == baseline_on_test_data(3)
+    assert results["test_baseline_loss"] != results["baseline_loss"]
+
+
+class WithMilestones(Adding):
+    """The adding problem with milestones that a short run meets at once, on its way and never."""
+
+    milestones = (
+        Milestone("at_once", "", "", "error_rate", 2.0),
+        Milestone("on_the_way", "", "", "first_error", 0.22),
+        Milestone("of_baseline", "", "", "loss", 0.75, of_baseline=True),
+        Milestone("never", "", "", "loss", -1.0),
+    )
+
+    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        return {"first_error": (outputs - batch.targets).abs()[0, :, 0]}
+
+
+def test_milestones_are_first_met_where_the_history_says(make_run: MakeRun, execute: Execute) -> None:
+    executed = execute(make_run(task=WithMilestones(length=8), steps=200, eval_every=5, eval_examples=50, probes={}))
+    results, history = executed.results, pd.DataFrame(executed.progress.history)
+    assert (results["steps_to_at_once"], results["steps_to_never"]) == (0, None)
+    for column, met in {
+        "steps_to_on_the_way": history["validation_first_error"] < 0.22,
+        "steps_to_of_baseline": history["validation_loss"] < 0.75 / 6,
+    }.items():
+        assert results[column] == history["step"][met].iloc[0] > 0
+        assert not met[history["step"] < results[column]].any()
+    assert results["validation_first_error"] == history["validation_first_error"].iloc[-1]
+
+
+def test_a_diverged_run_keeps_the_milestones_that_it_met(make_run: MakeRun, execute: Execute) -> None:
+    run = make_run(
+        Rnn,
+        task=WithMilestones(length=8),
+        make_optimizer=partial(torch.optim.SGD, lr=1e20),
+        gradient_clip_norm=None,
+        steps=50,
+    )
+    executed = execute(run)
+    assert executed.outcome == "diverged"
+    assert (executed.results["steps_to_at_once"], executed.results["steps_to_never"]) == (0, None)

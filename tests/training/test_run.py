@@ -17,7 +17,7 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm import Lstm
 from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.recorders.recorder import Scalars
-from rnnbench.schema import RESULTS
+from rnnbench.schema import RESULTS, milestone_column
 from tasks import Batch
 from tasks.copy_memory import CopyMemory
 from tests.training.conftest import Execute, Executed, MakeRun
@@ -76,7 +76,10 @@ def test_the_folder_holds_what_was_measured(make_run: MakeRun, execute: Execute)
         for index, (_, arrays) in enumerate(executed.progress.arrays["gradient_profile"]):
             np.testing.assert_array_equal(profile["norm"][index], arrays["norm"])
     probed = {name for probe in make_run().probes.values() for name in probe.columns}
-    unknown = {name.removesuffix("_initial") for name in executed.results} - set(RESULTS) - probed
+    task = make_run().task
+    of_task = {milestone_column(milestone.name) for milestone in task.milestones}
+    of_task |= {f"validation_{milestone.measure}" for milestone in task.milestones}
+    unknown = {name.removesuffix("_initial") for name in executed.results} - set(RESULTS) - probed - of_task
     assert unknown == set()
 
 
