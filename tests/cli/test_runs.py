@@ -98,7 +98,7 @@ def test_a_failed_run_leaves_what_it_reached(rnnbench: Command, tmp_path: Path) 
     )
     (own / "task" / "broken_task.yaml").write_text("_target_: broken_task.BrokenTask\nlength: 6\n")
     assert rnnbench("--config-dir", str(own), *SHORT, "task=broken_task")[0] == 1
-    (folder,) = tmp_path.glob("results/default/runs/*-broken_task-*")
+    (folder,) = tmp_path.glob("results/default/runs/gru-broken_task-*")
     summary, history = json.loads((folder / "summary.json").read_text()), pd.read_csv(folder / "history.csv")
     assert (summary["status"], summary["steps_trained"], summary["steps_to_start"]) == ("failed", 3, 0)
     assert history["step"].tolist() == [0, 1, 2]
