@@ -1,10 +1,11 @@
 """The passes timed beside a peak: what fraction of the rate of large matrix products their multiply-adds reach.
 
-The peak is the fastest of many products of two square matrices of PEAK_SIZE by `torch.mm`, in the dtype, on the device
-and with the threads of the passes, and interleaved with them in the same process: so clock, load and throttling are
-those of the passes. Such a product is large enough to keep the processor's multiply-add units busy almost all the time.
+The peak is the rate of the fastest of many products of two square matrices by `torch.mm`, each timed by itself, in the
+dtype, on the device and with the threads of the passes, and interleaved with them in the same process. The smaller size
+takes a millisecond on a CPU, so that some escape other work on a busy machine; the larger one occupies more threads.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from rnnbench.probes.probe import Array
 from rnnbench.timing.implementations import Pass, interleaved_seconds, synchronised, with_threads
 from rnnbench.timing.torch_mm_baseline import multiply_adds
 
-PEAK_SIZE = 1024
+PEAK_PRODUCTS = {384: 8, 1024: 1}
+"""How many products of matrices of each size, every time that the passes are timed."""
 FLOPS = 2
 """Operations that a multiply-add counts for."""
 
@@ -49,14 +51,31 @@ def time_beside_peak(
     cell: Cell, passes: Mapping[str, Pass], steps: int, batch: int, threads: int, repetitions: int, eager: int
 ) -> Timings:
     """Time the passes over a batch of sequences, and the peak among them. `eager`: the eager loop's repetitions."""
-    others = OthersMeter()
-    seconds = interleaved_seconds({**passes, "peak": peak_product(cell, threads)}, repetitions, eager)
-    peak = seconds.pop("peak")
-    return Timings(seconds, multiply_adds(cell, steps, batch), FLOPS * PEAK_SIZE**3 / float(peak.min()), others.load())
+    others, peak = OthersMeter(), Peak(cell)
+    passes = {**passes, "peak": with_threads(threads, peak.measure)}
+    seconds = interleaved_seconds(passes, repetitions, eager)
+    del seconds["peak"]
+    return Timings(seconds, multiply_adds(cell, steps, batch), peak.flops, others.load())
 
 
-def peak_product(cell: Cell, threads: int) -> Pass:
-    """One product of two large matrices, into memory allocated before."""
-    like = next(cell.parameters()).detach()
-    left, right, result = (like.new_full((PEAK_SIZE, PEAK_SIZE), 0.01) for _ in range(3))
-    return with_threads(threads, synchronised(lambda: torch.mm(left, right, out=result), like.device))
+class Peak:
+    """The fastest product so far, in operations per second."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.flops = 0.0
+        like = next(cell.parameters()).detach()
+        self.products = {size: _product(like, size) for size in PEAK_PRODUCTS}
+
+    def measure(self) -> None:
+        """Time each product by itself."""
+        for size, count in PEAK_PRODUCTS.items():
+            for _ in range(count):
+                started = time.perf_counter()
+                self.products[size]()
+                self.flops = max(self.flops, FLOPS * size**3 / (time.perf_counter() - started))
+
+
+def _product(like: torch.Tensor, size: int) -> Pass:
+    """A product of two square matrices, into memory allocated before."""
+    left, right, result = (like.new_full((size, size), 0.01) for _ in range(3))
+    return synchronised(lambda: torch.mm(left, right, out=result), like.device)

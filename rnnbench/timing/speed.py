@@ -12,8 +12,10 @@ from rnnbench.model import Model
 from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.schema import Column
 from rnnbench.timing.implementations import IMPLEMENTATIONS, OF_AN_LSTM, implementations
-from rnnbench.timing.peak import PEAK_SIZE, time_beside_peak
+from rnnbench.timing.peak import PEAK_PRODUCTS, time_beside_peak
 from tasks import Batch, Task
+
+SIZES = " or ".join(map(str, PEAK_PRODUCTS))
 
 
 class Speed(Probe):
@@ -36,7 +38,7 @@ class Speed(Probe):
             "cores",
         ),
         "peak_gflops": Column(
-            f"the rate of the fastest torch.mm of two square matrices of {PEAK_SIZE} in the dtype and with the threads "
+            f"the rate of the fastest torch.mm of two square matrices of {SIZES} in the dtype and with the threads "
             "of the passes, interleaved with them; two operations to a multiply-add",
             "GFLOP/s",
         ),

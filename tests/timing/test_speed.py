@@ -23,7 +23,7 @@ from rnnbench.model import Model
 from rnnbench.report.tables.speed import Speed as SpeedTable
 from rnnbench.timing import peak
 from rnnbench.timing.implementations import implementations, interleaved_seconds, torch_module
-from rnnbench.timing.peak import PEAK_SIZE, Timings, peak_product, time_beside_peak
+from rnnbench.timing.peak import PEAK_PRODUCTS, Peak, Timings, time_beside_peak
 from rnnbench.timing.speed import Speed
 from rnnbench.timing.torch_mm_baseline import multiply_adds, torch_mm_baseline
 from tasks.adding import Adding
@@ -160,28 +160,37 @@ def test_fraction_of_peak_by_hand() -> None:
     assert Timings(timings.seconds, None, 16e9, 0.0).fraction_of_peak("fused") is None
 
 
+def test_the_peak_is_of_the_fastest_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock on which each product of 1024 takes a second and one of 384 half of one."""
+    sizes = [size for size, count in PEAK_PRODUCTS.items() for _ in range(count)]
+    seconds = [{384: 0.5, 1024: 1.0}[size] for size in sizes]
+    readings = iter([reading for second in seconds for reading in (0.0, second)])
+    monkeypatch.setattr(peak.time, "perf_counter", lambda: next(readings))
+    measured = Peak(Gru(2, HIDDEN))
+    assert flops(measured.measure) == 2 * sum(size**3 for size in sizes)
+    assert measured.flops == 2 * 1024**3
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_peak_is_a_large_product_of_the_cell_s_dtype_and_threads(
+def test_the_peak_is_in_the_cell_s_dtype_with_its_threads_among_the_passes(
     monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
 ) -> None:
-    product = peak_product(Gru(2, HIDDEN).to(dtype), threads=2)
-    assert flops(product) == 2 * PEAK_SIZE**3
-    seen: list[tuple[torch.dtype, int]] = []
-    monkeypatch.setattr(torch, "mm", lambda left, right, out: seen.append((left.dtype, torch.get_num_threads())))
-    before = torch.get_num_threads()
-    product()
-    torch.set_num_threads(before)
-    assert seen == [(dtype, 2)]
-
-
-def test_the_peak_is_interleaved_with_the_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    monkeypatch.setattr(peak, "peak_product", lambda cell, threads: lambda: order.append("peak"))
+
+    def product(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> None:
+        assert (left.dtype, right.dtype, torch.get_num_threads()) == (dtype, dtype, 2)
+        order.append("peak")
+
+    monkeypatch.setattr(torch, "mm", product)
+    before, cell = torch.get_num_threads(), Gru(2, HIDDEN).to(dtype)
     passes = {name: lambda name=name: order.append(name) for name in ("fused", "torch_nn")}
-    timings = time_beside_peak(Gru(2, HIDDEN), passes, STEPS, BATCH, threads=1, repetitions=3, eager=1)
+    timings = time_beside_peak(cell, passes, STEPS, BATCH, threads=2, repetitions=3, eager=1)
+    torch.set_num_threads(before)
     assert set(timings.seconds) == {"fused", "torch_nn"}
+    each = 2 * (2 + sum(PEAK_PRODUCTS.values()))
+    assert len(order) == 5 * each
     for repetition in range(5):
-        assert set(order[6 * repetition :][:6]) == {"peak", "fused", "torch_nn"}
+        assert set(order[each * repetition :][:each]) == {"peak", "fused", "torch_nn"}
 
 
 @pytest.mark.parametrize(("family", "recurrent", "of_input"), [(Rnn, 1, 1), (Gru, 3, 3), (Lstm, 4, 4), (MinGru, 0, 2)])
