@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy import stats
 
 EXPONENTIAL_R_SQUARED = 0.9
-"""R^2 from which on a gradient through time counts as exponential, so that its decay is a number."""
+"""The least R^2 at which a gradient through time counts as exponential, so that its decay is reported."""
 
 
 class GradientFit(NamedTuple):
@@ -25,7 +25,7 @@ class GradientFit(NamedTuple):
 def fit_gradient(norms: Float[np.ndarray, " time_step"], fewest_steps: int = 2) -> GradientFit:
     """The fit to the norms g_1 .. g_T; NaN with fewer than `fewest_steps` steps (at least 2) where g_t > 0.
 
-    The fit is in float64. Through two points a line always fits with R^2 = 1, so that who reads R^2 asks for three.
+    The fit is in float64. Through two points a line always fits with R^2 = 1, so callers that use R^2 ask for three.
     """
     (steps,) = np.nonzero(norms > 0)
     if len(steps) < fewest_steps:
@@ -51,7 +51,7 @@ def why_not_exponential(fit: GradientFit) -> str:
 
 
 def decades_lost(norms: Float[np.ndarray, " time_step"]) -> float:
-    """log10(g_T / g_1), T being the last step with a gradient above 0: what the gradient loses on its way back.
+    """log10(g_T / g_1), T being the last step with a gradient above 0: decades lost in backpropagation from T to 1.
 
     Negative when it grows; infinite for g_1 = 0, -inf for a g_1 that overflowed, NaN without a gradient.
     """

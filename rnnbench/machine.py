@@ -1,6 +1,6 @@
-"""The machine that times are taken on: its processor, told apart from others, and the work of others beside a run's.
+"""The machine that times are measured on: which processor it has, and the load by other processes during a run.
 
-What an operating system other than Linux does not tell is empty, never an error.
+What an operating system other than Linux does not report is empty, never an error.
 """
 
 import math
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 VECTOR_WIDTHS = {"avx512f": 512, "avx2": 256, "avx": 256, "sse": 128, "asimd": 128, "neon": 128}
-"""Bits of the vector registers by the flag that tells of them. Of ARM's SVE no flag tells the width; it counts as the
-128 bits that every processor with it has."""
+"""Bits of the vector registers by CPU flag. No flag gives the width of ARM's SVE; it counts as the 128 bits that every
+processor with it has."""
 
 SHARED_FROM = 0.5
 """Times count as shared when others used more than this many cores for each thread of the run."""
@@ -25,7 +25,7 @@ CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Processor:
-    """What tells a processor from another: a name such as "AMD EPYC" is that of many."""
+    """Identifies a processor type: a name such as "AMD EPYC" is that of many."""
 
     name: str = ""
     family: int | None = None
@@ -75,7 +75,7 @@ def logical_cores() -> int | None:
 
 
 def cpu_limit(group: str | None = None, root: Path = CONTROL_GROUPS) -> float | None:
-    """The cores' worth of time that the control group (version 2) and those around it allow; None without a limit."""
+    """The CPU limit in cores of the control group (version 2) and its parents; None without a limit."""
     if group is None:
         group = next((line[3:] for line in _read(Path("/proc/self/cgroup")).splitlines() if line[:3] == "0::"), "/")
     return min(_limits(root / group.strip("/"), root), default=None)
@@ -95,7 +95,7 @@ class CpuTimes(NamedTuple):
 
     wall: float
     busy: float
-    """Of all cores of the machine, that taken by other virtual machines included; NaN where the system tells none."""
+    """Of all cores of the machine, steal time included; NaN where the system does not report it."""
     own: float
     """Of all threads of this process."""
 
@@ -115,18 +115,18 @@ def parse_busy(stat: str) -> float:
 
 
 class OthersMeter:
-    """Measures the work of others on the machine from when it is made, at the cost of two reads each time."""
+    """Measures the CPU time of other processes from its construction on, at the cost of two reads each time."""
 
     def __init__(self, read: Callable[[], CpuTimes] = cpu_times) -> None:
         self.read = read
         self.start = read()
 
     def cpu_s(self) -> float:
-        """Seconds of all cores that others have used since; NaN where the system does not tell."""
+        """Seconds of all cores that other processes have used since; NaN where the system does not report it."""
         return self._since(self.read())
 
     def load(self) -> float:
-        """The mean number of cores that others have used since; NaN where the system does not tell."""
+        """The mean number of cores that other processes have used since; NaN where the system does not report it."""
         now = self.read()
         return self._since(now) / max(now.wall - self.start.wall, 1e-9)
 

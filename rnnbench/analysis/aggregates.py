@@ -1,10 +1,10 @@
 """Scores of a cell over many runs and tasks, with stratified bootstrap intervals.
 
 All take a matrix of scores, runs x tasks, higher is better. The bootstrap draws runs with replacement within each task,
-never tasks, so its intervals speak of other seeds on the same tasks; the bounds are the 2.5% and 97.5% points of the
-resamples. They are somewhat narrow with few runs: resampling n runs has a variance (n - 1)/n of the true one, which
-alone brings 95% to about 92% at five runs and 94% at twenty. With one run the bounds are NaN, with no runs or no tasks
-everything is.
+never tasks, so its intervals generalise to other seeds on the same tasks; the bounds are the 2.5% and 97.5% quantiles
+of the resamples. They are somewhat narrow with few runs: resampling n runs has a variance (n - 1)/n of the true one,
+which alone brings 95% to about 92% at five runs and 94% at twenty. With one run the bounds are NaN, with no
+runs or no tasks everything is.
 
 Source: Agarwal et al., Deep Reinforcement Learning at the Edge of the Statistical Precipice (2021).
 """

@@ -1,7 +1,7 @@
 """The comparison: one row per task, difficulty, cell and variant, with 95% intervals over seeds.
 
-No run leaves a column silently: beside each interval `x` that some of the runs have no value for stands `x_runs`, how
-many have one, and the table says so.
+No run is dropped silently: where some runs have no value of an interval `x`, the column `x_runs` counts those that have
+one, and the table shows it.
 """
 
 from collections import Counter
@@ -26,10 +26,10 @@ INTERVALS: dict[str, str] = {
     "to their end without it are censored, diverged and failed ones never reach it; inf when fewer than half did",
     "test_loss": "geometric mean of the loss on test data after training, with Student's interval of log10 of the loss",
     "step_time_s": "seconds: median over runs of a run's median training step",
-    "gradient_decades_lost_initial": "decades that the gradient loses on its way back from the last step to the first, "
-    "of the top layer's whole state, at initialisation: median over runs; negative when it grows",
+    "gradient_decades_lost_initial": "decades that the gradient of the top layer's whole state loses in "
+    "backpropagation from the last step to the first, at initialisation: median over runs; negative when it grows",
     "gradient_decades_lost": "the same after training",
-    "gradient_half_life_initial": "steps over which the gradient halves on its way back through time, at "
+    "gradient_half_life_initial": "steps over which the gradient halves in backpropagation through time, at "
     "initialisation: median over the runs where an exponential fits and that halves within the sequence",
     "gradient_half_life": "the same after training",
 }
@@ -43,19 +43,19 @@ COUNTS: dict[str, str] = {
     "budget": "training steps that a run was given",
     "milestone": "what success and steps are of: `solved`, the task's criterion, or a softer milestone",
     "steps_level": "the probability with which the bounds of steps_to_milestone hold the median; 0.9375 for five runs",
-    "test_loss_runs": "runs behind test_loss; diverged and failed ones have none",
+    "test_loss_runs": "runs that test_loss is over; diverged and failed ones have none",
     "test_loss_at_stop": "of which stopped as soon as they solved the task: their losses are those at which runs stop, "
     "and are not compared",
     "baseline_loss": "the loss of the best predictor without memory: geometric mean of that on the runs' own test data "
     "where it was recorded, else its expectation",
-    "step_time_s_runs": "runs behind step_time_s",
-    "times_shared": "of which took their times beside other work on the machine; empty where it was not recorded",
+    "step_time_s_runs": "runs that step_time_s is over",
+    "times_shared": "of which measured their times under load by other processes; empty where it was not recorded",
     "parameters": "trainable parameters of the model",
     "parameters_recurrent_layers": "of which the recurrent layers': those that cells are compared by",
     "backend": "how the cell was run",
-    "gradient_half_life_initial_runs": "runs behind gradient_half_life_initial",
+    "gradient_half_life_initial_runs": "runs that gradient_half_life_initial is over",
     "gradient_half_life_initial_why": "why the others have none",
-    "gradient_half_life_runs": "runs behind gradient_half_life",
+    "gradient_half_life_runs": "runs that gradient_half_life is over",
     "gradient_half_life_why": "why the others have none",
 }
 

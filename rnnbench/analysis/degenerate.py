@@ -1,4 +1,4 @@
-"""Intervals that say nothing of their uncertainty, and exact ones to take instead."""
+"""Degenerate intervals, whose bounds are equal, and exact ones to take instead."""
 
 import math
 from typing import Any

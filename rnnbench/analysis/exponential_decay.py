@@ -35,7 +35,7 @@ class NoHalfLife(StrEnum):
 
 
 class HalfLife(NamedTuple):
-    """The half-life of a gradient on its way back through time."""
+    """The half-life of a gradient in backpropagation through time."""
 
     steps: float
     """NaN when there is none."""
@@ -46,7 +46,7 @@ class HalfLife(NamedTuple):
 def reported_half_life(norms: Float[np.ndarray, " time_step"]) -> HalfLife:
     """Steps over which the gradient norms g_1 .. g_T halve, where a straight line fits their logarithm.
 
-    None, with the reason, when fewer than 10 norms are above 0, when they do not decay on the way back to g_1, when R^2
+    None, with the reason, when fewer than 10 norms are above 0, when they do not decay from g_T to g_1, when R^2
     is below 0.9, and when the half-life is longer than T: no sequence of that length has seen it. Raises ValueError on
     NaN and on negative or infinite norms.
     """

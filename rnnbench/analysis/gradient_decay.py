@@ -1,4 +1,4 @@
-"""How much of its gradient each cell loses on the way back through time, how fast, and whether exponentially."""
+"""How much the gradient of each cell decays in backpropagation through time, how fast, and whether exponentially."""
 
 import math
 from collections import Counter
@@ -38,14 +38,14 @@ _MOMENT = {
 DECAYS: dict[str, str] = {
     "loss_at": "the loss whose gradient it is: of all scored steps, of the last, or of one",
     "runs": "runs with a gradient profile",
-    "trained_runs": "of which trained to their end: those behind all that is said of after training",
+    "trained_runs": "of which trained to their end: those behind all numbers after training",
     **{f"{name}_initial": f"at initialisation: {meaning}" for name, meaning in _MOMENT.items()},
     **{name: f"after training: {meaning}" for name, meaning in _MOMENT.items()},
 }
 
 
 class Profile(NamedTuple):
-    """What the gradient norms of one run at one moment say."""
+    """Summary of the gradient norms of one run at one training step."""
 
     decades_lost: float
     decades_lost_by_state: tuple[float, ...]
@@ -58,7 +58,7 @@ class Profile(NamedTuple):
 def gradient_decays(results: Results) -> pd.DataFrame:
     """One row per task, difficulty, cell and variant: the group and DECAYS, numbers of several runs as `Interval`.
 
-    Raises SettingError when no run has a profile, and when profiles do not tell the norm over the whole state.
+    Raises SettingError when no run has a profile, and when profiles lack the norm over the whole state.
     """
     profiles = {run: found for run in results.runs["run"] if (found := _profiles(results, run)) is not None}
     if not profiles:
@@ -81,7 +81,7 @@ def gradient_decays(results: Results) -> pd.DataFrame:
 
 
 def _profiles(results: Results, run: str) -> tuple[Profile, Profile] | None:
-    """What a run's profiles say at initialisation and at the last probed step; None without profiles."""
+    """A run's profiles at initialisation and at the last probed step, summarised; None without profiles."""
     arrays = results.probe(run, PROBE)
     if not arrays:
         return None

@@ -1,4 +1,4 @@
-"""The gradient through time as it was stored: the one way to read it."""
+"""Reads the stored norms of the gradient through time."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Steps to a milestone: the criterion of the task, `solved`, or a softer one; and what becomes of runs without it.
+"""Steps to a milestone: the criterion of the task, `solved`, or a weaker one; and the censoring of runs without it.
 
 The same runs count for every number. A run that reached the milestone has its step, whatever came after. One that
 diverged or failed before will never reach it; one that trained to its end without reaching it might have later, and is
@@ -25,7 +25,7 @@ def steps_column(milestone: str) -> str:
 
 
 def check_milestone(runs: pd.DataFrame, milestone: str) -> None:
-    """Raise SettingError, naming the milestones that there are, when no run has a column of steps to this one."""
+    """Raise SettingError, naming the known milestones, when no run has a column of steps to this one."""
     if steps_column(milestone) not in runs:
         known = [name.removeprefix("steps_to_") for name in map(str, runs) if name.startswith("steps_to_")]
         known = [SOLVED if name == "solve" else name for name in known]
@@ -36,12 +36,12 @@ def check_milestone(runs: pd.DataFrame, milestone: str) -> None:
 
 
 def trained_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs that ended and were to train: those that speak of steps and success."""
+    """The runs that ended and were to train: those that steps and success are computed from."""
     return runs[runs["status"].isin(ENDED) & (budgets(runs) > 0)]
 
 
 def budgets(runs: pd.DataFrame) -> NDArray[np.float64]:
-    """The steps that each run was to train; where the settings do not say, those that it has trained."""
+    """The steps that each run was to train; where the settings lack them, those that it has trained."""
     trained = pd.to_numeric(runs["steps_trained"]).fillna(0).to_numpy(float)
     if BUDGET not in runs:
         return trained

@@ -35,14 +35,14 @@ class GradientProfile(Probe):
     columns: ClassVar[Mapping[str, Column]] = {
         "gradient_loss_at": Column("the loss behind the gradient through time: of all scored steps, the last, or one"),
         "gradient_decades_lost": Column(
-            f"log10(g_T / g_1) {OF_TOP}, T being the last step with a gradient: what the gradient loses on its way "
-            "back through the sequence; negative when it grows, infinite when it underflows",
+            f"log10(g_T / g_1) {OF_TOP}, T being the last step with a gradient: decades lost in backpropagation "
+            "through the sequence; negative when it grows, infinite when it underflows",
             "decades",
         ),
         "gradient_r_squared": Column(f"R^2 of the straight line through log10 g_t against t, {OF_TOP}"),
         "gradient_decay": Column(
-            f"slope of that line where R^2 is at least {EXPONENTIAL_R_SQUARED:g}, else empty: what the gradient loses "
-            "per step back in time; negative when it grows",
+            f"slope of that line where R^2 is at least {EXPONENTIAL_R_SQUARED:g}, else empty: decades lost per step of "
+            "backpropagation through time; negative when it grows",
             "decades per step",
         ),
         "gradient_half_life": Column(

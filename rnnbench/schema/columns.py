@@ -74,15 +74,15 @@ RESULTS: Mapping[str, Column] = {
     "training_time_s": Column("all training steps together", SECONDS),
     "wall_time_s": Column("the run from start to end, all sessions of a resumed run together", SECONDS),
     "cpu_load": Column(
-        "cores that others used, on average over the run: the machine's CPU time, that taken by other virtual machines "
-        "included, less the run's own; empty where the system does not tell (Linux does)",
+        "cores that other processes used, on average over the run: the machine's CPU time, steal time included, less "
+        "the run's own; empty where the system does not report it (Linux does)",
         "cores",
     ),
     "times_shared": Column(
-        "whether the times were taken beside others: cpu_load above half a core for each of the run's threads, or "
-        "launched as one of several runs side by side"
+        "whether the times were measured under load by other processes: cpu_load above half a core for each of the "
+        "run's threads, or one of several runs launched in parallel"
     ),
-    "error": Column("what ended a failed run; empty for others"),
+    "error": Column("the error that ended a failed run; empty for others"),
 }
 """The results of a run."""
 

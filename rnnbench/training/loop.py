@@ -25,7 +25,7 @@ class NotFiniteError(Exception):
 
 
 class TrainSettings(BaseModel):
-    """How long and how to train; the meaning of each stands in conf/config.yaml."""
+    """How long and how to train; conf/config.yaml explains each setting."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -64,7 +64,7 @@ class Progress:
     elapsed_s: float = 0.0
     """Wall time of the sessions before this one."""
     others_cpu_s: float = 0.0
-    """CPU time that others on the machine used meanwhile; NaN where the system does not tell."""
+    """CPU time that other processes used meanwhile; NaN where the system does not report it."""
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Loop:
     saved_at: float = field(default_factory=time.monotonic)
 
     def run(self, batches: Iterator[Batch]) -> Status:
-        """Train on from where the progress stands to the end; `batches` is the training data from its beginning.
+        """Train from the current progress to the end; `batches` is the training data from its beginning.
 
         Returns `done`, or `diverged` at the first loss or gradient that is not finite.
         """
@@ -174,7 +174,10 @@ class Loop:
         return row
 
     def _confirm(self) -> dict[str, float]:
-        """Evaluate on fresh data whether the task is solved: one of many evaluations meets the criterion by luck."""
+        """Evaluate on fresh data whether the task is solved: of many evaluations, one may meet the criterion by chance.
+
+        Raises NotFiniteError when the loss is not finite.
+        """
         progress = self.progress
         if progress.first_crossing_step is None:
             progress.first_crossing_step = progress.step

@@ -142,7 +142,7 @@ class Run:
 
 
 def _load(progress: Progress, threads: int) -> dict[str, Any]:
-    """The work of others while the run took its times; nothing where the system does not tell."""
+    """The load by other processes while the run measured its times; nothing where the system does not report it."""
     load = progress.others_cpu_s / progress.elapsed_s
     return {} if math.isnan(load) else {"cpu_load": load, "times_shared": is_shared(load, threads)}
 

@@ -32,7 +32,7 @@ CLAIMS: tuple[Claim, ...] = (
 
 
 def findings(results: Results) -> dict[Claim, Finding]:
-    """What the results say of each claim."""
+    """Each claim tested on the results."""
     return {claim: finding(claim, results) for claim in CLAIMS}
 
 

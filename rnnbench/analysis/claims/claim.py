@@ -23,7 +23,7 @@ class Kind(Enum):
 
 
 class Overall(Enum):
-    """What the cases of a claim say together."""
+    """The overall verdict of a claim's cases."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -43,7 +43,7 @@ class Count:
 
 
 Evidence = Mapping[str, float | str | Interval | Count]
-"""Numbers by name that are told beside a case. No verdict rests on them."""
+"""Further numbers by name, reported with a case. No verdict depends on them."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ class Case:
     detectable_unit: str = ""
     details: Evidence = field(default_factory=dict)
     beside: bool = False
-    """Whether it is told beside the claim, and takes no part in its overall verdict."""
+    """Whether it is only reported, and takes no part in the claim's overall verdict."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of a claim's measurement: its cases, none if it was not measured, and what they say together."""
+    """The result of a claim's measurement: its cases, none if it was not measured, and their overall verdict."""
 
     cases: tuple[Case, ...]
     overall: Overall
@@ -93,7 +93,7 @@ class NotMeasuredError(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the notes. `judge` raises NotMeasuredError when the results do not speak to it."""
+    """A claim of the notes. `judge` raises NotMeasuredError when the results lack what it needs."""
 
     name: str
     sentence: str
@@ -107,7 +107,7 @@ class Claim:
 
 
 def finding(claim: Claim, results: Results) -> Finding:
-    """What the results say of the claim, its cases corrected for being several."""
+    """The claim tested on the results, its cases corrected for multiple testing."""
     try:
         cases = corrected(claim.judge(results))
     except NotMeasuredError as error:
@@ -130,7 +130,7 @@ def corrected(cases: list[Case]) -> list[Case]:
 
 
 def overall(cases: list[Case], somewhere: str = "") -> Overall:
-    """What the cases say together, those beside the claim left out.
+    """The overall verdict of the cases, without those that are only reported.
 
     Of cases that differ in `somewhere` alone, one that holds makes them hold, and they fail where all do.
     """

@@ -41,7 +41,7 @@ class Courses:
 
     @property
     def slopes(self) -> "pd.Series[float]":
-        """Decades per step lost on the way back through time, by seed: negative where the gradient explodes."""
+        """Decades lost per step of backpropagation through time, by seed: negative where the gradient explodes."""
         return pd.Series([fit_gradient(course).decay for course in self.norms], index=self.runs.index, dtype=float)
 
     @property

@@ -17,7 +17,7 @@ STEPS, RATE, STOPS = "train.steps", "optimizer.lr", "train.stop_when_solved"
 SOLVED_AT = "steps_to_solve"
 MILESTONE = "mse_below_0_01"
 MILESTONE_STEPS = f"steps_to_{MILESTONE}"
-"""The softer criterion told beside the strict one, for the tasks that have it."""
+"""The weaker criterion reported with the strict one, for the tasks that have it."""
 
 
 def select(results: Results, conditions: Mapping[str, Any]) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def trained(results: Results, cells: Sequence[str]) -> pd.DataFrame:
     """The trained runs of these cells, all of which must have some, one run for a seed under one condition.
 
     Raises NotMeasuredError without them, and when several learning rates were run and none was chosen: which rate a
-    cell has would be the luck of the grid.
+    cell gets would be arbitrary.
     """
     runs = select(results, {"cell": list(cells)})
     runs = runs[runs[STEPS] > 0]
