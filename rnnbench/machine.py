@@ -1,4 +1,4 @@
-"""The machine that times are measured on: which processor it has, and the load by other processes during a run.
+"""The machine that times are measured on: its processor type, and the load by other processes during a run.
 
 What an operating system other than Linux does not report is empty, never an error.
 """

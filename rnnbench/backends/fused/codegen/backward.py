@@ -1,7 +1,8 @@
-"""The loop back through time.
+"""The loop of the backward pass.
 
 `h_gradients` holds, step by step, the gradient with respect to h. It starts as the loss's own gradient with respect to
-every output; the loop adds what comes through the later steps. It ends as the total derivative, the gradient profile.
+every output; the loop adds the gradient through the later steps. It ends as the total derivative, which the gradient
+profile reads.
 """
 
 from rnnbench.backends.fused.codegen.layout import Layout, indented
@@ -27,7 +28,7 @@ def backward_lines(layout: Layout) -> list[str]:
 
 
 def _reached(layout: Layout) -> list[int]:
-    """The Preactivations that a gradient reaches, in the order of the backward pass."""
+    """The Preactivations with a gradient, in the order of the backward pass."""
     gradients = layout.graph.gradients.items()
     reached = [(gradient, p) for p, gradient in gradients if isinstance(layout.graph.nodes[p], Preactivation)]
     return [position for _, position in sorted(reached)]
@@ -52,7 +53,7 @@ def _preparation(layout: Layout) -> list[str]:
 
 
 def _buffers_of_a_step(layout: Layout) -> dict[str, str]:
-    """The gradients that pass from one phase to another, with the names of their widths."""
+    """The gradients that one phase passes to another, with the names of their widths."""
     nodes = layout.graph.nodes
     written = [layout.graph.at(p, Gradient).of for p in layout.graph.positions(StoredGradient, LinearGradient)]
     between = [p for p in written if not isinstance(nodes[p], (*Leaf, Preactivation))]

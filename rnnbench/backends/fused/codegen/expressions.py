@@ -8,7 +8,7 @@ from rnnbench.backends.fused.ir.nodes import Constant, Elementwise
 from rnnbench.backends.fused.ir.operations import OPERATIONS
 
 Expression = tuple[str, Precedence]
-"""A piece of source, and how tightly it holds together."""
+"""A piece of source, and the precedence of its outermost operator."""
 
 
 class Expressions:
@@ -18,7 +18,7 @@ class Expressions:
         self.layout = layout
         self.in_memory = in_memory
         self.lines: list[str] = []
-        """Those that give names to values."""
+        """Assignments of values to names."""
         self.known: dict[int, Expression] = {}
 
     def value(self, position: int) -> Expression:
@@ -43,7 +43,7 @@ class Expressions:
 
 
 def literal(number: float) -> str:
-    """A constant of the type computed in."""
+    """A constant, in the floating-point type of the loops."""
     if math.isfinite(number):
         return f"real({number!r})"
     return "real(np.nan)" if math.isnan(number) else f"real({'-' if number < 0 else ''}np.inf)"

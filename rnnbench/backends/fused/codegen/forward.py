@@ -1,4 +1,4 @@
-"""The loop forward through time."""
+"""The loop of the forward pass."""
 
 from rnnbench.backends.fused.codegen.layout import Layout, indented
 from rnnbench.backends.fused.codegen.loops import work_lines

@@ -1,4 +1,4 @@
-"""From a schedule to the source of two functions, the loop forward through time and the loop back."""
+"""From a schedule to the source of two functions, the loops of the forward and the backward pass."""
 
 from dataclasses import dataclass
 

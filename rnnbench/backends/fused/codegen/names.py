@@ -22,7 +22,7 @@ def names_of_states(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def names_of_nodes(schedule: Schedule, states: tuple[str, ...]) -> tuple[str, ...]:
-    """A name of its own for every node; an empty one for a value that is written out where it is read.
+    """A unique name for every node; an empty one for a value that is inlined where it is read.
 
     That is a node of the backward pass that is read in one place and is no gradient of a node of the step.
     """
@@ -39,7 +39,7 @@ def names_of_nodes(schedule: Schedule, states: tuple[str, ...]) -> tuple[str, ..
 
 
 def _wanted(graph: Graph, node: Node) -> str:
-    """What a node would best be called."""
+    """The preferred name of a node."""
     if isinstance(node, (Linear, Parameter)):
         return node.path
     if isinstance(node, Preactivation):
@@ -50,7 +50,7 @@ def _wanted(graph: Graph, node: Node) -> str:
 
 
 def _gradients_named(schedule: Schedule, names: list[str]) -> list[str]:
-    """The names, gradients bearing that of the node they belong to, and those of values to be written out empty."""
+    """The names, gradients being named after their node, and those of inlined values empty."""
     nodes, named = schedule.graph.nodes, list(names)
     places = [0] * len(nodes)
     for node in nodes:
@@ -69,7 +69,7 @@ def _gradients_named(schedule: Schedule, names: list[str]) -> list[str]:
 
 
 def _is_free(name: str) -> bool:
-    """Whether a name means nothing yet in the generated source."""
+    """Whether a name is unused in the generated source."""
     is_numbered = re.sub(r"_\d+$", "", name) in OPERATIONS
     means_something = name in _TAKEN or name in OPERATIONS or is_numbered or _DERIVED.fullmatch(name)
     return name.isidentifier() and not keyword.iskeyword(name) and not means_something

@@ -1,4 +1,4 @@
-"""The frontend of the compiler. In comes a cell, out goes the graph of its `step` (`ir.graph.Graph`).
+"""The frontend of the compiler: from a cell to the graph of its `step` (`ir.graph.Graph`).
 
 - `trace` runs `step` once on proxies of torch.fx, which record the operations on them.
 - `lower` turns the nodes of torch.fx into ours, or raises UnsupportedStepError at the first that has no counterpart.

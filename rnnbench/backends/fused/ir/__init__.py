@@ -1,4 +1,4 @@
-"""The intermediate representation. In comes the graph of a traced `step`, out goes the `schedule.Schedule` of its work.
+"""The intermediate representation: from the graph of a traced `step` to a `schedule.Schedule`.
 
 What a graph is made of:
 
@@ -6,7 +6,7 @@ What a graph is made of:
 - `graph` puts nodes in order and checks the widths of what they read.
 - `operations` is the table of elementwise operations: how each is written, and the rules of its derivative. A new
   operation is one entry there.
-- `forms` says how an operation is written in the generated source, with brackets only where they are needed.
+- `forms` defines how an operation is printed in the generated source, with brackets only where they are needed.
 - `terms` lets a rule of differentiation be written as arithmetic.
 
 What happens to it, in this order, called by `schedule`:
@@ -14,7 +14,7 @@ What happens to it, in this order, called by `schedule`:
 - `gather` gathers the Linears that are added up in Preactivations.
 - `phases` cuts the step by its matrix products: what must wait for which product.
 - `differentiate` adds the adjoint nodes, by the rules of the operations.
-- `simplify` removes common subexpressions and what nothing needs.
+- `simplify` eliminates common subexpressions and dead code.
 - `schedule` orders loops and products, and finds what the forward pass must save for the backward pass.
 
 `listing` shows graphs and schedules as text.

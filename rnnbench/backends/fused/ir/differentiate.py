@@ -1,7 +1,7 @@
 """Reverse-mode differentiation of a step: adjoint nodes are added to its graph.
 
-Back through the step, phase by phase: the gradient of an elementwise node, its adjoint, is the sum of what its readers
-contribute to it, and the rules of `operations.OPERATIONS` say what it contributes to the gradients of its operands.
+Backward through the step, phase by phase: the gradient of an elementwise node, its adjoint, is the sum of what its
+users contribute to it; the rules of `operations.OPERATIONS` define its contributions to the gradients of its operands.
 Inside a phase these sums are plain nodes. The gradient of a leaf or of a node of another phase accumulates in a buffer,
 and so does that of a Preactivation, which its Linears propagate to what they read. The content of a buffer is a value
 like others here: each time the buffer is written, it is a new node.
@@ -94,7 +94,7 @@ class _Differentiation:
         self.buffers[position] = self.graph.add(stored)
 
     def _content(self, position: int) -> list[int]:
-        """What lies in the buffer of a node's gradient by now, if anything does."""
+        """The current content of the buffer of a node's gradient, if any."""
         node = self.graph.nodes[position]
         starts_full = isinstance(node, Parameter) or (isinstance(node, State) and node.index == 0)
         if position not in self.buffers and starts_full:

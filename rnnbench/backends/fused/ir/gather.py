@@ -1,7 +1,7 @@
 """Gathers the matrix products of a step in Preactivations, sums of products that have a buffer of their own.
 
-In comes the graph of a trace, out goes one of what the outputs need: every Linear stands in one Preactivation, a
-Linear of a Concatenation has become several, each with its part, and every output is a node of its own.
+From the graph of a trace to one of the nodes that the outputs need: every Linear belongs to one Preactivation, a Linear
+of a Concatenation has become several, one for each part, and every output is a node of its own.
 """
 
 from dataclasses import replace
@@ -89,14 +89,14 @@ class _Gathering:
         pieces, column = [], 0
         for part in parts:
             copy, width = self._copy(part), self.traced.width(part)
-            if isinstance(self.graph.nodes[copy], (Parameter, Constant)):  # a product reads a buffer of every example
+            if isinstance(self.graph.nodes[copy], (Parameter, Constant)):  # a product reads a (batch, width) buffer
                 copy = self._duplicate(copy, width)
             pieces.append(self.graph.add(replace(linear, operands=(copy,), first_column=column)))
             column += width
         return pieces
 
     def _leaf(self, node: Node) -> int:
-        key = repr(node)  # 0.0 == -0.0, but they are not the same
+        key = repr(node)  # 0.0 == -0.0, but they are different constants
         if key not in self.leaves:
             self.leaves[key] = self.graph.add(node)
         return self.leaves[key]

@@ -1,6 +1,6 @@
-"""The schedule of a step: which loops and products make up its forward and its backward pass, and what is kept between.
+"""The schedule of a step: the loops and products of its forward and its backward pass, and what is saved between them.
 
-In comes the graph of a trace. It is gathered, differentiated and simplified, and then cut: the values of a phase that
+The graph of a trace is gathered, differentiated and simplified, and then cut: the values of a phase that
 lie in a buffer are stored by one loop over batch and features for every width, and before it come the products of the
 Preactivations that it reads; backward the other way round.
 """
@@ -49,7 +49,7 @@ class Schedule:
     forward: tuple[Loop | Products, ...]
     backward: tuple[Loop | Products, ...]
     saved_for_backward: tuple[int, ...]
-    """Nodes kept for every step, beside the states: what Linears read, and values that the backward pass reads."""
+    """Nodes saved for every step, besides the states: inputs of Linears, and values that the backward pass reads."""
     preactivations: tuple[int, ...]
     """In the order in which they are computed."""
     parameters: tuple[int, ...]
@@ -118,7 +118,7 @@ def _loops(graph: Graph, stored: list[int]) -> list[Loop]:
 
 
 def _saved_for_backward(graph: Graph, phases: Phases) -> tuple[int, ...]:
-    """The nodes to keep for every step, beside the states."""
+    """The nodes to save for every step, in addition to the states."""
     read_by_linears = {graph.nodes[linear].operands[0] for linear in graph.positions(Linear)}
     costly = {p for p in graph.positions(Elementwise) if OPERATIONS[graph.at(p, Elementwise).operation].costly}
     costly &= phases.keys()
