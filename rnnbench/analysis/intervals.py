@@ -96,7 +96,7 @@ def paired_difference(a: pd.Series, b: pd.Series) -> Interval:
     """The mean over shared seeds of a - b, with Student's interval on the differences.
 
     `a` and `b` hold one value per run, indexed by seed; seeds that only one of them has are left out. Runs that share
-    a seed share their data, so the difference within a seed is free of the luck of the draw. Student's interval is
+    a seed share their data, so the difference within a seed is free of the variance of the data. Student's interval is
     exact for normal differences from two pairs on, where a paired bootstrap is far too narrow (five pairs: about 85%).
     One shared seed has NaN bounds, none NaN throughout. Raises ValueError on a repeated seed, and on values that are
     NaN or infinite: leaving those out would drop the diverged runs.

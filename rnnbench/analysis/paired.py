@@ -38,7 +38,7 @@ def paired_test(differences: Float[np.ndarray, " pairs"], generator: np.random.G
     is the median, the interval that of `median_interval` (NaN below five pairs) and the test flips the signs of ranks
     (Wilcoxon's), among which an explosion is simply the largest. All signs are enumerated up to 13 pairs, else 9,999
     draws. Sources: Student (1908), Fisher, The Design of Experiments (1935), section 21, Wilcoxon (1945). Raises
-    ValueError on NaN, as inf - inf is: two exploding runs differ by 0, say so.
+    ValueError on NaN, as inf - inf is: pass 0 for two exploding runs.
     """
     values = np.asarray(differences, dtype=np.float64)
     check_axes(values, "differences", RUNS)

@@ -66,7 +66,7 @@ def log_spread(*groups: StepsToSolve) -> float:
     """The standard deviation of the natural logarithm of steps to solve, pooled over the groups and their strata.
 
     Of a stratum in which all runs solved it is that of the sample (n - 1); where some did not, the normal distribution
-    fitted with these censored at their budget. A stratum with fewer than two different solves says nothing of it. NaN
+    fitted with these censored at their budget. A stratum with fewer than two different solves gives no estimate. NaN
     when none does.
     """
     total, weights = 0.0, 0

@@ -46,7 +46,7 @@ def steps_ratio(
     ratios, lefts, rights = _distinct_ratios(a, b)
     if ratios.size == 0:
         return Interval(math.nan)
-    # One state for all ratios: the same permutations, so that neighbours do not differ by the luck of the draw.
+    # One state for all ratios: the same permutations, so that neighbours do not differ by chance.
     seed = int(generator.integers(2**63))
     tests = [
         permutation_p_values(a, b, part, np.random.default_rng(seed), permutations)

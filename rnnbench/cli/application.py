@@ -39,7 +39,7 @@ def launch(arguments: list[str]) -> None:
 def answering_in_one_line(command: Callable[[], None]) -> None:
     """Run a command: a wrong setting becomes one line and exit code 2, a bug its traceback and exit code 1.
 
-    `rnnbench.errors` says which is which. HYDRA_FULL_ERROR=1 in the environment shows the whole traceback of both.
+    `rnnbench.errors` defines the two. HYDRA_FULL_ERROR=1 in the environment shows the whole traceback of both.
     """
     as_set, wants_traceback = os.environ.get("HYDRA_FULL_ERROR"), _wants_all_frames()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise rather than print and exit

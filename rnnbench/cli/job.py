@@ -141,7 +141,7 @@ class Job:
     """Whether it was launched side by side with other runs."""
 
     def execute(self, all_frames: bool) -> dict[str, Any]:
-        """Train; returns the summary, which the folder has whatever comes of the run."""
+        """Train and return the summary, which is written to the folder however the run ends."""
         recorders: list[Recorder] = []
         trained: list[Progress] = []
         summary = self._begun()
@@ -164,7 +164,7 @@ class Job:
             for progress in trained:
                 summary |= self.run.reached(progress)
             summary |= {"status": Status.FAILED, "error": _named(error)}
-        finally:  # after Ctrl-C, too, when the run stays as it stands in its checkpoint
+        finally:  # also after Ctrl-C, when the run stays at its checkpoint
             if summary["status"] != Status.RUNNING:
                 self.folder.finish(summary, error_text)
             for recorder in recorders:

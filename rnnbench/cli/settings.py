@@ -46,7 +46,7 @@ class ModelSettings(BaseModel):
 
 
 class TuningSettings(BaseModel):
-    """How a setting is tuned; the meaning of each stands in conf/config.yaml."""
+    """How a setting is tuned; conf/config.yaml explains each."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

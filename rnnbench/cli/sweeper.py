@@ -64,7 +64,7 @@ class UnionOfProducts(Sweeper):
         return list(ended)
 
     def _tune(self, stages: TuningStages) -> list[JobReturn]:
-        """Launch one stage after the other, each with what came of the ones before."""
+        """Launch one stage after the other, each given the results of the previous ones."""
         seeds = ", ".join(map(str, stages.seeds))
         first = stages.first()
         if not stages.tunes:

@@ -85,7 +85,7 @@ class Failed:
 
     @property
     def reason(self) -> str:
-        """The error in one line; of a bug, which says less to a reader, with its kind."""
+        """The error in one line; of a bug, whose message alone is less clear, with its type."""
         kind = "" if isinstance(self.error, SettingError) else f"{type(self.error).__name__}: "
         return f"{kind}{one_line(self.error)}"
 

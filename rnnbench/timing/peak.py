@@ -34,7 +34,7 @@ class Timings:
     peak_flops: float
     """Operations per second."""
     cpu_load: float
-    """Cores that others used meanwhile; NaN where the system does not tell."""
+    """Cores that other processes used meanwhile; NaN where the system does not report it."""
 
     def best(self, name: str) -> float:
         """Seconds of the fastest repetition."""

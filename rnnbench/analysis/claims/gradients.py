@@ -97,7 +97,7 @@ def _stops_solving(results: Results, cell: str) -> list[Case]:
     """Whether the cell solves its task less often at the longest length tested than at the shortest, beside a claim.
 
     HOLDS when fewer than half of the runs of the longest length solve it and the two lengths differ; else UNDECIDED:
-    that a cell goes on solving up to some length does not say that it always will.
+    that a cell solves its task up to some length does not imply that it always will.
     """
     groups = trained_by_length(results, cell)
     if len(groups) < 2:

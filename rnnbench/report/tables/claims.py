@@ -27,7 +27,7 @@ NAMES = {
 """Names of conditions and details that are not simply their own with spaces in place of underscores."""
 
 PLAIN = ("compared", "implementation", "when")
-"""Conditions whose value says what it is without a name."""
+"""Conditions whose value is clear without a name."""
 
 
 class Claims(Table):

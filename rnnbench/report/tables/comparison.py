@@ -42,7 +42,7 @@ class Comparison(Table):
 
 
 def _without_content(table: pd.DataFrame) -> list[str]:
-    """The columns that say nothing in every row."""
+    """The columns without a value in any row."""
     return [str(name) for name in table if table[name].isin(["", "–", "–, –"]).all()]
 
 

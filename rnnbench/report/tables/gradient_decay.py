@@ -1,4 +1,4 @@
-"""How much of its gradient each cell loses on the way back through time, and how fast."""
+"""How much the gradient of each cell decays in backpropagation through time, and how fast."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

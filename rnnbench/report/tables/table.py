@@ -11,7 +11,7 @@ from rnnbench.report.component import Component
 
 
 class Table(Component, ABC):
-    """Makes rows of results. Derive, say what each column means, compute the rows and format them.
+    """Makes rows of results. Derive, describe each column, compute the rows and format them.
 
     A row's values may be numbers, text, an `Interval`, `Quartiles`, a `Variant` or a tuple of numbers.
     """

@@ -7,7 +7,7 @@ from rnnbench.backends import Backend, Eager, Fused
 from rnnbench.cells import Cell, State
 
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 2e-5}
-"""The largest error of a number, as a share of the largest number of its tensor."""
+"""The largest error of a number, as a fraction of the largest number of its tensor."""
 
 
 def prepared(cell: Cell, dtype: torch.dtype = torch.float64) -> Cell:

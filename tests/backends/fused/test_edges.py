@@ -37,7 +37,7 @@ def test_no_examples_give_empty_outputs(gru: Cell) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_nan_and_infinity_pass_through_as_in_eager(value: float) -> None:
-    """In one example at one step: what it reaches is not finite, and the other examples never hear of it."""
+    """In one example at one step: what it reaches is not finite, and the other examples are unaffected."""
     for cell in (prepared(Rnn(3, 7, activation="relu")), prepared(Lstm(3, 7)), prepared(Gru(3, 7))):
         inputs, state = drawn(cell, 6, 3)
         with torch.no_grad():
@@ -225,7 +225,7 @@ class TiedLinears(Cell):
 
 
 class PassedOn(Cell):
-    """States that are handed on, exchanged, or a Linear's output as it is; the input's gate is a comparison."""
+    """States that are passed through, exchanged, or a Linear's output as it is; the input's gate is a comparison."""
 
     state_names = ("h", "c", "k")
 
