@@ -96,10 +96,11 @@ def _tuned(config: Any, results: Any) -> Any:
 
 
 def components(config: Any, group: str) -> dict[str, Any]:
-    """The group's tables or figures by name."""
+    """The group's tables or figures by name; what an experiment sets of one that was not chosen is passed over."""
     from omegaconf import OmegaConf
 
     from rnnbench.cli.build import component, construct
 
     nodes: Any = OmegaConf.to_container(config[group], resolve=True) if group in config else {}
-    return {name: construct(component(node, f"{group}.{name}"), f"{group}.{name}") for name, node in nodes.items()}
+    chosen = {name: node for name, node in nodes.items() if "_target_" in node}
+    return {name: construct(component(node, f"{group}.{name}"), f"{group}.{name}") for name, node in chosen.items()}

@@ -3,8 +3,10 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import pandas as pd
 
 from rnnbench.analysis.degenerate import is_degenerate
 from rnnbench.analysis.intervals import Interval, Quartiles
@@ -13,6 +15,16 @@ from rnnbench.analysis.variant import Variant
 
 SHORT = {"model.initialisation": "", "model.recurrent_gain": "gain", "model.hidden_size": "units"}
 """Shorter names of settings in figures; one with an empty name is given by its value alone."""
+
+_SQUARED = ("adding", "hochreiter_adding", "multiplication")
+_ENTROPY = ("copy_memory", "noiseless_memorization", "random_permutation", "selective_copying", "sequential_digits",
+            "temporal_order", "xor")  # fmt: skip
+LOSSES = {
+    **dict.fromkeys(_SQUARED, "mean squared error"),
+    **dict.fromkeys(_ENTROPY, "cross-entropy (nats)"),
+    "polyphonic_music": "negative log-likelihood (nats)",
+}
+"""The losses of the menu's tasks with their units."""
 
 
 def number(value: Any) -> str:
@@ -61,6 +73,19 @@ def is_number(text: str) -> bool:
 def prose(docstring: str) -> list[str]:
     """The paragraphs of a docstring, each without its line breaks."""
     return [" ".join(paragraph.split()) for paragraph in docstring.split("\n\n") if paragraph.strip()]
+
+
+def loss_behind_gradient(runs: pd.DataFrame) -> str:
+    """Which loss the runs' gradients through time are of."""
+    known = sorted(set(runs["gradient_loss_at"].dropna())) if "gradient_loss_at" in runs else []
+    named = [at if at.startswith(("all", "step")) else f"the {at}" for at in known]
+    return f"the loss of {' or '.join(named)}" if named else "the loss"
+
+
+def loss_name(tasks: Iterable[str]) -> str:
+    """The loss of the tasks with its unit, where they share it."""
+    names = {LOSSES.get(task, "loss") for task in tasks}
+    return names.pop() if len(names) == 1 else "loss"
 
 
 def task_title(row: Mapping[Any, Any]) -> str:

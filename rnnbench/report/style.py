@@ -1,6 +1,6 @@
 """How every figure looks: paper sizes, a colour and line style for each cell, legends, a note on missing runs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,6 +10,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from rnnbench.analysis.results import FIRST, Results, cell_order
 from rnnbench.analysis.variant import Variant
@@ -61,7 +63,8 @@ class CellStyles:
 Line = tuple[str, pd.DataFrame, dict[str, Any]]
 """A line of a panel: its label, its rows, and how it looks."""
 
-MOST_LINES = 9
+MOST_LINES = 6
+"""In a panel; cells without variants always share one."""
 ROW_OF_LEGEND = 0.16
 """Inches."""
 
@@ -108,7 +111,7 @@ def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[
     tasks = task_panels(runs)
     for title, of_task in tasks:
         lines = list(labelled(of_task, styles))
-        if len(lines) <= MOST_LINES:
+        if len(lines) <= MOST_LINES or len(lines) == of_task["cell"].nunique():
             found.append((title, lines))
             continue
         for cell in styles.ordered(of_task["cell"].unique()):
@@ -145,16 +148,53 @@ def panel_grid(rows: int, columns: int, row_height: float = 2.2) -> tuple[Canvas
     return canvas, canvas.subplots(rows, columns, squeeze=False).tolist()
 
 
-def legend_above(canvas: Canvas) -> None:
-    """One legend for all panels, above them, each label once."""
+def marked(style: Mapping[str, Any], points: int, size: float = 3.5) -> dict[str, Any]:
+    """The look of a line with its cell's marker at up to eight of its points."""
+    every = max(1, -(-points // 8))
+    start = PALETTE.index(style["color"]) * every // len(PALETTE)  # so that markers of several lines stand apart
+    return {**style, "marker": marker_of(style), "markersize": size, "markevery": (start, every)}
+
+
+def marker_of(style: Mapping[str, Any]) -> str:
+    """The marker that goes with a line's colour."""
+    return MARKERS[PALETTE.index(style["color"])]
+
+
+def legend_above(canvas: Canvas, explained: Mapping[str, Any] | None = None, title: str | None = None) -> None:
+    """One legend for all panels, above them, each label once; after the lines what is `explained`, below a title.
+
+    `explained` are handles by label, for what no panel labels: dots, bands.
+    """
     handles: dict[str, Any] = {}
     for axes in canvas.axes:
         handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    width_of_entry = 0.45 + 0.055 * max(map(len, handles))
+    handles |= {label: handle for label, handle in (explained or {}).items() if label not in handles}
+    if not handles:
+        return
+    width_of_entry = 0.5 + 0.058 * max(map(len, handles))
     columns = max(1, min(len(handles), int(canvas.get_figwidth() / width_of_entry)))
-    rows = -(-len(handles) // columns)
+    rows = -(-len(handles) // columns) + (title is not None)
     canvas.set_figheight(canvas.get_figheight() + ROW_OF_LEGEND * (rows - 1))
-    canvas.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=columns)
+    canvas.legend(
+        list(handles.values()), list(handles), loc="outside upper center", ncols=columns, title=title, title_fontsize=7
+    )
+
+
+def band(label: str = "") -> Patch:
+    """A handle for a band, in grey."""
+    return Patch(color="0.3", alpha=0.2, linewidth=0, label=label)
+
+
+def mark(marker: str, size: float = 4, hollow: bool = False, **look: Any) -> Line2D:
+    """A handle for a marker, in grey."""
+    face = "none" if hollow else "0.3"
+    return Line2D([], [], color="0.3", linestyle="none", marker=marker, markersize=size, markerfacecolor=face, **look)
+
+
+def say_empty(axes: Axes, text: str) -> None:
+    """Say in a panel why there is nothing in it."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="firebrick", fontsize=7)
+    axes.set(xticks=[], yticks=[])
 
 
 def mark_incomplete(canvas: Canvas, results: Results) -> None:

@@ -1,5 +1,6 @@
 """Every figure of the menu, drawn from a tiny table: what is in it, what it needs, and that nothing covers the data."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
 from rnnbench.analysis.variant import Variant
 from rnnbench.report.figures.figure import Figure
+from rnnbench.report.figures.learning_curves import LearningCurves
+from rnnbench.report.labels import LOSSES
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
 from tests.report.tiny import CELLS, DECAY, tiny
 
@@ -58,9 +61,7 @@ def test_figure_of_the_menu_reads(name: str) -> None:
     assert panels(canvas)
     said = " ".join(texts(canvas))
     assert said.strip()
-    assert "_" not in said.replace("s_t", "").replace("_{10}", ""), (
-        "names as in code belong to cells and settings alone"
-    )
+    assert "_" not in re.sub(r"g_[tT]|_\{10\}", "", said), "names as in code belong to cells and settings alone"
     boxes = [axes.get_window_extent() for axes in panels(canvas)]
     for legend in canvas.legends:
         box = legend.get_window_extent()
@@ -110,7 +111,7 @@ def test_horizon_draws_rates_and_longest_lengths() -> None:
     shares = {container.get_label(): container.lines[0].get_ydata() for container in left.containers}
     assert {cell: list(values) for cell, values in shares.items()} == {"rnn": [0, 0], "lstm": [1, 0], "gru": [1, 1]}
     assert [tick.get_text() for tick in right.get_xticklabels()] == ["none", "10", "20"]
-    points = [line.get_xdata()[0] for line in right.lines if line.get_marker() == "o"]
+    points = [line.get_xdata()[0] for line in right.lines if line.get_marker() in "os^"]
     assert points == [0, 1, 2]
     assert len([text for text in right.texts if text.arrow_patch]) == 1  # the GRU's may be longer
 
@@ -135,23 +136,143 @@ def test_decay_by_gain_draws_growth_back_through_time() -> None:
             assert [float(y) for y in curves[cell].get_ydata()] == pytest.approx([-DECAY[cell]] * 2)
 
 
-def test_paired_differences_by_hand() -> None:
-    first, _ = panels(draw("paired_differences"))
-    labels = [tick.get_text() for tick in first.get_yticklabels()]
-    place = labels.index("lstm − gru")
-    (mark,) = [line for line in first.lines if line.get_marker() == "|" and list(line.get_ydata()) == [place]]
-    # scores 1 - 6 loss: the losses are 0.01 and 0.05 times 1, 1.1, 1.2
-    assert mark.get_xdata()[0] == pytest.approx(-6 * 0.04 * 1.1)
-    (dots,) = [line for line in first.lines if line.get_marker() == "." and list(line.get_ydata()) == [place] * 3]
-    np.testing.assert_allclose(dots.get_xdata(), [-6 * 0.04 * factor for factor in (1, 1.1, 1.2)])
+def test_decay_by_gain_draws_nothing_after_training_of_untrained_runs() -> None:
+    results = tiny("model.recurrent_gain")
+    results.runs["steps_trained"] = 0
+    canvas = draw("decay_by_gain", results)
+    assert {text.get_text() for text in canvas.legends[0].texts} == set(CELLS)
+    assert all(len(axes.containers) == len(CELLS) for axes in panels(canvas))
 
 
-def test_equal_budget_draws_mean_scores_with_units_and_parameters() -> None:
+def test_gradient_norms_are_relative_to_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = tiny()
+    probe = results.source.probe
+    monkeypatch.setattr(results.source, "probe", lambda *of: {**(found := probe(*of)), "norm": 7 * found["norm"]})
+    for axes in panels(draw("gradient_norms", results)):
+        for cell in CELLS:
+            np.testing.assert_allclose(line(axes, cell).get_ydata(), 10 ** (DECAY[cell] * (np.arange(10) - 9.0)))
+
+
+def test_gradient_norms_mark_where_a_gradient_is_rounded_to_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = tiny()
+    norms = 10 ** (5 * (np.arange(10) - 9.0))  # down to 1e-45; of the fused backend 1e-30 is lost
+    monkeypatch.setattr(results.source, "probe", lambda *_: {"norm": np.tile(norms, (3, 1, 1)), "step": [0, 100, 200]})
+    canvas = draw("gradient_norms", results)
+    axes = panels(canvas)[0]
+    assert list(np.isnan(line(axes, "gru").get_ydata())) == [True] * 4 + [False] * 6
+    assert {mark.get_xdata()[0] for mark in axes.lines if mark.get_marker() == "<"} == {5}
+    assert "rounded to zero before" in {text.get_text() for text in canvas.legends[0].texts}
+
+
+def test_gradient_figures_name_the_loss() -> None:
+    for name in ("gradient_norms", "gradient_heat_map", "decay_by_gain"):
+        results = results_for(name)
+        results.runs["gradient_loss_at"] = "last scored step"
+        canvas = draw(name, results)
+        said = canvas.legends[0].get_title().get_text() if canvas.legends else canvas.get_suptitle()
+        assert said.endswith("gradient of the loss of the last scored step")
+
+
+def test_heat_map_is_centred_on_no_change_and_marks_survivors(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = tiny()
+    probe = results.source.probe
+
+    def stopping(run: str, name: str) -> dict[str, Any]:
+        """The GRU's seed 1 stops after step 100, its seed 2 after step 0."""
+        found, kept = probe(run, name), {"gru-adding-1": 2, "gru-adding-2": 1}.get(run[:12], 3)
+        return {key: value[:kept] for key, value in found.items()}
+
+    monkeypatch.setattr(results.source, "probe", stopping)
+    canvas = draw("gradient_heat_map", results)
+    *_, gru = panels(canvas)[:3]
+    (mesh,) = gru.collections
+    assert mesh.norm.vmin == -mesh.norm.vmax
+    assert list(np.ma.getmaskarray(mesh.get_array()).reshape(3, 10).all(axis=1)) == [False, False, True]
+    assert [line.get_ydata()[0] for line in gru.lines] == [0.5]
+    told = {text.get_text() for text in canvas.legends[0].texts}
+    assert told == {"above: some runs had stopped", "fewer than half were left"}
+
+
+def test_paired_differences_are_ratios_of_losses_at_equal_budgets() -> None:
+    first, _, third = panels(draw("paired_differences"))
+    assert (first.get_title(), third.get_title()) == ("rnn / lstm", "lstm / gru")
+    # losses 0.05 and 0.01, both times the same factor within a seed
+    (dot, *_) = [line for line in third.lines if line.get_marker() == "s"]
+    assert dot.get_xdata()[0] == pytest.approx(5)
+    assert third.get_xlabel() == "ratio of test loss"
+    (band,) = third.patches
+    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.5, 2))
+
+
+def test_paired_differences_are_ratios_of_steps_where_runs_stop() -> None:
+    results = tiny()
+    runs = results.runs
+    runs.loc[runs["solved"], "steps_trained"] = 100
+    *_, third = panels(draw("paired_differences", results))
+    assert third.get_xlabel() == "ratio of steps to solve"
+    assert [tick.get_text() for tick in third.get_yticklabels()] == ["length 10", "length 20", "all lengths"]
+    (band,) = third.patches
+    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((1 / 1.5, 1.5))
+
+
+def test_equal_budget_draws_losses_with_units_and_parameters() -> None:
     axes = panels(draw("equal_budget"))[0]
-    heights = [bar.get_height() for bar in axes.patches]
-    # scores 1 - 6 loss, of the losses 0.16, 0.05 and 0.01 times 1, 1.1, 1.2; two of the RNN's are below 0
-    np.testing.assert_allclose(heights, [-0.056, 0.67, 0.934])
+    means = [
+        line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1 and len(line.get_xdata()) == 2
+    ]
+    # losses over 1/6: 0.16, 0.05 and 0.01 times 1, 1.1, 1.2; their geometric means
+    np.testing.assert_allclose(means, 6 * np.array([0.16, 0.05, 0.01]) * (1.1 * 1.2) ** (1 / 3))
     assert [tick.get_text() for tick in axes.get_xticklabels()][2] == "gru\n8 units\n96 param."
+
+
+def test_equal_budget_draws_steps_where_runs_stop() -> None:
+    results = tiny()
+    results.runs.loc[results.runs["solved"], "steps_trained"] = 100
+    axes = panels(draw("equal_budget", results))[0]
+    assert axes.get_ylabel() == "training steps to solve"
+    (unsolved,) = [line for line in axes.lines if line.get_marker() == "^" and len(line.get_xdata())]
+    assert list(unsolved.get_ydata()) == [200] * 3  # the RNN's, at their budget
+
+
+def test_cost_does_not_repeat_what_is_the_same() -> None:
+    left, right = panels(draw("cost"))
+    assert [tick.get_text() for tick in left.get_xticklabels()] == ["10", "20"]
+    assert list(line(left, "gru").get_ydata()) == pytest.approx([2, 2])
+    assert [tick.get_text() for tick in right.get_yticklabels()] == list(CELLS)
+    with_variants = panels(draw("cost", tiny("model.recurrent_gain")))[1]
+    assert [tick.get_text() for tick in with_variants.get_yticklabels()] == list(CELLS)
+
+
+def test_cost_says_which_backends_ran() -> None:
+    results = tiny()
+    assert figure("cost").caption(results)[-1] == "All cells ran on the backend fused."
+    results.runs.loc[results.runs["cell"] == "rnn", "backend"] = "torch"
+    assert "rnn on torch, lstm on fused, gru on fused" in figure("cost").caption(results)[-1]
+    results.runs["times_shared"] = True
+    assert figure("cost").caption(results)[-1].startswith("Hollow dots: times taken while other runs")
+
+
+def test_learning_curves_survive_a_length_without_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = tiny()
+    histories = results.source.histories
+    monkeypatch.setattr(
+        results.source, "histories", lambda runs: histories([run for run in runs if not run.endswith("20None")])
+    )
+    short, long = panels(draw("learning_curves", results))
+    assert line(short, "gru").get_ydata()[-1] == pytest.approx(0.011)
+    assert [text.get_text() for text in long.texts] == ["no run has a history"]
+    assert short.get_ylabel() == "validation mean squared error"
+
+
+def test_learning_curves_draw_levels() -> None:
+    with paper_style():
+        canvas = LearningCurves(levels={"MSE 0.01": 0.01}).draw(tiny(), STYLES)
+    assert line(panels(canvas)[0], "MSE 0.01").get_ydata()[0] == 0.01
+
+
+def test_losses_of_all_tasks_have_units() -> None:
+    tasks = {path.stem for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml")}
+    assert set(LOSSES) == tasks
 
 
 def test_sensitivity_is_in_steps_censored_at_the_budget() -> None:
@@ -176,11 +297,19 @@ def test_sensitivity_is_in_log_loss_where_no_run_solves() -> None:
     assert axes.get_ylabel() == "log10 of loss over the baseline's"
 
 
-def test_profile_is_the_fraction_of_runs_above_each_score() -> None:
+def test_profile_is_the_fraction_of_runs_with_at_most_each_loss() -> None:
     (axes,) = panels(draw("performance_profiles"))
-    curve = line(axes, "gru")  # scores 0.94, 0.934, 0.928, at both lengths
-    share = np.interp([0.9, 0.93, 0.935, 0.95], curve.get_xdata(), curve.get_ydata())
-    np.testing.assert_allclose(share, [1, 2 / 3, 1 / 3, 0], atol=1e-12)
+    curve = line(axes, "gru")  # losses over the baseline 0.06, 0.066, 0.072, at both lengths
+    fraction = np.interp([0.05, 0.063, 0.069, 0.08], curve.get_xdata(), curve.get_ydata())
+    np.testing.assert_allclose(fraction, [0, 1 / 3, 2 / 3, 1], atol=1e-12)
+
+
+def test_profile_is_over_steps_where_runs_stop() -> None:
+    results = tiny()
+    results.runs.loc[results.runs["solved"], "steps_trained"] = 100
+    (axes,) = panels(draw("performance_profiles", results))
+    assert "steps" in axes.get_xlabel()
+    assert [line(axes, cell).get_ydata()[-1] for cell in CELLS] == [0, 0.5, 1]
 
 
 def test_speed_draws_both_ratios() -> None:
@@ -215,5 +344,6 @@ def test_many_variants_get_a_panel_per_cell() -> None:
     assert [axes.get_title() for axes in panels(canvas)][:2] == ["adding, length 10: rnn", "adding, length 10: lstm"]
     assert {text.get_text() for text in canvas.legends[0].texts} == {
         "memoryless baseline",
+        "range over seeds",
         *(f"gain={n}" for n in range(4)),
     }

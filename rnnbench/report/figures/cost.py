@@ -1,7 +1,8 @@
 """What a cell costs: time per training step and parameters."""
 
-from typing import cast
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -9,40 +10,107 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.labels import cell_label
-from rnnbench.report.style import CellStyles, panel_grid, task_panels
+from rnnbench.report.style import (
+    TEXT_WIDTH,
+    CellStyles,
+    labelled,
+    legend_above,
+    mark,
+    marker_of,
+    say_empty,
+)
+
+TIME, PARAMETERS, SHARED = "step_time_s", "parameters", "times_shared"
 
 
 class Cost(Figure):
-    """Time of a training step and trainable parameters of each cell, one row per task.
+    """Time of a training step against the difficulty of the task, and trainable parameters, one row per task.
 
-    Bars are medians over runs, dots the runs; a run's own value is the median of its training steps. In parentheses the
-    backend that ran the cell: with different backends the times compare implementations as much as cells.
+    Left: lines through the medians over runs, dots the runs; a run's own value is the median of its training steps.
+    Right: parameters, which do not depend on the length. Variants of a cell with as many parameters, such as those that
+    start differently, count as one.
     """
 
-    needs = ("step_time_s", "parameters", "backend")
+    needs = (TIME, PARAMETERS, "backend")
+
+    def caption(self, results: Results) -> list[str]:
+        """With which backends the times are of, and whether other runs took part of the processor."""
+        backends = sorted(results.runs["backend"].dropna().unique())
+        said = [f"All cells ran on the backend {backends[0]}."] if len(backends) == 1 else []
+        if len(backends) > 1:
+            names = ", ".join(f"{cell} on {backend}" for cell, backend in _backends(results.runs))
+            said = [f"Backends differ, so the times compare implementations as much as cells: {names}."]
+        if _shared(results.runs).any():
+            said += ["Hollow dots: times taken while other runs used the processor, longer than a cell's own."]
+        return [*super().caption(results), *said]
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        panels = task_panels(results.runs)
-        groups = results.runs[["cell", "variant", "backend"]].drop_duplicates()
-        canvas, grid = panel_grid(len(panels), 2, row_height=0.5 + 0.22 * len(groups))
-        for (left, right), (title, runs) in zip(grid, panels, strict=True):
-            labels = []
-            bars = runs.groupby(["cell", "variant", "backend"], sort=False)
-            for place, (key, group) in enumerate(sorted(bars, key=lambda bar: styles.place(str(bar[0][0])))):
-                cell, variant, backend = cast(tuple[str, Variant, str], key)
-                labels.append(f"{cell_label(cell, variant)} ({backend})")
-                self._bar(left, place, group["step_time_s"] * 1e3, styles, cell)
-                self._bar(right, place, group["parameters"] / 1e3, styles, cell)
-            for axes in (left, right):
-                axes.set(ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)), yticklabels=labels)
-                axes.grid(visible=False, axis="y")
-            right.set_yticklabels([])
-            left.set(title=title, xlabel="training step (ms)", xlim=(0, None))
-            right.set(title=title, xlabel="parameters (thousands)", xlim=(0, None))
+        tasks = list(results.runs.groupby("task", sort=False))
+        groups = len(_costs(results.runs).groupby(["cell", "variant"]))
+        height = 0.4 + max(1.8, 0.7 + 0.17 * groups) * len(tasks)
+        canvas = Canvas(figsize=(TEXT_WIDTH, height), layout="constrained")
+        grid = canvas.subplots(len(tasks), 2, squeeze=False, width_ratios=(3, 2))
+        for (left, right), (task, of_task) in zip(grid, tasks, strict=True):
+            runs = _costs(of_task)
+            _times(left, runs, styles)
+            _parameters(right, runs, styles)
+            left.set(title=str(task).replace("_", " "), ylabel="time of a training step (ms)")
+            right.set(title="parameters", xlabel="trainable parameters (thousands)", xlim=(0, None))
+        explained: dict[str, Any] = {"run": mark(".", 4)}
+        if _shared(results.runs).any():
+            explained["run beside others"] = mark("o", 3, hollow=True)
+        legend_above(canvas, explained)
         return canvas
 
-    def _bar(self, axes: Axes, place: int, values: "pd.Series[float]", styles: CellStyles, cell: str) -> None:
-        colour = styles.of(cell)["color"]
-        axes.barh(place, values.median(), height=0.6, color=colour, alpha=0.6, linewidth=0)
-        axes.plot(values, [place] * len(values), ".", color="0.2", markersize=3)
+
+def _costs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs without variants that do not change a cell's cost: those of one number of parameters and one backend."""
+    same = runs.groupby(["task", "cell"])[[PARAMETERS, "backend"]].transform("nunique").le(1).all(axis=1)
+    variant = [Variant() if alike else own for alike, own in zip(same, runs["variant"], strict=True)]
+    return runs.assign(variant=pd.Series(variant, runs.index, dtype=object))
+
+
+def _times(axes: Axes, runs: pd.DataFrame, styles: CellStyles) -> None:
+    """Difficulties evenly spaced, cells side by side."""
+    if runs[TIME].isna().all():
+        say_empty(axes, "no run has taken its time")
+        return
+    tested = list(dict.fromkeys(runs["difficulty"]))
+    lines = list(labelled(runs, styles))
+    for number, (label, group, style) in enumerate(lines):
+        shift = 0.5 * (number - (len(lines) - 1) / 2) / max(4, len(lines))
+        times = group[TIME] * 1e3
+        places = group["difficulty"].map(tested.index) + shift
+        medians = times.groupby(places).median()
+        axes.plot(medians.index, medians, marker=marker_of(style), markersize=4, label=label, **style)
+        for shared, face in ((False, "0.2"), (True, "none")):
+            those = _shared(group) == shared
+            axes.plot(
+                places[those], times[those], "o", color="0.2", markersize=1.6 if face == "0.2" else 3,
+                markerfacecolor=face, markeredgewidth=0.5,
+            )  # fmt: skip
+    axes.set_xticks(range(len(tested)), [str(value) for value in tested])
+    axes.set(ylim=(0, None), xlim=(-0.5, len(tested) - 0.5), xlabel=str(runs["difficulty_setting"].iloc[0]))
+    axes.grid(visible=False, axis="x")
+
+
+def _parameters(axes: Axes, runs: pd.DataFrame, styles: CellStyles) -> None:
+    labels = []
+    for place, (label, group, style) in enumerate(labelled(runs, styles)):
+        for count in sorted(group[PARAMETERS].dropna().unique()):
+            axes.plot([0, count / 1e3], [place, place], color=style["color"], linewidth=1)
+            axes.plot(count / 1e3, place, marker_of(style), color=style["color"], markersize=5)
+        labels.append(label)
+    axes.set(ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)), yticklabels=labels)
+    axes.grid(visible=False, axis="y")
+
+
+def _shared(runs: pd.DataFrame) -> "pd.Series[bool]":
+    """Which runs took their times beside others; none where that was not recorded."""
+    shared = runs[SHARED] if SHARED in runs else pd.Series(np.nan, index=runs.index)
+    return shared.astype(str) == "True"
+
+
+def _backends(runs: pd.DataFrame) -> list[tuple[str, str]]:
+    pairs = runs[["cell", "backend"]].dropna().drop_duplicates()
+    return [(str(cell), str(backend)) for cell, backend in pairs.itertuples(False, None)]

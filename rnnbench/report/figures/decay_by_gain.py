@@ -1,35 +1,42 @@
-"""How fast gradients decay or grow through time, by recurrent gain."""
+"""How fast gradients vanish or grow on their way back through time, by recurrent gain."""
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from rnnbench.analysis.gradient_decay import gradient_decays
+from rnnbench.analysis.intervals import mean_interval
+from rnnbench.analysis.relative_gradient import growth_per_step, relative_gradient
 from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.flat import flat
+from rnnbench.report.labels import loss_behind_gradient
 from rnnbench.report.style import TEXT_WIDTH, CellStyles, legend_above, task_panels
-from rnnbench.schema import GROUP
+from rnnbench.schema import Status
 
 SOLID, DASHED = "-", (0, (2, 1.5))
 GAIN, START = "model.recurrent_gain", "model.initialisation"
+BEFORE, AFTER = "growth_initial", "growth"
 
 
 class DecayByGain(Figure):
     """Growth of the gradient on its way back through time against the recurrent gain, by task and initialisation.
 
-    Minus the slope of log10 g_t against t, where g_t is the norm of d loss / d s_t: below 0 the gradient vanishes,
-    above 0 it explodes. Solid: at initialisation; dashed: after training. Points are means over seeds, bars Student's
-    95% intervals.
+    The growth is log10(g_1 / g_T) / (T - 1), g_t being the norm of d loss / d s_t over the top layer's whole state:
+    below 0 the gradient vanishes, above 0 it explodes. Where g_1 is rounded to zero, the first step where it is not
+    takes the place of 1. Points are means over seeds, bars Student's 95% intervals; where a cell was not trained there
+    is nothing after training.
     """
 
-    needs = (GAIN, START)
+    needs = (GAIN, START, "backend", "steps_trained")
     intervals = "95% over seeds: Student's for the mean"
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        decays = self._decays(results)
-        rows, starts = task_panels(decays), sorted(decays[START].unique())
-        canvas = Canvas(figsize=(TEXT_WIDTH, 0.4 + 2.2 * len(rows)), layout="constrained")
+        growth = _growth(results)
+        rows, starts = task_panels(growth), sorted(growth[START].unique())
+        canvas = Canvas(figsize=(TEXT_WIDTH, 0.6 + 2.2 * len(rows)), layout="constrained")
         grid = canvas.subplots(len(rows), len(starts), squeeze=False, sharex=True, sharey="row")
         for axes_of_row, (title, of_row) in zip(grid, rows, strict=True):
             for axes, start in zip(axes_of_row, starts, strict=True):
@@ -37,47 +44,66 @@ class DecayByGain(Figure):
                 axes.set(title=f"{title}: {start} initialisation", xlabel="recurrent gain")
             axes_of_row[0].set_ylabel("growth back through time\n(decades per step)")
             _name_the_halves(axes_of_row[-1])
-        legend_above(canvas)
+        legend_above(canvas, title=f"gradient of {loss_behind_gradient(results.runs)}")
         return canvas
 
-    def _decays(self, results: Results) -> pd.DataFrame:
-        """The decays of each group of runs, with its gain and initialisation."""
-        settings = results.runs[[*GROUP, GAIN, START]].drop_duplicates()
-        return gradient_decays(results).merge(settings, on=GROUP)
-
-    def _panel(self, axes: Axes, decays: pd.DataFrame, styles: CellStyles) -> None:
+    def _panel(self, axes: Axes, growth: pd.DataFrame, styles: CellStyles) -> None:
         axes.axhline(0, color="0.3", linewidth=0.8)
-        gains = sorted(decays[GAIN].unique())
-        cells = styles.ordered(decays["cell"].unique())
+        gains = sorted(growth[GAIN].unique())
+        cells = styles.ordered(growth["cell"].unique())
         apart = 0.012 * (gains[-1] - gains[0])  # side by side, so that bars do not hide each other
-        for dashes, moment in ((SOLID, "at initialisation"), (DASHED, "after training")):
-            axes.plot([], [], color="0.3", linestyle=dashes, label=moment)
+        moments = {BEFORE: ("at initialisation", SOLID, 0.0), AFTER: ("after training", DASHED, apart)}
+        moments = {name: look for name, look in moments.items() if growth[name].notna().any()}
         for place, cell in enumerate(cells):
-            group = decays[decays["cell"] == cell].sort_values(GAIN)
-            colour = styles.of(cell)["color"]
             shift = 2 * (place - (len(cells) - 1) / 2) * apart
-            for name, dashes, label, side in (
-                ("decay_initial", SOLID, cell, 0),
-                ("decay", DASHED, None, apart),
-            ):
-                # A decay is a positive slope of log g_t against t: looking back through time, the gradient falls.
-                decay = flat(group[[name]])
-                growth = -decay[name].to_numpy()
-                errors = [decay[f"{name}_high"] - decay[name], decay[name] - decay[f"{name}_low"]]
+            for name, (_, dashes, side) in moments.items():
+                found = _means(growth[growth["cell"] == cell], name)
+                if found.empty:
+                    continue
                 axes.errorbar(
-                    group[GAIN].to_numpy() + shift + side, growth, errors, color=colour, linestyle=dashes, marker="o",
-                    markersize=3, elinewidth=0.8, capsize=2, label=label,
+                    found.index.to_numpy() + shift + side, found["mean"], [found["below"], found["above"]],
+                    color=styles.of(cell)["color"], linestyle=dashes, marker=styles.marker(cell), markersize=4,
+                    elinewidth=0.8, capsize=2, label=cell if name == BEFORE else None,
+                    markerfacecolor=None if name == BEFORE else "white",
                 )  # fmt: skip
+        if len(moments) > 1:
+            for moment, dashes, _ in moments.values():
+                face = "0.3" if dashes == SOLID else "white"
+                axes.plot([], [], "o", color="0.3", linestyle=dashes, markersize=4, markerfacecolor=face, label=moment)
         axes.set_xticks(gains)
+
+
+def _growth(results: Results) -> pd.DataFrame:
+    """The runs with a profile, with their growth before training and, where they trained to their end, after it."""
+    before, after = [], []
+    for run in results.runs.to_dict("records"):
+        initial, last = (relative_gradient(results, run["run"], probed) for probed in (0, -1))
+        trained = run["status"] == Status.DONE and run["steps_trained"] > 0
+        before.append(np.nan if initial is None else growth_per_step(initial))
+        after.append(np.nan if last is None or not trained else growth_per_step(last))
+    runs = results.runs.assign(**{BEFORE: before, AFTER: after})
+    runs = runs[runs[BEFORE].notna() | runs[AFTER].notna()]
+    if runs.empty:
+        raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
+    return runs
+
+
+def _means(runs: pd.DataFrame, name: str) -> pd.DataFrame:
+    """By gain: mean over the runs, and how far its interval reaches below and above."""
+    rows: dict[Any, dict[str, float]] = {}
+    for gain, group in runs.dropna(subset=name).groupby(GAIN):
+        mean = mean_interval(group[name].to_numpy(float))
+        rows[gain] = {"mean": mean.estimate, "below": mean.estimate - mean.low, "above": mean.high - mean.estimate}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _name_the_halves(axes: Axes) -> None:
     """Say beside the panel on which side of 0 the gradient vanishes, and on which it explodes."""
     low, high = axes.get_ylim()
     for value, label in ((low, "vanishes"), (high, "explodes")):
-        if value:
-            place = (0 - low) / (high - low)
-            middle = place / 2 if value == low else (1 + place) / 2
+        place = (0 - low) / (high - low)
+        middle = place / 2 if value == low else (1 + place) / 2
+        if value and 0.1 < middle < 0.9:
             axes.annotate(
                 label, (1.02, middle), xycoords="axes fraction", rotation=90, va="center", ha="left", fontsize=7,
                 color="0.3",

@@ -1,54 +1,100 @@
-"""Scores of cells of equal width, and of cells with equally many parameters."""
+"""Cells of equal width, and cells with equally many parameters."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from rnnbench.analysis.intervals import mean_interval
+from rnnbench.analysis.intervals import Interval, mean_interval
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, matched_comparisons
+from rnnbench.analysis.median_steps import median_steps
+from rnnbench.analysis.milestones import steps_to, trained_runs
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.scoring import with_scores
 from rnnbench.report.figures.figure import Figure
+from rnnbench.report.figures.performance_profiles import has_equal_budgets, relative_losses
 from rnnbench.report.labels import match_label
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, task_panels
+from rnnbench.report.style import TEXT_WIDTH, CellStyles, band, legend_above, mark, task_panels
+
+OPEN = 1e12
+"""Stands for the end of an interval that is open."""
+LOSS, STEPS = "test loss / memoryless baseline's", "training steps to solve"
 
 
 class EqualBudget(Figure):
-    """Normalised score on test data, one row per task: left cells of equal width, right of equally many parameters.
+    """Cells of equal width on the left, of equally many parameters on the right, one row per task; lower is better.
 
-    Bars are means over seeds with Student's 95% intervals, dots the seeds. Below each cell stand its hidden units and
-    the parameters of its recurrent layers. A number of parameters counts as equal within 4%.
+    Where all runs trained equally many steps, their loss on test data over that of the memoryless baseline, with the
+    geometric mean over seeds and Student's 95% interval of the logarithm. Otherwise, since a loss at which a run
+    stopped says when it stopped, their training steps to solve the task, with the median and the interval between order
+    statistics; runs that did not solve it stand at their budget, and an interval
+    that reaches the top of the panel is open. Below each cell stand its hidden units and the
+    parameters of its recurrent layers; numbers of parameters within 4% count as equal.
     """
 
-    needs = ("test_loss", "baseline_loss", WIDTH, PARAMETERS)
-    intervals = "95% over seeds: Student's for the mean"
+    needs = ("test_loss", "baseline_loss", "steps_to_solve", "steps_trained", WIDTH, PARAMETERS)
+    intervals = "95% over seeds: of losses Student's for the mean logarithm, of steps order statistics of the median"
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        matched = matched_comparisons(with_scores(results.runs))
+        matched = matched_comparisons(trained_runs(results.runs))
+        quantity = LOSS if all(has_equal_budgets(runs) for runs in matched.values()) else STEPS
         tasks = task_panels(results.runs)
-        canvas = Canvas(figsize=(TEXT_WIDTH, 0.2 + 2.1 * len(tasks)), layout="constrained")
-        grid = canvas.subplots(len(tasks), len(matched), squeeze=False, sharey=True)
+        canvas = Canvas(figsize=(TEXT_WIDTH, 0.4 + 2.1 * len(tasks)), layout="constrained")
+        grid = canvas.subplots(len(tasks), len(matched), squeeze=False, sharey="row")
         for axes_of_row, (title, of_task) in zip(grid, tasks, strict=True):
             for axes, (match, runs) in zip(axes_of_row, matched.items(), strict=True):
-                self._panel(axes, runs[runs["run"].isin(of_task["run"])], styles)
+                self._panel(axes, runs[runs["run"].isin(of_task["run"])], quantity, styles)
                 axes.set_title(f"{title}: {match_label(match)}")
-            axes_of_row[0].set_ylabel("normalised score")
+            axes_of_row[0].set_ylabel(quantity)
+        middle = "median" if quantity == STEPS else "geometric mean"
+        explained = {
+            "run": mark(".", 5),
+            middle: mark("_", 9, markeredgewidth=1.6),
+            "95% interval": band(),
+        }
+        if quantity == STEPS:
+            explained["run that did not solve it, at its budget"] = mark("^", 4, hollow=True)
+        legend_above(canvas, explained)
         return canvas
 
-    def _panel(self, axes: Axes, runs: pd.DataFrame, styles: CellStyles) -> None:
-        labels = []
+    def _panel(self, axes: Axes, runs: pd.DataFrame, quantity: str, styles: CellStyles) -> None:
+        labels: list[str] = []
+        drawn: list[float] = []
         for place, cell in enumerate(styles.ordered(runs["cell"].unique())):
             group = runs[runs["cell"] == cell]
+            values, unsolved, middle = _values(group, quantity)
             colour = styles.of(cell)["color"]
-            mean = mean_interval(group["score"].to_numpy())
-            axes.bar(place, mean.estimate, width=0.62, color=colour, alpha=0.55, linewidth=0)
-            axes.errorbar(
-                place, mean.estimate, [[mean.estimate - mean.low], [mean.high - mean.estimate]],
-                color=colour, elinewidth=1.2, capsize=3,
-            )  # fmt: skip
-            axes.plot([place] * len(group), group["score"], ".", color="0.2", markersize=4)
+            apart = place + 0.3 * (np.arange(len(values)) / max(1, len(values) - 1) - 0.5)
+            axes.plot(apart[~unsolved], values[~unsolved], ".", color="0.2", markersize=4)
+            axes.plot(apart[unsolved], values[unsolved], "^", color="0.2", markersize=4, markerfacecolor="none")
+            axes.plot([place - 0.3, place + 0.3], [middle.estimate] * 2, color=colour, linewidth=2)
+            if not np.isnan(middle.low):
+                axes.plot(
+                    [place] * 2, [middle.low, min(middle.high, OPEN)],
+                    color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt",
+                )  # fmt: skip
+            drawn += [*values, middle.low, middle.high]
             widths = "/".join(f"{width:g}" for width in sorted(group[WIDTH].unique()))
             labels.append(f"{cell}\n{widths} units\n{group[PARAMETERS].mean():,.0f} param.")
-        axes.set(ylim=(min(0, axes.get_ylim()[0]), 1.05))
+        known = np.array([value for value in drawn if np.isfinite(value)])
+        low, high = axes.get_ylim() if axes.get_yscale() == "log" else (np.inf, 0)
+        if known.size:
+            axes.set(yscale="log", ylim=(min(low, known.min() / 1.15), max(high, known.max() * 1.15)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+        axes.yaxis.set_major_formatter("{x:,g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xticks(range(len(labels)), labels)
+        axes.set_xlim(-0.6, len(labels) - 0.4)
         axes.grid(visible=False, axis="x")
+
+
+def _values(runs: pd.DataFrame, quantity: str) -> tuple["np.ndarray", "np.ndarray", Interval]:
+    """Each run's value, which of them stand at their budget, and the middle with its interval."""
+    if quantity == STEPS:
+        steps = steps_to(runs)
+        return steps.last_steps, ~steps.solved, median_steps(steps).interval
+    losses = relative_losses(runs)
+    finite = losses[np.isfinite(losses)]
+    middle = mean_interval(np.log10(finite))
+    bounds = (10**value for value in (middle.estimate, middle.low, middle.high))
+    return finite, np.zeros(finite.size, bool), Interval(*bounds)

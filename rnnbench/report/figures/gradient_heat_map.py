@@ -1,5 +1,6 @@
-"""Gradient norm against time step and training step."""
+"""The gradient through time against the training step."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 import matplotlib as mpl
@@ -8,19 +9,26 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.gradient_profile import PROBE
+from rnnbench.analysis.relative_gradient import relative_gradient
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.labels import task_title, variant_label
-from rnnbench.report.style import TEXT_WIDTH, CellStyles
+from rnnbench.report.labels import loss_behind_gradient, task_title, variant_label
+from rnnbench.report.style import TEXT_WIDTH, CellStyles, legend_above, say_empty
 from rnnbench.schema import TASK_GROUP
 
-LOWEST = -12
-"""log10 of the norm from which on down a gradient is drawn as the darkest colour."""
-WITHOUT_RUNS = "0.85"
+MOST_DECADES = 12
+"""Decades from g_T on which the colour stays the same."""
+WITHOUT_RUNS = "0.8"
+COLOURS = "RdBu_r"
+START = "model.initialisation"
+SURVIVORS: Mapping[str, Any] = {"color": "black", "linewidth": 0.9, "linestyle": (0, (3, 1.5))}
 
 
 class Panel(NamedTuple):
@@ -32,12 +40,23 @@ class Panel(NamedTuple):
     variant: Variant
 
 
-class GradientHeatMap(Figure):
-    """log10 of the norm of d loss / d s_t, s_t the top layer's whole state, against time step t and training step.
+class Surface(NamedTuple):
+    """A panel's medians, training steps x time steps, and how many runs stand behind each training step."""
 
-    One column per cell, one row per task and variant, one colour scale for all. Medians over the seeds that were still
-    training; grey where none was, because all runs had been stopped as solved or had diverged.
+    relative: pd.DataFrame
+    runs: "pd.Series[int]"
+
+
+class GradientHeatMap(Figure):
+    """The gradient through time relative to its end, log10(g_t / g_T), against time step t and training step.
+
+    g_t is the norm of d loss / d s_t, s_t the top layer's whole state after step t. Blue: the gradient vanishes on its
+    way back, red: it grows; one colour scale for all panels. Medians over seeds. Above a dashed line some runs had
+    stopped as solved or had diverged, so that the medians are those of the others; grey where fewer than half were
+    left.
     """
+
+    needs = ("backend",)
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         panels = {
@@ -49,60 +68,101 @@ class GradientHeatMap(Figure):
             raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
         cells = styles.ordered({panel.cell for panel in panels})
         rows = list(dict.fromkeys((panel.task, panel.variant) for panel in panels))
-        canvas = Canvas(figsize=(TEXT_WIDTH, 0.5 + 1.25 * len(rows)), layout="constrained")
+        canvas = Canvas(figsize=(TEXT_WIDTH, 0.9 + 1.25 * len(rows)), layout="constrained")
         grid = canvas.subplots(len(rows), len(cells), squeeze=False, sharex="row", sharey="row")
-        largest = float(np.ceil(max(np.nanmax(surface) for surface in panels.values())))
-        scale = Normalize(LOWEST, largest)
+        explained: dict[str, Any] = {}
+        scale = _scale(list(panels.values()))
         for axes_of_row, row in zip(grid, rows, strict=True):
             surfaces = {cell: panels.get(Panel(cell, *row)) for cell in cells}
             steps = _shared_steps([surface for surface in surfaces.values() if surface is not None])
             for axes, (cell, surface) in zip(axes_of_row, surfaces.items(), strict=True):
-                _paint(axes, surface, steps, scale)
+                explained |= _paint(axes, surface, steps, scale)
                 if axes in grid[0]:
-                    axes.set_title(cell, color=styles.of(cell)["color"], fontweight="bold")
+                    axes.set_title(cell)
             axes_of_row[0].set_ylabel(f"{_row_label(row, rows)}training step")
         for axes in grid[-1]:
             axes.set_xlabel("time step t")
-        colours = mpl.cm.ScalarMappable(scale, "viridis")
-        bar = canvas.colorbar(colours, ax=grid, shrink=min(1, 2 / len(rows)), aspect=16, pad=0.02, extend="min")
-        bar.set_label(r"$\log_{10}\Vert\partial\,\mathrm{loss}/\partial s_t\Vert$")
+        colours = mpl.cm.ScalarMappable(scale, COLOURS)
+        bar = canvas.colorbar(colours, ax=grid, shrink=min(1, 2 / len(rows)), aspect=16, pad=0.02, extend="both")
+        bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$")
+        bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, symmetric=True))
+        if explained:
+            legend_above(canvas, explained, _title(results.runs, rows))
+        else:
+            canvas.suptitle(_title(results.runs, rows), fontsize=8)
         return canvas
 
 
-def _median_surface(results: Results, runs: pd.DataFrame) -> pd.DataFrame | None:
-    """log10 of the median norm, training steps x time steps; None without profiles."""
+def _title(runs: pd.DataFrame, rows: list[tuple[str, Variant]]) -> str:
+    """The task and the start, where all rows share them, and the loss."""
+    tasks = {task for task, _ in rows}
+    starts = list(runs[START].unique()) if START in runs else []
+    parts = [
+        *(tasks if len(tasks) == 1 else ()),
+        *((f"{starts[0]} initialisation",) if len(starts) == 1 else ()),
+        f"gradient of {loss_behind_gradient(runs)}",
+    ]
+    return "; ".join(parts)
+
+
+def _scale(surfaces: list[Surface]) -> Normalize:
+    """The same decades on both sides of 0."""
+    values = np.concatenate([surface.relative.to_numpy().ravel() for surface in surfaces])
+    values = np.abs(values[np.isfinite(values)])
+    largest = float(np.clip(np.ceil(values.max(initial=0)), 1, MOST_DECADES))
+    return Normalize(-largest, largest)
+
+
+def _median_surface(results: Results, runs: pd.DataFrame) -> Surface | None:
+    """log10 of the median g_t / g_T; None without profiles."""
     profiles = []
     for run in runs["run"]:
-        arrays = results.probe(run, PROBE)
-        if arrays:
-            profiles.append(pd.DataFrame(arrays["norm"][:, -1], index=arrays["step"]))
+        steps = results.probe(run, PROBE).get("step", ())
+        found = [relative_gradient(results, run, probed) for probed in range(len(steps))]
+        if found:
+            profiles.append(pd.DataFrame(np.stack([cast(Any, profile) for profile in found]), index=steps))
     if not profiles:
         return None
-    median = pd.concat(profiles).groupby(level=0).median()
-    with np.errstate(divide="ignore"):
-        return pd.DataFrame(np.log10(median))
+    groups = pd.concat(profiles).groupby(level=0)
+    return Surface(groups.median(), groups.size())
 
 
-def _shared_steps(surfaces: list[pd.DataFrame]) -> list[int]:
+def _shared_steps(surfaces: list[Surface]) -> list[int]:
     """The training steps that most of the panels have: a step of one alone is where its runs happened to end."""
-    counts = pd.Series(np.concatenate([surface.index for surface in surfaces])).value_counts()
+    counts = pd.Series(np.concatenate([surface.relative.index for surface in surfaces])).value_counts()
     return sorted(counts.index[counts > len(surfaces) / 2])
 
 
-def _paint(axes: Axes, surface: pd.DataFrame | None, steps: list[int], scale: Normalize) -> None:
+def _paint(axes: Axes, surface: Surface | None, steps: list[int], scale: Normalize) -> dict[str, Any]:
+    """Paint a panel; returns handles, by label, for what the legend has to explain."""
     axes.set_facecolor(WITHOUT_RUNS)
     axes.grid(visible=False)
     axes.tick_params(length=2, bottom=True, left=True)
     if surface is None:
-        axes.text(0.5, 0.5, "no runs", transform=axes.transAxes, ha="center", va="center", color="firebrick")
-        return
-    values: Any = surface.reindex(steps).to_numpy()
+        say_empty(axes, "no runs")
+        return {}
+    explained: dict[str, Any] = {}
+    values: Any = surface.relative.reindex(steps).to_numpy()
+    runs = surface.runs.reindex(steps, fill_value=0).to_numpy()
     values = np.where(np.isneginf(values), scale.vmin, values)
+    few = runs < runs.max() / 2
+    values[few] = np.nan
+    if few.any():
+        explained["fewer than half were left"] = Patch(color=WITHOUT_RUNS)
     time_edges, step_edges = np.arange(values.shape[1] + 1) + 0.5, np.arange(len(steps) + 1) - 0.5
-    masked = np.ma.masked_invalid(values)
-    axes.pcolormesh(time_edges, step_edges, masked, norm=scale, cmap="viridis", rasterized=True)
-    shown = range(0, len(steps), -(-len(steps) // 5))
-    axes.set_yticks(list(shown), [f"{steps[place]:,}" for place in shown])
+    axes.pcolormesh(time_edges, step_edges, np.ma.masked_invalid(values), norm=scale, cmap=COLOURS, rasterized=True)
+    if (runs < runs.max()).any():
+        axes.axhline(float(np.argmax(runs < runs.max())) - 0.5, **SURVIVORS)
+        explained["above: some runs had stopped"] = Line2D([], [], **SURVIVORS)
+    shown = [place for place, step in enumerate(steps) if _is_round(step)]
+    axes.set_yticks(shown, [f"{steps[place]:,}" for place in shown])
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+    return explained
+
+
+def _is_round(step: int) -> bool:
+    """0 and the powers of ten."""
+    return step == 0 or 10 ** round(np.log10(step)) == step
 
 
 def _row_label(row: tuple[str, Variant], rows: list[tuple[str, Variant]]) -> str:

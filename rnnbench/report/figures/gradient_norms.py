@@ -3,64 +3,93 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import LogLocator, MaxNLocator
 
-from rnnbench.analysis.gradient_profile import PROBE
+from rnnbench.analysis.relative_gradient import relative_gradient
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, Line, legend_above, line_panels, panel_grid
+from rnnbench.report.labels import loss_behind_gradient
+from rnnbench.report.style import CellStyles, Line, band, legend_above, line_panels, mark, marked, panel_grid
 from rnnbench.schema import Status
 
-SMALLEST = 1e-38
-"""Norms below are 0 in float32: a line ends there, a band goes on down."""
+MOMENTS = {"at initialisation": 0, "after training": -1}
 
 
 class GradientNorms(Figure):
-    """Norm of d loss / d s_t, s_t the top layer's whole state, against the time step t, before and after training.
+    """The gradient through time relative to its end, g_t / g_T, before and after training.
 
-    One row per task, or per task and cell. Lines are medians over seeds, bands the range over seeds. After training is
-    after the last step of each run, runs that diverged left out. A line ends where the norm is 0 in float32.
+    g_t is the norm of d loss / d s_t, s_t the top layer's whole state after step t: of an LSTM h and c together. Lines
+    are medians over seeds, bands the range over seeds. After training is after the last step of each run, runs that
+    diverged left out. An open triangle marks where a line ends because single precision rounds the gradient to zero
+    before that step.
     """
+
+    needs = ("backend", "steps_trained")
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         lines = line_panels(results.runs, styles)
-        canvas, grid = panel_grid(len(lines), 2)
+        moments = MOMENTS if (results.runs["steps_trained"] > 0).any() else {"at initialisation": 0}
+        canvas, grid = panel_grid(len(lines), len(moments), row_height=2.0)
         drawn = False
         for row, (title, of_row) in zip(grid, lines, strict=True):
-            for axes, moment, index in zip(row, ("at initialisation", "after training"), (0, -1), strict=True):
-                drawn |= self._panel(axes, results, of_row, index)
+            for axes, (moment, probed) in zip(row, moments.items(), strict=True):
+                drawn |= self._panel(axes, results, of_row, probed)
                 axes.set(title=f"{title}: {moment}", xlabel="time step t", yscale="log")
-            smallest, largest = _range([line.get_ydata() for axes in row for line in axes.lines])
-            for axes in row:
-                axes.set_ylim(smallest / 3, largest * 3)
-            row[0].set_ylabel(r"$\Vert\partial\,\mathrm{loss}/\partial s_t\Vert$")
+                axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
+            _share_range(row)
+            row[0].set_ylabel(r"gradient $g_t\,/\,g_T$")
         if not drawn:
             raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
-        legend_above(canvas)
+        explained = {"range over seeds": band(), "rounded to zero before": mark("<", hollow=True)}
+        legend_above(canvas, explained, f"gradient of {loss_behind_gradient(results.runs)}")
         return canvas
 
-    def _panel(self, axes: Axes, results: Results, lines: list[Line], index: int) -> bool:
+    def _panel(self, axes: Axes, results: Results, lines: list[Line], probed: int) -> bool:
         drawn = False
         for label, group, style in lines:
-            if index == -1:
-                group = group[group["status"] == Status.DONE]
-            profiles = [arrays["norm"][index, -1] for run in group["run"] if (arrays := results.probe(run, PROBE))]
+            found = [relative_gradient(results, run, probed) for run in _measured(group, probed)]
+            profiles = [profile for profile in found if profile is not None and not np.isnan(profile).all()]
             if not profiles:
                 continue
-            norms = np.stack(profiles)
-            steps = np.arange(1, norms.shape[1] + 1)
-            low, median, high = np.quantile(norms, [0, 0.5, 1], axis=0)
-            axes.plot(steps, np.where(median > SMALLEST, median, np.nan), label=label, **style)
-            low = np.maximum(low, SMALLEST)
-            axes.fill_between(steps, low, high, where=high > SMALLEST, color=style["color"], alpha=0.2, linewidth=0)
+            _draw(axes, np.stack(profiles), label, style)
             drawn = True
         return drawn
 
 
-def _range(lines: list[Any]) -> tuple[float, float]:
-    """Smallest and largest of what is drawn; 1 for both when nothing is."""
-    drawn = np.concatenate([*lines, [np.nan]])
-    drawn = drawn[~np.isnan(drawn)]
-    return (float(drawn.min()), float(drawn.max())) if drawn.size else (1.0, 1.0)
+def _measured(runs: pd.DataFrame, probed: int) -> list[str]:
+    """The runs to be drawn: before training all, after it those that trained to their end."""
+    if probed == 0:
+        return runs["run"].tolist()
+    return runs.loc[(runs["status"] == Status.DONE) & (runs["steps_trained"] > 0), "run"].tolist()
+
+
+def _draw(axes: Axes, relative: Float[np.ndarray, "runs time_step"], label: str, style: dict[str, Any]) -> None:
+    steps = np.arange(1, relative.shape[1] + 1)
+    low, median, high = (10**values for values in _quantiles(relative))
+    whole = median > 0
+    axes.plot(steps, np.where(whole, median, np.nan), label=label, **marked(style, len(steps)))
+    axes.fill_between(steps, np.maximum(low, 1e-45), high, where=high > 0, color=style["color"], alpha=0.2, linewidth=0)
+    first = int(np.argmax(whole))
+    if first > 0:
+        axes.plot(steps[first], median[first], "<", color=style["color"], markersize=5, markerfacecolor="none")
+
+
+def _quantiles(relative: Float[np.ndarray, "runs time_step"]) -> Float[np.ndarray, "3 time_step"]:
+    """Smallest, median and largest over the runs; -inf, where a run's gradient is rounded to zero, is smallest."""
+    finite = np.where(np.isneginf(relative), -1e300, relative)
+    quantiles = np.quantile(finite, [0, 0.5, 1], axis=0)
+    return np.where(quantiles < -1e299 / 2, -np.inf, quantiles)
+
+
+def _share_range(row: list[Axes]) -> None:
+    """One range for the panels of a row: what the lines span, with room for their markers."""
+    drawn = np.concatenate([np.ones(1), *(np.asarray(line.get_ydata(), float) for axes in row for line in axes.lines)])
+    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+    for axes in row:
+        axes.set_ylim(drawn.min() / 3, drawn.max() * 3)
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))

@@ -9,7 +9,7 @@ from rnnbench.analysis.horizon import solvable_lengths, success_by_length
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.flat import flat
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, labelled, legend_above
+from rnnbench.report.style import TEXT_WIDTH, CellStyles, labelled, legend_above, mark, marker_of
 
 
 class Horizon(Figure):
@@ -39,7 +39,8 @@ class Horizon(Figure):
             self._ranges(right, longest[longest["task"] == task], tested, styles)
             left.set(title=task.replace("_", " "), xlabel="length T (steps)", ylabel="success rate")
             right.set(title="longest solvable length", xlabel="length T (steps)")
-        legend_above(canvas)
+        explained = {"95% interval": mark("|", 8), "may be longer": mark(r"$\rightarrow$", 8)}
+        legend_above(canvas, explained)
         return canvas
 
     def _curves(self, axes: Axes, success: pd.DataFrame, tested: list[float], styles: CellStyles) -> None:
@@ -51,7 +52,15 @@ class Horizon(Figure):
             rate = rates["success_rate"]
             bars = [rate - rates["success_rate_low"], rates["success_rate_high"] - rate]
             axes.errorbar(
-                places.to_numpy(), rate, bars, marker="o", markersize=3.5, label=label, elinewidth=1, capsize=2, **style
+                places.to_numpy(),
+                rate,
+                bars,
+                marker=marker_of(style),
+                markersize=4,
+                label=label,
+                elinewidth=1,
+                capsize=2,
+                **style,
             )
         axes.set(ylim=(-0.04, 1.04), yticks=(0, 0.25, 0.5, 0.75, 1))
         axes.set_xticks(range(len(tested)), [f"{length:g}" for length in tested])
@@ -66,7 +75,7 @@ class Horizon(Figure):
                 ends = [ladder.index(reach.low), ladder.index(reach.high)]
                 axes.plot(ends, [place, place], color=colour, linewidth=3, alpha=0.4)
             reached = ladder.index(reach.estimate)
-            axes.plot(reached, place, "o", color=colour, markersize=4)
+            axes.plot(reached, place, marker_of(style), color=colour, markersize=4)
             if row["at_longest_tested"]:
                 arrow = {"arrowstyle": "->", "color": colour}
                 axes.annotate("", (reached + 0.6, place), (reached + 0.1, place), arrowprops=arrow)

@@ -1,25 +1,53 @@
-"""Loss on validation data against training steps, with the memoryless baseline."""
+"""Loss on validation data against training steps."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from rnnbench.analysis.results import Results
 from rnnbench.report.component import require
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, Line, legend_above, line_panels, panel_grid, panels_in_rows
+from rnnbench.report.labels import loss_name
+from rnnbench.report.style import (
+    CellStyles,
+    Line,
+    band,
+    legend_above,
+    line_panels,
+    mark,
+    marked,
+    panel_grid,
+    panels_in_rows,
+    say_empty,
+)
 from rnnbench.schema import Status
+
+BASELINE = "memoryless baseline"
+CARRIED: Mapping[str, Any] = {"linewidth": 0.7, "alpha": 0.7}
 
 
 class LearningCurves(Figure):
     """Loss on validation data against training steps, one panel per task, or per task and cell.
 
     Lines are medians over seeds, bands the range over seeds. A run that stopped early keeps its last value, so that
-    each point is over all seeds; a dot marks where a run stopped because it had solved its task, a cross where one
-    diverged. The dashed line is the loss of the best predictor without memory.
+    each point is over all seeds; lines are thin from where the first run stopped. The memoryless baseline is the best
+    predictor that remembers nothing of the sequence.
+
+    `levels` are further horizontal lines: losses by name, such as those of milestones.
     """
 
     needs = ("baseline_loss",)
+
+    def __init__(
+        self, only: Mapping[str, Sequence[Any]] | None = None, levels: Mapping[str, float] | None = None
+    ) -> None:
+        super().__init__(only)
+        self.levels = levels or {}
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         histories = results.histories()
@@ -31,29 +59,64 @@ class LearningCurves(Figure):
         panels = [axes for row in grid for axes in row]
         for axes in panels[len(lines) :]:
             axes.set_axis_off()
+        symbols: dict[str, Line2D] = {}
         for axes, (title, of_panel) in zip(panels, lines, strict=False):
-            self._panel(axes, of_panel, histories)
-            axes.set(title=title, xlabel="training step", yscale="log")
+            self._panel(axes, of_panel, histories, symbols)
+            axes.set(title=title, xlabel="training step")
         for row in grid:
-            row[0].set_ylabel("validation loss")
-        legend_above(canvas)
+            row[0].set_ylabel(f"validation {loss_name(results.runs['task'].unique())}")
+        legend_above(canvas, {"range over seeds": band(), **symbols})
         return canvas
 
-    def _panel(self, axes: Axes, lines: list[Line], histories: pd.DataFrame) -> None:
+    def _panel(self, axes: Axes, lines: list[Line], histories: pd.DataFrame, symbols: dict[str, Line2D]) -> None:
+        drawn = [
+            (label, group, style, losses)
+            for label, group, style in lines
+            if not (losses := _losses(histories, group["run"])).empty
+        ]
+        if not drawn:
+            say_empty(axes, "no run has a history")
+            return
         baseline = lines[0][1]["baseline_loss"].iloc[0]
-        axes.axhline(baseline, color="0.3", linewidth=0.8, linestyle=(0, (2, 2)), label="memoryless baseline", zorder=1)
-        for label, group, style in lines:
-            losses = histories[histories["run"].isin(group["run"])].pivot_table(
-                index="step", columns="run", values="validation_loss"
-            )
+        for number, (name, level) in enumerate({BASELINE: baseline, **self.levels}.items()):
+            axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * number)), label=name, zorder=1)
+        for label, group, style, losses in drawn:
             whole = losses.ffill()
-            axes.plot(whole.index, whole.median(axis=1), label=label, **style)
-            axes.fill_between(whole.index, whole.min(axis=1), whole.max(axis=1), color=style["color"], alpha=0.2, lw=0)
-            for run in group.itertuples():
-                if run.run not in losses:
-                    continue
-                own = losses[run.run].dropna()
-                if run.status == Status.DIVERGED:
-                    axes.plot(own.index[-1], own.iloc[-1], "x", color=style["color"], markersize=5)
-                elif run.solved and own.index[-1] < losses.index[-1]:
-                    axes.plot(own.index[-1], own.iloc[-1], "o", color=style["color"], markersize=2.5)
+            stopped = int(losses.notna().iloc[::-1].idxmax().min())
+            median = whole.median(axis=1)
+            own = median[:stopped]
+            axes.plot(own.index, own, label=label, **marked(style, len(own)))
+            if stopped < whole.index[-1]:
+                axes.plot(median[stopped:].index, median[stopped:], **{**style, **CARRIED})
+                symbols["some stopped: last values kept"] = Line2D([], [], color="0.3", **CARRIED)
+            axes.fill_between(whole.index, whole.min(axis=1), whole.max(axis=1), color=style["color"], alpha=0.15, lw=0)
+            for run in group[group["run"].isin(list(losses))].to_dict("records"):
+                _mark_the_end(axes, run, losses[run["run"]].dropna(), losses.index[-1], style, symbols)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+
+
+def _losses(histories: pd.DataFrame, runs: "pd.Series[str]") -> pd.DataFrame:
+    """Steps x runs, NaN where a run was not evaluated."""
+    own = histories[histories["run"].isin(runs)]
+    return own.pivot_table(index="step", columns="run", values="validation_loss")
+
+
+def _mark_the_end(
+    axes: Axes,
+    run: Mapping[Any, Any],
+    losses: "pd.Series[float]",
+    last: float,
+    style: Mapping[str, Any],
+    symbols: dict[str, Line2D],
+) -> None:
+    """A cross where a run diverged, a dot where one stopped as solved; both go to the legend's symbols."""
+    if run["status"] == Status.DIVERGED:
+        symbols["diverged"] = mark("x", 5)
+        axes.plot(losses.index[-1], losses.iloc[-1], "x", color=style["color"], markersize=5)
+    elif run["solved"] and losses.index[-1] < last:
+        symbols["stopped: solved"] = mark(".", 5)
+        axes.plot(losses.index[-1], losses.iloc[-1], ".", color="black", markersize=3.5)

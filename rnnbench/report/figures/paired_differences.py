@@ -1,76 +1,150 @@
-"""Differences of scores between two cells on the same seeds."""
+"""Two cells against each other: the ratio of their steps to solve, or of their losses."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from rnnbench.analysis import scoring
+from rnnbench.analysis import loss_comparison, steps_comparison
+from rnnbench.analysis.equivalence import FACTOR
+from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.labels import variant_label
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, task_panels
+from rnnbench.report.labels import cell_label
+from rnnbench.report.style import COLUMN_WIDTH, TEXT_WIDTH, CellStyles, band, legend_above, mark
 
-COLUMNS_OF_PANELS = 2
+STEPS, LOSS = "steps to solve", "test loss"
+FACTORS = {STEPS: FACTOR, LOSS: loss_comparison.FACTOR}
+TICKS = (1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 100.0, 1e3, 1e4)
+PERMUTATIONS = 1999
 
 
 class PairedDifferences(Figure):
-    """Difference of two cells' normalised scores on the same seed, one panel per task.
+    """Two cells against each other on a logarithmic axis: left of 1 the cell named first is better.
 
-    Dots are seeds, ticks their mean, bars Student's 95% interval of the mean. Right of 0 the cell named first is
-    better; where a bar includes 0, these runs do not tell which is.
+    Where all runs trained equally many steps, the ratio of their losses on test data, a mean over seeds of log ratios
+    with Student's 95% interval. Otherwise, since a loss at which a run stopped says when it stopped, the ratio of their
+    training steps to solve the task: the ratios that a log-rank test does not reject, runs that did not solve it
+    counting as censored. An arrow: the interval is open on that side. Grey: equivalent, within a factor of 1.5 of steps
+    or 2 of losses.
     """
 
-    needs = ("test_loss", "baseline_loss")
-    intervals = "95% over seeds: Student's on the differences within seeds"
+    needs = ("test_loss", "steps_to_solve", "steps_trained")
+    intervals = (
+        "95% over seeds: of steps, the ratios that a log-rank test does not reject, by permutation; of losses, "
+        "Student's on the log ratios within seeds"
+    )
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        pairs = scoring.paired_differences(results.runs)
-        if pairs.empty:
-            raise SettingError("needs two cells on the same task; run another cell")
-        scored = scoring.with_scores(results.runs)
-        tasks = task_panels(pairs)
-        most = max(len(of_task) for _, of_task in tasks)
-        columns = min(COLUMNS_OF_PANELS, len(tasks))
-        rows = -(-len(tasks) // columns)
-        width = TEXT_WIDTH if columns > 1 else 0.65 * TEXT_WIDTH
-        canvas = Canvas(figsize=(width, 0.2 + (0.6 + 0.17 * most) * rows), layout="constrained")
-        panels = canvas.subplots(rows, columns, squeeze=False, sharex=True).flatten().tolist()
-        for axes in panels[len(tasks) :]:
+        quantity, rows = _rows(results.runs)
+        panels = list(rows.groupby(["task", "cell", "variant", "other_cell", "other_variant"], sort=False))
+        columns = min(3, len(panels))
+        of_panel = max(len(group) for _, group in panels)
+        size = (
+            TEXT_WIDTH if columns > 1 else COLUMN_WIDTH,
+            0.4 + (0.75 + 0.16 * of_panel) * -(-len(panels) // columns),
+        )
+        canvas = Canvas(figsize=size, layout="constrained")
+        grid = canvas.subplots(-(-len(panels) // columns), columns, squeeze=False, sharex=True).flatten().tolist()
+        limits = _limits(list(rows["ratio"]), FACTORS[quantity])
+        for axes in grid[len(panels) :]:
             axes.set_axis_off()
-        runs = dict(task_panels(scored))
-        for axes, (title, of_task) in zip(panels, tasks, strict=False):
-            self._panel(axes, of_task, runs[title], styles)
-            axes.set_title(title)
-        for axes in panels[max(0, len(tasks) - columns) : len(tasks)]:
-            axes.set_xlabel("difference of normalised scores")
-            axes.tick_params(labelbottom=True)
+        several = rows["task"].nunique() > 1
+        for number, (axes, (_, group)) in enumerate(zip(grid, panels, strict=False)):
+            self._panel(axes, group, quantity, limits, styles)
+            axes.set_title(_title(group.iloc[0].to_dict(), several))
+            if number + columns >= len(panels):
+                axes.set_xlabel(f"ratio of {quantity}")
+                axes.tick_params(labelbottom=True)
+        explained = {
+            "ratio, 95% interval": Line2D([], [], color="0.3", marker="o", markersize=4, linewidth=1.5),
+            "open interval": mark("<", 4, hollow=True),
+            f"within a factor of {FACTORS[quantity]:g}": band(),
+        }
+        legend_above(canvas, explained)
         return canvas
 
-    def _panel(self, axes: Axes, pairs: pd.DataFrame, runs: pd.DataFrame, styles: CellStyles) -> None:
-        axes.axvline(0, color="0.3", linewidth=0.8)
+    def _panel(
+        self, axes: Axes, rows: pd.DataFrame, quantity: str, limits: tuple[float, float], styles: CellStyles
+    ) -> None:
+        factor = FACTORS[quantity]
+        axes.axvspan(1 / factor, factor, color="0.3", alpha=0.15, linewidth=0)
+        axes.axvline(1, color="0.3", linewidth=0.8)
+        axes.set(xscale="log", xlim=limits)
         labels = []
-        for place, row in enumerate(pairs.to_dict("records")):
-            one, other = (_scores(runs, row[f"{which}cell"], row[f"{which}variant"]) for which in ("", "other_"))
-            seeds = (one - other).dropna()
-            colour, mean = styles.of(row["cell"])["color"], row["difference"]
-            if not np.isnan(mean.low):
-                axes.plot(
-                    [mean.low, mean.high], [place, place],
-                    color=colour, linewidth=3.5, alpha=0.4, solid_capstyle="butt",
-                )  # fmt: skip
-            axes.plot(mean.estimate, place, "|", color=colour, markersize=9, markeredgewidth=1.6)
-            axes.plot(seeds, [place] * len(seeds), ".", color="0.2", markersize=3)
-            labels.append(" − ".join(_label(row[f"{which}cell"], row[f"{which}variant"]) for which in ("", "other_")))
+        for place, row in enumerate(rows.to_dict("records")):
+            colour, marker = styles.of(row["cell"])["color"], styles.marker(row["cell"])
+            _interval(axes, place, row["ratio"], row["why"], colour, marker, limits)
+            labels.append(_difficulty(row))
         axes.set(ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)), yticklabels=labels)
+        ticks = [tick for tick in TICKS if limits[0] <= tick <= limits[1]]
+        axes.xaxis.set_major_locator(
+            FixedLocator(ticks[:: -(-len(ticks) // 6)] if 1.0 not in ticks else _thinned(ticks))
+        )
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(visible=False, axis="y")
 
 
-def _scores(runs: pd.DataFrame, cell: str, variant: Variant) -> "pd.Series[float]":
-    return runs[(runs["cell"] == cell) & (runs["variant"] == variant)].set_index("seed")["score"]
+def _rows(runs: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """What is compared, and one row per pair and difficulty with its `ratio`, or `why` there is none."""
+    losses = loss_comparison.loss_comparison(runs, np.random.default_rng(0))
+    if losses.empty:
+        raise SettingError("needs two cells on the same task; run another cell")
+    if not losses["why_not_compared"].any():
+        ratios = [_power_of_ten(difference) for difference in losses["difference"]]
+        return LOSS, losses.assign(ratio=pd.Series(ratios, losses.index, dtype=object), why="")
+    steps = steps_comparison.steps_comparison(runs, np.random.default_rng(0), permutations=PERMUTATIONS)
+    return STEPS, steps.assign(why=steps["why_no_ratio"])
 
 
-def _label(cell: str, variant: Variant) -> str:
-    return f"{cell} ({variant_label(variant)})" if variant else cell
+def _power_of_ten(decades: Interval) -> Interval:
+    return Interval(*(10.0 ** min(bound, 300) for bound in (decades.estimate, decades.low, decades.high)))
+
+
+def _interval(
+    axes: Axes, place: int, ratio: Interval, why: str, colour: Any, marker: str, limits: tuple[float, float]
+) -> None:
+    """The bar and its estimate; a triangle at the panel's edge where the bar goes on."""
+    if np.isnan(ratio.estimate):
+        text = why.partition(":")[0]
+        axes.text(0.5, place, text, transform=axes.get_yaxis_transform(), ha="center", va="center", fontsize=6)
+        return
+    ends = [ratio.estimate if np.isnan(bound) else bound for bound in (ratio.low, ratio.high)]
+    axes.plot(np.clip(ends, *limits), [place, place], color=colour, linewidth=1.5)
+    for end, edge, triangle in zip(ends, limits, "<>", strict=True):
+        if (end < edge) if triangle == "<" else (end > edge):
+            axes.plot(edge, place, triangle, color=colour, markersize=5, markerfacecolor="white", clip_on=False)
+    if limits[0] < ratio.estimate < limits[1]:
+        axes.plot(ratio.estimate, place, marker, color=colour, markersize=4.5)
+
+
+def _limits(ratios: list[Interval], factor: float) -> tuple[float, float]:
+    """A range, symmetric around 1, of all finite estimates and bounds."""
+    bounds = np.array([[ratio.estimate, ratio.low, ratio.high] for ratio in ratios]).ravel()
+    bounds = bounds[np.isfinite(bounds) & (bounds > 0)]
+    reach = float(np.exp(np.abs(np.log([*bounds, factor])).max())) * 1.25
+    return 1 / reach, reach
+
+
+def _thinned(ticks: list[float]) -> list[float]:
+    """At most seven, 1 among them."""
+    middle, every = ticks.index(1.0), -(-len(ticks) // 7)
+    return [tick for place, tick in enumerate(ticks) if (place - middle) % every == 0]
+
+
+def _difficulty(row: dict[Any, Any]) -> str:
+    value = row["difficulty"]
+    return str(value) if str(value).startswith(steps_comparison.ALL) else f"{row['difficulty_setting']} {value}"
+
+
+def _title(row: dict[Any, Any], several: bool) -> str:
+    cells = [cell_label(row[f"{which}cell"], row[f"{which}variant"], brief=True) for which in ("", "other_")]
+    title = " / ".join(cells)
+    return f"{row['task'].replace('_', ' ')}: {title}" if several else title

@@ -1,0 +1,55 @@
+"""The gradient through time relative to that at its end, g_t / g_T, and where it was rounded to zero.
+
+Relative to g_T cells can be compared after training, where a cell with a smaller residual has smaller gradients at
+every step. T is the last step with a gradient.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from rnnbench.analysis.gradient_profile import top_layer_norms
+from rnnbench.analysis.results import Results
+
+ROUNDED_TO_ZERO = {"fused": 2.0**-106}
+"""The magnitude below which a backend rounds the elements of a float32 gradient to zero."""
+DENORMAL = 2.0**-126
+"""That of the other backends: float32's smallest normal number."""
+MARGIN = 100
+"""From this many times that magnitude on down, a norm has lost so many elements that it is no longer a norm: it falls
+off a cliff."""
+
+
+def relative_gradient(results: Results, run: str, probed: int) -> Float[np.ndarray, " time_step"] | None:
+    """log10(g_t / g_T) of a run's top layer at a probed training step (0 the first, -1 the last); None without profile.
+
+    -inf where the gradient is rounded to zero, NaN throughout where there is none at all.
+    """
+    norms = top_layer_norms(results, run, probed)
+    if norms is None:
+        return None
+    (backend,) = results.runs.loc[results.runs["run"] == run, "backend"]
+    return relative_to_last(norms, ROUNDED_TO_ZERO.get(str(backend), DENORMAL))
+
+
+def relative_to_last(norms: Float[np.ndarray, " time_step"], rounded: float) -> Float[np.ndarray, " time_step"]:
+    """log10(g_t / g_T) of norms whose elements are rounded to zero below `rounded`."""
+    kept = np.where(norms > MARGIN * rounded, norms, 0.0)
+    (steps,) = np.nonzero(kept)
+    if not steps.size:
+        return np.full(norms.shape, math.nan)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log10(kept) - np.log10(kept[steps[-1]]))
+
+
+def growth_per_step(relative: Float[np.ndarray, " time_step"]) -> float:
+    """Decades by which the gradient grows per step back through time, from T to the first step not rounded to zero.
+
+    Negative where it vanishes. NaN with fewer than two steps.
+    """
+    (steps,) = np.nonzero(np.isfinite(relative))
+    if steps.size < 2:
+        return math.nan
+    first, last = steps[[0, -1]]
+    return float((relative[first] - relative[last]) / (last - first))
