@@ -29,6 +29,7 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/dead_code.py
 
 test: lint
 	$(BIN)/pytest -n 2
