@@ -56,7 +56,7 @@ class _Workers:
     def _register(self) -> None:
         self.ids.append(threading.get_native_id())
 
-    def submit(self, run: Callable[..., None], *arguments: int) -> "Future[None]":
+    def submit(self, run: Callable[..., None], *arguments: int) -> Future[None]:
         """Run on a worker, after moving the workers off the core that the caller is on now."""
         if (core := _current_core()) != self.core:
             self.core, allowed = core, os.sched_getaffinity(0)
