@@ -49,6 +49,9 @@ class Results:
     tuning_seeds: tuple[int, ...] = ()
     """The seeds that chose and are not reported; empty where the reported runs chose themselves."""
 
+    damaged: dict[str, str] = field(default_factory=dict)
+    """What is wrong with each run folder and launch that could not be read, by its name."""
+
     def histories(self) -> pd.DataFrame:
         """All histories, one row per recorded step, with the run's identity."""
         histories = self.source.histories(self.runs["run"].tolist())

@@ -1,6 +1,5 @@
 """The results of an experiment as its run folders hold them."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.results import Results, sorted_runs
-from rnnbench.errors import SettingError
-from rnnbench.schema import IDENTITY, ExperimentFiles, RunFiles, changes_what_is_run, setting_columns
+from rnnbench.schema import IDENTITY, ExperimentFiles, changes_what_is_run, setting_columns
+from rnnbench.storage import DamagedFileError, read_arrays
+from rnnbench.stored_run import read_outcome, read_plan, read_run
 
 NUMBERS = ("diverged_at_step", "steps_to_solve", "first_crossing_step", "test_loss", "steps_trained")
 """Columns of numbers that are empty where a run has none, and there even if no run has one."""
@@ -31,49 +30,61 @@ class RunFolders:
         path = self.files.run(run).arrays(name)
         if not path.exists():
             return {}
-        with np.load(path) as arrays:
-            return dict(arrays)
+        return read_arrays(path)
 
     def probes(self) -> list[str]:
         return sorted({probe for run in self.files.begun_runs() for probe in run.probes()})
 
 
-def read_run_folders(files: ExperimentFiles) -> Results:
-    """The results of the experiment's run folders, of which there must be one.
-
-    Raises SettingError when an earlier version wrote one of them.
-    """
-    folders = files.begun_runs()
-    summaries = [_summary(run) for run in folders]
-    settings = [setting_columns(json.loads(run.config.read_text())) for run in folders]
-    runs = pd.DataFrame(summaries)
+def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The runs that have an undamaged folder, one row each, and what is wrong with each of the other folders."""
+    summaries, settings, damaged = [], [], {}
+    for run in files.begun_runs():
+        try:
+            stored = read_run(run)
+        except DamagedFileError as error:
+            damaged[run.name] = error.brief
+        else:
+            summaries.append(stored.summary)
+            settings.append(setting_columns(stored.config))
+    runs = pd.DataFrame(summaries, columns=None if summaries else list(IDENTITY))
     for column in NUMBERS:
         runs[column] = pd.to_numeric(runs[column]) if column in runs else np.nan
     runs["solved"] = [summary.get("solved") is True for summary in summaries]
     table = pd.concat([runs, pd.DataFrame(settings)], axis=1)
     others = [column for column in table.columns if column not in IDENTITY]
-    table = table[[*IDENTITY, *others]]
-    return Results(files.folder.name, files.folder, sorted_runs(table), RunFolders(files), _missing(files))
+    return table[[*IDENTITY, *others]], damaged
 
 
-def _summary(run: RunFiles) -> dict[str, Any]:
-    summary: dict[str, Any] = json.loads(run.summary.read_text())
-    if lacking := [column for column in IDENTITY if column not in summary]:
-        raise SettingError(
-            f"{run.folder}: has no {', '.join(lacking)}, so another version of rnnbench wrote it; "
-            "move it away and launch it again, or report with that version"
-        )
-    return summary
+@dataclass
+class Launched:
+    """The jobs of an experiment's launches, without the overrides that do not change what is run."""
+
+    planned: list[str]
+    ended: set[str]
+    """Those that left an outcome."""
+    damaged: dict[str, str]
+    """The files of launches that could not be read, and what is wrong with them."""
 
 
-def _missing(files: ExperimentFiles) -> list[str]:
-    """The jobs that a launch planned and that no launch has an outcome for."""
-    planned: dict[str, None] = {}
-    seen: set[str] = set()
+def read_launches(files: ExperimentFiles) -> Launched:
+    """What the experiment's launches planned, and what left an outcome."""
+    launched = Launched([], set(), {})
     for launch in files.launches():
-        planned |= dict.fromkeys(_job(overrides) for overrides in json.loads(launch.plan.read_text()))
-        seen |= {_job(json.loads(path.read_text())["overrides"]) for path in launch.outcomes()}
-    return [job for job in planned if job not in seen]
+        plan: list[str] = []
+        try:
+            plan = [_job(overrides) for overrides in read_plan(launch.plan)]
+        except DamagedFileError as error:
+            launched.damaged[f"launch {launch.folder.name}"] = f"{error.brief}, so its missing jobs are not known"
+        for path in launch.outcomes():
+            number = launch.number(path)
+            try:
+                launched.ended.add(_job(read_outcome(path)["overrides"]))
+            except DamagedFileError as error:
+                launched.damaged[f"launch {launch.folder.name}, job {number}"] = error.brief
+                launched.ended |= set(plan[number : number + 1])
+        launched.planned += [job for job in plan if job not in launched.planned]
+    return launched
 
 
 def _job(overrides: Iterable[str]) -> str:

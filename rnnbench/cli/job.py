@@ -22,6 +22,7 @@ from rnnbench.cli.settings import Settings
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.recorders import ProgressBar, Recorder, RunFolder, RunStore, WeightsAndBiases
 from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty_value
+from rnnbench.storage import DamagedFileError
 from rnnbench.training import Run
 from rnnbench.training.loop import Progress
 
@@ -59,10 +60,18 @@ def run_job(config: DictConfig, all_frames: bool = False) -> None:
     text = f"{outcome.run or ' '.join(overrides)}: {outcome.status} {outcome.message}".rstrip()
     try:
         write_outcome(launch, number, outcome)
-        count = f"[{number + 1}/{len(planned_jobs(launch))}] " if multirun else ""
+        count = f"[{number + 1}/{_planned(launch)}] " if multirun else ""
     except OSError as error:  # the launch then counts the job as not run
         count = f"rnnbench: {launch} cannot be written ({one_line(error)}); "
     print(f"{count}{text}", file=sys.stderr)
+
+
+def _planned(launch: Path) -> int | str:
+    """How many jobs the launch has, "?" where its plan cannot be read."""
+    try:
+        return len(planned_jobs(launch))
+    except DamagedFileError:  # the launch tells it when it ends
+        return "?"
 
 
 def _failed_before_it_started(
@@ -96,7 +105,7 @@ def _import_from_config_directories(hydra: HydraConf) -> None:
 def launched_side_by_side(launcher: Any, launch: Path) -> bool:
     """Whether the launcher of that configuration runs several of the launch's jobs at a time."""
     at_a_time = launcher.get("n_jobs", 1 if launcher["_target_"].endswith(".BasicLauncher") else -1)
-    return at_a_time != 1 and len(planned_jobs(launch)) > 1
+    return at_a_time != 1 and _planned(launch) != 1
 
 
 def _do(
@@ -113,18 +122,31 @@ def _do(
     with folder.lock() as mine:
         if not mine:
             return JobOutcome(overrides, JobStatus.BUSY, folder.name, "(another process is at it)")
-        if (summary := folder.summary()).get("status") in MEASURED and not settings.rerun:
-            if summary["component_source"] != source_hash(components):
+        before = _stored_summary(folder)
+        if before.get("status") in MEASURED and not settings.rerun:
+            if before.get("component_source") != source_hash(components):
                 warnings.warn(
                     f"{folder.name}: the code of its cell or task has changed since; rerun=true does it again",
                     stacklevel=2,
                 )
-            before = JobStatus.DONE_BEFORE if summary["status"] == Status.DONE else JobStatus.DIVERGED
-            return JobOutcome(overrides, before, folder.name)
+            outcome = JobStatus.DONE_BEFORE if before["status"] == Status.DONE else JobStatus.DIVERGED
+            return JobOutcome(overrides, outcome, folder.name)
         if settings.rerun:
             folder.drop_checkpoint()
-        summary = Job(settings, run, folder, config, cell, task, beside_others).execute(all_frames)
+            before = {}
+        summary = Job(settings, run, folder, config, cell, task, beside_others, before.get("started_at")).execute(
+            all_frames
+        )
     return JobOutcome(overrides, summary["status"], folder.name, _ending(summary))
+
+
+def _stored_summary(folder: RunFolder) -> dict[str, Any]:
+    """The summary of an earlier launch; empty when there is none, or, with a line, when the folder is damaged."""
+    try:
+        return folder.summary()
+    except DamagedFileError as error:
+        print(f"rnnbench: {error}; the run is done again", file=sys.stderr)
+        return {}
 
 
 @dataclass(frozen=True)
@@ -139,6 +161,8 @@ class Job:
     task: str
     beside_others: bool
     """Whether it was launched side by side with other runs."""
+    first_started_at: str | None = None
+    """When an earlier launch first started the run."""
 
     def execute(self, all_frames: bool) -> dict[str, Any]:
         """Train and return the summary, which is written to the folder however the run ends."""
@@ -184,6 +208,7 @@ class Job:
             "difficulty_setting": self.run.task.difficulty,
             "difficulty": difficulty_value(self.config["task"], self.run.task.difficulty),
             **provenance(self.run.device, [type(cell), type(self.run.task)]),
+            **({"started_at": self.first_started_at} if self.first_started_at else {}),
         }
 
     def _recorders(self, progress: Progress) -> Iterator[Recorder]:

@@ -1,6 +1,5 @@
 """The jobs that a launch planned, their outcomes, and the exit code that follows."""
 
-import json
 import sys
 import traceback
 from collections import Counter
@@ -16,10 +15,12 @@ from hydra.core.utils import JobStatus as HydraStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from rnnbench import stored_run
 from rnnbench.cli.settings import Settings
 from rnnbench.cli.tuning_stages import first_jobs
-from rnnbench.errors import SettingError
-from rnnbench.schema import JobStatus, LaunchFiles
+from rnnbench.errors import SettingError, one_line
+from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
+from rnnbench.storage import DamagedFileError, remove_stale_temporaries, write_json
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ class JobOutcome:
 def write_outcome(launch: Path, number: int, outcome: JobOutcome) -> None:
     """Write the outcome of a launch's job to its folder."""
     launch.mkdir(parents=True, exist_ok=True)
-    LaunchFiles(launch).outcome(number).write_text(json.dumps(asdict(outcome), indent=2) + "\n")
+    write_json(LaunchFiles(launch).outcome(number), asdict(outcome))
 
 
 def read_outcomes(launch: Path) -> list[JobOutcome]:
     """The outcomes so far, in the order of the jobs' numbers."""
-    return [_outcome(path) for path in LaunchFiles(launch).outcomes()]
+    outcomes = (_outcome(path) for path in LaunchFiles(launch).outcomes())
+    return [outcome for outcome in outcomes if outcome is not None]
 
 
 def read_outcome(launch: Path, number: int) -> JobOutcome | None:
@@ -49,19 +51,24 @@ def read_outcome(launch: Path, number: int) -> JobOutcome | None:
     return _outcome(path) if path.exists() else None
 
 
-def _outcome(path: Path) -> JobOutcome:
-    content = json.loads(path.read_text())
-    return JobOutcome(**content | {"status": JobStatus(content["status"])})
+def _outcome(path: Path) -> JobOutcome | None:
+    """The outcome in a file; None, with a line, when the file is damaged."""
+    try:
+        content = stored_run.read_outcome(path)
+        return JobOutcome(**content | {"status": JobStatus(content["status"])})
+    except (DamagedFileError, TypeError) as error:
+        print(f"rnnbench: {one_line(error)}; its job counts as not run", file=sys.stderr)
+        return None
 
 
 def write_plan(launch: Path, jobs: Sequence[Sequence[str]]) -> None:
     """Keep the overrides of the jobs that the launch sets out to do, numbered in this order."""
-    LaunchFiles(launch).plan.write_text(json.dumps(jobs, indent=2) + "\n")
+    write_json(LaunchFiles(launch).plan, jobs)
 
 
 def planned_jobs(launch: Path) -> list[list[str]]:
-    """The overrides of each job that the launch planned."""
-    return [list(overrides) for overrides in json.loads(LaunchFiles(launch).plan.read_text())]
+    """The overrides of each job that the launch planned. Raises DamagedFileError."""
+    return stored_run.read_plan(LaunchFiles(launch).plan)
 
 
 class LaunchRecord(Callback):
@@ -96,10 +103,17 @@ def _begin(config: DictConfig, launch: Path, plan: Callable[[], list[list[str]]]
         jobs = plan()
         launch.mkdir(parents=True, exist_ok=True)
         write_plan(launch, jobs)
+        _remove_stale_temporaries(ExperimentFiles(launch.parents[1]))
     except SettingError as error:
         fail(str(error))
     except OSError as error:
         fail(f"results_dir={config.results_dir}: cannot be written ({error.strerror}); choose another folder")
+
+
+def _remove_stale_temporaries(files: ExperimentFiles) -> None:
+    """Remove what launches and reports that were killed left; a run removes its own when it starts again."""
+    for folder in (files.folder, files.data, *(each.folder for each in files.launches())):
+        remove_stale_temporaries(folder)
 
 
 def _end(launch: Path) -> None:
@@ -113,8 +127,12 @@ def _end(launch: Path) -> None:
 
 def _exit_code(launch: Path) -> int:
     """The exit code for the worst outcome of the launch's jobs; for a sweep, prints a line that counts them."""
-    planned = len(planned_jobs(launch))
     counts = Counter(outcome.status for outcome in read_outcomes(launch))
+    try:
+        planned = len(planned_jobs(launch))
+    except DamagedFileError as error:
+        print(f"rnnbench: {error}; how many jobs were planned is not known", file=sys.stderr)
+        planned = counts.total() + 1
     missing = planned - counts.total()
     if planned > 1:
         said = [f"{number} {status}" for status, number in counts.items()] + ([f"{missing} not run"] if missing else [])

@@ -12,6 +12,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from rnnbench.analysis.results import sorted_runs
 from rnnbench.analysis.run_folders import read_run_folders
 from rnnbench.cli.launches import read_outcome, write_plan
 from rnnbench.cli.sweep import Swept, swept_jobs
@@ -90,8 +91,8 @@ class UnionOfProducts(Sweeper):
             outcome = read_outcome(self._folder, number)
             if outcome is not None and outcome.run is not None and outcome.status != JobStatus.BUSY:
                 jobs[outcome.run] = tuple(job)
-        runs = read_run_folders(ExperimentFiles(Path(self.config.results_dir) / self.config.name)).runs
-        runs = runs[runs["run"].isin(jobs)]
+        runs, _ = read_run_folders(ExperimentFiles(Path(self.config.results_dir) / self.config.name))
+        runs = sorted_runs(runs[runs["run"].isin(jobs)])
         return runs.assign(job=runs["run"].map(jobs))
 
 

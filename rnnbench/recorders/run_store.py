@@ -1,20 +1,21 @@
 """The run store: one folder per run, each file written atomically."""
 
-import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
 
+from rnnbench.errors import one_line
 from rnnbench.recorders.recorder import Arrays, Scalars
-from rnnbench.schema import ExperimentFiles, RunFiles, Status, run_name
+from rnnbench.schema import ExperimentFiles, RunFiles, run_name
+from rnnbench.storage import DamagedFileError, remove_stale_temporaries, replacing, write_json
+from rnnbench.stored_run import DIGESTS, digests, read_run
 
 
 class RunFolder:
@@ -28,18 +29,9 @@ class RunFolder:
     def name(self) -> str:
         return self.files.name
 
-    @property
-    def status(self) -> Status | None:
-        """The run's status, or None before the first write."""
-        status = self.summary().get("status")
-        return None if status is None else Status(status)
-
     def summary(self) -> dict[str, Any]:
-        """The summary as written last; empty before."""
-        try:
-            return dict(json.loads(self.files.summary.read_text()))
-        except FileNotFoundError:
-            return {}
+        """The summary as written last; empty before. Raises DamagedFileError when a file of the run is damaged."""
+        return read_run(self.files).summary if self.files.summary.exists() else {}
 
     @contextmanager
     def lock(self) -> Iterator[bool]:
@@ -60,30 +52,49 @@ class RunFolder:
     def start(self, config: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
         """Write the resolved configuration and the first summary, with the status `running`."""
         self.path.mkdir(parents=True, exist_ok=True)
-        _write_json(self.files.config, config)
-        _write_json(self.files.summary, summary)
+        remove_stale_temporaries(self.path)
+        write_json(self.files.config, config)
+        write_json(self.files.summary, summary)
 
     def write_records(self, history: Sequence[Scalars], arrays: Mapping[str, Sequence[tuple[int, Arrays]]]) -> None:
         """Write the history and, per probe, its arrays stacked over the steps at which it measured."""
         table = pd.DataFrame(list(history), columns=None if history else ["step"])
-        with _replacing(self.files.history) as file:
+        with replacing(self.files.history) as file:
             file.write(table.to_csv(index=False).encode())
         for probe, measured in arrays.items():
             steps, values = zip(*measured, strict=True)
             stacked: dict[str, Any] = {name: np.stack([value[name] for value in values]) for name in values[0]}
-            with _replacing(self.files.arrays(probe)) as file:
+            with replacing(self.files.arrays(probe)) as file:
                 np.savez_compressed(file, step=np.array(steps), **stacked)
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
-        """Write what a resumed run needs to reach the same numbers."""
-        with _replacing(self.files.checkpoint) as file:
+        """Write what a resumed run needs to reach the same numbers: tensors and plain Python values."""
+        with replacing(self.files.checkpoint) as file:
             torch.save(dict(state), file)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """The last checkpoint, or None."""
+        """The last checkpoint, or None.
+
+        Raises DamagedFileError when it is not a dictionary of tensors and plain Python values: unlike a pickle, it must
+        not be able to run code.
+        """
         if not self.files.checkpoint.exists():
             return None
-        return dict(torch.load(self.files.checkpoint, weights_only=False, map_location="cpu"))
+        try:
+            return dict(torch.load(self.files.checkpoint, weights_only=True, map_location="cpu"))
+        except Exception as error:  # torch, pickle and zipfile raise a dozen kinds
+            reason = one_line(error).partition(". ")[0][:100]
+            raise DamagedFileError(self.files.checkpoint, f"cannot be read ({reason})") from None
+
+    def set_checkpoint_aside(self) -> Path:
+        """Rename the checkpoint so that the run no longer goes on from it; returns the new path."""
+        new = next(path for number in count(1) if not (path := self.files.checkpoint_set_aside(number)).exists())
+        return self.files.checkpoint.replace(new)
+
+    def drop_records(self) -> None:
+        """Remove the measurements of a run that starts again."""
+        for path in self.files.records():
+            path.unlink()
 
     def drop_checkpoint(self) -> None:
         """Delete the checkpoint."""
@@ -94,9 +105,9 @@ class RunFolder:
         if traceback is None:
             self.files.traceback.unlink(missing_ok=True)
         else:
-            with _replacing(self.files.traceback) as file:
+            with replacing(self.files.traceback) as file:
                 file.write(traceback.encode())
-        _write_json(self.files.summary, summary)
+        write_json(self.files.summary, {**summary, DIGESTS: digests(self.files)})
         if traceback is None:
             self.drop_checkpoint()
 
@@ -110,23 +121,3 @@ class RunStore:
     def folder(self, cell: str, task: str, seed: int, settings: Mapping[str, Any]) -> RunFolder:
         """The folder of a run with these settings, whether or not it exists."""
         return RunFolder(self.files.run(run_name(cell, task, seed, settings)).folder)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    with _replacing(path) as file:
-        file.write((json.dumps(content, indent=2) + "\n").encode())
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A temporary file, renamed to the path when it is complete."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            yield file
-        except BaseException:
-            os.unlink(file.name)
-            raise
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)

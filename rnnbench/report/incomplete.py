@@ -5,8 +5,12 @@ from rnnbench.schema import Status
 
 
 def incomplete(results: Results) -> list[str]:
-    """One line per missing, unfinished, failed or diverged run."""
+    """One line per missing, damaged, unfinished, failed or diverged run."""
     lines = [f"missing: {overrides}" for overrides in results.missing]
+    in_runs = set(results.runs["run"])
+    for name, problem in results.damaged.items():
+        used = "its row of runs.csv is used" if name in in_runs else "left out"
+        lines.append(f"damaged: {name}: {problem} ({used})")
     for row in results.runs[results.runs["status"] != Status.DONE].to_dict("records"):
         at = f" at step {row['diverged_at_step']:.0f}" if row["status"] == Status.DIVERGED else ""
         lines.append(f"{row['status']}{at}: {row['run']}")

@@ -36,6 +36,10 @@ class RunFiles:
         """What an unfinished run resumes from."""
         return self.folder / "checkpoint.pt"
 
+    def checkpoint_set_aside(self, number: int) -> Path:
+        """A checkpoint that the run could not go on from, the first being number 1."""
+        return self.folder / f"checkpoint-set-aside-{number}.pt"
+
     @property
     def traceback(self) -> Path:
         """The traceback of a failed run."""
@@ -52,7 +56,12 @@ class RunFiles:
 
     def probes(self) -> set[str]:
         """The probes that stored arrays."""
-        return {path.stem for path in self.folder.glob("*.npz")}
+        return {path.stem for path in self.folder.glob("*.npz") if not path.name.startswith(".")}
+
+    def records(self) -> list[Path]:
+        """The files of measurements that are there: the history and the arrays."""
+        history = [self.history] if self.history.exists() else []
+        return [*history, *(self.arrays(probe) for probe in sorted(self.probes()))]
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,12 @@ class LaunchFiles:
 
     def outcomes(self) -> list[Path]:
         """The outcomes so far, in the order of the jobs' numbers."""
-        return sorted(self.folder.glob("job-*.json"), key=lambda path: int(path.stem.partition("-")[2]))
+        numbered = [path for path in self.folder.glob("job-*.json") if path.stem.partition("-")[2].isdecimal()]
+        return sorted(numbered, key=self.number)
+
+    def number(self, outcome: Path) -> int:
+        """The number of the job that an outcome is of."""
+        return int(outcome.stem.partition("-")[2])
 
 
 @dataclass(frozen=True)
@@ -95,8 +109,9 @@ class ExperimentFiles:
         return RunFiles(self.runs / name)
 
     def begun_runs(self) -> list[RunFiles]:
-        """The runs that have begun, by name."""
-        return sorted((RunFiles(path.parent) for path in self.runs.glob("*/summary.json")), key=lambda run: run.name)
+        """The runs that have a folder, by name; that of a run that was killed may lack its summary."""
+        folders = (path for path in self.runs.glob("*") if path.is_dir() and not path.name.startswith("."))
+        return sorted((RunFiles(path) for path in folders), key=lambda run: run.name)
 
     def launches(self) -> list[LaunchFiles]:
         """The launches with a plan, oldest first."""
@@ -127,13 +142,18 @@ class ExperimentFiles:
         """The jobs without a run."""
         return self.data / "missing.json"
 
+    @property
+    def damaged(self) -> Path:
+        """The run folders that could not be read, and what is wrong with them; only there if there are some."""
+        return self.data / "damaged.json"
+
     def arrays(self, probe: str) -> Path:
         """A probe's arrays of every run."""
         return self.data / f"{probe}.npz"
 
     def probes(self) -> list[str]:
         """The probes whose arrays the condensed files have."""
-        return sorted(path.stem for path in self.data.glob("*.npz"))
+        return sorted(path.stem for path in self.data.glob("*.npz") if not path.name.startswith("."))
 
     @property
     def report(self) -> Path:
@@ -154,7 +174,8 @@ EXPERIMENT_FILES: Mapping[str, str] = {
     "`runs.csv`": "one row per run",
     "`data/`": "everything else that is needed to make all of the above again: `schema.json`, the version of these "
     "files; `histories.csv.gz`, all histories; `<probe>.npz`, the arrays of every run as `<run>/<array>`; "
-    "`missing.json`, the jobs without a run",
+    "`missing.json`, the jobs without a run; `damaged.json`, if there are some, the run folders that could not be "
+    "read and why",
     "`runs/<cell>-<task>-<seed>-<hash>/`": "one run (not in version control)",
     "`launches/<time>/`": "`plan.json`, the jobs of a launch, and `job-<number>.json`, the outcome of each (not in "
     "version control)",
@@ -169,6 +190,7 @@ RUN_FILES: Mapping[str, str] = {
     "axis is these steps",
     "`wandb/`": "the run as logged to W&B",
     "`checkpoint.pt`": "what an unfinished run resumes from",
+    "`checkpoint-set-aside-<number>.pt`": "a checkpoint that the run could not resume from: damaged, or of other code",
     "`traceback.txt`": "the traceback of the error, if the run failed",
 }
 """The contents of a run's folder, for results/README.md."""

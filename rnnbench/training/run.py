@@ -1,6 +1,8 @@
 """One whole run: from its start or last checkpoint to its results."""
 
+import copy
 import math
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from rnnbench.errors import one_line
 from rnnbench.machine import OthersMeter, is_shared
 from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.schema import Status, milestone_column
+from rnnbench.storage import DamagedFileError
+from rnnbench.training.checkpoint import CheckpointError, differences, from_plain, inconsistency, to_plain, writer
 from rnnbench.training.evaluation import baseline_loss, evaluate
 from rnnbench.training.loop import Loop, Progress, TrainSettings
 from rnnbench.training.streams import Streams
@@ -45,7 +50,8 @@ class Run:
         """
         started, others = time.monotonic(), OthersMeter()
         optimizer = self.make_optimizer(self.model.parameters())
-        progress = self._resume(folder, optimizer)
+        written_by = writer(folder.name, self._components(optimizer))
+        progress = self._resume(folder, optimizer, written_by)
         before, others_before = progress.elapsed_s, progress.others_cpu_s
 
         def measure_time() -> None:
@@ -56,7 +62,12 @@ class Run:
             measure_time()
             folder.write_records(progress.history, progress.arrays)
             folder.save_checkpoint(
-                {"model": self.model.state_dict(), "optimizer": optimizer.state_dict(), "progress": progress}
+                {
+                    "written_by": written_by,
+                    "model": self.model.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "progress": to_plain(progress),
+                }
             )
 
         batch_size, streams = self.settings.batch_size, self.streams
@@ -84,15 +95,56 @@ class Run:
         measure_time()
         return status, results | {"wall_time_s": progress.elapsed_s} | _load(progress, self.model.backend.threads)
 
-    def _resume(self, folder: RunFolder, optimizer: torch.optim.Optimizer) -> Progress:
-        """The progress of the folder's checkpoint, with its weights put back, or a new one."""
-        state = folder.load_checkpoint()
-        if state is None:
+    def _resume(self, folder: RunFolder, optimizer: torch.optim.Optimizer, written_by: Mapping[str, str]) -> Progress:
+        """The progress of the folder's checkpoint, with its weights put back, or a new one.
+
+        A checkpoint that the run cannot go on from is set aside, with a line that says why.
+        """
+        try:
+            state = folder.load_checkpoint()
+            progress = None if state is None else self._restored(state, optimizer, written_by)
+        except CheckpointError as error:
+            problem = str(error)
+        except DamagedFileError as error:
+            problem = error.problem
+        else:
+            if progress is not None:
+                return progress
+            folder.drop_records()
             return Progress()
-        self.model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        progress: Progress = state["progress"]
+        kept = folder.set_checkpoint_aside()
+        folder.drop_records()
+        print(
+            f"rnnbench: {folder.name}: its checkpoint {problem}; it is kept as {kept.name}, and the run starts again "
+            "from the beginning",
+            file=sys.stderr,
+        )
+        return Progress()
+
+    def _restored(
+        self, state: Mapping[str, Any], optimizer: torch.optim.Optimizer, written_by: Mapping[str, str]
+    ) -> Progress:
+        """Put weights and optimizer state back, all or nothing. Raises CheckpointError when they do not fit."""
+        if differing := differences(state.get("written_by"), written_by):
+            raise CheckpointError(f"is of another {', '.join(differing)}")
+        weights = copy.deepcopy(self.model.state_dict())
+        optimizer_state = copy.deepcopy(optimizer.state_dict())
+        try:
+            progress = from_plain(state["progress"])
+            problem = inconsistency(progress, self.settings.steps)
+            self.model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+        except Exception as error:  # whatever is not as `save` made it
+            problem = f"does not fit the run ({one_line(error)[:100]})"
+        if problem is not None:
+            self.model.load_state_dict(weights)
+            optimizer.load_state_dict(optimizer_state)
+            raise CheckpointError(problem)
         return progress
+
+    def _components(self, optimizer: torch.optim.Optimizer) -> list[type]:
+        """The classes whose code the run's numbers come from, beside the package's own."""
+        return [type(each) for each in (*self.model.cells, self.task, *self.probes.values(), optimizer)]
 
     def _held_out(self, split: Split, generator: torch.Generator) -> list[Batch]:
         batches = self.task.evaluation_batches(split, self.settings.eval_examples, EVALUATION_BATCH, generator)

@@ -1,5 +1,6 @@
 """The run store: files are whole or as they were, one process at a time, and what was written is what is read."""
 
+import hashlib
 import json
 import multiprocessing
 from pathlib import Path
@@ -11,14 +12,20 @@ import pytest
 import torch
 
 from rnnbench.recorders import RunFolder, RunStore
-from rnnbench.schema import Status
+from rnnbench.schema import IDENTITY
+from rnnbench.storage import DamagedFileError
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     made = RunStore(tmp_path).folder("gru", "adding", 3, {"lr": 0.1})
-    made.start({"lr": 0.1}, {"status": "running"})
+    made.start({"lr": 0.1}, summary(made, "running"))
     return made
+
+
+def summary(folder: RunFolder, status: str) -> dict[str, Any]:
+    """The columns that every run has."""
+    return dict.fromkeys(IDENTITY, "") | {"run": folder.name, "status": status}
 
 
 def names(folder: RunFolder) -> set[str]:
@@ -59,12 +66,16 @@ def test_records_are_read_as_they_were_written(folder: RunFolder) -> None:
 
 def test_a_finished_run_keeps_no_checkpoint_a_failed_one_does(folder: RunFolder) -> None:
     folder.save_checkpoint({"step": 1})
-    folder.finish({"status": "failed"}, traceback="Traceback ...")
-    assert (folder.status, folder.load_checkpoint()) == (Status.FAILED, {"step": 1})
+    folder.finish(summary(folder, "failed"), traceback="Traceback ...")
+    assert (folder.summary(), folder.load_checkpoint()) == (summary(folder, "failed"), {"step": 1})
     assert (folder.path / "traceback.txt").read_text() == "Traceback ..."
-    folder.finish({"status": "done"})
-    assert names(folder) == {"config.json", "summary.json"}
-    assert json.loads((folder.path / "summary.json").read_text()) == {"status": "done"}
+    folder.write_records([{"step": 0, "loss": 1.0}], {})
+    folder.finish(summary(folder, "done"))
+    assert names(folder) == {"config.json", "summary.json", "history.csv"}
+    assert folder.summary() == summary(folder, "done")
+    stored = json.loads((folder.path / "summary.json").read_text())
+    of_history = hashlib.sha256((folder.path / "history.csv").read_bytes()).hexdigest()
+    assert stored == {**summary(folder, "done"), "files": {"history.csv": of_history[:16]}}
 
 
 def _holds(path: Path, answers: Any) -> None:
@@ -90,4 +101,39 @@ def test_a_run_belongs_to_one_process_at_a_time(folder: RunFolder) -> None:
 
 def test_nothing_is_there_before_the_first_write(tmp_path: Path) -> None:
     folder = RunStore(tmp_path).folder("gru", "adding", 0, {})
-    assert (folder.status, folder.summary(), folder.load_checkpoint()) == (None, {}, None)
+    assert (folder.summary(), folder.load_checkpoint()) == ({}, None)
+
+
+class RunsCode:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_checkpoint_cannot_run_code(folder: RunFolder, tmp_path: Path, zipped: bool) -> None:
+    proof, path = tmp_path / "ran", folder.files.checkpoint
+    torch.save({"step": 1, "progress": RunsCode(proof)}, path, _use_new_zipfile_serialization=zipped)
+    torch.load(path, weights_only=False)
+    assert proof.exists()  # it would
+    proof.unlink()
+    with pytest.raises(DamagedFileError, match=r"checkpoint\.pt: cannot be read \("):
+        folder.load_checkpoint()
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"other", None])
+def test_a_damaged_checkpoint_is_named_and_set_aside(folder: RunFolder, content: bytes | None) -> None:
+    folder.save_checkpoint({"step": torch.arange(100)})
+    path = folder.files.checkpoint
+    whole = path.read_bytes()
+    for number in (1, 2):
+        path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+        with pytest.raises(DamagedFileError, match=r"checkpoint\.pt: "):
+            folder.load_checkpoint()
+        assert folder.set_checkpoint_aside() == folder.path / f"checkpoint-set-aside-{number}.pt"
+        assert folder.load_checkpoint() is None

@@ -1,0 +1,87 @@
+"""The one reader of run folders and launches, the launcher's and the report's: what it returns can be relied on."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rnnbench.schema import IDENTITY, MEASURED, JobStatus, RunFiles, Status, settings_hash
+from rnnbench.storage import DamagedFileError, digest, read_arrays, read_bytes, read_json_list, read_json_object
+
+DIGESTS = "files"
+"""The key of summary.json below which a run that has ended keeps the digests of its other files. No column."""
+
+
+class StoredRun(NamedTuple):
+    """A run as its folder has it."""
+
+    summary: dict[str, Any]
+    """Its columns."""
+    config: dict[str, Any]
+    """Its settings."""
+
+
+def read_run(files: RunFiles) -> StoredRun:
+    """The run in a folder, after a check of every file that is not for show.
+
+    Raises DamagedFileError when one is missing, cut or changed, was written by another version, or is another run's.
+    """
+    summary = read_json_object(files.summary, dict.fromkeys(IDENTITY, object))
+    recorded = summary.pop(DIGESTS, {})
+    if summary["status"] not in list(Status):
+        raise DamagedFileError(files.summary, f"has an unknown status, {summary['status']!r}")
+    if summary["run"] != files.name:
+        raise DamagedFileError(files.summary, f"is of the run {summary['run']}, of which this folder is a copy")
+    if not isinstance(recorded, dict):
+        raise DamagedFileError(files.summary, f"has no object as {DIGESTS}")
+    config = read_json_object(files.config, {})
+    if settings_hash(config) != files.name.rpartition("-")[2]:
+        raise DamagedFileError(files.config, "holds other settings than those of the run")
+    for name, expected in recorded.items():
+        if digest(files.folder / Path(name).name) != expected:
+            raise DamagedFileError(files.folder / Path(name).name, "is not as the run left it")
+    if summary["status"] in MEASURED and not files.history.exists():
+        raise DamagedFileError(files.history, "is missing")
+    for path in files.records():
+        if path.name not in recorded:
+            check_history(path) if path == files.history else read_arrays(path)
+    return StoredRun(summary, config)
+
+
+def check_history(path: Path) -> None:
+    """Check that a history is whole lines with increasing steps. Raises DamagedFileError."""
+    try:
+        text = read_bytes(path).decode()
+        header, *rows = csv.reader(io.StringIO(text), strict=True)
+        steps = [int(row[header.index("step")]) for row in rows]
+    except DamagedFileError:
+        raise
+    except (ValueError, IndexError, csv.Error):
+        raise DamagedFileError(path, "is cut, or is not a history") from None
+    if not text.endswith("\n") or any(len(row) != len(header) for row in rows):
+        raise DamagedFileError(path, "is cut")
+    if steps != sorted(set(steps)):
+        raise DamagedFileError(path, "has steps that do not increase")
+
+
+def digests(files: RunFiles) -> dict[str, str]:
+    """The digests of the measurements in a run's folder, by name of the file."""
+    return {path.name: digest(path) for path in files.records()}
+
+
+def read_plan(path: Path) -> list[list[str]]:
+    """The overrides of each job of a launch. Raises DamagedFileError."""
+    jobs = read_json_list(path)
+    if not all(isinstance(job, list) and all(isinstance(override, str) for override in job) for job in jobs):
+        raise DamagedFileError(path, "holds other things than lists of overrides")
+    return jobs
+
+
+def read_outcome(path: Path) -> dict[str, Any]:
+    """What became of a job: at least its `overrides` and `status`. Raises DamagedFileError."""
+    content = read_json_object(path, {"overrides": list, "status": str})
+    if content["status"] not in list(JobStatus):
+        raise DamagedFileError(path, f"has an unknown status, {content['status']!r}")
+    if not all(isinstance(override, str) for override in content["overrides"]):
+        raise DamagedFileError(path, "holds other things than overrides")
+    return content
