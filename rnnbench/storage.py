@@ -116,8 +116,9 @@ def read_json_list(path: Path) -> list[Any]:
 
 
 def _read_json(path: Path) -> Any:
+    content = read_bytes(path)
     try:
-        return json.loads(read_bytes(path).decode())
+        return json.loads(content.decode())
     except (ValueError, RecursionError):
         raise DamagedFileError(path, "is cut, or is not JSON") from None
 

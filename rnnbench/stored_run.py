@@ -50,12 +50,11 @@ def read_run(files: RunFiles) -> StoredRun:
 
 def check_history(path: Path) -> None:
     """Check that a history is whole lines with increasing steps. Raises DamagedFileError."""
+    content = read_bytes(path)
     try:
-        text = read_bytes(path).decode()
+        text = content.decode()
         header, *rows = csv.reader(io.StringIO(text), strict=True)
         steps = [int(row[header.index("step")]) for row in rows]
-    except DamagedFileError:
-        raise
     except (ValueError, IndexError, csv.Error):
         raise DamagedFileError(path, "is cut, or is not a history") from None
     if not text.endswith("\n") or any(len(row) != len(header) for row in rows):

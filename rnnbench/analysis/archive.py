@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ import pandas as pd
 from rnnbench.analysis.results import Results, Source, sorted_runs
 from rnnbench.analysis.run_folders import RunFolders, read_launches, read_run_folders
 from rnnbench.errors import SettingError, one_line
-from rnnbench.schema import ARCHIVE_VERSION, IDENTITY, MEASURED, STORED_GROUP, VARIANT, ExperimentFiles
+from rnnbench.schema import ARCHIVE_VERSION, MEASURED, STORED_GROUP, VARIANT, ExperimentFiles
 from rnnbench.storage import DamagedFileError, read_bytes, read_json_list, read_json_object, replacing_together
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -36,20 +36,20 @@ class Archive:
     """Histories and arrays of the condensed files, which stay in memory, compressed, once they were asked for."""
 
     files: ExperimentFiles
-    float_precision: Literal["round_trip"] | None = None
-    """How numbers are read: to the last bit for files that are written again."""
     opened: dict[str, "_Arrays"] = field(default_factory=dict)
 
     def histories(self, runs: Sequence[str]) -> pd.DataFrame:
+        table = self._histories()
+        return table[table["run"].isin(runs)]
+
+    def runs(self) -> set[str]:
+        """The runs that have a history."""
+        return set(self._histories(["run"])["run"])
+
+    def _histories(self, columns: list[str] | None = None) -> pd.DataFrame:
+        compressed = read_bytes(self.files.histories)
         try:
-            table = pd.read_csv(
-                io.BytesIO(gzip.decompress(read_bytes(self.files.histories))),
-                low_memory=False,
-                float_precision=self.float_precision,
-            )
-            return table[table["run"].isin(runs)]
-        except DamagedFileError:
-            raise
+            return pd.read_csv(io.BytesIO(gzip.decompress(compressed)), low_memory=False, usecols=columns)
         except Exception as error:  # gzip and pandas raise a dozen kinds
             raise _damaged(self.files.histories, f"is cut, or is no table ({one_line(error)})") from None
 
@@ -122,11 +122,14 @@ def load_results(root: Path) -> Results:
     launched = read_launches(files)
     damaged |= launched.damaged
     missing = [job for job in launched.planned if job not in launched.ended]
-    if not (files.runs_table.exists() and files.histories.exists()):
+    archived = read_archive(files) if files.runs_table.exists() else None
+    known = {*folders["run"], *([] if archived is None else archived.runs["run"])}
+    if lost := (Archive(files).runs() if files.histories.exists() else set()) - known:
+        raise _damaged(files.runs_table, f"lacks {len(lost)} runs that {files.histories.name} has, such as {min(lost)}")
+    if archived is None:
         if folders.empty:
             raise SettingError(_without_runs(files, damaged))
         return Results(root.name, root, sorted_runs(folders), RunFolders(files), missing, damaged=damaged)
-    archived = read_archive(files)
     if folders.empty and not damaged and not missing:
         return archived
     missing = [*missing, *(job for job in archived.missing if job not in {*missing, *launched.ended})]
@@ -134,11 +137,12 @@ def load_results(root: Path) -> Results:
     damaged |= {run: problem for run, problem in archived.damaged.items() if run not in begun | set(damaged)}
     measured = archived.runs["run"][archived.runs["status"].isin(MEASURED)]
     from_folders = folders[folders["status"].isin(MEASURED) | ~folders["run"].isin(measured)]
-    lost = set(archived.runs["run"]) - set(from_folders["run"])
-    if not lost:
+    others = set(archived.runs["run"]) - set(from_folders["run"])
+    if not others:
         return Results(root.name, root, sorted_runs(folders), RunFolders(files), missing, damaged=damaged)
-    source = Merged(Archive(files, "round_trip"), frozenset(lost), RunFolders(files))
-    return Results(root.name, root, sorted_runs(_merged(files, lost, from_folders)), source, missing, damaged=damaged)
+    source = Merged(Archive(files), frozenset(others), RunFolders(files))
+    runs = sorted_runs(_merged(files, others, from_folders))
+    return Results(root.name, root, runs, source, missing, damaged=damaged)
 
 
 def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:
@@ -156,12 +160,11 @@ def _merged(files: ExperimentFiles, archived: set[str], folders: pd.DataFrame) -
     text = pd.read_csv(files.runs_table, dtype=str, keep_default_na=False)
     new = pd.read_csv(io.StringIO(folders.to_csv(index=False)), dtype=str, keep_default_na=False)
     both = pd.concat([text[text["run"].isin(archived)], new]).fillna("")
-    return _read_runs(io.StringIO(both.to_csv(index=False)), "round_trip")
+    return _read_runs(io.StringIO(both.to_csv(index=False)))
 
 
-def _read_runs(source: Path | IO[str], float_precision: Literal["round_trip"] | None = None) -> pd.DataFrame:
-    types = dict.fromkeys(STORED_GROUP, str)
-    return pd.read_csv(source, dtype=types, low_memory=False, float_precision=float_precision)
+def _read_runs(source: Path | IO[str]) -> pd.DataFrame:
+    return pd.read_csv(source, dtype=dict.fromkeys(STORED_GROUP, str), low_memory=False)
 
 
 def read_archive(files: ExperimentFiles) -> Results:
@@ -181,12 +184,13 @@ def read_archive(files: ExperimentFiles) -> Results:
 
 def _check_runs_table(path: Path) -> None:
     """Raises DamagedFileError unless the file is a whole table of runs, each once."""
+    content = read_bytes(path)
     try:
-        text = read_bytes(path).decode()
+        text = content.decode()
         header, *rows = csv.reader(io.StringIO(text), strict=True)
     except (UnicodeDecodeError, csv.Error):
         raise _damaged(path, "is cut, or is no table") from None
-    if lacking := [column for column in IDENTITY if column not in header]:
+    if lacking := [column for column in ("run", "status", *STORED_GROUP, "seed") if column not in header]:
         raise _damaged(path, f"has no column {', '.join(lacking)}")
     if not text.endswith("\n") or any(len(row) != len(header) for row in rows):
         raise _damaged(path, "is cut")

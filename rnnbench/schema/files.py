@@ -56,7 +56,7 @@ class RunFiles:
 
     def probes(self) -> set[str]:
         """The probes that stored arrays."""
-        return {path.stem for path in self.folder.glob("*.npz") if not path.name.startswith(".")}
+        return {path.stem for path in self.folder.glob("[!.]*.npz")}
 
     def records(self) -> list[Path]:
         """The files of measurements that are there: the history and the arrays."""
@@ -109,8 +109,8 @@ class ExperimentFiles:
         return RunFiles(self.runs / name)
 
     def begun_runs(self) -> list[RunFiles]:
-        """The runs that have a folder, by name; that of a run that was killed may lack its summary."""
-        folders = (path for path in self.runs.glob("*") if path.is_dir() and not path.name.startswith("."))
+        """The runs that have a folder with files, by name; that of a run that was killed may lack its summary."""
+        folders = (path for path in self.runs.glob("[!.]*") if path.is_dir() and any(path.iterdir()))
         return sorted((RunFiles(path) for path in folders), key=lambda run: run.name)
 
     def launches(self) -> list[LaunchFiles]:
@@ -153,7 +153,7 @@ class ExperimentFiles:
 
     def probes(self) -> list[str]:
         """The probes whose arrays the condensed files have."""
-        return sorted(path.stem for path in self.data.glob("*.npz") if not path.name.startswith("."))
+        return sorted(path.stem for path in self.data.glob("[!.]*.npz"))
 
     @property
     def report(self) -> Path:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnnbench.schema import run_name
+
 WriteRun = Callable[..., Path]
 
 
@@ -19,15 +21,15 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def write_run(root: Path) -> WriteRun:
     def write(cell: str, seed: int, losses: dict[int, float], hidden_size: int = 8, **summary: Any) -> Path:
-        name = f"{cell}-adding-{seed}-{hidden_size:08x}"
-        folder = root / "runs" / name
-        folder.mkdir(parents=True)
         config = {
             "seed": seed,
             "model": {"hidden_size": hidden_size, "backend": "torch"},
             "task": {"_target_": "tasks.adding.Adding", "length": 20},
             "optimizer": {"_target_": "torch.optim.Adam", "betas": [0.9, 0.99]},
         }
+        name = run_name(cell, "adding", seed, config)
+        folder = root / "runs" / name
+        folder.mkdir(parents=True)
         last = max(losses)
         content = {
             "status": "done",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rnnbench.schema import run_name
+
 CELLS = ("rnn", "lstm", "gru", "gru_torch", "min_gru")
 LENGTHS = (25, 50, 100, 200)
 EVALUATIONS, PROBED, STEPS = 60, 15, 100
@@ -17,10 +19,7 @@ def write_runs(root: Path, count: int) -> None:
     generator = np.random.default_rng(0)
     seeds = -(-count // (len(CELLS) * len(LENGTHS)))
     grid = itertools.islice(itertools.product(CELLS, LENGTHS, range(seeds)), count)
-    for number, (cell, length, seed) in enumerate(grid):
-        name = f"{cell}-adding-{seed}-{number:08x}"
-        folder = root / "runs" / name
-        folder.mkdir(parents=True)
+    for cell, length, seed in grid:
         losses = np.geomspace(1, generator.uniform(1e-4, 0.2), EVALUATIONS)
         config = {
             "seed": seed, "device": "cpu", "threads": 1, "flush_denormals": True,
@@ -31,6 +30,9 @@ def write_runs(root: Path, count: int) -> None:
                       "recurrent_gain": 1.0},
             "train": {"steps": 6000, "batch_size": 50},
         }  # fmt: skip
+        name = run_name(cell, "adding", seed, config)
+        folder = root / "runs" / name
+        folder.mkdir(parents=True)
         summary = {
             "status": "done", "run": name, "cell": cell, "task": "adding", "seed": seed, "backend": "fused",
             "difficulty_setting": "length", "difficulty": length, "solved": bool(losses[-1] < 0.01),

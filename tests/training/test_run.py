@@ -205,7 +205,7 @@ def test_a_process_that_was_killed_while_it_wrote(make_run: MakeRun, execute: Ex
     assert died.returncode == -signal.SIGKILL, died.stderr
     checkpoint = folder.load_checkpoint()
     assert checkpoint is not None
-    assert checkpoint["progress"].step == 6
+    assert checkpoint["progress"]["step"] == 6
     assert json.loads((folder.path / "summary.json").read_text()) == {"status": "running"}
 
     probes = {"gradient_profile": make_run().probes["gradient_profile"]}
