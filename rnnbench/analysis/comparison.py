@@ -161,7 +161,10 @@ def _why_no_half_life(run: Mapping[Any, Any], when: str) -> str:
     if not np.isfinite(run[f"gradient_half_life{when}"]):
         return str(NoHalfLife.NO_DECAY)
     # On a straight line, what is lost over the whole sequence says whether it halves within it.
-    return str(NoHalfLife.BEYOND_SEQUENCE) if run[f"gradient_decades_lost{when}"] < np.log10(2) else ""
+    within = run[f"gradient_decades_lost{when}"] >= np.log10(2)
+    if run["difficulty_setting"] == "length":
+        within &= run[f"gradient_half_life{when}"] <= run["difficulty"]
+    return "" if within else str(NoHalfLife.BEYOND_SEQUENCE)
 
 
 def _over(runs: pd.DataFrame, column: str, statistic: Callable[[Any], Interval]) -> Interval:
