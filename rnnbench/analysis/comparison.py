@@ -120,9 +120,9 @@ def _losses(ended: pd.DataFrame) -> dict[str, Any]:
 
 
 def _geometric_mean(losses: NDArray[np.float64]) -> Interval:
-    """With Student's interval of log10, whose bounds are never negative; a loss of exactly 0 makes it 0."""
-    if (losses <= 0).any():
-        return Interval(0.0)
+    """With Student's interval of log10, whose bounds are never negative; a loss of exactly 0 makes it 0, inf inf."""
+    if (losses <= 0).any() or np.isinf(losses).any():
+        return Interval(np.inf if np.isinf(losses).any() else 0.0)
     mean = mean_interval(np.log10(losses))
     with np.errstate(over="ignore"):  # two runs that differ widely have a bound beyond all numbers
         return Interval(*(float(np.power(10.0, bound)) for bound in (mean.estimate, mean.low, mean.high)))

@@ -8,6 +8,7 @@ import pandas as pd
 from rnnbench.analysis.aggregates import interquartile_mean, normalised_score
 from rnnbench.analysis.cell_pairs import CELL, cell_pairs
 from rnnbench.analysis.intervals import paired_difference
+from rnnbench.analysis.milestones import budgets
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, TASK_GROUP, Status
 
@@ -17,6 +18,8 @@ SCORES: dict[str, str] = {
     "tasks": "tasks that the score is over, each difficulty of one counted",
     "runs": "runs per task: those of the seeds that every task has",
     "left_out": "runs of other seeds, which are left out",
+    "at_stop": "runs that stopped as soon as they solved their task: their losses are those at which runs stop, so "
+    "that their scores do not compare cells that solve it",
     "score": "interquartile mean over runs and tasks of the normalised score, 1 - test loss / baseline loss; 0 is no "
     "better than the baseline, the lowest score is -1, of a loss twice the baseline's and of diverged and failed runs",
     "baseline": "what the baseline loss is of: the loss of the constant predictor on the same test data, or, where "
@@ -55,11 +58,17 @@ def scores(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
                 "tasks": matrix.shape[1],
                 "runs": matrix.shape[0],
                 "left_out": int(group["status"].isin(ENDED).sum()) - matrix.size,
+                "at_stop": _stopped(group),
                 "score": interquartile_mean(matrix.to_numpy(), generator),
                 "baseline": _baseline(group[group["status"] == Status.DONE]),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _stopped(runs: pd.DataFrame) -> int:
+    done = runs[runs["status"] == Status.DONE]
+    return int((pd.to_numeric(done["steps_trained"]).to_numpy(float) < budgets(done)).sum())
 
 
 def _baseline(done: pd.DataFrame) -> str:

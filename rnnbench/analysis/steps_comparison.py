@@ -13,6 +13,7 @@ from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.milestones import SOLVED, check_milestone, reached, steps_to, trained_runs
 from rnnbench.analysis.multiplicity import corrected_verdicts, holm
+from rnnbench.analysis.steps_to_solve import StepsToSolve
 from rnnbench.analysis.verdict import Verdict, below
 
 ALL = "all"
@@ -38,7 +39,8 @@ RATIOS: dict[str, str] = {
     "equivalent": f"verdict at 5%, after the correction, that the steps are within a factor of {FACTOR}: it holds "
     "where the whole interval is, and fails where all of it is beyond",
     "probability_of_fewer_steps": "probability that a run of the cell takes fewer steps than one of the other, ties "
-    "counting one half, with Newcombe's interval; at one difficulty only",
+    "counting one half, with Newcombe's interval; steps beyond the shortest budget of an unsolved run count as ties; "
+    "at one difficulty only",
 }
 
 
@@ -86,8 +88,15 @@ def _compare(
         "fewer_steps": below(equivalence.ratio, 1) if some else Verdict.UNDECIDED,
         "equivalent": equivalence.verdict if some else Verdict.UNDECIDED,
         "equivalence_p_value": equivalence.p_value,
-        "probability_of_fewer_steps": UNDEFINED if several else improvement_interval(steps_b.steps, steps_a.steps),
+        "probability_of_fewer_steps": UNDEFINED if several else _probability_of_fewer(steps_a, steps_b),
     }
+
+
+def _probability_of_fewer(a: StepsToSolve, b: StepsToSolve) -> Interval:
+    """Later steps than the budget of a run that did not get there tie with it: which would be later is not known."""
+    horizon = min(np.inf, *(group.budgets[~group.solved].min(initial=np.inf) for group in (a, b)))
+    of_a, of_b = (np.where(group.steps <= horizon, group.steps, np.inf) for group in (a, b))
+    return improvement_interval(of_b, of_a)
 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rnnbench.analysis.claims import CLAIMS, Finding, findings, learning, speed
@@ -530,7 +531,92 @@ def test_what_is_not_measured_is_said(claim: Claim) -> None:
     assert of_nothing.missing.startswith("needs")
 
 
-def test_failed_runs_do_not_count() -> None:
-    results = made(lambda row: row.update(status="failed", steps_to_solve=1.0) if row["seed"] else None)
-    assert found(results, "comparable").overall is Overall.UNDECIDED
-    assert all(len(case.runs) == 2 for case in found(results, "comparable").cases)
+# Runs that cannot be taken as they are: each is counted or said, and none is dropped or ends the table
+
+
+def trained(cell: str, seeds: int = SEEDS, **values: Any) -> Change:
+    """Values set in the trained runs of a cell with the first seeds."""
+
+    def change(row: Row) -> None:
+        if row["cell"] == cell and row["train.steps"] and row["seed"] < seeds:
+            row.update(values)
+
+    return change
+
+
+LOST = {"solved": False, "steps_to_solve": math.nan, "test_loss": math.nan}
+
+
+@pytest.mark.parametrize("claim", ["comparable", "gru-beats-rnn", "faster"])
+def test_failed_runs_count_as_unsolved(claim: str) -> None:
+    cases = found(made(trained("gru", 4, status="failed", **LOST)), claim).cases
+    told = [case for case in cases if "solved_gru" in case.details]
+    assert told
+    for case in told:
+        counted = case.details["solved_gru"]
+        assert isinstance(counted, Count)
+        assert counted.successes * SEEDS == counted.runs * 2
+
+
+def test_failed_runs_are_losses_beyond_all_others() -> None:
+    results = made(both(unsolved("gru"), trained("gru", status="failed", **LOST)))
+    assert verdicts(results, "comparable") == {FAILS}
+    (stops,) = (case for case in found(results, "gru-limit").cases if case.beside)
+    assert stops.details["solved_at_40"] == Count(0, SEEDS)
+
+
+def test_losses_of_unequal_budgets_are_not_compared() -> None:
+    cases = found(made(trained("gru", **{"train.steps": 4000, "steps_trained": 4000})), "comparable").cases
+    assert {case.condition["compared"] for case in cases} == {"steps_to_solve"}
+
+
+@pytest.mark.parametrize("loss", [0.0, math.nan])
+def test_a_loss_without_a_logarithm_is_not_measured(loss: float) -> None:
+    results = made(trained("gru", 1, test_loss=loss))
+    assert verdicts(results, "comparable", compared="loss_at_equal_budgets") == {Verdict.NOT_MEASURED}
+
+
+def test_the_test_of_infinite_losses_is_named() -> None:
+    cases = found(made(trained("gru", 1, status="diverged", **LOST)), "comparable").cases
+    tests = {case.significance.test for case in cases if case.significance and "loss" in case.condition["compared"]}
+    assert tests == {"signs of ranks, at both margins"}
+
+
+def test_a_milestone_met_before_the_first_step() -> None:
+    assert found(made(trained("gru", steps_to_mse_below_0_01=0)), "comparable").overall is Overall.HOLDS
+
+
+def test_a_quartile_of_zero_is_left_out_and_counted() -> None:
+    cases = found(made(trained("gru", 1, time_constant_lower_quartile=0.0)), "time-scales").cases
+    assert all(case.details["runs_left_out"] == 1 for case in cases)
+
+
+def test_faster_tells_that_its_steps_were_not_measured() -> None:
+    """Times of a pass alone do not say which cell trains faster."""
+    of_faster = found(made(both(trained("lstm", **{"optimizer.lr": 0.01}), passes(lambda seed: 0.5))), "faster")
+    assert Verdict.NOT_MEASURED in {case.verdict for case in of_faster.cases}
+
+
+def test_faster_takes_one_run_for_a_seed() -> None:
+    results = made()
+    again = results.runs[(results.runs["cell"] == "gru") & (results.runs["train.steps"] > 0)]
+    twice = pd.concat([results.runs, again.assign(run=again["run"] + "-again")], ignore_index=True)
+    cases = found(results.of(twice.drop(columns="variant")), "faster").cases
+    assert Verdict.NOT_MEASURED in {case.verdict for case in cases}
+
+
+@pytest.mark.parametrize("claim", ["gru-limit", "vanishing", "gru-beats-rnn", "comparable", "faster", "time-scales"])
+def test_several_tasks_are_not_one(claim: str) -> None:
+    """Copying over 40 steps is not adding over 40."""
+    results = made()
+    trained_runs = results.runs[results.runs["train.steps"] > 0]
+    copying = trained_runs.assign(task="copy_memory", difficulty_setting="delay", run=trained_runs["run"] + "-copying")
+    together = pd.concat([results.runs, copying], ignore_index=True)
+    finding_of = found(results.of(together.drop(columns="variant")), claim)
+    told = [finding_of.missing, *(str(case.details.get("")) for case in finding_of.cases)]
+    assert any(text.startswith("needs one task, but there are adding and copy_memory") for text in told)
+
+
+def test_a_task_without_a_length_is_said() -> None:
+    results = made(lambda row: row.update(difficulty="Nottingham", difficulty_setting="data"))
+    assert "choose tasks with a length" in found(results, "gru-limit").missing

@@ -132,3 +132,7 @@ def test_columns_without_content_are_left_out() -> None:
     cells = text({"parameters": 120, "parameters_recurrent_layers": 100})
     assert cells["parameters: recurrent layers, total"] == "100, 120"
     assert not {"variant", "ms/step", "gradient half-life (steps): initial, trained"} & set(cells)
+
+
+def test_an_infinite_loss_of_a_finished_run_is_shown() -> None:
+    assert row(*seeds(test_loss=[0.1, math.inf, 0.1]))["test_loss"].estimate == math.inf

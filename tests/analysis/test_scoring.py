@@ -95,3 +95,10 @@ def test_seeds_that_a_task_lacks_are_counted() -> None:
 def test_a_task_without_a_baseline_is_told() -> None:
     with pytest.raises(SettingError, match=r"^task=music: has no baseline loss to score by"):
         with_scores(table({"task": "music", "baseline_loss": np.nan}))
+
+
+def test_scores_of_runs_that_stopped_are_marked() -> None:
+    """Their losses are the stopping rule's: two cells that solve the task have the same."""
+    made = results(*({"seed": seed, "test_loss": 0.001, "steps_trained": 100 + seed} for seed in range(3)))
+    (cells,) = Scores().formatted(Scores().rows(made)).to_dict("records")
+    assert cells["score"] == "0.999 (all runs agree) 3 at stop"

@@ -144,3 +144,10 @@ def test_pairs_have_one_variant_and_a_length_in_common() -> None:
     assert compared(*runs_of("gru", 10, SOON), *runs_of("rnn", 20, SOON)).empty
     untrained = runs_of("gru", 10, NEVER, **{"train.steps": 0})
     assert compared(*untrained, *runs_of("rnn", 10, SOON)).empty
+
+
+def test_a_run_of_a_shorter_budget_is_not_known_to_be_later() -> None:
+    """Unsolved after 500 steps says nothing against runs that took 700."""
+    runs = one(MUCH_LATER, NEVER, **{"train.steps": 500, "steps_trained": 500})
+    assert (runs["p_value"], runs["probability_of_fewer_steps"].estimate) == (1, 0.5)
+    assert one(MUCH_LATER, NEVER)["probability_of_fewer_steps"].estimate == 1

@@ -12,6 +12,7 @@ from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.multiplicity import LEVEL, corrected_verdicts, holm
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
+from rnnbench.errors import SettingError
 
 
 class Kind(Enum):
@@ -110,7 +111,7 @@ def finding(claim: Claim, results: Results) -> Finding:
     """The claim tested on the results, its cases corrected for multiple testing."""
     try:
         cases = corrected(claim.judge(results))
-    except NotMeasuredError as error:
+    except (NotMeasuredError, SettingError) as error:
         return Finding((), Overall.NOT_MEASURED, str(error))
     return Finding(tuple(cases), overall(cases, claim.somewhere))
 

@@ -9,7 +9,14 @@ import pandas as pd
 from jaxtyping import Float
 
 from rnnbench.analysis.claims.claim import NotMeasuredError
-from rnnbench.analysis.claims.selection import STEPS, by_seed, difficulties, select, trained_by_length
+from rnnbench.analysis.claims.selection import (
+    STEPS,
+    by_seed,
+    difficulties,
+    one_task,
+    select,
+    trained_by_length,
+)
 from rnnbench.analysis.gradient_profile import top_layer_norms
 from rnnbench.analysis.horizon import lengths
 from rnnbench.analysis.matched_comparisons import WIDTH
@@ -88,7 +95,7 @@ def _untrained(results: Results, cell: str) -> list[tuple[dict[str, Any], pd.Dat
     runs = results.runs[(results.runs["cell"] == cell) & (results.runs[STEPS] == 0)]
     if runs.empty:
         return []
-    runs = select(results.of(runs), {WIDTH: runs[WIDTH].mode()[0]})
+    runs = select(results.of(one_task(runs)), {WIDTH: runs[WIDTH].mode()[0]})
     groups = [({GAIN: gain} | length, of_length)
               for gain, of_gain in runs.groupby(GAIN) for length, of_length in difficulties(of_gain)]  # fmt: skip
     return sorted(groups, key=lambda item: (float(item[0][GAIN]), float(lengths(item[1]).iloc[0])))

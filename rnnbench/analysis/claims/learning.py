@@ -20,6 +20,7 @@ from rnnbench.analysis.claims.selection import (
 )
 from rnnbench.analysis.claims.steps import Pair, milestone_told, pair_of, ratios_by_difficulty, solved_told
 from rnnbench.analysis.equivalence import FACTOR, steps_equivalence, within_margin
+from rnnbench.analysis.intervals import UNDEFINED
 from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference, log_loss_differences
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
@@ -83,10 +84,6 @@ def _fewer_steps(condition: Mapping[str, Any], pair: Pair) -> Case:
 
 
 def _steps(pair: Pair) -> tuple[StepsToSolve, StepsToSolve]:
-    """The steps to solve of both, one run for a seed at each difficulty."""
-    for runs in pair:
-        for _, group in difficulties(runs):
-            by_seed(group)
     return steps_to_solve(pair[0]), steps_to_solve(pair[1])
 
 
@@ -98,9 +95,15 @@ def _alike(results: Results, one: str, other: str) -> list[Case]:
             (difficulty,) = at.values()
             part = pair[0][pair[0]["difficulty"] == difficulty], pair[1][pair[1]["difficulty"] == difficulty]
             cases.append(_equally_soon({"compared": "steps_to_solve", **at, **condition}, part))
-            if all(STOPS in runs and not runs[STOPS].any() for runs in part):
+            if _trained_equally_long(part):
                 cases.append(_equal_losses({"compared": "loss_at_equal_budgets", **at, **condition}, part))
     return cases
+
+
+def _trained_equally_long(pair: Pair) -> bool:
+    """Whether no run stopped when it had solved its task, and all were to train as long."""
+    train_on = all(STOPS in runs and not runs[STOPS].any() for runs in pair)
+    return train_on and len(set(np.concatenate([_budgets(runs) for runs in pair]))) == 1
 
 
 def _equally_soon(condition: Mapping[str, Any], pair: Pair) -> Case:
@@ -124,6 +127,10 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
     shared = seeds[0].index.intersection(seeds[1].index)
     one, other = (runs.loc[shared] for runs in seeds)
     a, b = _final_losses(one), _final_losses(other)
+    if not (np.concatenate([a, b]) > 0).all():
+        return Case(
+            condition, Verdict.NOT_MEASURED, UNDEFINED, "", details={"": "a loss of 0, or none, has no logarithm"}
+        )
     test = log_loss_difference(a, b, _budgets(one), _budgets(other), np.random.default_rng(0))
     differences = log_loss_differences(a, b)
     verdict = within_margin(test.interval, LOSS_MARGIN)
@@ -137,7 +144,8 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
         "decades of test loss, difference",
         names(one, other),
         Significance(
-            "paired Student, at both margins", margin_p_value(differences, LOSS_MARGIN, np.random.default_rng(0))
+            f"{'paired Student' if np.isfinite(differences).all() else 'signs of ranks'}, at both margins",
+            margin_p_value(differences, LOSS_MARGIN, np.random.default_rng(0)),
         ),
         detectable_difference_of(differences),
         "decades",
@@ -160,15 +168,15 @@ def _median_over_baseline(runs: pd.DataFrame, losses: "np.ndarray[Any, np.dtype[
 
 
 def _final_losses(runs: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Test losses; inf of a run that diverged."""
-    diverged = (runs["status"] == Status.DIVERGED).to_numpy()
-    return np.where(diverged, math.inf, runs["test_loss"].to_numpy(float))
+    """Test losses; inf of a run that diverged or failed."""
+    done = (runs["status"] == Status.DONE).to_numpy()
+    return np.where(done, runs["test_loss"].to_numpy(float), math.inf)
 
 
 def _budgets(runs: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Steps trained; of a run that diverged those it was to train."""
-    diverged = (runs["status"] == Status.DIVERGED).to_numpy()
-    return np.where(diverged, runs[STEPS].to_numpy(float), runs["steps_trained"].to_numpy(float))
+    """Steps trained; of a run that diverged or failed those it was to train."""
+    done = (runs["status"] == Status.DONE).to_numpy()
+    return np.where(done, runs["steps_trained"].to_numpy(float), runs[STEPS].to_numpy(float))
 
 
 def _comparable(results: Results) -> list[Case]:

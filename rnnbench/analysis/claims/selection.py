@@ -11,7 +11,7 @@ from rnnbench.analysis.horizon import lengths
 from rnnbench.analysis.matched_comparisons import WIDTH
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_to_solve import StepsToSolve
-from rnnbench.schema import MEASURED
+from rnnbench.schema import ENDED, MEASURED
 
 STEPS, RATE, STOPS = "train.steps", "optimizer.lr", "train.stop_when_solved"
 SOLVED_AT = "steps_to_solve"
@@ -37,18 +37,26 @@ def select(results: Results, conditions: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def trained(results: Results, cells: Sequence[str]) -> pd.DataFrame:
-    """The trained runs of these cells, all of which must have some, one run for a seed under one condition.
+    """The trained runs of these cells, all of which must have some: failed ones too, which count as not having solved.
 
-    Raises NotMeasuredError without them, and when several learning rates were run and none was chosen: which rate a
-    cell gets would be arbitrary.
+    Raises NotMeasuredError without them, when they are of several tasks, and when several learning rates were run and
+    none was chosen: which rate a cell gets would be arbitrary.
     """
-    runs = select(results, {"cell": list(cells)})
-    runs = runs[runs[STEPS] > 0]
+    ended = results.runs[results.runs["status"].isin(ENDED)]
+    runs = one_task(ended[ended["cell"].isin(list(cells)) & (ended[STEPS] > 0)])
     lacking = [cell for cell in cells if cell not in set(runs["cell"])]
     if lacking:
         raise NotMeasuredError(f"needs trained runs of {' and '.join(lacking)}")
     if RATE in runs and results.tuned != RATE and runs[RATE].nunique() > 1:
         raise NotMeasuredError(f"needs one learning rate or the best of several for each cell: tuned={RATE}")
+    return runs
+
+
+def one_task(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs, all of one task. Raises NotMeasuredError when they are of several: each is to be judged by itself."""
+    tasks = list(map(str, runs["task"].unique()))
+    if len(tasks) > 1:
+        raise NotMeasuredError(f"needs one task, but there are {' and '.join(tasks)}; only.task=[{tasks[0]}] takes one")
     return runs
 
 
@@ -69,8 +77,8 @@ def trained_at_one_width(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def trained_by_length(results: Results, cell: str) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    """A cell's trained runs of the width that all cells have, by length, the shortest first."""
-    runs = trained_at_one_width(select(results, {}))
+    """A cell's trained runs of the width that all cells have, failed ones too, by length, the shortest first."""
+    runs = one_task(trained_at_one_width(results.runs[results.runs["status"].isin(ENDED)]))
     runs = runs[runs["cell"] == cell]
     return sorted(difficulties(runs), key=lambda item: float(lengths(item[1]).iloc[0])) if len(runs) else []
 
@@ -105,11 +113,12 @@ def names(*groups: pd.DataFrame) -> tuple[str, ...]:
 def steps_to_solve(runs: pd.DataFrame, column: str = SOLVED_AT) -> StepsToSolve:
     """The runs' steps to solve, or to the milestone whose column it is, the strata being the tasks' difficulties.
 
-    A run that diverged without having solved never will: its steps are inf and its budget that of the others.
+    A run that diverged or failed without having solved never will: its steps are inf and its budget that of the others.
+    A milestone met before the first step counts as met at step 1.
     """
     # Text, such as the name of a data set, has no number of its own.
     strata = (
         pd.factorize(runs["difficulty"], sort=True)[0] if runs["difficulty"].dtype == object else runs["difficulty"]
     )
-    steps = pd.to_numeric(runs[column]).fillna(np.inf).to_numpy(float)
+    steps = pd.to_numeric(runs[column]).fillna(np.inf).clip(lower=1).to_numpy(float)
     return StepsToSolve(steps, runs[STEPS].to_numpy(float), np.asarray(strata, dtype=float))

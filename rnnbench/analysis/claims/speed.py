@@ -17,14 +17,14 @@ from rnnbench.analysis.claims.selection import (
     with_values,
 )
 from rnnbench.analysis.claims.steps import Pair, milestone_told, pair_of, ratios_by_difficulty, solved_told
-from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.paired import paired_test
 from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import steps_ratio
 from rnnbench.analysis.steps_to_solve import StepsToSolve
-from rnnbench.analysis.verdict import below
+from rnnbench.analysis.verdict import Verdict, below
 
 IMPLEMENTATIONS = {"fused": "fused", "torch_nn": "torch.nn on CPU"}
 """Kernels compiled alike, and the modules as shipped."""
@@ -39,11 +39,11 @@ def _faster(results: Results) -> list[Case]:
     cases = [_pass_time(implementation, runs) for implementation, runs in timed.items()]
     try:
         runs = trained_at_one_width(trained(results, ["gru", "lstm"]))
-    except NotMeasuredError:
-        return cases
-    pair = pair_of(runs, "gru", "lstm")
+        pair = pair_of(runs, "gru", "lstm")
+    except NotMeasuredError as error:
+        return [*cases, _steps_not_measured(str(error))]
     if not len(pair[0]):
-        return cases
+        return [*cases, _steps_not_measured("needs trained runs of gru and lstm of one width at the same length")]
     rate = {"rate": rate_label(results, runs)}
     cases.append(_sooner({"compared": "steps_to_solve", **rate}, pair, (1.0, 1.0), "steps to solve, GRU's over LSTM's"))
     for implementation, of_implementation in timed.items():
@@ -51,6 +51,11 @@ def _faster(results: Results) -> list[Case]:
         condition = {"compared": "time_to_solve", "implementation": IMPLEMENTATIONS[implementation], **rate}
         cases.append(_sooner(condition, pair, (seconds[0], seconds[1]), "time to solve, GRU's over LSTM's"))
     return cases
+
+
+def _steps_not_measured(reason: str) -> Case:
+    """Without it the times of a pass would pass for the whole claim."""
+    return Case({"compared": "steps_to_solve"}, Verdict.NOT_MEASURED, UNDEFINED, "", details={"": reason})
 
 
 def _columns(implementation: str) -> tuple[str, str]:

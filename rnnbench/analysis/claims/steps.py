@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.claims.claim import Count
-from rnnbench.analysis.claims.selection import MILESTONE, MILESTONE_STEPS, SOLVED_AT, difficulties, steps_to_solve
+from rnnbench.analysis.claims.selection import (
+    MILESTONE,
+    MILESTONE_STEPS,
+    SOLVED_AT,
+    by_seed,
+    difficulties,
+    steps_to_solve,
+)
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.steps_ratio import steps_ratio
 
@@ -15,10 +22,17 @@ Pair = tuple[pd.DataFrame, pd.DataFrame]
 
 
 def pair_of(runs: pd.DataFrame, one: str, other: str) -> Pair:
-    """The runs of each of the two cells, of the difficulties that both have."""
+    """The runs of each of the two cells, of the difficulties that both have.
+
+    Raises NotMeasuredError when a seed has several runs at one difficulty.
+    """
     of_one, of_other = (runs[runs["cell"] == cell] for cell in (one, other))
     both = set(of_one["difficulty"]) & set(of_other["difficulty"])
-    return of_one[of_one["difficulty"].isin(both)], of_other[of_other["difficulty"].isin(both)]
+    pair = of_one[of_one["difficulty"].isin(both)], of_other[of_other["difficulty"].isin(both)]
+    for each in pair:
+        for _, runs in difficulties(each):
+            by_seed(runs)
+    return pair
 
 
 def ratio(pair: Pair, column: str = SOLVED_AT) -> Interval:

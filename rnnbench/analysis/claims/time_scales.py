@@ -28,8 +28,9 @@ def _time_scales(results: Results) -> list[Case]:
 
 
 def _spread(condition: dict[str, float], runs: pd.DataFrame) -> Case:
-    """A run that diverged has no end, and a quartile that is infinite no ratio: these are left out and counted."""
-    finite = np.isfinite(runs[QUARTILES].to_numpy(float)).all(axis=1)
+    """A run that diverged has no end, and a quartile that is infinite or 0 no ratio: these are left out and counted."""
+    quartiles = runs[QUARTILES].to_numpy(float)
+    finite = (np.isfinite(quartiles) & (quartiles > 0)).all(axis=1)
     kept = runs[(runs["status"] == Status.DONE).to_numpy() & finite]
     lower_before, upper_before, lower, upper = (kept[column].to_numpy(float) for column in QUARTILES)
     test = spread_change(lower_before, upper_before, lower, upper, np.random.default_rng(0))

@@ -21,7 +21,8 @@ class Scores(Table):
     columns: ClassVar[Mapping[str, str]] = scoring.SCORES
     intervals = (
         "95% over seeds: percentile bootstrap of the runs, stratified by task, which is somewhat narrow with few runs; "
-        "where all runs agree it has no width and says nothing"
+        "where all runs agree it has no width and says nothing; at stop: runs whose losses are those at which they "
+        "stopped once they had solved their task, which do not compare the cells that solve it"
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
@@ -34,7 +35,7 @@ class Scores(Table):
                 "variant": variant_label(row["variant"]),
                 "tasks": str(row["tasks"]),
                 "runs per task": str(row["runs"]) + (f" ({row['left_out']} left out)" if row["left_out"] else ""),
-                "score": interval_or_agreement(row["score"]),
+                "score": interval_or_agreement(row["score"]) + (f" {row['at_stop']} at stop" if row["at_stop"] else ""),
                 "baseline": row["baseline"],
             }
             for row in rows.to_dict("records")
