@@ -567,6 +567,14 @@ def test_failed_runs_are_losses_beyond_all_others() -> None:
     assert stops.details["solved_at_40"] == Count(0, SEEDS)
 
 
+def test_a_cell_whose_runs_all_diverge_has_no_gradient_after_training() -> None:
+    cases = found(made(trained("gru", status="diverged", **LOST)), "gru-limit").cases
+    after = [case for case in cases if case.condition.get("when") == "after training"]
+    assert [(case.verdict, case.runs, case.details) for case in after] == [
+        (UNDECIDED, (), {"runs_without_a_gradient": SEEDS})
+    ] * 2
+
+
 def test_losses_of_unequal_budgets_are_not_compared() -> None:
     cases = found(made(trained("gru", **{"train.steps": 4000, "steps_trained": 4000})), "comparable").cases
     assert {case.condition["compared"] for case in cases} == {"steps_to_solve"}

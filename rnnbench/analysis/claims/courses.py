@@ -114,8 +114,10 @@ def _courses(results: Results, condition: Mapping[str, Any], runs: pd.DataFrame,
     if not found:
         return None
     ended = runs[runs["status"] == Status.DONE] if probed == -1 else runs
-    kept = by_seed(ended[[run in found and _has_course(found[run]) for run in ended["run"]]])
-    norms_of_runs = np.array([found[run] for run in kept["run"]]).reshape(len(kept), -1)
+    has = np.array([run in found and _has_course(found[run]) for run in ended["run"]], dtype=bool)
+    kept = by_seed(ended[has])
+    length = next(iter(found.values())).size
+    norms_of_runs = np.array([found[run] for run in kept["run"]]).reshape(len(kept), length)
     return Courses(condition, kept, norms_of_runs, len(found) - len(kept))
 
 
