@@ -121,7 +121,7 @@ def test_half_lives_only_where_there_is_one() -> None:
     assert found["gradient_half_life_why"] == "1: does not decay; 1: longer than the sequence; 1: not exponential"
     assert found["gradient_decades_lost_initial"].estimate == 2.0
     assert text(*runs)["gradient half-life (steps): initial, trained"] == "3 (2 of 5), 5 (1 of 5)"
-    beyond = row({"difficulty": 100, "difficulty_setting": "length"} | gradient(0.303, 111.0))  # a line that fits loosely
+    beyond = row({"difficulty": 100, "difficulty_setting": "length"} | gradient(0.303, 111.0))
     assert beyond["gradient_half_life_why"] == "1: longer than the sequence"
     exploding = text({} | gradient(-math.inf, math.inf))
     assert exploding["gradient half-life (steps): initial, trained"] == "– (1: does not decay), – (1: does not decay)"
