@@ -94,7 +94,7 @@ def sorted_runs(runs: pd.DataFrame, ignored: Sequence[str] = ()) -> pd.DataFrame
 
     Settings in `ignored` are left out of the variant. In `difficulty`, text that is a number becomes one.
     """
-    table = runs.assign(
+    table = runs.copy().assign(  # a copy of its own lies in one piece, however many columns were joined
         variant=pd.Series(variants(runs, ignored), index=runs.index, dtype=object),
         difficulty=runs["difficulty"].map(_number),
     )
