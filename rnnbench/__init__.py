@@ -15,6 +15,8 @@ Below all of these, without torch and Hydra:
 - `schema`: files and columns of a run, its status, and the settings that identify it.
 - `errors`: wrong settings and bugs, and how each is reported.
 - `gradient_fit`: the straight line through the logarithm of a gradient profile.
+- `storage`: files written whole or not at all, and read with a check.
+- `stored_run`: the one reader of a run folder.
 - `machine`: the processor that times are measured on, and its load.
 """
 

@@ -34,6 +34,7 @@ Tables, one row per group of runs:
 - `horizon`: success rate by length, and the longest length solved.
 - `tuning`: the choice of a setting on validation data.
 - `gradient_profile`: the stored norms of the gradient through time, read in one way.
+- `relative_gradient`: gradient profiles divided by their last norm, for figures.
 - `gradient_decay`: decay of the gradient through time.
 - `speed`: times of forward and backward passes.
 - `matched_comparisons`: runs of equal width, and of equally many parameters.

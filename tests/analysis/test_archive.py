@@ -16,7 +16,7 @@ from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.incomplete import incomplete
-from rnnbench.schema import ExperimentFiles, run_name
+from rnnbench.schema import ARCHIVE_VERSION, ExperimentFiles, run_name
 from tests.analysis.made import NoSource, results, table
 
 
@@ -71,14 +71,14 @@ def test_written_again_it_is_the_same_bytes(made: Results) -> None:
     assert contents() == first
 
 
-@pytest.mark.parametrize("found", [None, 1, 3])
+@pytest.mark.parametrize("found", [None, 1, ARCHIVE_VERSION + 1])
 def test_another_version_is_refused_in_one_line(made: Results, found: int | None) -> None:
     files = ExperimentFiles(write_archive(made).root)
     if found is None:
         files.schema.unlink()  # the first version had none
     else:
         files.schema.write_text(f'{{"version": {found}}}')
-    said = rf"is in format {found or 1}, this rnnbench reads 2; launch its runs again"
+    said = rf"is in format {found or 1}, this rnnbench reads {ARCHIVE_VERSION}; launch its runs again"
     with pytest.raises(ValueError, match=said) as error:
         load_results(made.root)
     assert "\n" not in str(error.value)

@@ -117,7 +117,8 @@ def test_one_launch_does_all_stages_and_half_of_it_again_what_is_missing(
     rnnbench: Command, rnnbench_report: Command, tmp_path: Path, launcher: str
 ) -> None:
     """Two rates on two seeds, the better is an edge, so a third; then two seeds to be reported."""
-    sweep = (*SWEEP, f"hydra/launcher={launcher}")
+    where = f"results_dir={tmp_path}/results"  # joblib's reused workers keep the folder of an earlier test
+    sweep = (*SWEEP, f"hydra/launcher={launcher}", where)
     root = tmp_path / "results" / "rates"
     code, output, errors = rnnbench(*sweep)
     assert (code, output) == (0, "8 runs: 8 done\n"), errors
@@ -135,7 +136,7 @@ def test_one_launch_does_all_stages_and_half_of_it_again_what_is_missing(
         assert (code, output) == (0, "8 runs: 4 done before, 4 done\n"), errors
         assert launched(root) == before
         tuned = ("tuned=optimizer.lr", "tuning.seeds=[0,1]", "tuning.by=validation_loss")
-        code, output, errors = rnnbench_report("name=rates", *tuned, "table=tuned_settings", "figure=cost")
+        code, output, errors = rnnbench_report("name=rates", where, *tuned, "table=tuned_settings", "figure=cost")
         assert code == 0, errors
         sidecar = json.loads((root / "tuned_settings.json").read_text())
         assert (sidecar["seeds"], sidecar["missing"]) == ([10, 11], [])
