@@ -32,15 +32,17 @@ def lengths(runs: pd.DataFrame) -> "pd.Series[float]":
     return runs["difficulty"].astype(float)
 
 
-def success_by_length(runs: pd.DataFrame) -> pd.DataFrame:
+def success_by_length(runs: pd.DataFrame, milestone: str = SOLVED) -> pd.DataFrame:
     """One row per task, cell, variant and length: the group, `length`, `runs` and `success_rate`.
 
-    The rate is an `Interval`, the exact one. All runs that ended count, diverged and failed ones as not solved.
+    The rate is an `Interval`, the exact one, of the runs that reached the milestone. All runs that ended count,
+    diverged and failed ones as not having reached it. Raises SettingError as `solvable_lengths` does.
     """
+    check_milestone(runs, milestone)
     rows = []
     for key, group in _ended(runs).groupby([*GROUP, "length"], sort=False):
         row: dict[str, Any] = dict(zip([*GROUP, "length"], key, strict=True))
-        rows.append(row | {"runs": len(group), "success_rate": exact_rate(group["solved"].to_numpy(bool))})
+        rows.append(row | {"runs": len(group), "success_rate": exact_rate(reached(group, milestone))})
     return pd.DataFrame(rows)
 
 

@@ -18,7 +18,9 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
 from rnnbench.analysis.variant import Variant
 from rnnbench.report.figures.figure import Figure
+from rnnbench.report.figures.horizon import Horizon
 from rnnbench.report.figures.learning_curves import LearningCurves
+from rnnbench.report.figures.paired_differences import PairedDifferences
 from rnnbench.report.labels import LOSSES
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
 from tests.report.tiny import CELLS, DECAY, tiny
@@ -347,3 +349,18 @@ def test_many_variants_get_a_panel_per_cell() -> None:
         "range over seeds",
         *(f"gain={n}" for n in range(4)),
     }
+
+
+def test_figures_of_a_softer_milestone() -> None:
+    made = tiny()
+    soft = replace(made, runs=made.runs.assign(steps_to_half_baseline=100.0, steps_to_solve=np.nan, solved=False))
+    with paper_style():
+        canvas = Horizon(milestone="half_baseline").draw(soft, STYLES)
+        strict = Horizon().draw(soft, STYLES)
+        ratios = PairedDifferences(milestone="half_baseline").draw(soft, STYLES)
+    rates = [float(y) for line in panels(canvas)[0].get_lines() for y in np.atleast_1d(line.get_ydata())]
+    assert 1.0 in rates
+    assert "success rate (half baseline)" in list(texts(canvas))
+    unsolved = [line.get_ydata() for line in panels(strict)[0].get_lines() if line.get_marker() not in ("_", "|", None)]
+    assert max(float(np.max(values)) for values in unsolved) == 0.0
+    assert "ratio of steps to half baseline" in list(texts(ratios))

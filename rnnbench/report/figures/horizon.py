@@ -1,11 +1,15 @@
 """Success rate of each cell against the task's length, and the longest length that it solves."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.horizon import solvable_lengths, success_by_length
+from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.flat import flat
@@ -25,9 +29,15 @@ class Horizon(Figure):
         "95% over seeds: exact for the success rate, bootstrap of the runs within each length for the longest length"
     )
 
+    def __init__(self, only: Mapping[str, Sequence[Any]] | None = None, milestone: str = SOLVED) -> None:
+        """`milestone` is what is to be reached: `solved`, the task's criterion, or a softer one of its milestones."""
+        super().__init__(only)
+        self.milestone = milestone
+
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        success = success_by_length(results.runs)
-        longest = solvable_lengths(results.runs, np.random.default_rng(0))
+        success = success_by_length(results.runs, self.milestone)
+        longest = solvable_lengths(results.runs, np.random.default_rng(0), self.milestone)
+        of = "" if self.milestone == SOLVED else f" ({self.milestone.replace('_', ' ')})"
         tasks = list(dict.fromkeys(success["task"]))
         lines = len(longest.groupby(["cell", "variant"]))
         canvas = Canvas(figsize=(TEXT_WIDTH, 0.4 + max(1.9, 0.9 + 0.16 * lines) * len(tasks)), layout="constrained")
@@ -37,8 +47,8 @@ class Horizon(Figure):
             tested = sorted(of_task["length"].unique())
             self._curves(left, of_task, tested, styles)
             self._ranges(right, longest[longest["task"] == task], tested, styles)
-            left.set(title=task.replace("_", " "), xlabel="length T (steps)", ylabel="success rate")
-            right.set(title="longest solvable length", xlabel="length T (steps)")
+            left.set(title=task.replace("_", " "), xlabel="length T (steps)", ylabel=f"success rate{of}")
+            right.set(title=f"longest solvable length{of}", xlabel="length T (steps)")
         explained = {"95% interval": mark("|", 8), "may be longer": mark(r"$\rightarrow$", 8)}
         legend_above(canvas, explained)
         return canvas

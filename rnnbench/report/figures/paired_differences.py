@@ -1,5 +1,6 @@
 """Two cells against each other: the ratio of their steps to solve, or of their losses."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 from rnnbench.analysis import loss_comparison, steps_comparison
 from rnnbench.analysis.equivalence import FACTOR
 from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
@@ -40,8 +42,15 @@ class PairedDifferences(Figure):
         "Student's on the log ratios within seeds"
     )
 
+    def __init__(self, only: Mapping[str, Sequence[Any]] | None = None, milestone: str | None = None) -> None:
+        """With a `milestone`, such as `solved` or `half_baseline`, the ratio of steps to it whatever the budgets."""
+        super().__init__(only)
+        self.milestone = milestone
+
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        quantity, rows = _rows(results.runs)
+        quantity, rows = _rows(results.runs, self.milestone)
+        reached = "" if self.milestone in (None, SOLVED) else str(self.milestone).replace("_", " ")
+        compared = f"steps to {reached}" if reached else quantity
         panels = list(rows.groupby(["task", "cell", "variant", "other_cell", "other_variant"], sort=False))
         columns = min(3, len(panels))
         of_panel = max(len(group) for _, group in panels)
@@ -59,7 +68,7 @@ class PairedDifferences(Figure):
             self._panel(axes, group, quantity, limits, styles)
             axes.set_title(_title(group.iloc[0].to_dict(), several))
             if number + columns >= len(panels):
-                axes.set_xlabel(f"ratio of {quantity}")
+                axes.set_xlabel(f"ratio of {compared}")
                 axes.tick_params(labelbottom=True)
         explained = {
             "ratio, 95% interval": Line2D([], [], color="0.3", marker="o", markersize=4, linewidth=1.5),
@@ -92,15 +101,16 @@ class PairedDifferences(Figure):
         axes.grid(visible=False, axis="y")
 
 
-def _rows(runs: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+def _rows(runs: pd.DataFrame, milestone: str | None) -> tuple[str, pd.DataFrame]:
     """What is compared, and one row per pair and difficulty with its `ratio`, or `why` there is none."""
     losses = loss_comparison.loss_comparison(runs, np.random.default_rng(0))
     if losses.empty:
         raise SettingError("needs two cells on the same task; run another cell")
-    if not losses["why_not_compared"].any():
+    if milestone is None and not losses["why_not_compared"].any():
         ratios = [_power_of_ten(difference) for difference in losses["difference"]]
         return LOSS, losses.assign(ratio=pd.Series(ratios, losses.index, dtype=object), why="")
-    steps = steps_comparison.steps_comparison(runs, np.random.default_rng(0), permutations=PERMUTATIONS)
+    generator, reached = np.random.default_rng(0), milestone or SOLVED
+    steps = steps_comparison.steps_comparison(runs, generator, milestone=reached, permutations=PERMUTATIONS)
     return STEPS, steps.assign(why=steps["why_no_ratio"])
 
 
