@@ -3,10 +3,10 @@
 - `figure`: what a figure is.
 - `learning_curves`: loss on validation data against training steps.
 - `horizon`: success rate against the task's length, and the longest solvable length.
-- `equal_budget`: scores of cells of equal width, and of cells with equally many parameters.
-- `paired_differences`: differences of scores between two cells on the same seeds.
-- `performance_profiles`: fraction of runs above each score, over all tasks.
-- `learning_rate_sensitivity`: score on validation data against the learning rate, or another tuned setting.
+- `equal_budget`: loss over the baseline, or steps to solve, at equal width and at equally many parameters.
+- `paired_differences`: two cells against each other, by the ratio of their losses or of their steps to a milestone.
+- `performance_profiles`: fraction of runs at or below each loss over the baseline, or number of steps to solve.
+- `learning_rate_sensitivity`: steps to the objective, or validation loss, against the learning rate or another setting.
 - `gradient_norms`: gradient norm against the time step, before and after training.
 - `gradient_heat_map`: gradient norm against time step and training step.
 - `decay_by_gain`: decay of the gradient through time against the recurrent gain.
