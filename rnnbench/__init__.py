@@ -8,7 +8,7 @@ Packages, each of which imports only those below it:
 - `recorders`, `probes`, `analysis`: where measurements go, the measurements, and statistics over runs.
 - `model`: layers of a cell, the readout, initialisation and parameter budgets.
 - `backends`: ways to run a cell over a sequence.
-- `cells`: the equations, beside the package `tasks`.
+- `cells`, `tasks`: the equations, and the data that they are tried on; `tasks` is the folder beside this one.
 
 Below all of these, without torch and Hydra:
 

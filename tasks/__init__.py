@@ -1,7 +1,7 @@
 """Sequence tasks for recurrent cells: one file each, importable with torch alone.
 
-A concrete task is imported from its own module (`tasks.adding.Adding`), which its YAML in conf/task names. The package
-exports what all of them share:
+A concrete task is imported from its own module (`rnnbench.tasks.adding.Adding`), which its YAML in conf/task names. The
+package exports what all of them share:
 
 - `task`: the base class, and batches.
 - `milestone`: criteria weaker than a task's own, to compare runs that do not solve it.
@@ -10,8 +10,8 @@ exports what all of them share:
 - `piano_roll`: reads the files of `polyphonic_music`.
 """
 
-from tasks.finite_task import FiniteTask
-from tasks.milestone import Milestone
-from tasks.task import Batch, Split, Task
+from rnnbench.tasks.finite_task import FiniteTask
+from rnnbench.tasks.milestone import Milestone
+from rnnbench.tasks.task import Batch, Split, Task
 
 __all__ = ["Batch", "FiniteTask", "Milestone", "Split", "Task"]

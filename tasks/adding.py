@@ -15,8 +15,14 @@ Solved: fewer than 1% of fresh sequences have |error| > 0.04 (Martens & Sutskeve
 import torch
 from torch import Tensor
 
-from tasks.milestone import HALF_BASELINE, LARGE_SQUARED_ERROR, MEAN_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS
-from tasks.task import Batch, Task
+from rnnbench.tasks.milestone import (
+    HALF_BASELINE,
+    LARGE_SQUARED_ERROR,
+    MEAN_SQUARED_ERROR,
+    SQUARED_ERROR,
+    SQUARED_ERRORS,
+)
+from rnnbench.tasks.task import Batch, Task
 
 
 class Adding(Task):

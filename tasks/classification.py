@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tasks.task import Batch, Task
+from rnnbench.tasks.task import Batch, Task
 
 
 class ClassificationTask(Task):

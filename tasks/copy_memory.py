@@ -13,7 +13,7 @@ Solved: fewer than 1% of fresh sequences have a wrong symbol among the ten recal
 Sutskever (2011) for noiseless memorization.
 """
 
-from tasks.noiseless_memorization import NoiselessMemorization
+from rnnbench.tasks.noiseless_memorization import NoiselessMemorization
 
 
 class CopyMemory(NoiselessMemorization):

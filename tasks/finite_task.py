@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from tasks.task import Batch, Split, Task
+from rnnbench.tasks.task import Batch, Split, Task
 
 Part = Literal["training"] | Split
 """A split of finite data."""

@@ -16,9 +16,15 @@ Solved, as in the paper: every error is below 0.04 and the mean squared error be
 import torch
 from torch import Tensor
 
-from tasks.marked_pairs import MarkedPairsTask
-from tasks.milestone import HALF_BASELINE, LARGE_SQUARED_ERROR, MEAN_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS
-from tasks.task import Batch
+from rnnbench.tasks.marked_pairs import MarkedPairsTask
+from rnnbench.tasks.milestone import (
+    HALF_BASELINE,
+    LARGE_SQUARED_ERROR,
+    MEAN_SQUARED_ERROR,
+    SQUARED_ERROR,
+    SQUARED_ERRORS,
+)
+from rnnbench.tasks.task import Batch
 
 
 class HochreiterAdding(MarkedPairsTask):

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tasks.task import Batch, Task
+from rnnbench.tasks.task import Batch, Task
 
 FIRST_WINDOW = 10
 SHORTEST_LENGTH = 2 * FIRST_WINDOW

@@ -16,9 +16,9 @@ Solved: fewer than 1% of fresh sequences have |error| > 0.04 (Martens & Sutskeve
 import torch
 from torch import Tensor
 
-from tasks.marked_pairs import MarkedPairsTask
-from tasks.milestone import HALF_BASELINE, LARGE_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS
-from tasks.task import Batch
+from rnnbench.tasks.marked_pairs import MarkedPairsTask
+from rnnbench.tasks.milestone import HALF_BASELINE, LARGE_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS
+from rnnbench.tasks.task import Batch
 
 
 class Multiplication(MarkedPairsTask):

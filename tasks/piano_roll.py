@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tasks.finite_task import Part
+from rnnbench.tasks.finite_task import Part
 
 KEYS = 88
 LOWEST_NOTE = 21

@@ -26,9 +26,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from tasks.finite_task import FiniteTask, Part
-from tasks.piano_roll import KEYS, read_piano_rolls
-from tasks.task import Batch
+from rnnbench.tasks.finite_task import FiniteTask, Part
+from rnnbench.tasks.piano_roll import KEYS, read_piano_rolls
+from rnnbench.tasks.task import Batch
 
 LEAST_PROBABILITY = 1e-12
 """Of a key that never sounds in training (or never stops): were it impossible, one such note would cost an infinity."""

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tasks.classification import ClassificationTask
-from tasks.task import Batch
+from rnnbench.tasks.classification import ClassificationTask
+from rnnbench.tasks.task import Batch
 
 
 class RandomPermutation(ClassificationTask):

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tasks.classification import ClassificationTask
-from tasks.milestone import HALF_BASELINE, LEFT_BASELINE, RECALL, RECALL_ERROR
-from tasks.task import Batch
+from rnnbench.tasks.classification import ClassificationTask
+from rnnbench.tasks.milestone import HALF_BASELINE, LEFT_BASELINE, RECALL, RECALL_ERROR
+from rnnbench.tasks.task import Batch
 
 BLANK = 0
 

@@ -21,9 +21,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tasks.classification import ClassificationTask
-from tasks.finite_task import FiniteTask, Part
-from tasks.task import Batch
+from rnnbench.tasks.classification import ClassificationTask
+from rnnbench.tasks.finite_task import FiniteTask, Part
+from rnnbench.tasks.task import Batch
 
 DIGITS = 1797
 PIXELS = 64

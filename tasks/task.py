@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from tasks.milestone import HALF_BASELINE, Milestone
+from rnnbench.tasks.milestone import HALF_BASELINE, Milestone
 
 Split = Literal["validation", "test"]
 

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tasks.classification import ClassificationTask
-from tasks.task import Batch
+from rnnbench.tasks.classification import ClassificationTask
+from rnnbench.tasks.task import Batch
 
 START, TRIGGER, FIRST_DISTRACTOR, FIRST_MARKER = 0, 1, 2, 6
 DISTRACTORS = 4

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tasks.marked_pairs import MarkedPairsTask
-from tasks.task import Batch
+from rnnbench.tasks.marked_pairs import MarkedPairsTask
+from rnnbench.tasks.task import Batch
 
 
 class Xor(MarkedPairsTask):

@@ -7,21 +7,19 @@ from pathlib import Path
 import pytest
 
 import rnnbench
-import tasks
 
-ROOTS = [Path(str(package.__file__)).parent for package in (rnnbench, tasks)]
+ROOT = Path(rnnbench.__file__).parent
 CONF = Path(__file__).parent.parent / "conf"
 COMPONENTS = {
     target for file in CONF.rglob("*.yaml") for target in re.findall(r"_target_: (\S+)\.\w+$", file.read_text(), re.M)
 }
 """Modules named by a YAML, whose first comment is their line in `rnnbench --help`."""
-PACKAGES = [init.parent for root in ROOTS for init in sorted(root.rglob("__init__.py"))]
+PACKAGES = sorted(init.parent for init in (*ROOT.rglob("__init__.py"), ROOT / "tasks" / "__init__.py"))
 
 
 def title(package: Path) -> str:
     """The package's dotted name."""
-    root = next(root for root in ROOTS if package.is_relative_to(root))
-    return ".".join(package.relative_to(root.parent).parts)
+    return ".".join(package.relative_to(ROOT.parent).parts)
 
 
 def members(package: Path) -> set[str]:

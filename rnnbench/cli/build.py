@@ -15,9 +15,9 @@ from rnnbench.cli.settings import Node, Settings
 from rnnbench.errors import SettingError, names_a_setting, one_line, requirement
 from rnnbench.model import Model, hidden_size_for
 from rnnbench.probes import Probe
+from rnnbench.tasks import Task
 from rnnbench.training import Run
 from rnnbench.training.streams import Streams
-from tasks import Task
 
 
 def component(node: Node, group: str) -> Callable[..., Any]:
@@ -111,7 +111,7 @@ def build_task(settings: Settings) -> Task:
     """The task, from its constructor."""
     task = construct(component(settings.task, "task"), "task")
     if not isinstance(task, Task):
-        raise SettingError(f"task._target_={settings.task['_target_']}: must derive from tasks.Task")
+        raise SettingError(f"task._target_={settings.task['_target_']}: must derive from rnnbench.tasks.Task")
     return task
 
 

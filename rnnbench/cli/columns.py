@@ -12,7 +12,7 @@ from rnnbench.report import Table
 from rnnbench.report.flat import DESCRIPTION
 from rnnbench.schema import EMPTY, IDENTITY, PROVENANCE, RESULTS, Column, milestone_column
 from rnnbench.schema.files import EXPERIMENT_FILES, RUN_FILES
-from tasks import Task
+from rnnbench.tasks import Task
 
 FILES = """# Results
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rnnbench.backends import choose_backend
 from rnnbench.cells import Cell
 from rnnbench.model.initialisation import initialise_cell
-from tasks import Batch
+from rnnbench.tasks import Batch
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ from rnnbench.model import Model
 from rnnbench.model.nested_tensors import nested_tensors
 from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.schema import Column
-from tasks import Batch, Task
+from rnnbench.tasks import Batch, Task
 
 
 class Costs(Probe):

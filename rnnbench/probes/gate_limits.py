@@ -16,7 +16,7 @@ from rnnbench.probes.forced_gates import ForcedGates
 from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.probes.retention import retention
 from rnnbench.schema import Column
-from tasks import Batch, Task
+from rnnbench.tasks import Batch, Task
 
 SCALES = (0.1, 1.0, 10.0, 100.0)
 RANDOM_STEPS = 100

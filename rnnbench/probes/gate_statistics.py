@@ -14,7 +14,7 @@ from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
 from rnnbench.probes.retention import retention
 from rnnbench.schema import Column
-from tasks import Batch, Task
+from rnnbench.tasks import Batch, Task
 
 CLOSED, OPEN = 0.1, 0.9
 """Bounds of a saturated gate, as in Karpathy et al. (2016)."""

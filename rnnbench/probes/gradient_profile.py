@@ -14,7 +14,7 @@ from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, decades_lost, fit_gradi
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
 from rnnbench.schema import Column
-from tasks import Batch, Task
+from rnnbench.tasks import Batch, Task
 
 OF_TOP = "of the top layer's whole state"
 

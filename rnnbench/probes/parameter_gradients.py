@@ -11,7 +11,7 @@ from rnnbench.model import Model
 from rnnbench.model.parameter_roles import parameter_roles
 from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.schema import Column
-from tasks import Batch, Task
+from rnnbench.tasks import Batch, Task
 
 
 class ParameterGradients(Probe):

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from rnnbench.model import Model
 from rnnbench.schema import Column
-from tasks import Batch, Task
+from rnnbench.tasks import Batch, Task
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

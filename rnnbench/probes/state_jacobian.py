@@ -14,7 +14,7 @@ from rnnbench.cells import Cell
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
 from rnnbench.schema import Column
-from tasks import Batch, Task
+from rnnbench.tasks import Batch, Task
 
 
 class StateJacobian(Probe):

@@ -17,10 +17,10 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.recorders import ProgressBar
+from rnnbench.tasks import Batch
+from rnnbench.tasks.adding import Adding
 from rnnbench.training import TrainSettings
 from rnnbench.training.loop import Loop
-from tasks import Batch
-from tasks.adding import Adding
 
 LENGTH, BATCH, HIDDEN = 100, 50, 64
 STEPS, WARM_UP = 200, 20

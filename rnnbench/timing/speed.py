@@ -11,9 +11,9 @@ from pydantic import Field
 from rnnbench.model import Model
 from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.schema import Column
+from rnnbench.tasks import Batch, Task
 from rnnbench.timing.implementations import IMPLEMENTATIONS, OF_AN_LSTM, implementations
 from rnnbench.timing.peak import PEAK_PRODUCTS, time_beside_peak
-from tasks import Batch, Task
 
 SIZES = " or ".join(map(str, PEAK_PRODUCTS))
 

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 
 import rnnbench
-import tasks
 from rnnbench.training.loop import Progress
 
 FORMAT = 1
@@ -75,7 +74,7 @@ def _source_file(component: type) -> str | None:
 @cache
 def _package_hash() -> bytes:
     root = Path(rnnbench.__file__).parent
-    folders = [*(root / name for name in TRAINING_CODE), Path(tasks.__file__).parent]
+    folders = [*(root / name for name in TRAINING_CODE), root / "tasks"]
     files = [root / "gradient_fit.py", *(path for folder in folders for path in sorted(folder.rglob("*.py")))]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).digest()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from rnnbench.model import Model
-from tasks import Batch, Task
+from rnnbench.tasks import Batch, Task
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder
 from rnnbench.recorders.recorder import Arrays, Scalars
 from rnnbench.schema import Status
+from rnnbench.tasks import Batch, Task
 from rnnbench.training.evaluation import evaluate
-from tasks import Batch, Task
 
 
 class NotFiniteError(Exception):

@@ -18,12 +18,12 @@ from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.schema import Status, milestone_column
 from rnnbench.storage import DamagedFileError
+from rnnbench.tasks import Batch, Task
+from rnnbench.tasks.task import Split
 from rnnbench.training.checkpoint import CheckpointError, differences, from_plain, inconsistency, to_plain, writer
 from rnnbench.training.evaluation import baseline_loss, evaluate
 from rnnbench.training.loop import Loop, Progress, TrainSettings
 from rnnbench.training.streams import Streams
-from tasks import Batch, Task
-from tasks.task import Split
 
 EVALUATION_BATCH = 250
 """Examples evaluated at a time."""

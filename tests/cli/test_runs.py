@@ -89,7 +89,7 @@ def test_a_failed_run_leaves_what_it_reached(rnnbench: Command, tmp_path: Path) 
     (own / "task").mkdir(parents=True)
     (own / "broken_task.py").write_text(
         "from itertools import islice\n\n"
-        "from tasks import Milestone\nfrom tasks.adding import Adding\n\n\n"
+        "from rnnbench.tasks import Milestone\nfrom rnnbench.tasks.adding import Adding\n\n\n"
         "class BrokenTask(Adding):\n"
         "    milestones = (Milestone('start', 'any loss', 'none', 'loss', 1e9),)\n\n"
         "    def training_batches(self, batch_size, generator):\n"

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from rnnbench.backends import FASTEST_FIRST, Backend, Eager
 from rnnbench.cells import Cell, State
 from rnnbench.model import Model
-from tasks.adding import Adding
+from rnnbench.tasks.adding import Adding
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN, BATCH = 3, 4, 2

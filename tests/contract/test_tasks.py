@@ -16,9 +16,9 @@ from torch import Tensor
 
 from rnnbench.cells.gru import Gru
 from rnnbench.model import Model
-from tasks import Batch, FiniteTask, Task
-from tasks.adding import Adding
-from tasks.copy_memory import CopyMemory
+from rnnbench.tasks import Batch, FiniteTask, Task
+from rnnbench.tasks.adding import Adding
+from rnnbench.tasks.copy_memory import CopyMemory
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 SHORT = 24

@@ -13,8 +13,8 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.probes.costs import Costs, peak_memory_bytes
-from tasks import Batch, Task
-from tasks.adding import Adding
+from rnnbench.tasks import Batch, Task
+from rnnbench.tasks.adding import Adding
 
 # With m inputs and n units. A matrix on the input has nm weights and one on the state nn; either makes as many
 # multiply-adds per step of one example.

@@ -16,7 +16,7 @@ from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.probes.forced_gates import ForcedGates
 from rnnbench.probes.gate_limits import GateLimits, largest_with_random_weights
-from tasks.adding import Adding
+from rnnbench.tasks.adding import Adding
 
 RESET = {"reset_gate_ignore_value", "reset_gate_state_effect", "reset_gate_state_effect_opposite"}
 UPDATE = {"update_gate_copy_value", "update_gate_copy_error", "update_gate_leakage"}

@@ -17,8 +17,8 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.probes.gate_statistics import GateStatistics, time_constants
-from tasks import Batch, Task
-from tasks.adding import Adding
+from rnnbench.tasks import Batch, Task
+from rnnbench.tasks.adding import Adding
 
 TASK = Adding(length=12)
 KEPT = [0.05, 0.5, 0.99, 0.8]

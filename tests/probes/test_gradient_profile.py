@@ -21,9 +21,9 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.probes.gradient_profile import GradientProfile, gradient_norms_through_time, summarised
-from tasks import Batch, Task
-from tasks.adding import Adding
-from tasks.copy_memory import CopyMemory
+from rnnbench.tasks import Batch, Task
+from rnnbench.tasks.adding import Adding
+from rnnbench.tasks.copy_memory import CopyMemory
 
 INPUT, HIDDEN = 2, 4
 

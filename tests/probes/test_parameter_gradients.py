@@ -17,9 +17,9 @@ from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.model.parameter_roles import parameter_roles
 from rnnbench.probes.parameter_gradients import ParameterGradients
-from tasks import Batch, Task
-from tasks.adding import Adding
-from tasks.copy_memory import CopyMemory
+from rnnbench.tasks import Batch, Task
+from rnnbench.tasks.adding import Adding
+from rnnbench.tasks.copy_memory import CopyMemory
 
 INPUT, HIDDEN = 2, 4
 

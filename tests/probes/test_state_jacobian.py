@@ -17,8 +17,8 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.probes.state_jacobian import StateJacobian, jacobians_along, longest_examples
-from tasks import Batch
-from tasks.adding import Adding
+from rnnbench.tasks import Batch
+from rnnbench.tasks.adding import Adding
 
 TASK = Adding(length=20)
 

@@ -24,7 +24,7 @@ def write_run(root: Path) -> WriteRun:
         config = {
             "seed": seed,
             "model": {"hidden_size": hidden_size, "backend": "torch"},
-            "task": {"_target_": "tasks.adding.Adding", "length": 20},
+            "task": {"_target_": "rnnbench.tasks.adding.Adding", "length": 20},
             "optimizer": {"_target_": "torch.optim.Adam", "betas": [0.9, 0.99]},
         }
         name = run_name(cell, "adding", seed, config)

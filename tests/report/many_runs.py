@@ -24,7 +24,7 @@ def write_runs(root: Path, count: int) -> None:
         config = {
             "seed": seed, "device": "cpu", "threads": 1, "flush_denormals": True,
             "cell": {"_target_": f"rnnbench.cells.{cell}"},
-            "task": {"_target_": "tasks.adding.Adding", "length": length},
+            "task": {"_target_": "rnnbench.tasks.adding.Adding", "length": length},
             "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.001},
             "model": {"hidden_size": 64, "layers": 1, "backend": "fused", "initialisation": "default",
                       "recurrent_gain": 1.0},

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tasks import Batch
-from tasks.adding import Adding
+from rnnbench.tasks import Batch
+from rnnbench.tasks.adding import Adding
 
 
 @pytest.mark.parametrize("length", [2, 3, 50])

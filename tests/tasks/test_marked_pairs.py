@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from tasks import Batch, Task
-from tasks.hochreiter_adding import HochreiterAdding
-from tasks.multiplication import Multiplication
-from tasks.xor import Xor
+from rnnbench.tasks import Batch, Task
+from rnnbench.tasks.hochreiter_adding import HochreiterAdding
+from rnnbench.tasks.multiplication import Multiplication
+from rnnbench.tasks.xor import Xor
 
 LENGTH = 40
 TASKS: dict[type[Task], tuple[Callable[[list[float]], float], tuple[float, float], float]] = {

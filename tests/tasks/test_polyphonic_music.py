@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from tasks.polyphonic_music import PolyphonicMusic
+from rnnbench.tasks.polyphonic_music import PolyphonicMusic
 
 PIECES = {
     "train": [[[21], [22, 108], [], [21]], [[60], [60, 64]]],

@@ -9,8 +9,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from tasks import Batch
-from tasks.sequential_digits import SequentialDigits, fixed_permutation
+from rnnbench.tasks import Batch
+from rnnbench.tasks.sequential_digits import SequentialDigits, fixed_permutation
 
 
 @pytest.fixture(scope="module")

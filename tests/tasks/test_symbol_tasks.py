@@ -6,12 +6,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from tasks import Batch, Task
-from tasks.copy_memory import CopyMemory
-from tasks.noiseless_memorization import NoiselessMemorization
-from tasks.random_permutation import RandomPermutation
-from tasks.selective_copying import SelectiveCopying
-from tasks.temporal_order import TemporalOrder
+from rnnbench.tasks import Batch, Task
+from rnnbench.tasks.copy_memory import CopyMemory
+from rnnbench.tasks.noiseless_memorization import NoiselessMemorization
+from rnnbench.tasks.random_permutation import RandomPermutation
+from rnnbench.tasks.selective_copying import SelectiveCopying
+from rnnbench.tasks.temporal_order import TemporalOrder
 
 
 def drawn(task: Task, size: int) -> Batch:

@@ -21,12 +21,12 @@ from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.report.tables.speed import Speed as SpeedTable
+from rnnbench.tasks.adding import Adding
 from rnnbench.timing import peak
 from rnnbench.timing.implementations import implementations, interleaved_seconds, torch_module
 from rnnbench.timing.peak import PEAK_PRODUCTS, Peak, Timings, time_beside_peak
 from rnnbench.timing.speed import Speed
 from rnnbench.timing.torch_mm_baseline import multiply_adds, torch_mm_baseline
-from tasks.adding import Adding
 
 STEPS, BATCH, HIDDEN = 5, 7, 3
 GROUP = {"task": "adding", "difficulty_setting": "length", "difficulty": 5, "cell": "gru", "variant": Variant()}

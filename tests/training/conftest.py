@@ -17,11 +17,11 @@ from rnnbench.probes.gradient_profile import GradientProfile
 from rnnbench.probes.parameter_gradients import ParameterGradients
 from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.recorders.recorder import Arrays, Scalars
+from rnnbench.tasks import Task
+from rnnbench.tasks.adding import Adding
 from rnnbench.training import Run, TrainSettings
 from rnnbench.training.loop import Progress
 from rnnbench.training.streams import Streams
-from tasks import Task
-from tasks.adding import Adding
 
 MakeRun = Callable[..., Run]
 ADAM = partial(torch.optim.Adam, lr=1e-2)

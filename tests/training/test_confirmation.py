@@ -7,9 +7,9 @@ from scipy.stats import binom
 from torch import Tensor
 
 from rnnbench.recorders import RunFolder
+from rnnbench.tasks import Batch
+from rnnbench.tasks.adding import Adding
 from rnnbench.training import Run
-from tasks import Batch
-from tasks.adding import Adding
 from tests.training.conftest import Execute, MakeRun
 from tests.training.test_loop import LuckyAt
 from tests.training.test_run import Cut, PowerCut, assert_same

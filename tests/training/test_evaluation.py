@@ -8,10 +8,10 @@ from torch import Tensor
 
 from rnnbench.cells.gru import Gru
 from rnnbench.model import Model
+from rnnbench.tasks import Batch, Task
+from rnnbench.tasks.adding import Adding
+from rnnbench.tasks.copy_memory import CopyMemory
 from rnnbench.training.evaluation import evaluate
-from tasks import Batch, Task
-from tasks.adding import Adding
-from tasks.copy_memory import CopyMemory
 
 
 def part(batch: Batch, examples: slice) -> Batch:

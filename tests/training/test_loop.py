@@ -19,10 +19,10 @@ from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.probes import Measurement, Probe
 from rnnbench.schema import EMPTY, Column, Status
+from rnnbench.tasks import Batch, Milestone, Task
+from rnnbench.tasks.adding import Adding
+from rnnbench.tasks.copy_memory import CopyMemory
 from rnnbench.training.streams import Streams
-from tasks import Batch, Milestone, Task
-from tasks.adding import Adding
-from tasks.copy_memory import CopyMemory
 from tests.training.conftest import Execute, MakeRun
 
 OPTIMIZERS = {

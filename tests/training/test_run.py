@@ -18,8 +18,8 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.recorders.recorder import Scalars
 from rnnbench.schema import RESULTS, milestone_column
-from tasks import Batch
-from tasks.copy_memory import CopyMemory
+from rnnbench.tasks import Batch
+from rnnbench.tasks.copy_memory import CopyMemory
 from tests.training.conftest import Execute, Executed, MakeRun
 from tests.training.test_loop import OPTIMIZERS, Finite, LuckyAt
 
@@ -159,7 +159,7 @@ from rnnbench.probes.gradient_profile import GradientProfile
 from rnnbench.recorders import RunFolder
 from rnnbench.training import Run, TrainSettings
 from rnnbench.training.streams import Streams
-from tasks.adding import Adding
+from rnnbench.tasks.adding import Adding
 
 torch.set_num_threads(1)
 written, save = 0, torch.save
