@@ -67,7 +67,7 @@ def test_yaml_describes_its_class(name: str, task: Task) -> None:
     description, target, *_ = path.read_text().splitlines()
     assert description.startswith("# ")
     assert target == f"_target_: {type(task).__module__}.{type(task).__name__}"
-    assert type(task).__module__ == f"tasks.{name}"
+    assert type(task).__module__ == f"rnnbench.tasks.{name}"
     assert type(task).__name__ == "".join(word.capitalize() for word in name.split("_"))
     assert task.difficulty in OmegaConf.load(path)
 
