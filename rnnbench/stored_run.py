@@ -68,12 +68,38 @@ def digests(files: RunFiles) -> dict[str, str]:
     return {path.name: digest(path) for path in files.records()}
 
 
-def read_plan(path: Path) -> list[list[str]]:
-    """The overrides of each job of a launch. Raises DamagedFileError."""
-    jobs = read_json_list(path)
-    if not all(isinstance(job, list) and all(isinstance(override, str) for override in job) for job in jobs):
+class PlannedJob(NamedTuple):
+    """A job of a launch, as known before anything was started."""
+
+    overrides: tuple[str, ...]
+    """Its settings as typed, `key=value`."""
+    run: str | None = None
+    """The run's name, where it is known."""
+    status: JobStatus | None = None
+    """Its outcome if that was known; None: it was passed to the launcher."""
+    work: float | None = None
+    """A number proportional to the time that it is expected to take, where that is known."""
+
+
+def read_plan(path: Path) -> list[PlannedJob]:
+    """The jobs of a launch by number. Raises DamagedFileError."""
+    return [_planned(path, job) for job in read_json_list(path)]
+
+
+def _planned(path: Path, job: Any) -> PlannedJob:
+    """A job as version 0.1.0 wrote it, the overrides alone, or with what is known of it."""
+    content = {"overrides": job} if isinstance(job, list) else job
+    if not isinstance(content, dict) or set(content) - set(PlannedJob._fields):
+        raise DamagedFileError(path, "holds other things than jobs")
+    overrides = content.get("overrides")
+    if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
         raise DamagedFileError(path, "holds other things than lists of overrides")
-    return jobs
+    found = PlannedJob(**content | {"overrides": tuple(overrides)})
+    if not isinstance(found.run, str | None) or not isinstance(found.work, int | float | None):
+        raise DamagedFileError(path, "holds other things than a name as run and a number as work")
+    if found.status is not None and found.status not in list(JobStatus):
+        raise DamagedFileError(path, f"has an unknown status, {found.status!r}")
+    return found._replace(status=None if found.status is None else JobStatus(found.status))
 
 
 def read_outcome(path: Path) -> dict[str, Any]:

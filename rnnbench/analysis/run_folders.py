@@ -62,20 +62,24 @@ class Launched:
 
     planned: list[str]
     ended: set[str]
-    """Those that left an outcome."""
+    """Those that left an outcome, or whose run was done before the launch."""
     damaged: dict[str, str]
     """The files of launches that could not be read, and what is wrong with them."""
 
 
 def read_launches(files: ExperimentFiles) -> Launched:
     """What the experiment's launches planned, and what left an outcome."""
+    planned: dict[str, None] = {}
     launched = Launched([], set(), {})
     for launch in files.launches():
         plan: list[str] = []
         try:
-            plan = [_job(overrides) for overrides in read_plan(launch.plan)]
+            jobs = read_plan(launch.plan)
         except DamagedFileError as error:
             launched.damaged[f"launch {launch.folder.name}"] = f"{error.brief}, so its missing jobs are not known"
+        else:
+            plan = [_job(job.overrides) for job in jobs]
+            launched.ended |= {text for text, job in zip(plan, jobs, strict=True) if job.status is not None}
         for path in launch.outcomes():
             number = launch.number(path)
             try:
@@ -83,7 +87,8 @@ def read_launches(files: ExperimentFiles) -> Launched:
             except DamagedFileError as error:
                 launched.damaged[f"launch {launch.folder.name}, job {number}"] = error.brief
                 launched.ended |= set(plan[number : number + 1])
-        launched.planned += [job for job in plan if job not in launched.planned]
+        planned |= dict.fromkeys(plan)
+    launched.planned += planned
     return launched
 
 

@@ -21,6 +21,7 @@ from rnnbench.cli.tuning_stages import first_jobs
 from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.storage import DamagedFileError, remove_stale_temporaries, write_json
+from rnnbench.stored_run import PlannedJob
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,13 @@ def _outcome(path: Path) -> JobOutcome | None:
         return None
 
 
-def write_plan(launch: Path, jobs: Sequence[Sequence[str]]) -> None:
-    """Keep the overrides of the jobs that the launch sets out to do, numbered in this order."""
-    write_json(LaunchFiles(launch).plan, jobs)
+def write_plan(launch: Path, jobs: Sequence[PlannedJob]) -> None:
+    """Keep the jobs that the launch sets out to do, numbered in this order."""
+    write_json(LaunchFiles(launch).plan, [job._asdict() for job in jobs])
 
 
-def planned_jobs(launch: Path) -> list[list[str]]:
-    """The overrides of each job that the launch planned. Raises DamagedFileError."""
+def planned_jobs(launch: Path) -> list[PlannedJob]:
+    """The jobs that the launch planned, by number. Raises DamagedFileError."""
     return stored_run.read_plan(LaunchFiles(launch).plan)
 
 
@@ -96,11 +97,11 @@ class LaunchRecord(Callback):
         _end(Path(config.hydra.sweep.dir))
 
 
-def _begin(config: DictConfig, launch: Path, plan: Callable[[], list[list[str]]]) -> None:
+def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequence[str]]]) -> None:
     HydraConfig.instance().set_config(config)
     try:
         Settings.from_config(config)
-        jobs = plan()
+        jobs = [PlannedJob(tuple(overrides)) for overrides in plan()]
         launch.mkdir(parents=True, exist_ok=True)
         write_plan(launch, jobs)
         _remove_stale_temporaries(ExperimentFiles(launch.parents[1]))
@@ -129,10 +130,13 @@ def _exit_code(launch: Path) -> int:
     """The exit code for the worst outcome of the launch's jobs; for a sweep, prints a line that counts them."""
     counts = Counter(outcome.status for outcome in read_outcomes(launch))
     try:
-        planned = len(planned_jobs(launch))
+        jobs = planned_jobs(launch)
     except DamagedFileError as error:
         print(f"rnnbench: {error}; how many jobs were planned is not known", file=sys.stderr)
         planned = counts.total() + 1
+    else:
+        planned = len(jobs)
+        counts = Counter(job.status for job in jobs if job.status is not None) + counts
     missing = planned - counts.total()
     if planned > 1:
         said = [f"{number} {status}" for status, number in counts.items()] + ([f"{missing} not run"] if missing else [])

@@ -18,6 +18,7 @@ from rnnbench.cli.launches import read_outcome, write_plan
 from rnnbench.cli.sweep import Swept, swept_jobs
 from rnnbench.cli.tuning_stages import TuningStages, tuning_stages
 from rnnbench.schema import ExperimentFiles, JobStatus
+from rnnbench.stored_run import PlannedJob
 
 
 class UnionOfProducts(Sweeper):
@@ -34,7 +35,7 @@ class UnionOfProducts(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context = hydra_context
         self.config = config
-        self.launched: list[list[str]] = []
+        self.planned: list[PlannedJob] = []
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -55,10 +56,10 @@ class UnionOfProducts(Sweeper):
         return Path(self.config.hydra.sweep.dir)
 
     def _launch(self, jobs: list[list[str]]) -> list[JobReturn]:
-        """Launch jobs that follow those launched so far."""
-        first = len(self.launched)
-        self.launched += jobs
-        write_plan(self._folder, self.launched)
+        """Launch jobs that follow those planned so far."""
+        first = len(self.planned)
+        self.planned += [PlannedJob(tuple(job)) for job in jobs]
+        write_plan(self._folder, self.planned)
         ended = self.launcher.launch(jobs, initial_job_idx=first)
         for job in ended:
             _ = job.return_value  # raises what ended the job
@@ -87,10 +88,10 @@ class UnionOfProducts(Sweeper):
         """The runs of the jobs launched so far that have one of their own, with the job's overrides as `job`."""
         assert self.config is not None
         jobs = {}
-        for number, job in enumerate(self.launched):
+        for number, job in enumerate(self.planned):
             outcome = read_outcome(self._folder, number)
             if outcome is not None and outcome.run is not None and outcome.status != JobStatus.BUSY:
-                jobs[outcome.run] = tuple(job)
+                jobs[outcome.run] = job.overrides
         runs, _ = read_run_folders(ExperimentFiles(Path(self.config.results_dir) / self.config.name))
         runs = sorted_runs(runs[runs["run"].isin(jobs)])
         return runs.assign(job=runs["run"].map(jobs))
