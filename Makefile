@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test lint bench clean help
+.PHONY: quickstart test lint docs bench clean help
 
 help:
 	@echo "make quickstart   install, train RNN, LSTM and GRU, and build the report"
 	@echo "make test         install, lint, type-check, and run all tests"
+	@echo "make docs         install, and build the documentation site in build/site, without network"
 	@echo "make bench        install, and time the backends and the harness's own overhead"
 	@echo "make clean        remove the virtual environment"
 
@@ -17,7 +18,7 @@ help:
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/pip install --quiet -c constraints.txt --editable '.[dev,data]'
+	$(BIN)/pip install --quiet -c constraints.txt --editable '.[dev,data,docs]'
 	touch $@
 
 quickstart: .venv/installed
@@ -33,6 +34,10 @@ lint: .venv/installed-dev
 
 test: lint
 	$(BIN)/pytest -n 2
+
+docs: .venv/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 bench: .venv/installed-dev
 	$(BIN)/python -m rnnbench.timing
