@@ -13,12 +13,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnbench.cli.arguments import overrides
 from rnnbench.cli.job import run_job
-from rnnbench.cli.launches import fail
+from rnnbench.cli.launches import fail, print_counts_of_stopped_launch
 from rnnbench.cli.menu import RENAMED, configuration_directory, setting_names
 from rnnbench.errors import SettingError, component_traceback, one_line
-
-INTERRUPTED = 130
-"""The exit code of a program that was ended by Ctrl-C."""
+from rnnbench.interruption import Interrupted
 
 
 def launch(arguments: list[str]) -> None:
@@ -33,7 +31,11 @@ def launch(arguments: list[str]) -> None:
         overrides(arguments)
         start(job)()
 
-    answering_in_one_line(checked)
+    try:
+        answering_in_one_line(checked)
+    except Interrupted:
+        print_counts_of_stopped_launch()
+        raise
 
 
 def answering_in_one_line(command: Callable[[], None]) -> None:
@@ -54,9 +56,6 @@ def answering_in_one_line(command: Callable[[], None]) -> None:
             raise
         print(component_traceback(error), end="", file=sys.stderr)
         raise SystemExit(1) from error
-    except KeyboardInterrupt:
-        print("rnnbench: interrupted; the same command resumes from the last checkpoints", file=sys.stderr)
-        raise SystemExit(INTERRUPTED) from None
     finally:
         if as_set is None:
             del os.environ["HYDRA_FULL_ERROR"]

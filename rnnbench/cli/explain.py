@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 from rnnbench.cli.menu import version_line
+from rnnbench.interruption import listening
 
 USAGE = """rnnbench-explain prints the source that backend=fused generates from a cell's `step` and compiles.
 
@@ -14,7 +15,11 @@ USED = ("cell", "experiment", "cell.", "model.hidden_size")
 
 def main() -> None:
     """The console command. Exit code 2 for a wrong setting or a cell that the backend cannot run."""
-    arguments = sys.argv[1:]
+    with listening("rnnbench-explain", "run it again"):
+        _answer(sys.argv[1:])
+
+
+def _answer(arguments: list[str]) -> None:
     if {"--help", "-h"} & set(arguments):
         print(USAGE)
     elif "--version" in arguments:

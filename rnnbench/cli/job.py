@@ -20,6 +20,7 @@ from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
 from rnnbench.cli.provenance import provenance, source_hash
 from rnnbench.cli.settings import Settings
 from rnnbench.errors import SettingError, component_traceback, one_line
+from rnnbench.interruption import Interrupted, at_once, check, deferred, listen_as_worker, received
 from rnnbench.recorders import ProgressBar, Recorder, RunFolder, RunStore, WeightsAndBiases
 from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty_value
 from rnnbench.storage import DamagedFileError
@@ -31,9 +32,17 @@ def run_job(config: DictConfig, all_frames: bool = False) -> None:
     """Hydra's task function: execute the run, and write its outcome to the launch's folder.
 
     Whatever the run raises becomes its outcome, so that the rest of a sweep continues: a wrong setting is refused in
-    one line, anything else fails with its traceback, where `all_frames` also shows the frames of this package. Only
-    Ctrl-C ends the sweep.
+    one line, anything else fails with its traceback, where `all_frames` also shows the frames of this package. Only a
+    signal ends the sweep: Interrupted is raised once the run has its checkpoint and the outcome is written.
     """
+    listen_as_worker()
+    with deferred():
+        check()
+        _run_job(config, all_frames)
+        check()
+
+
+def _run_job(config: DictConfig, all_frames: bool) -> None:
     hydra = HydraConfig.get()
     multirun = hydra.mode == RunMode.MULTIRUN
     launch = Path(hydra.sweep.dir if multirun else hydra.run.dir)
@@ -114,7 +123,8 @@ def _do(
     """Execute the run, unless it is done already or another process executes it."""
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(settings.flush_denormals)
-    run = build_run(settings)
+    with at_once():
+        run = build_run(settings)
     torch.set_num_threads(run.model.backend.torch_threads)  # fewer where the backend has threads of its own
     config = settings.result_settings(run.model.cells[0].hidden_size, run.model.backend.name)
     folder = RunStore(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)
@@ -137,6 +147,8 @@ def _do(
         summary = Job(settings, run, folder, config, cell, task, beside_others, before.get("started_at")).execute(
             all_frames
         )
+    if summary["status"] == Status.RUNNING:
+        return JobOutcome(overrides, JobStatus.STOPPED, folder.name, _ending(summary))
     return JobOutcome(overrides, summary["status"], folder.name, _ending(summary))
 
 
@@ -165,7 +177,10 @@ class Job:
     """When an earlier launch first started the run."""
 
     def execute(self, all_frames: bool) -> dict[str, Any]:
-        """Train and return the summary, which is written to the folder however the run ends."""
+        """Train and return the summary, which is written to the folder however the run ends.
+
+        After a signal the status is still `running`, as in the folder, and the run stays at its checkpoint.
+        """
         recorders: list[Recorder] = []
         trained: list[Progress] = []
         summary = self._begun()
@@ -188,7 +203,9 @@ class Job:
             for progress in trained:
                 summary |= self.run.reached(progress)
             summary |= {"status": Status.FAILED, "error": _named(error)}
-        finally:  # also after Ctrl-C, when the run stays at its checkpoint
+        except Interrupted:
+            summary["steps_trained"] = max((progress.step for progress in trained), default=0)
+        finally:
             if summary["status"] != Status.RUNNING:
                 self.folder.finish(summary, error_text)
             for recorder in recorders:
@@ -234,6 +251,8 @@ def _ending(summary: Mapping[str, Any]) -> str:
     """A line on how the run ended."""
     if summary["status"] == Status.FAILED:
         return f"({summary['error']}; see its traceback.txt)"
+    if summary["status"] == Status.RUNNING:
+        return f"by {received()} at step {summary['steps_trained']}"
     if summary["status"] == Status.DIVERGED:
         return f"at step {summary['diverged_at_step']}"
     solved = f"solved at step {summary['steps_to_solve']}" if summary["solved"] else "not solved"

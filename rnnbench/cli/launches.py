@@ -4,6 +4,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
 from hydra.core.utils import JobStatus as HydraStatus
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnbench import stored_run
@@ -126,6 +128,14 @@ def _end(launch: Path) -> None:
     raise SystemExit(code)
 
 
+def print_counts_of_stopped_launch() -> None:
+    """Print how far the sweep of this process came that a signal has stopped; nothing for a single run."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return
+    with suppress(OSError):  # a folder that cannot be read
+        _exit_code(Path(HydraConfig.get().sweep.dir))
+
+
 def _exit_code(launch: Path) -> int:
     """The exit code for the worst outcome of the launch's jobs; for a sweep, prints a line that counts them."""
     counts = Counter(outcome.status for outcome in read_outcomes(launch))
@@ -143,7 +153,7 @@ def _exit_code(launch: Path) -> int:
         print(f"{planned} runs: {', '.join(said)}")
     if counts[JobStatus.REFUSED]:
         return 2
-    return 1 if counts[JobStatus.FAILED] or missing else 0
+    return 1 if counts[JobStatus.FAILED] or counts[JobStatus.STOPPED] or missing else 0
 
 
 def fail(message: str) -> None:

@@ -3,11 +3,18 @@
 import sys
 
 from rnnbench.cli.menu import configuration_directory, menu, own_directories, version_line
+from rnnbench.interruption import check, listening
+
+GOES_ON = "launched again, it goes on from its checkpoints"
 
 
 def main() -> None:
     """The console command: the menu for --help, the version for --version, or else the Hydra application."""
-    arguments = sys.argv[1:]
+    with listening("rnnbench", GOES_ON):
+        _answer(sys.argv[1:])
+
+
+def _answer(arguments: list[str]) -> None:
     if {"--help", "-h"} & set(arguments):
         print(menu([configuration_directory(), *own_directories(arguments)]))
     elif "--version" in arguments:
@@ -15,4 +22,5 @@ def main() -> None:
     else:
         from rnnbench.cli.application import launch  # imports torch, which the help can do without
 
+        check()  # what is imported may have swallowed a signal
         launch(arguments)

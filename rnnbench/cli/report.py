@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnbench.cli.menu import choices, configuration_directory, own_directories, version_line
+from rnnbench.interruption import listening
 
 USAGE = """rnnbench-report makes the tables and figures of a sweep from its run folders, without training.
 
@@ -29,7 +30,11 @@ USED = ("name", "experiment", "results_dir", "tuned", "tuning.", "table", "figur
 
 def main() -> None:
     """The console command. Exit code 2 for a wrong setting or when there are no runs."""
-    arguments = sys.argv[1:]
+    with listening("rnnbench-report", "run it again"):
+        _answer(sys.argv[1:])
+
+
+def _answer(arguments: list[str]) -> None:
     if {"--help", "-h"} & set(arguments):
         print(USAGE)
     elif "--version" in arguments:

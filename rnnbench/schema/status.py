@@ -35,3 +35,5 @@ class JobStatus(StrEnum):
     """The run was done already."""
     BUSY = "busy"
     """Another process is executing the same run."""
+    STOPPED = "stopped"
+    """A signal stopped it; its run has a checkpoint."""

@@ -1,8 +1,10 @@
 """The training loop."""
 
+import copy
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Annotated
@@ -11,6 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import nn
 
+from rnnbench.interruption import Interrupted, at_once, deferred
 from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder
@@ -88,22 +91,35 @@ class Loop:
     def run(self, batches: Iterator[Batch]) -> Status:
         """Train from the current progress to the end; `batches` is the training data from its beginning.
 
-        Returns `done`, or `diverged` at the first loss or gradient that is not finite.
+        Returns `done`, or `diverged` at the first loss or gradient that is not finite. A signal ends it with a
+        checkpoint of the last whole step; the evaluation and the probes that were due after it may not be done then,
+        and are done first when the run goes on.
         """
         progress = self.progress
         try:
-            if not progress.history:
-                self._evaluate_and_probe()
-            for batch in islice(batches, progress.step, self.settings.steps):
-                if self._finished:
-                    break
-                self._train_step(batch)
-                self._evaluate_and_probe()
-                self._checkpoint_if_due()
+            with at_once():
+                if not progress.history or progress.history[-1]["step"] != progress.step:
+                    self._evaluate_and_probe()
+                for batch in islice(batches, progress.step, self.settings.steps):
+                    if self._finished:
+                        break
+                    self._train_step(batch)
+                    self._evaluate_and_probe()
+                    self._checkpoint_if_due()
         except NotFiniteError:
             progress.diverged_at_step = progress.step
             return Status.DIVERGED
+        except Interrupted:
+            self.checkpoint()
+            raise
         return Status.DONE
+
+    def checkpoint(self) -> None:
+        """Save a checkpoint, unless there is nothing to go on from yet."""
+        if self.progress.history:
+            with deferred():
+                self.save()
+            self.saved_at = time.monotonic()
 
     @property
     def _finished(self) -> bool:
@@ -113,15 +129,21 @@ class Loop:
 
     def _train_step(self, batch: Batch) -> None:
         """One update. Raises NotFiniteError, with the weights as they were, when the loss or its gradient is not."""
-        progress = self.progress
-        progress.step += 1
         started = self._synchronized_time()
         loss = self.task.mean_loss(self.model.predict(batch), batch)
         self.optimizer.zero_grad()
         loss.backward()
-        progress.gradient_norm = self._clip_gradient()
-        progress.recent_losses.append(float(loss.detach()))
-        if not (math.isfinite(progress.recent_losses[-1]) and math.isfinite(progress.gradient_norm)):
+        norm = self._clip_gradient()
+        with deferred():
+            self._update(batch, float(loss.detach()), norm, started)
+
+    def _update(self, batch: Batch, loss: float, gradient_norm: float, started: float) -> None:
+        """Change weights and progress, which belong together. Raises NotFiniteError."""
+        progress = self.progress
+        progress.step += 1
+        progress.gradient_norm = gradient_norm
+        progress.recent_losses.append(loss)
+        if not (math.isfinite(loss) and math.isfinite(gradient_norm)):
             raise NotFiniteError
         self.optimizer.step()
         progress.step_times_s.append(self._synchronized_time() - started)
@@ -141,17 +163,45 @@ class Loop:
     def _evaluate_and_probe(self) -> None:
         """Evaluate and probe where due, and record the results. Raises NotFiniteError when a validation loss is not."""
         progress = self.progress
-        row: dict[str, float | str] = {}
-        if self._finished or progress.step % self.settings.eval_every == 0:
-            row |= self._evaluate()
-        for name, probe in self.probes.items():
-            if probe.due(progress.step, self._finished):
-                row |= self._probe(name, probe)
-        if row:
-            row = {"step": progress.step, **row}
-            progress.history.append(row)
+        evaluates = self._finished or progress.step % self.settings.eval_every == 0
+        if not (evaluates or any(probe.due(progress.step, False) for probe in self.probes.values())):
+            return
+        row: dict[str, float | str] = {"step": progress.step}
+        arrays: dict[str, Arrays] = {}
+        with self._whole_or_not_at_all():
+            if evaluates:
+                row |= self._evaluate()
+            for name, probe in self.probes.items():
+                if probe.due(progress.step, self._finished):
+                    measurement = probe.measure(self.model, self.task, self.probe_batch)
+                    self.optimizer.zero_grad()
+                    row |= measurement.scalars
+                    arrays |= {name: measurement.arrays} if measurement.arrays else {}
+        with deferred():
+            self._record(row, arrays)
+
+    def _record(self, row: Scalars, arrays: Mapping[str, Arrays]) -> None:
+        step = self.progress.step
+        for name, measured in arrays.items():
+            self.progress.arrays.setdefault(name, []).append((step, measured))
             for recorder in self.recorders:
-                recorder.record(row)
+                recorder.store(name, step, measured)
+        self.progress.history.append(row)
+        for recorder in self.recorders:
+            recorder.record(row)
+
+    @contextmanager
+    def _whole_or_not_at_all(self) -> Iterator[None]:
+        """Put weights and progress back as they were when a signal ends the block in the middle."""
+        progress = self.progress
+        before = {**vars(progress), "milestones": dict(progress.milestones)}
+        weights = copy.deepcopy(self.model.state_dict())
+        try:
+            yield
+        except Interrupted:
+            vars(progress).update(before)
+            self.model.load_state_dict(weights)  # a probe may have changed them for a while
+            raise
 
     def _evaluate(self) -> dict[str, float]:
         progress = self.progress
@@ -193,20 +243,10 @@ class Loop:
             "confirmation_examples": evaluation.examples,
         }
 
-    def _probe(self, name: str, probe: Probe) -> Scalars:
-        measurement = probe.measure(self.model, self.task, self.probe_batch)
-        self.optimizer.zero_grad()
-        if measurement.arrays:
-            self.progress.arrays.setdefault(name, []).append((self.progress.step, measurement.arrays))
-            for recorder in self.recorders:
-                recorder.store(name, self.progress.step, measurement.arrays)
-        return measurement.scalars
-
     def _checkpoint_if_due(self) -> None:
         """Save a checkpoint when the last one is `checkpoint_every_s` old."""
         if time.monotonic() - self.saved_at >= self.settings.checkpoint_every_s:
-            self.save()
-            self.saved_at = time.monotonic()
+            self.checkpoint()
 
     def _synchronized_time(self) -> float:
         """The clock's seconds, read once the device has finished what was queued."""

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from rnnbench.errors import one_line
+from rnnbench.interruption import Interrupted, at_once
 from rnnbench.machine import OthersMeter, is_shared
 from rnnbench.model import Model
 from rnnbench.probes import Probe
@@ -46,7 +47,7 @@ class Run:
     ) -> tuple[Status, dict[str, Any]]:
         """Train from the folder's checkpoint or from the start, write the records, and return status and results.
 
-        `recorders` builds the recorders from the progress that the run starts from.
+        `recorders` builds the recorders from the progress that the run starts from. A signal ends it with a checkpoint.
         """
         started, others = time.monotonic(), OthersMeter()
         optimizer = self.make_optimizer(self.model.parameters())
@@ -71,14 +72,17 @@ class Run:
             )
 
         batch_size, streams = self.settings.batch_size, self.streams
+        with at_once():
+            validation = self._held_out("validation", streams.validation)
+            probe_batch = next(self.task.training_batches(batch_size, streams.probes)).to(self.device)
         loop = Loop(
             self.model,
             self.task,
             optimizer,
             self.settings,
-            validation=self._held_out("validation", streams.validation),
+            validation=validation,
             confirmation=self._confirmation,
-            probe_batch=next(self.task.training_batches(batch_size, streams.probes)).to(self.device),
+            probe_batch=probe_batch,
             probes=self.probes,
             recorders=recorders(progress),
             save=save,
@@ -91,7 +95,14 @@ class Run:
             folder.write_records(progress.history, progress.arrays)
             raise
         folder.write_records(progress.history, progress.arrays)
-        results = self.reached(progress) | self._tested(status)
+        try:
+            with at_once():
+                tested = self._tested(status)
+        except Interrupted:
+            if status == Status.DONE:  # of a step that diverged there is no checkpoint: it is done again
+                loop.checkpoint()
+            raise
+        results = self.reached(progress) | tested
         measure_time()
         return status, results | {"wall_time_s": progress.elapsed_s} | _load(progress, self.model.backend.threads)
 

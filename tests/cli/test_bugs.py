@@ -2,10 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -115,23 +111,6 @@ def test_a_failed_job_does_not_stop_a_parallel_sweep(rnnbench: Command, tmp_path
     assert "failed (TypeError: object of type 'int' has no len(); see " in errors
     (outcome,) = tmp_path.glob("results/default/launches/*/job-0.json")
     assert json.loads(outcome.read_text())["status"] == "failed"
-
-
-@pytest.mark.parametrize("wandb", ["disabled", "offline"])
-def test_interrupted_ends_with_one_line_and_goes_on_later(tmp_path: Path, wandb: str) -> None:
-    command = [sys.executable, "-m", "rnnbench", *SHORT, "train.steps=1000000", "train.checkpoint_every_s=0.1"]
-    started = subprocess.Popen([*command, f"wandb={wandb}"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("results/default/runs/*/checkpoint.pt")):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    started.send_signal(signal.SIGINT)
-    _, errors = started.communicate(timeout=60)
-    assert started.returncode == 130
-    assert errors == "rnnbench: interrupted; the same command resumes from the last checkpoints\n"
-    (summary,) = tmp_path.glob("results/default/runs/*/summary.json")
-    assert json.loads(summary.read_text())["status"] == "running"
-    assert (summary.parent / "checkpoint.pt").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,186 @@
+"""Signals that ask a process to stop: Ctrl-C, SIGTERM, SIGHUP, and SIGUSR1 and SIGUSR2, with which Slurm warns.
+
+The first one raises Interrupted, once: immediately where nothing can be lost, and at the end of a `deferred` block
+otherwise. A signal that the process was started to ignore, as nohup does with SIGHUP, is still ignored. The second
+Ctrl-C ends the process at once, even in the middle of a long call into a library.
+
+- A command's main function runs within `listening`, which ends it with one line and exit code 128 + signal.
+- A worker process calls `listen_as_worker` once. There a signal is noted, and raises only in `at_once` blocks; before
+  and after each job the worker asks `received`.
+- A process with workers waits for them within `forwarded_to`, which passes SIGTERM on to them.
+
+A process has one handler for each signal, so what was received is kept per process.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from select import select
+from types import FrameType
+from typing import Any
+
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)
+)
+
+PATIENCE_S = 1.0
+"""A process that has not stopped after this time tells what it is waiting for."""
+
+
+class Interrupted(BaseException):
+    """The process was asked to stop. Like KeyboardInterrupt no Exception, so that what handles errors lets it pass."""
+
+    def __init__(self, received: signal.Signals) -> None:
+        super().__init__(received)
+        self.signal = received
+
+    def __str__(self) -> str:
+        return "Ctrl-C" if self.signal == signal.SIGINT else self.signal.name
+
+    @property
+    def exit_code(self) -> int:
+        """128 + the signal's number, as of a process that the signal ended."""
+        return 128 + self.signal
+
+
+@dataclass
+class _Process:
+    """What this process has been asked, and whether that raises at once."""
+
+    received: signal.Signals | None = None
+    raises: bool = False
+    workers: Callable[[], Iterable[int]] = tuple
+
+
+_process = _Process()
+
+
+def received() -> Interrupted | None:
+    """The first signal that asked this process to stop; None before."""
+    return None if _process.received is None else Interrupted(_process.received)
+
+
+def check() -> None:
+    """Raise Interrupted if this process was asked to stop."""
+    if _process.received is not None:
+        raise Interrupted(_process.received)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """A block that is not interrupted. A signal that came meanwhile raises at its end, unless that is deferred too."""
+    before, _process.raises = _process.raises, False
+    try:
+        yield
+    finally:
+        _process.raises = before
+    if before:
+        check()
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """A block that is interrupted anywhere, within one that is deferred: what it leaves half done is not kept."""
+    before, _process.raises = _process.raises, True
+    try:
+        check()
+        yield
+    finally:
+        _process.raises = before
+
+
+@contextmanager
+def forwarded_to(workers: Callable[[], Iterable[int]]) -> Iterator[None]:
+    """A deferred block that waits for the worker processes with the ids that `workers` returns; they get SIGTERM."""
+    before, _process.workers = _process.workers, workers
+    try:
+        with deferred():
+            yield
+    finally:
+        _process.workers = before
+
+
+@contextmanager
+def listening(command: str, goes_on: str) -> Iterator[None]:
+    """A command's main function: a signal ends it with the line "`command`: stopped by SIGTERM; `goes_on`"."""
+    with ExitStack() as stack:
+        stack.enter_context(_handlers(f"{command}: {{}}: stopping; a second Ctrl-C ends at once"))
+        stack.callback(setattr, _process, "received", None)
+        _process.raises = True
+        stack.callback(setattr, _process, "raises", False)
+        try:
+            yield
+            check()  # if a library has swallowed what was raised
+        except Interrupted as stop:
+            print(f"{command}: stopped by {stop}; {goes_on}", file=sys.stderr)
+            raise SystemExit(stop.exit_code) from None
+
+
+def listen_as_worker() -> None:
+    """Note signals from now on in a process whose main function is not ours; does nothing where handlers are in place.
+
+    In a thread that is not the main one handlers cannot be set; it does nothing there either.
+    """
+    if not _is_listening() and threading.current_thread() is threading.main_thread():
+        _set_handlers()
+
+
+def _is_listening() -> bool:
+    return signal.getsignal(signal.SIGTERM) is _handle
+
+
+def _set_handlers() -> dict[int, Any]:
+    """Handle the signals that are not ignored; returns the handlers before."""
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    return {number: signal.signal(number, _handle) for number in heard}
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    is_first = _process.received is None
+    _process.received = _process.received or signal.Signals(number)
+    for worker in _process.workers():
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(worker, signal.SIGTERM)
+    if is_first and _process.raises:
+        raise Interrupted(_process.received)
+
+
+@contextmanager
+def _handlers(waiting: str) -> Iterator[None]:
+    """The handlers, and a thread that sees signals even while the main one is in a library's call."""
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    before = _set_handlers()
+    woken = signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
+    watcher = threading.Thread(target=_watch, args=(reads, waiting), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(woken)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(writes)  # ends the thread
+        watcher.join()
+        os.close(reads)
+
+
+def _watch(reads: int, waiting: str) -> None:
+    """End the process at the second Ctrl-C; after the first signal, tell what it waits for once that takes long."""
+    seen: list[int] = []
+    has_told = False
+    while True:
+        patience = PATIENCE_S if seen and not has_told else None
+        if not select([reads], [], [], patience)[0]:
+            print(waiting.format(Interrupted(signal.Signals(seen[0]))), file=sys.stderr)
+            has_told = True
+        elif not (numbers := os.read(reads, 64)):
+            return
+        else:
+            seen += [number for number in numbers if number in SIGNALS]
+            if seen.count(signal.SIGINT) > 1:
+                os._exit(128 + signal.SIGINT)

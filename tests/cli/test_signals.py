@@ -1,0 +1,87 @@
+"""A command that a signal stops ends with a line, a count and a code of its own, and goes on when launched again."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import SMALL, Command
+
+SETTINGS = (
+    *SMALL,
+    "task.length=6",
+    "train.steps=40",
+    "train.eval_every=10",
+    "train.stop_when_solved=false",
+    "train.checkpoint_every_s=0",
+)
+
+SLOW = """
+import time
+from rnnbench.cells.rnn import Rnn
+
+
+class Slow(Rnn):
+    def step(self, x, state):
+        time.sleep(0.002)
+        return super().step(x, state)
+"""
+
+
+def own_cell(folder: Path) -> tuple[str, ...]:
+    """The options of a cell that is slow enough to be stopped."""
+    (folder / "own" / "cell").mkdir(parents=True)
+    (folder / "own" / "slow_cell.py").write_text(SLOW)
+    (folder / "own" / "cell" / "slow.yaml").write_text("_target_: slow_cell.Slow\n")
+    return ("--config-dir", str(folder / "own"), "cell=slow", "model.backend=eager")
+
+
+def wait_for(folder: Path, pattern: str) -> None:
+    """Until there is such a file."""
+    for _ in range(1200):
+        if list(folder.glob(pattern)):
+            return
+        signal.sigtimedwait([], 0.05)
+    raise TimeoutError(f"{folder} has no {pattern}")
+
+
+@pytest.mark.parametrize("wandb", ["disabled", "offline"])
+def test_a_stopped_sweep_is_counted_and_goes_on(rnnbench: Command, tmp_path: Path, wandb: str) -> None:
+    arguments = ["-m", *own_cell(tmp_path), *SETTINGS, f"wandb={wandb}", "seed=0,1,2"]
+    command = [sys.executable, "-m", "rnnbench", *arguments]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        wait_for(tmp_path, "results/default/runs/slow-adding-1-*/checkpoint.pt")
+        started.send_signal(signal.SIGTERM)
+        output, errors = started.communicate(timeout=60)
+    assert started.returncode == 128 + signal.SIGTERM
+    assert output == "3 runs: 1 done, 1 stopped, 1 not run\n"
+    _, stopped, last = errors.splitlines()
+    assert stopped.startswith("[2/3] slow-adding-1-")
+    assert ": stopped by SIGTERM at step " in stopped
+    assert last == "rnnbench: stopped by SIGTERM; launched again, it goes on from its checkpoints"
+    (folder,) = tmp_path.glob("results/default/runs/slow-adding-1-*")
+    assert json.loads((folder / "summary.json").read_text())["status"] == "running"
+    assert (folder / "checkpoint.pt").exists()
+
+    code, output, _ = rnnbench(*arguments)
+    assert (code, output) == (0, "3 runs: 1 done before, 2 done\n")
+    assert rnnbench(*arguments, "name=undisturbed")[0] == 0
+    for undisturbed in tmp_path.glob("results/undisturbed/runs/*/history.csv"):
+        history = tmp_path / "results" / "default" / "runs" / undisturbed.parent.name / "history.csv"
+        assert history.read_bytes() == undisturbed.read_bytes()
+
+
+def test_a_signal_during_the_imports(tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "rnnbench"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as started:
+        assert started.stderr is not None
+        while "numpy" not in started.stderr.readline():
+            pass
+        started.send_signal(signal.SIGHUP)
+        *_, last = started.stderr.read().splitlines()
+    assert started.returncode == 128 + signal.SIGHUP
+    assert last == "rnnbench: stopped by SIGHUP; launched again, it goes on from its checkpoints"
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,155 @@
+"""What a signal does to a process: it raises where nothing is lost, once, and waits where something is."""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from rnnbench import interruption
+from rnnbench.interruption import Interrupted, at_once, deferred, forwarded_to, listen_as_worker, listening, received
+
+EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGUSR1": 138, "SIGUSR2": 140}
+
+
+def stopped(body: Callable[[], None]) -> int:
+    """The exit code of a command with that body."""
+    with pytest.raises(SystemExit) as ended, listening("command", "goes on"):
+        body()
+    assert received() is None
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize("name", EXIT_CODES)
+def test_a_signal_ends_a_command_with_a_line_and_its_code(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.Signals[name])
+    assert stopped(lambda: signal.raise_signal(signal.Signals[name])) == EXIT_CODES[name]
+    assert capsys.readouterr().err == f"command: stopped by {'Ctrl-C' if name == 'SIGINT' else name}; goes on\n"
+    assert signal.getsignal(signal.Signals[name]) is before
+
+
+def test_it_raises_at_the_end_of_what_is_deferred() -> None:
+    seen = []
+
+    def body() -> None:
+        with deferred():
+            signal.raise_signal(signal.SIGTERM)
+            with deferred():
+                signal.raise_signal(signal.SIGHUP)
+            seen.append(str(received()))
+        seen.append("not reached")
+
+    assert stopped(body) == EXIT_CODES["SIGTERM"]  # the first one counts
+    assert seen == ["SIGTERM"]
+
+
+def test_it_raises_at_once_within_what_is_deferred_and_only_once() -> None:
+    seen = []
+
+    def body() -> None:
+        with deferred():
+            try:
+                with at_once():
+                    signal.raise_signal(signal.SIGTERM)
+                    seen.append("not reached")
+            except Interrupted:
+                signal.raise_signal(signal.SIGTERM)
+                seen.append("cleaned up")
+            with pytest.raises(Interrupted), at_once():
+                seen.append("not reached")
+
+    assert stopped(body) == EXIT_CODES["SIGTERM"]
+    assert seen == ["cleaned up"]
+
+
+def test_it_ends_a_command_that_swallows_it() -> None:
+    def body() -> None:
+        with suppress(BaseException):
+            signal.raise_signal(signal.SIGTERM)
+
+    assert stopped(body) == EXIT_CODES["SIGTERM"]
+
+
+def test_what_the_process_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with listening("command", "goes on"):
+            signal.raise_signal(signal.SIGHUP)
+            assert received() is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_worker_does_not_take_the_handlers_of_a_command() -> None:
+    with listening("command", "goes on"):
+        before = signal.getsignal(signal.SIGTERM)
+        listen_as_worker()
+        assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def _work(is_ready: "multiprocessing.synchronize.Event") -> None:
+    listen_as_worker()
+    is_ready.set()
+    deadline = time.monotonic() + 60
+    while not (stop := received()) and time.monotonic() < deadline:
+        signal.sigtimedwait([], 0.05)
+    os._exit(0 if stop is None else stop.exit_code)
+
+
+def test_a_signal_goes_on_to_the_workers() -> None:
+    context = multiprocessing.get_context("spawn")
+    is_ready = context.Event()
+    worker = context.Process(target=_work, args=(is_ready,))
+    worker.start()
+    assert is_ready.wait(60)
+
+    def body() -> None:
+        with forwarded_to(lambda: [worker.pid or 0, 2**22 + 1]):  # the second has ended
+            signal.raise_signal(signal.SIGINT)
+            worker.join(60)
+
+    assert stopped(body) == EXIT_CODES["SIGINT"]
+    assert worker.exitcode == EXIT_CODES["SIGTERM"]
+
+
+def test_it_survives_a_journey_between_processes() -> None:
+    assert pickle.loads(pickle.dumps(Interrupted(signal.SIGUSR1))).exit_code == EXIT_CODES["SIGUSR1"]
+
+
+IN_A_LONG_CALL = """
+import hashlib
+from rnnbench.interruption import listening
+with listening("command", "goes on"):
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
+"""
+
+
+def test_the_second_ctrl_c_ends_even_a_long_call_of_a_library() -> None:
+    command = [sys.executable, "-c", IN_A_LONG_CALL]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        assert started.stdout.readline() == "ready\n"
+        started.send_signal(signal.SIGINT)
+        assert started.stderr.readline() == "command: Ctrl-C: stopping; a second Ctrl-C ends at once\n"
+        started.send_signal(signal.SIGINT)
+    assert started.returncode == EXIT_CODES["SIGINT"]
+
+
+def test_only_the_second_ctrl_c_does() -> None:
+    assert interruption.SIGNALS[0] == signal.SIGINT
+
+    def body() -> None:
+        with deferred():
+            for name in ("SIGTERM", "SIGINT", "SIGTERM", "SIGHUP"):
+                signal.raise_signal(signal.Signals[name])
+
+    assert stopped(body) == EXIT_CODES["SIGTERM"]
