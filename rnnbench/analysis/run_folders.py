@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rnnbench.run_index import RunIndex
 from rnnbench.schema import IDENTITY, ExperimentFiles, changes_what_is_run, setting_columns
 from rnnbench.storage import DamagedFileError, read_arrays
-from rnnbench.stored_run import read_outcome, read_plan, read_run
+from rnnbench.stored_run import read_outcome, read_plan
 
 NUMBERS = ("diverged_at_step", "steps_to_solve", "first_crossing_step", "test_loss", "steps_trained")
 """Columns of numbers that are empty where a run has none, and there even if no run has one."""
@@ -39,14 +40,14 @@ class RunFolders:
 def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, str]]:
     """The runs that have an undamaged folder, one row each, and what is wrong with each of the other folders."""
     summaries, settings, damaged = [], [], {}
-    for run in files.begun_runs():
-        try:
-            stored = read_run(run)
-        except DamagedFileError as error:
-            damaged[run.name] = error.brief
+    index = RunIndex(files)
+    for run, stored in index.runs():
+        if isinstance(stored, DamagedFileError):
+            damaged[run.name] = stored.brief
         else:
             summaries.append(stored.summary)
             settings.append(setting_columns(stored.config))
+    index.save()
     runs = pd.DataFrame(summaries, columns=None if summaries else list(IDENTITY))
     for column in NUMBERS:
         runs[column] = pd.to_numeric(runs[column]) if column in runs else np.nan

@@ -12,6 +12,7 @@ From arguments to runs:
 - `settings`: the configuration as typed settings.
 - `build`: builds the objects that the settings name.
 - `sweep`: the jobs of a sweep; `sweeper`: Hydra's sweeper for unions of products.
+- `planning`: which jobs have to be run, found before anything is started.
 - `tuning_stages`: the stages of a sweep that tunes a setting.
 - `job`: executes one job.
 - `launches`: records the jobs of a launch and their outcomes, and sets the exit code.

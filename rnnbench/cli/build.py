@@ -68,6 +68,13 @@ def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str,
     return checked
 
 
+def import_from_config_directories(hydra: Any) -> None:
+    """Make the user's own components importable from beside their YAML, the folder given as --config-dir."""
+    for source in hydra.runtime.config_sources:
+        if source.provider == "command-line" and source.path not in sys.path:
+            sys.path.append(source.path)
+
+
 def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
     """Call a constructor. Its error on a setting becomes a SettingError that names the group; others propagate.
 
@@ -137,12 +144,17 @@ def _hidden_size(settings: Settings, make_cell: Callable[[int, int], Cell], task
     )
 
 
+def build_layer(settings: Settings, task: Task) -> tuple[Callable[[int, int], Cell], int]:
+    """The cell's constructor and the hidden size. Raises SettingError for a wrong setting of either."""
+    make_cell: Callable[[int, int], Cell] = component(settings.cell, "cell")
+    construct(make_cell, "cell", task.input_size, settings.model.hidden_size)
+    return make_cell, construct(partial(_hidden_size, settings, make_cell, task), "model")
+
+
 def build_run(settings: Settings) -> Run:
     """The run that the settings describe. Raises SettingError for the first wrong setting."""
     task = build_task(settings)
-    make_cell: Callable[[int, int], Cell] = component(settings.cell, "cell")
-    construct(make_cell, "cell", task.input_size, settings.model.hidden_size)
-    hidden_size = construct(partial(_hidden_size, settings, make_cell, task), "model")
+    make_cell, hidden_size = build_layer(settings, task)
     make_optimizer = component(settings.optimizer, "optimizer")
     try_optimizer(make_optimizer)
     streams, device = Streams.from_seed(settings.seed), build_device(settings.device)

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rnnbench.cli.build import build_run
+from rnnbench.cli.build import build_run, import_from_config_directories
 from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
 from rnnbench.cli.provenance import provenance, source_hash
 from rnnbench.cli.settings import Settings
@@ -49,7 +48,7 @@ def _run_job(config: DictConfig, all_frames: bool) -> None:
     number = int(hydra.job.num) if multirun else 0
     overrides = [str(override) for override in hydra.overrides.task]
     try:
-        _import_from_config_directories(hydra)
+        import_from_config_directories(hydra)
         choices, beside_others = hydra.runtime.choices, multirun and launched_side_by_side(hydra.launcher, launch)
         outcome = _do(
             Settings.from_config(config),
@@ -102,13 +101,6 @@ def _tell(error: BaseException, all_frames: bool) -> str:
 
 def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {one_line(error)}"
-
-
-def _import_from_config_directories(hydra: HydraConf) -> None:
-    """Make the user's own components importable from beside their YAML, the folder given as --config-dir."""
-    for source in hydra.runtime.config_sources:
-        if source.provider == "command-line" and source.path not in sys.path:
-            sys.path.append(source.path)
 
 
 def launched_side_by_side(launcher: Any, launch: Path) -> bool:

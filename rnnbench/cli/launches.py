@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 
 from rnnbench import stored_run
 from rnnbench.cli.settings import Settings
+from rnnbench.cli.sweep import UNION
 from rnnbench.cli.tuning_stages import first_jobs
 from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
@@ -87,6 +88,9 @@ class LaunchRecord(Callback):
         _begin(config, Path(config.hydra.run.dir), lambda: [list(config.hydra.overrides.task)])
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        if config.hydra.sweeper._target_ == UNION:  # which writes the plan, stage by stage
+            _begin(config, Path(config.hydra.sweep.dir))
+            return
         loader = GlobalHydra.instance().config_loader()
         _begin(config, Path(config.hydra.sweep.dir), lambda: first_jobs(config, loader))
 
@@ -99,13 +103,14 @@ class LaunchRecord(Callback):
         _end(Path(config.hydra.sweep.dir))
 
 
-def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequence[str]]]) -> None:
+def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequence[str]]] | None = None) -> None:
     HydraConfig.instance().set_config(config)
     try:
         Settings.from_config(config)
-        jobs = [PlannedJob(tuple(overrides)) for overrides in plan()]
+        jobs = None if plan is None else [PlannedJob(tuple(overrides)) for overrides in plan()]
         launch.mkdir(parents=True, exist_ok=True)
-        write_plan(launch, jobs)
+        if jobs is not None:
+            write_plan(launch, jobs)
         _remove_stale_temporaries(ExperimentFiles(launch.parents[1]))
     except SettingError as error:
         fail(str(error))
@@ -115,7 +120,7 @@ def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequenc
 
 def _remove_stale_temporaries(files: ExperimentFiles) -> None:
     """Remove what launches and reports that were killed left; a run removes its own when it starts again."""
-    for folder in (files.folder, files.data, *(each.folder for each in files.launches())):
+    for folder in (files.folder, files.runs, files.data, *(each.folder for each in files.launches())):
         remove_stale_temporaries(folder)
 
 

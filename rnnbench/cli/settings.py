@@ -87,6 +87,11 @@ class Settings(BaseModel):
             content = OmegaConf.to_container(own, resolve=True)
         except OmegaConfBaseException as error:
             raise SettingError(one_line(error)) from error
+        return cls.from_content(content)
+
+    @classmethod
+    def from_content(cls, content: Any) -> "Settings":
+        """Check the content of a configuration. Raises SettingError."""
         try:
             return cls.model_validate(content)
         except ValidationError as error:

@@ -17,6 +17,7 @@ from rnnbench.analysis.run_folders import read_run_folders
 from rnnbench.cli.launches import read_outcome, write_plan
 from rnnbench.cli.sweep import Swept, swept_jobs
 from rnnbench.cli.tuning_stages import TuningStages, tuning_stages
+from rnnbench.errors import SettingError
 from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.stored_run import PlannedJob
 
@@ -24,13 +25,17 @@ from rnnbench.stored_run import PlannedJob
 class UnionOfProducts(Sweeper):
     """The sweeper of conf/hydra/sweeper/union.yaml, which explains how to write a union.
 
-    It composes every job before it starts the first, and passes them all to the launcher at once; where a setting is
-    tuned on seeds of its own, one stage after the other (see `tuning_stages`).
+    It composes every job before it starts the first, and passes those whose run is not done to the launcher, all at
+    once or at most `max_batch_size` at a time; where a setting is tuned on seeds of its own, one stage after the other
+    (see `tuning_stages`).
     """
 
-    def __init__(self, params: Swept, products: Mapping[str, Swept]) -> None:
-        self.params = params
-        self.products = products
+    def __init__(
+        self, params: Swept | None, products: Mapping[str, Swept] | None, max_batch_size: int | None = None
+    ) -> None:
+        self.params = params or {}
+        self.products = products or {}
+        self.max_batch_size = max_batch_size
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context = hydra_context
@@ -41,12 +46,18 @@ class UnionOfProducts(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
+        from rnnbench.cli.planning.planner import Planner  # imports torch, which Hydra's search for sweepers must not
+
         assert self.config is not None
         assert self.hydra_context is not None
-        jobs = swept_jobs(self.params, self.products, arguments, self.hydra_context.config_loader)
+        if self.max_batch_size is not None and self.max_batch_size < 1:
+            raise SettingError(f"hydra.sweeper.max_batch_size={self.max_batch_size}: must be at least 1, or null")
+        loader = self.hydra_context.config_loader
+        jobs = swept_jobs(self.params, self.products, arguments, loader)
         self._folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, self._folder / "multirun.yaml")
-        self.validate_batch_is_legal(jobs)
+        self.planner = Planner(self.config, loader)
+        self.planner.check(jobs)
         stages = tuning_stages(self.config, jobs)
         return self._launch(jobs) if stages is None else self._tune(stages)
 
@@ -56,14 +67,23 @@ class UnionOfProducts(Sweeper):
         return Path(self.config.hydra.sweep.dir)
 
     def _launch(self, jobs: list[list[str]]) -> list[JobReturn]:
-        """Launch jobs that follow those planned so far."""
-        first = len(self.planned)
-        self.planned += [PlannedJob(tuple(job)) for job in jobs]
+        """Launch those of the jobs that are not done, after all that were planned so far."""
+        planned = self.planner.plan(jobs)
+        done = [job for job in planned if job.status is not None]
+        missing = [job for job in planned if job.status is None]
+        first = len(self.planned) + len(done)
+        self.planned += [*done, *missing]
         write_plan(self._folder, self.planned)
-        ended = self.launcher.launch(jobs, initial_job_idx=first)
+        if done:
+            _tell(f"{len(done)} of {len(planned)} runs are done already, {len(missing)} to do")
+        ended: list[JobReturn] = []
+        size = self.max_batch_size or max(len(missing), 1)
+        for start in range(0, len(missing), size):
+            batch = [list(job.overrides) for job in missing[start : start + size]]
+            ended += self.launcher.launch(batch, initial_job_idx=first + start)
         for job in ended:
             _ = job.return_value  # raises what ended the job
-        return list(ended)
+        return ended
 
     def _tune(self, stages: TuningStages) -> list[JobReturn]:
         """Launch one stage after the other, each given the results of the previous ones."""
@@ -89,6 +109,9 @@ class UnionOfProducts(Sweeper):
         assert self.config is not None
         jobs = {}
         for number, job in enumerate(self.planned):
+            if job.status is not None:
+                jobs[job.run] = job.overrides
+                continue
             outcome = read_outcome(self._folder, number)
             if outcome is not None and outcome.run is not None and outcome.status != JobStatus.BUSY:
                 jobs[outcome.run] = job.overrides

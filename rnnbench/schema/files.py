@@ -104,6 +104,11 @@ class ExperimentFiles:
         """The folder of the run folders."""
         return self.folder / "runs"
 
+    @property
+    def index(self) -> Path:
+        """What the run folders held when they were last read. Hidden beside them, and of no use without them."""
+        return self.runs / ".index.json"
+
     def run(self, name: str) -> RunFiles:
         """The files of a run, whether or not they are there."""
         return RunFiles(self.runs / name)

@@ -67,7 +67,7 @@ def test_report_and_launch_name_a_damaged_file_and_go_on(
     assert "Traceback" not in output
 
     code, output, errors = rnnbench("-m", *SHORT, "seed=0,1")
-    assert (code, output) == (0, "2 runs: 1 done, 1 done before\n"), errors
+    assert (code, output) == (0, "2 runs: 1 done before, 1 done\n"), errors
     assert "Traceback" not in errors
     if (name, way) != ("summary.json", "missing"):  # as if it had not begun
         assert f"{name}: " in errors

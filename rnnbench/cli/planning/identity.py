@@ -1,0 +1,92 @@
+"""The name of the run that a job's settings describe, found without building the run.
+
+A run's name covers the hidden size that a parameter budget comes to and the backend that `auto` resolves to. Both
+depend on a few of the settings, so they are found once for all jobs that agree in these, from one layer of the cell.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from rnnbench.backends import choose_backend
+from rnnbench.cli.build import build_device, build_layer, build_task
+from rnnbench.cli.provenance import source_hash
+from rnnbench.cli.settings import Settings
+from rnnbench.schema import run_name
+from rnnbench.tasks import Task
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What is known of a run before it is built."""
+
+    name: str
+    component_source: str
+    """The hash of its cell's and its task's source files."""
+    work: float
+    """Training steps, times sequences, times their length, times parameters of the recurrent layers."""
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What a run's name needs of the model."""
+
+    hidden_size: int
+    backend: str
+    component_source: str
+    parameters: int
+
+
+class Identities:
+    """The identities of the runs of many jobs."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Any] = {}
+
+    def of(self, settings: Settings, cell: str, task: str) -> Identity:
+        """The identity of the run. Raises whatever is wrong with one of its components."""
+        built_task: Task = self._once(lambda: build_task(settings), "task", settings.task)
+        model, train = settings.model, settings.train
+        of_shape = (settings.cell, settings.task, model.model_dump(), settings.device, settings.threads)
+        shape: _Shape = self._once(lambda: _shape(settings, built_task), "shape", *of_shape)
+        length: int = self._once(lambda: _length(built_task), "length", settings.task)
+        content = settings.result_settings(shape.hidden_size, shape.backend)
+        return Identity(
+            run_name(cell, task, settings.seed, content),
+            shape.component_source,
+            float(train.steps * train.batch_size * length * shape.parameters),
+        )
+
+    def _once(self, find: Callable[[], Any], *key: Any) -> Any:
+        """What `find` returns or raises, found once for each key."""
+        text = json.dumps(key, sort_keys=True, default=str)
+        if text not in self._found:
+            try:
+                self._found[text] = find()
+            except (Exception, SystemExit) as error:  # a component may raise anything
+                self._found[text] = error
+        found = self._found[text]
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+
+def _shape(settings: Settings, task: Task) -> _Shape:
+    make_cell, hidden_size = build_layer(settings, task)
+    with torch.random.fork_rng(devices=[]):
+        cell = make_cell(task.input_size, hidden_size)
+    cell.to(build_device(settings.device))
+    return _Shape(
+        cell.hidden_size,
+        choose_backend(cell, settings.model.backend, settings.threads).name,
+        source_hash([type(cell), type(task)]),
+        settings.model.layers * sum(parameter.numel() for parameter in cell.parameters()),
+    )
+
+
+def _length(task: Task) -> int:
+    """The length of a sequence that the task draws; of sequences of several lengths, of one of them."""
+    return len(next(iter(task.training_batches(1, torch.Generator().manual_seed(0)))).inputs)

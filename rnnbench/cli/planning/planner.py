@@ -1,0 +1,89 @@
+"""Which jobs of a launch have to be run: those whose run is not done, by the runs' folders."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig
+
+from rnnbench.cli.build import import_from_config_directories
+from rnnbench.cli.planning.composer import Composed, Composer
+from rnnbench.cli.planning.identity import Identities
+from rnnbench.cli.settings import Settings
+from rnnbench.errors import SettingError
+from rnnbench.run_index import RunIndex
+from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status
+from rnnbench.storage import DamagedFileError
+from rnnbench.stored_run import PlannedJob
+
+
+class Planner:
+    """Plans the jobs of a sweep, whose own configuration is `master`."""
+
+    def __init__(self, master: DictConfig, loader: ConfigLoader) -> None:
+        import_from_config_directories(master.hydra)
+        self._composer = Composer(master, loader)
+        self._identities = Identities()
+        self._indexes: dict[Path, RunIndex] = {}
+        self._told = False
+
+    def check(self, jobs: Sequence[Sequence[str]]) -> None:
+        """Compose every job. Raises Hydra's error for the first that cannot be composed."""
+        for job in jobs:
+            self._composed(job)
+
+    def plan(self, jobs: Sequence[Sequence[str]]) -> list[PlannedJob]:
+        """What is known of each job: its run and whether that is done. Raises Hydra's errors.
+
+        A job whose run cannot be named has something wrong with it, which it says itself when it runs.
+        """
+        self._indexes.clear()
+        changed: list[str] = []
+        planned = [self._planned(tuple(job), changed) for job in jobs]
+        for index in self._indexes.values():
+            index.save()
+        if changed and not self._told:
+            runs = "1 run that is" if len(changed) == 1 else f"{len(changed)} runs that are"
+            print(
+                f"rnnbench: {changed[0]}: the code of its cell or task has changed since, as for {runs} done; "
+                "rerun=true does them again",
+                file=sys.stderr,
+            )
+            self._told = True
+        return planned
+
+    def _composed(self, job: Sequence[str]) -> Composed | None:
+        try:
+            return self._composer.compose(job)
+        except SettingError:  # Hydra's own errors end the launch
+            return None
+
+    def _planned(self, job: tuple[str, ...], changed: list[str]) -> PlannedJob:
+        composed = self._composed(job)
+        if composed is None:
+            return PlannedJob(job)
+        try:
+            settings = Settings.from_content(composed.content)
+            cell, task = composed.choices["cell"], composed.choices["task"]
+            identity = self._identities.of(settings, str(cell), str(task))
+        except (Exception, SystemExit):  # whatever a component raises; the job tells it
+            return PlannedJob(job)
+        known = PlannedJob(job, identity.name, work=identity.work)
+        if settings.rerun:
+            return known
+        try:
+            stored = self._index(settings.results_dir / settings.name).run(identity.name)
+        except DamagedFileError:  # the job says so and does the run again
+            return known
+        if stored is None or stored.summary["status"] not in MEASURED:
+            return known
+        if stored.summary.get("component_source") != identity.component_source:
+            changed.append(identity.name)
+        done = stored.summary["status"] == Status.DONE
+        return known._replace(status=JobStatus.DONE_BEFORE if done else JobStatus.DIVERGED)
+
+    def _index(self, root: Path) -> RunIndex:
+        if root not in self._indexes:
+            self._indexes[root] = RunIndex(ExperimentFiles(root))
+        return self._indexes[root]
