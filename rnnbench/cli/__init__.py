@@ -6,6 +6,7 @@ Commands:
 - `explain`: `rnnbench-explain`.
 - `columns`: prints results/README.md.
 - `menu`: the text of --help.
+- `systems`: refuses Windows.
 
 From arguments to runs:
 - `arguments`: checks the arguments and composes the configuration.

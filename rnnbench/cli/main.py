@@ -3,6 +3,7 @@
 import sys
 
 from rnnbench.cli.menu import configuration_directory, menu, own_directories, version_line
+from rnnbench.cli.systems import refuse_windows
 from rnnbench.interruption import check, listening
 
 GOES_ON = "launched again, it goes on from its checkpoints"
@@ -10,6 +11,7 @@ GOES_ON = "launched again, it goes on from its checkpoints"
 
 def main() -> None:
     """The console command: the menu for --help, the version for --version, or else the Hydra application."""
+    refuse_windows()
     with listening("rnnbench", GOES_ON):
         _answer(sys.argv[1:])
 
