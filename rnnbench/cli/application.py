@@ -5,8 +5,10 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import hydra
+import yaml
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -14,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnbench.cli.arguments import overrides
 from rnnbench.cli.job import run_job
 from rnnbench.cli.launches import fail, print_counts_of_stopped_launch
-from rnnbench.cli.menu import RENAMED, configuration_directory, setting_names
+from rnnbench.cli.menu import RENAMED, configuration_directory, own_directories, setting_names
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted
 
@@ -51,6 +53,10 @@ def answering_in_one_line(command: Callable[[], None]) -> None:
         if wants_traceback:
             raise
         fail(hydra_message(error))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        if wants_traceback:
+            raise
+        fail(yaml_message(error))
     except Exception as error:
         if wants_traceback:
             raise
@@ -66,6 +72,25 @@ def answering_in_one_line(command: Callable[[], None]) -> None:
 def _wants_all_frames() -> bool:
     """Whether the user has set HYDRA_FULL_ERROR."""
     return os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", "")
+
+
+def yaml_message(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """What is wrong with a YAML file, in one line with the file's name."""
+    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark or error.context_mark):
+        return f"{mark.name}, line {mark.line + 1}: no valid YAML ({error.problem or error.context})"
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"{error.name}: no valid YAML (an unprintable character at position {error.position})"
+    files = (path for folder in own_directories(sys.argv[1:]) for path in sorted(folder.rglob("*.yaml")))
+    named = next((f"{path}: " for path in files if not _is_utf8(path)), "")
+    return f"{named}no valid YAML ({one_line(error)})"
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def hydra_message(error: Exception) -> str:

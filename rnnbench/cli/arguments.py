@@ -4,6 +4,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, QuotedString
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from rnnbench.cli.menu import GROUPS, choices, configuration_directory, own_directories
@@ -13,6 +16,8 @@ HYDRA_OPTIONS_WITH_A_VALUE = frozenset(
     {"-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir", "-i",
      "--info", "--experimental-rerun"}
 )  # fmt: skip
+LISTS = frozenset({"probe", "table", "figure"})
+"""The groups of which several can be chosen."""
 OPTIONS_WITH_A_VALUE = frozenset({"-cd", "--config-dir"})
 """The options of the commands that are no Hydra application."""
 
@@ -27,7 +32,27 @@ def overrides(
     for word in found:
         if "=" not in word and not word.startswith("~"):
             raise SettingError(f"{word}: must be key=value{_meant(word, arguments, used)}")
+    for word in found:
+        _check_choice(word)
     return found
+
+
+def _check_choice(word: str) -> None:
+    """Raise SettingError where the choice from a group is no name: Hydra reads `nan`, `1` and `null` as values."""
+    group, _, choice = word.partition("=")
+    if group not in GROUPS:
+        return
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException:  # Hydra tells it with its own words
+        return
+    sweep = override.is_sweep_override() and not isinstance(override.value(), Glob)
+    values = list(override.sweep_iterator()) if sweep else [override.value()]
+    is_name = [isinstance(value, str | Glob | QuotedString) for value in values]
+    if group in LISTS:
+        is_name = [named or isinstance(value, list) for named, value in zip(is_name, values, strict=True)]
+    if not all(is_name):
+        raise SettingError(f"{group}={choice}: must be a name; `rnnbench --help` lists the choices")
 
 
 def composed(arguments: Sequence[str], command: str, used: Sequence[str]) -> DictConfig:

@@ -21,6 +21,11 @@ WRONG = {
     ("cell=gru_split_nobias",): "rnnbench: cell=gru_split_nobias: renamed; use cell=gru_no_bias",
     ("wandb.mode=maybe",): "rnnbench: wandb.mode=maybe: must be 'offline', 'online' or 'disabled'",
     ("cell=[",): "rnnbench: ",
+    ("cell=nan",): "rnnbench: cell=nan: must be a name; `rnnbench --help` lists the choices",
+    ("-m", "cell=gru,1"): "rnnbench: cell=gru,1: must be a name; `rnnbench --help` lists the choices",
+    ("cell=[gru,lstm]",): "rnnbench: cell=[gru,lstm]: must be a name",
+    ("task=null",): "rnnbench: task=null: must be a name",
+    ("hydra/launcher=2",): "rnnbench: hydra/launcher=2: must be a name",
     ("--config-dir", "/nowhere"): "rnnbench: Additional config directory '/nowhere' not found",
 }
 """Found before anything is written."""
@@ -97,4 +102,25 @@ def test_sweep_with_an_unknown_choice_starts_nothing(rnnbench: Command, tmp_path
     code, _, errors = rnnbench("-m", *SMALL, "cell=gru,gruu")
     assert code == 2
     assert errors.startswith("rnnbench: cell=gruu: no such choice; did you mean gru?")
+    assert not list(tmp_path.glob("results/*/runs"))
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    {
+        b"_target_: x.Y\n  a: [1\n b": "own.yaml, line 2: no valid YAML (mapping values are not allowed here)",
+        b"_target_: x.Y\na: 1\na: 2\n": "own.yaml, line 3: no valid YAML (found duplicate key a)",
+        b"_target_: x.Y\n\ta: 1\n": "own.yaml, line 2: no valid YAML (found character '\\t' that cannot",
+        b"\0": "own.yaml: no valid YAML (an unprintable character at position 0)",
+        b"_target_: x.Y # \xe9\n": "own.yaml: no valid YAML ('utf-8' codec can't decode byte 0xe9",
+    }.items(),
+)
+def test_a_yaml_file_that_is_none(rnnbench: Command, tmp_path: Path, content: bytes, answer: str) -> None:
+    (tmp_path / "cell").mkdir()
+    (tmp_path / "cell" / "own.yaml").write_bytes(content)
+    for sweep in ([], ["-m"]):
+        code, output, errors = rnnbench(*sweep, "--config-dir", str(tmp_path), "cell=own")
+        assert (code, output) == (2, "")
+        assert errors.startswith(f"rnnbench: {tmp_path}/cell/{answer}")
+        assert errors.count("\n") == 1
     assert not list(tmp_path.glob("results/*/runs"))
