@@ -33,6 +33,10 @@ class SettingError(ValueError):
     """A wrong setting: one line that names the value, the bound and the remedy."""
 
 
+class MissingSettingError(SettingError):
+    """A setting that has no value, ???, and must be given one."""
+
+
 def names_a_setting(error: ValueError) -> bool:
     """Whether the message starts with `setting=value: `."""
     return re.match(r"[A-Za-z_][\w.]*=.*: ", one_line(error)) is not None

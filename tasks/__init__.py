@@ -7,11 +7,11 @@ package exports what all of them share:
 - `milestone`: criteria weaker than a task's own, to compare runs that do not solve it.
 - `classification`, `finite_task`, `marked_pairs`: base classes for tasks with classes as targets, on a finite data set,
   and on the sequences of Hochreiter & Schmidhuber (1997).
-- `piano_roll`: reads the files of `polyphonic_music`.
+- `data_file`: the file that a task on a user's own data reads; `piano_roll`: those of `polyphonic_music`.
 """
 
 from rnnbench.tasks.finite_task import FiniteTask
 from rnnbench.tasks.milestone import Milestone
-from rnnbench.tasks.task import Batch, Split, Task
+from rnnbench.tasks.task import Batch, Split, StepMeasure, Task
 
-__all__ = ["Batch", "FiniteTask", "Milestone", "Split", "Task"]
+__all__ = ["Batch", "FiniteTask", "Milestone", "Split", "StepMeasure", "Task"]

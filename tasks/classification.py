@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rnnbench.tasks.task import Batch, Task
+from rnnbench.tasks.task import Batch, StepMeasure, Task
 
 
 class ClassificationTask(Task):
@@ -21,6 +21,10 @@ class ClassificationTask(Task):
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return batch.at_every_scored_step(outputs.argmax(2) == batch.targets)
+
+    def accuracy(self, outputs: Tensor, batch: Batch) -> StepMeasure:
+        """The fraction of scored steps whose class is right, for tasks that name it among their `step_measures`."""
+        return StepMeasure((outputs.argmax(2) == batch.targets).to(outputs))
 
     def guess_among(self, classes: Sequence[int], batch: Batch) -> Tensor:
         """Outputs that hold these classes equally likely at every scored step, and all others impossible."""

@@ -18,9 +18,11 @@ class Milestone:
     below: float
     of_baseline: bool = False
 
-    def met(self, means: Mapping[str, float], baseline_loss: float) -> bool:
+    def met(self, means: Mapping[str, float], baseline_loss: float | None) -> bool:
         """Whether held-out means, by measure, meet it."""
-        return means[self.measure] < self.below * (baseline_loss if self.of_baseline else 1)
+        if not self.of_baseline:
+            return means[self.measure] < self.below
+        return baseline_loss is not None and means[self.measure] < self.below * baseline_loss
 
 
 HALF_BASELINE = Milestone(

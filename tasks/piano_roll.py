@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnnbench.tasks.data_file import data_file
 from rnnbench.tasks.finite_task import Part
 
 KEYS = 88
@@ -24,7 +25,7 @@ WHERE = (
 PianoRolls = dict[Part, list[Float[Tensor, "_ 88"]]]
 
 
-def read_piano_rolls(path: str | Path | None) -> PianoRolls:
+def read_piano_rolls(path: str | Path) -> PianoRolls:
     """The pieces of each split, key 0 being MIDI note 21.
 
     A .mat file holds `traindata`, `validdata` and `testdata`, each an array of pieces, each a (time, 88) array of 0 and
@@ -33,11 +34,7 @@ def read_piano_rolls(path: str | Path | None) -> PianoRolls:
 
     Raises ValueError with one line: what is wrong, and where such files can be downloaded.
     """
-    if path is None:
-        raise ValueError(f"path=null: must name a piano-roll file; {WHERE}")
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise ValueError(f"path={path}: no such file; {WHERE}")
+    file = data_file(path, WHERE)
     if file.suffix not in (".mat", ".json"):
         raise ValueError(f"path={path}: must end in .mat or .json; {WHERE}")
     try:

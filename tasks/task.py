@@ -1,4 +1,4 @@
-"""What a task is: batches drawn from a passed generator, a loss, its memoryless baseline, and when it is solved."""
+"""What a task is: batches drawn from a passed generator and a loss; where it has them a baseline and a criterion."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -15,10 +15,20 @@ Split = Literal["validation", "test"]
 
 
 @dataclass(frozen=True)
+class StepMeasure:
+    """A measure over data: the sum of `values` at all scored steps of all examples over that of `counts`."""
+
+    values: Float[Tensor, "scored_time batch"]
+    counts: Float[Tensor, "scored_time batch"] | None = None
+    """None: 1 each, so that the measure is the mean over the scored steps."""
+
+
+@dataclass(frozen=True)
 class Batch:
     """Sequences, time first, with targets for their last S steps (S = 1: a target at the end only)."""
 
-    inputs: Float[Tensor, "time batch input"]
+    inputs: Shaped[Tensor, "time batch ..."]
+    """Features (time, batch, input), or tokens (time, batch): integers below the task's `vocabulary`."""
     targets: Shaped[Tensor, "scored_time batch ..."]
     """Class indices (S, batch) or values (S, batch, output), aligned with the last S steps."""
     scored: Bool[Tensor, "scored_time batch"] | None = None
@@ -29,7 +39,7 @@ class Batch:
     @classmethod
     def scored_at_ends(
         cls,
-        inputs: Float[Tensor, "time batch input"],
+        inputs: Shaped[Tensor, "time batch ..."],
         targets: Shaped[Tensor, "batch ..."],
         lengths: Int[Tensor, " batch"],
         shortest: int,
@@ -49,6 +59,10 @@ class Batch:
     def at_every_scored_step(self, correct: Bool[Tensor, "scored_time batch"]) -> Bool[Tensor, " batch"]:
         """Which examples are correct at every scored step."""
         return (correct if self.scored is None else correct | ~self.scored).all(0)
+
+    def total(self, values: Float[Tensor, "scored_time batch"]) -> float:
+        """The sum of the values at the scored steps."""
+        return float((values if self.scored is None else values.where(self.scored, 0)).double().sum())
 
     @property
     def weights(self) -> Float[Tensor, " batch"]:
@@ -72,7 +86,10 @@ class Task(ABC):
     """
 
     input_size: int
+    """Features per step; of tokens the vocabulary."""
     output_size: int
+    vocabulary: int | None = None
+    """Where the inputs are tokens, how many there are: the model embeds them (see model.embedding)."""
     difficulty: ClassVar[str] = "length"
     """The setting that makes the task harder."""
     confirmation_examples: int = 10_000
@@ -80,15 +97,35 @@ class Task(ABC):
     validation split, whatever this number."""
     solved_error_rate: float = 0.01
     """Solved when less than this fraction of held-out examples is wrong (Martens & Sutskever 2011; Pascanu et al.
-    2013). 0: the literature has no criterion, and no run counts as solved."""
+    2013). 0: there is no criterion, and neither success nor steps to it are reported."""
 
     milestones: ClassVar[tuple[Milestone, ...]] = (HALF_BASELINE,)
     """Criteria weaker than `solved`, by which runs that fail it still differ."""
 
+    step_measures: ClassVar[Mapping[str, str]] = {}
+    """What `measure_steps` measures beside the loss, by name, with what it is; the first is the one that tables show,
+    beside the loss on test data."""
+
     @property
-    @abstractmethod
-    def baseline_loss(self) -> float:
-        """The memoryless baseline: the loss of the best predictor that remembers nothing of the sequence."""
+    def baseline_loss(self) -> float | None:
+        """The memoryless baseline: the loss of the best predictor that remembers nothing of the sequence; None where it
+        is not known. Reports then show losses without one."""
+        return None
+
+    @property
+    def has_criterion(self) -> bool:
+        """Whether the task says when it is solved."""
+        return self.solved_error_rate > 0
+
+    @property
+    def own_milestones(self) -> tuple[Milestone, ...]:
+        """The milestones that runs can meet: without a baseline, those that need none."""
+        return tuple(each for each in self.milestones if self.baseline_loss is not None or not each.of_baseline)
+
+    @property
+    def own_measures(self) -> tuple[str, ...]:
+        """The names of the step measures of this task."""
+        return tuple(self.step_measures)
 
     def baseline_outputs(self, batch: Batch) -> Float[Tensor, "scored_time batch output"] | None:
         """The outputs of that predictor, which knows the task and the clock and looks at no input; None: not given."""
@@ -104,9 +141,11 @@ class Task(ABC):
     ) -> Float[Tensor, "scored_time batch"]:
         """The loss of each scored step of each example."""
 
-    @abstractmethod
-    def correct(self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch) -> Bool[Tensor, " batch"]:
-        """Which examples have no error, as the solved criterion counts them."""
+    def correct(
+        self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
+    ) -> Bool[Tensor, " batch"] | None:
+        """Which examples have no error, as the solved criterion counts them; None where there is no right and wrong."""
+        return None
 
     def losses(self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch) -> Float[Tensor, " batch"]:
         """The loss of each example: the mean over its scored steps."""
@@ -122,12 +161,18 @@ class Task(ABC):
 
     def solved(self, loss: float, error_rate: float) -> bool:
         """Whether this mean loss and fraction of wrong examples on held-out data meet the criterion."""
-        return error_rate < self.solved_error_rate
+        return self.has_criterion and error_rate < self.solved_error_rate
 
     def measures(
         self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
     ) -> Mapping[str, Float[Tensor, " batch"]]:
         """What milestones need besides loss and error rate: values per example, averaged over held-out examples."""
+        return {}
+
+    def measure_steps(
+        self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
+    ) -> Mapping[str, StepMeasure]:
+        """The measures named in `step_measures`, such as accuracy or bits per character, over held-out steps."""
         return {}
 
     def training_batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:

@@ -139,15 +139,26 @@ def _hidden_size(settings: Settings, make_cell: Callable[[int, int], Cell], task
         input_size=task.input_size,
         output_size=task.output_size,
         layers=model.layers,
+        embedding=model.embedding,
         budget=model.parameter_budget,
         counted=model.budget_counts,
     )
 
 
+def input_features(settings: Settings, task: Task) -> int:
+    """The features that the lowest layer's inputs have. Raises SettingError for an embedding of no tokens."""
+    embedding = settings.model.embedding
+    if embedding is None:
+        return task.input_size
+    if task.vocabulary is None:
+        raise SettingError(f"model.embedding={embedding}: the task's inputs are features and no tokens; leave it null")
+    return embedding
+
+
 def build_layer(settings: Settings, task: Task) -> tuple[Callable[[int, int], Cell], int]:
     """The cell's constructor and the hidden size. Raises SettingError for a wrong setting of either."""
     make_cell: Callable[[int, int], Cell] = component(settings.cell, "cell")
-    construct(make_cell, "cell", task.input_size, settings.model.hidden_size)
+    construct(make_cell, "cell", input_features(settings, task), settings.model.hidden_size)
     return make_cell, construct(partial(_hidden_size, settings, make_cell, task), "model")
 
 
@@ -166,6 +177,7 @@ def build_run(settings: Settings) -> Run:
             output_size=task.output_size,
             hidden_size=hidden_size,
             layers=settings.model.layers,
+            embedding=settings.model.embedding,
             backend=settings.model.backend,
             threads=settings.threads,
             initialisation=settings.model.initialisation,

@@ -248,7 +248,12 @@ def _ending(summary: Mapping[str, Any]) -> str:
     if summary["status"] == Status.DIVERGED:
         return f"at step {summary['diverged_at_step']}"
     solved = f"solved at step {summary['steps_to_solve']}" if summary["solved"] else "not solved"
-    return (
-        f"({solved}; test loss {summary['test_loss']:.3g}, baseline {summary['baseline_loss']:.3g}; "
-        f"{summary['wall_time_s']:.0f} s)"
-    )
+    measure, baseline = summary["measure"], summary["baseline_loss"]
+    losses = [
+        f"test loss {summary['test_loss']:.3g}",
+        *([] if baseline is None else [f"baseline {baseline:.3g}"]),
+        *([f"{measure.replace('_', ' ')} {summary[f'test_{measure}']:.3g}"] if f"test_{measure}" in summary else []),
+    ]
+    criterion = [solved] if summary["has_criterion"] else []
+    seconds = summary["wall_time_s"]
+    return f"({'; '.join([*criterion, ', '.join(losses), f'{seconds:.0f} s'])})"

@@ -1,6 +1,7 @@
 """The configuration as typed, checked settings."""
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
-from rnnbench.errors import SettingError, one_line, validation_message
+from rnnbench.errors import MissingSettingError, SettingError, one_line, validation_message
 from rnnbench.model import Counted
 from rnnbench.recorders import WandbSettings
 from rnnbench.schema import result_settings
@@ -30,6 +31,15 @@ def _objective(column: str) -> str:
     return column
 
 
+def _missing(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted keys of values that are still to be given."""
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _missing(value, f"{prefix}{key}.")
+        elif value == "???":
+            yield f"{prefix}{key}"
+
+
 class ModelSettings(BaseModel):
     """The model's shape; conf/config.yaml explains each setting."""
 
@@ -39,6 +49,7 @@ class ModelSettings(BaseModel):
     parameter_budget: PositiveInt | None
     budget_counts: Counted
     layers: PositiveInt
+    embedding: PositiveInt | None
     backend: str
     initialisation: str
     chrono_length: PositiveInt | None
@@ -91,7 +102,10 @@ class Settings(BaseModel):
 
     @classmethod
     def from_content(cls, content: Any) -> "Settings":
-        """Check the content of a configuration. Raises SettingError."""
+        """Check the content of a configuration. Raises SettingError, and of it MissingSettingError for a ???."""
+        if missing := next(_missing(content), None):
+            what = "FILE" if missing.endswith(".path") else "VALUE"
+            raise MissingSettingError(f"{missing}=???: must be given, as {missing}={what}; `rnnbench --help` says what")
         try:
             return cls.model_validate(content)
         except ValidationError as error:

@@ -21,18 +21,22 @@ def hidden_size_for(
     layers: int,
     budget: int,
     counted: Counted,
+    embedding: int | None = None,
 ) -> int:
     """The hidden size whose parameter count is nearest to the budget, counted on the cell itself.
 
-    Counted are the recurrent layers, as Chung et al. (2014) do, or these and the readout. The count must grow with the
-    hidden size. Raises ValueError when no hidden size comes within 2% of the budget.
+    Counted are the recurrent layers, as Chung et al. (2014) do, or these with the readout and the embedding. The count
+    must grow with the hidden size. Raises ValueError when no hidden size comes within 2% of the budget.
     """
+
+    features = input_size if embedding is None else embedding
 
     def count(hidden_size: int) -> int:
         with torch.device("meta"):
-            cells = [make_cell(hidden_size if layer else input_size, hidden_size) for layer in range(layers)]
+            cells = [make_cell(hidden_size if layer else features, hidden_size) for layer in range(layers)]
         recurrent = sum(parameter.numel() for cell in cells for parameter in cell.parameters())
-        return recurrent if counted == "recurrent_layers" else recurrent + (hidden_size + 1) * output_size
+        others = (hidden_size + 1) * output_size + (0 if embedding is None else input_size * embedding)
+        return recurrent if counted == "recurrent_layers" else recurrent + others
 
     above = 1
     while count(above) < budget and above < LARGEST_HIDDEN_SIZE:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from rnnbench.backends import choose_backend
@@ -22,6 +22,10 @@ LayeredHook = Callable[[int, int, int, Tensor], None]
 class Model(nn.Module):
     """x -> cell -> ... -> cell -> linear readout. The softmax or other link is part of the task's loss.
 
+    Tokens (time, batch) become vectors first: with `embedding` those of a learned torch.nn.Embedding of so many
+    features, drawn from N(0, 1) as torch does, without it one-hot vectors of `input_size`, the vocabulary. Features
+    (time, batch, input_size) go in as they are, and take no embedding.
+
     `make_cell(input_size, hidden_size)` builds one layer; `generator` draws every initial weight, the cells' by the
     named `initialisation` (see `initialise_cell`, also for `chrono_length` and `recurrent_gain`) and the readout's from
     U(-1/sqrt(hidden), 1/sqrt(hidden)), on the CPU whatever the device. torch's global generator is left untouched.
@@ -36,6 +40,7 @@ class Model(nn.Module):
         output_size: int,
         hidden_size: int,
         layers: int = 1,
+        embedding: int | None = None,
         backend: str = "auto",
         threads: int | None = None,
         initialisation: str = "default",
@@ -45,13 +50,17 @@ class Model(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
+        features = input_size if embedding is None else embedding
         with torch.random.fork_rng(devices=[]):
-            cells = [make_cell(hidden_size if layer else input_size, hidden_size) for layer in range(layers)]
+            cells = [make_cell(hidden_size if layer else features, hidden_size) for layer in range(layers)]
+            self.embedding = None if embedding is None else nn.Embedding(input_size, embedding)
             self.readout = nn.Linear(hidden_size, output_size)
         self.cells: list[Cell] = cells
         self.layers = nn.ModuleList(cells)
         for cell in cells:
             initialise_cell(cell, initialisation, generator, chrono_length, recurrent_gain)
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, generator=generator)
         bound = 1 / math.sqrt(hidden_size)
         for parameter in self.readout.parameters():
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
@@ -59,16 +68,25 @@ class Model(nn.Module):
         self.backend = choose_backend(cells[0], backend, threads)
 
     def forward(
-        self, inputs: Float[Tensor, "time batch input"], scored_steps: int, hook: LayeredHook | None = None
+        self, inputs: Shaped[Tensor, "time batch ..."], scored_steps: int, hook: LayeredHook | None = None
     ) -> Float[Tensor, "scored_time batch output"]:
         """The outputs of the last `scored_steps` steps, from zero initial states."""
-        sequence = inputs
+        sequence = self.embedded(inputs)
         for layer, cell in enumerate(self.cells):
             state = cell.initial_state(inputs.shape[1])
             layer_hook = None if hook is None else partial(hook, layer)
             sequence, _ = self.backend.run(cell, sequence, state, layer_hook)
         outputs: Tensor = self.readout(sequence[len(sequence) - scored_steps :])
         return outputs
+
+    def embedded(self, inputs: Shaped[Tensor, "time batch ..."]) -> Float[Tensor, "time batch features"]:
+        """The inputs of the lowest layer: tokens as vectors, features as they are."""
+        if self.embedding is not None:
+            embedded: Tensor = self.embedding(inputs)
+            return embedded
+        if inputs.is_floating_point():
+            return inputs
+        return nn.functional.one_hot(inputs, self.cells[0].input_size).to(self.readout.weight.dtype)
 
     def predict(self, batch: Batch, hook: LayeredHook | None = None) -> Float[Tensor, "scored_time batch output"]:
         """The outputs of the steps that the batch has targets for."""

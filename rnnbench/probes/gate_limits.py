@@ -56,7 +56,7 @@ class GateLimits(Probe):
 
     @torch.no_grad()
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
-        cell, x = model.cells[0], batch.inputs[0]
+        cell, x = model.cells[0], model.embedded(batch.inputs[:1])[0]
         scalars = {"largest_h_random_weights": largest_with_random_weights(cell, len(x))}
         if len(cell.state_names) == 1:
             generator = torch.Generator().manual_seed(0)

@@ -64,7 +64,7 @@ class GateStatistics(Probe):
         real = torch.ones(steps, examples, dtype=torch.bool, device=batch.inputs.device)
         if batch.lengths is not None:
             real &= torch.arange(steps, device=real.device).unsqueeze(1) < batch.lengths
-        layers, inputs = [], batch.inputs
+        layers, inputs = [], model.embedded(batch.inputs)
         for cell in model.cells:
             measured, inputs = layer_statistics(cell, inputs, real)
             layers.append(measured)

@@ -32,12 +32,13 @@ class ParameterGradients(Probe):
         outputs = model.predict(batch)
         task.mean_loss(outputs, batch).backward()
         groups: dict[str, list[Tensor]] = {"input": [], "recurrent": [], "readout": list(model.readout.parameters())}
+        embedding = [] if model.embedding is None else [_gradient_norm(model.embedding.parameters())]
         for cell in model.cells:
             roles = parameter_roles(cell)
             for name, parameter in cell.named_parameters():
                 groups[roles[name]].append(parameter)
         norms = {group: _gradient_norm(parameters) for group, parameters in groups.items()}
-        total = math.hypot(*norms.values())
+        total = math.hypot(*norms.values(), *embedding)
         return Measurement(
             {"gradient_norm_total": total, **{f"gradient_norm_{group}": norm for group, norm in norms.items()}}
         )

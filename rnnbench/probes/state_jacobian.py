@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from pydantic import Field
 from torch import Tensor
 
@@ -66,7 +66,7 @@ class StateJacobian(Probe):
         self.exponents = exponents
 
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
-        inputs = longest_examples(batch, self.examples, self.steps).double()
+        inputs = model.embedded(longest_examples(batch, self.examples, self.steps)).detach().double()
         norms, exponents = [], []
         for cell in model.cells:
             norm, exponent, inputs = jacobians_along(copy.deepcopy(cell).double(), inputs, self.exponents)
@@ -82,7 +82,7 @@ class StateJacobian(Probe):
         )
 
 
-def longest_examples(batch: Batch, examples: int, steps: int) -> Float[Tensor, "time batch input"]:
+def longest_examples(batch: Batch, examples: int, steps: int) -> Shaped[Tensor, "time batch ..."]:
     """The first real steps of the longest examples; where all are as long, of the first ones."""
     if batch.lengths is None:
         return batch.inputs[:steps, :examples]

@@ -9,10 +9,10 @@ from rnnbench.recorders.recorder import Recorder, Scalars
 
 
 class ProgressBar(Recorder):
-    """One line: the run, steps done and per second, training and validation loss, the memoryless baseline's."""
+    """One line: the run, steps done and per second, training and validation loss, the baseline's where there is one."""
 
-    def __init__(self, run: str, steps: int, start: int, baseline_loss: float) -> None:
-        self.baseline_loss = baseline_loss
+    def __init__(self, run: str, steps: int, start: int, baseline_loss: float | None) -> None:
+        self.baseline = "" if baseline_loss is None else f", baseline {baseline_loss:.3g}"
         self.bar = tqdm(
             total=steps, initial=start, desc=run, unit="step", disable=None, leave=False, dynamic_ncols=True
         )
@@ -23,8 +23,7 @@ class ProgressBar(Recorder):
     def record(self, row: Scalars) -> None:
         if "validation_loss" in row:
             self.bar.set_postfix_str(
-                f"loss {row['train_loss']:.3g}, validation {row['validation_loss']:.3g}, "
-                f"baseline {self.baseline_loss:.3g}"
+                f"loss {row['train_loss']:.3g}, validation {row['validation_loss']:.3g}{self.baseline}"
             )
 
     def finish(self, summary: Mapping[str, Any]) -> None:

@@ -23,6 +23,8 @@ LOSSES = {
     **dict.fromkeys(_SQUARED, "mean squared error"),
     **dict.fromkeys(_ENTROPY, "cross-entropy (nats)"),
     "polyphonic_music": "negative log-likelihood (nats)",
+    "characters": "cross-entropy (nats)",
+    "arrays": "loss",
 }
 """The losses of the menu's tasks with their units."""
 

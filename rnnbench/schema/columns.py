@@ -41,7 +41,11 @@ IDENTITY: Mapping[str, Column] = {
 
 RESULTS: Mapping[str, Column] = {
     "steps_trained": Column("training steps, the one included in which the run diverged or failed", STEPS),
-    "solved": Column("whether the task's criterion was met on validation data and confirmed on fresh data"),
+    "has_criterion": Column("whether the task says when it is solved; empty counts as true"),
+    "solved": Column(
+        "whether the task's criterion was met on validation data and confirmed on fresh data; false for a task without "
+        "one"
+    ),
     "steps_to_solve": Column("training steps at the first evaluation that was confirmed; empty when none was", STEPS),
     "first_crossing_step": Column(
         "training steps at the first evaluation that met the criterion on validation data, confirmed or not; empty "
@@ -55,15 +59,24 @@ RESULTS: Mapping[str, Column] = {
     "confirmation_loss": Column("loss on the fresh data of the last attempt; empty without one", LOSS),
     "confirmation_error_rate": Column("examples of the last attempt with an error anywhere", FRACTION),
     "diverged_at_step": Column("the step whose loss or gradient was not finite; empty when none was", STEPS),
-    "baseline_loss": Column("loss of the best predictor without memory (memoryless baseline)", LOSS),
+    "baseline_loss": Column(
+        "loss of the best predictor without memory (memoryless baseline); empty where the task has none", LOSS
+    ),
     "train_loss": Column("mean training loss between the last two evaluations", LOSS),
     "validation_loss": Column("loss on validation data at the last evaluation", LOSS),
-    "validation_error_rate": Column("validation examples with an error anywhere, at the last evaluation", FRACTION),
+    "validation_error_rate": Column(
+        "validation examples with an error anywhere, at the last evaluation; empty for a task without right and wrong",
+        FRACTION,
+    ),
     "test_loss": Column("loss on test data after training, evaluated once", LOSS),
     "test_baseline_loss": Column(
         "loss of the memoryless baseline on the same test data; empty for a task that does not give its outputs", LOSS
     ),
-    "test_error_rate": Column("test examples with an error anywhere", FRACTION),
+    "test_error_rate": Column("test examples with an error anywhere; empty likewise", FRACTION),
+    "measure": Column(
+        "the task's own measure that tables show beside the loss, such as accuracy: see Measures; on test data it is "
+        "in test_<measure>, at the last evaluation in validation_<measure>"
+    ),
     "gradient_norm": Column("L2 norm of the gradient of all weights at the last evaluated step, before clipping"),
     "step_time_s": Column(
         "median training step: forward, backward, clipping, update; without data, evaluation and probes", SECONDS

@@ -74,7 +74,7 @@ class Speed(Probe):
         return step == 0 and self.repetitions > 0
 
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
-        steps, examples, _ = batch.inputs.shape
+        steps, examples = batch.inputs.shape[:2]
         cell = model.cells[0]
         threads = model.backend.threads
         passes = implementations(cell, steps, examples, threads)

@@ -1,5 +1,6 @@
-"""Loss and error rate on held-out data."""
+"""Loss, error rate and the task's measures on held-out data."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from rnnbench.model import Model
-from rnnbench.tasks import Batch, Task
+from rnnbench.tasks import Batch, Split, Task
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,11 @@ class Evaluation:
 
     loss: float
     error_rate: float
+    """NaN for a task that has no right and wrong."""
     measures: Mapping[str, float]
     """The means over its examples of what the task measures for its milestones."""
+    step_measures: Mapping[str, float]
+    """The task's measures over steps; NaN where there was nothing to count."""
     examples: int
 
     @property
@@ -25,23 +29,35 @@ class Evaluation:
         """What the task's milestones are judged by."""
         return {"loss": self.loss, "error_rate": self.error_rate, **self.measures}
 
+    def columns(self, split: Split) -> dict[str, float]:
+        """What a run records of it, without what the task does not have."""
+        found = {"loss": self.loss, "error_rate": self.error_rate, **self.step_measures}
+        return {f"{split}_{name}": value for name, value in found.items() if name == "loss" or not math.isnan(value)}
+
 
 @torch.no_grad()
 def evaluate(model: Model, task: Task, batches: Iterable[Batch]) -> Evaluation:
     """Evaluate the model on batches, every scored step counting alike however the examples are batched."""
-    loss = weight = 0.0
-    wrong = examples = 0
+    loss = weight = wrong = 0.0
+    examples = 0
     sums: defaultdict[str, float] = defaultdict(float)
+    values: defaultdict[str, float] = defaultdict(float)
+    counts: defaultdict[str, float] = defaultdict(float)
     for batch in batches:
         outputs = model.predict(batch)
         loss += float((task.losses(outputs, batch).double() * batch.weights).sum())
         weight += float(batch.weights.sum())
-        wrong += int((~task.correct(outputs, batch)).sum())
-        for name, values in task.measures(outputs, batch).items():
-            sums[name] += float(values.double().sum())
+        correct = task.correct(outputs, batch)
+        wrong += math.nan if correct is None else int((~correct).sum())
+        for name, of_examples in task.measures(outputs, batch).items():
+            sums[name] += float(of_examples.double().sum())
+        for name, measure in task.measure_steps(outputs, batch).items():
+            values[name] += batch.total(measure.values)
+            counts[name] += float(batch.weights.sum()) if measure.counts is None else batch.total(measure.counts)
         examples += batch.inputs.shape[1]
     measures = {name: total / examples for name, total in sums.items()}
-    return Evaluation(loss / weight, wrong / examples, measures, examples)
+    over_steps = {name: total / counts[name] if counts[name] else math.nan for name, total in values.items()}
+    return Evaluation(loss / weight, wrong / examples, measures, over_steps, examples)
 
 
 @torch.no_grad()

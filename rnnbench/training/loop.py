@@ -212,11 +212,10 @@ class Loop:
         row = {
             "train_loss": sum(losses) / len(losses) if losses else math.nan,
             "gradient_norm": progress.gradient_norm,
-            "validation_loss": evaluation.loss,
-            "validation_error_rate": evaluation.error_rate,
+            **evaluation.columns("validation"),
             **{f"validation_{name}": mean for name, mean in evaluation.measures.items()},
         }
-        for milestone in self.task.milestones:
+        for milestone in self.task.own_milestones:
             if milestone.met(evaluation.means, self.task.baseline_loss):
                 progress.milestones.setdefault(milestone.name, progress.step)
         if progress.steps_to_solve is None and self.task.solved(evaluation.loss, evaluation.error_rate):

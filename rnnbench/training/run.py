@@ -179,16 +179,18 @@ class Run:
         repeated = [name for name in probed if sum(name in row for row in progress.history) > 1]
         return {
             "steps_trained": progress.step,
-            "solved": progress.steps_to_solve is not None,
+            "has_criterion": self.task.has_criterion,
+            "solved": progress.steps_to_solve is not None if self.task.has_criterion else None,
             "steps_to_solve": progress.steps_to_solve,
             "first_crossing_step": progress.first_crossing_step,
             "confirmation_attempts": progress.confirmation_attempts,
             **{
                 milestone_column(milestone.name): progress.milestones.get(milestone.name)
-                for milestone in self.task.milestones
+                for milestone in self.task.own_milestones
             },
             "diverged_at_step": progress.diverged_at_step,
             "baseline_loss": self.task.baseline_loss,
+            "measure": next(iter(self.task.own_measures), None),
             **{name: value for name, value in last.items() if name != "step"},
             **{f"{name}_initial": first[name] for name in repeated},
             **_speed(progress),
@@ -201,7 +203,7 @@ class Run:
         if status != Status.DONE:
             return baseline
         test = evaluate(self.model, self.task, batches)
-        return baseline | {"test_loss": test.loss, "test_error_rate": test.error_rate}
+        return baseline | test.columns("test")
 
 
 def _load(progress: Progress, threads: int) -> dict[str, Any]:

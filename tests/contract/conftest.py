@@ -5,13 +5,40 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 
 @pytest.fixture(scope="session")
 def required_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """By task, the settings that have no default."""
-    return {"polyphonic_music": {"path": str(small_piano_roll(tmp_path_factory.mktemp("music")))}}
+    folder = tmp_path_factory.mktemp("data")
+    return {
+        "polyphonic_music": {"path": str(small_piano_roll(folder))},
+        "characters": {"path": str(small_text(folder))},
+        "arrays": {"path": str(small_arrays(folder))},
+    }
+
+
+def small_text(folder: Path) -> Path:
+    """1,000 characters, some more frequent than others, half of which repeat the one two steps before."""
+    generator = random.Random(0)
+    letters = generator.choices("aab\nä ", k=2)
+    while len(letters) < 1000:
+        letters.append(letters[-2] if generator.random() < 0.5 else generator.choice("aab\nä "))
+    path = folder / "small.txt"
+    path.write_bytes("".join(letters).encode())
+    return path
+
+
+def small_arrays(folder: Path) -> Path:
+    """Sequences of unequal lengths with three classes at every step."""
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(2, 9, 24)
+    mask = np.arange(8) < lengths[:, None]
+    path = folder / "small.npz"
+    np.savez(path, inputs=generator.normal(size=(24, 8, 2)), targets=generator.integers(0, 3, (24, 8)), mask=mask)
+    return path
 
 
 def small_piano_roll(folder: Path) -> Path:

@@ -69,7 +69,7 @@ def test_yaml_describes_its_class(name: str, task: Task) -> None:
     assert target == f"_target_: {type(task).__module__}.{type(task).__name__}"
     assert type(task).__module__ == f"rnnbench.tasks.{name}"
     assert type(task).__name__ == "".join(word.capitalize() for word in name.split("_"))
-    assert task.difficulty in OmegaConf.load(path)
+    assert task.difficulty in OmegaConf.load(path).keys()  # `in` alone is false for a value to be given
 
 
 def test_trains_in_a_model(task: Task) -> None:
@@ -87,9 +87,14 @@ def test_trains_in_a_model(task: Task) -> None:
 
 def test_shapes_agree(task: Task) -> None:
     for batch in batches_of(task):
-        steps, examples, width = batch.inputs.shape
-        assert batch.inputs.dtype == torch.float32
-        assert width == task.input_size
+        steps, examples = batch.inputs.shape[:2]
+        if task.vocabulary is None:
+            assert batch.inputs.dtype == torch.float32
+            assert batch.inputs.shape[2:] == (task.input_size,)
+        else:
+            assert batch.inputs.dtype == torch.long
+            assert batch.inputs.ndim == 2
+            assert 0 <= int(batch.inputs.min()) <= int(batch.inputs.max()) < task.vocabulary == task.input_size
         assert batch.targets.shape[1] == examples
         assert 1 <= len(batch.targets) <= steps
         outputs = torch.zeros(len(batch.targets), examples, task.output_size)
@@ -176,6 +181,13 @@ def key_frequencies(task: Any, batch: Batch) -> Tensor:
     return torch.logit(whole.targets[whole.scored].double().mean(0), eps=1e-12).expand(batch.targets.shape)
 
 
+def class_frequencies(task: Any, batch: Batch) -> Tensor:
+    (whole,) = islice(task.training_batches(task.split_size("training"), seeded()), 1)
+    scored = whole.targets.flatten() if whole.scored is None else whole.targets[whole.scored]
+    counts = torch.tensor([1.0 + int((scored == each).sum()) for each in range(task.output_size)], dtype=torch.float64)
+    return log_probabilities(batch, (counts / counts.sum()).tolist())
+
+
 # What a predictor answers that knows the task, the clock and nothing of the sequence.
 MEMORYLESS: dict[str, Callable[[Any, Batch], Tensor]] = {
     "adding": lambda task, batch: constant(batch, 1.0),
@@ -190,6 +202,8 @@ MEMORYLESS: dict[str, Callable[[Any, Batch], Tensor]] = {
     "selective_copying": lambda task, batch: log_probabilities(batch, [0.0] + [1 / 14] * 14 + [0.0]),
     "sequential_digits": lambda task, batch: log_probabilities(batch, [0.1] * 10),
     "polyphonic_music": key_frequencies,
+    "characters": lambda task, batch: class_frequencies(task, batch),
+    "arrays": lambda task, batch: class_frequencies(task, batch),
 }
 
 

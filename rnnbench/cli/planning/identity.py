@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from rnnbench.backends import choose_backend
-from rnnbench.cli.build import build_device, build_layer, build_task
+from rnnbench.cli.build import build_device, build_layer, build_task, input_features
 from rnnbench.cli.provenance import source_hash
 from rnnbench.cli.settings import Settings
 from rnnbench.schema import run_name
@@ -77,7 +77,7 @@ class Identities:
 def _shape(settings: Settings, task: Task) -> _Shape:
     make_cell, hidden_size = build_layer(settings, task)
     with torch.random.fork_rng(devices=[]):
-        cell = make_cell(task.input_size, hidden_size)
+        cell = make_cell(input_features(settings, task), hidden_size)
     cell.to(build_device(settings.device))
     return _Shape(
         cell.hidden_size,

@@ -11,7 +11,7 @@ from rnnbench.cli.build import import_from_config_directories
 from rnnbench.cli.planning.composer import Composed, Composer
 from rnnbench.cli.planning.identity import Identities
 from rnnbench.cli.settings import Settings
-from rnnbench.errors import SettingError
+from rnnbench.errors import MissingSettingError, SettingError
 from rnnbench.run_index import RunIndex
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status
 from rnnbench.storage import DamagedFileError
@@ -26,6 +26,7 @@ class Planner:
         self._composer = Composer(master, loader)
         self._identities = Identities()
         self._indexes: dict[Path, RunIndex] = {}
+        self._refused: list[SettingError] = []
         self._told = False
 
     def check(self, jobs: Sequence[Sequence[str]]) -> None:
@@ -36,11 +37,15 @@ class Planner:
     def plan(self, jobs: Sequence[Sequence[str]]) -> list[PlannedJob]:
         """What is known of each job: its run and whether that is done. Raises Hydra's errors.
 
-        A job whose run cannot be named has something wrong with it, which it says itself when it runs.
+        A job whose run cannot be named has something wrong with it, which it says itself when it runs. Raises
+        SettingError where a value is to be given, and where one wrong setting is why no job can run.
         """
         self._indexes.clear()
+        self._refused.clear()
         changed: list[str] = []
         planned = [self._planned(tuple(job), changed) for job in jobs]
+        if len(self._refused) == len(jobs) > 1 and len({str(error) for error in self._refused}) == 1:
+            raise self._refused[0]
         for index in self._indexes.values():
             index.save()
         if changed and not self._told:
@@ -67,6 +72,11 @@ class Planner:
             settings = Settings.from_content(composed.content)
             cell, task = composed.choices["cell"], composed.choices["task"]
             identity = self._identities.of(settings, str(cell), str(task))
+        except MissingSettingError:
+            raise
+        except SettingError as error:
+            self._refused.append(error)
+            return PlannedJob(job)
         except (Exception, SystemExit):  # whatever a component raises; the job tells it
             return PlannedJob(job)
         known = PlannedJob(job, identity.name, work=identity.work)
