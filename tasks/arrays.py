@@ -187,11 +187,12 @@ class _Archive:
         self.path = path
         file = data_file(path, REMEDY)
         try:
-            loaded = np.load(file, allow_pickle=False)
-            if not isinstance(loaded, np.lib.npyio.NpzFile):
-                raise ValueError(f"path={path}: holds one array and must be an .npz archive of several; {REMEDY}")
-            with loaded:
-                self.arrays = {name: self._array(loaded, name) for name in loaded.files}
+            with file.open("rb") as opened:
+                loaded = np.load(opened, allow_pickle=False)
+                if not isinstance(loaded, np.lib.npyio.NpzFile):
+                    raise ValueError(f"path={path}: holds one array and must be an .npz archive of several; {REMEDY}")
+                with loaded:
+                    self.arrays = {name: self._array(loaded, name) for name in loaded.files}
         except (OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"path={path}: cannot be read as an .npz file ({_brief(error)}); {REMEDY}") from None
         except ValueError as error:
@@ -259,7 +260,8 @@ class _Part:
             return
         if inputs.ndim not in (2, 3):
             raise self.file.wrong(name, inputs, "must be examples x time x features, or examples x time")
-        self.inputs = inputs.astype(np.float32).reshape(*inputs.shape[:2], -1)
+        with np.errstate(over="ignore"):
+            self.inputs = inputs.astype(np.float32).reshape(*inputs.shape[:2], -1)
         if not np.isfinite(self.inputs).all():
             raise self.file.wrong(name, inputs, "hold a value beyond single precision")
 
@@ -311,12 +313,16 @@ class _Part:
         """Raise ValueError where the other part's arrays are not of the same sizes and kind."""
         name, sizes = f"inputs{other.suffix}", self.inputs.shape[2:]
         if other.inputs.shape[2:] != sizes:
-            raise self.file.wrong(name, other.inputs, f"must have the features of inputs{self.suffix}, {sizes[0]}")
+            raise self.file.wrong(
+                name, self.file.arrays[name], f"must have the features of inputs{self.suffix}, {sizes[0]}"
+            )
         name = f"targets{other.suffix}"
         if (other.kind, other.at_end) != (self.kind, self.at_end):
-            raise self.file.wrong(name, other.targets, f"must be of the kind and dimensions of targets{self.suffix}")
+            raise self.file.wrong(
+                name, self.file.arrays[name], f"must be of the kind and dimensions of targets{self.suffix}"
+            )
         if self.kind != "classification" and other.targets.shape[-1] != self.targets.shape[-1]:
-            raise self.file.wrong(name, other.targets, f"must have as many outputs as targets{self.suffix}")
+            raise self.file.wrong(name, self.file.arrays[name], f"must have as many outputs as targets{self.suffix}")
 
     def chosen(self, index: "np.ndarray[Any, Any]") -> "_Part":
         """Some of the examples."""
