@@ -96,7 +96,7 @@ def test_refusals_name_the_file_and_what_to_do(tmp_path: Path) -> None:
         return str(caught.value)
 
     for content, problem in (
-        (None, "there is no such file"), (b"", "is empty"), (b"ab\xff", "not UTF-8 at byte 2"), (b"aaa", "one distinct"),
+        (None, "there is no such file"), (b"", "is empty"), (b"ab\xff", "not UTF-8 at byte 2"), (b"aa", "one distinct"),
     ):  # fmt: skip
         message = refused(content)
         assert problem in message
