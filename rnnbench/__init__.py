@@ -20,6 +20,34 @@ Below all of these, without torch and Hydra:
 - `run_index`: what an experiment's run folders held when they were last read.
 - `interruption`: signals that ask a process to stop.
 - `machine`: the processor that times are measured on, and its load.
+
+The package exports the functions of the Python interface, docs/api.md, each imported when it is first asked for.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rnnbench.analysis.archive import load_results as load
+    from rnnbench.probes.any_module import gradient_through_time
+
 __version__ = "0.1.0"
+
+__all__ = ["gradient_through_time", "load"]
+
+_HOMES = {
+    "gradient_through_time": "rnnbench.probes.any_module:gradient_through_time",
+    "load": "rnnbench.analysis.archive:load_results",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """An export, from its module: importing rnnbench imports neither torch nor pandas."""
+    if name not in _HOMES:
+        raise AttributeError(f"module rnnbench has no attribute {name}")
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -111,12 +111,13 @@ class Merged:
         return sorted({*self.archive.probes(), *self.folders.probes()})
 
 
-def load_results(root: Path) -> Results:
+def load_results(root: str | Path) -> Results:
     """The results below `<results_dir>/<name>/`: of its run folders and its condensed files together.
 
     A run that is in both is taken from its folder, unless only the condensed files have it come to a result. Raises
     SettingError when there is neither, when another version wrote the condensed files, and when these are damaged.
     """
+    root = Path(root)
     files = ExperimentFiles(root)
     folders, damaged = read_run_folders(files)
     launched = read_launches(files)
