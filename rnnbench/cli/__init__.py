@@ -15,6 +15,7 @@ From arguments to runs:
 - `sweep`: the jobs of a sweep; `sweeper`: Hydra's sweeper for unions of products.
 - `planning`: which jobs have to be run, found before anything is started.
 - `tuning_stages`: the stages of a sweep that tunes a setting.
+- `launching`: where the jobs of a sweep run, and what the launching process shows meanwhile.
 - `job`: executes one job.
 - `launches`: records the jobs of a launch and their outcomes, and sets the exit code.
 - `provenance`: records code, versions and machine of a run.

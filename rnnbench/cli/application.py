@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnbench.cli.arguments import overrides
 from rnnbench.cli.job import run_job
 from rnnbench.cli.launches import fail, print_counts_of_stopped_launch
+from rnnbench.cli.launching import status_line
 from rnnbench.cli.menu import RENAMED, configuration_directory, own_directories, setting_names
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted
@@ -31,7 +32,10 @@ def launch(arguments: list[str]) -> None:
 
     def checked() -> None:
         overrides(arguments)
-        start(job)()
+        try:
+            start(job)()
+        finally:
+            status_line.stop()
 
     try:
         answering_in_one_line(checked)

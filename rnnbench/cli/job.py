@@ -20,7 +20,8 @@ from rnnbench.cli.provenance import provenance, source_hash
 from rnnbench.cli.settings import Settings
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted, at_once, check, deferred, listen_as_worker, received
-from rnnbench.recorders import ProgressBar, Recorder, RunFolder, RunStore, WeightsAndBiases
+from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, RunStore, WeightsAndBiases
+from rnnbench.recorders.progress_file import StepsDone
 from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty_value
 from rnnbench.storage import DamagedFileError
 from rnnbench.training import Run
@@ -47,6 +48,9 @@ def _run_job(config: DictConfig, all_frames: bool) -> None:
     launch = Path(hydra.sweep.dir if multirun else hydra.run.dir)
     number = int(hydra.job.num) if multirun else 0
     overrides = [str(override) for override in hydra.overrides.task]
+    progress = LaunchFiles(launch).progress(number) if multirun else None
+    if progress is not None:
+        StepsDone(0, 0, 0).write(progress)
     try:
         import_from_config_directories(hydra)
         choices, beside_others = hydra.runtime.choices, multirun and launched_side_by_side(hydra.launcher, launch)
@@ -57,6 +61,7 @@ def _run_job(config: DictConfig, all_frames: bool) -> None:
             overrides,
             beside_others=beside_others,
             all_frames=all_frames,
+            progress=progress,
         )
     except SettingError as error:
         outcome = JobOutcome(overrides, JobStatus.REFUSED, message=str(error))
@@ -68,18 +73,15 @@ def _run_job(config: DictConfig, all_frames: bool) -> None:
     text = f"{outcome.run or ' '.join(overrides)}: {outcome.status} {outcome.message}".rstrip()
     try:
         write_outcome(launch, number, outcome)
-        count = f"[{number + 1}/{_planned(launch)}] " if multirun else ""
     except OSError as error:  # the launch then counts the job as not run
-        count = f"rnnbench: {launch} cannot be written ({one_line(error)}); "
-    print(f"{count}{text}", file=sys.stderr)
-
-
-def _planned(launch: Path) -> int | str:
-    """How many jobs the launch has, "?" where its plan cannot be read."""
-    try:
-        return len(planned_jobs(launch))
-    except DamagedFileError:  # the launch tells it when it ends
-        return "?"
+        print(f"rnnbench: {launch} cannot be written ({one_line(error)}); {text}", file=sys.stderr)
+    else:
+        if progress is None:  # of a sweep, the launching process prints it
+            print(text, file=sys.stderr)
+    finally:
+        if progress is not None:
+            with suppress(OSError):
+                progress.unlink(missing_ok=True)
 
 
 def _failed_before_it_started(
@@ -106,11 +108,21 @@ def _named(error: BaseException) -> str:
 def launched_side_by_side(launcher: Any, launch: Path) -> bool:
     """Whether the launcher of that configuration runs several of the launch's jobs at a time."""
     at_a_time = launcher.get("n_jobs", 1 if launcher["_target_"].endswith(".BasicLauncher") else -1)
-    return at_a_time != 1 and _planned(launch) != 1
+    try:
+        return at_a_time != 1 and len(planned_jobs(launch)) != 1
+    except DamagedFileError:  # the launch tells it when it ends
+        return bool(at_a_time != 1)
 
 
 def _do(
-    settings: Settings, cell: str, task: str, overrides: list[str], *, beside_others: bool, all_frames: bool
+    settings: Settings,
+    cell: str,
+    task: str,
+    overrides: list[str],
+    *,
+    beside_others: bool,
+    all_frames: bool,
+    progress: Path | None,
 ) -> JobOutcome:
     """Execute the run, unless it is done already or another process executes it."""
     torch.set_num_threads(settings.threads)
@@ -136,9 +148,8 @@ def _do(
         if settings.rerun:
             folder.drop_checkpoint()
             before = {}
-        summary = Job(settings, run, folder, config, cell, task, beside_others, before.get("started_at")).execute(
-            all_frames
-        )
+        job = Job(settings, run, folder, config, cell, task, beside_others, before.get("started_at"), progress)
+        summary = job.execute(all_frames)
     if summary["status"] == Status.RUNNING:
         return JobOutcome(overrides, JobStatus.STOPPED, folder.name, _ending(summary))
     return JobOutcome(overrides, summary["status"], folder.name, _ending(summary))
@@ -167,6 +178,8 @@ class Job:
     """Whether it was launched side by side with other runs."""
     first_started_at: str | None = None
     """When an earlier launch first started the run."""
+    progress_path: Path | None = None
+    """Where the launching process of a sweep reads how far the run has come."""
 
     def execute(self, all_frames: bool) -> dict[str, Any]:
         """Train and return the summary, which is written to the folder however the run ends.
@@ -223,6 +236,8 @@ class Job:
     def _recorders(self, progress: Progress) -> Iterator[Recorder]:
         """A progress bar, and W&B unless it is disabled, from the progress that the run resumes."""
         settings, run = self.settings, self.run
+        if self.progress_path is not None:
+            yield ProgressFile(self.progress_path, progress.step, settings.train.steps)
         yield ProgressBar(self.folder.name, settings.train.steps, progress.step, run.task.baseline_loss)
         if settings.wandb.mode == "disabled":
             return

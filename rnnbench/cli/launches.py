@@ -1,11 +1,13 @@
 """The jobs that a launch planned, their outcomes, and the exit code that follows."""
 
+import shlex
 import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnbench import stored_run
+from rnnbench.cli.arguments import OPTIONS_WITH_A_VALUE
 from rnnbench.cli.settings import Settings
 from rnnbench.cli.sweep import UNION
 from rnnbench.cli.tuning_stages import first_jobs
@@ -25,6 +28,9 @@ from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.storage import DamagedFileError, remove_stale_temporaries, write_json
 from rnnbench.stored_run import PlannedJob
+
+UNFINISHED = (JobStatus.FAILED, JobStatus.LOST, JobStatus.STOPPED)
+"""Outcomes after which the same command launched again does the run."""
 
 
 @dataclass(frozen=True)
@@ -156,9 +162,30 @@ def _exit_code(launch: Path) -> int:
     if planned > 1:
         said = [f"{number} {status}" for status, number in counts.items()] + ([f"{missing} not run"] if missing else [])
         print(f"{planned} runs: {', '.join(said)}")
+    if planned > 1:
+        again = (
+            "; the same command again does what is missing"
+            if missing or any(counts[each] for each in (*UNFINISHED, JobStatus.BUSY))
+            else ""
+        )
+        print(
+            f"rnnbench: results in {launch.parents[1]}; next: {_report_command(sys.argv[1:])}{again}", file=sys.stderr
+        )
     if counts[JobStatus.REFUSED]:
         return 2
-    return 1 if counts[JobStatus.FAILED] or counts[JobStatus.STOPPED] or missing else 0
+    return 1 if missing or any(counts[status] for status in UNFINISHED) else 0
+
+
+def _report_command(arguments: Sequence[str]) -> str:
+    """The command that reports on what these arguments launched."""
+    of_report = ("experiment=", "name=", "results_dir=", "tuned=", "tuning.", "--config-dir=", "-cd=")
+    words = [
+        word
+        for before, word in pairwise(["", *arguments])
+        if word.startswith(of_report) or {before, word} & OPTIONS_WITH_A_VALUE
+    ]
+    named = any(word.startswith(("experiment=", "name=")) for word in words)
+    return shlex.join(["rnnbench-report", *words, *([] if named else ["name=default"])])
 
 
 def fail(message: str) -> None:

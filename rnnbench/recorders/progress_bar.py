@@ -1,5 +1,7 @@
 """A progress bar with loss, score and speed; silent when the output is not a terminal."""
 
+import shutil
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,14 +9,29 @@ from tqdm import tqdm
 
 from rnnbench.recorders.recorder import Recorder, Scalars
 
+WIDE = 110
+"""Columns from which on a terminal has room for everything."""
+WIDE_FORMAT = "{desc} {percentage:.0f}%|{bar:10}| {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left{postfix}"
+NARROW_FORMAT = "{desc} {percentage:.0f}% of {total_fmt}, {remaining} left{postfix}"
+
 
 class ProgressBar(Recorder):
     """One line: the run, steps done and per second, training and validation loss, the baseline's where there is one."""
 
     def __init__(self, run: str, steps: int, start: int, baseline_loss: float | None) -> None:
-        self.baseline = "" if baseline_loss is None else f", baseline {baseline_loss:.3g}"
+        terminal = getattr(sys.stderr, "terminal", sys.stderr)  # a sweep shows standard error above its own line
+        wide = shutil.get_terminal_size().columns >= WIDE
+        self.baseline = f", baseline {baseline_loss:.2g}" if wide and baseline_loss is not None else ""
         self.bar = tqdm(
-            total=steps, initial=start, desc=run, unit="step", disable=None, leave=False, dynamic_ncols=True
+            total=steps,
+            initial=start,
+            desc=_shortened(run, 40 if wide else 16),
+            unit="step",
+            disable=None,
+            leave=False,
+            dynamic_ncols=True,
+            file=terminal,
+            bar_format=WIDE_FORMAT if wide else NARROW_FORMAT,
         )
 
     def advance(self, step: int) -> None:
@@ -22,9 +39,13 @@ class ProgressBar(Recorder):
 
     def record(self, row: Scalars) -> None:
         if "validation_loss" in row:
-            self.bar.set_postfix_str(
-                f"loss {row['train_loss']:.3g}, validation {row['validation_loss']:.3g}{self.baseline}"
-            )
+            losses = f"loss {row['train_loss']:.2g}, validation {row['validation_loss']:.2g}"
+            self.bar.set_postfix_str(losses + self.baseline)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         self.bar.close()
+
+
+def _shortened(name: str, columns: int) -> str:
+    """A name that fits, without its end where it is longer."""
+    return name if len(name) <= columns else f"{name[: columns - 1]}…"

@@ -83,6 +83,14 @@ class LaunchFiles:
         """The traceback of a job that failed before it had a run folder."""
         return self.folder / f"job-{number}-traceback.txt"
 
+    def progress(self, number: int) -> Path:
+        """How far the job's run has come, while it runs."""
+        return self.folder / f"job-{number}.progress"
+
+    def printed(self, number: int) -> Path:
+        """What a job printed that ran in another process than the launching one."""
+        return self.folder / f"job-{number}.log"
+
     def outcomes(self) -> list[Path]:
         """The outcomes so far, in the order of the jobs' numbers."""
         numbered = [path for path in self.folder.glob("job-*.json") if path.stem.partition("-")[2].isdecimal()]

@@ -33,6 +33,8 @@ class JobStatus(StrEnum):
     """A wrong setting; no run was started."""
     DONE_BEFORE = "done before"
     """The run was done already."""
+    LOST = "lost"
+    """Its process, node or Slurm job ended before it did."""
     BUSY = "busy"
     """Another process is executing the same run."""
     STOPPED = "stopped"
