@@ -159,21 +159,16 @@ def _exit_code(launch: Path) -> int:
         planned = len(jobs)
         counts = Counter(job.status for job in jobs if job.status is not None) + counts
     missing = planned - counts.total()
+    unfinished = missing + sum(counts[status] for status in UNFINISHED)
     if planned > 1:
         said = [f"{number} {status}" for status, number in counts.items()] + ([f"{missing} not run"] if missing else [])
         print(f"{planned} runs: {', '.join(said)}")
-    if planned > 1:
-        again = (
-            "; the same command again does what is missing"
-            if missing or any(counts[each] for each in (*UNFINISHED, JobStatus.BUSY))
-            else ""
-        )
-        print(
-            f"rnnbench: results in {launch.parents[1]}; next: {_report_command(sys.argv[1:])}{again}", file=sys.stderr
-        )
+        again = "; the same command does what is missing" if unfinished or counts[JobStatus.BUSY] else ""
+        where, report = launch.parents[1], _report_command(sys.argv[1:])
+        print(f"rnnbench: results in {where}; next: {report}{again}", file=sys.stderr)
     if counts[JobStatus.REFUSED]:
         return 2
-    return 1 if missing or any(counts[status] for status in UNFINISHED) else 0
+    return 1 if unfinished else 0
 
 
 def _report_command(arguments: Sequence[str]) -> str:

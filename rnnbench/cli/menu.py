@@ -15,7 +15,7 @@ GROUPS = {
     "figure": "figures of the report (figure=[a,b])",
     "wandb": "Weights & Biases",
     "hydra/sweeper": "how an experiment combines its settings (Hydra's basic: all with all)",
-    "hydra/launcher": "where a sweep's runs go (joblib, submitit_slurm and Hydra's others too)",
+    "hydra/launcher": "where a sweep's runs go (default: Hydra's basic, one after the other)",
 }
 
 RENAMED = {

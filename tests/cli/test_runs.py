@@ -192,9 +192,9 @@ def test_parallel_sweep_equals_one_after_the_other(rnnbench: Command, tmp_path: 
     ("launcher", "jobs", "side_by_side"),
     [
         ({"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}, 2, False),
-        ({"_target_": "hydra_plugins.hydra_joblib_launcher.JoblibLauncher", "n_jobs": -1}, 2, True),
-        ({"_target_": "hydra_plugins.hydra_joblib_launcher.JoblibLauncher", "n_jobs": -1}, 1, False),
-        ({"_target_": "hydra_plugins.hydra_joblib_launcher.JoblibLauncher", "n_jobs": 1}, 2, False),
+        ({"_target_": "hydra_plugins.rnnbench_launchers.ParallelLauncher", "n_jobs": -1}, 2, True),
+        ({"_target_": "hydra_plugins.rnnbench_launchers.ParallelLauncher", "n_jobs": -1}, 1, False),
+        ({"_target_": "hydra_plugins.rnnbench_launchers.ParallelLauncher", "n_jobs": 1}, 2, False),
         ({"_target_": "somewhere.else.ClusterLauncher"}, 2, True),
     ],
 )

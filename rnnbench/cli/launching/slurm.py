@@ -96,7 +96,7 @@ class SlurmLauncher(WorkerLauncher):
         if runs_per_job < 1:
             raise SettingError(f"hydra.launcher.runs_per_job={runs_per_job}: must be at least 1")
         self.runs_per_job, self.max_requeues, self.poll_s, self.requeue = runs_per_job, max_requeues, poll_s, requeue
-        self.parameters = {
+        self.parameters: dict[str, Any] = {
             key: OmegaConf.to_container(value) if isinstance(value, DictConfig | ListConfig) else value
             for key, value in parameters.items()
             if value is not None
@@ -121,9 +121,10 @@ class SlurmLauncher(WorkerLauncher):
         """Submit the jobs; yields each Slurm job with its runs. Raises SettingError when Slurm takes none."""
         plan = self._plan()
         works = [plan[number].work if number < len(plan) else None for number, _ in jobs]
-        left = packs(jobs, works, self.runs_per_job) if jobs else []
-        executor = self._executor() if left else None
-        limit = queue.largest_array() if left else 1
+        if not jobs:
+            return
+        left = packs(jobs, works, self.runs_per_job)
+        executor, limit = self._executor(), queue.largest_array()
         known: dict[str, list[Job]] = {}
         while left:
             array, left = left[:limit], left[limit:]
@@ -161,8 +162,8 @@ class SlurmLauncher(WorkerLauncher):
         executor = submitit.AutoExecutor(self._output.resolve(), cluster="slurm")
         common = {"timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb"}
         more = {"requeue": True} if self.requeue else {"no-requeue": True}
-        parameters = {**self.parameters, "name": f"rnnbench-{self.config.name}"}
-        parameters["additional_parameters"] = {**more, **parameters.get("additional_parameters", {})}
+        parameters: dict[str, Any] = {**self.parameters, "name": f"rnnbench-{self.config.name}"}
+        parameters["additional_parameters"] = more | dict(parameters.get("additional_parameters", {}))
         try:
             executor.update_parameters(
                 **{key if key in {*common, "name"} else f"slurm_{key}": value for key, value in parameters.items()}

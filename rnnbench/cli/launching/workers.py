@@ -64,7 +64,8 @@ class PoolLauncher(WorkerLauncher):
 
     def execute(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Any]]:
         with self.pool(len(jobs)) as pool, forwarded_to(pool.processes):
-            waiting, running = list(reversed(jobs)), {}
+            waiting = list(reversed(jobs))
+            running: dict[Future[Any], int] = {}
             while running or (waiting and received() is None):
                 while waiting and len(running) < pool.size and received() is None:
                     number, overrides = waiting.pop()
@@ -97,7 +98,7 @@ class LocalPool(Pool):
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         executor = self._idle.pop() if self._idle else self._started()
-        future = executor.submit(function, *arguments)
+        future: Future[Any] = executor.submit(function, *arguments)
         future.add_done_callback(lambda ended: self._freed(executor, ended))
         return future
 
