@@ -1,5 +1,6 @@
 """Tasks on finite data: shuffled epochs for training, whole splits for evaluation."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -27,6 +28,9 @@ class FiniteTask(Task):
         """Draw training examples with replacement."""
         chosen = torch.randint(0, self.split_size("training"), (batch_size,), generator=generator)
         return self.examples("training", chosen.tolist())
+
+    def batches_per_epoch(self, batch_size: int) -> int:
+        return math.ceil(self.split_size("training") / batch_size)
 
     def training_batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """The training split over and over, shuffled anew each time; the last batch of an epoch may be smaller."""

@@ -175,6 +175,10 @@ class Task(ABC):
         """The measures named in `step_measures`, such as accuracy or bits per character, over held-out steps."""
         return {}
 
+    def batches_per_epoch(self, batch_size: int) -> int | None:
+        """How many training batches are one pass through the training data; None where there is no such pass."""
+        return None
+
     def training_batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """An endless stream of batches. A task on finite data overrides this to go through it in shuffled epochs."""
         while True:

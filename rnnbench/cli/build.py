@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from torch.optim.lr_scheduler import LRScheduler
 
 from rnnbench.cells import Cell
 from rnnbench.cli.settings import Node, Settings
@@ -94,14 +95,41 @@ def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
         raise
 
 
-def try_optimizer(make: Callable[..., Any]) -> None:
-    """Try the optimizer's settings on a parameter of its own; torch refuses them as ValueErrors without their names."""
+WHOLE_RUN = ("T_max", "total_iters", "total_steps")
+"""Arguments of torch's schedules that are a number of training steps; null stands for all of the run's."""
+
+
+def build_schedule(settings: Settings) -> Callable[[torch.optim.Optimizer, int], Any] | None:
+    """Makes the schedule for an optimizer and a number of training steps; None: the learning rate stays as it is."""
+    node = settings.schedule
+    if node is None:
+        return None
+    component({key: value for key, value in node.items() if key not in WHOLE_RUN or value is not None}, "schedule")
+
+    def make(optimizer: torch.optim.Optimizer, steps: int) -> Any:
+        given = {key: max(steps, 1) if key in WHOLE_RUN and value is None else value for key, value in node.items()}
+        return construct(component(given, "schedule"), "schedule", optimizer)
+
+    return make
+
+
+def try_optimizer_and_schedule(
+    make_optimizer: Callable[..., Any], make_schedule: Callable[[torch.optim.Optimizer, int], Any] | None
+) -> None:
+    """Try their settings on a parameter of its own; torch refuses them as ValueErrors without their names."""
+    group = "optimizer"
     try:
-        construct(make, "optimizer", [torch.nn.Parameter(torch.zeros(1))])
+        optimizer = construct(make_optimizer, group, [torch.nn.Parameter(torch.zeros(1))])
+        if make_schedule is not None:
+            group = "schedule"
+            schedule = make_schedule(optimizer, 1)
+            if not isinstance(schedule, LRScheduler):
+                name = type(schedule).__name__
+                raise SettingError(f"schedule._target_={name}: must derive from torch.optim.lr_scheduler.LRScheduler")
     except SettingError:
         raise
     except ValueError as error:
-        raise SettingError(f"optimizer: {one_line(error)}") from error
+        raise SettingError(f"{group}: {one_line(error)}") from error
 
 
 def build_device(name: str) -> torch.device:
@@ -166,8 +194,8 @@ def build_run(settings: Settings) -> Run:
     """The run that the settings describe. Raises SettingError for the first wrong setting."""
     task = build_task(settings)
     make_cell, hidden_size = build_layer(settings, task)
-    make_optimizer = component(settings.optimizer, "optimizer")
-    try_optimizer(make_optimizer)
+    make_optimizer, make_schedule = component(settings.optimizer, "optimizer"), build_schedule(settings)
+    try_optimizer_and_schedule(make_optimizer, make_schedule)
     streams, device = Streams.from_seed(settings.seed), build_device(settings.device)
 
     def make_model() -> Model:
@@ -195,4 +223,5 @@ def build_run(settings: Settings) -> Run:
         build_probes(settings),
         streams,
         device,
+        make_schedule,
     )

@@ -237,8 +237,8 @@ class Job:
         """A progress bar, and W&B unless it is disabled, from the progress that the run resumes."""
         settings, run = self.settings, self.run
         if self.progress_path is not None:
-            yield ProgressFile(self.progress_path, progress.step, settings.train.steps)
-        yield ProgressBar(self.folder.name, settings.train.steps, progress.step, run.task.baseline_loss)
+            yield ProgressFile(self.progress_path, progress.step, run.limits.steps)
+        yield ProgressBar(self.folder.name, run.limits.steps, progress.step, run.task.baseline_loss)
         if settings.wandb.mode == "disabled":
             return
         yield WeightsAndBiases(

@@ -10,6 +10,7 @@ GROUPS = {
     "cell": "recurrent cells",
     "task": "tasks",
     "optimizer": "optimizers",
+    "schedule": "schedules of the learning rate",
     "probe": "measurements beside training (probe=[a,b])",
     "table": "tables of the report (table=[a,b])",
     "figure": "figures of the report (figure=[a,b])",

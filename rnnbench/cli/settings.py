@@ -85,6 +85,7 @@ class Settings(BaseModel):
     cell: Node
     task: Node
     optimizer: Node
+    schedule: Node | None = None
     wandb: WandbSettings
     probes: dict[str, Node] = {}
     tables: dict[str, Node] = {}

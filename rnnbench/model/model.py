@@ -1,7 +1,7 @@
 """Layers of one cell and a linear readout."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -9,7 +9,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from rnnbench.backends import choose_backend
-from rnnbench.cells import Cell
+from rnnbench.cells import Cell, State
 from rnnbench.model.initialisation import initialise_cell
 from rnnbench.tasks import Batch
 
@@ -70,14 +70,29 @@ class Model(nn.Module):
     def forward(
         self, inputs: Shaped[Tensor, "time batch ..."], scored_steps: int, hook: LayeredHook | None = None
     ) -> Float[Tensor, "scored_time batch output"]:
-        """The outputs of the last `scored_steps` steps, from zero initial states."""
+        """The outputs of the last `scored_steps` steps, from the initial states."""
+        return self.advance(inputs, scored_steps, hook=hook)[0]
+
+    def advance(
+        self,
+        inputs: Shaped[Tensor, "time batch ..."],
+        scored_steps: int,
+        states: Sequence[State] | None = None,
+        hook: LayeredHook | None = None,
+    ) -> tuple[Float[Tensor, "scored_time batch output"], list[State]]:
+        """The outputs of the last `scored_steps` steps, and every layer's final state.
+
+        `states` are the layers' states before the first step, by default the initial ones.
+        """
         sequence = self.embedded(inputs)
+        final = []
         for layer, cell in enumerate(self.cells):
-            state = cell.initial_state(inputs.shape[1])
+            state = cell.initial_state(inputs.shape[1]) if states is None else states[layer]
             layer_hook = None if hook is None else partial(hook, layer)
-            sequence, _ = self.backend.run(cell, sequence, state, layer_hook)
+            sequence, last = self.backend.run(cell, sequence, state, layer_hook)
+            final.append(last)
         outputs: Tensor = self.readout(sequence[len(sequence) - scored_steps :])
-        return outputs
+        return outputs, final
 
     def embedded(self, inputs: Shaped[Tensor, "time batch ..."]) -> Float[Tensor, "time batch features"]:
         """The inputs of the lowest layer: tokens as vectors, features as they are."""

@@ -86,13 +86,19 @@ class RunFolder:
             reason = one_line(error).partition(". ")[0][:100]
             raise DamagedFileError(self.files.checkpoint, f"cannot be read ({reason})") from None
 
+    def save_weights(self, kept: Mapping[str, Any]) -> None:
+        """Write the weights of the trained model: tensors and plain Python values."""
+        with replacing(self.files.weights) as file:
+            torch.save(dict(kept), file)
+
     def set_checkpoint_aside(self) -> Path:
         """Rename the checkpoint so that the run no longer goes on from it; returns the new path."""
         new = next(path for number in count(1) if not (path := self.files.checkpoint_set_aside(number)).exists())
         return self.files.checkpoint.replace(new)
 
     def drop_records(self) -> None:
-        """Remove the measurements of a run that starts again."""
+        """Remove the measurements and weights of a run that starts again."""
+        self.files.weights.unlink(missing_ok=True)
         for path in self.files.records():
             path.unlink()
 

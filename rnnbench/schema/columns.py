@@ -40,7 +40,16 @@ IDENTITY: Mapping[str, Column] = {
 """What a run is."""
 
 RESULTS: Mapping[str, Column] = {
+    "budget_steps": Column("training steps at most, also where the budget is in epochs", STEPS),
     "steps_trained": Column("training steps, the one included in which the run diverged or failed", STEPS),
+    "epochs_trained": Column(
+        "passes through the training data, of which the last may not be whole; empty where there is no such pass",
+        "epochs",
+    ),
+    "training_ended_by": Column(
+        "budget, solved (`train.stop_when_solved`) or patience (early stopping); empty for a run that did not come to "
+        "its end"
+    ),
     "has_criterion": Column("whether the task says when it is solved; empty counts as true"),
     "solved": Column(
         "whether the task's criterion was met on validation data and confirmed on fresh data; false for a task without "
@@ -68,7 +77,15 @@ RESULTS: Mapping[str, Column] = {
         "validation examples with an error anywhere, at the last evaluation; empty for a task without right and wrong",
         FRACTION,
     ),
-    "test_loss": Column("loss on test data after training, evaluated once", LOSS),
+    "selected_step": Column(
+        "training steps of the weights that are evaluated on test data: the last, or (`train.selection=best`) those of "
+        "the lowest validation loss, of equals the first",
+        STEPS,
+    ),
+    "selected_validation_loss": Column("loss on validation data with these weights; what tuning ranks by", LOSS),
+    "weights_sha256": Column("SHA-256, 16 digits, of these weights, names and shapes included"),
+    "learning_rate": Column("learning rate after the last evaluation; only with a schedule"),
+    "test_loss": Column("loss on test data after training, with the selected weights, evaluated once", LOSS),
     "test_baseline_loss": Column(
         "loss of the memoryless baseline on the same test data; empty for a task that does not give its outputs", LOSS
     ),
@@ -94,6 +111,9 @@ RESULTS: Mapping[str, Column] = {
     "times_shared": Column(
         "whether the times were measured under load by other processes: cpu_load above half a core for each of the "
         "run's threads, or one of several runs launched in parallel"
+    ),
+    "unseeded_randomness": Column(
+        "what was found to depend on more than the seed, of the cell or the task; empty where nothing was"
     ),
     "error": Column("the error that ended a failed run; empty for others"),
 }

@@ -36,6 +36,11 @@ class RunFiles:
         """What an unfinished run resumes from."""
         return self.folder / "checkpoint.pt"
 
+    @property
+    def weights(self) -> Path:
+        """The weights after training; only there if they are kept."""
+        return self.folder / "weights.pt"
+
     def checkpoint_set_aside(self, number: int) -> Path:
         """A checkpoint that the run could not go on from, the first being number 1."""
         return self.folder / f"checkpoint-set-aside-{number}.pt"
@@ -201,6 +206,8 @@ RUN_FILES: Mapping[str, str] = {
     "`history.csv`": "one row per training step at which something was recorded",
     "`<probe>.npz`": "the arrays of a probe: `step`, the training steps at which it measured, and arrays whose first "
     "axis is these steps",
+    "`weights.pt`": "the model's weights after the last step and at the best evaluation on validation data, unless "
+    "`train.keep_weights=false`; `rnnbench.load_model(FOLDER)` gives the trained model",
     "`wandb/`": "the run as logged to W&B",
     "`checkpoint.pt`": "what an unfinished run resumes from",
     "`checkpoint-set-aside-<number>.pt`": "a checkpoint that the run could not resume from: damaged, or of other code",

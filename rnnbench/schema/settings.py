@@ -9,11 +9,18 @@ from typing import Any
 
 WITHOUT_EFFECT = (
     "name", "results_dir", "rerun", "wandb", "tuned", "tuning", "tables", "figures", "train.checkpoint_every_s",
+    "train.keep_weights",
 )  # fmt: skip
 """Settings that cannot change a result."""
 
 THROUGH_OTHERS = ("model.parameter_budget", "model.budget_counts")
 """Settings that can change a result only through others, which are recorded as they came out."""
+
+NEUTRAL: Mapping[str, Any] = {
+    "train.epochs": None, "train.truncate": None, "train.gradient_clip_value": None, "train.weight_noise": 0.0,
+    "train.eval_every_epochs": None, "train.selection": "last", "train.patience": None, "schedule": None, "model.embedding": None,
+}  # fmt: skip
+"""Settings that a run's name leaves out at these values, at which a run is what it is without them."""
 
 GROUPS_WITHOUT_EFFECT = ("experiment", "table", "figure", "hydra")
 """What else an override may begin with and not change a result: an experiment's own settings are overrides, too."""
@@ -33,8 +40,14 @@ def result_settings(settings: Mapping[str, Any], hidden_size: int, backend: str)
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits from the settings that can change a result."""
-    canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    """Eight hexadecimal digits from the settings that can change a result, but for neutral ones."""
+    named = copy.deepcopy(dict(settings))
+    for name, neutral in NEUTRAL.items():
+        group, _, key = name.rpartition(".")
+        held = named.get(group, {}) if group else named
+        if key in held and held[key] == neutral:
+            del held[key]
+    canonical = json.dumps(named, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 
@@ -53,7 +66,7 @@ def changes_what_is_run(override: str) -> bool:
 def setting_columns(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of the settings that can change a result: `model.layers` and so on, lists as text.
 
-    Left out are the seed, which is part of a run's identity, and import paths but for the optimizer's.
+    Left out are the seed, which is part of a run's identity, and import paths but those of optimizer and schedule.
     """
     return {column: value for column, value in _flat(settings, "").items() if is_setting(column)}
 
@@ -78,6 +91,6 @@ def _flat(content: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     for key, value in content.items():
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{key}.")
-        elif key != "_target_" or prefix == "optimizer.":
+        elif key != "_target_" or prefix in ("optimizer.", "schedule."):
             flat[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
     return flat

@@ -19,8 +19,11 @@ from rnnbench.model import Model
 from rnnbench.recorders import ProgressBar
 from rnnbench.tasks import Batch
 from rnnbench.tasks.adding import Adding
-from rnnbench.training import TrainSettings
+from rnnbench.training import StepSettings
 from rnnbench.training.loop import Loop
+from rnnbench.training.noise import Noise
+from rnnbench.training.streams import Streams
+from rnnbench.training.truncation import windows
 
 LENGTH, BATCH, HIDDEN = 100, 50, 64
 STEPS, WARM_UP = 200, 20
@@ -53,7 +56,7 @@ def compare(cell: type[Cell], backend: str, steps: int = STEPS) -> tuple[float, 
     """Median seconds of a harness step, set up as conf/ does, and of a bare step, interleaved."""
     task, generator = Adding(LENGTH), torch.Generator().manual_seed(0)
     model = Model(cell, input_size=2, output_size=1, hidden_size=HIDDEN, backend=backend, generator=generator)
-    settings = TrainSettings(
+    settings = StepSettings(
         steps=steps,
         batch_size=BATCH,
         gradient_clip_norm=1.0,
@@ -86,8 +89,9 @@ def compare(cell: type[Cell], backend: str, steps: int = STEPS) -> tuple[float, 
         probes={},
         recorders=[ProgressBar("overhead", steps, 0, task.baseline_loss)],
         save=lambda: None,
+        noise=Noise(Streams.from_seed(0), torch.device("cpu")),
     )
-    loop.run(interleaved(task.training_batches(BATCH, generator)))
+    loop.run(windows(interleaved(task.training_batches(BATCH, generator)), None))
     return float(np.median(harness_times[WARM_UP:])), float(np.median(bare_times[WARM_UP:]))
 
 

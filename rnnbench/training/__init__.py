@@ -2,12 +2,15 @@
 
 - `run`: one whole run, from its start or last checkpoint to its results.
 - `loop`: the training loop, with evaluation, early stopping, probes and checkpoints.
+- `settings`: how long and how to train, and budgets in epochs as training steps.
+- `truncation`: truncated backpropagation through time: batches cut into windows.
 - `checkpoint`: what a resumed run needs, with what wrote it, as tensors and plain values.
 - `evaluation`: loss and error rate on held-out data.
-- `streams`: random generators for weights, training data and held-out data, all from one seed.
+- `streams`: random generators for weights, training data, held-out data and noise, all from one seed.
+- `noise`: randomness in training, evaluation without it, and randomness that no seed reaches.
 """
 
-from rnnbench.training.loop import TrainSettings
 from rnnbench.training.run import Run
+from rnnbench.training.settings import StepSettings, TrainSettings
 
-__all__ = ["Run", "TrainSettings"]
+__all__ = ["Run", "StepSettings", "TrainSettings"]

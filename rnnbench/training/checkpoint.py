@@ -19,7 +19,7 @@ import torch
 import rnnbench
 from rnnbench.training.loop import Progress
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when the meaning of anything in a checkpoint changes."""
 
 TRAINING_CODE = ("training", "model", "backends", "cells", "probes")
@@ -37,7 +37,7 @@ def writer(run: str, components: Iterable[type]) -> dict[str, str]:
     """What writes the checkpoints of a run: each has to be the same when it is read.
 
     `run` is the run's name, which ends in the hash of its settings; `components` are the classes of its cell, task,
-    probes and optimizer.
+    probes, optimizer and schedule.
     """
     return {
         "format of checkpoints": str(FORMAT),

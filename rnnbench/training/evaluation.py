@@ -9,6 +9,7 @@ import torch
 
 from rnnbench.model import Model
 from rnnbench.tasks import Batch, Split, Task
+from rnnbench.training.noise import evaluating
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,15 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(model: Model, task: Task, batches: Iterable[Batch]) -> Evaluation:
-    """Evaluate the model on batches, every scored step counting alike however the examples are batched."""
+    """Evaluate the model on batches, every scored step counting alike however the examples are batched.
+
+    The model is in evaluation mode meanwhile.
+    """
+    with evaluating(model):
+        return _evaluated(model, task, batches)
+
+
+def _evaluated(model: Model, task: Task, batches: Iterable[Batch]) -> Evaluation:
     loss = weight = wrong = 0.0
     examples = 0
     sums: defaultdict[str, float] = defaultdict(float)

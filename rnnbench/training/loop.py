@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Annotated
+from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from rnnbench.cells import State
 from rnnbench.interruption import Interrupted, at_once, deferred
 from rnnbench.model import Model
 from rnnbench.probes import Probe
@@ -21,25 +22,16 @@ from rnnbench.recorders.recorder import Arrays, Scalars
 from rnnbench.schema import Status
 from rnnbench.tasks import Batch, Task
 from rnnbench.training.evaluation import evaluate
+from rnnbench.training.noise import Noise, evaluating
+from rnnbench.training.settings import StepSettings
+from rnnbench.training.truncation import Window, scored_examples
+
+Weights = dict[str, Tensor]
+End = Literal["solved", "patience", "budget"]
 
 
 class NotFiniteError(Exception):
     """A loss or gradient is not finite."""
-
-
-class TrainSettings(BaseModel):
-    """How long and how to train; conf/config.yaml explains each setting."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    steps: Annotated[int, Field(ge=0)]
-    batch_size: PositiveInt
-    gradient_clip_norm: Annotated[float, Field(gt=0)] | None
-    eval_every: PositiveInt
-    eval_examples: PositiveInt
-    confirm_examples: PositiveInt | None
-    stop_when_solved: bool
-    checkpoint_every_s: Annotated[float, Field(ge=0)]
 
 
 @dataclass
@@ -63,11 +55,32 @@ class Progress:
     """The first evaluation that met it, on validation data and then on fresh data as well."""
     milestones: dict[str, int] = field(default_factory=dict)
     """The first evaluation that met each of the task's milestones on validation data."""
+    batches: int = 0
+    """Training batches begun: with truncation, one for many steps."""
+    best_loss: float = math.inf
+    """The lowest validation loss so far."""
+    best_step: int | None = None
+    """The first evaluation with it."""
+    evaluations_since_best: int = 0
     diverged_at_step: int | None = None
     elapsed_s: float = 0.0
     """Wall time of the sessions before this one."""
     others_cpu_s: float = 0.0
     """CPU time that other processes used meanwhile; NaN where the system does not report it."""
+
+
+def end_of_training(progress: Progress, settings: StepSettings) -> End | None:
+    """Why no training step is to follow; None where one is."""
+    if settings.stop_when_solved and progress.steps_to_solve is not None:
+        return "solved"
+    if settings.patience is not None and progress.evaluations_since_best >= settings.patience:
+        return "patience"
+    return "budget" if progress.step == settings.steps else None
+
+
+def weights_of(model: nn.Module) -> Weights:
+    """A copy of the model's parameters and buffers."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
 @dataclass
@@ -77,7 +90,7 @@ class Loop:
     model: Model
     task: Task
     optimizer: torch.optim.Optimizer
-    settings: TrainSettings
+    settings: StepSettings
     validation: Sequence[Batch]
     confirmation: Callable[[int], Iterable[Batch]]
     """Fresh data for the n-th attempt to confirm that the task is solved."""
@@ -85,11 +98,18 @@ class Loop:
     probes: Mapping[str, Probe]
     recorders: Sequence[Recorder]
     save: Callable[[], None]
+    noise: Noise
+    schedule: LRScheduler | None = None
+    """Stepped after every training step; one that waits for a plateau, after every evaluation that follows one."""
     progress: Progress = field(default_factory=Progress)
+    carried: list[State] | None = None
+    """With truncation, the states of the layers after the last training step."""
+    best: Weights | None = None
+    """The weights of the lowest validation loss so far."""
     saved_at: float = field(default_factory=time.monotonic)
 
-    def run(self, batches: Iterator[Batch]) -> Status:
-        """Train from the current progress to the end; `batches` is the training data from its beginning.
+    def run(self, training: Iterator[Window]) -> Status:
+        """Train from the current progress to the end; `training` is the data of the training steps to come.
 
         Returns `done`, or `diverged` at the first loss or gradient that is not finite. A signal ends it with a
         checkpoint of the last whole step; the evaluation and the probes that were due after it may not be done then,
@@ -100,10 +120,10 @@ class Loop:
             with at_once():
                 if not progress.history or progress.history[-1]["step"] != progress.step:
                     self._evaluate_and_probe()
-                for batch in islice(batches, progress.step, self.settings.steps):
+                for window in islice(training, self.settings.steps - progress.step):
                     if self._finished:
                         break
-                    self._train_step(batch)
+                    self._train_step(window)
                     self._evaluate_and_probe()
                     self._checkpoint_if_due()
         except NotFiniteError:
@@ -124,18 +144,24 @@ class Loop:
     @property
     def _finished(self) -> bool:
         """Whether no training step is to follow."""
-        solved = self.progress.steps_to_solve is not None
-        return self.progress.step == self.settings.steps or (solved and self.settings.stop_when_solved)
+        return end_of_training(self.progress, self.settings) is not None
 
-    def _train_step(self, batch: Batch) -> None:
+    def _train_step(self, window: Window) -> None:
         """One update. Raises NotFiniteError, with the weights as they were, when the loss or its gradient is not."""
-        started = self._synchronized_time()
-        loss = self.task.mean_loss(self.model.predict(batch), batch)
-        self.optimizer.zero_grad()
-        loss.backward()
-        norm = self._clip_gradient()
+        started, drawn = self._synchronized_time(), self.noise.state()
+        try:
+            with self.noise.on_weights(self.model):
+                loss, carried = self._loss(window)
+                self.optimizer.zero_grad()
+                loss.backward()
+            norm = self._clip_gradient()
+        except Interrupted:
+            self.noise.restore(drawn)
+            raise
         with deferred():
-            self._update(batch, float(loss.detach()), norm, started)
+            self.carried = carried
+            self.progress.batches += not window.goes_on
+            self._update(window.batch, float(loss.detach()), norm, started)
 
     def _update(self, batch: Batch, loss: float, gradient_norm: float, started: float) -> None:
         """Change weights and progress, which belong together. Raises NotFiniteError."""
@@ -146,18 +172,35 @@ class Loop:
         if not (math.isfinite(loss) and math.isfinite(gradient_norm)):
             raise NotFiniteError
         self.optimizer.step()
+        if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step()
         progress.step_times_s.append(self._synchronized_time() - started)
         progress.tokens.append(batch.tokens)
         for recorder in self.recorders:
             recorder.advance(progress.step)
 
+    def _loss(self, window: Window) -> tuple[Tensor, list[State] | None]:
+        """The mean loss of a training step, and with truncation the states that the next one goes on from."""
+        batch = window.batch
+        if self.settings.truncate is None:
+            return self.task.mean_loss(self.model.predict(batch), batch), None
+        states = self.carried if window.goes_on else None
+        if window.before is not None:
+            with torch.no_grad():
+                _, states = self.model.advance(window.before, 1, states)
+        outputs, states = self.model.advance(batch.inputs, len(batch.targets), states)
+        carried = [tuple(tensor.detach() for tensor in state) for state in states]
+        return self.task.mean_loss(*scored_examples(outputs, batch)), carried
+
     def _clip_gradient(self) -> float:
-        """Rescale the gradient of all weights to the clipping norm where it is above; return its norm before that."""
+        """Clip the gradient of all weights as the settings say; return its norm before that."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         norm = nn.utils.get_total_norm(gradients, foreach=True)
         if self.settings.gradient_clip_norm is not None:
             nn.utils.clip_grads_with_norm_(parameters, self.settings.gradient_clip_norm, norm, foreach=True)
+        if self.settings.gradient_clip_value is not None:
+            nn.utils.clip_grad_value_(parameters, self.settings.gradient_clip_value, foreach=True)
         return float(norm)
 
     def _evaluate_and_probe(self) -> None:
@@ -173,15 +216,20 @@ class Loop:
                 row |= self._evaluate()
             for name, probe in self.probes.items():
                 if probe.due(progress.step, self._finished):
-                    measurement = probe.measure(self.model, self.task, self.probe_batch)
+                    with evaluating(self.model):
+                        measurement = probe.measure(self.model, self.task, self.probe_batch)
                     self.optimizer.zero_grad()
                     row |= measurement.scalars
                     arrays |= {name: measurement.arrays} if measurement.arrays else {}
         with deferred():
             self._record(row, arrays)
 
-    def _record(self, row: Scalars, arrays: Mapping[str, Arrays]) -> None:
+    def _record(self, row: dict[str, float | str], arrays: Mapping[str, Arrays]) -> None:
         step = self.progress.step
+        if self.schedule is not None and "validation_loss" in row:
+            if step > 0 and isinstance(self.schedule, ReduceLROnPlateau):
+                self.schedule.step(float(row["validation_loss"]))
+            row["learning_rate"] = float(self.optimizer.param_groups[0]["lr"])
         for name, measured in arrays.items():
             self.progress.arrays.setdefault(name, []).append((step, measured))
             for recorder in self.recorders:
@@ -195,11 +243,14 @@ class Loop:
         """Put weights and progress back as they were when a signal ends the block in the middle."""
         progress = self.progress
         before = {**vars(progress), "milestones": dict(progress.milestones)}
+        best, drawn = self.best, self.noise.state()
         weights = copy.deepcopy(self.model.state_dict())
         try:
             yield
         except Interrupted:
             vars(progress).update(before)
+            self.best = best
+            self.noise.restore(drawn)
             self.model.load_state_dict(weights)  # a probe may have changed them for a while
             raise
 
@@ -208,6 +259,7 @@ class Loop:
         evaluation = evaluate(self.model, self.task, self.validation)
         if not math.isfinite(evaluation.loss):
             raise NotFiniteError
+        self._note_best(evaluation.loss)
         losses, progress.recent_losses = progress.recent_losses, []
         row = {
             "train_loss": sum(losses) / len(losses) if losses else math.nan,
@@ -221,6 +273,15 @@ class Loop:
         if progress.steps_to_solve is None and self.task.solved(evaluation.loss, evaluation.error_rate):
             row |= self._confirm()
         return row
+
+    def _note_best(self, loss: float) -> None:
+        """Keep the weights where this validation loss is lower than every one before; of equals the first stands."""
+        progress = self.progress
+        if loss < progress.best_loss:
+            progress.best_loss, progress.best_step, progress.evaluations_since_best = loss, progress.step, 0
+            self.best = weights_of(self.model)
+        else:
+            progress.evaluations_since_best += 1
 
     def _confirm(self) -> dict[str, float]:
         """Evaluate on fresh data whether the task is solved: of many evaluations, one may meet the criterion by chance.

@@ -5,12 +5,14 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 
+from rnnbench.cells import State
 from rnnbench.errors import one_line
 from rnnbench.interruption import Interrupted, at_once
 from rnnbench.machine import OthersMeter, is_shared
@@ -23,8 +25,12 @@ from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.task import Split
 from rnnbench.training.checkpoint import CheckpointError, differences, from_plain, inconsistency, to_plain, writer
 from rnnbench.training.evaluation import baseline_loss, evaluate
-from rnnbench.training.loop import Loop, Progress, TrainSettings
+from rnnbench.training.loop import Loop, Progress, Weights, end_of_training, weights_of
+from rnnbench.training.noise import Noise, unseeded_randomness
+from rnnbench.training.settings import StepSettings, TrainSettings
 from rnnbench.training.streams import Streams
+from rnnbench.training.truncation import windows
+from rnnbench.training.weights import digest_of
 
 EVALUATION_BATCH = 250
 """Examples evaluated at a time."""
@@ -41,6 +47,14 @@ class Run:
     probes: Mapping[str, Probe]
     streams: Streams
     device: torch.device
+    make_schedule: Callable[[torch.optim.Optimizer, int], LRScheduler] | None = None
+    """Of the learning rate; called with the number of training steps too."""
+    limits: StepSettings = field(init=False)
+    """The settings with budget and interval in training steps."""
+
+    def __post_init__(self) -> None:
+        """Raises SettingError for a budget in epochs where the task has none."""
+        self.limits = self.settings.in_steps(self.task)
 
     def execute(
         self, folder: RunFolder, recorders: Callable[[Progress], Sequence[Recorder]]
@@ -50,9 +64,15 @@ class Run:
         `recorders` builds the recorders from the progress that the run starts from. A signal ends it with a checkpoint.
         """
         started, others = time.monotonic(), OthersMeter()
+        self.model.train()
         optimizer = self.make_optimizer(self.model.parameters())
-        written_by = writer(folder.name, self._components(optimizer))
-        progress = self._resume(folder, optimizer, written_by)
+        schedule = None if self.make_schedule is None else self.make_schedule(optimizer, self.limits.steps)
+        made = [optimizer] if schedule is None else [optimizer, schedule]
+        stateful = dict(zip(("model", "optimizer", "schedule"), (self.model, *made), strict=False))
+        written_by = writer(folder.name, self._components(*made))
+        noise = Noise(self.streams, self.device, self.settings.weight_noise)
+        resumed = self._resume(folder, stateful, written_by)
+        progress = resumed.progress
         before, others_before = progress.elapsed_s, progress.others_cpu_s
 
         def measure_time() -> None:
@@ -65,64 +85,86 @@ class Run:
             folder.save_checkpoint(
                 {
                     "written_by": written_by,
-                    "model": self.model.state_dict(),
-                    "optimizer": optimizer.state_dict(),
+                    **{name: each.state_dict() for name, each in stateful.items()},
+                    "noise": noise.state(),
+                    "carried": loop.carried,
+                    "best": loop.best,
                     "progress": to_plain(progress),
                 }
             )
 
-        batch_size, streams = self.settings.batch_size, self.streams
         with at_once():
-            validation = self._held_out("validation", streams.validation)
-            probe_batch = next(self.task.training_batches(batch_size, streams.probes)).to(self.device)
+            validation = self._held_out("validation", self.streams.validation)
+            probe_batch = self._probe_batch()
+            unseeded = self._unseeded_randomness(probe_batch)
+        if unseeded:
+            print(f"rnnbench: {folder.name}: {unseeded}; the same seed may give other numbers", file=sys.stderr)
         loop = Loop(
             self.model,
             self.task,
             optimizer,
-            self.settings,
+            self.limits,
             validation=validation,
             confirmation=self._confirmation,
             probe_batch=probe_batch,
             probes=self.probes,
             recorders=recorders(progress),
             save=save,
+            noise=noise,
+            schedule=schedule,
             progress=progress,
+            carried=resumed.carried,
+            best=resumed.best,
         )
-        training = self.task.training_batches(batch_size, streams.training)
-        try:
-            status = loop.run(batch.to(self.device) for batch in training)
-        except (Exception, SystemExit):
-            folder.write_records(progress.history, progress.arrays)
-            raise
+        training = windows(self._training_batches(), self.settings.truncate)
+        with noise.seeded():
+            with at_once():
+                for _ in range(progress.step):
+                    next(training)
+            if resumed.noise is not None:
+                noise.restore(resumed.noise)
+            try:
+                status = loop.run(training)
+            except (Exception, SystemExit):
+                folder.write_records(progress.history, progress.arrays)
+                raise
         folder.write_records(progress.history, progress.arrays)
+        last = weights_of(self.model)
+        weights = {"last": last} | ({} if loop.best is None else {"best": loop.best})
+        selected = weights.get(self.settings.selection, last)
+        self.model.load_state_dict(selected)
         try:
             with at_once():
                 tested = self._tested(status)
         except Interrupted:
+            self.model.load_state_dict(last)
             if status == Status.DONE:  # of a step that diverged there is no checkpoint: it is done again
                 loop.checkpoint()
             raise
+        if self.settings.keep_weights:
+            folder.save_weights(self._kept(weights, progress))
         results = self.reached(progress) | tested
+        results |= {"weights_sha256": digest_of(selected), "unseeded_randomness": unseeded or None}
         measure_time()
         return status, results | {"wall_time_s": progress.elapsed_s} | _load(progress, self.model.backend.threads)
 
-    def _resume(self, folder: RunFolder, optimizer: torch.optim.Optimizer, written_by: Mapping[str, str]) -> Progress:
-        """The progress of the folder's checkpoint, with its weights put back, or a new one.
+    def _resume(self, folder: RunFolder, stateful: Mapping[str, Any], written_by: Mapping[str, str]) -> "_Resumed":
+        """What the folder's checkpoint holds, with the objects' states put back, or a new start.
 
         A checkpoint that the run cannot go on from is set aside, with a line that says why.
         """
         try:
             state = folder.load_checkpoint()
-            progress = None if state is None else self._restored(state, optimizer, written_by)
+            resumed = None if state is None else self._restored(state, stateful, written_by)
         except CheckpointError as error:
             problem = str(error)
         except DamagedFileError as error:
             problem = error.problem
         else:
-            if progress is not None:
-                return progress
+            if resumed is not None:
+                return resumed
             folder.drop_records()
-            return Progress()
+            return _Resumed(Progress())
         kept = folder.set_checkpoint_aside()
         folder.drop_records()
         print(
@@ -130,32 +172,59 @@ class Run:
             "from the beginning",
             file=sys.stderr,
         )
-        return Progress()
+        return _Resumed(Progress())
 
     def _restored(
-        self, state: Mapping[str, Any], optimizer: torch.optim.Optimizer, written_by: Mapping[str, str]
-    ) -> Progress:
-        """Put weights and optimizer state back, all or nothing. Raises CheckpointError when they do not fit."""
+        self, state: Mapping[str, Any], stateful: Mapping[str, Any], written_by: Mapping[str, str]
+    ) -> "_Resumed":
+        """Put the states back, all or nothing. Raises CheckpointError when they do not fit."""
         if differing := differences(state.get("written_by"), written_by):
             raise CheckpointError(f"is of another {', '.join(differing)}")
-        weights = copy.deepcopy(self.model.state_dict())
-        optimizer_state = copy.deepcopy(optimizer.state_dict())
+        before = {name: copy.deepcopy(each.state_dict()) for name, each in stateful.items()}
         try:
-            progress = from_plain(state["progress"])
-            problem = inconsistency(progress, self.settings.steps)
-            self.model.load_state_dict(state["model"])
-            optimizer.load_state_dict(state["optimizer"])
+            resumed = _Resumed(from_plain(state["progress"]), state["noise"], state["carried"], state["best"])
+            problem = inconsistency(resumed.progress, self.limits.steps)
+            for name, each in stateful.items():
+                each.load_state_dict(state[name])
         except Exception as error:  # whatever is not as `save` made it
             problem = f"does not fit the run ({one_line(error)[:100]})"
         if problem is not None:
-            self.model.load_state_dict(weights)
-            optimizer.load_state_dict(optimizer_state)
+            for name, each in stateful.items():
+                each.load_state_dict(before[name])
             raise CheckpointError(problem)
-        return progress
+        return resumed
 
-    def _components(self, optimizer: torch.optim.Optimizer) -> list[type]:
+    def _components(self, *made: torch.optim.Optimizer | LRScheduler) -> list[type]:
         """The classes whose code the run's numbers come from, beside the package's own."""
-        return [type(each) for each in (*self.model.cells, self.task, *self.probes.values(), optimizer)]
+        return [type(each) for each in (*self.model.cells, self.task, *self.probes.values(), *made)]
+
+    def _training_batches(self) -> Iterator[Batch]:
+        for batch in self.task.training_batches(self.settings.batch_size, self.streams.training):
+            yield batch.to(self.device)
+
+    def _probe_batch(self) -> Batch:
+        return next(self.task.training_batches(self.settings.batch_size, self.streams.probes)).to(self.device)
+
+    def _unseeded_randomness(self, batch: Batch) -> str:
+        """What does not follow from the seed: a line's part on the cell, or on the task; "" where all does."""
+        if found := unseeded_randomness(self.model, batch):
+            return f"{type(self.model.cells[0]).__name__}: {found}"
+        same = torch.Generator()
+        same.manual_seed(self.streams.probes.initial_seed())
+        again = next(self.task.training_batches(self.settings.batch_size, same)).to(self.device)
+        if torch.equal(again.inputs, batch.inputs) and torch.equal(again.targets, batch.targets):
+            return ""
+        return f"{type(self.task).__name__}: two batches drawn from generators of the same state differ"
+
+    def _kept(self, weights: Mapping[str, Weights], progress: Progress) -> dict[str, Any]:
+        """What is kept of the trained model."""
+        return {
+            "input_size": self.task.input_size,
+            "output_size": self.task.output_size,
+            "selection": self.settings.selection,
+            "steps": {"last": progress.step, "best": progress.best_step},
+            "weights": dict(weights),
+        }
 
     def _held_out(self, split: Split, generator: torch.Generator) -> list[Batch]:
         batches = self.task.evaluation_batches(split, self.settings.eval_examples, EVALUATION_BATCH, generator)
@@ -176,9 +245,14 @@ class Run:
             last |= row
             first = dict(row) | first
         probed = [name for probe in self.probes.values() for name in probe.columns if name in last]
+        epoch = self.task.batches_per_epoch(self.settings.batch_size)
         repeated = [name for name in probed if sum(name in row for row in progress.history) > 1]
         return {
+            "budget_steps": self.limits.steps,
             "steps_trained": progress.step,
+            "epochs_trained": None if epoch is None else progress.batches / epoch,
+            "training_ended_by": None if progress.diverged_at_step else end_of_training(progress, self.limits),
+            **self._selected(progress),
             "has_criterion": self.task.has_criterion,
             "solved": progress.steps_to_solve is not None if self.task.has_criterion else None,
             "steps_to_solve": progress.steps_to_solve,
@@ -196,6 +270,12 @@ class Run:
             **_speed(progress),
         }
 
+    def _selected(self, progress: Progress) -> dict[str, Any]:
+        """Which weights are evaluated on test data, and their validation loss."""
+        losses = {int(row["step"]): row["validation_loss"] for row in progress.history if "validation_loss" in row}
+        step = progress.best_step if self.settings.selection == "best" else max(losses, default=None)
+        return {"selected_step": step, "selected_validation_loss": None if step is None else losses[step]}
+
     def _tested(self, status: Status) -> dict[str, Any]:
         """The baseline's loss on test data; the model's too, unless it diverged."""
         batches = self._held_out("test", self.streams.test)
@@ -204,6 +284,16 @@ class Run:
             return baseline
         test = evaluate(self.model, self.task, batches)
         return baseline | test.columns("test")
+
+
+@dataclass
+class _Resumed:
+    """Where a run goes on from."""
+
+    progress: Progress
+    noise: dict[str, torch.Tensor] | None = None
+    carried: list[State] | None = None
+    best: Weights | None = None
 
 
 def _load(progress: Progress, threads: int) -> dict[str, Any]:

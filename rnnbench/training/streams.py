@@ -21,6 +21,9 @@ class Streams:
     probes: torch.Generator
     confirmation: torch.Generator
     """Only its seed is used, by `confirmation_attempt`."""
+    noise: torch.Generator
+    """Only its seed is used: that of torch's global generators in training, from which dropout and the like draw."""
+    weight_noise: torch.Generator
 
     @classmethod
     def from_seed(cls, seed: int) -> "Streams":

@@ -148,7 +148,9 @@ def test_a_checkpoint_that_does_not_fit_is_set_aside(
     run = make_run(probes={})
     weights = {name: value.clone() for name, value in run.model.state_dict().items()}
     optimizer = run.make_optimizer(run.model.parameters())
-    assert run._resume(folder, optimizer, checkpoint.writer("cut", run._components(optimizer))) == Progress()
+    stateful = {"model": run.model, "optimizer": optimizer}
+    resumed = run._resume(folder, stateful, checkpoint.writer("cut", run._components(optimizer)))
+    assert resumed.progress == Progress()
     assert told in capsys.readouterr().err
     assert all(torch.equal(value, weights[name]) for name, value in run.model.state_dict().items())
     assert optimizer.state_dict()["state"] == {}

@@ -31,8 +31,15 @@ class Fused(Backend):
         return 1
 
     def unsupported_reason(self, cell: Cell) -> str | None:
-        binding = _binding(cell)
-        return binding if isinstance(binding, str) else None
+        training = cell.training
+        try:
+            for mode in (not training, training):  # a step may be another one in evaluation
+                binding = _binding(cell.train(mode))
+                if isinstance(binding, str):
+                    return binding
+        finally:
+            cell.train(training)
+        return None
 
     def run(self, cell: Cell, inputs: Tensor, state: State, hook: StateHook | None = None) -> tuple[Tensor, State]:
         binding = _binding(cell)
@@ -46,16 +53,17 @@ class Fused(Backend):
         return run_binding(binding, inputs, state, hook, self.threads)
 
 
-_bindings: WeakKeyDictionary[Cell, tuple[TraceGuard, Binding | str]] = WeakKeyDictionary()
-"""The generated program of a cell, or the reason why there is none, and the guard that detects changes of the cell."""
+_bindings: WeakKeyDictionary[Cell, dict[bool, tuple[TraceGuard, Binding | str]]] = WeakKeyDictionary()
+"""The generated program of a cell, or the reason why there is none, and the guard that detects changes of the cell;
+one for training and one for evaluation."""
 
 
 def _binding(cell: Cell) -> Binding | str:
     """The cell's loops as source, or why there are none; made again when a setting of the cell has changed."""
-    known = _bindings.get(cell)
+    by_mode = _bindings.setdefault(cell, {})
+    known = by_mode.get(cell.training)
     if known is None or not known[0].hold():
-        known = TraceGuard(cell), _bound(cell)
-        _bindings[cell] = known
+        known = by_mode[cell.training] = TraceGuard(cell), _bound(cell)
     return known[1]
 
 

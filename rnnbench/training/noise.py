@@ -1,0 +1,126 @@
+"""Randomness in training, from the run's seed: what a step draws, noise on the weights; and what no seed reaches."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from rnnbench.backends import Eager
+from rnnbench.interruption import deferred
+from rnnbench.model import Model
+from rnnbench.tasks import Batch
+from rnnbench.training.streams import Streams
+
+EVALUATION_SEED = 0
+"""The seed of torch's global generators in every evaluation and measurement."""
+
+CHECKED_STEPS, CHECKED_EXAMPLES = 3, 4
+"""On how much of a batch `unseeded_randomness` compares outputs."""
+
+
+class Noise:
+    """What is drawn in training: by the model, from torch's global generators, and for the noise on the weights.
+
+    `deviation` is that of the Gaussian noise on every parameter, 0 for none.
+    """
+
+    def __init__(self, streams: Streams, device: torch.device, deviation: float = 0.0) -> None:
+        self.seed = streams.noise.initial_seed()
+        self.weights = streams.weight_noise
+        self.device = device
+        self.deviation = deviation
+
+    @contextmanager
+    def seeded(self) -> Iterator[None]:
+        """torch's global generators, seeded from the run's seed; afterwards they are as they were before."""
+        with seeded(self.seed, self.device):
+            yield
+
+    @contextmanager
+    def on_weights(self, model: nn.Module) -> Iterator[None]:
+        """Noise on every parameter, drawn anew, as Graves (2011) and Chung et al. (2014); then they are as before."""
+        if self.deviation == 0:
+            yield
+            return
+        parameters = list(model.parameters())
+        with torch.no_grad():
+            clean = [parameter.clone() for parameter in parameters]
+        try:
+            with deferred(), torch.no_grad():
+                for parameter in parameters:
+                    drawn = torch.randn(parameter.shape, dtype=parameter.dtype, generator=self.weights)
+                    parameter.add_(drawn.to(parameter.device), alpha=self.deviation)
+            yield
+        finally:
+            with deferred(), torch.no_grad():
+                for parameter, before in zip(parameters, clean, strict=True):
+                    parameter.copy_(before)
+
+    def state(self) -> dict[str, Tensor]:
+        """The states of the generators, for a checkpoint."""
+        states = {"cpu": torch.get_rng_state(), "weights": self.weights.get_state()}
+        return states | ({"cuda": torch.cuda.get_rng_state(self.device)} if self.device.type == "cuda" else {})
+
+    def restore(self, states: dict[str, Tensor]) -> None:
+        """Put the generators back."""
+        torch.set_rng_state(states["cpu"])
+        self.weights.set_state(states["weights"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(states["cuda"], self.device)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """torch's global generators of the CPU and the device from this seed; afterwards they are as they were before."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode, and global generators of its own, so that training draws what it would without."""
+    training = model.training
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    model.eval()
+    try:
+        with seeded(EVALUATION_SEED, device):
+            yield
+    finally:
+        model.train(training)
+
+
+@torch.no_grad()
+def unseeded_randomness(model: Model, batch: Batch) -> str:
+    """Where the model's outputs depend on more than its weights, inputs and torch's global generators; "" where not.
+
+    Compared are outputs of a few steps and examples, of the plain loop over each cell's `step`.
+    """
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    training = model.training
+
+    def outputs(mode: bool, seed: int) -> Tensor:
+        model.train(mode)
+        sequence = model.embedded(batch.inputs[:CHECKED_STEPS, :CHECKED_EXAMPLES])
+        with seeded(seed, batch.inputs.device):
+            for cell in model.cells:
+                sequence, _ = Eager().run(cell, sequence, cell.initial_state(sequence.shape[1]))
+            result: Tensor = model.readout(sequence)
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])
+        return result
+
+    try:
+        found = [
+            what
+            for what, mode, seed in (
+                ("two passes from the same seed differ in training", True, 0),
+                ("two passes from the same seed differ in evaluation", False, 0),
+                ("it draws random numbers in evaluation as well", False, 1),
+            )
+            if not torch.equal(outputs(mode, 0).nan_to_num(), outputs(mode, seed).nan_to_num())
+        ]
+    finally:
+        model.train(training)
+    return found[0] if found else ""
