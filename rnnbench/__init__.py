@@ -2,6 +2,7 @@
 
 Packages, each of which imports only those below it:
 
+- `trained_model`: `load_model`, which gives the trained model of a run back.
 - `cli`: the command line.
 - `report`, `timing`: tables, figures and pages; times of forward and backward passes.
 - `training`: the training loop and one whole run.
@@ -30,14 +31,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rnnbench.analysis.archive import load_results as load
     from rnnbench.probes.any_module import gradient_through_time
+    from rnnbench.trained_model import load_model
 
 __version__ = "0.1.0"
 
-__all__ = ["gradient_through_time", "load"]
+__all__ = ["gradient_through_time", "load", "load_model"]
 
 _HOMES = {
     "gradient_through_time": "rnnbench.probes.any_module:gradient_through_time",
     "load": "rnnbench.analysis.archive:load_results",
+    "load_model": "rnnbench.trained_model:load_model",
 }
 
 

@@ -53,6 +53,8 @@ def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, st
         runs[column] = pd.to_numeric(runs[column]) if column in runs else np.nan
     runs["solved"] = [summary.get("solved") is True for summary in summaries]
     table = pd.concat([runs, pd.DataFrame(settings)], axis=1)
+    if {"train.steps", "budget_steps"} <= set(table):  # of a budget in epochs, what it came to
+        table["train.steps"] = table["train.steps"].fillna(table["budget_steps"])
     others = [column for column in table.columns if column not in IDENTITY]
     return table[[*IDENTITY, *others]], damaged
 

@@ -5,8 +5,8 @@ The rule, for each task, difficulty, cell and variant in other settings, among t
 1. the smallest fraction of runs that diverged or failed;
 2. then the largest fraction of runs that reached the objective, such as `steps_to_solve` or `steps_to_<milestone>`;
 3. then the smallest mean number of steps to it, a run that did not reach it counting its whole budget;
-4. where no run reached it, or where the objective is `validation_loss`: the smallest mean loss on validation data at
-   the last evaluation, over the runs that did not diverge or fail;
+4. where no run reached it, or where the objective is `validation_loss`: the smallest mean loss on validation data of
+   the weights that `train.selection` selects, the last or the best, over the runs that did not diverge or fail;
 5. then a value inside the grid before one at its edge, then the smallest.
 
 Test data take no part in it: the ranking sees the columns in SEEN and the objective's, and no others. Where tuning
@@ -27,6 +27,7 @@ from rnnbench.schema import ENDED, GROUP, Status
 
 SEEN = ["run", "seed", "status", "steps_trained", "train.steps", "validation_loss", "baseline_loss"]
 VALIDATION_LOSS = "validation_loss"
+SELECTED = "selected_validation_loss"
 
 CHOICES: dict[str, str] = {
     "chosen": "the value that was chosen",
@@ -56,7 +57,7 @@ def ranked(runs: pd.DataFrame, setting: str, by: str) -> list[dict[str, Any]]:
     """
     if by not in runs:
         raise SettingError(f"tuning.by={by}: no run has this column")
-    seen = runs[list(dict.fromkeys([*SEEN, by, setting]))]
+    seen = runs.assign(**{VALIDATION_LOSS: _selected_loss(runs)})[list(dict.fromkeys([*SEEN, by, setting]))]
     reached = by != VALIDATION_LOSS and bool((seen[by].notna() & (seen["status"] == Status.DONE)).any())
     rows = [
         {"value": value, "objective": by if reached else VALIDATION_LOSS} | _summary(of_value, by, reached)
@@ -155,6 +156,12 @@ def choices(results: Results, setting: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _selected_loss(runs: pd.DataFrame) -> "pd.Series[float]":
+    """The loss on validation data of the weights that are evaluated on test data."""
+    last = pd.to_numeric(runs[VALIDATION_LOSS])
+    return last if SELECTED not in runs else pd.to_numeric(runs[SELECTED]).fillna(last)
 
 
 def _summary(runs: pd.DataFrame, by: str, reached: bool) -> dict[str, Any]:

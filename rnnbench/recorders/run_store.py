@@ -91,6 +91,21 @@ class RunFolder:
         with replacing(self.files.weights) as file:
             torch.save(dict(kept), file)
 
+    def load_weights(self) -> dict[str, Any]:
+        """What `save_weights` wrote. Raises DamagedFileError when it is missing or anything else."""
+        path = self.files.weights
+        if not path.exists():
+            remedy = "train.keep_weights=true rerun=true trains the model again and keeps them"
+            raise DamagedFileError(path, f"is missing: the run did not end, or kept no weights; {remedy}")
+        try:
+            kept = dict(torch.load(path, weights_only=True, map_location="cpu"))
+            lacking = {"input_size", "output_size", "selection", "weights"} - set(kept)
+        except Exception as error:  # torch, pickle and zipfile raise a dozen kinds
+            raise DamagedFileError(path, f"cannot be read ({one_line(error).partition('. ')[0][:100]})") from None
+        if lacking or "last" not in kept["weights"]:
+            raise DamagedFileError(path, "does not hold the weights of a model")
+        return kept
+
     def set_checkpoint_aside(self) -> Path:
         """Rename the checkpoint so that the run no longer goes on from it; returns the new path."""
         new = next(path for number in count(1) if not (path := self.files.checkpoint_set_aside(number)).exists())

@@ -74,7 +74,10 @@ class Noise:
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """torch's global generators of the CPU and the device from this seed; afterwards they are as they were before."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed looks for every kind of device and is slow
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         yield
 
 

@@ -57,7 +57,7 @@ class Identities:
         return Identity(
             run_name(cell, task, settings.seed, content),
             shape.component_source,
-            float(train.steps * train.batch_size * length * shape.parameters),
+            float(train.in_steps(built_task).steps * train.batch_size * length * shape.parameters),
         )
 
     def _once(self, find: Callable[[], Any], *key: Any) -> Any:
