@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test lint docs bench clean help
+.PHONY: quickstart test faults lint docs bench clean help
 
 help:
 	@echo "make quickstart   install, train RNN, LSTM and GRU, and build the report"
 	@echo "make test         install, lint, type-check, and run all tests"
 	@echo "make docs         install, and build the documentation site in build/site, without network"
+	@echo "make faults       install, and kill, stop, fill and damage sweeps: what is lost, doubled or mixed"
 	@echo "make bench        install, and time the backends and the harness's own overhead"
 	@echo "make clean        remove the virtual environment"
 
@@ -38,6 +39,9 @@ test: lint
 docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "build/site/index.html"
+
+faults: .venv/installed-dev
+	$(BIN)/pytest tests/faults -m "faults or not faults" -s -v --durations=10
 
 bench: .venv/installed-dev
 	$(BIN)/python -m rnnbench.timing

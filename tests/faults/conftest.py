@@ -1,0 +1,22 @@
+"""One undisturbed sweep, which everything that is disturbed is compared with."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.sweeps import Sweep
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """A sweep of six runs from start to end."""
+    sweep = Sweep(tmp_path_factory.mktemp("undisturbed"))
+    launch = sweep.run()
+    assert launch.process.exitcode == 0, launch.errors
+    return sweep
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Sweep:
+    """The same sweep, not yet launched, in an empty folder."""
+    return Sweep(tmp_path / "sweep")
