@@ -9,7 +9,7 @@ from tests.faults.sweeps import Sweep
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    """A sweep of six runs from start to end."""
+    """A sweep of four runs from start to end."""
     sweep = Sweep(tmp_path_factory.mktemp("undisturbed"))
     launch = sweep.run()
     assert launch.process.exitcode == 0, launch.errors

@@ -34,8 +34,8 @@ SMALL = (
 )
 """Settings of a run of less than a second, which checkpoints at every step."""
 
-SIX = ("-m", *SMALL, "cell=rnn,gru", "seed=0,1,2")
-"""A sweep of six runs."""
+FOUR = ("-m", *SMALL, "cell=rnn,gru", "seed=0,1")
+"""A sweep of four runs."""
 
 LONGEST_S = 300
 """A launch that takes longer hangs."""
@@ -118,7 +118,7 @@ class Sweep:
     """A sweep below `folder`, the working directory of its launches."""
 
     folder: Path
-    arguments: Sequence[str] = SIX
+    arguments: Sequence[str] = FOUR
     environment: dict[str, str] = field(default_factory=dict)
     launches: int = 0
 
@@ -149,8 +149,8 @@ class Sweep:
         """The command line of the sweep."""
         return [str(Path(sys.executable).with_name(program)), *self.arguments, *more]
 
-    def account(self, undisturbed: "Sweep") -> Account:
-        """What is left, against the same sweep undisturbed."""
+    def account(self, undisturbed: "Sweep", again: bool = False) -> Account:
+        """What is left, against the same sweep undisturbed; with `again`, runs were to be trained a second time."""
         planned = sorted(run.name for run in undisturbed.files.begun_runs())
         found = {run.name: run for run in self.files.begun_runs()}
         done, mixed = [], []
@@ -165,7 +165,7 @@ class Sweep:
                 done.append(name)
                 if _numbers(self, name) != _numbers(undisturbed, name):
                     mixed.append(name)
-        twice = [name for name, times in Counter(_ended(self.files)).items() if times > 1]
+        twice = [name for name, times in Counter(_ended(self.files)).items() if times > 1 and not again]
         others = [name for name in found if name not in planned]
         lost = [name for name in planned if name not in done]
         return Account(len(planned), len(done), lost, [*others, *twice], mixed)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.sweeps import SIX, Sweep, kill_at_random
+from tests.faults.sweeps import FOUR, Sweep, kill_at_random
 
 
 def test_killed_sweep_comes_to_the_same_numbers(undisturbed: Sweep, sweep: Sweep) -> None:
@@ -28,7 +28,7 @@ def test_ten_kills(undisturbed: Sweep, sweep: Sweep, round_number: int) -> None:
 @pytest.mark.parametrize("round_number", range(8))
 def test_five_kills_in_parallel(undisturbed: Sweep, tmp_path: Path, round_number: int) -> None:
     """In the parallel launcher, whose workers start from nothing and take longer."""
-    sweep = Sweep(tmp_path / "sweep", (*SIX, "hydra/launcher=parallel"))
+    sweep = Sweep(tmp_path / "sweep", (*FOUR, "hydra/launcher=parallel"))
     killed = kill_at_random(sweep, 5, random.Random(round_number), longest_s=20)
     launch = sweep.run()
     assert launch.process.exitcode == 0, launch.errors
@@ -49,5 +49,5 @@ def together(undisturbed: Sweep, sweep: Sweep, number: int) -> None:
         launch.wait()
     last = sweep.run()
     assert last.process.exitcode == 0, last.errors
-    assert last.output == "6 runs: 6 done before\n"
+    assert last.output == "4 runs: 4 done before\n"
     sweep.account(undisturbed).told(f"{number} launches at once")

@@ -1,0 +1,203 @@
+"""Every file of an experiment damaged in every way: named, told what is done about it, gone on, nothing silently less."""
+
+import gzip
+import io
+import json
+import os
+import random
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.faults.sweeps import Sweep
+
+REPORT = ("table=[comparison]", "figure=[]")
+
+
+def flipped(path: Path) -> None:
+    """One bit of the middle third."""
+    content = bytearray(path.read_bytes())
+    content[random.Random(path.name).randrange(len(content) // 3, 2 * len(content) // 3 + 1)] ^= 4
+    path.write_bytes(bytes(content))
+
+
+def other_types(path: Path) -> None:
+    """Every value of a JSON object in a list of its own; of other files the JSON of nothing."""
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError:
+        content = None
+    if isinstance(content, dict):
+        content = {key: [value] for key, value in content.items()}
+    elif isinstance(content, list):
+        content = [{"in": each} for each in content]
+    path.write_text(json.dumps(content))
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / path.name).write_text("1")
+
+
+def pipe(path: Path) -> None:
+    """What blocks whoever opens it."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def bomb(path: Path) -> None:
+    """A gigabyte or more once it is unpacked, or believed."""
+    if path.suffix == ".npz":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            with archive.open("step.npy", "w", force_zip64=True) as member:
+                shape = {"descr": "<f8", "fortran_order": False, "shape": (2**28,)}
+                np.lib.format.write_array_header_1_0(member, shape)  # type: ignore[arg-type]
+                for _ in range(256):
+                    member.write(bytes(2**23))
+    elif path.suffix == ".gz":
+        with gzip.open(path, "wb", compresslevel=1) as file:
+            file.write(b"step,run\n")
+            for _ in range(256):
+                file.write(bytes(2**23))
+    else:
+        path.write_text("[" * 200_000)
+
+
+WAYS: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "a bit flipped": flipped,
+    "other bytes": lambda path: path.write_bytes(b"\x80\x00other" * 20),
+    "other types": other_types,
+    "an empty list": lambda path: path.write_bytes(b"[]"),
+    "an empty object": lambda path: path.write_bytes(b"{}"),
+    "a folder": folder,
+    "missing": lambda path: path.unlink(),
+    "a link to nothing": lambda path: (path.unlink(), path.symlink_to("nothing")),
+    "a pipe": pipe,
+    "a bomb": bomb,
+}
+
+OF_A_DONE_RUN = ("config.json", "summary.json", "history.csv", "gradient_profile.npz")
+OF_A_KILLED_RUN = ("config.json", "summary.json", "history.csv", "gradient_profile.npz", "checkpoint.pt")
+OF_THE_LAUNCH = ("plan.json", "job-0.json")
+CONDENSED = (
+    "runs.csv", "data/histories.csv.gz", "data/gradient_profile.npz", "data/missing.json", "data/schema.json",
+)  # fmt: skip
+MADE = ("comparison.csv", "comparison.md", "comparison.tex", "comparison.json", "report.html")
+
+FILES = [
+    *(f"done/{name}" for name in OF_A_DONE_RUN),
+    *(f"killed/{name}" for name in OF_A_KILLED_RUN),
+    *(f"launch/{name}" for name in OF_THE_LAUNCH),
+    *CONDENSED,
+    *MADE,
+]
+
+
+def stop_at_the_fifth_checkpoint() -> None:
+    """Kills the process once the last of the four runs has checkpointed five times."""
+    from rnnbench.recorders import RunFolder
+
+    save, saved = RunFolder.save_checkpoint, []
+
+    def counted(self: RunFolder, state: dict[str, object]) -> None:
+        save(self, state)
+        saved.append(self.name)
+        if saved.count(self.name) == 5 and self.name.startswith("gru-adding-1"):
+            os.kill(os.getpid(), 9)
+
+    RunFolder.save_checkpoint = counted  # type: ignore[method-assign, assignment]
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """Four runs, the last of them killed, and a report."""
+    sweep = Sweep(tmp_path_factory.mktemp("begun"))
+    assert sweep.run(before=stop_at_the_fifth_checkpoint).process.exitcode == -9
+    assert sweep.run(*REPORT, program="rnnbench-report").process.exitcode == 0
+    return sweep
+
+
+def place(sweep: Sweep, name: str) -> Path:
+    """The file of that name in FILES."""
+    kind, _, rest = name.partition("/")
+    patterns = {"done": "runs/rnn-adding-0-*", "killed": "runs/gru-adding-1-*", "launch": "launches/*"}
+    if kind not in patterns:
+        return sweep.files.folder / name
+    (found,) = sweep.files.folder.glob(patterns[kind])
+    return found / rest
+
+
+def damaged(begun: Sweep, tmp_path: Path, name: str, way: str, *, archive: bool) -> tuple[Sweep, Path]:
+    """A copy with one file damaged; without the report and what it condensed unless `archive`."""
+    sweep = Sweep(tmp_path / "sweep")
+    shutil.copytree(begun.files.folder, sweep.files.folder)
+    path = place(sweep, name)
+    WAYS[way](path)
+    if not archive:
+        (sweep.files.folder / "runs.csv").unlink()
+        shutil.rmtree(sweep.files.data)
+    return sweep, path
+
+
+def told(text: str, path: Path) -> bool:
+    return path.name in text
+
+
+def numbers(sweep: Sweep) -> tuple[list[str], str]:
+    """The runs of the report, and its table."""
+    runs = pd.read_csv(sweep.files.runs_table)["run"].tolist()
+    return sorted(runs), (sweep.files.folder / "comparison.csv").read_text()
+
+
+def check(undisturbed: Sweep, begun: Sweep, sweep: Sweep, path: Path) -> list[str]:
+    """What a report, a launch and a second report do wrong with the damaged file."""
+    wrong = []
+    before = numbers(begun)
+    report = sweep.run(*REPORT, program="rnnbench-report")
+    text = report.output + report.errors
+    if "Traceback" in text:
+        wrong.append(f"report: traceback: {text[-600:]}")
+    if report.process.exitcode not in (0, 2):
+        wrong.append(f"report: exit code {report.process.exitcode}: {text[-300:]}")
+    if report.process.exitcode == 2 and not told(text, path):
+        wrong.append(f"report: refused without naming the file: {text[-300:]}")
+    if report.process.exitcode == 0 and numbers(sweep) != before and not told(text, path):
+        wrong.append(f"report: other numbers without naming the file: {text[-600:]}")
+
+    launch = sweep.run()
+    if "Traceback" in launch.errors:
+        wrong.append(f"launch: traceback: {launch.errors[-600:]}")
+    if launch.process.exitcode != 0:
+        wrong.append(f"launch: exit code {launch.process.exitcode}: {(launch.output + launch.errors)[-600:]}")
+    account = sweep.account(undisturbed, again=True)
+    if account.lost or account.doubled or account.mixed:
+        wrong.append(f"after launch: {account}")
+    return wrong
+
+
+SOME = [("done/summary.json", "other types"), ("killed/checkpoint.pt", "cut"), ("data/histories.csv.gz", "a pipe")]
+
+
+@pytest.mark.parametrize(("name", "way"), SOME)
+def test_some_damage(undisturbed: Sweep, begun: Sweep, tmp_path: Path, name: str, way: str) -> None:
+    sweep, path = damaged(begun, tmp_path, name, way, archive=True)
+    assert check(undisturbed, begun, sweep, path) == []
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("archive", [True, False])
+def test_damage(undisturbed: Sweep, begun: Sweep, tmp_path: Path, name: str, way: str, archive: bool) -> None:
+    if not archive and name in CONDENSED:
+        pytest.skip("there is no such file")
+    sweep, path = damaged(begun, tmp_path, name, way, archive=archive)
+    assert check(undisturbed, begun, sweep, path) == []
