@@ -47,6 +47,12 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def printable(text: str, longest: int = 200) -> str:
+    """Text from elsewhere in one line that any terminal or file takes: escaped where it is not printable, and cut."""
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return line if len(line) <= longest else f"{line[:longest]}..."
+
+
 def validation_message(error: ValidationError) -> str:
     """Pydantic's errors in one line, each as `key=value: what it must be`."""
     problems = error.errors()

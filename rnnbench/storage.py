@@ -13,19 +13,28 @@ import json
 import os
 import re
 import socket
+import stat
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from rnnbench.errors import SettingError, one_line
+from rnnbench.errors import SettingError, one_line, printable
 
 STALE_AFTER_S = 24 * 3600
 """The age from which on a temporary file counts as left behind, whoever wrote it."""
+
+LARGEST_JSON = 2**28
+"""Bytes of a JSON file; a larger one is none of ours."""
+
+LARGEST_ARRAYS = 2**30
+"""Bytes of a run's arrays once they are unpacked."""
 
 OF_OUR_FILES = re.compile(r"\..+\.(?:json|csv|gz|npz|pt|txt)\.(?:(?P<host>.+)-(?P<process>\d+)-)?[a-z0-9_]{8}")
 """Names of temporary files. Those without a process were written by version 0.1.0."""
@@ -35,8 +44,8 @@ class DamagedFileError(SettingError):
     """A file of the results that is not what it should be."""
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
-        self.path, self.problem = path, problem
+        self.path, self.problem = path, printable(problem)
+        super().__init__(f"{printable(str(path))}: {self.problem}")
 
     def __reduce__(self) -> tuple[type["DamagedFileError"], tuple[Path, str]]:
         return DamagedFileError, (self.path, self.problem)
@@ -44,7 +53,7 @@ class DamagedFileError(SettingError):
     @property
     def brief(self) -> str:
         """The file's name and the problem."""
-        return f"{self.path.name} {self.problem}"
+        return f"{printable(self.path.name)} {self.problem}"
 
 
 @contextmanager
@@ -75,6 +84,8 @@ def replacing_together() -> Iterator[Callable[[Path], IO[bytes]]]:
             _onto_the_disk(temporary)
             temporary.chmod(0o644)
         for temporary, path in written:
+            if path.is_dir():
+                set_aside(path)
             temporary.replace(path)
     except BaseException:
         for temporary, _ in written:
@@ -86,6 +97,26 @@ def replacing_together() -> Iterator[Callable[[Path], IO[bytes]]]:
 def _onto_the_disk(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what is in a file's place and is none, such as a folder; returns the new path."""
+    names = (path.with_name(f"{path.name}.set-aside-{number}") for number in count(1))
+    return path.rename(next(name for name in names if not name.exists()))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there; a folder in its place is set aside."""
+    if path.is_dir() and not path.is_symlink():
+        set_aside(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8."""
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -116,11 +147,14 @@ def read_json_list(path: Path) -> list[Any]:
 
 
 def _read_json(path: Path) -> Any:
-    content = read_bytes(path)
+    content = read_bytes(path, LARGEST_JSON)
     try:
-        return json.loads(content.decode())
-    except (ValueError, RecursionError):
+        parsed = json.loads(content.decode())
+        if b"\\u" in content:
+            json.dumps(parsed, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+    except (ValueError, RecursionError, MemoryError):
         raise DamagedFileError(path, "is cut, or is not JSON") from None
+    return parsed
 
 
 def _kind(content: Any) -> str:
@@ -128,23 +162,42 @@ def _kind(content: Any) -> str:
     return kinds.get(type(content), "a number")
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes. Raises DamagedFileError when it is missing, empty or cannot be read."""
+def check_is_file(path: Path, largest: int | None = None) -> None:
+    """Raises DamagedFileError unless there is a file of some, and at most `largest`, bytes.
+
+    What is no plain file is refused unopened, since opening a pipe waits for its other end.
+    """
     try:
-        content = path.read_bytes()
+        found = path.stat()
     except FileNotFoundError:
         raise DamagedFileError(path, "is missing") from None
     except OSError as error:
         raise DamagedFileError(path, f"cannot be read ({error.strerror})") from None
-    if not content:
+    if not stat.S_ISREG(found.st_mode):
+        raise DamagedFileError(path, "is a folder" if stat.S_ISDIR(found.st_mode) else "is no plain file")
+    if not found.st_size:
         raise DamagedFileError(path, "is empty")
-    return content
+    if largest is not None and found.st_size > largest:
+        raise DamagedFileError(path, f"has {found.st_size:,} bytes, more than the {largest:,} of any that is written")
+
+
+def read_bytes(path: Path, largest: int | None = None) -> bytes:
+    """A file's bytes. Raises DamagedFileError when it is missing, empty, too large or cannot be read."""
+    check_is_file(path, largest)
+    try:
+        return path.read_bytes()
+    except (OSError, MemoryError) as error:
+        raise DamagedFileError(path, f"cannot be read ({one_line(error)})") from None
 
 
 def read_arrays(path: Path) -> dict[str, "np.ndarray[Any, Any]"]:
     """The arrays of an npz file by name. Raises DamagedFileError; objects, which could run code, are refused."""
-    content = read_bytes(path)
+    content = read_bytes(path, LARGEST_ARRAYS)
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > LARGEST_ARRAYS:
+            raise ValueError(f"{unpacked:,} bytes unpacked")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return dict(arrays)
     except Exception as error:  # numpy and zipfile raise a dozen kinds
@@ -153,7 +206,12 @@ def read_arrays(path: Path) -> dict[str, "np.ndarray[Any, Any]"]:
 
 def digest(path: Path) -> str:
     """Sixteen hexadecimal digits from a file's bytes. Raises DamagedFileError when it cannot be read."""
-    return hashlib.sha256(read_bytes(path)).hexdigest()[:16]
+    return digest_of(read_bytes(path))
+
+
+def digest_of(content: bytes) -> str:
+    """Sixteen hexadecimal digits from bytes."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def remove_stale_temporaries(folder: Path) -> None:

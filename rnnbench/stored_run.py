@@ -2,14 +2,27 @@
 
 import csv
 import io
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rnnbench.schema import IDENTITY, MEASURED, JobStatus, RunFiles, Status, settings_hash
-from rnnbench.storage import DamagedFileError, digest, read_arrays, read_bytes, read_json_list, read_json_object
+from rnnbench.schema import IDENTITY, MEASURED, RESULTS, JobStatus, RunFiles, Status, is_setting, settings_hash
+from rnnbench.storage import (
+    DamagedFileError,
+    digest,
+    digest_of,
+    read_arrays,
+    read_bytes,
+    read_json_list,
+    read_json_object,
+)
 
 DIGESTS = "files"
-"""The key of summary.json below which a run that has ended keeps the digests of its other files. No column."""
+"""The key of summary.json below which a run that has ended keeps the digests of its files. No column."""
+
+NOT_NUMBERS = ("solved", "times_shared", "error")
+"""The results that are truth values or text."""
 
 
 class StoredRun(NamedTuple):
@@ -28,12 +41,13 @@ def read_run(files: RunFiles) -> StoredRun:
     """
     summary = read_json_object(files.summary, dict.fromkeys(IDENTITY, object))
     recorded = summary.pop(DIGESTS, {})
-    if summary["status"] not in list(Status):
-        raise DamagedFileError(files.summary, f"has an unknown status, {summary['status']!r}")
+    _check_columns(files.summary, summary)
     if summary["run"] != files.name:
         raise DamagedFileError(files.summary, f"is of the run {summary['run']}, of which this folder is a copy")
     if not isinstance(recorded, dict):
         raise DamagedFileError(files.summary, f"has no object as {DIGESTS}")
+    if recorded.pop(files.summary.name, None) not in (None, _digest_of_columns(summary)):
+        raise DamagedFileError(files.summary, "is not as the run left it")
     config = read_json_object(files.config, {})
     if settings_hash(config) != files.name.rpartition("-")[2]:
         raise DamagedFileError(files.config, "holds other settings than those of the run")
@@ -48,6 +62,27 @@ def read_run(files: RunFiles) -> StoredRun:
     return StoredRun(summary, config)
 
 
+def _check_columns(path: Path, summary: Mapping[str, Any]) -> None:
+    """Raises DamagedFileError unless the columns have values that columns can have."""
+    if summary["status"] not in list(Status):
+        raise DamagedFileError(path, f"has an unknown status, {summary['status']!r}")
+    if not isinstance(summary["seed"], int):
+        raise DamagedFileError(path, f"has {summary['seed']!r} as seed")
+    for name, value in summary.items():
+        text = name in ("run", "task", "cell", "backend")
+        if is_setting(name) or not isinstance(value, str if text else str | float | int | None):
+            raise DamagedFileError(path, f"has {value!r} as {name}")
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise DamagedFileError(path, f"has a number of {value.bit_length()} bits as {name}")
+    for name in RESULTS:
+        if name not in NOT_NUMBERS and (isinstance(value := summary.get(name), str | bool)):
+            raise DamagedFileError(path, f"has {value!r} as {name}")
+
+
+def _digest_of_columns(summary: Mapping[str, Any]) -> str:
+    return digest_of(json.dumps(summary, sort_keys=True).encode())
+
+
 def check_history(path: Path) -> None:
     """Check that a history is whole lines with increasing steps. Raises DamagedFileError."""
     content = read_bytes(path)
@@ -57,15 +92,17 @@ def check_history(path: Path) -> None:
         steps = [int(row[header.index("step")]) for row in rows]
     except (ValueError, IndexError, csv.Error):
         raise DamagedFileError(path, "is cut, or is not a history") from None
-    if not text.endswith("\n") or any(len(row) != len(header) for row in rows):
+    if not text.endswith("\n") or "\0" in text or any(len(row) != len(header) for row in rows):
         raise DamagedFileError(path, "is cut")
+    if len(header) != len(set(header)):
+        raise DamagedFileError(path, "has a column twice")
     if steps != sorted(set(steps)):
         raise DamagedFileError(path, "has steps that do not increase")
 
 
-def digests(files: RunFiles) -> dict[str, str]:
-    """The digests of the measurements in a run's folder, by name of the file."""
-    return {path.name: digest(path) for path in files.records()}
+def digests(files: RunFiles, summary: Mapping[str, Any]) -> dict[str, str]:
+    """The digests of a run's measurements and of the columns of its summary, by name of the file."""
+    return {path.name: digest(path) for path in files.records()} | {files.summary.name: _digest_of_columns(summary)}
 
 
 class PlannedJob(NamedTuple):

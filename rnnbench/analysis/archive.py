@@ -9,9 +9,11 @@ condensed files because its folder is elsewhere.
 """
 
 import csv
+import dataclasses
 import gzip
 import io
 import json
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,11 +26,25 @@ import pandas as pd
 from rnnbench.analysis.results import Results, Source, sorted_runs
 from rnnbench.analysis.run_folders import RunFolders, read_launches, read_run_folders
 from rnnbench.errors import SettingError, one_line
-from rnnbench.schema import ARCHIVE_VERSION, MEASURED, STORED_GROUP, VARIANT, ExperimentFiles
-from rnnbench.storage import DamagedFileError, read_bytes, read_json_list, read_json_object, replacing_together
+from rnnbench.schema import ARCHIVE_VERSION, MEASURED, RESULTS, STORED_GROUP, VARIANT, ExperimentFiles, Status
+from rnnbench.storage import (
+    LARGEST_ARRAYS,
+    DamagedFileError,
+    digest,
+    digest_of,
+    read_bytes,
+    read_json_list,
+    read_json_object,
+    remove,
+    replacing_together,
+)
+from rnnbench.stored_run import NOT_NUMBERS
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every array in an archive, so that the same arrays give the same bytes."""
+
+MOST_TIMES_SMALLER = 200
+"""How many times smaller histories can get by compression, at the most; text of numbers gets some ten times smaller."""
 
 
 @dataclass
@@ -49,9 +65,13 @@ class Archive:
     def _histories(self, columns: list[str] | None = None) -> pd.DataFrame:
         compressed = read_bytes(self.files.histories)
         try:
-            return pd.read_csv(io.BytesIO(gzip.decompress(compressed)), low_memory=False, usecols=columns)
+            with gzip.GzipFile(fileobj=io.BytesIO(compressed)) as file:
+                content = file.read(largest := 2**20 + MOST_TIMES_SMALLER * len(compressed))
+            if len(content) == largest:
+                raise ValueError(f"more than {MOST_TIMES_SMALLER} times as large unpacked")
+            return pd.read_csv(io.BytesIO(content), low_memory=False, usecols=columns)
         except Exception as error:  # gzip and pandas raise a dozen kinds
-            raise _damaged(self.files.histories, f"is cut, or is no table ({one_line(error)})") from None
+            raise DamagedFileError(self.files.histories, f"is cut, or is no table ({one_line(error)})") from None
 
     def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
         if name not in self.opened:
@@ -72,8 +92,8 @@ class _Arrays:
         self.path = path
         try:
             self.archive = zipfile.ZipFile(io.BytesIO(read_bytes(path)))
-        except zipfile.BadZipFile as error:
-            raise _damaged(path, f"is cut, or does not hold arrays ({one_line(error)})") from None
+        except Exception as error:  # zipfile raises a dozen kinds
+            raise DamagedFileError(path, f"is cut, or does not hold arrays ({one_line(error)})") from None
         self.members: dict[str, list[str]] = {}
         for member in self.archive.namelist():
             self.members.setdefault(member.partition("/")[0], []).append(member)
@@ -81,12 +101,15 @@ class _Arrays:
     def of(self, run: str) -> dict[str, "np.ndarray[Any, Any]"]:
         """A run's arrays by name."""
         arrays = {}
-        for member in self.members.get(run, []):
+        members = self.members.get(run, [])
+        if sum(self.archive.getinfo(member).file_size for member in members) > LARGEST_ARRAYS:
+            raise DamagedFileError(self.path, f"unpacks to more than {LARGEST_ARRAYS:,} bytes for {run}")
+        for member in members:
             try:
                 with self.archive.open(member) as file:
                     arrays[Path(member).stem] = np.asarray(np.lib.format.read_array(file, allow_pickle=False))
             except Exception as error:  # numpy and zipfile raise a dozen kinds
-                raise _damaged(self.path, f"is damaged at {member} ({one_line(error)})") from None
+                raise DamagedFileError(self.path, f"is damaged at {member} ({one_line(error)})") from None
         return arrays
 
 
@@ -123,14 +146,22 @@ def load_results(root: str | Path) -> Results:
     launched = read_launches(files)
     damaged |= launched.damaged
     missing = [job for job in launched.planned if job not in launched.ended]
-    archived = read_archive(files) if files.runs_table.exists() else None
-    known = {*folders["run"], *([] if archived is None else archived.runs["run"])}
-    if lost := (Archive(files).runs() if files.histories.exists() else set()) - known:
-        raise _damaged(files.runs_table, f"lacks {len(lost)} runs that {files.histories.name} has, such as {min(lost)}")
+    archived, unsound = None, {}
+    if files.runs_table.exists() or files.histories.exists():
+        try:
+            archived = _archived(files, folders)
+        except DamagedFileError as error:
+            if folders.empty or not _are_elsewhere(files, folders):
+                raise _with_remedy(error) from None
+            unsound = {error.path.name: f"{error.problem}; made again from the run folders"}
+        else:
+            unsound = archived.unsound
     if archived is None:
         if folders.empty:
             raise SettingError(_without_runs(files, damaged))
-        return Results(root.name, root, sorted_runs(folders), RunFolders(files), missing, damaged=damaged)
+        return Results(
+            root.name, root, sorted_runs(folders), RunFolders(files), missing, damaged=damaged, unsound=unsound
+        )
     if folders.empty and not damaged and not missing:
         return archived
     missing = [*missing, *(job for job in archived.missing if job not in {*missing, *launched.ended})]
@@ -140,10 +171,27 @@ def load_results(root: str | Path) -> Results:
     from_folders = folders[folders["status"].isin(MEASURED) | ~folders["run"].isin(measured)]
     others = set(archived.runs["run"]) - set(from_folders["run"])
     if not others:
-        return Results(root.name, root, sorted_runs(folders), RunFolders(files), missing, damaged=damaged)
+        return Results(
+            root.name, root, sorted_runs(folders), RunFolders(files), missing, damaged=damaged, unsound=unsound
+        )
     source = Merged(Archive(files), frozenset(others), RunFolders(files))
     runs = sorted_runs(_merged(files, others, from_folders))
-    return Results(root.name, root, runs, source, missing, damaged=damaged)
+    return Results(root.name, root, runs, source, missing, damaged=damaged, unsound=unsound)
+
+
+def _archived(files: ExperimentFiles, folders: pd.DataFrame) -> Results:
+    """The results of the condensed files. Raises SettingError as `read_archive`, and when they lack a run."""
+    archived = read_archive(files)
+    try:
+        _check_condensed(files)
+    except DamagedFileError:
+        if folders.empty:  # nothing is written, and each table or figure that needs the file fails alone
+            return archived
+        raise
+    if lost := Archive(files).runs() - {*folders["run"], *archived.runs["run"]}:
+        lacks = f"lacks {len(lost)} runs that {files.histories.name} has, such as {min(lost)}"
+        raise DamagedFileError(files.runs_table, lacks)
+    return archived
 
 
 def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:
@@ -170,39 +218,100 @@ def _read_runs(source: Path | IO[str]) -> pd.DataFrame:
 
 def read_archive(files: ExperimentFiles) -> Results:
     """The results of the condensed files. Raises SettingError when another version wrote them or one is damaged."""
-    version = read_json_object(files.schema, {"version": int})["version"] if files.schema.exists() else 1
-    if version != ARCHIVE_VERSION:
+    schema = read_json_object(files.schema, {"version": int}) if files.schema.exists() else {"version": 1}
+    if schema["version"] != ARCHIVE_VERSION:
         raise SettingError(
-            f"name={files.folder.name}: {files.data} is in format {version}, this rnnbench reads {ARCHIVE_VERSION}; "
-            f"launch its runs again and move it and {files.runs_table.name} away, or report with the version that "
-            f"wrote it (rnnbench_version in {files.runs_table.name})"
+            f"name={files.folder.name}: {files.data} is in format {schema['version']}, this rnnbench reads "
+            f"{ARCHIVE_VERSION}; launch its runs again and move it and {files.runs_table.name} away, or report with "
+            f"the version that wrote it (rnnbench_version in {files.runs_table.name})"
         )
     _check_runs_table(files.runs_table)
-    damaged = read_json_object(files.damaged, {}) if files.damaged.exists() else {}
+    missing, damaged, unsound = _read_lists(files)
+    if schema.get(files.runs_table.name) not in (None, digest(files.runs_table)):
+        unsound[files.runs_table.name] = "is not as a report wrote it; its rows are used as they are"
     source, runs = Archive(files), sorted_runs(_read_runs(files.runs_table))
-    return Results(files.folder.name, files.folder, runs, source, read_json_list(files.missing), damaged=damaged)
+    return Results(files.folder.name, files.folder, runs, source, missing, damaged=damaged, unsound=unsound)
+
+
+def _read_lists(files: ExperimentFiles) -> tuple[list[str], dict[str, str], dict[str, str]]:
+    """The jobs without a run, the run folders that could not be read, and what is wrong with the files of these."""
+    unsound = {}
+    try:
+        missing = read_json_list(files.missing)
+        if not all(isinstance(job, str) for job in missing):
+            raise DamagedFileError(files.missing, "holds other things than jobs")
+    except DamagedFileError as error:
+        missing, unsound[files.missing.name] = [], f"{error.problem}; which jobs are missing is not known"
+    try:
+        damaged = read_json_object(files.damaged, {}) if files.damaged.exists() else {}
+        if not all(isinstance(problem, str) for problem in damaged.values()):
+            raise DamagedFileError(files.damaged, "holds other things than what is wrong with run folders")
+    except DamagedFileError as error:
+        damaged, unsound[files.damaged.name] = {}, f"{error.problem}; which run folders were damaged is not known"
+    return missing, damaged, unsound
 
 
 def _check_runs_table(path: Path) -> None:
-    """Raises DamagedFileError unless the file is a whole table of runs, each once."""
+    """Raises DamagedFileError unless the file is a whole table of runs, each once, with values that they can have."""
     content = read_bytes(path)
     try:
         text = content.decode()
         header, *rows = csv.reader(io.StringIO(text), strict=True)
-    except (UnicodeDecodeError, csv.Error):
-        raise _damaged(path, "is cut, or is no table") from None
+    except (ValueError, csv.Error):
+        raise DamagedFileError(path, "is cut, or is no table") from None
     if lacking := [column for column in ("run", "status", *STORED_GROUP, "seed") if column not in header]:
-        raise _damaged(path, f"has no column {', '.join(lacking)}")
-    if not text.endswith("\n") or any(len(row) != len(header) for row in rows):
-        raise _damaged(path, "is cut")
+        raise DamagedFileError(path, f"has no column {', '.join(lacking)}")
+    if not text.endswith("\n") or "\0" in text or any(len(row) != len(header) for row in rows):
+        raise DamagedFileError(path, "is cut")
+    if len(header) != len(set(header)):
+        raise DamagedFileError(path, "has a column twice")
     names = [row[header.index("run")] for row in rows]
     if not names or len(names) != len(set(names)):
-        raise _damaged(path, "has no runs, or one of them twice")
+        raise DamagedFileError(path, "has no runs, or one of them twice")
+    numbers = [name for name in RESULTS if name not in NOT_NUMBERS and name in header]
+    for row in (dict(zip(header, each, strict=True)) for each in rows):
+        if row["status"] not in list(Status):
+            raise DamagedFileError(path, f"has an unknown status, {row['status']!r}")
+        if not re.fullmatch(r"-?\d{1,18}", row["seed"]):
+            raise DamagedFileError(path, f"has {row['seed']!r} as seed")
+        if wrong := [name for name in numbers if row[name] and not _is_number(row[name])]:
+            raise DamagedFileError(path, f"has {row[wrong[0]]!r} as {wrong[0]}")
 
 
-def _damaged(path: Path, problem: str) -> DamagedFileError:
-    """A condensed file is never replaced while it cannot be read: the runs in it may be nowhere else."""
-    return DamagedFileError(path, f"{problem}; restore it, or move runs.csv and data/ away to report on run folders")
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_condensed(files: ExperimentFiles) -> None:
+    """Raises DamagedFileError unless histories and arrays can be read."""
+    archive = Archive(files)
+    archive.runs()
+    for probe in archive.probes():
+        archive.probe("", probe)
+
+
+def _are_elsewhere(files: ExperimentFiles, folders: pd.DataFrame) -> bool:
+    """Whether every run of the condensed files, some of them damaged, has come to a result in a folder of its own."""
+    known: set[str] = set()
+    try:
+        _check_runs_table(files.runs_table)
+        known |= set(pd.read_csv(files.runs_table, dtype=str, usecols=["run"])["run"])
+    except DamagedFileError:
+        try:
+            known |= Archive(files).runs()
+        except DamagedFileError:
+            return False
+    return known <= set(folders["run"][folders["status"].isin(MEASURED)])
+
+
+def _with_remedy(error: DamagedFileError) -> DamagedFileError:
+    """A condensed file is not replaced while it cannot be read, unless all runs in it are elsewhere."""
+    remedy = "restore it, or move runs.csv and data/ away to report on run folders"
+    return DamagedFileError(error.path, f"{error.problem}; {remedy}")
 
 
 def write_archive(results: Results) -> Results:
@@ -226,11 +335,13 @@ def write_archive(results: Results) -> Results:
         replace(files.missing).write((json.dumps(results.missing, indent=2) + "\n").encode())
         if results.damaged:
             replace(files.damaged).write((json.dumps(results.damaged, indent=2) + "\n").encode())
-        replace(files.schema).write((json.dumps({"version": ARCHIVE_VERSION}) + "\n").encode())
-        replace(files.runs_table).write(results.runs.drop(columns=VARIANT).to_csv(index=False).encode())
+        table = results.runs.drop(columns=VARIANT).to_csv(index=False).encode()
+        schema = {"version": ARCHIVE_VERSION, files.runs_table.name: digest_of(table)}
+        replace(files.schema).write((json.dumps(schema) + "\n").encode())
+        replace(files.runs_table).write(table)
     if not results.damaged:
-        files.damaged.unlink(missing_ok=True)
-    return read_archive(files)
+        remove(files.damaged)
+    return dataclasses.replace(read_archive(files), unsound=results.unsound)
 
 
 def _write_arrays(file: IO[bytes], results: Results, probe: str) -> None:

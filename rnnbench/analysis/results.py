@@ -52,6 +52,9 @@ class Results:
     damaged: dict[str, str] = field(default_factory=dict)
     """What is wrong with each run folder and launch that could not be read, by its name."""
 
+    unsound: dict[str, str] = field(default_factory=dict)
+    """What is wrong with condensed files, by name, and what was done about it."""
+
     def histories(self) -> pd.DataFrame:
         """All histories, one row per recorded step, with the run's identity."""
         histories = self.source.histories(self.runs["run"].tolist())

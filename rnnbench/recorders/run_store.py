@@ -1,5 +1,6 @@
 """The run store: one folder per run, each file written atomically."""
 
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -14,7 +15,15 @@ from filelock import FileLock, Timeout
 from rnnbench.errors import one_line
 from rnnbench.recorders.recorder import Arrays, Scalars
 from rnnbench.schema import ExperimentFiles, RunFiles, run_name
-from rnnbench.storage import DamagedFileError, remove_stale_temporaries, replacing, write_json
+from rnnbench.storage import (
+    DamagedFileError,
+    check_is_file,
+    remove,
+    remove_stale_temporaries,
+    replacing,
+    write_json,
+    write_text,
+)
 from rnnbench.stored_run import DIGESTS, digests, read_run
 
 
@@ -78,13 +87,20 @@ class RunFolder:
         Raises DamagedFileError when it is not a dictionary of tensors and plain Python values: unlike a pickle, it must
         not be able to run code.
         """
-        if not self.files.checkpoint.exists():
+        path = self.files.checkpoint
+        if not path.exists():
             return None
+        check_is_file(path)
         try:
-            return dict(torch.load(self.files.checkpoint, weights_only=True, map_location="cpu"))
+            with zipfile.ZipFile(path) as archive:  # torch.load checks neither the size nor the bytes of its members
+                if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+                    raise ValueError("compressed, which no checkpoint is")
+                if (member := archive.testzip()) is not None:
+                    raise ValueError(f"other bytes in {member}")
+            return dict(torch.load(path, weights_only=True, map_location="cpu"))
         except Exception as error:  # torch, pickle and zipfile raise a dozen kinds
             reason = one_line(error).partition(". ")[0][:100]
-            raise DamagedFileError(self.files.checkpoint, f"cannot be read ({reason})") from None
+            raise DamagedFileError(path, f"cannot be read ({reason})") from None
 
     def save_weights(self, kept: Mapping[str, Any]) -> None:
         """Write the weights of the trained model: tensors and plain Python values."""
@@ -115,20 +131,19 @@ class RunFolder:
         """Remove the measurements and weights of a run that starts again."""
         self.files.weights.unlink(missing_ok=True)
         for path in self.files.records():
-            path.unlink()
+            remove(path)
 
     def drop_checkpoint(self) -> None:
         """Delete the checkpoint."""
-        self.files.checkpoint.unlink(missing_ok=True)
+        remove(self.files.checkpoint)
 
     def finish(self, summary: Mapping[str, Any], traceback: str | None = None) -> None:
         """Write the final summary. A failed run keeps its checkpoint, to be resumed from, and its traceback."""
         if traceback is None:
-            self.files.traceback.unlink(missing_ok=True)
+            remove(self.files.traceback)
         else:
-            with replacing(self.files.traceback) as file:
-                file.write(traceback.encode())
-        write_json(self.files.summary, {**summary, DIGESTS: digests(self.files)})
+            write_text(self.files.traceback, traceback)
+        write_json(self.files.summary, {**summary, DIGESTS: digests(self.files, summary)})
         if traceback is None:
             self.drop_checkpoint()
 

@@ -1,7 +1,6 @@
-"""Every file of an experiment damaged in every way: named, told what is done about it, gone on, nothing silently less."""
+"""Every file of an experiment damaged in every way: it is named, told what is done about it, and gone on."""
 
 import gzip
-import io
 import json
 import os
 import random
@@ -54,12 +53,11 @@ def pipe(path: Path) -> None:
 def bomb(path: Path) -> None:
     """A gigabyte or more once it is unpacked, or believed."""
     if path.suffix == ".npz":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            with archive.open("step.npy", "w", force_zip64=True) as member:
-                shape = {"descr": "<f8", "fortran_order": False, "shape": (2**28,)}
-                np.lib.format.write_array_header_1_0(member, shape)  # type: ignore[arg-type]
-                for _ in range(256):
-                    member.write(bytes(2**23))
+        archive = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+        with archive, archive.open("step.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": (2**28,)})
+            for _ in range(256):
+                member.write(bytes(2**23))
     elif path.suffix == ".gz":
         with gzip.open(path, "wb", compresslevel=1) as file:
             file.write(b"step,run\n")

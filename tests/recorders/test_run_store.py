@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 def summary(folder: RunFolder, status: str) -> dict[str, Any]:
     """The columns that every run has."""
-    return dict.fromkeys(IDENTITY, "") | {"run": folder.name, "status": status}
+    return dict.fromkeys(IDENTITY, "") | {"run": folder.name, "status": status, "seed": 3}
 
 
 def names(folder: RunFolder) -> set[str]:
@@ -75,7 +75,9 @@ def test_a_finished_run_keeps_no_checkpoint_a_failed_one_does(folder: RunFolder)
     assert folder.summary() == summary(folder, "done")
     stored = json.loads((folder.path / "summary.json").read_text())
     of_history = hashlib.sha256((folder.path / "history.csv").read_bytes()).hexdigest()
-    assert stored == {**summary(folder, "done"), "files": {"history.csv": of_history[:16]}}
+    of_columns = hashlib.sha256(json.dumps(summary(folder, "done"), sort_keys=True).encode()).hexdigest()
+    digests = {"history.csv": of_history[:16], "summary.json": of_columns[:16]}
+    assert stored == {**summary(folder, "done"), "files": digests}
 
 
 def _holds(path: Path, answers: Any) -> None:
