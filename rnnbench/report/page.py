@@ -15,6 +15,7 @@ from rnnbench.errors import SettingError, one_line
 from rnnbench.report.incomplete import incomplete
 from rnnbench.report.labels import is_number, setting_value
 from rnnbench.schema import ExperimentFiles
+from rnnbench.storage import write_text
 
 MACHINE = (
     "rnnbench_version",
@@ -117,7 +118,7 @@ def write_page(
         runs=runs[[column for column in listed if column in runs]].head(MOST_LISTED).to_dict("records"),
         all_runs=len(runs),
     )
-    ExperimentFiles(results.root).report.write_text(text)
+    write_text(ExperimentFiles(results.root).report, text)
 
 
 def _counts(runs: pd.DataFrame) -> str:

@@ -8,16 +8,18 @@ from typing import TypeVar
 
 from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError, one_line
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.flat import flat
 from rnnbench.report.incomplete import incomplete
 from rnnbench.report.labels import component_title
 from rnnbench.report.page import Drawn, Failed, Tabled, write_page
 from rnnbench.report.sidecar import write_sidecar
-from rnnbench.report.style import CellStyles, mark_incomplete, paper_style, task_panels
+from rnnbench.report.style import CellStyles, mark_incomplete, paper_style, take_literally, task_panels
 from rnnbench.report.tables.rendering import latex, markdown, plain
 from rnnbench.report.tables.table import Table
 from rnnbench.schema import ExperimentFiles
+from rnnbench.storage import replacing, write_text
 
 Kind = TypeVar("Kind")
 Made = TypeVar("Made")
@@ -71,6 +73,8 @@ def _made(components: Mapping[str, Kind], make: Callable[[Kind, str], Made], fai
     for name, component in components.items():
         try:
             made.append(make(component, name))
+        except OSError as error:
+            failed.append(Failed(name, SettingError(f"{error.filename}: cannot be written ({one_line(error)})")))
         except Exception as error:
             failed.append(Failed(name, error))
     return made
@@ -82,15 +86,15 @@ def _tabulate(table: Table, name: str, results: Results) -> Tabled:
     rows = table.rows(results)
     formatted = table.formatted(rows)
     path = results.root / name
-    flat(rows).to_csv(path.with_suffix(".csv"), index=False)
-    path.with_suffix(".tex").write_text(latex(formatted))
+    write_text(path.with_suffix(".csv"), flat(rows).to_csv(index=False))
+    write_text(path.with_suffix(".tex"), latex(formatted))
     missing = [f"- {line}" for line in incomplete(results)]
     notes = [
         f"Brackets: intervals, {table.intervals}." if table.intervals != "none" else "",
         "\n".join(["Incomplete:", "", *missing]) if missing else "",
     ]
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
-    path.with_suffix(".md").write_text("\n\n".join(filter(None, [heading, markdown(formatted), *notes])) + "\n")
+    write_text(path.with_suffix(".md"), "\n\n".join(filter(None, [heading, markdown(formatted), *notes])) + "\n")
     write_sidecar(path, results, type(table).__name__, table.intervals)
     files = [path.with_suffix(f".{kind}") for kind in ("csv", "md", "tex", "json")]
     return Tabled(name, table.title, formatted, table.formatted_brief(rows), table.intervals, files)
@@ -103,9 +107,11 @@ def _draw(figure: Figure, name: str, results: Results, styles: CellStyles) -> Dr
     with paper_style():
         canvas = figure.draw(results, styles)
         mark_incomplete(canvas, results)
+        take_literally(canvas)
         path.parent.mkdir(exist_ok=True)
-        canvas.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
-        canvas.savefig(path.with_suffix(".png"), metadata={"Software": None})
+        for kind, undated in (("pdf", {"CreationDate": None}), ("png", {"Software": None})):
+            with replacing(path.with_suffix(f".{kind}")) as file:
+                canvas.savefig(file, format=kind, metadata=undated)
     write_sidecar(path, results, type(figure).__name__, figure.intervals)
     files = [path.with_suffix(f".{kind}") for kind in ("png", "pdf", "json")]
     return Drawn(component_title(name), name, figure.caption(results), _shown(results, styles), files)

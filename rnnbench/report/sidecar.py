@@ -7,6 +7,7 @@ from typing import Any
 import rnnbench
 from rnnbench.analysis.results import Results
 from rnnbench.report.incomplete import incomplete
+from rnnbench.storage import write_text
 
 
 def write_sidecar(path: Path, results: Results, kind: str, intervals: str) -> None:
@@ -26,7 +27,7 @@ def write_sidecar(path: Path, results: Results, kind: str, intervals: str) -> No
         "trained_by": _distinct(results, "rnnbench_version", "git_commit", "git_dirty", "component_source"),
         "drawn_by": {"rnnbench_version": rnnbench.__version__},
     }
-    path.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
+    write_text(path.with_suffix(".json"), json.dumps(content, indent=1) + "\n")
 
 
 def _distinct(results: Results, *columns: str) -> dict[str, list[Any]]:

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 
 from rnnbench.analysis.results import FIRST, Results, cell_order
 from rnnbench.analysis.variant import Variant
@@ -23,6 +25,9 @@ COLUMN_WIDTH = 3.3
 """Inches: one column of a two-column paper."""
 TEXT_WIDTH = 6.8
 """Inches: both columns."""
+
+FORMULA = "formula"
+"""The gid of text whose dollar signs enclose a formula. In all other text they stand for themselves."""
 
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -195,6 +200,21 @@ def say_empty(axes: Axes, text: str) -> None:
     """Say in a panel why there is nothing in it."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="firebrick", fontsize=7)
     axes.set(xticks=[], yticks=[])
+
+
+def take_literally(canvas: Canvas) -> None:
+    """Show each name as it is: a dollar sign in one begins no formula."""
+    for text in canvas.findobj(Text):
+        if isinstance(text, Text) and text.get_gid() != FORMULA:
+            text.set_text(_literal(text.get_text()))
+    for axis in (axis for axes in canvas.axes for axis in (axes.xaxis, axes.yaxis)):
+        formatter = axis.get_major_formatter()
+        if isinstance(formatter, FuncFormatter):  # of set_ticks with labels
+            axis.set_major_formatter(lambda value, place, shown=formatter.func: _literal(shown(value, place)))
+
+
+def _literal(text: str) -> str:
+    return text.replace("$", r"\$")
 
 
 def mark_incomplete(canvas: Canvas, results: Results) -> None:

@@ -14,7 +14,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import loss_behind_gradient
-from rnnbench.report.style import CellStyles, Line, band, legend_above, line_panels, mark, marked, panel_grid
+from rnnbench.report.style import FORMULA, CellStyles, Line, band, legend_above, line_panels, mark, marked, panel_grid
 from rnnbench.schema import Status
 
 MOMENTS = {"at initialisation": 0, "after training": -1}
@@ -42,7 +42,7 @@ class GradientNorms(Figure):
                 axes.set(title=f"{title}: {moment}", xlabel="time step t", yscale="log")
                 axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
             _share_range(row)
-            row[0].set_ylabel(r"gradient $g_t\,/\,g_T$")
+            row[0].set_ylabel(r"gradient $g_t\,/\,g_T$", gid=FORMULA)
         if not drawn:
             raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
         explained = {"range over seeds": band(), "rounded to zero before": mark("<", hollow=True)}

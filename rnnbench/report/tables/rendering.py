@@ -1,5 +1,6 @@
 """Formatted tables as plain text for the terminal, as Markdown and as LaTeX."""
 
+import re
 from textwrap import fill
 from typing import Any
 
@@ -9,12 +10,16 @@ from tabulate import tabulate
 WIDEST = 70
 """Letters in a column of the terminal; longer text is wrapped."""
 
-LATEX_SYMBOLS = {"_": r"\_", "%": r"\%", "∞": r"$\infty$", "–": "--", "≥": r"$\geq$", "≤": r"$\leq$", "±": r"$\pm$"}
+LATEX_SYMBOLS = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "\n": " ", "\r": " ",
+    "∞": r"$\infty$", "–": "--", "≥": r"$\geq$", "≤": r"$\leq$", "±": r"$\pm$",
+}  # fmt: skip
 
 
 def markdown(table: pd.DataFrame) -> str:
     """A GitHub table."""
-    return _tabulated(table.map(lambda text: str(text).replace("|", r"\|")), "github")
+    return _tabulated(table.map(_markdown_safe), "github")
 
 
 def plain(table: pd.DataFrame) -> str:
@@ -36,6 +41,12 @@ def without_empty(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
 def _tabulated(table: pd.DataFrame, layout: str) -> str:
     headers = [str(name) for name in table]
     return tabulate(table.to_numpy().tolist(), headers=headers, tablefmt=layout, disable_numparse=True)
+
+
+def _markdown_safe(text: Any) -> str:
+    """Text that ends neither its cell nor its row, and begins no HTML."""
+    line = str(text).replace("\n", " ").replace("\r", " ").replace("|", r"\|")
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)
 
 
 def _latex_safe(text: Any) -> str:
