@@ -1,8 +1,9 @@
 """How every figure looks: paper sizes, a colour and line style for each cell, legends, a note on missing runs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import matplotlib as mpl
@@ -210,7 +211,11 @@ def take_literally(canvas: Canvas) -> None:
     for axis in (axis for axes in canvas.axes for axis in (axes.xaxis, axes.yaxis)):
         formatter = axis.get_major_formatter()
         if isinstance(formatter, FuncFormatter):  # of set_ticks with labels
-            axis.set_major_formatter(lambda value, place, shown=formatter.func: _literal(shown(value, place)))
+            axis.set_major_formatter(FuncFormatter(partial(_shown_literally, formatter.func)))
+
+
+def _shown_literally(shown: Callable[..., str], value: float, place: int | None = None) -> str:
+    return _literal(shown(value, place))
 
 
 def _literal(text: str) -> str:
