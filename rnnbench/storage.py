@@ -87,10 +87,12 @@ def replacing_together() -> Iterator[Callable[[Path], IO[bytes]]]:
             if path.is_dir():
                 set_aside(path)
             temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         for temporary, _ in written:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None and written:
+            raise OSError(error.errno, error.strerror, str(written[-1][1])) from None  # a full disk names no file
         raise
 
 

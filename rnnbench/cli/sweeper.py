@@ -19,6 +19,7 @@ from rnnbench.cli.sweep import Swept, swept_jobs
 from rnnbench.cli.tuning_stages import TuningStages, tuning_stages
 from rnnbench.errors import SettingError
 from rnnbench.schema import ExperimentFiles, JobStatus
+from rnnbench.storage import write_text
 from rnnbench.stored_run import PlannedJob
 
 
@@ -55,7 +56,7 @@ class UnionOfProducts(Sweeper):
         loader = self.hydra_context.config_loader
         jobs = swept_jobs(self.params, self.products, arguments, loader)
         self._folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, self._folder / "multirun.yaml")
+        write_text(self._folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
         self.planner = Planner(self.config, loader)
         self.planner.check(jobs)
         stages = tuning_stages(self.config, jobs)

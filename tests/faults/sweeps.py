@@ -133,8 +133,8 @@ class Sweep:
         output, errors = (self.folder / f"launch-{self.launches}.{kind}" for kind in ("out", "err"))
         arguments = [*(self.arguments if program == "rnnbench" else ["name=default"]), *more]
         process = FORK_SERVER.Process(
-            target=_execute,
-            args=(program, arguments, str(self.folder), str(output), str(errors), self.environment, before),
+            target=execute,
+            args=(program, arguments, self.folder, output, errors, self.environment, before),
         )
         process.start()
         return Launch(process, output, errors)
@@ -193,14 +193,14 @@ def _numbers(sweep: Sweep, run: str) -> dict[str, Any]:
     return columns | {path.name: path.read_bytes() for path in files.records()}
 
 
-def _execute(
+def execute(
     program: str,
     arguments: list[str],
-    folder: str,
-    output: str,
-    errors: str,
+    folder: Path,
+    output: Path,
+    errors: Path,
     environment: dict[str, str],
-    before: Callable[[], None] | None,
+    before: Callable[[], None] | None = None,
 ) -> None:
     """The new process: the console command as a shell would start it."""
     os.setsid()
