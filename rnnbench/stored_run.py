@@ -21,8 +21,8 @@ from rnnbench.storage import (
 DIGESTS = "files"
 """The key of summary.json below which a run that has ended keeps the digests of its files. No column."""
 
-NOT_NUMBERS = ("solved", "times_shared", "error")
-"""The results that are truth values or text."""
+NUMBERS = tuple(name for name, column in RESULTS.items() if column.unit)
+"""The results that are numbers: they have a unit."""
 
 
 class StoredRun(NamedTuple):
@@ -74,8 +74,8 @@ def _check_columns(path: Path, summary: Mapping[str, Any]) -> None:
             raise DamagedFileError(path, f"has {value!r} as {name}")
         if isinstance(value, int) and abs(value) >= 2**63:
             raise DamagedFileError(path, f"has a number of {value.bit_length()} bits as {name}")
-    for name in RESULTS:
-        if name not in NOT_NUMBERS and (isinstance(value := summary.get(name), str | bool)):
+    for name in NUMBERS:
+        if isinstance(value := summary.get(name), str | bool):
             raise DamagedFileError(path, f"has {value!r} as {name}")
 
 

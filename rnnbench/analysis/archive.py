@@ -26,7 +26,7 @@ import pandas as pd
 from rnnbench.analysis.results import Results, Source, sorted_runs
 from rnnbench.analysis.run_folders import RunFolders, read_launches, read_run_folders
 from rnnbench.errors import SettingError, one_line
-from rnnbench.schema import ARCHIVE_VERSION, MEASURED, RESULTS, STORED_GROUP, VARIANT, ExperimentFiles, Status
+from rnnbench.schema import ARCHIVE_VERSION, MEASURED, STORED_GROUP, VARIANT, ExperimentFiles, Status
 from rnnbench.storage import (
     LARGEST_ARRAYS,
     DamagedFileError,
@@ -38,7 +38,7 @@ from rnnbench.storage import (
     remove,
     replacing_together,
 )
-from rnnbench.stored_run import NOT_NUMBERS
+from rnnbench.stored_run import NUMBERS
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every array in an archive, so that the same arrays give the same bytes."""
@@ -268,7 +268,7 @@ def _check_runs_table(path: Path) -> None:
     names = [row[header.index("run")] for row in rows]
     if not names or len(names) != len(set(names)):
         raise DamagedFileError(path, "has no runs, or one of them twice")
-    numbers = [name for name in RESULTS if name not in NOT_NUMBERS and name in header]
+    numbers = [name for name in NUMBERS if name in header]
     for row in (dict(zip(header, each, strict=True)) for each in rows):
         if row["status"] not in list(Status):
             raise DamagedFileError(path, f"has an unknown status, {row['status']!r}")
