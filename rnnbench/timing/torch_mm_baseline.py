@@ -53,7 +53,7 @@ def multiply_adds(cell: Cell, steps: int, batch: int) -> int | None:
     count. None where `step` cannot be traced.
     """
     try:
-        schedule = make_schedule(trace(cell), cell.state_names)
+        schedule = make_schedule(trace(cell).graph, cell.state_names)
     except UnsupportedStepError:
         return None
     return sum(
@@ -65,7 +65,7 @@ def multiply_adds(cell: Cell, steps: int, batch: int) -> int | None:
 def torch_mm_baseline(cell: Cell, steps: int, batch: int) -> Callable[[], None] | None:
     """A function that does the products of one forward and backward pass; None where `step` cannot be traced."""
     try:
-        schedule = make_schedule(trace(cell), cell.state_names)
+        schedule = make_schedule(trace(cell).graph, cell.state_names)
     except UnsupportedStepError:
         return None
     like = next(cell.parameters()).detach()

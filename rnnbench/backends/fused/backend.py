@@ -1,10 +1,11 @@
 """The backend: which cells it supports, how it runs them, and the source that it generates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnbench.backends.backend import Backend, StateHook
 from rnnbench.backends.eager import Eager
@@ -50,7 +51,7 @@ class Fused(Backend):
             return Eager().run(cell, inputs, state, hook)
         from rnnbench.backends.fused.runtime.run import run_binding  # imports numba, which takes a while
 
-        return run_binding(binding, inputs, state, hook, self.threads)
+        return run_binding(binding, cell, inputs, state, hook, self.threads)
 
 
 _bindings: WeakKeyDictionary[Cell, dict[bool, tuple[TraceGuard, Binding | str]]] = WeakKeyDictionary()
@@ -85,35 +86,39 @@ def explain(cell: Cell) -> str:
 def _bound(cell: Cell) -> Binding | str:
     """A cell through all stages up to the source, or the reason why it cannot be compiled."""
     tensors = tensors_of(cell)
-    if not tensors:
+    numbers = [(name, tensor) for name, tensor in tensors if tensor.is_floating_point() or tensor.is_complex()]
+    if not any(isinstance(tensor, nn.Parameter) for _, tensor in numbers):
         return "it has no parameters"
-    dtype = tensors[0][1].dtype
-    for name, tensor in tensors:
+    dtype = numbers[0][1].dtype
+    for name, tensor in numbers:
         if tensor.device.type != "cpu":
             return f"{name} is on {tensor.device}, not on the CPU"
         if tensor.dtype not in _REAL_NAMES or tensor.dtype != dtype:
             return f"{name} has dtype {tensor.dtype}; all must be float32, or all float64"
-    if any(tensor.shape != (1, cell.hidden_size) for tensor in cell.initial_state(1)):
-        return f"its state tensors are not all (batch, hidden_size={cell.hidden_size})"
     guard = TraceGuard(cell)
     try:
-        graph = trace(cell)
+        traced = trace(cell)
         if not guard.hold():
             guard.restore()
             return "step changes the cell's attributes"
-        return Binding(generate(make_schedule(graph, cell.state_names), _REAL_NAMES[dtype]), cell)
+        program = generate(make_schedule(traced.graph, cell.state_names), _REAL_NAMES[dtype])
+        return Binding(program, traced.derived, cell)
     except UnsupportedStepError as error:
         return str(error)
 
 
+def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
+    return ", ".join(map(str, shapes))
+
+
 def _check(binding: Binding, inputs: Tensor, state: State) -> None:
     """Raise ValueError for inputs and states that would be computed otherwise than by the eager loop."""
-    shape, count = (inputs.shape[1], binding.hidden_size), len(binding.program.schedule.state_names)
+    shapes = [(inputs.shape[1], width) for width in binding.state_widths]
     if inputs.shape[2] != binding.input_size:
         raise ValueError(f"inputs of width {inputs.shape[2]}: the cell takes input_size={binding.input_size}")
-    if len(state) != count or any(tensor.shape != shape for tensor in state):
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in state)
-        raise ValueError(f"state of shapes {shapes}: must be {count} of (batch, hidden)={shape}")
+    found = [tuple(tensor.shape) for tensor in state]
+    if found != shapes:
+        raise ValueError(f"state of shapes {_listed(found)}: must be {_listed(shapes)}, each (batch, features)")
     for tensor in (inputs, *state):
         if tensor.dtype != binding.dtype or tensor.device.type != "cpu":
             raise ValueError(

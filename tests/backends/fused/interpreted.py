@@ -36,6 +36,20 @@ def _sum_accumulate(gradient: Any, out: Any, rows: int, features: int) -> None:
     out += gradient[: rows * features].reshape(rows, features).sum(0)
 
 
+def _columns_accumulate(
+    a: Any, out: Any, rows: int, width: int, first: int, out_width: int, at: int, count: int
+) -> None:
+    out.reshape(rows, out_width)[:, at : at + count] += a.reshape(rows, width)[:, first : first + count]
+
+
+def _row_sum_accumulate(a: Any, out: Any, rows: int, width: int, divisor: int) -> None:
+    out += a.reshape(rows, width).sum(1) / divisor
+
+
+def _spread_accumulate(a: Any, out: Any, rows: int, width: int, divisor: int) -> None:
+    out += np.repeat(a / divisor, width)
+
+
 def _undecorated(**settings: Any) -> Callable[[Any], Any]:
     return lambda function: function
 
@@ -50,7 +64,11 @@ NAMES: dict[str, Any] = {
     "matmul_accumulate": _matmul_accumulate,
     "outer_product_accumulate": _outer_product_accumulate,
     "sum_accumulate": _sum_accumulate,
+    "columns_accumulate": _columns_accumulate,
+    "row_sum_accumulate": _row_sum_accumulate,
+    "spread_accumulate": _spread_accumulate,
     "exponential": np.exp,
+    "exponential_minus_one": np.expm1,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
     "logarithm": np.log,

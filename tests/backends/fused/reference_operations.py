@@ -15,6 +15,8 @@ SPECIAL: dict[str, Callable[..., Tensor]] = {
     "clamp_min": lambda x, low: torch.clamp(x, min=float(low)),
     "clamp_max": lambda x, high: torch.clamp(x, max=float(high)),
     "clamp": lambda x, low, high: torch.clamp(x, float(low), float(high)),
+    "hardtanh": lambda x, low, high: functional.hardtanh(x, float(low), float(high)),
+    "pow": lambda x, exponent: torch.pow(x, float(exponent)),
     "softplus": lambda x, beta, threshold: functional.softplus(x, float(beta), float(threshold)),
 }
 """Those that are not the function of torch of the same name."""

@@ -57,13 +57,13 @@ def test_gradients_of_an_elementwise_step_equal_autograd() -> None:
 def test_every_leaf_and_preactivation_of_a_cell_has_a_gradient() -> None:
     cell: Cell
     for cell in (Gru(3, WIDTH), Lstm(3, WIDTH)):
-        graph = make_schedule(trace(cell), cell.state_names).graph
+        graph = make_schedule(trace(cell).graph, cell.state_names).graph
         assert set(graph.gradients) == set(graph.positions(nodes.Input, nodes.State, nodes.Preactivation))
 
 
 def test_common_subexpressions_are_computed_once() -> None:
     """1 - z stands in the step, and again in the derivative of the sigmoid that z is."""
-    graph = make_schedule(trace(Gru(3, WIDTH)), ("h",)).graph
+    graph = make_schedule(trace(Gru(3, WIDTH)).graph, ("h",)).graph
     (z,) = (p for p, node in enumerate(graph.nodes) if isinstance(node, nodes.Elementwise) and node.label == "z")
     readers = [node for node in graph.nodes if z in node.operands]
     assert len([node for node in readers if getattr(node, "operation", "") == "sub"]) == 1
@@ -105,7 +105,7 @@ def test_values_of_the_forward_pass_that_no_gradient_reads_are_not_saved() -> No
 
 def test_loops_and_products_of_a_gru_take_turns() -> None:
     """The candidate's recurrent product waits for r h; backward, r waits for what that product hands on."""
-    schedule = make_schedule(trace(Gru(3, WIDTH)), ("h",))
+    schedule = make_schedule(trace(Gru(3, WIDTH)).graph, ("h",))
     for work in (schedule.forward[::-1], schedule.backward):
         assert [type(piece) for piece in work] == [Loop, Products, Loop, Products]
     assert [len(piece.nodes) for piece in schedule.forward if isinstance(piece, Products)] == [1, 2]

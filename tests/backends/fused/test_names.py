@@ -28,7 +28,7 @@ class Named(Cell):
 
 
 def test_a_name_that_means_something_is_given_a_number_and_others_stay() -> None:
-    schedule = make_schedule(trace(Named()), ("h",))
+    schedule = make_schedule(trace(Named()).graph, ("h",))
     names = Layout(schedule).names
     assert {"h", "gate", "W", "U"} <= set(names)
     assert not {"tanh", "rows", "h_now"} & set(names)
@@ -36,6 +36,6 @@ def test_a_name_that_means_something_is_given_a_number_and_others_stay() -> None
 
 def test_no_two_values_have_one_name() -> None:
     for state_name in ("h", "gate", "input", "W"):
-        schedule = make_schedule(trace(Named()), (state_name,))
+        schedule = make_schedule(trace(Named()).graph, (state_name,))
         names = [name for name in Layout(schedule).names if name]
         assert len(set(names)) == len(names)

@@ -13,7 +13,7 @@ from torch import Tensor
 from rnnbench.backends.fused.frontend.lowerings import TABLE
 from rnnbench.backends.fused.ir.forms import Precedence
 from rnnbench.backends.fused.ir.graph import Graph
-from rnnbench.backends.fused.ir.nodes import Constant, State
+from rnnbench.backends.fused.ir.nodes import LOGICAL, Constant, State
 from rnnbench.backends.fused.ir.operations import OPERATIONS
 from rnnbench.backends.fused.ir.terms import Term, apply
 
@@ -25,7 +25,9 @@ SETTINGS: dict[str, list[float]] = {
     "clamp_min": [-0.4],
     "clamp_max": [0.6],
     "clamp": [-0.4, 0.6],
+    "hardtanh": [-0.4, 0.6],
     "softplus": [1.5, 2.0],
+    "pow": [3.0],
 }
 """Operands that are numbers in every use."""
 DIFFERENTIABLE = [name for name, operation in OPERATIONS.items() if any(operation.gradients)]
@@ -33,12 +35,14 @@ DIFFERENTIABLE = [name for name, operation in OPERATIONS.items() if any(operatio
 
 def operands_of(name: str, points: list[float]) -> list[Tensor]:
     """A value for every operand but the settings, in all pairs; those of `log` and `sqrt` are positive."""
-    points = [abs(point) for point in points] if name in ("log", "sqrt") else points
+    points = [abs(point) for point in points] if name in ("log", "log1p", "sqrt", "rsqrt") else points
     count = OPERATIONS[name].arity - len(SETTINGS.get(name, []))
     x = torch.tensor(points, dtype=torch.float64)
     if count == 1:
-        return [x]
+        return [x > 0 if name in LOGICAL else x]
     a, b = x.repeat_interleave(len(x)), x.repeat(len(x)) + (0.05 if points is SMOOTH else 0)
+    if name in LOGICAL:
+        return [a > 0, b > 0]
     return [a, b] if count == 2 else [a > b, a, b]
 
 

@@ -43,7 +43,7 @@ class Gated(Cell):
 def blocks() -> dict[str, str]:
     """The text of every block, by name."""
     cell = Gated(10, 128)
-    traced = trace(cell)
+    traced = trace(cell).graph
     gathered = gather_products(traced)
     program = generate(make_schedule(traced, cell.state_names), "float32")
     _, forward, backward = program.source.rstrip().split("\n\n\n")
@@ -56,16 +56,16 @@ def blocks() -> dict[str, str]:
         "forward loop": forward,
         "backward loop": backward,
         "kernel": inspect.getsource(matmul.matmul_accumulate.py_func).rstrip(),
-        "binding": bound_arrays(Binding(program, cell), steps=100, batch=20),
+        "binding": bound_arrays(Binding(program, trace(cell).derived, cell), cell, steps=100, batch=20),
         "run": run_twice(cell, steps=100, batch=64),
     }
 
 
-def bound_arrays(binding: Binding, steps: int, batch: int) -> str:
+def bound_arrays(binding: Binding, cell: Cell, steps: int, batch: int) -> str:
     """The arguments of the backward loop, and how many numbers each holds."""
     inputs = torch.zeros(steps, batch, binding.input_size)
     arrays = {("input", 0): inputs.numpy(), **Activations(binding, steps, batch).arrays}
-    arrays |= binding.arrays(binding.tensors(), batch)
+    arrays |= binding.arrays(binding.tensors(cell), batch)
     arrays |= Gradients(binding, inputs, wants_input=True, threads=1).arrays(0)
     arguments = zip(binding.program.backward, binding.backward_keys, strict=True)
     return "\n".join(f"{argument.name:24} {argument.role:16} {arrays[key].size:>7}" for argument, key in arguments)

@@ -7,7 +7,7 @@ profile reads.
 
 from rnnbench.backends.fused.codegen.layout import Layout, indented
 from rnnbench.backends.fused.codegen.loops import work_lines
-from rnnbench.backends.fused.ir.nodes import Gradient, Input, Leaf, LinearGradient, Preactivation, State, StoredGradient
+from rnnbench.backends.fused.ir.nodes import Gradient, Input, Leaf, LinearGradient, State, StoredGradient
 
 
 def backward_lines(layout: Layout) -> list[str]:
@@ -28,9 +28,9 @@ def backward_lines(layout: Layout) -> list[str]:
 
 
 def _reached(layout: Layout) -> list[int]:
-    """The Preactivations with a gradient, in the order of the backward pass."""
-    gradients = layout.graph.gradients.items()
-    reached = [(gradient, p) for p, gradient in gradients if isinstance(layout.graph.nodes[p], Preactivation)]
+    """The Preactivations of Linears with a gradient, in the order of the backward pass."""
+    gradients, sums = layout.graph.gradients.items(), layout.schedule.linear_sums
+    reached = [(gradient, position) for position, gradient in gradients if position in sums]
     return [position for _, position in sorted(reached)]
 
 
@@ -41,7 +41,7 @@ def _preparation(layout: Layout) -> list[str]:
     reached = _reached(layout)
     for total in reached:
         lines.append(f"{layout.gradient(total)}_chunk = np.empty(chunk * rows * {layout.width(total)}, real)")
-    for linear in (linear for total in reached for linear in layout.graph.nodes[total].operands):
+    for linear in (linear for total in reached for linear in layout.schedule.linears_of(total)):
         name, columns = layout.names[linear], layout.width(layout.schedule.source(linear))
         lines.append(f"{name}_packed = pack({name}_weight, {layout.width(linear)}, {columns})")
     lines += layout.parameter_slices()
@@ -56,7 +56,8 @@ def _buffers_of_a_step(layout: Layout) -> dict[str, str]:
     """The gradients that one phase passes to another, with the names of their widths."""
     nodes = layout.graph.nodes
     written = [layout.graph.at(p, Gradient).of for p in layout.graph.positions(StoredGradient, LinearGradient)]
-    between = [p for p in written if not isinstance(nodes[p], (*Leaf, Preactivation))]
+    sums = layout.schedule.linear_sums  # those gather for a chunk of steps
+    between = [p for p in written if not isinstance(nodes[p], Leaf) and p not in sums]
     return {layout.gradient(p): layout.width(p) for p in between}
 
 
@@ -84,7 +85,7 @@ def _weight_gradients(layout: Layout) -> list[str]:
     lines = []
     for total in _reached(layout):
         gradient, features = f"{layout.gradient(total)}_chunk", layout.width(total)
-        for linear in layout.graph.nodes[total].operands:
+        for linear in layout.schedule.linears_of(total):
             source = layout.schedule.source(linear)
             columns = layout.width(source)
             # an output lies one step later in its buffer, behind the initial state

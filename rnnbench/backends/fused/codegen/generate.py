@@ -19,22 +19,25 @@ from rnnbench.backends.fused.kernels.vector_math import {functions} as functions
 from rnnbench.backends.fused.kernels.matmul import (
     matmul, matmul_accumulate, outer_product_accumulate, pack, pack_transpose, sum_accumulate,
 )
+from rnnbench.backends.fused.kernels.rows import columns_accumulate, row_sum_accumulate, spread_accumulate
 
 real = np.{real}
 exponential, sigmoid, tanh = functions.exponential, functions.sigmoid, functions.tanh
 logarithm, square_root = functions.logarithm, functions.square_root
+exponential_minus_one = functions.exponential_minus_one
 softplus, flushed = functions.softplus, functions.flushed
 '''
 
 
 @dataclass(frozen=True)
 class Program:
-    """The generated source and what its two functions take, beside the sizes and widths."""
+    """The generated source and what its two functions take, beside the numbers of steps and examples."""
 
     schedule: Schedule
     real: str
     """The type computed in, "float32" or "float64"."""
-    widths: tuple[int, ...]
+    sizes: tuple[int, ...]
+    """The widths of values, and the offsets of parts of them."""
     source: str
     forward: tuple[Argument, ...]
     backward: tuple[Argument, ...]
@@ -52,11 +55,11 @@ def generate(schedule: Schedule, real: str) -> Program:
     layout = Layout(schedule)
     source = _HEADER.format(functions=real.upper(), real=real)
     forward, backward = layout.forward_arguments(), layout.backward_arguments()
-    integers = ["steps", "batch", "batch_start", "batch_stop", *layout.width_names.values()]
+    integers = ["steps", "batch", "batch_start", "batch_stop", *layout.sizes]
     source += _function("forward", real, integers, forward, forward_lines(layout))
     integers += ["chunk", "wants_input"]
     source += _function("backward", real, integers, backward, backward_lines(layout))
-    return Program(schedule, real, tuple(layout.width_names), source, forward, backward)
+    return Program(schedule, real, tuple(layout.sizes.values()), source, forward, backward)
 
 
 def _function(name: str, real: str, integers: list[str], arrays: tuple[Argument, ...], lines: list[str]) -> str:

@@ -9,16 +9,19 @@ from typing import Literal
 
 from rnnbench.backends.fused.codegen.names import names_of_nodes, names_of_states
 from rnnbench.backends.fused.ir.nodes import (
+    Columns,
     Gradient,
     Input,
     NextStateGradient,
+    Noise,
     Parameter,
+    RowSum,
     State,
 )
 from rnnbench.backends.fused.ir.schedule import Schedule
 
 Role = Literal[
-    "input", "state", "saved", "weight", "bias", "parameter",
+    "input", "state", "noise", "saved", "weight", "bias", "parameter",
     "input_gradient", "state_gradient", "weight_gradient", "bias_gradient", "parameter_gradient",
 ]  # fmt: skip
 
@@ -46,14 +49,33 @@ class Layout:
         special = {self.graph.width(self.graph.positions(Input)[0]): "inputs"}
         special[self.graph.width(self.graph.positions(State)[0])] = "hidden"
         self.width_names = {width: special.get(width, f"width{index}") for index, width in enumerate(widths)}
+        columns = [self.graph.at(p, Columns) for p in self.graph.positions(Columns)]
+        sums = [self.graph.at(p, RowSum) for p in self.graph.positions(RowSum)]
+        numbers = {number for node in columns for number in (node.first, node.at, node.count)}
+        numbers |= {node.divisor for node in sums}
+        self.size_names = {0: "0", 1: "1"} | {
+            number: f"size{index}" for index, number in enumerate(sorted(numbers - {0, 1}))
+        }
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The widths, and where parts of a value are, by the names of the arguments that they are."""
+        sizes = {name: width for width, name in self.width_names.items()}
+        return sizes | {name: number for number, name in self.size_names.items() if number > 1}
 
     def width(self, position: int) -> str:
         """The name of a node's width."""
         return self.width_names[self.graph.width(position)]
 
+    @property
+    def state_widths(self) -> dict[str, str]:
+        """The name of the width of every state tensor."""
+        widths = map(self.width, self.graph.positions(State))
+        return dict(zip(self.state_names, widths, strict=True))
+
     def forward_arguments(self) -> tuple[Argument, ...]:
         """What the forward loop reads and writes."""
-        biases = (Argument("bias", total, f"{self.names[total]}_bias") for total in self.schedule.preactivations)
+        biases = (Argument("bias", total, f"{self.names[total]}_bias") for total in self.schedule.linear_sums)
         return (*self._values(), *self._weights(), *biases)
 
     def backward_arguments(self) -> tuple[Argument, ...]:
@@ -65,7 +87,7 @@ class Layout:
             Argument("input_gradient", 0, "input_gradients"),
             *(Argument("state_gradient", i, f"{name}_gradients") for i, name in enumerate(self.state_names)),
             *(Argument("weight_gradient", p, f"{names[p]}_gradient") for p in schedule.linears),
-            *(Argument("bias_gradient", p, f"{names[p]}_bias_gradient") for p in schedule.preactivations),
+            *(Argument("bias_gradient", p, f"{names[p]}_bias_gradient") for p in schedule.linear_sums),
             *(Argument("parameter_gradient", p, f"{names[p]}_gradients") for p in schedule.parameters),
         )
 
@@ -73,6 +95,7 @@ class Layout:
         return (
             Argument("input", 0, "input_all"),
             *(Argument("state", index, f"{name}_all") for index, name in enumerate(self.state_names)),
+            *(Argument("noise", p, f"{self.names[p]}_all") for p in self.graph.positions(Noise)),
             *(Argument("saved", p, f"{self.names[p]}_all") for p in self.schedule.saved_for_backward),
             *(Argument("parameter", p, f"{self.names[p]}_all") for p in self.schedule.parameters),
         )
@@ -107,17 +130,18 @@ class Layout:
         """The rows of every value at this step; `row` is the first of them."""
         lines = [f"at_{width} = row * {width}" for width in dict.fromkeys(self.width_names.values())]
         lines.append(_slice("input_now", "input_all", self.width(self.graph.positions(Input)[0])))
-        for name in self.state_names:
-            lines.append(_slice(f"{name}_now", f"{name}_all", "hidden"))
-            lines.append(_slice(f"{name}_next", f"{name}_all", "hidden", skip=" + batch * hidden"))
-        return lines + [_slice(self.now(p), self.whole(p), self.width(p)) for p in self.schedule.saved_for_backward]
+        for name, width in self.state_widths.items():
+            lines.append(_slice(f"{name}_now", f"{name}_all", width))
+            lines.append(_slice(f"{name}_next", f"{name}_all", width, skip=f" + batch * {width}"))
+        kept = (*self.graph.positions(Noise), *self.schedule.saved_for_backward)
+        return lines + [_slice(self.now(p), self.whole(p), self.width(p)) for p in kept]
 
     def gradient_slices(self) -> list[str]:
         """The rows of the gradients with respect to states and inputs at this step."""
         lines = []
-        for name in self.state_names:
-            lines.append(_slice(f"{name}_now_gradient", f"{name}_gradients", "hidden"))
-            lines.append(_slice(f"{name}_next_gradient", f"{name}_gradients", "hidden", skip=" + batch * hidden"))
+        for name, width in self.state_widths.items():
+            lines.append(_slice(f"{name}_now_gradient", f"{name}_gradients", width))
+            lines.append(_slice(f"{name}_next_gradient", f"{name}_gradients", width, skip=f" + batch * {width}"))
         inputs = self.width(self.graph.positions(Input)[0])
         return [*lines, _slice("input_now_gradient", "input_gradients", inputs)]
 

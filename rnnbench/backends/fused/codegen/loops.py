@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 from rnnbench.backends.fused.codegen.expressions import Expressions
 from rnnbench.backends.fused.codegen.layout import Layout, indented
-from rnnbench.backends.fused.ir.nodes import Elementwise, Input, LinearGradient, StoredGradient
+from rnnbench.backends.fused.ir.nodes import (
+    Columns,
+    Elementwise,
+    Input,
+    Linear,
+    LinearGradient,
+    RowSum,
+    Spread,
+    StoredGradient,
+)
 from rnnbench.backends.fused.ir.schedule import Loop, Products
 
 
@@ -50,26 +59,52 @@ def _adjoints_of(layout: Layout, loop: Loop) -> list[int]:
 
 
 def _products(layout: Layout, preactivation: int) -> list[str]:
-    """The products of a Preactivation's Linears: the first begins its buffer with the biases, the others add."""
+    """The products of a Preactivation: the first Linear begins its buffer with the biases, the others add."""
     lines = []
     out, columns = layout.now(preactivation), layout.width(preactivation)
-    for index, linear in enumerate(layout.graph.nodes[preactivation].operands):
-        source = layout.schedule.source(linear)
+    for index, product in enumerate(layout.graph.nodes[preactivation].operands):
+        source = layout.schedule.source(product)
+        if not isinstance(layout.graph.nodes[product], Linear):
+            lines += [] if index else [f"{out}[:] = real(0)"]
+            lines.append(_movement(layout, product, layout.now(source), out, is_backward=False))
+            continue
         function = "matmul_accumulate" if index else "matmul"
         addend = "" if index else f"{layout.names[preactivation]}_bias, "
         sizes = f"rows, {layout.width(source)}, {columns}"
-        lines.append(f"{function}({layout.now(source)}, {layout.names[linear]}_packed, {addend}{out}, {sizes})")
+        lines.append(f"{function}({layout.now(source)}, {layout.names[product]}_packed, {addend}{out}, {sizes})")
     return lines
 
 
+def _movement(layout: Layout, product: int, read: str, written: str, is_backward: bool) -> str:
+    """The call that adds a product without a weight to a buffer; backward, its transpose."""
+    node, source = layout.graph.nodes[product], layout.schedule.source(product)
+    if isinstance(node, Columns):
+        there = (layout.width(source), layout.size_names[node.first])
+        here = (layout.width(product), layout.size_names[node.at])
+        (of_read, first), (of_written, at) = (here, there) if is_backward else (there, here)
+        sizes = f"{of_read}, {first}, {of_written}, {at}, {layout.size_names[node.count]}"
+        return f"columns_accumulate({read}, {written}, rows, {sizes})"
+    narrow = source if isinstance(node, Spread) else product
+    is_spread = isinstance(node, Spread) != is_backward
+    wide = layout.width(product if narrow is source else source)
+    divisor = layout.size_names[node.divisor] if isinstance(node, RowSum) else "1"
+    function = "spread_accumulate" if is_spread else "row_sum_accumulate"
+    return f"{function}({read}, {written}, rows, {wide}, {divisor})"
+
+
 def _backward_product(layout: Layout, position: int) -> list[str]:
-    """The contribution of a Preactivation's gradient to the gradient of what one of its Linears reads."""
+    """The contribution of a Preactivation's gradient to the gradient of what one of its products reads."""
     node = layout.graph.at(position, LinearGradient)
     gradient, *earlier = node.operands
     depth, columns = layout.width(gradient), layout.width(position)
-    function, addend = ("matmul_accumulate", "") if earlier else ("matmul", f"zeros_{columns}, ")
-    weight, out = f"{layout.names[node.linear]}_packed", layout.now(position)
-    line = f"{function}({layout.now(gradient)}, {weight}, {addend}{out}, rows, {depth}, {columns})"
+    out = layout.now(position)
+    if isinstance(layout.graph.nodes[node.product], Linear):
+        function, addend = ("matmul_accumulate", "") if earlier else ("matmul", f"zeros_{columns}, ")
+        weight = f"{layout.names[node.product]}_packed"
+        lines = [f"{function}({layout.now(gradient)}, {weight}, {addend}{out}, rows, {depth}, {columns})"]
+    else:
+        lines = [] if earlier else [f"{out}[:] = real(0)"]
+        lines.append(_movement(layout, node.product, layout.now(gradient), out, is_backward=True))
     if isinstance(layout.graph.nodes[node.of], Input):
-        return ["if wants_input:", f"    {line}"]
-    return [line]
+        return ["if wants_input:", *indented(lines, 1)]
+    return lines

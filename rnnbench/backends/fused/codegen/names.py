@@ -10,10 +10,11 @@ from rnnbench.backends.fused.ir.schedule import Schedule
 
 _SIZES = "k at row rows step steps batch batch_start batch_stop start stop chunk wants_input hidden inputs input"
 _KERNELS = "matmul matmul_accumulate outer_product_accumulate pack pack_transpose sum_accumulate"
-_FUNCTIONS = "exponential logarithm square_root flushed cached_jit forward backward functions"
+_KERNELS += " columns_accumulate row_sum_accumulate spread_accumulate"
+_FUNCTIONS = "exponential exponential_minus_one logarithm square_root flushed cached_jit forward backward functions"
 _BUILT_IN = "range max abs real np math"
 _TAKEN = frozenset(f"{_SIZES} {_KERNELS} {_FUNCTIONS} {_BUILT_IN}".split())
-_DERIVED = re.compile(r"(at|zeros|width).*|.*_(now|next|all|weight|packed|bias|chunk|gradients?)")
+_DERIVED = re.compile(r"(at|zeros|width|size).*|.*_(now|next|all|weight|packed|bias|chunk|gradients?)")
 
 
 def names_of_states(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -40,10 +41,12 @@ def names_of_nodes(schedule: Schedule, states: tuple[str, ...]) -> tuple[str, ..
 
 def _wanted(graph: Graph, node: Node) -> str:
     """The preferred name of a node."""
-    if isinstance(node, (Linear, Parameter)):
+    if isinstance(node, Linear):
+        return node.weight.removesuffix(".weight")
+    if isinstance(node, Parameter):
         return node.path
     if isinstance(node, Preactivation):
-        return "_".join(["sum", *(graph.at(linear, Linear).path for linear in node.operands)])
+        return "_".join(["sum", *(_wanted(graph, graph.nodes[product]) for product in node.operands)])
     if isinstance(node, Elementwise):
         return node.label or node.operation
     return type(node).__name__.lower()

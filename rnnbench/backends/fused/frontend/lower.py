@@ -6,11 +6,16 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor, fx, nn
+import torch
+from torch import fx, nn
 
-from rnnbench.backends.fused.frontend.lowerings import TABLE, Value
-from rnnbench.backends.fused.frontend.source_lines import Line, place_of
+from rnnbench.backends.fused.frontend.invariants import Invariants
+from rnnbench.backends.fused.frontend.lowerings import TABLE
+from rnnbench.backends.fused.frontend.products import linear
+from rnnbench.backends.fused.frontend.remedies import remedy_for
+from rnnbench.backends.fused.frontend.source_lines import Line, located
 from rnnbench.backends.fused.frontend.torch_private import CHECK, has_hooks
+from rnnbench.backends.fused.frontend.values import Given, Value, operand
 from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
 from rnnbench.cells import Cell
@@ -18,21 +23,28 @@ from rnnbench.cells import Cell
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*) = ")
 
 
-def lower(traced: fx.Graph, cell: Cell, lines: dict[fx.Node, Line]) -> Graph:
-    """The graph of a traced step, given the line that each node comes from.
+def lower(
+    traced: fx.Graph, cell: Cell, widths: tuple[int, ...], lines: dict[fx.Node, Line]
+) -> tuple[Graph, Invariants]:
+    """The graph of a traced step, given the widths of its states and the line that each node comes from.
 
-    Raises UnsupportedStepError at the first node that cannot be lowered.
+    With it what is computed before the loop, since it depends on the cell alone. Raises UnsupportedStepError at the
+    first node that cannot be lowered.
     """
-    return _Lowering(cell, lines).graph_of(traced)
+    lowering = _Lowering(cell, widths, lines)
+    return lowering.graph_of(traced), lowering.invariants
 
 
 class _Lowering:
     """Turns the nodes of fx into ours, one after the other."""
 
-    def __init__(self, cell: Cell, lines: dict[fx.Node, Line]) -> None:
+    def __init__(self, cell: Cell, widths: tuple[int, ...], lines: dict[fx.Node, Line]) -> None:
         self.cell = cell
+        self.widths = widths
         self.lines = lines
-        self.graph = Graph()
+        dtype = next(tensor.dtype for tensor in cell.parameters() if tensor.is_floating_point())
+        self.graph = Graph(epsilon=torch.finfo(dtype).eps)
+        self.invariants = Invariants(cell, dtype)
         self.values: dict[fx.Node, Any] = {}
         self.named: dict[Line, int] = {}
 
@@ -46,11 +58,15 @@ class _Lowering:
                     placeholders += 1
                 elif node.op == "output":
                     self._output(node)
-                elif not _is_check_of_fx(node):
+                elif _is_check_of_fx(node):
+                    continue
+                elif self.invariants.include(node):
+                    self.values[node] = self.invariants.value(node)
+                else:
                     self.values[node] = self._value(node)
                     self._name_like_source(node)
             except UnsupportedStepError as error:
-                raise UnsupportedStepError(f"{error}{place_of(self.lines.get(node))}") from error
+                raise UnsupportedStepError(located(str(error), self.lines.get(node))) from error
         return self.graph
 
     def _name_like_source(self, node: fx.Node) -> None:
@@ -58,6 +74,8 @@ class _Lowering:
         line = self.lines[node]
         name = line and _ASSIGNMENT.match(linecache.getline(*line))
         if not name:
+            return
+        if not isinstance(self.values[node], Value):
             return
         earlier, position = self.named.get(line), int(self.values[node])
         if earlier is not None:
@@ -70,46 +88,28 @@ class _Lowering:
     def _placeholder(self, count: int) -> Value:
         if count == 0:
             return Value(self.graph.add(nodes.Input(width=self.cell.input_size)))
-        return Value(self.graph.add(nodes.State(width=self.cell.hidden_size, index=count - 1)))
+        return Value(self.graph.add(nodes.State(width=self.widths[count - 1], index=count - 1)))
 
-    def _value(self, node: fx.Node) -> Value:
-        if node.op == "get_attr":
-            return self._parameter(str(node.target))
+    def _value(self, node: fx.Node) -> Any:
         arguments: Any = fx.map_arg(node.args, lambda argument: self.values[argument])
         named: Any = fx.map_arg(node.kwargs, lambda argument: self.values[argument])
         if node.op == "call_module":
             return self._linear(str(node.target), *arguments, **named)
         name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
         if node.target not in TABLE:
-            attribute = f" of {node.args[1]}" if node.target is getattr else ""
-            raise UnsupportedStepError(f"{name}(){attribute}")
+            raise UnsupportedStepError(f"{name}(){remedy_for(name)}")
         try:
             return TABLE[node.target](self.graph, *arguments, **named)
-        except TypeError as error:
-            raise UnsupportedStepError(f"{name}() with these arguments") from error
+        except (TypeError, IndexError) as error:
+            raise UnsupportedStepError(f"{name}() with these arguments{remedy_for(name)}") from error
 
     def _linear(self, path: str, input: Value) -> Value:
-        linear = self.cell.get_submodule(path)
-        assert isinstance(linear, nn.Linear)
-        if has_hooks(linear):
-            raise UnsupportedStepError(f"{path} has hooks")
-        position = self.graph.widened(input, linear.in_features)
-        read = self.graph.nodes[position]
-        if is_comparison(read):
-            raise UnsupportedStepError(f"{path} of a comparison")
-        if read.width != linear.in_features:
-            raise UnsupportedStepError(f"{path} takes {linear.in_features} features, not {read.width}")
-        return Value(self.graph.add(nodes.Linear(operands=(position,), width=linear.out_features, path=path)))
-
-    def _parameter(self, path: str) -> Value:
-        tensor: Tensor = operator.attrgetter(path)(self.cell)
-        if not tensor.is_floating_point():
-            raise UnsupportedStepError(f"{path} has dtype {tensor.dtype}")
-        if tensor.numel() == 1:
-            return Value(self.graph.add(nodes.Parameter(path=path)))
-        if tensor.numel() != tensor.shape[-1]:
-            raise UnsupportedStepError(f"{path} has shape {tuple(tensor.shape)}, not one value per feature")
-        return Value(self.graph.add(nodes.Parameter(width=tensor.shape[-1], path=path)))
+        module = self.cell.get_submodule(path)
+        assert isinstance(module, nn.Linear)
+        if has_hooks(module):
+            raise UnsupportedStepError(f"{path} has hooks{remedy_for('hooks')}")
+        bias = None if module.bias is None else Given(f"{path}.bias", module.bias)
+        return linear(self.graph, input, Given(f"{path}.weight", module.weight), bias)
 
     def _output(self, node: fx.Node) -> None:
         results = node.args[0]
@@ -117,19 +117,28 @@ class _Lowering:
         if not isinstance(results, (tuple, list)) or len(results) != count:
             raise UnsupportedStepError(f"step returns something other than {count} state tensors")
         outputs: list[int] = []
-        for result in results:
+        for result, width in zip(results, self.widths, strict=True):
             if not isinstance(result, fx.Node):
                 raise UnsupportedStepError(f"step returns {result!r} as a state tensor")
-            place = place_of(self.lines.get(result))
-            state = self.graph.nodes[position := self.graph.widened(self.values[result], self.cell.hidden_size)]
-            if isinstance(state, nodes.Concatenation):
-                raise UnsupportedStepError(f"a state tensor that is cat(){place}")
-            if isinstance(state, nodes.Elementwise) and state.is_comparison:
-                raise UnsupportedStepError(f"a state tensor that is {state.operation}(){place}")
-            if not isinstance(state, nodes.Constant) and state.width != self.cell.hidden_size:
-                raise UnsupportedStepError(f"a state tensor of width {state.width}{place}")
-            outputs.append(position)
+            try:
+                outputs.append(self._state(self.values[result], width))
+            except UnsupportedStepError as error:
+                raise UnsupportedStepError(located(str(error), self.lines.get(result))) from error
         self.graph.outputs = tuple(outputs)
+
+    def _state(self, value: Any, width: int) -> int:
+        """A tensor of the next state."""
+        if not isinstance(value, (Value, Given)):
+            raise UnsupportedStepError("a state tensor that is not one tensor")
+        position = self.graph.widened(operand(self.graph, value), width)
+        state = self.graph.nodes[position]
+        if is_comparison(state):
+            raise UnsupportedStepError(
+                f"a state tensor that is {self.graph.at(position, nodes.Elementwise).operation}()"
+            )
+        if not isinstance(state, nodes.Constant) and state.width != width:
+            raise UnsupportedStepError(f"a state tensor of width {state.width}, not {width}")
+        return position
 
 
 def _is_check_of_fx(node: fx.Node) -> bool:

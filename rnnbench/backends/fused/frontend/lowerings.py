@@ -5,34 +5,15 @@ operator. Those that take more than tensors and numbers, or have other names too
 """
 
 import operator
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn import functional
 
-from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
-from rnnbench.backends.fused.ir.nodes import Concatenation
+from rnnbench.backends.fused.frontend import activations, noise, parts, products
+from rnnbench.backends.fused.frontend.values import Build, Given, Operand, Value, operand
+from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
 from rnnbench.backends.fused.ir.operations import OPERATIONS
-
-Operand = Any
-"""The position of a node (as `int` inside `Value`), or a plain Python number."""
-
-
-class Value(int):
-    """The position of a node in the graph; a plain int is a number of the user's."""
-
-
-Build = Callable[..., Value]
-
-
-def operand(graph: Graph, argument: Operand) -> int:
-    """The position of an argument, a number becoming a constant."""
-    if isinstance(argument, Value):
-        return int(argument)
-    if isinstance(argument, (bool, int, float)):
-        return graph.constant(float(argument))
-    raise UnsupportedStepError(f"an argument of type {type(argument).__name__}")
 
 
 def plain(name: str) -> Build:
@@ -42,7 +23,7 @@ def plain(name: str) -> Build:
     def build(graph: Graph, *arguments: Operand) -> Value:
         if len(arguments) != arity:
             raise UnsupportedStepError(f"{name}() with {len(arguments)} arguments")
-        if any(isinstance(argument, Value) for argument in arguments[arity - settings :]):
+        if any(isinstance(argument, (Value, Given)) for argument in arguments[arity - settings :]):
             raise UnsupportedStepError(f"{name}() with a tensor as setting")
         return Value(graph.apply(name, *(operand(graph, argument) for argument in arguments)))
 
@@ -50,7 +31,7 @@ def plain(name: str) -> Build:
 
 
 def _clamp(graph: Graph, value: Operand, min: Operand = None, max: Operand = None) -> Value:
-    if isinstance(min, Value) or isinstance(max, Value):
+    if isinstance(min, (Value, Given)) or isinstance(max, (Value, Given)):
         raise UnsupportedStepError("clamp() between tensors")
     if min is None and max is None:
         raise UnsupportedStepError("clamp() without bounds")
@@ -71,7 +52,7 @@ def _relu(graph: Graph, value: Operand, inplace: bool = False) -> Value:
 
 
 def _softplus(graph: Graph, value: Operand, beta: Operand = 1, threshold: Operand = 20) -> Value:
-    if isinstance(beta, Value) or isinstance(threshold, Value):
+    if isinstance(beta, (Value, Given)) or isinstance(threshold, (Value, Given)):
         raise UnsupportedStepError("softplus() with a tensor as setting")
     position = operand(graph, value)
     return Value(graph.apply("softplus", position, graph.constant(beta), graph.constant(threshold)))
@@ -79,28 +60,22 @@ def _softplus(graph: Graph, value: Operand, beta: Operand = 1, threshold: Operan
 
 def _power(graph: Graph, value: Operand, exponent: Operand) -> Value:
     names = {2: "square", 0.5: "sqrt", -1: "reciprocal"}
-    if isinstance(exponent, Value) or not isinstance(value, Value) or exponent not in names:
-        raise UnsupportedStepError("pow() other than of a tensor to 2, 0.5 or -1")
-    return Value(graph.apply(names[exponent], operand(graph, value)))
+    if not isinstance(exponent, (int, float)) or not isinstance(value, Value):
+        raise UnsupportedStepError("pow() other than of a tensor to a number")
+    if exponent in names:
+        return Value(graph.apply(names[exponent], operand(graph, value)))
+    return Value(graph.apply("pow", operand(graph, value), graph.constant(exponent)))
 
 
-def _concatenation(graph: Graph, tensors: Operand, dim: Operand = 0) -> Value:
-    """Features side by side, for a Linear to read."""
-    if dim not in (1, -1) or not all(isinstance(tensor, Value) for tensor in tensors):
-        raise UnsupportedStepError("cat() of other than features (dim=1)")
-    parts: list[int] = []
-    for tensor in tensors:
-        node = graph.nodes[tensor]
-        if node.width is None or is_comparison(node):
-            raise UnsupportedStepError("cat() of a scalar or a comparison")
-        parts += node.operands if isinstance(node, Concatenation) else [int(tensor)]
-    return Value(graph.add(Concatenation(operands=tuple(parts), width=sum(graph.width(part) for part in parts))))
+def _where_method(graph: Graph, value: Operand, condition: Operand, other: Operand) -> Value:
+    """a.where(condition, b)."""
+    return Value(plain("where")(graph, condition, value, other))
 
 
 def _filled(number: float) -> Build:
     """A constant in the shape of a tensor: the number times one, without a gradient."""
 
-    def build(graph: Graph, value: Operand) -> Value:
+    def build(graph: Graph, value: Operand, **settings: Operand) -> Value:
         width = graph.nodes[operand(graph, value)].width
         copy = graph.apply("copy", graph.constant(number))
         return Value(graph.widened(copy, width))
@@ -108,7 +83,24 @@ def _filled(number: float) -> Build:
     return build
 
 
-_OPERATORS = {"add", "sub", "mul", "neg", "abs", "gt", "ge", "lt", "le", "eq", "ne"}
+def _full_like(graph: Graph, value: Operand, fill_value: Operand, **settings: Operand) -> Value:
+    if not isinstance(fill_value, (int, float)):
+        raise UnsupportedStepError("full_like() with a tensor as value")
+    return Value(_filled(float(fill_value))(graph, value))
+
+
+def _filled_of_size(number: float) -> Build:
+    """A constant (batch, width)."""
+
+    def build(graph: Graph, *size: Operand, **settings: Operand) -> Value:
+        sizes = [part for part in size if not isinstance(part, Value)]  # the method is called on a value
+        width = noise.width_in(sizes, "zeros")
+        return Value(graph.widened(graph.apply("copy", graph.constant(number)), width))
+
+    return build
+
+
+_OPERATORS = {"add", "sub", "neg", "abs", "gt", "ge", "lt", "le", "eq", "ne"}
 """Where `operator` and `torch` mean the same by a name."""
 
 
@@ -122,15 +114,21 @@ def _build_table() -> dict[Any, Build]:
             table[name] = plain(name)
     table |= {getattr(operator, name): plain(name) for name in _OPERATORS}
     table |= {operator.truediv: plain("div"), torch.true_divide: plain("div")}
-    table |= {torch.multiply: plain("mul"), torch.subtract: plain("sub"), torch.negative: plain("neg")}
+    table |= {torch.subtract: plain("sub"), torch.negative: plain("neg")}
+    table |= {operator.mod: plain("remainder"), torch.special.expm1: plain("expm1")}
+    table |= {operator.and_: plain("logical_and"), operator.or_: plain("logical_or")}
+    table |= {operator.invert: plain("logical_not"), torch.bitwise_not: plain("logical_not")}
     table |= dict.fromkeys([torch.relu, functional.relu, "relu"], _relu)
     table |= dict.fromkeys([torch.clamp, torch.clip, "clamp", "clip"], _clamp)
     table |= dict.fromkeys([torch.pow, operator.pow, "pow"], _power)
     table |= {functional.softplus: _softplus, functional.sigmoid: plain("sigmoid")}
     table |= {functional.tanh: plain("tanh"), torch.special.expit: plain("sigmoid")}
-    table |= dict.fromkeys([torch.cat, torch.concat, torch.concatenate], _concatenation)
-    table |= {torch.zeros_like: _filled(0.0), torch.ones_like: _filled(1.0)}
-    return table
+    table |= {torch.zeros_like: _filled(0.0), torch.ones_like: _filled(1.0), torch.full_like: _full_like}
+    table |= {"new_zeros": _filled_of_size(0.0), "new_ones": _filled_of_size(1.0)}
+    table |= {"where": _where_method, "contiguous": plain("copy"), "clone": plain("copy"), torch.clone: plain("copy")}
+    table |= products.TABLE | noise.TABLE | activations.TABLE | parts.TABLE
+    table |= dict.fromkeys([torch.mul, torch.multiply, operator.mul, "mul"], parts.MULTIPLY)
+    return table | {operator.getitem: parts.ITEM, getattr: parts.ATTRIBUTE}
 
 
 TABLE = _build_table()

@@ -8,7 +8,7 @@ import torch
 Line = tuple[str, int] | None
 """A file and a line in it."""
 
-_FOREIGN = (os.path.dirname(torch.__file__), os.path.dirname(os.path.dirname(__file__)))
+_FOREIGN = (os.path.dirname(torch.__file__), os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..")))
 
 
 def line_of(frame: FrameType | None) -> Line:
@@ -28,6 +28,9 @@ def line_in(traceback: TracebackType | None) -> Line:
     return line
 
 
-def place_of(line: Line) -> str:
-    """` on line N of FILE`, for the end of a message."""
-    return "" if line is None else f" on line {line[1]} of {os.path.basename(line[0])}"
+def located(message: str, line: Line) -> str:
+    """The message with ` on line N of FILE` before its advice, which follows a semicolon, unless it names a line."""
+    if line is None or " on line " in message:
+        return message
+    what, separator, advice = message.partition("; ")
+    return f"{what} on line {line[1]} of {os.path.basename(line[0])}{separator}{advice}"

@@ -3,7 +3,7 @@
 Backward through the step, phase by phase: the gradient of an elementwise node, its adjoint, is the sum of what its
 users contribute to it; the rules of `operations.OPERATIONS` define its contributions to the gradients of its operands.
 Inside a phase these sums are plain nodes. The gradient of a leaf or of a node of another phase accumulates in a buffer,
-and so does that of a Preactivation, which its Linears propagate to what they read. The content of a buffer is a value
+and so does that of a Preactivation, which its products propagate to what they read. The content of a buffer is a value
 like others here: each time the buffer is written, it is a new node.
 """
 
@@ -16,6 +16,7 @@ from rnnbench.backends.fused.ir.nodes import (
     LinearGradient,
     NextStateGradient,
     Node,
+    Noise,
     Parameter,
     Preactivation,
     State,
@@ -50,7 +51,7 @@ class _Differentiation:
                         self._visit(position)
                 self._leave_phase(phase)
             for position in self._preactivations(phase):
-                self._propagate_through_linears(position)
+                self._propagate_through_products(position)
         kept = step.positions(Input, State, Parameter, Preactivation)
         self.graph.gradients = {position: self.buffers[position] for position in kept if position in self.buffers}
 
@@ -106,14 +107,14 @@ class _Differentiation:
         reached = [position for position in self.buffers if isinstance(self.graph.nodes[position], Preactivation)]
         return [position for position in reached if self.phases[position] == phase]
 
-    def _propagate_through_linears(self, preactivation: int) -> None:
-        """Propagate the gradient of a Preactivation to what its Linears read."""
-        for linear in self.graph.nodes[preactivation].operands:
-            (source,) = self.graph.nodes[linear].operands
+    def _propagate_through_products(self, preactivation: int) -> None:
+        """Propagate the gradient of a Preactivation to what its products read."""
+        for product in self.graph.nodes[preactivation].operands:
+            (source,) = self.graph.nodes[product].operands
             self.buffers[source] = self.graph.add(
                 LinearGradient(
                     of=source,
-                    linear=linear,
+                    product=product,
                     operands=(self.buffers[preactivation], *self._content(source)),
                     width=self.graph.width(source),
                 )
@@ -128,4 +129,4 @@ class _Differentiation:
 
 def _has_gradient(node: Node) -> bool:
     is_comparison = isinstance(node, Elementwise) and node.is_comparison
-    return not (is_comparison or isinstance(node, Constant))
+    return not (is_comparison or isinstance(node, (Constant, Noise)))

@@ -1,13 +1,14 @@
 """Gathers the matrix products of a step in Preactivations, sums of products that have a buffer of their own.
 
-From the graph of a trace to one of the nodes that the outputs need: every Linear belongs to one Preactivation, a Linear
-of a Concatenation has become several, one for each part, and every output is a node of its own.
+From the graph of a trace to one of the nodes that the outputs need: every product belongs to one Preactivation, a
+product with a Concatenation has become several, one for each part, and every output is a node of its own.
 """
 
 from dataclasses import replace
 
 from rnnbench.backends.fused.ir.graph import Graph
 from rnnbench.backends.fused.ir.nodes import (
+    Columns,
     Concatenation,
     Constant,
     Elementwise,
@@ -15,19 +16,21 @@ from rnnbench.backends.fused.ir.nodes import (
     Leaf,
     Linear,
     Node,
+    Noise,
     Parameter,
     Preactivation,
+    Product,
     State,
 )
 
 
 def gather_products(traced: Graph) -> Graph:
-    """The same step with its Linears in Preactivations."""
+    """The same step with its products in Preactivations."""
     return _Gathering(traced).graph
 
 
 class _Gathering:
-    """Copies what the outputs need, gathering the Linears of every chain of additions in one Preactivation."""
+    """Copies what the outputs need, gathering the products of every chain of additions in one Preactivation."""
 
     def __init__(self, traced: Graph) -> None:
         self.traced = traced
@@ -35,11 +38,11 @@ class _Gathering:
         self.done: dict[int, int] = {}
         self.leaves: dict[str, int] = {}
         self.uses = _uses(traced)
-        for position in traced.positions(Input, State):
+        for position in traced.positions(Input, State, Noise):
             self._copy(position)
         outputs: list[int] = []
-        for position in traced.outputs:
-            outputs.append(self._own_node(self._copy(position), outputs))
+        for position, state in zip(traced.outputs, traced.positions(State), strict=True):
+            outputs.append(self._own_node(self._copy(position), outputs, traced.width(state)))
         self.graph.outputs = tuple(outputs)
 
     def _copy(self, position: int) -> int:
@@ -50,15 +53,17 @@ class _Gathering:
     def _copied(self, node: Node, position: int) -> int:
         if isinstance(node, Leaf):
             return self._leaf(node)
-        if isinstance(node, Linear):
+        if isinstance(node, Product):
             return self._preactivation([node])
+        if isinstance(node, Concatenation):
+            return self._preactivation(_placed(self.traced, node))
         terms = self._terms(node) if _is_addition(node) else [position]
-        linears = [term for term in terms if self._is_only_added(term)]
-        if not linears:
+        products = [term for term in terms if self._is_only_added(term)]
+        if not products:
             return self.graph.add(replace(node, operands=tuple(self._copy(operand) for operand in node.operands)))
-        total = self._preactivation([self.traced.at(linear, Linear) for linear in linears])
+        total = self._preactivation([self.traced.at(product, Product) for product in products])
         for term in terms:
-            if term not in linears:
+            if term not in products:
                 total = self.graph.apply("add", total, self._copy(term))
         return total
 
@@ -72,18 +77,23 @@ class _Gathering:
         return terms
 
     def _is_only_added(self, position: int) -> bool:
-        return isinstance(self.traced.nodes[position], Linear) and self.uses[position] == 1
+        return isinstance(self.traced.nodes[position], Product) and self.uses[position] == 1
 
-    def _preactivation(self, linears: list[Linear]) -> int:
-        """A sum of Linears, those of the input first: the others need not be known when it is begun."""
-        pieces = [piece for linear in linears for piece in self._pieces(linear)]
+    def _preactivation(self, products: list[Product]) -> int:
+        """A sum of products, those of the input first: the others need not be known when it is begun.
+
+        Linears come before others, since the first of them begins the sum with the biases.
+        """
+        pieces = [piece for product in products for piece in self._pieces(product)]
         nodes = self.graph.nodes
-        pieces.sort(key=lambda piece: not isinstance(nodes[nodes[piece].operands[0]], Input))
+        pieces.sort(
+            key=lambda p: (not isinstance(nodes[p], Linear), not isinstance(nodes[nodes[p].operands[0]], Input))
+        )
         return self.graph.add(Preactivation(operands=tuple(pieces), width=nodes[pieces[0]].width))
 
-    def _pieces(self, linear: Linear) -> list[int]:
-        """A Linear; of a concatenation, one for each part, with its columns of the weight."""
-        source = linear.operands[0]
+    def _pieces(self, product: Product) -> list[int]:
+        """A product; of a concatenation, one for each part, a Linear with its columns of the weight."""
+        source = product.operands[0]
         read = self.traced.nodes[source]
         parts = read.operands if isinstance(read, Concatenation) else (source,)
         pieces, column = [], 0
@@ -91,7 +101,10 @@ class _Gathering:
             copy, width = self._copy(part), self.traced.width(part)
             if isinstance(self.graph.nodes[copy], (Parameter, Constant)):  # a product reads a (batch, width) buffer
                 copy = self._duplicate(copy, width)
-            pieces.append(self.graph.add(replace(linear, operands=(copy,), first_column=column)))
+            piece = replace(product, operands=(copy,))
+            if isinstance(piece, Linear) and column:
+                piece = replace(piece, first_column=column, bias="")
+            pieces.append(self.graph.add(piece))
             column += width
         return pieces
 
@@ -101,16 +114,26 @@ class _Gathering:
             self.leaves[key] = self.graph.add(node)
         return self.leaves[key]
 
-    def _own_node(self, position: int, taken: list[int]) -> int:
+    def _own_node(self, position: int, taken: list[int], width: int) -> int:
         """A node that is this state tensor and nothing else, so that it has a buffer of its own."""
         node = self.graph.nodes[position]
         if position in taken or isinstance(node, (*Leaf, Preactivation)):
-            hidden_size = self.graph.width(self.graph.positions(State)[0])
-            return self._duplicate(position, node.width or hidden_size)
+            return self._duplicate(position, node.width or width)
         return position
 
     def _duplicate(self, position: int, width: int) -> int:
         return self.graph.add(Elementwise(operation="copy", operands=(position,), width=width))
+
+
+def _placed(graph: Graph, node: Concatenation) -> list[Product]:
+    """The parts of a concatenation, each at its place among zeros."""
+    products: list[Product] = []
+    at = 0
+    for part in node.operands:
+        count = graph.width(part)
+        products.append(Columns(operands=(part,), at=at, count=count, width=node.width))
+        at += count
+    return products
 
 
 def _is_addition(node: Node) -> bool:

@@ -4,7 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from rnnbench.backends.fused.ir.nodes import Concatenation, Constant, Elementwise, Node
+from rnnbench.backends.fused.ir.nodes import (
+    LOGICAL,
+    Columns,
+    Concatenation,
+    Constant,
+    Elementwise,
+    Linear,
+    Node,
+    Parameter,
+    Spread,
+)
 
 _Kind = TypeVar("_Kind", bound=Node)
 
@@ -24,6 +34,10 @@ class Graph:
     """Once differentiated: for a leaf or a Preactivation that a gradient reaches, the node that is its gradient."""
     adjoints: dict[int, int] = field(default_factory=dict)
     """The same for elementwise nodes, for names and tests."""
+    epsilon: float = 2.0**-52
+    """The distance from 1 to the next number of the type computed in."""
+    parts: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    """Neighbouring features of a node, and one of width 1 spread, made once: (node, first, count) -> that node."""
 
     def add(self, node: Node) -> int:
         """Append a node and return its position."""
@@ -35,34 +49,78 @@ class Graph:
         return self.add(Constant(number=float(number)))
 
     def apply(self, operation: str, *operands: int) -> int:
-        """A new elementwise node, its width that of its operands."""
+        """A new elementwise node, its width that of its operands; one of width 1 meets all features of another."""
         self._check_kinds(operation, operands)
         widths = {self.nodes[operand].width for operand in operands} - {None}
-        if len(widths) > 1:
-            low, high = sorted(width for width in widths if width is not None)[:2]
+        if len(widths - {1}) > 1:
+            low, high = sorted(width for width in widths - {1} if width is not None)[:2]
             raise UnsupportedStepError(f"{operation}() of tensors of widths {low} and {high}")
-        width = widths.pop() if widths else None
+        width = max((width for width in widths if width is not None), default=None)
         wide = tuple(self.widened(operand, width) for operand in operands)
         return self.add(Elementwise(operation=operation, operands=wide, width=width))
 
     def _check_kinds(self, operation: str, operands: tuple[int, ...]) -> None:
-        """A comparison is good for a condition and nothing else; a concatenation only for a Linear."""
+        """A comparison is good for a condition and nothing else."""
         for index, operand in enumerate(operands):
             node = self.nodes[operand]
-            if isinstance(node, Concatenation):
-                raise UnsupportedStepError(f"cat() that {operation}() reads; only a Linear may")
-            wants_condition = operation == "where" and index == 0
+            wants_condition = operation in LOGICAL or (operation == "where" and index == 0)
             if wants_condition != is_comparison(node):
                 kind = node.operation if isinstance(node, Elementwise) else type(node).__name__.lower()
                 raise UnsupportedStepError(f"{operation}() with {kind}() as operand {index + 1}")
 
     def widened(self, position: int, width: int | None) -> int:
-        """The same value at a given width, where it is a scalar parameter or made of scalar parameters."""
+        """The same value at a given width, where it is a scalar, made of scalars, or of width 1."""
         node = self.nodes[position]
-        if width is None or node.width is not None or isinstance(node, Constant):
+        if width is None or node.width == width or isinstance(node, Constant):
             return position
-        operands = tuple(self.widened(operand, width) for operand in node.operands)
-        return self.add(replace(node, operands=operands, width=width))
+        if node.width is None:
+            operands = tuple(self.widened(operand, width) for operand in node.operands)
+            return self.add(replace(node, operands=operands, width=width))
+        if is_comparison(node):  # what is spread is a number
+            operands = tuple(self.widened(operand, width) for operand in node.operands)
+            return self.add(replace(node, operands=operands, width=width))
+        if node.width != 1:
+            return position
+        key = position, 0, width
+        if key not in self.parts:
+            self.parts[key] = self.add(Spread(operands=(position,), width=width))
+        return self.parts[key]
+
+    def part(self, position: int, first: int, count: int) -> int:
+        """Neighbouring features of a value: of what it is computed from, where that is possible."""
+        key = position, first, count
+        if key not in self.parts:
+            self.parts[key] = self._part(position, first, count)
+        return self.parts[key]
+
+    def _part(self, position: int, first: int, count: int) -> int:
+        node = self.nodes[position]
+        if node.width is None or (first == 0 and count == node.width):
+            return position
+        if isinstance(node, Linear):
+            return self.add(replace(node, first_row=node.first_row + first, width=count))
+        if isinstance(node, Parameter):
+            return self.add(replace(node, first=node.first + first, width=count))
+        if isinstance(node, Spread):
+            return self.widened(node.operands[0], count)
+        if isinstance(node, Columns) and node.count == node.width:
+            return self.part(node.operands[0], node.first + first, count)
+        if isinstance(node, Elementwise):
+            operands = tuple(self.part(operand, first, count) for operand in node.operands)
+            return self.add(replace(node, operands=operands, width=count, label=""))
+        if isinstance(node, Concatenation):
+            return self._part_of_concatenation(node, first, count)
+        return self.add(Columns(operands=(position,), first=first, count=count, width=count))
+
+    def _part_of_concatenation(self, node: Concatenation, first: int, count: int) -> int:
+        parts, start = [], 0
+        for operand in node.operands:
+            width = self.width(operand)
+            begin, end = max(first, start), min(first + count, start + width)
+            if begin < end:
+                parts.append(self.part(operand, begin - start, end - begin))
+            start += width
+        return parts[0] if len(parts) == 1 else self.add(Concatenation(operands=tuple(parts), width=count))
 
     def at(self, position: int, kind: type[_Kind]) -> _Kind:
         """The node at a position, which is known to be of a type."""

@@ -7,7 +7,7 @@ from rnnbench.backends.fused.ir.graph import Graph
 from rnnbench.backends.fused.ir.nodes import Constant, Elementwise, Gradient, Node
 from rnnbench.backends.fused.ir.schedule import Loop, Products, Schedule
 
-_REFERENCES = ("of", "linear")
+_REFERENCES = ("of", "product")
 """Fields that are positions of nodes."""
 
 

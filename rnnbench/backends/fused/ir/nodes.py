@@ -1,8 +1,9 @@
 """The types of nodes. Each is one value of a step, (batch, width), or a piece of a matrix product.
 
-`Input`, `State`, `Parameter` and `Constant` are given; `Linear`, `Concatenation`, `Preactivation` and `Elementwise` are
-computed from their operands. The last four, `NextStateGradient`, `EarlierGradient`, `StoredGradient` and
-`LinearGradient`, appear when a graph is differentiated: they are what lies in the buffer of a gradient.
+`Input`, `State`, `Noise`, `Parameter` and `Constant` are given; `Linear`, `Columns`, `RowSum`, `Spread`,
+`Concatenation`, `Preactivation` and `Elementwise` are computed from their operands. The last four, `NextStateGradient`,
+`EarlierGradient`, `StoredGradient` and `LinearGradient`, appear when a graph is differentiated: they are what lies in
+the buffer of a gradient.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,10 @@ from typing import Self
 Operands = tuple[int, ...]
 """Positions of nodes in the graph."""
 
-COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
+LOGICAL = frozenset({"logical_and", "logical_or", "logical_not"})
+"""The operations on what is true or false."""
+
+COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"}) | LOGICAL
 """The operations whose values are true or false."""
 
 
@@ -41,11 +45,25 @@ class State(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Noise(Node):
+    """Random numbers, drawn by torch before the loop as the plain loop would draw them: for every step anew."""
+
+    draw: str
+    """What is drawn, one of `runtime.noise.DRAWS`."""
+    setting: float
+    """The probability of a dropout; 0 where there is none."""
+    index: int
+    """How many are drawn before it in a step."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parameter(Node):
     """A tensor of the cell with one value per feature, or a single one."""
 
     path: str
     """Where it hangs in the cell."""
+    first: int = 0
+    """The feature that the first one is in the tensor: it may be a part of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +74,57 @@ class Constant(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Linear(Node):
-    """W v + b of an nn.Linear, whose one operand is v."""
+class Product(Node):
+    """The features of its one operand times a matrix, as a term of a Preactivation."""
 
-    path: str
-    """Where it hangs in the cell."""
+
+@dataclass(frozen=True, kw_only=True)
+class Linear(Product):
+    """W v + b, as of an nn.Linear, whose one operand is v."""
+
+    weight: str
+    """Where W hangs in the cell."""
+    bias: str = ""
+    """Where b does, if there is one."""
+    transposed: bool = False
+    """Whether W is (columns, rows), as in v @ W."""
+    first_row: int = 0
+    """The row of W, and of b, that makes the first feature: these may be a part of what the user computes."""
     first_column: int = 0
-    """The column of the weight that multiplies the first feature of v: v may be a part of what the Linear reads."""
+    """The column of W that multiplies the first feature of v: v may be a part of what the user multiplies."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns(Product):
+    """Some neighbouring features of v at some place among zeros: a part of v, or v as a part of more."""
+
+    first: int = 0
+    """Where in v the first of them is."""
+    at: int = 0
+    """Where in the result it goes."""
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSum(Product):
+    """The sum over the features of v, (batch, 1), divided by `divisor`."""
+
+    divisor: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread(Product):
+    """v, which is (batch, 1), at every feature."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Concatenation(Node):
-    """Its operands side by side, for a Linear to read."""
+    """Its operands side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preactivation(Node):
-    """A sum of Linears, such as what a gate's nonlinearity is applied to; the products gather in one buffer."""
+    """A sum of products, such as what a gate's nonlinearity is applied to; they gather in one buffer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,13 +170,13 @@ class StoredGradient(Gradient):
 
 @dataclass(frozen=True, kw_only=True)
 class LinearGradient(Gradient):
-    """The gradient of a Preactivation, times the weight of one of its Linears; added to a second operand if any."""
+    """The gradient of a Preactivation, times the matrix of one of its products; added to a second operand if any."""
 
-    linear: int
+    product: int
 
     def moved(self, positions: Mapping[int, int]) -> Self:
-        return replace(super().moved(positions), linear=positions[self.linear])
+        return replace(super().moved(positions), product=positions[self.product])
 
 
-Leaf = (Input, State, Parameter, Constant)
+Leaf = (Input, State, Noise, Parameter, Constant)
 """The types of nodes that nothing is computed for."""

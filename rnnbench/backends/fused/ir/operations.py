@@ -51,6 +51,16 @@ def _comparison(sign: str) -> Operation:
     return Operation(infix(sign, Precedence.COMPARISON), (None, None))
 
 
+def _logical(template: str, operands: int) -> Operation:
+    return Operation(Form(template, Precedence.CONDITIONAL, (Precedence.ATOM,) * operands), (None,) * operands)
+
+
+def _floored_quotient(remainder: Term, a: Term, b: Term) -> Term:
+    """a / b rounded down; -1 where b is infinite and a has the other sign, since the remainder is b there."""
+    whole = where(equal(remainder, b), -1, apply("round", (a - remainder) / b))
+    return where(equal(b, 0), a / b, whole)
+
+
 OPERATIONS: dict[str, Operation] = {
     "copy": Operation(Form("{0}", Precedence.CONDITIONAL, (Precedence.CONDITIONAL,)), (lambda g, y, x: g,)),
     "add": Operation(_sum("+"), (lambda g, y, a, b: g, lambda g, y, a, b: g)),
@@ -67,6 +77,16 @@ OPERATIONS: dict[str, Operation] = {
     "exp": Operation(call("exponential"), (lambda g, y, x: g * y,), costly=True),
     "log": Operation(call("logarithm"), (lambda g, y, x: g / x,), costly=True),
     "sqrt": Operation(call("square_root"), (lambda g, y, x: g / (2 * y),), costly=True),
+    "expm1": Operation(call("exponential_minus_one"), (lambda g, y, x: g * (y + 1),), costly=True),
+    "log1p": Operation(call("math.log1p"), (lambda g, y, x: g / (x + 1),), costly=True),
+    "rsqrt": Operation(
+        Form("real(1) / square_root({0})", Precedence.PRODUCT, (Precedence.CONDITIONAL,)),
+        (lambda g, y, x: -0.5 * g * (y * y * y),),
+        costly=True,
+    ),
+    "atan": Operation(call("math.atan"), (lambda g, y, x: g / (x * x + 1),), costly=True),
+    "sinh": Operation(call("math.sinh"), (lambda g, y, x: g * apply("cosh", x),), costly=True),
+    "cosh": Operation(call("math.cosh"), (lambda g, y, x: g * apply("sinh", x),), costly=True),
     "cos": Operation(call("np.cos"), (lambda g, y, x: -g * apply("sin", x),), costly=True),
     "sin": Operation(call("np.sin"), (lambda g, y, x: g * apply("cos", x),), costly=True),
     "erf": Operation(
@@ -92,6 +112,29 @@ OPERATIONS: dict[str, Operation] = {
         conditional("{1} if {0} < {1} else ({2} if {0} > {2} else {0})", 3),
         (lambda g, y, x, low, high: where(x >= low, where(x <= high, g, 0), 0),),
         settings=2,
+    ),
+    "hardtanh": Operation(
+        conditional("{1} if {0} < {1} else ({2} if {0} > {2} else {0})", 3),
+        (lambda g, y, x, low, high: where(x <= low, 0, where(x >= high, 0, g)),),
+        settings=2,
+    ),
+    "floor": Operation(call("np.floor"), (None,)),
+    "ceil": Operation(call("np.ceil"), (None,)),
+    "trunc": Operation(call("np.trunc"), (None,)),
+    "round": Operation(call("np.rint"), (None,)),
+    "sign": Operation(
+        conditional("real(1) if {0} > real(0) else (real(-1) if {0} < real(0) else real(0))", 1), (None,)
+    ),
+    "detach": Operation(Form("{0}", Precedence.CONDITIONAL, (Precedence.CONDITIONAL,)), (None,)),
+    "pow": Operation(
+        Form("({0} ** {1})", Precedence.ATOM, (Precedence.ATOM, Precedence.ATOM)),
+        (lambda g, y, x, exponent: g * (exponent * apply("pow", x, exponent - 1)),),
+        settings=1,
+        costly=True,
+    ),
+    "remainder": Operation(
+        Form("{0} % {1}", Precedence.PRODUCT, (Precedence.ATOM, Precedence.ATOM)),
+        (lambda g, y, a, b: g, lambda g, y, a, b: -g * _floored_quotient(y, a, b)),
     ),
     "maximum": Operation(
         conditional("{0} if ({0} > {1}) | ({0} != {0}) else {1}", 2),
@@ -121,6 +164,9 @@ OPERATIONS: dict[str, Operation] = {
         settings=2,
         costly=True,
     ),
+    "logical_and": _logical("{0} & {1}", 2),
+    "logical_or": _logical("{0} | {1}", 2),
+    "logical_not": _logical("not {0}", 1),
     "gt": _comparison(">"),
     "ge": _comparison(">="),
     "lt": _comparison("<"),

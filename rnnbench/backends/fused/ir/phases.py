@@ -6,19 +6,19 @@ made at least one phase before the product is used. Everything is made as late a
 """
 
 from rnnbench.backends.fused.ir.graph import Graph
-from rnnbench.backends.fused.ir.nodes import Input, Linear, State
+from rnnbench.backends.fused.ir.nodes import Input, Noise, Product, State
 
 Phases = dict[int, int]
 """The phase of every node of the forward pass."""
 
 
 def phases_of(graph: Graph) -> Phases:
-    """The phase of every node that the outputs need, by what reads it; the input and the state are always there."""
-    needed = graph.reachable([*graph.outputs, *graph.positions(Input, State)])
+    """The phase of every node that the outputs need, by what reads it; what is given is always there."""
+    needed = graph.reachable([*graph.outputs, *graph.positions(Input, State, Noise)])
     phases = dict.fromkeys(sorted(needed), 0)
     for position in sorted(needed, reverse=True):
         node = graph.nodes[position]
-        phase = phases[position] + isinstance(node, Linear)
+        phase = phases[position] + isinstance(node, Product)
         for operand in node.operands:
             phases[operand] = max(phases[operand], phase)
     return phases

@@ -17,6 +17,7 @@ from rnnbench.backends.fused.ir.nodes import (
     LinearGradient,
     Parameter,
     Preactivation,
+    Product,
     StoredGradient,
 )
 from rnnbench.backends.fused.ir.operations import OPERATIONS
@@ -49,7 +50,7 @@ class Schedule:
     forward: tuple[Loop | Products, ...]
     backward: tuple[Loop | Products, ...]
     saved_for_backward: tuple[int, ...]
-    """Nodes saved for every step, besides the states: inputs of Linears, and values that the backward pass reads."""
+    """Nodes saved for every step, besides the states: what products read, and values that the backward pass reads."""
     preactivations: tuple[int, ...]
     """In the order in which they are computed."""
     parameters: tuple[int, ...]
@@ -60,11 +61,21 @@ class Schedule:
     @property
     def linears(self) -> tuple[int, ...]:
         """The Linears in the order of the Preactivations."""
-        return tuple(linear for total in self.preactivations for linear in self.graph.nodes[total].operands)
+        return tuple(linear for total in self.preactivations for linear in self.linears_of(total))
 
-    def source(self, linear: int) -> int:
-        """What a Linear reads."""
-        return self.graph.nodes[linear].operands[0]
+    @property
+    def linear_sums(self) -> tuple[int, ...]:
+        """The Preactivations with Linears: those that begin with a sum of biases and give gradients of weights."""
+        return tuple(total for total in self.preactivations if self.linears_of(total))
+
+    def linears_of(self, preactivation: int) -> tuple[int, ...]:
+        """The Linears among the products of a Preactivation."""
+        products = self.graph.nodes[preactivation].operands
+        return tuple(product for product in products if isinstance(self.graph.nodes[product], Linear))
+
+    def source(self, product: int) -> int:
+        """What a product reads."""
+        return self.graph.nodes[product].operands[0]
 
 
 def make_schedule(traced: Graph, state_names: tuple[str, ...]) -> Schedule:
@@ -119,11 +130,11 @@ def _loops(graph: Graph, stored: list[int]) -> list[Loop]:
 
 def _saved_for_backward(graph: Graph, phases: Phases) -> tuple[int, ...]:
     """The nodes to save for every step, in addition to the states."""
-    read_by_linears = {graph.nodes[linear].operands[0] for linear in graph.positions(Linear)}
+    read_by_products = {graph.nodes[product].operands[0] for product in graph.positions(Product)}
     costly = {p for p in graph.positions(Elementwise) if OPERATIONS[graph.at(p, Elementwise).operation].costly}
     costly &= phases.keys()
-    read = _read_by_backward(graph, phases, read_by_linears | costly | set(graph.outputs))
-    saved = read_by_linears | (costly & (read | _read_later(graph, phases)))
+    read = _read_by_backward(graph, phases, read_by_products | costly | set(graph.outputs))
+    saved = read_by_products | (costly & (read | _read_later(graph, phases)))
     saved |= read & set(graph.positions(Preactivation))
     return tuple(sorted(saved - set(graph.positions(*Leaf)) - set(graph.outputs)))
 

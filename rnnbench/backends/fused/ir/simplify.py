@@ -3,18 +3,18 @@
 from dataclasses import replace
 
 from rnnbench.backends.fused.ir.graph import Graph
-from rnnbench.backends.fused.ir.nodes import Constant, Elementwise, Leaf, Linear, Node
+from rnnbench.backends.fused.ir.nodes import Constant, Elementwise, Leaf, Node, Product
 
 
 def simplified(graph: Graph) -> Graph:
     """The same outputs and gradients, without dead nodes and common subexpressions.
 
-    Leaves stay, also those that nothing reads, since they are the arguments of the step. An output and what a Linear
+    Leaves stay, also those that nothing reads, since they are the arguments of the step. An output and what a product
     reads have buffers of their own, and stay themselves.
     """
     roots = {*graph.outputs, *graph.gradients.values(), *graph.positions(*Leaf)}
     needed = graph.reachable(roots | set(graph.gradients))
-    is_buffer = {*graph.outputs, *(graph.nodes[linear].operands[0] for linear in graph.positions(Linear))}
+    is_buffer = {*graph.outputs, *(graph.nodes[product].operands[0] for product in graph.positions(Product))}
     small = Graph()
     moved: dict[int, int] = {}
     known: dict[Node | str, int] = {}

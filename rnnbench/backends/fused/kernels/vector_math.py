@@ -21,6 +21,7 @@ class Functions:
     """The functions for one floating-point type."""
 
     exponential: Callable[..., Any]
+    exponential_minus_one: Callable[..., Any]
     sigmoid: Callable[..., Any]
     tanh: Callable[..., Any]
     logarithm: Callable[..., Any]
@@ -92,6 +93,14 @@ def _functions(real: Any, reduced: Any, highest: float, lowest: float, saturated
         return infinity if x > high else (zero if x < low else y)
 
     @jit
+    def exponential_minus_one(x: Real) -> Real:
+        inside = high if x > high else (low if x < low else x)
+        p, half_scale = reduced(inside)
+        scale = two * half_scale
+        y = (half_scale + half_scale * p) * two - one if x > one else scale * p + (scale - one)
+        return infinity if x > high else y
+
+    @jit
     def sigmoid(x: Real) -> Real:
         return one / (one + exponential(-x))
 
@@ -120,7 +129,7 @@ def _functions(real: Any, reduced: Any, highest: float, lowest: float, saturated
     def flushed(gradient: Real) -> Real:
         return zero if abs(gradient) < small else gradient
 
-    return Functions(exponential, sigmoid, tanh, logarithm, square_root, softplus, flushed)
+    return Functions(exponential, exponential_minus_one, sigmoid, tanh, logarithm, square_root, softplus, flushed)
 
 
 FLOAT32 = _functions(np.float32, _reduced_32, 88.72283, -86.6, 20.0, 2.0**-106)

@@ -14,12 +14,11 @@ from rnnbench.backends.fused.runtime.memory import borrowed
 class Activations:
     """What the forward pass writes and the backward pass reads, in one block.
 
-    The states are (steps + 1, batch, hidden), the initial one first; what is saved beside them (steps, batch, width).
+    The states are (steps + 1, batch, width), the initial one first; what is saved beside them (steps, batch, width).
     """
 
     def __init__(self, binding: Binding, steps: int, batch: int, block: Tensor | None = None) -> None:
-        self.shape = (steps + 1, batch, binding.hidden_size)
-        self.row = batch * binding.hidden_size
+        self.shapes = [(steps + 1, batch, width) for width in binding.state_widths]
         layout = binding.layouts(steps, batch).activations
         self.block = borrowed(layout.total, binding.dtype) if block is None else block
         arrays = layout.arrays(self.block.numpy())
@@ -29,15 +28,16 @@ class Activations:
     def set_initial_state(self, initial: Sequence[Tensor]) -> None:
         """Copy the initial state to its place."""
         for array, state in zip(self.states, initial, strict=True):
-            array[: self.row] = flat(state)
+            array[: state.numel()] = flat(state)
 
     def outputs(self) -> Tensor:
         """h after every step, a view of the block, so that autograd notices a change in place."""
-        return self.block[: self.states[0].size].view(self.shape)[1:]
+        return self.block[: self.states[0].size].view(self.shapes[0])[1:]
 
     def final_state(self) -> list[Tensor]:
         """The state after the last step."""
-        return [torch.from_numpy(array[-self.row :].reshape(self.shape[1:]).copy()) for array in self.states]
+        arrays = zip(self.states, self.shapes, strict=True)
+        return [torch.from_numpy(array.reshape(shape)[-1].copy()) for array, shape in arrays]
 
 
 class Gradients:
@@ -49,8 +49,7 @@ class Gradients:
     def __init__(self, binding: Binding, inputs: Tensor, wants_input: bool, threads: int) -> None:
         steps, batch, _ = inputs.shape
         self.binding = binding
-        self.shape = (steps + 1, batch, binding.hidden_size)
-        self.row = batch * binding.hidden_size
+        self.shapes = [(steps + 1, batch, width) for width in binding.state_widths]
         self.layouts = binding.layouts(steps, batch)
         layout = self.layouts.state_gradients
         self.states = layout.arrays(borrowed(layout.total, binding.dtype).numpy())
@@ -62,13 +61,15 @@ class Gradients:
 
     def set_upstream(self, outputs: Tensor | None, final: Sequence[Tensor | None]) -> None:
         """Begin with the gradients of the outputs and of the final state; None means zero."""
-        self.states[0][: self.row] = 0
-        self.states[0][self.row :] = 0 if outputs is None else flat(outputs)
-        for index, (array, gradient) in enumerate(zip(self.states, final, strict=True)):
-            if index:
-                array[-self.row :] = 0 if gradient is None else flat(gradient)
-            elif gradient is not None:
-                array[-self.row :] += flat(gradient)
+        for index, (array, shape, gradient) in enumerate(zip(self.states, self.shapes, final, strict=True)):
+            row = shape[1] * shape[2]
+            if index == 0:
+                array[:row] = 0
+                array[row:] = 0 if outputs is None else flat(outputs)
+                if gradient is not None:
+                    array[-row:] += flat(gradient)
+            else:
+                array[-row:] = 0 if gradient is None else flat(gradient)
 
     def arrays(self, thread: int) -> Arrays:
         """The buffers by their roles, for one of the threads."""
@@ -79,11 +80,11 @@ class Gradients:
 
     def of_states(self) -> list[Tensor]:
         """The total derivative with respect to every state, the initial one first."""
-        return [torch.from_numpy(array).view(self.shape) for array in self.states]
+        return [torch.from_numpy(a).view(shape) for a, shape in zip(self.states, self.shapes, strict=True)]
 
     def of_initial_state(self, index: int) -> Tensor:
         """The gradient with respect to one tensor of the initial state."""
-        return torch.from_numpy(self.states[index][: self.row].reshape(self.shape[1:]).copy())
+        return torch.from_numpy(self.states[index].reshape(self.shapes[index])[0].copy())
 
     def of_tensors(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The gradients of the cell's tensors, added over the threads."""

@@ -1,0 +1,106 @@
+"""What a step computes of the cell's tensors alone: it is the same at every step, so torch computes it before the loop.
+
+Such are parts and transposes of a weight, parametrised weights (torch.nn.utils.parametrize), and constants.
+"""
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from rnnbench.backends.fused.frontend.values import Given
+from rnnbench.backends.fused.ir.graph import UnsupportedStepError
+from rnnbench.cells import Cell
+
+_READS_NUMBERS = {"item", "tolist", "numpy", "__array__"}
+
+
+class Invariants:
+    """The nodes of a trace that depend on no argument of `step`, with their values at the time of the trace."""
+
+    def __init__(self, cell: Cell, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self.cell: Cell | None = cell
+        self.values: dict[fx.Node, Any] = {}
+        self.nodes: list[fx.Node] = []
+
+    def include(self, node: fx.Node) -> bool:
+        """Whether a node depends on the cell alone; its value is then known."""
+        if any(argument not in self.values for argument in node.all_input_nodes):
+            return False
+        if node.target in _READS_NUMBERS:
+            raise UnsupportedStepError(f"{node.target}() of a parameter; compute with the tensor itself")
+        assert self.cell is not None
+        drawn = torch.get_rng_state()
+        with torch.no_grad():
+            try:
+                self.values[node] = evaluated(node, self.cell, self.values)
+            except UnsupportedStepError:
+                raise
+            except Exception as error:
+                name = getattr(node.target, "__name__", node.target)
+                raise UnsupportedStepError(f"{name}(): {str(error).strip().splitlines()[0]}") from error
+        if not torch.equal(drawn, torch.get_rng_state()):
+            torch.set_rng_state(drawn)
+            raise UnsupportedStepError("random numbers of no example; write torch.rand_like(h) or torch.randn_like(h)")
+        self.nodes.append(node)
+        return True
+
+    def value(self, node: fx.Node) -> Any:
+        """The value of such a node for a lowering."""
+        value = self.values[node]
+        if not isinstance(value, Tensor):
+            return value
+        if value.is_floating_point() and value.dtype != self.dtype and value.dim():
+            raise UnsupportedStepError(f"a tensor of {value.dtype} in a cell of {self.dtype}")
+        return Given(str(node.target) if node.op == "get_attr" else derived_path(node), value)
+
+    def functions(self, paths: Iterable[str]) -> "Derived":
+        """The computation of the tensors of some paths that no attribute of the cell has."""
+        by_path = {derived_path(node): node for node in self.nodes if node.op != "get_attr"}
+        wanted = {path: by_path[path] for path in paths if path in by_path}
+        needed = set(wanted.values())
+        for node in reversed(self.nodes):
+            if node in needed:
+                needed.update(node.all_input_nodes)
+        return Derived([node for node in self.nodes if node in needed], wanted, self.dtype)
+
+
+class Derived:
+    """Tensors that are computed from those of the cell, anew for every run."""
+
+    def __init__(self, nodes: list[fx.Node], wanted: dict[str, fx.Node], dtype: torch.dtype) -> None:
+        self.nodes, self.wanted, self.dtype = nodes, wanted, dtype
+
+    @property
+    def paths(self) -> list[str]:
+        """The names of the tensors."""
+        return list(self.wanted)
+
+    def tensors(self, cell: Cell) -> list[Tensor]:
+        """The tensors, as functions of the cell's, in the type computed in."""
+        values: dict[fx.Node, Any] = {}
+        for node in self.nodes:
+            values[node] = evaluated(node, cell, values)
+        return [values[node].to(self.dtype) for node in self.wanted.values()]
+
+
+def derived_path(node: fx.Node) -> str:
+    """A name for what a node computes, which no attribute has."""
+    return f"{node.name}()"
+
+
+def evaluated(node: fx.Node, cell: Cell, values: dict[fx.Node, Any]) -> Any:
+    """The value of a node, given those that it reads."""
+    arguments: Any = fx.map_arg(node.args, lambda argument: values[argument])
+    named: Any = fx.map_arg(node.kwargs, lambda argument: values[argument])
+    if node.op == "get_attr":
+        return operator.attrgetter(str(node.target))(cell)
+    if node.op == "call_module":
+        return cell.get_submodule(str(node.target))(*arguments, **named)
+    if node.op == "call_method":
+        return getattr(arguments[0], str(node.target))(*arguments[1:], **named)
+    function: Callable[..., Any] = node.target  # type: ignore[assignment]
+    return function(*arguments, **named)

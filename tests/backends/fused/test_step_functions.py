@@ -1,0 +1,306 @@
+"""What a step may call beside elementwise operations: every function by itself in a cell, against the plain loop."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from interpreted import interpreted
+from reference_operations import evaluated
+from side_by_side import assert_same_numbers, drawn, numbers, prepared
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils import parametrizations, parametrize
+
+import rnnbench.backends.fused.runtime.run as fused_run
+from rnnbench.backends import Eager, Fused
+from rnnbench.backends.fused.frontend.activations import FORMULAS
+from rnnbench.backends.fused.frontend.lowerings import TABLE
+from rnnbench.backends.fused.frontend.values import Value
+from rnnbench.backends.fused.ir.graph import Graph
+from rnnbench.backends.fused.ir.nodes import Elementwise
+from rnnbench.backends.fused.ir.nodes import State as StateNode
+from rnnbench.cells import Cell, State
+
+KINKS = [-6.0, -3.0, -1.0, -0.5, -0.1, -0.0, 0.0, 0.1, 0.5, 1.0, 3.0, 6.0, 25.0, -25.0, 800.0, -800.0]
+
+
+class Skew(nn.Module):
+    """A matrix minus its transpose."""
+
+    def forward(self, matrix: Tensor) -> Tensor:
+        return matrix - matrix.T
+
+
+class Doubled(nn.Linear):
+    """A Linear with a forward of its own."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return 2 * super().forward(input)
+
+
+class Step(Cell):
+    """h and c of a width of its own, with what a formula may want."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, formula: Callable[[Any, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
+        super().__init__(3, 6)
+        self.W, self.U = nn.Linear(3, 24), nn.Linear(6, 24, bias=False)
+        self.V, self.P = nn.Parameter(torch.zeros(6, 6)), nn.Parameter(torch.zeros(4, 6))
+        self.b, self.b4, self.s = (nn.Parameter(torch.zeros(size)) for size in (6, 24, 1))
+        self.to_c, self.norm, self.rms = nn.Linear(6, 4), nn.LayerNorm(6), nn.RMSNorm(24)
+        self.gru, self.lstm, self.rnn = (
+            nn.GRUCell(3, 6),
+            nn.LSTMCell(4, 6, bias=False),
+            nn.RNNCell(6, 6, nonlinearity="relu"),
+        )
+        self.skew, self.orthogonal, self.normal = (nn.Linear(6, 6, bias=False) for _ in range(3))
+        parametrize.register_parametrization(self.skew, "weight", Skew())
+        parametrizations.orthogonal(self.orthogonal)
+        parametrizations.weight_norm(self.normal)
+        self.doubled = Doubled(6, 6)
+        self.register_buffer("periods", torch.tensor([1, 2, 3, 4, 5, 6]))
+        self.register_buffer("fixed", torch.linspace(-1, 1, 36).view(6, 6))
+        self.drop = nn.Dropout(0.3)
+        self.formula = formula
+
+    def initial_state(self, batch_size: int) -> State:
+        like = self.V
+        return like.new_zeros(batch_size, 6), like.new_zeros(batch_size, 4)
+
+    def step(self, x: Tensor, state: State) -> State:
+        return self.formula(self, x, *state)
+
+
+def in_parts(parts: Callable[[Tensor], Any]) -> Callable[..., Any]:
+    """Four gates from one matrix."""
+
+    def formula(cell: Any, x: Tensor, h: Tensor, c: Tensor) -> Any:
+        i, f, g, o = parts(torch.tanh(cell.W(x) + cell.U(h) + cell.b4))
+        return torch.sigmoid(o) * (i + g), torch.sigmoid(f[:, :4]) * c + cell.b[1:5]
+
+    return formula
+
+
+def as_h(function: Callable[..., Tensor]) -> Callable[..., Any]:
+    """h' from a function, c' from c."""
+    return lambda cell, x, h, c: (torch.tanh(function(cell, x, h, c) + cell.W(x)[:, 6:12]), 0.5 * c + x[:, :1])
+
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "chunk": in_parts(lambda a: a.chunk(4, 1)),
+    "torch.chunk": in_parts(lambda a: torch.chunk(a, chunks=4, dim=-1)),
+    "split": in_parts(lambda a: a.split(6, dim=1)),
+    "split in sizes": in_parts(lambda a: torch.split(a, [6, 6, 6, 6], -1)),
+    "narrow": in_parts(lambda a: [a.narrow(1, first, 6) for first in (0, 6, 12, 18)]),
+    "slices": in_parts(lambda a: [a[:, first : first + 6] for first in (0, 6, 12)] + [a[..., -6:]]),
+    "parts of states": lambda cell, x, h, c: (
+        torch.cat((h[:, 4:], torch.tanh(h[:, :4] + c)), 1) + cell.W(x)[:, :6],
+        torch.cat([c[:, 3:], x], 1) * torch.sigmoid(cell.to_c(h)),
+    ),
+    "parts of parts": lambda cell, x, h, c: (
+        torch.cat((h, c, x), -1)[:, 2:8],
+        torch.cat((c, h), 1)[:, 1:9][:, 2:6],
+    ),
+    "matmul": as_h(lambda cell, x, h, c: h @ cell.V),
+    "torch.matmul": as_h(lambda cell, x, h, c: torch.matmul(c, cell.P)),
+    "mm": as_h(lambda cell, x, h, c: h.mm(cell.V.t()) + torch.mm(c, cell.P)),
+    "linear": as_h(lambda cell, x, h, c: functional.linear(h, cell.V, cell.b)),
+    "linear without bias": as_h(lambda cell, x, h, c: functional.linear(h, cell.fixed)),
+    "linear of a part of a weight": as_h(lambda cell, x, h, c: functional.linear(c, cell.V[:, 1:5], cell.b4[6:12])),
+    "addmm": as_h(lambda cell, x, h, c: torch.addmm(cell.b, h, cell.V)),
+    "addmm onto a state": as_h(lambda cell, x, h, c: torch.addmm(h, c, cell.P)),
+    "einsum": as_h(lambda cell, x, h, c: torch.einsum("bi,ij->bj", h, cell.V)),
+    "einsum, transposed": as_h(lambda cell, x, h, c: torch.einsum("oi,bi->bo", cell.V, h)),
+    "one weight twice": as_h(lambda cell, x, h, c: torch.sigmoid(h @ cell.V) * functional.linear(h, cell.V)),
+    "sum of matrices": as_h(lambda cell, x, h, c: h @ (cell.V - cell.V.T - 0.1 * torch.eye(6, dtype=cell.V.dtype))),
+    "parametrised": as_h(lambda cell, x, h, c: cell.skew(h) + cell.normal(h)),
+    "orthogonal": as_h(lambda cell, x, h, c: cell.orthogonal(h)),
+    "own forward": as_h(lambda cell, x, h, c: cell.doubled(h)),
+    "functions of parameters": as_h(lambda cell, x, h, c: h * functional.softplus(cell.b) * torch.exp(cell.s)),
+    "comparison of parameters": as_h(lambda cell, x, h, c: torch.where(cell.b > 0, h, -h)),
+    "integers": as_h(lambda cell, x, h, c: torch.sin(h * cell.periods)),
+    "layer_norm": as_h(lambda cell, x, h, c: cell.norm(cell.W(x)[:, :6] + h)),
+    "layer_norm by itself": as_h(lambda cell, x, h, c: functional.layer_norm(h, (6,), eps=1e-3)),
+    "rms_norm": as_h(lambda cell, x, h, c: functional.rms_norm(h, (6,), cell.b, 0.1)),
+    "RMSNorm": lambda cell, x, h, c: (cell.rms(cell.W(x) + cell.U(h))[:, :6], c),
+    "sum": as_h(lambda cell, x, h, c: h / (1 + h.square().sum(-1, keepdim=True))),
+    "mean": as_h(lambda cell, x, h, c: torch.mean(h * c.mean(1, keepdim=True), dim=1, keepdim=True) * h),
+    "sum of parts": as_h(lambda cell, x, h, c: h * torch.cat((h, c), 1).mean(-1, keepdim=True)),
+    "var": as_h(lambda cell, x, h, c: h * h.var(-1, unbiased=False, keepdim=True) + torch.std(c, 1, keepdim=True)),
+    "LSTMCell": lambda cell, x, h, c: (cell.lstm(c, (h, h))[0], cell.to_c(cell.lstm(c, (h, h))[1])),
+    "GRUCell": lambda cell, x, h, c: (cell.gru(x, h), c),
+    "RNNCell": as_h(lambda cell, x, h, c: cell.rnn(h, h)),
+    "logic": as_h(lambda cell, x, h, c: torch.where((h > 0) & ~(h > 0.5) | torch.lt(h, -1), h, 0.1 * h)),
+    "comparison times a tensor": as_h(lambda cell, x, h, c: (h > 0) * h + (h < 0.5).to(h.dtype)),
+    "where as a method": as_h(lambda cell, x, h, c: h.where(h > 0, 0.1 * h)),
+    "lerp": as_h(lambda cell, x, h, c: torch.lerp(h, cell.b.expand_as(h), torch.sigmoid(h))),
+    "addcmul": as_h(lambda cell, x, h, c: torch.addcmul(h, h, cell.b, value=0.5)),
+    "prelu": as_h(lambda cell, x, h, c: functional.prelu(h, cell.s)),
+    "detach": as_h(lambda cell, x, h, c: torch.round(h).detach() + h - h.detach()),
+    "powers": as_h(lambda cell, x, h, c: h**3 + torch.pow(h, 2)),
+    "remainder": as_h(lambda cell, x, h, c: torch.remainder(h, 0.7) + h % torch.exp(cell.s)),
+    "zeros": as_h(lambda cell, x, h, c: h + x.new_zeros(x.shape[0], 6) + h.new_ones(h.shape) + torch.full_like(h, 0.5)),
+    "unused parts": as_h(lambda cell, x, h, c: torch.tanh(cell.W(x).chunk(4, 1)[2])),
+    **{
+        f"activation {name}": as_h(
+            lambda cell, x, h, c, name=name: getattr(functional, name)(h, *SETTINGS.get(name, []))
+        )
+        for name in FORMULAS
+    },
+}
+SETTINGS: dict[str, list[Any]] = {"threshold": [0.1, 0.3]}
+TORCH_IN_SINGLE_PRECISION = {"hardsigmoid": 1e-7}
+"""torch's derivative has 1/6 in single precision in all types."""
+
+
+@pytest.fixture
+def interpret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generated source is run by Python, without the seconds that compiling takes."""
+    monkeypatch.setattr(fused_run, "compiled", interpreted)
+
+
+def with_states_of_widths(cell: Cell, steps: int, batch: int) -> tuple[Tensor, State]:
+    inputs, state = drawn(cell, steps, batch)
+    return inputs, tuple(t[:, :w].detach().requires_grad_() for t, w in zip(state, (6, 4), strict=True))
+
+
+def assert_agrees(cell: Cell, dtype: torch.dtype, tolerance: float) -> None:
+    assert Fused().unsupported_reason(prepared(cell, dtype)) is None
+    inputs, state = with_states_of_widths(cell, 3, 5)
+    found = []
+    for backend in (Fused(), Eager()):
+        torch.manual_seed(0)
+        found.append(numbers(backend, cell, inputs, state))
+    assert_same_numbers(*found, tolerance)
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["double", "single"])
+def test_interpreted_loops_agree_with_eager(interpret: None, name: str, dtype: torch.dtype) -> None:
+    tolerance = TORCH_IN_SINGLE_PRECISION.get(name.removeprefix("activation "), 1e-11)
+    with np.errstate(all="ignore"):
+        assert_agrees(Step(STEPS[name]), dtype, tolerance if dtype == torch.float64 else 2e-4)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_activations_and_their_derivatives_are_torchs_also_at_kinks(name: str) -> None:
+    function, settings = getattr(functional, name), SETTINGS.get(name, [])
+    graph = Graph()
+    position = TABLE[function](graph, Value(graph.add(StateNode(index=0, width=1))), *settings)
+    operations = [node.operation for node in graph.nodes if isinstance(node, Elementwise)]
+    x = torch.tensor(KINKS, dtype=torch.float64, requires_grad=True)
+    y = evaluated(graph, {0: x})[position]
+    truth = function(x, *settings)
+    torch.testing.assert_close(y, truth, rtol=1e-12, atol=1e-15)
+    assert operations
+
+    cell = OneFunction(lambda h: function(h, *settings))
+    gradients = []
+    for backend in (Fused(), Eager()):
+        h = torch.tensor(KINKS, dtype=torch.float64)[:, None].requires_grad_()
+        with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
+            patch.setattr(fused_run, "compiled", interpreted)
+            outputs, _ = backend.run(cell, torch.zeros(1, len(h), 1, dtype=torch.float64), (h,))
+        gradients.append(torch.autograd.grad(outputs.sum(), h)[0])
+    tolerance = TORCH_IN_SINGLE_PRECISION.get(name, 1e-12)
+    torch.testing.assert_close(*gradients, rtol=tolerance, atol=1e-15, equal_nan=True)
+
+
+class OneFunction(Cell):
+    """h' = f(h) + 0 w."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(1, 1)
+        self.w = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+        self.function = function
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (self.function(state[0]) + self.w,)
+
+
+NOISE: dict[str, Callable[..., Any]] = {
+    "dropout": as_h(lambda cell, x, h, c: functional.dropout(h, 0.4, cell.training)),
+    "Dropout": as_h(lambda cell, x, h, c: cell.drop(h) * cell.drop(h)),
+    "zoneout": as_h(lambda cell, x, h, c: torch.where(torch.rand_like(h) < 0.3, h, cell.W(x)[:, :6])),
+    "normal": as_h(lambda cell, x, h, c: h + 0.1 * torch.randn_like(h)),
+    "bernoulli": as_h(
+        lambda cell, x, h, c: h * torch.bernoulli(torch.full_like(h, 0.4)) + torch.bernoulli(h.detach(), 0.5)
+    ),
+    "drawn but not used": as_h(lambda cell, x, h, c: (torch.rand_like(c), h * torch.rand_like(h))[1]),
+    "in a product": as_h(lambda cell, x, h, c: torch.rand_like(h) @ cell.V),
+}
+
+
+@pytest.mark.parametrize("name", NOISE)
+def test_noise_is_that_of_the_plain_loop_and_leaves_the_generator_where_it_does(interpret: None, name: str) -> None:
+    cell = prepared(Step(NOISE[name]))
+    inputs, state = with_states_of_widths(cell, 4, 5)
+    found, generators = [], []
+    for backend in (Fused(), Eager()):
+        torch.manual_seed(3)
+        found.append(numbers(backend, cell, inputs, state))
+        generators.append(torch.get_rng_state())
+    assert_same_numbers(*found, 1e-11)
+    assert torch.equal(*generators)
+    torch.manual_seed(4)
+    other = numbers(Fused(), cell, inputs, state)
+    assert not torch.equal(other["outputs"], found[0]["outputs"])
+
+
+def test_noise_of_modules_is_off_in_eval_mode(interpret: None) -> None:
+    cell = prepared(Step(NOISE["Dropout"]))
+    inputs, state = with_states_of_widths(cell, 4, 5)
+    in_training = Fused().run(cell, inputs, state)[0]
+    cell.eval()
+    drawn_before = torch.get_rng_state()
+    assert_same_numbers(numbers(Fused(), cell, inputs, state), numbers(Eager(), cell, inputs, state), 1e-11)
+    assert torch.equal(torch.get_rng_state(), drawn_before)
+    cell.train()
+    assert not torch.equal(Fused().run(cell, inputs, state)[0], in_training)
+
+
+def test_tracing_draws_nothing_and_a_step_that_changes_a_buffer_is_refused() -> None:
+    zoneout, drawing = Step(NOISE["zoneout"]), Step(as_h(lambda *_: torch.rand(6)))
+    cell = Step(as_h(lambda cell, x, h, c: h * cell.fixed.add_(1)[:1]))
+    before = torch.get_rng_state()
+    assert Fused().unsupported_reason(zoneout) is None
+    assert "random numbers of no example" in str(Fused().unsupported_reason(drawing))
+    known = cell.fixed.clone()
+    assert "step changes fixed" in str(Fused().unsupported_reason(cell))
+    assert torch.equal(cell.fixed, known)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def everything(cell: Any, x: Tensor, h: Tensor, c: Tensor) -> Any:
+    """All kinds of products, norms, noise and parts in one step."""
+    i, f, g, o = torch.tanh(cell.W(x) + cell.U(cell.norm(h)) + cell.b4).chunk(4, 1)
+    mixed = torch.addmm(cell.b, h, cell.V - cell.V.T) + functional.linear(cell.drop(i), cell.V) + cell.orthogonal(g)
+    mixed = mixed * torch.cat((h, c), 1).mean(-1, keepdim=True) + functional.silu(mixed) + torch.expm1(-mixed.square())
+    new_c = torch.cat((c[:, 2:], x[:, 1:]), 1) * torch.sigmoid(f[:, :4]) + functional.elu(o[:, 2:])
+    return functional.rms_norm(mixed, (6,)) + cell.lstm(new_c, (h, i))[0], new_c
+
+
+def small(cell: Any, x: Tensor, h: Tensor, c: Tensor) -> Any:
+    """What the loops call beside Linears."""
+    mixed = functional.elu(torch.cat((cell.norm(h)[:, 2:], x[:, 1:]), 1) * cell.drop(h))
+    return mixed, c * 0.5
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["double", "single"])
+def test_compiled_loops_agree_with_eager(dtype: torch.dtype) -> None:
+    assert_agrees(Step(small), dtype, 1e-11 if dtype == torch.float64 else 2e-4)
+
+
+def test_all_together_agree_with_eager(interpret: None) -> None:
+    assert_agrees(Step(everything), torch.float64, 1e-11)
+
+
+def test_gradients_equal_finite_differences(interpret: None) -> None:
+    cell = prepared(Step(lambda cell, x, h, c: everything(cell.eval(), x, h, c)))
+    cell.eval()
+    inputs, state = with_states_of_widths(cell, 2, 2)
+    leaves = [inputs, *state, cell.V, cell.b4]
+    assert torch.autograd.gradcheck(lambda *_: Fused().run(cell, inputs, state)[0], leaves, fast_mode=True)
