@@ -26,6 +26,7 @@ from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty
 from rnnbench.storage import DamagedFileError
 from rnnbench.training import Run
 from rnnbench.training.loop import Progress
+from rnnbench.training.memory import within_free_memory
 
 
 def run_job(config: DictConfig, all_frames: bool = False) -> None:
@@ -127,7 +128,8 @@ def _do(
     """Execute the run, unless it is done already or another process executes it."""
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(settings.flush_denormals)
-    with at_once():
+    size = settings.model.parameter_budget or settings.model.hidden_size
+    with at_once(), within_free_memory(f"model of size {size}: its weights alone need", "lower model.hidden_size"):
         run = build_run(settings)
     torch.set_num_threads(run.model.backend.torch_threads)  # fewer where the backend has threads of its own
     config = settings.result_settings(run.model.cells[0].hidden_size, run.model.backend.name)
@@ -148,6 +150,8 @@ def _do(
         if settings.rerun:
             folder.drop_checkpoint()
             before = {}
+        with at_once():
+            run.check_memory()
         job = Job(settings, run, folder, config, cell, task, beside_others, before.get("started_at"), progress)
         summary = job.execute(all_frames)
     if summary["status"] == Status.RUNNING:

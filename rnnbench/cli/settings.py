@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
 from rnnbench.errors import MissingSettingError, SettingError, one_line, validation_message
+from rnnbench.machine import logical_cores
 from rnnbench.model import Counted
 from rnnbench.recorders import WandbSettings
 from rnnbench.schema import result_settings
@@ -38,6 +39,13 @@ def _missing(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield from _missing(value, f"{prefix}{key}.")
         elif value == "???":
             yield f"{prefix}{key}"
+
+
+def _threads(number: int) -> int:
+    cores = logical_cores() or 1
+    if number > (most := max(16, 4 * cores)):
+        raise ValueError(f"must be at most {most} (this process has {cores} cores)")
+    return number
 
 
 class ModelSettings(BaseModel):
@@ -75,7 +83,7 @@ class Settings(BaseModel):
     seed: NonNegativeInt
     results_dir: Path
     device: str
-    threads: PositiveInt
+    threads: Annotated[PositiveInt, AfterValidator(_threads)]
     flush_denormals: bool
     rerun: bool
     tuned: str | None

@@ -26,14 +26,12 @@ from rnnbench.tasks.task import Split
 from rnnbench.training.checkpoint import CheckpointError, differences, from_plain, inconsistency, to_plain, writer
 from rnnbench.training.evaluation import baseline_loss, evaluate
 from rnnbench.training.loop import Loop, Progress, Weights, end_of_training, weights_of
+from rnnbench.training.memory import EVALUATION_BATCH, check_memory
 from rnnbench.training.noise import Noise, unseeded_randomness
 from rnnbench.training.settings import StepSettings, TrainSettings
 from rnnbench.training.streams import Streams
 from rnnbench.training.truncation import windows
 from rnnbench.training.weights import digest_of
-
-EVALUATION_BATCH = 250
-"""Examples evaluated at a time."""
 
 
 @dataclass
@@ -55,6 +53,10 @@ class Run:
     def __post_init__(self) -> None:
         """Raises SettingError for a budget in epochs where the task has none."""
         self.limits = self.settings.in_steps(self.task)
+
+    def check_memory(self) -> None:
+        """Raise SettingError if the run needs more memory than is free."""
+        check_memory(self.model, self.task, self.settings, self.device)
 
     def execute(
         self, folder: RunFolder, recorders: Callable[[Progress], Sequence[Recorder]]

@@ -21,6 +21,7 @@ WRONG = {
     ("cell=gru_split_nobias",): "rnnbench: cell=gru_split_nobias: renamed; use cell=gru_no_bias",
     ("wandb.mode=maybe",): "rnnbench: wandb.mode=maybe: must be 'offline', 'online' or 'disabled'",
     ("cell=[",): "rnnbench: ",
+    ("threads=2000",): "rnnbench: threads=2000: must be at most ",
     ("cell=nan",): "rnnbench: cell=nan: must be a name; `rnnbench --help` lists the choices",
     ("-m", "cell=gru,1"): "rnnbench: cell=gru,1: must be a name; `rnnbench --help` lists the choices",
     ("cell=[gru,lstm]",): "rnnbench: cell=[gru,lstm]: must be a name",
@@ -43,6 +44,10 @@ REFUSED = {
     ("model.parameter_budget=50",): "rnnbench: model.parameter_budget=50: no hidden size comes within 2%",
     ("model.initialisation=good",): "rnnbench: model.initialisation=good: must be one of default, orthogonal,",
     ("probes.gradient_profile.per_decade=0",): "rnnbench: probes.gradient_profile.per_decade=0: must be greater than",
+    ("train.eval_examples=10000000000",): "rnnbench: train.eval_examples=10000000000: the run needs about ",
+    ("train.batch_size=1000000000",): "rnnbench: train.batch_size=1000000000 or task.length: the run needs about ",
+    ("task.length=100000000000",): "rnnbench: task: one sequence alone needs more memory than the ",
+    ("model.hidden_size=1000000",): "rnnbench: model of size 1000000: its weights alone need more memory than the ",
     ("cell._target_=no.such.Cell",): "rnnbench: cell._target_=no.such.Cell: cannot be imported",
 }
 """Found when the components are built; the launch is on record, no run is."""
