@@ -122,7 +122,7 @@ def _bytes_of_step(cell: Any) -> int:
     state = tuple(tensor.requires_grad_() for tensor in cell.initial_state(1))
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         result = cell.step(weight.new_zeros(1, cell.input_size), state)
-    return sum(kept.values()) + 2 * sum(tensor.nbytes for tensor in result)
+    return int(sum(kept.values()) + 2 * sum(tensor.nbytes for tensor in result))
 
 
 @contextmanager
