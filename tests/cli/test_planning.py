@@ -1,0 +1,183 @@
+"""The planner: names as Hydra's whole composition gives them, and nothing that is done is submitted."""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from rnnbench.cli.build import build_run
+from rnnbench.cli.menu import choices, configuration_directory
+from rnnbench.cli.planning.composer import Composer
+from rnnbench.cli.planning.identity import Identities
+from rnnbench.cli.settings import Settings
+from rnnbench.cli.sweep import sweep_of
+from rnnbench.errors import SettingError
+from rnnbench.schema import run_name
+from tests.cli.conftest import SMALL, Command
+
+DIRECTORY = configuration_directory()
+SHORT = (*SMALL, "task.length=6", "model.backend=eager")
+
+
+@pytest.fixture(autouse=True)
+def _composing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    with initialize_config_dir(str(DIRECTORY), version_base="1.3"):
+        yield
+
+
+def composer(*arguments: str) -> tuple[Composer, DictConfig]:
+    """The composer of a sweep, and the sweep's own configuration."""
+    loader: Any = GlobalHydra.instance().config_loader()
+    master = compose("config", overrides=list(arguments), return_hydra_config=True)
+    return Composer(master, loader), master
+
+
+def as_hydra_does(master: DictConfig, job: list[str]) -> tuple[dict[str, Any], str, str]:
+    """Settings, cell and task of a job that Hydra composes."""
+    loader: Any = GlobalHydra.instance().config_loader()
+    config = loader.load_sweep_config(master, job)
+    HydraConfig.instance().set_config(config)
+    found = config.hydra.runtime.choices
+    return Settings.from_config(config).model_dump(mode="json"), found.cell, found.task
+
+
+def as_planned(composer: Composer, job: list[str]) -> tuple[dict[str, Any], str, str]:
+    composed = composer.compose(job)
+    settings = Settings.from_content(composed.content)
+    return settings.model_dump(mode="json"), composed.choices["cell"], composed.choices["task"]
+
+
+@pytest.mark.parametrize("experiment", sorted(choices("experiment", [DIRECTORY])))
+def test_the_jobs_of_every_experiment_are_as_hydra_composes_them(experiment: str) -> None:
+    fast, master = composer(f"experiment={experiment}")
+    jobs = sweep_of(master)
+    for job in random.Random(0).sample(jobs, min(2, len(jobs))):
+        assert as_planned(fast, job) == as_hydra_does(master, job)
+
+
+OVERRIDES = (
+    "seed=3", "train.steps=7", "cell=lstm", "cell=gru_goodfellow", "task=copy_memory", "optimizer=sgd",
+    "optimizer.lr=1e-3", "model.parameter_budget=5000", "model.parameter_budget=null", "name=other",
+    "model.backend='eager'", "wandb=disabled", "probe=[costs]", "probe=[costs,gradient_profile]", "+cell.more=2",
+    "~wandb",
+    "++train.steps=9", "device=cpu",
+    "experiment=claims", "experiment=adding_full", "tuning.seeds=[4,5]", "model.chrono_length=${train.steps}",
+    "results_dir=${name}", "results_dir=/tmp/${hydra:job.name}", "task.length=12", "train={steps: 3}", "cell.none=3",
+    "train.gradient_clip_norm=null", "tables.comparison.only={seed: [1]}", "threads=2", "model='a b'", "cell=nosuch",
+    "wandb.tags=[a,b]", "name=a\\,b", "train.steps=2,3", "hydra.sweep.subdir=x", "model.layers='2'", "cell@other=gru",
+)  # fmt: skip
+
+
+def test_random_jobs_are_as_hydra_composes_them_or_are_refused_with_its_words() -> None:
+    fast, master = composer("train.batch_size=8")
+    draw, kinds = random.Random(1), set()
+    for _ in range(30):
+        job = draw.sample(OVERRIDES, draw.randint(1, 4))
+        expected: Any
+        try:
+            expected = as_hydra_does(master, job)
+        except (HydraException, SettingError) as error:
+            expected = str(error)
+        HydraConfig.instance().set_config(master)
+        found: Any
+        try:
+            found = as_planned(fast, job)
+        except (HydraException, SettingError) as error:
+            found = str(error)
+        assert found == expected, job
+        kinds.add(type(expected))
+    assert kinds == {str, tuple}
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        ["cell=gru", "model.parameter_budget=5000"],
+        ["cell=lstm", "model.parameter_budget=9000", "model.budget_counts=all", "model.layers=2"],
+        ["cell=rnn", "model.backend=torch", "model.hidden_size=7"],
+        ["cell=gru_no_bias", "model.backend=eager"],
+        ["cell=lstm", "threads=2", "task=copy_memory"],
+    ],
+)
+def test_a_name_is_that_of_the_run_that_is_built(job: list[str]) -> None:
+    fast, _ = composer()
+    composed = fast.compose(job)
+    settings = Settings.from_content(composed.content)
+    cell, task = composed.choices["cell"], composed.choices["task"]
+    run = build_run(settings)
+    content = settings.result_settings(run.model.cells[0].hidden_size, run.model.backend.name)
+    identity = Identities().of(settings, cell, task)
+    assert identity.name == run_name(cell, task, settings.seed, content)
+    assert identity.work > 0
+
+
+def plans(root: Path) -> list[list[dict[str, Any]]]:
+    return [json.loads(path.read_text()) for path in sorted(root.glob("results/default/launches/*/plan.json"))]
+
+
+@pytest.fixture
+def clear_hydra(_composing: None) -> None:
+    GlobalHydra.instance().clear()
+
+
+@pytest.mark.usefixtures("clear_hydra")
+def test_what_is_done_is_not_submitted(rnnbench: Command, tmp_path: Path) -> None:
+    sweep = ("-m", *SHORT, "cell=rnn,gru")
+    assert rnnbench(*sweep, "seed=0")[:2] == (0, "2 runs: 2 done\n")
+    code, output, errors = rnnbench(*sweep, "seed=range(0,2)")
+    assert (code, output) == (0, "4 runs: 2 done before, 2 done\n")
+    assert "rnnbench: 2 of 4 runs are done already, 2 to do" in errors
+    assert errors.count("done before") == 0
+    _, plan = plans(tmp_path)
+    assert [job["status"] for job in plan] == ["done before", "done before", None, None]
+    (launch,) = (path for path in tmp_path.glob("results/default/launches/*") if (path / "job-3.json").exists())
+    assert sorted(path.name for path in launch.glob("job-*")) == ["job-2.json", "job-3.json"]
+    assert all((tmp_path / "results" / "default" / "runs" / job["run"]).is_dir() for job in plan)
+    assert rnnbench(*sweep, "seed=0", "rerun=true")[:2] == (0, "2 runs: 2 done\n")
+
+
+@pytest.mark.usefixtures("clear_hydra")
+def test_a_run_of_other_code_is_done_with_a_warning(rnnbench: Command, tmp_path: Path) -> None:
+    assert rnnbench("-m", *SHORT, "seed=0,1")[0] == 0
+    for path in tmp_path.glob("results/default/runs/*/summary.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"component_source": "0" * 8}))
+    code, output, errors = rnnbench("-m", *SHORT, "seed=0,1")
+    assert (code, output) == (0, "2 runs: 2 done before\n")
+    assert errors.count("has changed since, as for 2 runs that are done; rerun=true does them again") == 1
+
+
+@pytest.mark.usefixtures("clear_hydra")
+def test_at_most_so_many_jobs_at_a_time_and_a_wrong_number_is_refused(rnnbench: Command, tmp_path: Path) -> None:
+    sweep = ("-m", *SHORT, "seed=0,1,2")
+    code, output, errors = rnnbench(*sweep, "hydra.sweeper.max_batch_size=2")
+    assert (code, output) == (0, "3 runs: 3 done\n"), errors
+    assert [line.partition(" ")[0] for line in errors.splitlines() if "]" in line] == ["[1/3]", "[2/3]", "[3/3]"]
+    code, _, errors = rnnbench(*sweep, "hydra.sweeper.max_batch_size=0")
+    assert (code, errors) == (2, "rnnbench: hydra.sweeper.max_batch_size=0: must be at least 1, or null\n")
+
+
+@pytest.mark.usefixtures("clear_hydra")
+def test_ranges_choices_globs_and_params_are_swept(rnnbench: Command, tmp_path: Path) -> None:
+    swept = ("seed=range(0,2)", "cell=glob(rnn*)", "train.batch_size=choice(2,3)", "hydra.sweeper.params={threads: 1}")
+    assert rnnbench("-m", *SHORT, *swept)[:2] == (0, "4 runs: 4 done\n")
+    code, _, errors = rnnbench("-m", *SHORT, "optimizer.lr=interval(0.1,0.2)")
+    assert code == 2
+    assert "interval" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.usefixtures("clear_hydra")
+def test_a_job_that_cannot_be_composed_starts_nothing(rnnbench: Command, tmp_path: Path) -> None:
+    code, _, errors = rnnbench("-m", *SHORT, "seed=0,1", "train.stepz=3")
+    assert (code, len(errors.splitlines())) == (2, 1)
+    assert errors.startswith("rnnbench: train.stepz: no such setting; did you mean train.steps?")
+    assert not list(tmp_path.glob("results/*/runs"))

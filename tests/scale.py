@@ -1,0 +1,135 @@
+"""How long planning, skipping and reporting take for many runs: `python tests/scale.py [--folder DIR] RUNS ...`.
+
+It makes an experiment of so many runs, writing each run folder as a run does with the numbers of a short real one,
+takes a few away, and measures commands of the installed rnnbench. It prints a row for each number of runs:
+
+- plan: from the start of the sweep until the first missing run starts
+- skip: the sweep when every run is done
+- report, again: the report on the run folders, and once more with what the first one left
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from hydra import compose, initialize_config_dir
+
+from rnnbench.cli.menu import configuration_directory
+from rnnbench.cli.settings import Settings
+from rnnbench.recorders import RunStore
+
+CELLS = ("rnn", "lstm", "gru", "gru_no_bias", "gru_goodfellow")
+RATES = (0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01)
+MISSING = 10
+"""How many runs are taken away; a tenth of a hundred runs or less."""
+SETTINGS = ("train.steps=200", "train.eval_every=20", "train.eval_examples=50", "train.batch_size=8", "wandb=disabled",
+            "task.length=20",
+            "model.hidden_size=8", "name=scale")  # fmt: skip
+RNNBENCH = "from rnnbench.cli.main import main; main()"
+REPORT = "from rnnbench.cli.report import main; main()"
+
+
+def sweep(runs: int) -> tuple[tuple[float, ...], range]:
+    """The learning rates and seeds that make so many runs with the cells."""
+    rates = RATES[: max(1, min(len(RATES), runs // (2 * len(CELLS))))]
+    return rates, range(runs // len(CELLS) // len(rates))
+
+
+def make(results: Path, runs: int) -> None:
+    """Write the run folders of the whole sweep."""
+    rates, seeds = sweep(runs)
+    with tempfile.TemporaryDirectory() as scratch:
+        one = [*SETTINGS, f"results_dir={scratch}"]
+        command(RNNBENCH, ["-m", *one, f"cell={','.join(CELLS)}"], Path(scratch))
+        made = {path.name.partition("-")[0]: path for path in Path(scratch).glob("scale/runs/[!.]*")}
+        with initialize_config_dir(str(configuration_directory()), version_base="1.3"):
+            for cell in CELLS:
+                for rate in rates:
+                    overrides = [*SETTINGS, f"cell={cell}", f"optimizer.lr={rate}"]
+                    settings = Settings.from_config(compose("config", overrides=overrides))
+                    copy_run(made[cell], settings, cell, results, seeds)
+
+
+def copy_run(template: Path, settings: Settings, cell: str, results: Path, seeds: Sequence[int]) -> None:
+    """Write the run of each seed with the template's numbers, moved at random."""
+    summary, config = (json.loads((template / name).read_text()) for name in ("summary.json", "config.json"))
+    summary.pop("files", None)
+    history = pd.read_csv(template / "history.csv")
+    arrays = {path.stem: dict(np.load(path)) for path in template.glob("*.npz")}
+    for seed in seeds:
+        own = settings.model_copy(update={"seed": seed})
+        content = own.result_settings(config["model"]["hidden_size"], config["model"]["backend"])
+        folder = RunStore(results / settings.name).folder(cell, "adding", seed, content)
+        factor = float(np.exp(np.random.default_rng(seed).normal(0, 0.3)))
+        columns = {"run": folder.name, "seed": seed}
+        moved = {key: summary[key] * factor for key in ("test_loss", "validation_loss")}
+        folder.start(content, summary | columns)
+        rows: list[Any] = [
+            {key: value * factor if key.endswith("loss") else value for key, value in row.items() if value == value}
+            for row in history.to_dict("records")
+        ]
+        steps = {name: [(int(step), {key: values[at] * (1 if key == "step" else factor)
+                                     for key, values in each.items() if key != "step"})
+                        for at, step in enumerate(each["step"])] for name, each in arrays.items()}  # fmt: skip
+        folder.write_records(rows, steps)
+        folder.finish(summary | columns | moved)
+
+
+def command(program: str, arguments: Sequence[str], folder: Path, until: Sequence[Path] = ()) -> tuple[float, float]:
+    """Run a command; seconds (until one of these files is there, if some are named) and MiB at most."""
+    started = time.monotonic()
+    seen: float | None = None
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-c", program, *arguments], cwd=folder, stdout=log, stderr=log)
+        while True:
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if seen is None and any(path.exists() for path in until):
+                seen = time.monotonic() - started
+            if ended:
+                break
+            time.sleep(0.02)
+    took = seen if until else time.monotonic() - started
+    if status or took is None:
+        raise SystemExit((folder / "log.txt").read_text())
+    return took, usage.ru_maxrss / 1024
+
+
+def measure(runs: int, root: Path, is_made: bool) -> str:
+    """A row of the table."""
+    results = root / "results"
+    if not is_made:
+        make(results, runs)
+    rates, seeds = sweep(runs)
+    axes = [f"cell={','.join(CELLS)}", f"optimizer.lr={','.join(map(str, rates))}", f"seed=range(0,{len(seeds)})"]
+    launch = ["-m", *SETTINGS, *axes]
+    folders = sorted(results.glob("scale/runs/gru_goodfellow-*"))[: min(MISSING, runs // 10)]
+    for folder in folders:
+        shutil.rmtree(folder)
+    timed = [command(RNNBENCH, launch, root, until=[folder / "summary.json" for folder in folders])]
+    timed += [command(RNNBENCH, launch, root), command(REPORT, ["name=scale"], root)]
+    timed.append(command(REPORT, ["name=scale"], root))
+    return " | ".join([f"| {runs:,}", *(f"{seconds:.1f} s, {mib:.0f} MiB" for seconds, mib in timed)]) + " |"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=int, nargs="+")
+    parser.add_argument("--folder", type=Path, help="keep the experiments there")
+    parser.add_argument("--made", action="store_true", help="the experiments are in the folder already")
+    chosen = parser.parse_args()
+    print("| runs | plan | skip | report | again |\n| ---: | --- | --- | --- | --- |")
+    for number in chosen.runs:
+        with tempfile.TemporaryDirectory() as scratch:
+            place = (chosen.folder or Path(scratch)) / str(number)
+            place.mkdir(parents=True, exist_ok=chosen.made)
+            print(measure(number, place, chosen.made), flush=True)
