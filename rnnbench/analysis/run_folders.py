@@ -1,6 +1,7 @@
 """The results of an experiment as its run folders hold them."""
 
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from rnnbench.run_index import RunIndex
 from rnnbench.schema import IDENTITY, ExperimentFiles, changes_what_is_run, setting_columns
-from rnnbench.storage import DamagedFileError, read_arrays
+from rnnbench.storage import DamagedFileError, read_arrays, read_bytes
 from rnnbench.stored_run import read_outcome, read_plan
 
 NUMBERS = ("diverged_at_step", "steps_to_solve", "first_crossing_step", "test_loss", "steps_trained")
@@ -23,9 +24,18 @@ class RunFolders:
     files: ExperimentFiles
 
     def histories(self, runs: Sequence[str]) -> pd.DataFrame:
-        paths = {run: self.files.run(run).history for run in runs}
-        frames = [pd.read_csv(path).assign(run=run) for run, path in paths.items() if path.exists()]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["step", "run"])
+        """Those with the same columns are read as one table, many times as fast as one by one."""
+        rows: dict[bytes, dict[str, bytes]] = {}
+        for run in runs:
+            if (path := self.files.run(run).history).exists():
+                header, _, content = read_bytes(path).partition(b"\n")
+                rows.setdefault(header, {})[run] = content
+        tables = [_table(header, of_runs) for header, of_runs in rows.items()]
+        if not tables:
+            return pd.DataFrame(columns=["step", "run"])
+        table = pd.concat(tables, ignore_index=True)
+        order = {run: position for position, run in enumerate(runs)}
+        return table.sort_values("run", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
     def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
         path = self.files.run(run).arrays(name)
@@ -35,6 +45,13 @@ class RunFolders:
 
     def probes(self) -> list[str]:
         return sorted({probe for run in self.files.begun_runs() for probe in run.probes()})
+
+
+def _table(header: bytes, rows: Mapping[str, bytes]) -> pd.DataFrame:
+    """The histories with these columns, whose lines are whole."""
+    table = pd.read_csv(io.BytesIO(b"\n".join([header, b"".join(rows.values())])), low_memory=False)
+    runs = [run for run, content in rows.items() for _ in range(content.count(b"\n"))]
+    return table.assign(run=np.array(runs, dtype=object))
 
 
 def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, str]]:

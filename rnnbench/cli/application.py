@@ -14,7 +14,6 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnbench.cli.arguments import overrides
-from rnnbench.cli.job import run_job
 from rnnbench.cli.launches import fail, print_counts_of_stopped_launch
 from rnnbench.cli.launching import status_line
 from rnnbench.cli.menu import RENAMED, configuration_directory, own_directories, setting_names
@@ -28,6 +27,8 @@ def launch(arguments: list[str]) -> None:
     all_frames = _wants_all_frames()
 
     def job(config: DictConfig) -> None:
+        from rnnbench.cli.job import run_job  # imports torch, which --cfg and completion can do without
+
         run_job(config, all_frames)
 
     def checked() -> None:

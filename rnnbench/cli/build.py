@@ -1,98 +1,21 @@
-"""From settings to objects: components named by `_target_`, checked against their constructors."""
+"""From settings to objects."""
 
-import importlib
-import inspect
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnnbench.cells import Cell
-from rnnbench.cli.settings import Node, Settings
-from rnnbench.errors import SettingError, names_a_setting, one_line, requirement
+from rnnbench.cli.components import component, construct
+from rnnbench.cli.settings import Settings
+from rnnbench.errors import SettingError, one_line
 from rnnbench.model import Model, hidden_size_for
 from rnnbench.probes import Probe
 from rnnbench.tasks import Task
 from rnnbench.training import Run
 from rnnbench.training.streams import Streams
-
-
-def component(node: Node, group: str) -> Callable[..., Any]:
-    """The component that a group's node names, with the node's arguments bound.
-
-    Raises SettingError when there is no such class or an argument is unknown or of the wrong type.
-    """
-    arguments = dict(node)
-    path = arguments.pop("_target_", None)
-    if not isinstance(path, str):
-        raise SettingError(f"{group}._target_={path}: must be the import path of a class")
-    target = _imported(path, group)
-    return partial(target, **_checked(target, arguments, group))
-
-
-def _imported(path: str, group: str) -> Any:
-    """The class of that path. What the module itself raises while it is imported is a bug there, and propagates."""
-    module, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise
-        missing = f"there is no module {error.name}"
-    except AttributeError:
-        if hasattr(sys.modules.get(module), name) or module not in sys.modules:
-            raise
-        missing = f"{module} has no {name}"
-    except ValueError:  # of import_module(""), for a path without a dot
-        missing = "there is no module in it"
-    raise SettingError(f"{group}._target_={path}: cannot be imported ({missing})")
-
-
-def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str, Any]:
-    """The arguments as the constructor's annotations want them."""
-    parameters = inspect.signature(target).parameters
-    constructor = target.__init__ if inspect.isclass(target) else target
-    hints = get_type_hints(constructor, include_extras=True)
-    checked = {}
-    for name, value in arguments.items():
-        if name not in parameters:
-            raise SettingError(f"{group}.{name}={value}: unknown; {target.__name__} takes {', '.join(parameters)}")
-        adapter = TypeAdapter(hints.get(name, Any), config=ConfigDict(arbitrary_types_allowed=True))
-        try:
-            checked[name] = adapter.validate_python(value)
-        except ValidationError as error:
-            raise SettingError(f"{group}.{name}={value}: {requirement(error.errors()[0])}") from error
-    return checked
-
-
-def import_from_config_directories(hydra: Any) -> None:
-    """Make the user's own components importable from beside their YAML, the folder given as --config-dir."""
-    for source in hydra.runtime.config_sources:
-        if source.provider == "command-line" and source.path not in sys.path:
-            sys.path.append(source.path)
-
-
-def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
-    """Call a constructor. Its error on a setting becomes a SettingError that names the group; others propagate.
-
-    `rnnbench.errors` defines what is a wrong setting and what is a bug.
-    """
-    try:
-        inspect.signature(make).bind(*arguments)
-    except TypeError as error:
-        raise SettingError(f"{group}: {one_line(error)}; its YAML lists its settings") from error
-    try:
-        return make(*arguments)
-    except SettingError:
-        raise
-    except ValueError as error:
-        if names_a_setting(error):
-            raise SettingError(f"{group}.{one_line(error)}") from error
-        raise
 
 
 WHOLE_RUN = ("T_max", "total_iters", "total_steps")

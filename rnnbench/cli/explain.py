@@ -38,7 +38,7 @@ def explain_cell(arguments: list[str]) -> None:
 
     from rnnbench.backends.fused import explain
     from rnnbench.cli.arguments import composed
-    from rnnbench.cli.build import component, construct
+    from rnnbench.cli.components import component, construct
 
     config = composed(arguments, "rnnbench-explain", USED)
     node: Any = OmegaConf.to_container(config.cell)

@@ -21,9 +21,7 @@ from omegaconf import DictConfig
 
 from rnnbench import stored_run
 from rnnbench.cli.arguments import OPTIONS_WITH_A_VALUE
-from rnnbench.cli.settings import Settings
 from rnnbench.cli.sweep import UNION
-from rnnbench.cli.tuning_stages import first_jobs
 from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.storage import DamagedFileError, remove_stale_temporaries, write_json
@@ -97,6 +95,8 @@ class LaunchRecord(Callback):
         if config.hydra.sweeper._target_ == UNION:  # which writes the plan, stage by stage
             _begin(config, Path(config.hydra.sweep.dir))
             return
+        from rnnbench.cli.tuning_stages import first_jobs  # imports pandas and scipy
+
         loader = GlobalHydra.instance().config_loader()
         _begin(config, Path(config.hydra.sweep.dir), lambda: first_jobs(config, loader))
 
@@ -110,6 +110,8 @@ class LaunchRecord(Callback):
 
 
 def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequence[str]]] | None = None) -> None:
+    from rnnbench.cli.settings import Settings  # imports torch, which Hydra's other commands can do without
+
     HydraConfig.instance().set_config(config)
     try:
         Settings.from_config(config)

@@ -106,7 +106,7 @@ def components(config: Any, group: str) -> dict[str, Any]:
     """The group's tables or figures by name; what an experiment sets of one that was not chosen is passed over."""
     from omegaconf import OmegaConf
 
-    from rnnbench.cli.build import component, construct
+    from rnnbench.cli.components import component, construct
 
     nodes: Any = OmegaConf.to_container(config[group], resolve=True) if group in config else {}
     chosen = {name: node for name, node in nodes.items() if "_target_" in node}

@@ -9,15 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
+from rnnbench.cli.components import Node
 from rnnbench.errors import MissingSettingError, SettingError, one_line, validation_message
 from rnnbench.machine import logical_cores
 from rnnbench.model import Counted
 from rnnbench.recorders import WandbSettings
 from rnnbench.schema import result_settings
 from rnnbench.training import TrainSettings
-
-Node = dict[str, Any]
-"""The configuration of a component: its `_target_` and arguments."""
 
 
 def _folder_name(name: str) -> str:

@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -12,15 +12,17 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from rnnbench.analysis.results import sorted_runs
-from rnnbench.analysis.run_folders import read_run_folders
 from rnnbench.cli.launches import read_outcome, write_plan
 from rnnbench.cli.sweep import Swept, swept_jobs
-from rnnbench.cli.tuning_stages import TuningStages, tuning_stages
 from rnnbench.errors import SettingError
 from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.storage import write_text
 from rnnbench.stored_run import PlannedJob
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rnnbench.cli.tuning_stages import TuningStages
 
 
 class UnionOfProducts(Sweeper):
@@ -47,7 +49,9 @@ class UnionOfProducts(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
-        from rnnbench.cli.planning.planner import Planner  # imports torch, which Hydra's search for sweepers must not
+        # These import torch and scipy, which Hydra's search for sweepers must not.
+        from rnnbench.cli.planning.planner import Planner
+        from rnnbench.cli.tuning_stages import tuning_stages
 
         assert self.config is not None
         assert self.hydra_context is not None
@@ -86,7 +90,7 @@ class UnionOfProducts(Sweeper):
             _ = job.return_value  # raises what ended the job
         return ended
 
-    def _tune(self, stages: TuningStages) -> list[JobReturn]:
+    def _tune(self, stages: "TuningStages") -> list[JobReturn]:
         """Launch one stage after the other, each given the results of the previous ones."""
         seeds = ", ".join(map(str, stages.seeds))
         first = stages.first()
@@ -105,7 +109,7 @@ class UnionOfProducts(Sweeper):
         _tell(f"{stages.setting} is chosen on validation data: {len(jobs)} runs to be reported")
         return ended + (self._launch(jobs) if jobs else [])
 
-    def _runs(self) -> pd.DataFrame:
+    def _runs(self) -> "pd.DataFrame":
         """The runs of the jobs launched so far that have one of their own, with the job's overrides as `job`."""
         assert self.config is not None
         jobs = {}
@@ -116,6 +120,9 @@ class UnionOfProducts(Sweeper):
             outcome = read_outcome(self._folder, number)
             if outcome is not None and outcome.run is not None and outcome.status != JobStatus.BUSY:
                 jobs[outcome.run] = job.overrides
+        from rnnbench.analysis.results import sorted_runs
+        from rnnbench.analysis.run_folders import read_run_folders
+
         runs, _ = read_run_folders(ExperimentFiles(Path(self.config.results_dir) / self.config.name))
         runs = sorted_runs(runs[runs["run"].isin(jobs)])
         return runs.assign(job=runs["run"].map(jobs))

@@ -12,16 +12,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from rnnbench.recorders.progress_file import StepsDone
 from rnnbench.schema import JobStatus, LaunchFiles
 from rnnbench.storage import DamagedFileError
 from rnnbench.stored_run import PlannedJob, read_outcome, read_plan
+
+if TYPE_CHECKING:
+    from rnnbench.recorders.progress_file import StepsDone
 
 PERIOD_S = 1.0
 PRINT_EVERY_S = 60.0
@@ -74,6 +76,10 @@ class Counts:
 
     def look(self) -> list[str]:
         """Read what has changed; returns what the jobs that ended since printed, and a line for each."""
+        from rnnbench.recorders.progress_file import (
+            StepsDone,  # imports torch, which Hydra's search for plugins must not
+        )
+
         self._read_plan()
         names = {path.name for path in self.files.folder.iterdir()}
         numbers = {int(name[4:-5]) for name in names if name.startswith("job-") and name[4:-5].isdecimal()}

@@ -7,7 +7,7 @@ from pathlib import Path
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
-from rnnbench.cli.build import import_from_config_directories
+from rnnbench.cli.components import import_from_config_directories
 from rnnbench.cli.planning.composer import Composed, Composer
 from rnnbench.cli.planning.identity import Identities
 from rnnbench.cli.settings import Settings
