@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import torch
 
-from rnnbench.cli.build import component
+from rnnbench.cli.components import component
 from rnnbench.errors import SettingError
 from rnnbench.model import Model
 from rnnbench.recorders import RunFolder

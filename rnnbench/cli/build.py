@@ -17,7 +17,6 @@ from rnnbench.tasks import Task
 from rnnbench.training import Run
 from rnnbench.training.streams import Streams
 
-
 WHOLE_RUN = ("T_max", "total_iters", "total_steps")
 """Arguments of torch's schedules that are a number of training steps; null stands for all of the run's."""
 
