@@ -30,17 +30,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnbench.analysis.archive import load_results as load
+    from rnnbench.analysis.comparison import comparison
+    from rnnbench.analysis.loss_comparison import loss_comparison
+    from rnnbench.analysis.own_table import results_of
+    from rnnbench.analysis.steps_comparison import steps_comparison
+    from rnnbench.model.recurrent import Recurrent
     from rnnbench.probes.any_module import gradient_through_time
     from rnnbench.trained_model import load_model
 
 __version__ = "0.1.0"
 
-__all__ = ["gradient_through_time", "load", "load_model"]
+__all__ = [
+    "Recurrent",
+    "comparison",
+    "gradient_through_time",
+    "load",
+    "load_model",
+    "loss_comparison",
+    "results_of",
+    "steps_comparison",
+]
 
 _HOMES = {
+    "Recurrent": "rnnbench.model.recurrent:Recurrent",
+    "comparison": "rnnbench.analysis.comparison:comparison",
     "gradient_through_time": "rnnbench.probes.any_module:gradient_through_time",
     "load": "rnnbench.analysis.archive:load_results",
     "load_model": "rnnbench.trained_model:load_model",
+    "loss_comparison": "rnnbench.analysis.loss_comparison:loss_comparison",
+    "results_of": "rnnbench.analysis.own_table:results_of",
+    "steps_comparison": "rnnbench.analysis.steps_comparison:steps_comparison",
 }
 
 
