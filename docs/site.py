@@ -14,6 +14,9 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from omegaconf import OmegaConf
 
+import rnnbench
+from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.results import Results
 from rnnbench.cli.columns import results_readme
 from rnnbench.cli.menu import menu
 
@@ -37,6 +40,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages, and the results' pages, tables and pictures."""
     generated = {page: (ROOT / source).read_text() for source, page in ELSEWHERE.items()}
     generated |= {"columns.md": results_readme(), "settings.md": settings(), "gallery.md": gallery()}
+    generated["reference.md"] = reference()
     for page, text in generated.items():
         files.append(File.generated(config, page, content=text))
     for path in sorted(ROOT.glob("results/*/**/*")):
@@ -94,6 +98,13 @@ def gallery() -> str:
             picture = f"../results/{name}/figures/{sidecar.stem}.png"
             parts.append(f"### {title}\n\n![{title}]({picture})\n\n{caption}".strip())
     return "\n\n".join(parts) + "\n"
+
+
+def reference() -> str:
+    """Every name of the Python interface, by its docstring."""
+    places = [getattr(rnnbench, name) for name in rnnbench.__all__]
+    blocks = [f"::: {place.__module__}.{place.__qualname__}" for place in [*places, Results, Interval]]
+    return "# Reference\n\n" + "\n\n".join(blocks) + "\n"
 
 
 def figure(name: str) -> type:

@@ -33,6 +33,9 @@ class Interval:
     low: float = math.nan
     high: float = math.nan
 
+    def __str__(self) -> str:
+        return f"{self.estimate:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
 
 UNDEFINED = Interval(math.nan)
 """The estimate from no runs at all."""

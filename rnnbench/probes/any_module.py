@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from rnnbench.backends import Eager
 from rnnbench.cells import Cell
 from rnnbench.model import Model
+from rnnbench.model.recurrent import Recurrent
 from rnnbench.probes.gradient_profile import summarised
 from rnnbench.probes.torch_layers import REVERSE, unrolled
 
@@ -76,7 +77,7 @@ def gradient_through_time(
         for name, layer in _layers(module, states).items():
             stack.enter_context(recording.of(name, layer))
         for part in module.modules():
-            if isinstance(part, Model):
+            if isinstance(part, Model | Recurrent):
                 stack.enter_context(_eager(part))
         found = losses()
     if not recording.nodes:
@@ -207,7 +208,7 @@ def _attribute(module: nn.Module, name: str, value: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _eager(model: Model) -> Iterator[None]:
+def _eager(model: Model | Recurrent) -> Iterator[None]:
     """The model on the backend that calls each cell's `step`."""
     backend = model.backend
     model.backend = Eager()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from rnnbench import Recurrent
+from rnnbench import Recurrent, gradient_through_time
 from rnnbench.cells.gru_torch import GruTorch
 
 
@@ -35,3 +35,11 @@ def test_its_weights_are_trained() -> None:
         f"cell.{name}" for name, _ in layer.cell.named_parameters()
     }
     assert all(parameter.grad is not None for parameter in layer.parameters())
+
+
+def test_its_gradient_through_time_is_measured_step_by_step() -> None:
+    layer, inputs = Recurrent(GruTorch(3, 5)), torch.randn(4, 2, 3)
+    found = gradient_through_time(layer, lambda: layer(inputs)[0][-1].square().sum(1))
+    assert found.norms["cell"].shape == (4,)
+    assert (found.norms["cell"] > 0).all()
+    assert layer.backend.name == "fused"
