@@ -193,15 +193,18 @@ def read_bytes(path: Path, largest: int | None = None) -> bytes:
 
 
 def read_arrays(path: Path) -> dict[str, "np.ndarray[Any, Any]"]:
-    """The arrays of an npz file by name. Raises DamagedFileError; objects, which could run code, are refused."""
+    """The arrays of numbers in an npz file by name. Raises DamagedFileError; objects could run code and are refused."""
     content = read_bytes(path, LARGEST_ARRAYS)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
         if unpacked > LARGEST_ARRAYS:
             raise ValueError(f"{unpacked:,} bytes unpacked")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return dict(arrays)
+        with np.load(io.BytesIO(content), allow_pickle=False) as loaded:
+            arrays = dict(loaded)
+        if not all(isinstance(array, np.ndarray) and array.dtype.kind in "biuf" for array in arrays.values()):
+            raise ValueError("other things than numbers")
+        return arrays
     except Exception as error:  # numpy and zipfile raise a dozen kinds
         raise DamagedFileError(path, f"is cut, or does not hold plain arrays ({one_line(error)})") from None
 

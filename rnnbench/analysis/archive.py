@@ -107,7 +107,10 @@ class _Arrays:
         for member in members:
             try:
                 with self.archive.open(member) as file:
-                    arrays[Path(member).stem] = np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+                    array = np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+                if array.dtype.kind not in "biuf":
+                    raise ValueError("other things than numbers")
+                arrays[Path(member).stem] = array
             except Exception as error:  # numpy and zipfile raise a dozen kinds
                 raise DamagedFileError(self.path, f"is damaged at {member} ({one_line(error)})") from None
         return arrays

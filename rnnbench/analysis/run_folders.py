@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rnnbench.errors import printable
 from rnnbench.run_index import RunIndex
 from rnnbench.schema import IDENTITY, ExperimentFiles, changes_what_is_run, setting_columns
 from rnnbench.storage import DamagedFileError, read_arrays, read_bytes
@@ -60,7 +61,7 @@ def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, st
     index = RunIndex(files)
     for run, stored in index.runs():
         if isinstance(stored, DamagedFileError):
-            damaged[run.name] = stored.brief
+            damaged[printable(run.name)] = stored.brief
         else:
             summaries.append(stored.summary)
             settings.append(setting_columns(stored.config))
