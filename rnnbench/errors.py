@@ -15,6 +15,7 @@ the whole traceback is written to a file. The terminal shows it from the compone
 HYDRA_FULL_ERROR=1 in the environment.
 """
 
+import errno
 import re
 import sysconfig
 import traceback
@@ -27,6 +28,10 @@ PACKAGE = Path(__file__).resolve().parent
 COMPONENTS = tuple(PACKAGE / name for name in ("cells", "probes", "report/tables", "report/figures"))
 """Where the package itself holds components."""
 INSTALLED = tuple(Path(path).resolve() for path in {sysconfig.get_path(name) for name in ("stdlib", "purelib")})
+
+
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
+"""Errors of a disk that is full, read-only or broken."""
 
 
 class SettingError(ValueError):
@@ -65,7 +70,12 @@ def requirement(problem: ErrorDetails) -> str:
 
 
 def component_traceback(error: BaseException) -> str:
-    """The traceback from the first call inside a component's file on; all of it where there is none."""
+    """The traceback from the first call inside a component's file on; all of it where there is none.
+
+    Of a disk that is full or fails, one line: its cause is not in any code.
+    """
+    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        return f"rnnbench: {one_line(error)}\n"
     told = traceback.TracebackException.from_exception(error)
     first = next((at for at, frame in enumerate(told.stack) if _is_of_a_component(Path(frame.filename))), 0)
     del told.stack[:first]

@@ -6,7 +6,7 @@ Commands:
 - `explain`: `rnnbench-explain`.
 - `columns`: prints results/README.md.
 - `menu`: the text of --help.
-- `systems`: refuses Windows.
+- `systems`: refuses Windows, and a working directory that is deleted.
 
 From arguments to runs:
 - `arguments`: checks the arguments and composes the configuration.

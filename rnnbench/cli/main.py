@@ -3,7 +3,7 @@
 import sys
 
 from rnnbench.cli.menu import configuration_directory, menu, own_directories, version_line
-from rnnbench.cli.systems import refuse_windows
+from rnnbench.cli.systems import refuse_deleted_folder, refuse_windows
 from rnnbench.interruption import check, listening
 
 GOES_ON = "launched again, it goes on from its checkpoints"
@@ -12,6 +12,7 @@ GOES_ON = "launched again, it goes on from its checkpoints"
 def main() -> None:
     """The console command: the menu for --help, the version for --version, or else the Hydra application."""
     refuse_windows()
+    refuse_deleted_folder()
     with listening("rnnbench", GOES_ON):
         _answer(sys.argv[1:])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnbench.cli.menu import choices, configuration_directory, own_directories, version_line
-from rnnbench.cli.systems import refuse_windows
+from rnnbench.cli.systems import refuse_deleted_folder, refuse_windows
 from rnnbench.interruption import listening
 
 USAGE = """rnnbench-report makes the tables and figures of a sweep from its run folders, without training.
@@ -32,6 +32,7 @@ USED = ("name", "experiment", "results_dir", "tuned", "tuning.", "table", "figur
 def main() -> None:
     """The console command. Exit code 2 for a wrong setting or when there are no runs."""
     refuse_windows()
+    refuse_deleted_folder()
     with listening("rnnbench-report", "run it again"):
         _answer(sys.argv[1:])
 

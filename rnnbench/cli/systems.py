@@ -1,5 +1,6 @@
-"""The systems that rnnbench runs on."""
+"""Where rnnbench runs: the systems, and a working directory that is there."""
 
+import os
 import sys
 
 
@@ -10,3 +11,12 @@ def refuse_windows() -> None:
             "rnnbench: Windows is not supported; use Linux, macOS or the Windows Subsystem for Linux", file=sys.stderr
         )
         raise SystemExit(2)
+
+
+def refuse_deleted_folder() -> None:
+    """End the program, with a line and exit code 2, in a deleted working directory: torch does not load there."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        print("rnnbench: the working directory has been deleted; change to another one", file=sys.stderr)
+        raise SystemExit(2) from None
