@@ -23,11 +23,11 @@ from rnnbench import stored_run
 from rnnbench.cli.arguments import OPTIONS_WITH_A_VALUE
 from rnnbench.cli.sweep import UNION
 from rnnbench.errors import SettingError, one_line
-from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
+from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.storage import DamagedFileError, remove_stale_temporaries, write_json
 from rnnbench.stored_run import PlannedJob
 
-UNFINISHED = (JobStatus.FAILED, JobStatus.LOST, JobStatus.STOPPED)
+UNFINISHED = (JobStatus.FAILED, JobStatus.LOST, JobStatus.STOPPED, JobStatus.BUSY)
 """Outcomes after which the same command launched again does the run."""
 
 
@@ -151,7 +151,7 @@ def print_counts_of_stopped_launch() -> None:
 
 def _exit_code(launch: Path) -> int:
     """The exit code for the worst outcome of the launch's jobs; for a sweep, prints a line that counts them."""
-    counts = Counter(outcome.status for outcome in read_outcomes(launch))
+    counts = Counter(_by_now(launch, outcome) for outcome in read_outcomes(launch))
     try:
         jobs = planned_jobs(launch)
     except DamagedFileError as error:
@@ -165,12 +165,23 @@ def _exit_code(launch: Path) -> int:
     if planned > 1:
         said = [f"{number} {status}" for status, number in counts.items()] + ([f"{missing} not run"] if missing else [])
         print(f"{planned} runs: {', '.join(said)}")
-        again = "; the same command does what is missing" if unfinished or counts[JobStatus.BUSY] else ""
+        again = "; the same command does what is missing" if unfinished else ""
         where, report = launch.parents[1], _report_command(sys.argv[1:])
         print(f"rnnbench: results in {where}; next: {report}{again}", file=sys.stderr)
     if counts[JobStatus.REFUSED]:
         return 2
     return 1 if unfinished else 0
+
+
+def _by_now(launch: Path, outcome: JobOutcome) -> JobStatus:
+    """The status of a job; of one whose run another process was executing, as far as that has come."""
+    if outcome.status != JobStatus.BUSY or outcome.run is None:
+        return outcome.status
+    try:
+        status = stored_run.read_run(ExperimentFiles(launch.parents[1]).run(outcome.run)).summary["status"]
+    except DamagedFileError:
+        return JobStatus.BUSY
+    return JobStatus.DONE_BEFORE if status in MEASURED else JobStatus.BUSY
 
 
 def _report_command(arguments: Sequence[str]) -> str:

@@ -36,6 +36,6 @@ class JobStatus(StrEnum):
     LOST = "lost"
     """Its process, node or Slurm job ended before it did."""
     BUSY = "busy"
-    """Another process is executing the same run."""
+    """Another process is executing the same run; where it has ended it by the end of the launch, it counts as done."""
     STOPPED = "stopped"
     """A signal stopped it; its run has a checkpoint."""
