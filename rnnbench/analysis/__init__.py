@@ -29,6 +29,7 @@ Comparisons of two groups:
 
 Tables, one row per group of runs:
 - `comparison`: each cell on each task.
+- `baselines`: the memoryless baseline of each run, where its task has one.
 - `cell_pairs`: the pairs of cells that can be compared on a task.
 - `steps_comparison`, `loss_comparison`: pairs of cells by steps to a milestone, and by log loss.
 - `scoring`: normalised scores, and their paired differences between cells.

@@ -16,7 +16,7 @@ from rnnbench.analysis.degenerate import exact_rate
 from rnnbench.analysis.exponential_decay import NoHalfLife
 from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval, median_interval, median_of_signed
 from rnnbench.analysis.median_steps import median_steps
-from rnnbench.analysis.milestones import BUDGET, SOLVED, budgets, check_milestone, reached, steps_to
+from rnnbench.analysis.milestones import BUDGET, SOLVED, budgets, check_milestone, has_criterion, reached, steps_to
 from rnnbench.analysis.results import Results
 from rnnbench.schema import ENDED, GROUP, Status
 
@@ -25,6 +25,7 @@ INTERVALS: dict[str, str] = {
     "steps_to_milestone": "median training steps to it, by Kaplan-Meier, between order statistics: runs that trained "
     "to their end without it are censored, diverged and failed ones never reach it; inf when fewer than half did",
     "test_loss": "geometric mean of the loss on test data after training, with Student's interval of log10 of the loss",
+    "test_measure": "mean of the task's own measure on test data, with Student's interval",
     "step_time_s": "seconds: median over runs of a run's median training step",
     "gradient_decades_lost_initial": "decades that the gradient of the top layer's whole state loses in "
     "backpropagation from the last step to the first, at initialisation: median over runs; negative when it grows",
@@ -48,6 +49,7 @@ COUNTS: dict[str, str] = {
     "and are not compared",
     "baseline_loss": "the loss of the best predictor without memory: geometric mean of that on the runs' own test data "
     "where it was recorded, else its expectation",
+    "measure": "the task's own measure, such as accuracy; empty where it has none",
     "step_time_s_runs": "runs that step_time_s is over",
     "times_shared": "of which measured their times under load by other processes; empty where it was not recorded",
     "parameters": "trainable parameters of the model",
@@ -85,6 +87,7 @@ def _compare(runs: pd.DataFrame, milestone: str) -> dict[str, Any]:
         "milestone": milestone,
         **_success(ended, milestone),
         **_losses(ended),
+        **_own_measure(ended),
         **_times(ended),
         "parameters": _one(runs, "parameters"),
         "parameters_recurrent_layers": _one(runs, "parameters_recurrent_layers"),
@@ -95,8 +98,10 @@ def _compare(runs: pd.DataFrame, milestone: str) -> dict[str, Any]:
 
 
 def _success(ended: pd.DataFrame, milestone: str) -> dict[str, Any]:
-    """Runs that were not to train have neither success nor steps."""
+    """Runs that were not to train have neither success nor steps, nor have those of a task without the criterion."""
     trained = ended[budgets(ended) > 0]
+    if milestone == SOLVED and not has_criterion(trained).all():
+        return {"success_rate": UNDEFINED, "steps_to_milestone": UNDEFINED, "steps_level": np.nan}
     steps = median_steps(steps_to(trained, milestone))
     return {
         "success_rate": exact_rate(reached(trained, milestone)),
@@ -117,6 +122,12 @@ def _losses(ended: pd.DataFrame) -> dict[str, Any]:
         if len(on_test_data)
         else _one(ended, "baseline_loss"),
     }
+
+
+def _own_measure(ended: pd.DataFrame) -> dict[str, Any]:
+    """The measure that the task names, on test data."""
+    name = _one(ended, "measure")
+    return {"measure": name, "test_measure": _over(ended, f"test_{name}", mean_interval) if name else UNDEFINED}
 
 
 def _geometric_mean(losses: NDArray[np.float64]) -> Interval:

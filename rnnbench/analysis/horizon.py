@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.degenerate import exact_rate
-from rnnbench.analysis.milestones import SOLVED, budgets, check_milestone, reached
+from rnnbench.analysis.milestones import SOLVED, budgets, check_milestone, reached, with_milestone
 from rnnbench.analysis.solving import longest_solvable_length
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED
@@ -40,7 +40,7 @@ def success_by_length(runs: pd.DataFrame, milestone: str = SOLVED) -> pd.DataFra
     """
     check_milestone(runs, milestone)
     rows = []
-    for key, group in _ended(runs).groupby([*GROUP, "length"], sort=False):
+    for key, group in _ended(runs, milestone).groupby([*GROUP, "length"], sort=False):
         row: dict[str, Any] = dict(zip([*GROUP, "length"], key, strict=True))
         rows.append(row | {"runs": len(group), "success_rate": exact_rate(reached(group, milestone))})
     return pd.DataFrame(rows)
@@ -53,7 +53,7 @@ def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator, milesto
     """
     check_milestone(runs, milestone)
     rows = []
-    for key, group in _ended(runs).groupby(GROUP, sort=False):
+    for key, group in _ended(runs, milestone).groupby(GROUP, sort=False):
         outcomes = pd.DataFrame({"length": group["length"], "solved": reached(group, milestone)})
         longest = longest_solvable_length(outcomes, generator)
         tested = sorted(group["length"].unique())
@@ -71,6 +71,6 @@ def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator, milesto
     return pd.DataFrame(rows)
 
 
-def _ended(runs: pd.DataFrame) -> pd.DataFrame:
-    ended = runs[runs["status"].isin(ENDED)]
+def _ended(runs: pd.DataFrame, milestone: str) -> pd.DataFrame:
+    ended = with_milestone(runs[runs["status"].isin(ENDED)], milestone)
     return ended.assign(length=lengths(ended))

@@ -17,6 +17,7 @@ SOLVED = "solved"
 """The task's own criterion, confirmed; the strictest milestone."""
 
 BUDGET = "train.steps"
+CRITERION = "has_criterion"
 
 
 def steps_column(milestone: str) -> str:
@@ -33,6 +34,24 @@ def check_milestone(runs: pd.DataFrame, milestone: str) -> None:
             f"milestone={milestone}: needs the column {steps_column(milestone)!r}, which no run has; "
             f"there are {', '.join(known) or 'none'}"
         )
+
+
+def has_criterion(runs: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether each run's task says when it is solved; true where that was not recorded."""
+    if CRITERION not in runs:
+        return np.ones(len(runs), bool)
+    by_task = (runs[CRITERION].astype(str) != "False").groupby(runs["task"]).transform("all")
+    return np.asarray(by_task, bool)
+
+
+def with_milestone(runs: pd.DataFrame, milestone: str) -> pd.DataFrame:
+    """The runs whose task has the milestone. Raises SettingError when no task says when it is solved."""
+    if milestone != SOLVED or runs.empty:
+        return runs
+    having = runs[has_criterion(runs)]
+    if having.empty:
+        raise SettingError("needs a task that says when it is solved; compare losses (table=[paired_differences])")
+    return having
 
 
 def trained_runs(runs: pd.DataFrame) -> pd.DataFrame:

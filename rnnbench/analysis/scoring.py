@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.aggregates import interquartile_mean, normalised_score
+from rnnbench.analysis.baselines import baselines
 from rnnbench.analysis.cell_pairs import CELL, cell_pairs
 from rnnbench.analysis.intervals import paired_difference
 from rnnbench.analysis.milestones import budgets
@@ -15,7 +16,7 @@ from rnnbench.schema import ENDED, TASK_GROUP, Status
 SAME = "test_baseline_loss"
 
 SCORES: dict[str, str] = {
-    "tasks": "tasks that the score is over, each difficulty of one counted",
+    "tasks": "tasks with a baseline, which the score is over, each difficulty of one counted",
     "runs": "runs per task: those of the seeds that every task has",
     "left_out": "runs of other seeds, which are left out",
     "at_stop": "runs that stopped as soon as they solved their task: their losses are those at which runs stop, so "
@@ -30,16 +31,18 @@ SAME_DATA, EXPECTED = "on the same data", "expected"
 
 
 def with_scores(runs: pd.DataFrame) -> pd.DataFrame:
-    """The finished runs with their `score` on test data. Raises SettingError for a task that has no baseline."""
+    """The finished runs of tasks with a baseline, with their `score` on test data.
+
+    Raises SettingError when no task has one.
+    """
     ended = runs[runs["status"].isin(ENDED)]
-    baselines = pd.to_numeric(ended["baseline_loss"])
-    if SAME in ended:
-        baselines = pd.to_numeric(ended[SAME]).fillna(baselines)
-    lacking = ended[baselines.isna() & (ended["status"] == Status.DONE)]
-    if len(lacking):
-        raise SettingError(f"task={lacking['task'].iloc[0]}: has no baseline loss to score by; leave it out with only")
+    references = baselines(ended)
+    scored = references.notna().groupby(ended["task"]).transform("any")
+    ended, references = ended[scored], references[scored]
+    if ended.empty:
+        raise SettingError("needs a task with a memoryless baseline to score by; compare losses (table=[comparison])")
     losses = ended["test_loss"].where(ended["status"] == Status.DONE)
-    return ended.assign(score=normalised_score(losses, baselines.fillna(1.0)))
+    return ended.assign(score=normalised_score(losses, references.fillna(1.0)))
 
 
 def score_matrix(runs: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +53,8 @@ def score_matrix(runs: pd.DataFrame) -> pd.DataFrame:
 def scores(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
     """One row per cell and variant, over all of its tasks: the group and SCORES, `score` as `Interval`."""
     rows = []
-    for key, group in runs.groupby(CELL, sort=False):
+    scored = with_scores(runs)
+    for key, group in runs[runs["task"].isin(scored["task"])].groupby(CELL, sort=False):
         matrix = score_matrix(group)
         rows.append(
             dict(zip(CELL, key, strict=True))

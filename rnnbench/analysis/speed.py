@@ -52,7 +52,8 @@ def speeds(runs: pd.DataFrame) -> pd.DataFrame:
     `pass_s` has `Quartiles`.
     """
     rows: list[dict[str, Any]] = []
-    for run in runs.to_dict("records"):
+    timed = runs[runs[list(SIZES.values())].notna().all(axis=1)]  # a run that failed early has no passes
+    for run in timed.to_dict("records"):
         shared = {name: run[name] for name in (*GROUP, "seed")} | {
             name: int(run[column]) for name, column in SIZES.items()
         }

@@ -11,7 +11,7 @@ from rnnbench.analysis.degenerate import improvement_interval
 from rnnbench.analysis.equivalence import FACTOR, steps_equivalence
 from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.log_rank import log_rank_test
-from rnnbench.analysis.milestones import SOLVED, check_milestone, reached, steps_to, trained_runs
+from rnnbench.analysis.milestones import SOLVED, check_milestone, reached, steps_to, trained_runs, with_milestone
 from rnnbench.analysis.multiplicity import corrected_verdicts, holm
 from rnnbench.analysis.steps_to_solve import StepsToSolve
 from rnnbench.analysis.verdict import Verdict, below
@@ -54,7 +54,7 @@ def steps_comparison(
     """
     check_milestone(runs, milestone)
     rows: list[dict[str, Any]] = []
-    for pair in cell_pairs(trained_runs(runs)):
+    for pair in cell_pairs(with_milestone(trained_runs(runs), milestone)):
         of_pair = [
             pair.identity(difficulty) | _compare(a, b, milestone, generator, permutations)
             for difficulty, a, b in pair.by_difficulty()

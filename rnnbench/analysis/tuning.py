@@ -9,8 +9,8 @@ The rule, for each task, difficulty, cell and variant in other settings, among t
    the weights that `train.selection` selects, the last or the best, over the runs that did not diverge or fail;
 5. then a value inside the grid before one at its edge, then the smallest.
 
-Test data take no part in it: the ranking sees the columns in SEEN and the objective's, and no others. Where tuning
-seeds are named, runs of other seeds take no part in it either, and the report has none of the tuning seeds.
+Test data take no part in it: the ranking sees the columns in SEEN, the objective's and the baseline, no others. Where
+tuning seeds are named, runs of other seeds take no part in it either, and the report has none of the tuning seeds.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, GROUP, Status
 
-SEEN = ["run", "seed", "status", "steps_trained", "train.steps", "validation_loss", "baseline_loss"]
+SEEN = ["run", "seed", "status", "steps_trained", "train.steps", "validation_loss"]
 VALIDATION_LOSS = "validation_loss"
 SELECTED = "selected_validation_loss"
 
@@ -58,6 +58,7 @@ def ranked(runs: pd.DataFrame, setting: str, by: str) -> list[dict[str, Any]]:
     if by not in runs:
         raise SettingError(f"tuning.by={by}: no run has this column")
     seen = runs.assign(**{VALIDATION_LOSS: _selected_loss(runs)})[list(dict.fromkeys([*SEEN, by, setting]))]
+    seen = seen.assign(baseline_loss=_baselines(runs))
     reached = by != VALIDATION_LOSS and bool((seen[by].notna() & (seen["status"] == Status.DONE)).any())
     rows = [
         {"value": value, "objective": by if reached else VALIDATION_LOSS} | _summary(of_value, by, reached)
@@ -182,6 +183,12 @@ def _summary(runs: pd.DataFrame, by: str, reached: bool) -> dict[str, Any]:
         "budget": float(runs["train.steps"].mean()),
         "steps_trained": int(runs["steps_trained"].fillna(0).sum()),
     }
+
+
+def _baselines(runs: pd.DataFrame) -> "pd.Series[float]":
+    """NaN for a task without one."""
+    found = runs["baseline_loss"] if "baseline_loss" in runs else pd.Series(np.nan, index=runs.index)
+    return pd.to_numeric(found).astype(float)
 
 
 def _rank(row: dict[str, Any]) -> tuple[float, ...]:

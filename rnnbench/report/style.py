@@ -71,8 +71,16 @@ Line = tuple[str, pd.DataFrame, dict[str, Any]]
 
 MOST_LINES = 6
 """In a panel; cells without variants always share one."""
+MOST_CELLS = 8
+"""In one panel: so many colours and markers there are. More cells have a panel, or a row of dots, each."""
+SMALL_PANELS = 6
+"""To a row, of such panels."""
 ROW_OF_LEGEND = 0.16
 """Inches."""
+ROW_OF_DOTS = 0.15
+"""Inches."""
+OTHERS: Mapping[str, Any] = {"color": "0.85", "linewidth": 0.5, "zorder": 0.5, "label": "_other cells"}
+"""The look of other cells' lines in the panel of one cell."""
 
 
 @contextmanager
@@ -107,17 +115,27 @@ def labelled(table: pd.DataFrame, styles: CellStyles) -> Iterator[Line]:
             yield cell_label(cell, cast(Variant, variant), brief=True), group, styles.of(cell, place)
 
 
+def has_many_cells(runs: pd.DataFrame) -> bool:
+    """Whether a task has more cells than lines of one panel can be told apart."""
+    return bool(runs.groupby(TASK_GROUP)["cell"].nunique().max() > MOST_CELLS)
+
+
 def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[Line]]]:
     """Panels with their titles and lines: one per task, or where that were too many lines one per task and cell.
 
-    In the latter a colour is a variant, the same in all panels.
+    In the latter a colour is a variant, the same in all panels. A title of many cells is the cell's name; the panels of
+    a task follow each other.
     """
     found: list[tuple[str, list[Line]]] = []
     variants = list(dict.fromkeys(runs["variant"]))
     tasks = task_panels(runs)
     for title, of_task in tasks:
         lines = list(labelled(of_task, styles))
-        if len(lines) <= MOST_LINES or len(lines) == of_task["cell"].nunique():
+        cells = of_task["cell"].nunique()
+        if len(lines) == cells > MOST_CELLS:
+            found += [(f"{title}: {label}" if len(tasks) > 1 else label, [(label, *line)]) for label, *line in lines]
+            continue
+        if len(lines) <= MOST_LINES or len(lines) == cells:
             found.append((title, lines))
             continue
         for cell in styles.ordered(of_task["cell"].unique()):
@@ -152,6 +170,35 @@ def panel_grid(rows: int, columns: int, row_height: float = 2.2) -> tuple[Canvas
     width = COLUMN_WIDTH if columns == 1 else TEXT_WIDTH
     canvas = Canvas(figsize=(width, row_height * rows + 0.3), layout="constrained")
     return canvas, canvas.subplots(rows, columns, squeeze=False).tolist()
+
+
+def small_panel_grid(count: int) -> tuple[Canvas, list[Axes]]:
+    """A canvas of small panels in rows, which share their axes and have numbers at its edges alone."""
+    columns = min(SMALL_PANELS, count)
+    rows = -(-count // columns)
+    canvas = Canvas(figsize=(TEXT_WIDTH, 0.9 * rows + 0.6), layout="constrained")
+    grid = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    panels = grid.ravel().tolist()
+    for number, axes in enumerate(panels):
+        axes.tick_params(labelsize=6, length=2, pad=1)
+        if number >= count:
+            axes.set_axis_off()
+        elif number + columns >= count:
+            axes.tick_params(labelbottom=True)
+    return canvas, panels[:count]
+
+
+def small_title(axes: Axes, title: str) -> None:
+    """A title that the panel has room for: of a task and a cell the task is above the cell."""
+    size = min(7.0, 7 * 20 / max(map(len, title.split(": "))))
+    axes.set_title(title.replace(": ", ":\n"), fontsize=size, pad=2)
+
+
+def dot_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """An axis with a row for each label, the first on top."""
+    axes.set(ylim=(len(labels) - 0.5, -0.5))
+    axes.set_yticks(range(len(labels)), labels, fontsize=7 if len(labels) <= 40 else 6)
+    axes.grid(visible=False, axis="y")
 
 
 def marked(style: Mapping[str, Any], points: int, size: float = 3.5) -> dict[str, Any]:

@@ -6,25 +6,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from rnnbench.analysis.baselines import baselines
 from rnnbench.analysis.intervals import Interval, mean_interval
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, matched_comparisons
 from rnnbench.analysis.median_steps import median_steps
 from rnnbench.analysis.milestones import steps_to, trained_runs
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.figures.performance_profiles import has_equal_budgets, relative_losses
+from rnnbench.report.figures.performance_profiles import LOSSES, has_equal_budgets, relative_losses
 from rnnbench.report.labels import match_label
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, band, legend_above, mark, task_panels
+from rnnbench.report.style import TEXT_WIDTH, CellStyles, band, has_many_cells, legend_above, mark, task_panels
 
 OPEN = 1e12
 """Stands for the end of an interval that is open."""
-LOSS, STEPS = "test loss / memoryless baseline's", "training steps to solve"
+LOSS, STEPS = "test loss", "training steps to solve"
 
 
 class EqualBudget(Figure):
     """Cells of equal width on the left, of equally many parameters on the right, one row per task; lower is better.
 
-    Where all runs trained equally many steps, their loss on test data over that of the memoryless baseline, with the
+    Where all runs trained equally many steps, their loss on test data over that of the memoryless baseline, of a task
+    without one the loss itself, with the
     geometric mean over seeds and Student's 95% interval of the logarithm. Otherwise, since a loss at which a run
     stopped says when it stopped, their training steps to solve the task, with the median and the interval between order
     statistics; runs that did not solve it stand at their budget, and an interval
@@ -32,7 +34,7 @@ class EqualBudget(Figure):
     parameters of its recurrent layers; numbers of parameters within 4% count as equal.
     """
 
-    needs = ("test_loss", "baseline_loss", "steps_to_solve", "steps_trained", WIDTH, PARAMETERS)
+    needs = ("test_loss", "steps_to_solve", "steps_trained", WIDTH, PARAMETERS)
     intervals = "95% over seeds: of losses Student's for the mean logarithm, of steps order statistics of the median"
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
@@ -40,12 +42,20 @@ class EqualBudget(Figure):
         quantity = LOSS if all(has_equal_budgets(runs) for runs in matched.values()) else STEPS
         tasks = task_panels(results.runs)
         canvas = Canvas(figsize=(TEXT_WIDTH, 0.4 + 2.1 * len(tasks)), layout="constrained")
-        grid = canvas.subplots(len(tasks), len(matched), squeeze=False, sharey="row")
+        if many := has_many_cells(results.runs):
+            canvas.set_size_inches(TEXT_WIDTH, 0.4 + 3.0 * len(tasks) * len(matched))
+            grid = canvas.subplots(len(tasks) * len(matched), 1, squeeze=False).reshape(len(tasks), len(matched))
+        else:
+            grid = canvas.subplots(len(tasks), len(matched), squeeze=False, sharey="row")
         for axes_of_row, (title, of_task) in zip(grid, tasks, strict=True):
             for axes, (match, runs) in zip(axes_of_row, matched.items(), strict=True):
                 self._panel(axes, runs[runs["run"].isin(of_task["run"])], quantity, styles)
                 axes.set_title(f"{title}: {match_label(match)}")
-            axes_of_row[0].set_ylabel(quantity)
+                if many:
+                    labels = [label.get_text().replace("\n", ", ") for label in axes.get_xticklabels()]
+                    axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=6 if len(labels) > 40 else 7)
+            has_baseline = bool(baselines(of_task).notna().any())
+            axes_of_row[0].set_ylabel(STEPS if quantity == STEPS else LOSSES[has_baseline])
         middle = "median" if quantity == STEPS else "geometric mean"
         explained = {
             "run": mark(".", 5),
@@ -76,7 +86,7 @@ class EqualBudget(Figure):
             drawn += [*values, middle.low, middle.high]
             widths = "/".join(f"{width:g}" for width in sorted(group[WIDTH].unique()))
             labels.append(f"{cell}\n{widths} units\n{group[PARAMETERS].mean():,.0f} param.")
-        known = np.array([value for value in drawn if np.isfinite(value)])
+        known = np.array([value for value in drawn if np.isfinite(value) and value < OPEN])
         low, high = axes.get_ylim() if axes.get_yscale() == "log" else (np.inf, 0)
         if known.size:
             axes.set(yscale="log", ylim=(min(low, known.min() / 1.15), max(high, known.max() * 1.15)))
@@ -96,5 +106,6 @@ def _values(runs: pd.DataFrame, quantity: str) -> tuple["np.ndarray", "np.ndarra
     losses = relative_losses(runs)
     finite = losses[np.isfinite(losses)]
     middle = mean_interval(np.log10(finite))
-    bounds = (10**value for value in (middle.estimate, middle.low, middle.high))
+    with np.errstate(over="ignore"):  # two runs that differ widely have a bound beyond all numbers
+        bounds = [float(np.power(10.0, value)) for value in (middle.estimate, middle.low, middle.high)]
     return finite, np.zeros(finite.size, bool), Interval(*bounds)

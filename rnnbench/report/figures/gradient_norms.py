@@ -7,6 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from rnnbench.analysis.relative_gradient import relative_gradient
@@ -14,7 +15,20 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import loss_behind_gradient
-from rnnbench.report.style import FORMULA, CellStyles, Line, band, legend_above, line_panels, mark, marked, panel_grid
+from rnnbench.report.style import (
+    FORMULA,
+    CellStyles,
+    Line,
+    band,
+    has_many_cells,
+    legend_above,
+    line_panels,
+    mark,
+    marked,
+    panel_grid,
+    small_panel_grid,
+    small_title,
+)
 from rnnbench.schema import Status
 
 MOMENTS = {"at initialisation": 0, "after training": -1}
@@ -26,7 +40,7 @@ class GradientNorms(Figure):
     g_t is the norm of d loss / d s_t, s_t the top layer's whole state after step t: of an LSTM h and c together. Lines
     are medians over seeds, bands the range over seeds. After training is after the last step of each run, runs that
     diverged left out. An open triangle marks where a line ends because single precision rounds the gradient to zero
-    before that step.
+    before that step. More than eight cells have a panel each.
     """
 
     needs = ("backend", "steps_trained")
@@ -34,6 +48,8 @@ class GradientNorms(Figure):
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         lines = line_panels(results.runs, styles)
         moments = MOMENTS if (results.runs["steps_trained"] > 0).any() else {"at initialisation": 0}
+        if has_many_cells(results.runs):
+            return self._small(lines, results, moments)
         canvas, grid = panel_grid(len(lines), len(moments), row_height=2.0)
         drawn = False
         for row, (title, of_row) in zip(grid, lines, strict=True):
@@ -46,6 +62,28 @@ class GradientNorms(Figure):
         if not drawn:
             raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
         explained = {"range over seeds": band(), "rounded to zero before": mark("<", hollow=True)}
+        legend_above(canvas, explained, f"gradient of {loss_behind_gradient(results.runs)}")
+        return canvas
+
+    def _small(self, lines: list[tuple[str, list[Line]]], results: Results, moments: dict[str, int]) -> Canvas:
+        """A panel for each cell with both moments."""
+        canvas, panels = small_panel_grid(len(lines))
+        looks = {"at initialisation": (0, (2, 1.2)), "after training": "-"}
+        drawn = False
+        for axes, (title, of_panel) in zip(panels, lines, strict=True):
+            for moment, probed in moments.items():
+                look = {"linestyle": looks[moment], "linewidth": 1.0}
+                unnamed = [(f"_{label}", group, {**style, **look}) for label, group, style in of_panel]
+                drawn |= self._panel(axes, results, unnamed, probed)
+            axes.set_yscale("log")
+            small_title(axes, title)
+        if not drawn:
+            raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
+        _share_range(panels)
+        canvas.supxlabel("time step t", fontsize=8)
+        canvas.supylabel(r"gradient $g_t\,/\,g_T$", fontsize=8)
+        handles = {moment: Line2D([], [], color="0.3", linestyle=looks[moment]) for moment in moments}
+        explained = {**handles, "range over seeds": band(), "rounded to zero before": mark("<", hollow=True)}
         legend_above(canvas, explained, f"gradient of {loss_behind_gradient(results.runs)}")
         return canvas
 

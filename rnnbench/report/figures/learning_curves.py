@@ -10,13 +10,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from rnnbench.analysis.results import Results
-from rnnbench.report.component import require
+from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import loss_name
 from rnnbench.report.style import (
+    OTHERS,
     CellStyles,
     Line,
     band,
+    has_many_cells,
     legend_above,
     line_panels,
     mark,
@@ -24,6 +26,8 @@ from rnnbench.report.style import (
     panel_grid,
     panels_in_rows,
     say_empty,
+    small_panel_grid,
+    small_title,
 )
 from rnnbench.schema import Status
 
@@ -35,13 +39,12 @@ class LearningCurves(Figure):
     """Loss on validation data against training steps, one panel per task, or per task and cell.
 
     Lines are medians over seeds, bands the range over seeds. A run that stopped early keeps its last value, so that
-    each point is over all seeds; lines are thin from where the first run stopped. The memoryless baseline is the best
-    predictor that remembers nothing of the sequence.
+    each point is over all seeds; lines are thin from where the first run stopped. More than eight cells have a panel
+    each, with the others in grey. The memoryless baseline, where the
+    task has one, is the best predictor that remembers nothing of the sequence.
 
     `levels` are further horizontal lines: losses by name, such as those of milestones.
     """
-
-    needs = ("baseline_loss",)
 
     def __init__(
         self, only: Mapping[str, Sequence[Any]] | None = None, levels: Mapping[str, float] | None = None
@@ -51,9 +54,12 @@ class LearningCurves(Figure):
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         histories = results.histories()
-        require(histories, "validation_loss")
+        if "validation_loss" not in histories:
+            raise SettingError("needs histories with validation losses, which no run has")
         histories = histories.dropna(subset="validation_loss")
         lines = line_panels(results.runs, styles)
+        if has_many_cells(results.runs):
+            return self._small(lines, histories, results)
         columns = panels_in_rows(len(lines))
         canvas, grid = panel_grid(-(-len(lines) // columns), columns)
         panels = [axes for row in grid for axes in row]
@@ -68,6 +74,25 @@ class LearningCurves(Figure):
         legend_above(canvas, {"range over seeds": band(), **symbols})
         return canvas
 
+    def _small(self, lines: list[tuple[str, list[Line]]], histories: pd.DataFrame, results: Results) -> Canvas:
+        """A panel for each cell, those of the others in grey."""
+        canvas, panels = small_panel_grid(len(lines))
+        symbols: dict[str, Any] = {}
+        medians = {title: _losses(histories, of_panel[0][1]["run"]).ffill().median(axis=1) for title, of_panel in lines}
+        for axes, (title, of_panel) in zip(panels, lines, strict=True):
+            task = title.rpartition(": ")[0]
+            for other, median in medians.items():
+                if other != title and other.rpartition(": ")[0] == task:
+                    axes.plot(median.index, median, **OTHERS)
+            unnamed = [(f"_{label}", group, style) for label, group, style in of_panel]
+            self._panel(axes, unnamed, histories, symbols)
+            small_title(axes, title)
+        canvas.supxlabel("training step", fontsize=8)
+        canvas.supylabel(f"validation {loss_name(results.runs['task'].unique())}", fontsize=8)
+        others = Line2D([], [], color=OTHERS["color"], linewidth=1)
+        legend_above(canvas, {"range over seeds": band(), "the other cells": others, **symbols})
+        return canvas
+
     def _panel(self, axes: Axes, lines: list[Line], histories: pd.DataFrame, symbols: dict[str, Line2D]) -> None:
         drawn = [
             (label, group, style, losses)
@@ -77,8 +102,9 @@ class LearningCurves(Figure):
         if not drawn:
             say_empty(axes, "no run has a history")
             return
-        baseline = lines[0][1]["baseline_loss"].iloc[0]
-        for number, (name, level) in enumerate({BASELINE: baseline, **self.levels}.items()):
+        known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, *_ in lines]).dropna()
+        baseline = {BASELINE: float(known.iloc[0])} if len(known) else {}
+        for number, (name, level) in enumerate({**baseline, **self.levels}.items()):
             axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * number)), label=name, zorder=1)
         for label, group, style, losses in drawn:
             whole = losses.ffill()

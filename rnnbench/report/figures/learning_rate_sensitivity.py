@@ -11,7 +11,18 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import VALIDATION_LOSS, candidates
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, labelled, legend_above, panel_grid, panels_in_rows, task_panels
+from rnnbench.report.style import (
+    CellStyles,
+    has_many_cells,
+    labelled,
+    legend_above,
+    mark,
+    panel_grid,
+    panels_in_rows,
+    small_panel_grid,
+    small_title,
+    task_panels,
+)
 
 MEANS, LOWEST, HIGHEST = "mean", "lowest", "highest"
 
@@ -22,17 +33,26 @@ class LearningRateSensitivity(Figure):
     Where a run reached the objective: steps to it, means over the tuning seeds, bands their range; a run that did not
     reach it counts its whole budget, and a triangle marks values with such runs: the truth lies above. Elsewhere: log10
     of the loss on validation data over that of the best predictor without memory. A ring marks the value chosen for the
-    cell, which all other tables and figures use; where cells share a value their rings are concentric.
+    cell, which all other tables and figures use; where cells share a value their rings are concentric. More than eight
+    cells have a panel each.
     """
 
-    needs = ("validation_loss", "baseline_loss")
+    needs = ("validation_loss",)
     intervals = "none: bands are the range over seeds"
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         if results.tuned is None:
             raise SettingError("needs a setting that is tuned; add tuned=optimizer.lr")
-        tasks = task_panels(candidates(results, results.tuned))
+        table = candidates(results, results.tuned)
+        tasks = task_panels(table)
         columns = panels_in_rows(len(tasks))
+        if has_many_cells(table):
+            of_cells = [
+                (f"{title}: {cell}" if len(tasks) > 1 else cell, of_task[of_task["cell"] == cell])
+                for title, of_task in tasks
+                for cell in styles.ordered(of_task["cell"].unique())
+            ]
+            return _small(of_cells, styles, results.tuned)
         canvas, grid = panel_grid(-(-len(tasks) // columns), columns)
         panels = [axes for row in grid for axes in row]
         for axes in panels[len(tasks) :]:
@@ -48,11 +68,29 @@ class LearningRateSensitivity(Figure):
         return canvas
 
 
-def _draw_task(axes: Axes, of_task: pd.DataFrame, styles: CellStyles) -> None:
+def _small(of_cells: list[tuple[str, pd.DataFrame]], styles: CellStyles, setting: str) -> Canvas:
+    """A panel for each cell."""
+    canvas, panels = small_panel_grid(len(of_cells))
+    for axes, (title, of_cell) in zip(panels, of_cells, strict=True):
+        _draw_task(axes, of_cell, styles, label="_")
+        label = axes.get_ylabel()
+        axes.set_ylabel("")
+        small_title(axes, title)
+    values = sorted(set().union(*(set(of_cell["value"]) for _, of_cell in of_cells)))
+    _value_axis(panels[0], values)
+    for axes in panels:
+        axes.tick_params(axis="x", rotation=90)
+    canvas.supxlabel(_axis_label(setting), fontsize=8)
+    canvas.supylabel(label, fontsize=8)
+    legend_above(canvas, {"a run not there in time": mark("^", 4.5, hollow=True), "chosen": mark("o", 7, hollow=True)})
+    return canvas
+
+
+def _draw_task(axes: Axes, of_task: pd.DataFrame, styles: CellStyles, label: str | None = None) -> None:
     """The lines of one task: steps where a cell reached the objective; cells that did not then lie at the budget."""
     by_steps = bool((of_task["objective"] != VALIDATION_LOSS).any())
-    for place, (label, group, style) in enumerate(labelled(_shown(of_task, by_steps), styles)):
-        axes.plot(group["value"], group[MEANS], label=label, marker=".", markersize=4, **style)
+    for place, (own, group, style) in enumerate(labelled(_shown(of_task, by_steps), styles)):
+        axes.plot(group["value"], group[MEANS], label=label or own, marker=".", markersize=4, **style)
         axes.fill_between(group["value"], group[LOWEST], group[HIGHEST], color=style["color"], alpha=0.13, linewidth=0)
         for marked, marker, size in ((group["censored"], "^", 5), (group["chosen"], "o", 7 + 3 * place)):
             if marked.any():  # an empty line upsets the layout
@@ -65,7 +103,8 @@ def _draw_task(axes: Axes, of_task: pd.DataFrame, styles: CellStyles) -> None:
         objective = next(name for name in of_task["objective"] if name != VALIDATION_LOSS)
         axes.set_ylabel(objective.replace("_", " "))
     else:
-        axes.set_ylabel("log10 of loss over the baseline's")
+        over = " over the baseline's" if of_task["baseline"].notna().any() else ""
+        axes.set_ylabel(f"log10 of loss{over}")
 
 
 def _shown(table: pd.DataFrame, by_steps: bool) -> pd.DataFrame:

@@ -7,14 +7,28 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator
 
 from rnnbench.analysis.aggregates import performance_profile
+from rnnbench.analysis.baselines import baselines
 from rnnbench.analysis.loss_comparison import budgets_trained, losses_of
-from rnnbench.analysis.milestones import steps_to, trained_runs
+from rnnbench.analysis.milestones import SOLVED, steps_to, trained_runs, with_milestone
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import COLUMN_WIDTH, CellStyles, band, labelled, legend_above, marked
+from rnnbench.report.style import (
+    COLUMN_WIDTH,
+    MOST_CELLS,
+    ROW_OF_DOTS,
+    CellStyles,
+    band,
+    dot_rows,
+    labelled,
+    legend_above,
+    marked,
+    marker_of,
+)
 from rnnbench.schema import TASK_GROUP
 
+LOSSES = {True: "test loss / memoryless baseline's", False: "test loss"}
+"""With a baseline and without."""
 WORST = 1e9
 """Stands for a run that diverged or failed, beyond every threshold."""
 
@@ -23,12 +37,14 @@ class PerformanceProfiles(Figure):
     """Fraction of runs, over all tasks, at or below each threshold; the further up and left, the better.
 
     Where all runs of a task trained equally many steps, thresholds are of the test loss over that of the memoryless
-    baseline on the same data. Otherwise, since a loss at which a run stopped says when it stopped, of the training
-    steps to solve the task. Runs that diverged or failed are never below. Bands are pointwise 95% bootstrap intervals,
-    runs resampled within each task. Only seeds that a cell has on all of its tasks count.
+    baseline on the same data, or, of one task without a baseline, of the test loss. Otherwise, since a loss at which a
+    run stopped says when it stopped, of the training steps to solve the task. Runs that diverged or failed are never
+    below. Bands are pointwise 95% bootstrap intervals, runs resampled within each task. Only seeds that a cell has on
+    all of its tasks count. Of more than eight cells, instead of curves, the thresholds that a quarter, half and three
+    quarters of a cell's runs are below: a bar with a dot at the half.
     """
 
-    needs = ("test_loss", "baseline_loss", "steps_trained", "steps_to_solve")
+    needs = ("test_loss", "steps_trained", "steps_to_solve")
     intervals = "95% over seeds, for each threshold alone: percentile bootstrap of the runs, stratified by task"
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
@@ -36,10 +52,17 @@ class PerformanceProfiles(Figure):
         if runs.empty:
             raise SettingError("needs trained runs, of which there are none")
         by_loss = has_equal_budgets(runs)
+        runs = comparable(runs) if by_loss else with_milestone(runs, SOLVED)
+        has_baseline = baselines(runs).notna().any()
         runs = runs.assign(value=relative_losses(runs) if by_loss else steps_to(runs).steps)
         reached = runs.loc[np.isfinite(runs["value"]), "value"]
         if reached.empty:
             raise SettingError("needs a run that solved its task, or train.stop_when_solved=false, to compare losses")
+        tasks = len(runs.groupby(TASK_GROUP))
+        over = f"of runs, {tasks} tasks" if tasks > 1 else "of runs"
+        quantity = LOSSES[bool(has_baseline)] if by_loss else "training steps to solve"
+        if runs["cell"].nunique() > MOST_CELLS:
+            return _quartiles(runs, styles, quantity, over)
         thresholds = np.geomspace(reached.min() / 1.5, reached.max() * 1.5, 200)
         canvas = Canvas(figsize=(COLUMN_WIDTH, 2.6), layout="constrained")
         axes = canvas.subplots()
@@ -49,15 +72,34 @@ class PerformanceProfiles(Figure):
             axes.fill_between(
                 thresholds, fractions["low"], fractions["high"], color=style["color"], alpha=0.15, linewidth=0
             )
-        tasks = len(runs.groupby(TASK_GROUP))
-        over = f"of runs, {tasks} tasks" if tasks > 1 else "of runs"
         axes.set(
             xscale="log", ylim=(0, 1.02), xlim=(thresholds[0], thresholds[-1]), ylabel=f"fraction {over}",
-            xlabel="test loss / memoryless baseline's, at most" if by_loss else "training steps to solve, at most",
+            xlabel=f"{quantity}, at most",
         )  # fmt: skip
         axes.xaxis.set_major_locator(LogLocator(numticks=6))
         legend_above(canvas, {"95% interval": band()})
         return canvas
+
+
+def _quartiles(runs: pd.DataFrame, styles: CellStyles, quantity: str, over: str) -> Canvas:
+    """One row per cell."""
+    lines = list(labelled(runs, styles))
+    canvas = Canvas(figsize=(COLUMN_WIDTH, 0.7 + ROW_OF_DOTS * len(lines)), layout="constrained")
+    axes = canvas.subplots()
+    for place, (_, group, style) in enumerate(lines):
+        ordered = np.sort(group["value"].to_numpy(float))
+        low, half, high = (ordered[min(len(ordered) - 1, int(part * len(ordered)))] for part in (0.25, 0.5, 0.75))
+        if np.isfinite(low):
+            reached = ordered[np.isfinite(ordered)].max()
+            axes.plot([low, min(high, reached)], [place, place], color=style["color"], linewidth=2.5, alpha=0.5)
+        if np.isfinite(half):
+            axes.plot(half, place, marker_of(style), color=style["color"], markersize=3.5)
+        else:
+            axes.annotate("fewer than half", (0.98, place), xycoords=("axes fraction", "data"), ha="right", va="center",
+                          fontsize=6, color="0.3")  # fmt: skip
+    axes.set(xscale="log", xlabel=f"{quantity}: quartiles {over}")
+    dot_rows(axes, [label for label, *_ in lines])
+    return canvas
 
 
 def has_equal_budgets(runs: pd.DataFrame) -> bool:
@@ -66,11 +108,25 @@ def has_equal_budgets(runs: pd.DataFrame) -> bool:
 
 
 def relative_losses(runs: pd.DataFrame) -> Float[np.ndarray, " runs"]:
-    """Loss on test data over the memoryless baseline's, on the same data where that was recorded; inf for no loss."""
-    baselines = runs["baseline_loss"].astype(float)
-    if "test_baseline_loss" in runs:
-        baselines = runs["test_baseline_loss"].astype(float).fillna(baselines)
-    return np.asarray(np.nan_to_num(losses_of(runs), nan=np.inf) / baselines.fillna(1.0).to_numpy())
+    """Loss on test data over the memoryless baseline's, on the same data where that was recorded; of a task without
+    one the loss itself; inf for no loss."""
+    losses = losses_of(runs)
+    return np.asarray(np.where(np.isnan(losses), np.inf, losses) / baselines(runs).fillna(1.0).to_numpy())
+
+
+def comparable(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose losses can be drawn on one axis: of tasks with a baseline, or all where there is one task.
+
+    Raises SettingError where there is neither.
+    """
+    if len(runs.groupby(TASK_GROUP)) == 1:
+        return runs
+    having = runs[baselines(runs).notna().groupby(runs["task"]).transform("any")]
+    if having.empty:
+        raise SettingError(
+            "needs one task, or tasks with a memoryless baseline, to compare losses; choose some by only"
+        )
+    return having
 
 
 def _profile(runs: pd.DataFrame, thresholds: Float[np.ndarray, " thresholds"]) -> pd.DataFrame:

@@ -17,7 +17,8 @@ class Comparison(Table):
     """One row per task, difficulty, cell and variant.
 
     `milestone` chooses what success and steps are of: `solved`, the task's criterion, or a softer one of its
-    milestones, such as half_baseline. Columns that none of the runs has anything for are left out.
+    milestones, such as half_baseline. A task without a criterion has neither; one with a measure of its own, such as
+    accuracy, has that on test data. Columns that none of the runs has anything for are left out.
     """
 
     title = "Comparison"
@@ -38,6 +39,14 @@ class Comparison(Table):
 
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
         table = pd.DataFrame([_formatted(row) for row in rows.to_dict("records")])
+        measures = [name for name in rows["measure"].unique() if name]
+        table.insert(list(table).index("memoryless baseline"), "test measure", [
+            "" if not row["measure"] else interval(row["test_measure"])
+            + ("" if len(measures) == 1 else f" {row['measure'].replace('_', ' ')}")
+            for row in rows.to_dict("records")
+        ])  # fmt: skip
+        if len(measures) == 1:
+            table = table.rename(columns={"test measure": f"test {measures[0].replace('_', ' ')}"})
         return table.drop(columns=_without_content(table))
 
 

@@ -17,7 +17,7 @@ class Scores(Table):
     """One row per cell and variant: the interquartile mean of the normalised score."""
 
     title = "Normalised score over all tasks"
-    needs = ("test_loss", "baseline_loss")
+    needs = ("test_loss",)
     columns: ClassVar[Mapping[str, str]] = scoring.SCORES
     intervals = (
         "95% over seeds: percentile bootstrap of the runs, stratified by task, which is somewhat narrow with few runs; "
