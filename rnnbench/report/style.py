@@ -188,9 +188,9 @@ def small_panel_grid(count: int) -> tuple[Canvas, list[Axes]]:
     return canvas, panels[:count]
 
 
-def small_title(axes: Axes, title: str) -> None:
-    """A title that the panel has room for: of a task and a cell the task is above the cell."""
-    size = min(7.0, 7 * 20 / max(map(len, title.split(": "))))
+def small_title(axes: Axes, title: str, room: int = 17) -> None:
+    """A title that the panel has room for, letters of 7 points: of a task and a cell the task is above the cell."""
+    size = min(7.0, 7 * room / max(map(len, title.split(": "))))
     axes.set_title(title.replace(": ", ":\n"), fontsize=size, pad=2)
 
 

@@ -23,13 +23,15 @@ class MadeSource:
         rows = [
             {"run": run, "step": step, "validation_loss": loss, "largest_h": 0.5}
             for run in runs
-            if run in self.rows
-            for step, loss in zip(STEPS, np.geomspace(1, self.rows[run].get("validation_loss", 0.5), len(STEPS)), strict=True)
+            if run in self.rows and self.rows[run]["status"] != "failed"
+            for step, loss in zip(
+                STEPS, np.geomspace(1, self.rows[run].get("validation_loss", 0.5), len(STEPS)), strict=True
+            )
         ]
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["step", "run"])
 
     def probe(self, run: str, name: str) -> dict[str, Any]:
-        if run not in self.rows:
+        if run not in self.rows or self.rows[run]["status"] == "failed":
             return {}
         norms = 10 ** (0.01 * (1 + self.rows[run]["place"] % 12) * (np.arange(TIME_STEPS) - 9.0))
         return {"norm": np.tile(norms, (len(STEPS), 1, 1)), "step": STEPS}

@@ -10,9 +10,13 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.report.figures.figure import Figure
+from rnnbench.report.labels import difficulty_label
 from rnnbench.report.style import (
+    MARKERS,
     TEXT_WIDTH,
     CellStyles,
+    dot_rows,
+    has_many_cells,
     labelled,
     legend_above,
     mark,
@@ -26,7 +30,8 @@ TIME, PARAMETERS, SHARED = "step_time_s", "parameters", "times_shared"
 class Cost(Figure):
     """Time of a training step against the difficulty of the task, and trainable parameters, one row per task.
 
-    Left: lines through the medians over runs, dots the runs; a run's own value is the median of its training steps.
+    Left: lines through the medians over runs, dots the runs; of more than eight cells the medians alone. A run's own
+    value is the median of its training steps.
     Right: parameters, which do not depend on the length. Variants of a cell with as many parameters, such as those that
     start differently, count as one.
     """
@@ -52,12 +57,12 @@ class Cost(Figure):
         grid = canvas.subplots(len(tasks), 2, squeeze=False, width_ratios=(3, 2))
         for (left, right), (task, of_task) in zip(grid, tasks, strict=True):
             runs = _costs(of_task)
-            _times(left, runs, styles)
+            (_rows_of_times if has_many_cells(results.runs) else _times)(left, runs, styles)
             _parameters(right, runs, styles)
-            left.set(title=str(task).replace("_", " "), ylabel="time of a training step (ms)")
+            left.set_title(str(task).replace("_", " "))
             right.set(title="parameters", xlabel="trainable parameters (thousands)", xlim=(0, None))
-        explained: dict[str, Any] = {"run": mark(".", 4)}
-        if _shared(results.runs).any():
+        explained: dict[str, Any] = {} if has_many_cells(results.runs) else {"run": mark(".", 4)}
+        if _shared(results.runs).any() and explained:
             explained["run beside others"] = mark("o", 3, hollow=True)
         legend_above(canvas, explained)
         return canvas
@@ -90,8 +95,32 @@ def _times(axes: Axes, runs: pd.DataFrame, styles: CellStyles) -> None:
                 markerfacecolor=face, markeredgewidth=0.5,
             )  # fmt: skip
     axes.set_xticks(range(len(tested)), [str(value) for value in tested])
-    axes.set(ylim=(0, None), xlim=(-0.5, len(tested) - 0.5), xlabel=str(runs["difficulty_setting"].iloc[0]))
+    axes.set(
+        ylim=(0, None),
+        xlim=(-0.5, len(tested) - 0.5),
+        ylabel="time of a training step (ms)",
+        xlabel=str(runs["difficulty_setting"].iloc[0]),
+    )
     axes.grid(visible=False, axis="x")
+
+
+def _rows_of_times(axes: Axes, runs: pd.DataFrame, styles: CellStyles) -> None:
+    """A row per cell, a marker per difficulty: the median over runs."""
+    if runs[TIME].isna().all():
+        say_empty(axes, "no run has taken its time")
+        return
+    tested = list(dict.fromkeys(runs["difficulty"]))
+    lines = list(labelled(runs, styles))
+    for place, (_, group, style) in enumerate(lines):
+        medians = group.groupby("difficulty", sort=False)[TIME].median() * 1e3
+        for difficulty, median in medians.items():
+            marker = MARKERS[tested.index(difficulty) % len(MARKERS)]
+            axes.plot(median, place, marker, color=style["color"], markersize=4)
+    for number, difficulty in enumerate(tested if len(tested) > 1 else []):
+        label = difficulty_label(str(runs["difficulty_setting"].iloc[0]), difficulty)
+        axes.plot([], [], MARKERS[number % len(MARKERS)], color="0.3", markersize=4, label=label)
+    axes.set(xlim=(0, None), xlabel="time of a training step (ms), median")
+    dot_rows(axes, [label for label, *_ in lines])
 
 
 def _parameters(axes: Axes, runs: pd.DataFrame, styles: CellStyles) -> None:
@@ -101,8 +130,7 @@ def _parameters(axes: Axes, runs: pd.DataFrame, styles: CellStyles) -> None:
             axes.plot([0, count / 1e3], [place, place], color=style["color"], linewidth=1)
             axes.plot(count / 1e3, place, marker_of(style), color=style["color"], markersize=5)
         labels.append(label)
-    axes.set(ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)), yticklabels=labels)
-    axes.grid(visible=False, axis="y")
+    dot_rows(axes, labels)
 
 
 def _shared(runs: pd.DataFrame) -> "pd.Series[bool]":

@@ -13,7 +13,15 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import loss_behind_gradient
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, legend_above, task_panels
+from rnnbench.report.style import (
+    TEXT_WIDTH,
+    CellStyles,
+    has_many_cells,
+    legend_above,
+    small_panel_grid,
+    small_title,
+    task_panels,
+)
 from rnnbench.schema import Status
 
 SOLID, DASHED = "-", (0, (2, 1.5))
@@ -27,7 +35,7 @@ class DecayByGain(Figure):
     The growth is log10(g_1 / g_T) / (T - 1), g_t being the norm of d loss / d s_t over the top layer's whole state:
     below 0 the gradient vanishes, above 0 it explodes. Where g_1 is rounded to zero, the first step where it is not
     takes the place of 1. Points are means over seeds, bars Student's 95% intervals; where a cell was not trained there
-    is nothing after training.
+    is nothing after training. More than eight cells have a panel each.
     """
 
     needs = (GAIN, START, "backend", "steps_trained")
@@ -36,6 +44,8 @@ class DecayByGain(Figure):
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         growth = _growth(results)
         rows, starts = task_panels(growth), sorted(growth[START].unique())
+        if has_many_cells(growth):
+            return self._small(growth, rows, results, styles)
         canvas = Canvas(figsize=(TEXT_WIDTH, 0.6 + 2.2 * len(rows)), layout="constrained")
         grid = canvas.subplots(len(rows), len(starts), squeeze=False, sharex=True, sharey="row")
         for axes_of_row, (title, of_row) in zip(grid, rows, strict=True):
@@ -47,7 +57,27 @@ class DecayByGain(Figure):
         legend_above(canvas, title=f"gradient of {loss_behind_gradient(results.runs)}")
         return canvas
 
-    def _panel(self, axes: Axes, growth: pd.DataFrame, styles: CellStyles) -> None:
+    def _small(
+        self, growth: pd.DataFrame, rows: list[tuple[str, pd.DataFrame]], results: Results, styles: CellStyles
+    ) -> Canvas:
+        """A panel for each cell."""
+        starts = growth[START].nunique() > 1
+        found = []
+        for title, of_row in rows:
+            for start, of_start in of_row.groupby(START):
+                above = [*([title] if len(rows) > 1 else []), *([str(start)] if starts else [])]
+                for cell in styles.ordered(of_start["cell"].unique()):
+                    found.append((": ".join([*above, cell]), of_start[of_start["cell"] == cell]))
+        canvas, panels = small_panel_grid(len(found))
+        for axes, (title, of_cell) in zip(panels, found, strict=True):
+            self._panel(axes, of_cell, styles, named=False)
+            small_title(axes, title)
+        canvas.supxlabel("recurrent gain", fontsize=8)
+        canvas.supylabel("growth back through time (decades per step)", fontsize=8)
+        legend_above(canvas, title=f"gradient of {loss_behind_gradient(results.runs)}")
+        return canvas
+
+    def _panel(self, axes: Axes, growth: pd.DataFrame, styles: CellStyles, named: bool = True) -> None:
         axes.axhline(0, color="0.3", linewidth=0.8)
         gains = sorted(growth[GAIN].unique())
         cells = styles.ordered(growth["cell"].unique())
@@ -63,7 +93,7 @@ class DecayByGain(Figure):
                 axes.errorbar(
                     found.index.to_numpy() + shift + side, found["mean"], [found["below"], found["above"]],
                     color=styles.of(cell)["color"], linestyle=dashes, marker=styles.marker(cell), markersize=4,
-                    elinewidth=0.8, capsize=2, label=cell if name == BEFORE else None,
+                    elinewidth=0.8, capsize=2, label=cell if named and name == BEFORE else None,
                     markerfacecolor=None if name == BEFORE else "white",
                 )  # fmt: skip
         if len(moments) > 1:

@@ -43,7 +43,7 @@ class EqualBudget(Figure):
         tasks = task_panels(results.runs)
         canvas = Canvas(figsize=(TEXT_WIDTH, 0.4 + 2.1 * len(tasks)), layout="constrained")
         if many := has_many_cells(results.runs):
-            canvas.set_size_inches(TEXT_WIDTH, 0.4 + 3.0 * len(tasks) * len(matched))
+            canvas.set_size_inches(TEXT_WIDTH, 0.4 + 4.0 * len(tasks) * len(matched))
             grid = canvas.subplots(len(tasks) * len(matched), 1, squeeze=False).reshape(len(tasks), len(matched))
         else:
             grid = canvas.subplots(len(tasks), len(matched), squeeze=False, sharey="row")

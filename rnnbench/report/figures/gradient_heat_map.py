@@ -20,7 +20,7 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import loss_behind_gradient, task_title, variant_label
-from rnnbench.report.style import FORMULA, TEXT_WIDTH, CellStyles, legend_above, say_empty
+from rnnbench.report.style import FORMULA, SMALL_PANELS, TEXT_WIDTH, CellStyles, legend_above, say_empty, small_title
 from rnnbench.schema import TASK_GROUP
 
 MOST_DECADES = 12
@@ -68,23 +68,28 @@ class GradientHeatMap(Figure):
             raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
         cells = styles.ordered({panel.cell for panel in panels})
         rows = list(dict.fromkeys((panel.task, panel.variant) for panel in panels))
-        canvas = Canvas(figsize=(TEXT_WIDTH, 0.9 + 1.25 * len(rows)), layout="constrained")
-        grid = canvas.subplots(len(rows), len(cells), squeeze=False, sharex="row", sharey="row")
+        columns = min(len(cells), SMALL_PANELS)
+        chunks = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+        blocks = [(row, chunk) for row in rows for chunk in chunks]
+        canvas = Canvas(figsize=(TEXT_WIDTH, 0.9 + 1.25 * len(blocks)), layout="constrained")
+        grid = canvas.subplots(len(blocks), columns, squeeze=False, sharex="row", sharey="row")
         explained: dict[str, Any] = {}
         scale = _scale(list(panels.values()))
-        for axes_of_row, row in zip(grid, rows, strict=True):
+        for axes_of_row, (row, chunk) in zip(grid, blocks, strict=True):
             surfaces = {cell: panels.get(Panel(cell, *row)) for cell in cells}
             steps = _shared_steps([surface for surface in surfaces.values() if surface is not None])
-            for axes, (cell, surface) in zip(axes_of_row, surfaces.items(), strict=True):
-                explained |= _paint(axes, surface, steps, scale)
-                if axes in grid[0]:
-                    axes.set_title(cell)
+            for axes in axes_of_row[len(chunk) :]:
+                axes.set_axis_off()
+            for axes, cell in zip(axes_of_row, chunk, strict=False):
+                explained |= _paint(axes, surfaces[cell], steps, scale)
+                if axes in grid[0] or len(chunks) > 1:
+                    small_title(axes, cell, room=13)
             axes_of_row[0].set_ylabel(f"{_row_label(row, rows)}training step")
         for axes in grid[-1]:
             axes.set_xlabel("time step t")
         colours = mpl.cm.ScalarMappable(scale, COLOURS)
-        bar = canvas.colorbar(colours, ax=grid, shrink=min(1, 2 / len(rows)), aspect=16, pad=0.02, extend="both")
-        bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$", gid=FORMULA)
+        bar = canvas.colorbar(colours, ax=grid, shrink=min(1, 2 / len(blocks)), aspect=16, pad=0.02, extend="both")
+        bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$")
         bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, symmetric=True))
         if explained:
             legend_above(canvas, explained, _title(results.runs, rows))

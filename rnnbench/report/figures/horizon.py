@@ -7,19 +7,30 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Rectangle
 
 from rnnbench.analysis.horizon import solvable_lengths, success_by_length
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.flat import flat
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, labelled, legend_above, mark, marker_of
+from rnnbench.report.style import (
+    TEXT_WIDTH,
+    CellStyles,
+    dot_rows,
+    has_many_cells,
+    labelled,
+    legend_above,
+    mark,
+    marker_of,
+)
 
 
 class Horizon(Figure):
     """Success rate against the task's length, and the longest solvable length, one row per task.
 
-    Left: the fraction of runs that solved the task, with the exact 95% interval. Right: the longest length such that at
+    Left: the fraction of runs that solved the task, with the exact 95% interval; of more than eight cells the fraction
+    alone. Right: the longest length such that at
     least half of the runs solved the task at it and at every shorter length tested, with a 95% bootstrap interval; an
     arrow marks that this is the longest length tested, so that the true one may be longer.
     """
@@ -45,11 +56,16 @@ class Horizon(Figure):
         for (left, right), task in zip(grid, tasks, strict=True):
             of_task = success[success["task"] == task]
             tested = sorted(of_task["length"].unique())
-            self._curves(left, of_task, tested, styles)
+            many = has_many_cells(results.runs)
+            (self._rates if many else self._curves)(left, of_task, tested, styles)
             self._ranges(right, longest[longest["task"] == task], tested, styles)
-            left.set(title=task.replace("_", " "), xlabel="length T (steps)", ylabel=f"success rate{of}")
+            left.set(title=task.replace("_", " "), xlabel="length T (steps)")
+            if many:
+                left.set_title(f"{task.replace('_', ' ')}: success rate{of}")
+            else:
+                left.set_ylabel(f"success rate{of}")
             right.set(title=f"longest solvable length{of}", xlabel="length T (steps)")
-        explained = {"95% interval": mark("|", 8), "may be longer": mark(r"$\rightarrow$", 8)}
+        explained = {"95% interval": mark("_" if many else "|", 8), "may be longer": mark(r"$\rightarrow$", 8)}
         legend_above(canvas, explained)
         return canvas
 
@@ -76,6 +92,22 @@ class Horizon(Figure):
         axes.set_xticks(range(len(tested)), [f"{length:g}" for length in tested])
         axes.grid(visible=False, axis="x")
 
+    def _rates(self, axes: Axes, success: pd.DataFrame, tested: list[float], styles: CellStyles) -> None:
+        """A row per cell, the rate as a shade and a number."""
+        labels = []
+        for place, (label, group, _) in enumerate(labelled(success, styles)):
+            labels.append(label)
+            for length, interval in zip(group["length"], group["success_rate"], strict=True):
+                rate = interval.estimate
+                dark = "white" if rate > 0.5 else "black"
+                box = Rectangle((tested.index(length) - 0.5, place - 0.5), 1, 1, facecolor=str(0.95 - 0.65 * rate))
+                axes.add_patch(box)
+                axes.text(tested.index(length), place, f"{rate:.2g}", ha="center", va="center", fontsize=6, color=dark)
+        axes.set_xlim(-0.5, len(tested) - 0.5)
+        axes.set_xticks(range(len(tested)), [f"{length:g}" for length in tested])
+        dot_rows(axes, labels)
+        axes.grid(visible=False)
+
     def _ranges(self, axes: Axes, longest: pd.DataFrame, tested: list[float], styles: CellStyles) -> None:
         ladder, labels = [0.0, *tested], []
         for place, (label, group, style) in enumerate(labelled(longest, styles)):
@@ -92,5 +124,4 @@ class Horizon(Figure):
             labels.append(label)
         axes.set(xlim=(-0.4, len(ladder) - 0.2), ylim=(len(labels) - 0.5, -0.5))
         axes.set_xticks(range(len(ladder)), ["none", *(f"{length:g}" for length in tested)])
-        axes.set_yticks(range(len(labels)), labels)
-        axes.grid(visible=False, axis="y")
+        dot_rows(axes, labels)

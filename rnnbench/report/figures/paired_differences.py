@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
@@ -18,12 +20,15 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import cell_label
-from rnnbench.report.style import COLUMN_WIDTH, TEXT_WIDTH, CellStyles, band, legend_above, mark
+from rnnbench.report.style import COLUMN_WIDTH, ROW_OF_DOTS, TEXT_WIDTH, CellStyles, band, legend_above, mark
 
 STEPS, LOSS = "steps to solve", "test loss"
 FACTORS = {STEPS: FACTOR, LOSS: loss_comparison.FACTOR}
 TICKS = (1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 100.0, 1e3, 1e4)
 PERMUTATIONS = 1999
+MOST_PAIRS = 15
+DECADES = 1
+"""Of a ratio, from which on the colour of a matrix stays the same."""
 
 
 class PairedDifferences(Figure):
@@ -34,6 +39,9 @@ class PairedDifferences(Figure):
     training steps to solve the task: the ratios that a log-rank test does not reject, runs that did not solve it
     counting as censored. An arrow: the interval is open on that side. Grey: equivalent, within a factor of 1.5 of steps
     or 2 of losses.
+
+    More than fifteen pairs are a matrix: the ratio of the row's cell over the column's as a colour, blue where the
+    row's is better; a dot where the interval leaves out 1.
     """
 
     needs = ("test_loss", "steps_to_solve", "steps_trained")
@@ -52,6 +60,8 @@ class PairedDifferences(Figure):
         reached = "" if self.milestone in (None, SOLVED) else str(self.milestone).replace("_", " ")
         compared = f"steps to {reached}" if reached else quantity
         panels = list(rows.groupby(["task", "cell", "variant", "other_cell", "other_variant"], sort=False))
+        if len(panels) > MOST_PAIRS:
+            return _matrices(rows, compared, FACTORS[quantity], styles)
         columns = min(3, len(panels))
         of_panel = max(len(group) for _, group in panels)
         size = (
@@ -112,6 +122,52 @@ def _rows(runs: pd.DataFrame, milestone: str | None) -> tuple[str, pd.DataFrame]
     generator, reached = np.random.default_rng(0), milestone or SOLVED
     steps = steps_comparison.steps_comparison(runs, generator, milestone=reached, permutations=PERMUTATIONS)
     return STEPS, steps.assign(why=steps["why_no_ratio"])
+
+
+def _matrices(rows: pd.DataFrame, compared: str, factor: float, styles: CellStyles) -> Canvas:
+    """A matrix of cells for each task and difficulty; variants of a cell have rows of their own."""
+    names = {
+        which: [
+            cell_label(cell, variant, brief=True)
+            for cell, variant in zip(rows[f"{which}cell"], rows[f"{which}variant"], strict=True)
+        ]
+        for which in ("", "other_")
+    }
+    labels = list(dict.fromkeys([*names[""], *names["other_"]]))
+    place = {label: number for number, label in enumerate(labels)}
+    rows = rows.assign(row=[place[name] for name in names[""]], column=[place[name] for name in names["other_"]])
+    panels = list(rows.groupby(["task", "difficulty"], sort=False))
+    size = min(TEXT_WIDTH, 2.0 + ROW_OF_DOTS * len(labels))
+    canvas = Canvas(figsize=(TEXT_WIDTH, 0.5 + size * len(panels)), layout="constrained")
+    grid = canvas.subplots(len(panels), 1, squeeze=False)[:, 0]
+    scale = Normalize(-DECADES, DECADES)
+    for axes, ((task, _), group) in zip(grid, panels, strict=True):
+        ratios, sure = np.full((2, len(labels), len(labels)), np.nan)
+        for row in group.to_dict("records"):
+            ratio, at, other = row["ratio"], row["row"], row["column"]
+            with np.errstate(divide="ignore"):
+                decades = float(np.clip(np.log10(ratio.estimate), -DECADES, DECADES))
+            ratios[at, other], ratios[other, at] = decades, -decades
+            if ratio.high < 1 or ratio.low > 1:
+                sure[at, other] = sure[other, at] = 1
+        axes.pcolormesh(np.ma.masked_invalid(ratios), norm=scale, cmap="RdBu_r", rasterized=True)
+        axes.plot(*(np.argwhere(sure == 1).T[::-1] + 0.5), ".", color="black", markersize=2)
+        at, font = np.arange(len(labels)) + 0.5, 7 if len(labels) <= 24 else 5
+        axes.set_xticks(at, labels, rotation=90, fontsize=font)
+        axes.set_yticks(at, labels, fontsize=font)
+        axes.set(aspect="equal", title=f"{str(task).replace('_', ' ')}, {_difficulty(group.iloc[0].to_dict())}")
+        axes.invert_yaxis()
+        axes.set_facecolor("0.9")
+        axes.grid(visible=False)
+    bar = canvas.colorbar(
+        mpl.cm.ScalarMappable(scale, "RdBu_r"), ax=grid, shrink=min(1, 1 / len(panels)), extend="both"
+    )
+    bar.set_label(f"ratio of {compared}, row / column")
+    bar.set_ticks(
+        [-1, -np.log10(factor), 0, np.log10(factor), 1], labels=["0.1", f"{1 / factor:.2g}", "1", f"{factor:g}", "10"]
+    )
+    legend_above(canvas, {"95% interval leaves out 1": mark(".", 3)})
+    return canvas
 
 
 def _power_of_ten(decades: Interval) -> Interval:

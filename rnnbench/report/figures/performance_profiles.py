@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from rnnbench.analysis.aggregates import performance_profile
 from rnnbench.analysis.baselines import baselines
@@ -97,7 +97,10 @@ def _quartiles(runs: pd.DataFrame, styles: CellStyles, quantity: str, over: str)
         else:
             axes.annotate("fewer than half", (0.98, place), xycoords=("axes fraction", "data"), ha="right", va="center",
                           fontsize=6, color="0.3")  # fmt: skip
-    axes.set(xscale="log", xlabel=f"{quantity}: quartiles {over}")
+    axes.set(xscale="log", xlabel=f"{quantity}:\nquartiles {over}")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     dot_rows(axes, [label for label, *_ in lines])
     return canvas
 

@@ -1,0 +1,131 @@
+"""Every table and figure of results of any shape: made, or refused with what is missing; nothing covers the data."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from omegaconf import OmegaConf
+
+from rnnbench.analysis import steps_comparison
+from rnnbench.analysis.results import Results
+from rnnbench.analysis.tuning import tune
+from rnnbench.errors import SettingError
+from rnnbench.report.figures import paired_differences
+from rnnbench.report.figures.performance_profiles import relative_losses
+from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
+from rnnbench.report.tables.comparison import Comparison
+from tests.report.shapes import made
+
+CONFIGURATION = Path(__file__).parents[2] / "conf"
+STYLES = CellStyles(["rnn", "lstm", "gru"])
+SHAPES: dict[str, Callable[[], Results]] = {
+    "one cell, one seed": lambda: made(1, seeds=1),
+    "two seeds": lambda: made(2, seeds=2),
+    "ten cells": lambda: made(10, seeds=2),
+    "failed": lambda: made(2, status=lambda place, seed: "failed"),
+    "diverged": lambda: made(2, status=lambda place, seed: "diverged"),
+    "one cell failed": lambda: made(3, status=lambda place, seed: "done" if place else "failed"),
+    "without history": lambda: made(2, recorded=lambda row: False),
+    "one length without history": lambda: made(2, lengths=(10, 20, 40), recorded=lambda row: row["task.length"] != 20),
+    "mixed tasks and fates": lambda: made(
+        3, tasks=("adding", "music"), status=lambda place, seed: ("done", "failed", "diverged")[(place + seed) % 3]
+    ),
+    "no criterion": lambda: made(3, tasks=("music",)),
+}
+
+
+def components(kind: str) -> dict[str, Any]:
+    paths = sorted((CONFIGURATION / kind).glob("*.yaml"))
+    return {path.stem: instantiate(OmegaConf.load(path)) for path in paths if path.stem != "claims"}
+
+
+@pytest.fixture(autouse=True)
+def fewer_permutations(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = steps_comparison.steps_comparison
+
+    def quick(runs: Any, generator: Any, milestone: str = "solved", permutations: int = 99) -> Any:
+        return original(runs, generator, milestone, 99)
+
+    monkeypatch.setattr(steps_comparison, "steps_comparison", quick)
+    monkeypatch.setattr(paired_differences, "PERMUTATIONS", 99)
+
+
+def drawn(figure: Any, results: Results) -> Any:
+    with paper_style():
+        canvas = figure.draw(results, STYLES)
+        mark_incomplete(canvas, results)
+        canvas.set_dpi(50)
+        FigureCanvasAgg(canvas).draw()
+    return canvas
+
+
+def assert_legible(canvas: Any) -> None:
+    """No legend covers a panel, and no figure is wider than a page."""
+    assert canvas.get_figwidth() <= 6.8
+    boxes = [axes.get_window_extent() for axes in canvas.axes if axes.axison]
+    for legend in canvas.legends:
+        assert not any(legend.get_window_extent().overlaps(box) for box in boxes)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_component_is_made_or_says_what_it_needs(shape: str) -> None:
+    results = SHAPES[shape]()
+    count = 0
+    for figure in components("figure").values():
+        try:
+            assert_legible(drawn(figure, results))
+            count += 1
+        except SettingError as error:
+            assert re.match(rf"{type(figure).__name__}: needs ", str(error)), error
+    for table in components("table").values():
+        try:
+            assert len(table.formatted(table.rows(results)))
+            count += 1
+        except SettingError as error:
+            assert re.match(rf"{type(table).__name__}: needs ", str(error)), error
+    assert count
+
+
+@pytest.mark.parametrize("name", ["learning_curves", "equal_budget", "performance_profiles", "horizon", "cost"])
+def test_many_cells(name: str) -> None:
+    canvas = drawn(components("figure")[name], made(36 if name == "learning_curves" else 60, seeds=1))
+    assert_legible(canvas)
+    assert any("gated_cell_variant_35" in text.get_text() for text in canvas.findobj(Text))
+
+
+def test_tuned_setting_of_many_cells() -> None:
+    results = tune(made(10, seeds=1, rates=(0.001, 0.01)), "optimizer.lr")
+    canvas = drawn(components("figure")["learning_rate_sensitivity"], results)
+    assert_legible(canvas)
+    assert len([axes for axes in canvas.axes if axes.axison]) == 10
+
+
+def test_comparison_shows_what_a_task_has() -> None:
+    table = Comparison()
+
+    def columns(results: Results) -> set[str]:
+        return set(table.formatted(table.rows(results)))
+
+    of_criterion = {"solved", "steps to solve", "memoryless baseline"}
+    music = columns(made(2, tasks=("music",)))
+    assert "test frame accuracy" in music
+    assert not of_criterion & music
+    adding = columns(made(2))
+    assert of_criterion <= adding
+    assert not any("accuracy" in name for name in adding)
+    both = table.formatted(table.rows(made(2, tasks=("adding", "music"))))
+    of_music = both[both["task"].str.startswith("music")].iloc[0]
+    assert of_music[sorted(of_criterion)].tolist() == ["–", "–", "–"]
+    # 0.3, 0.302 and 0.304: Student's interval with two degrees of freedom
+    assert of_music["test frame accuracy"] == "0.302 [0.297, 0.307]"
+
+
+def test_losses_of_runs_that_diverged_are_infinite() -> None:
+    results = made(2, seeds=1, status=lambda place, seed: "diverged" if place else "done")
+    assert sorted(np.isposinf(relative_losses(results.runs)).tolist()) == [False, True]
