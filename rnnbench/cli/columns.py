@@ -44,6 +44,13 @@ evaluation that met it on validation data; empty when none did. They are not con
 evaluation is in the history, and its last one in `runs.csv`, under the name given."""
 
 
+MEASURES = """### Measures
+
+What tasks measure over held-out steps beside the loss. On test data it is in `test_<measure>` of `runs.csv`, on
+validation data at each evaluation in `validation_<measure>` of the history. A task's first is its `measure`, which
+tables show."""
+
+
 def results_readme() -> str:
     """results/README.md."""
     probes: dict[str, type[Probe]] = _components("probe")
@@ -64,6 +71,8 @@ def results_readme() -> str:
             _pairs("status", _empty(), "without"),
             f"{MILESTONES}\n",
             _markdown(("column", "met by", "measure", "source", "tasks"), _milestones()),
+            f"{MEASURES}\n",
+            _markdown(("measure", "what it is", "task"), _measures()),
             "## Arrays of the probes\n",
             _pairs("array", arrays, "axes"),
             "## Tables\n",
@@ -94,6 +103,14 @@ def _milestones() -> list[tuple[str, ...]]:
             ", ".join(f"`{name}`" for name, task in tasks.items() if milestone in task.milestones),
         )
         for milestone in milestones
+    ]
+
+
+def _measures() -> list[tuple[str, ...]]:
+    """A row per measure of a task."""
+    tasks: dict[str, type[Task]] = _components("task")
+    return [
+        (f"`{name}`", meaning, f"`{task}`") for task, of in tasks.items() for name, meaning in of.step_measures.items()
     ]
 
 

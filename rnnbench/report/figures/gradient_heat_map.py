@@ -20,7 +20,7 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import loss_behind_gradient, task_title, variant_label
-from rnnbench.report.style import FORMULA, SMALL_PANELS, TEXT_WIDTH, CellStyles, legend_above, say_empty, small_title
+from rnnbench.report.style import SMALL_PANELS, TEXT_WIDTH, CellStyles, legend_above, say_empty, small_title
 from rnnbench.schema import TASK_GROUP
 
 MOST_DECADES = 12
@@ -89,7 +89,7 @@ class GradientHeatMap(Figure):
             axes.set_xlabel("time step t")
         colours = mpl.cm.ScalarMappable(scale, COLOURS)
         bar = canvas.colorbar(colours, ax=grid, shrink=min(1, 2 / len(blocks)), aspect=16, pad=0.02, extend="both")
-        bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$")
+        bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$", gid=FORMULA)
         bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, symmetric=True))
         if explained:
             legend_above(canvas, explained, _title(results.runs, rows))

@@ -81,7 +81,7 @@ class GradientNorms(Figure):
             raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
         _share_range(panels)
         canvas.supxlabel("time step t", fontsize=8)
-        canvas.supylabel(r"gradient $g_t\,/\,g_T$", fontsize=8)
+        canvas.supylabel(r"gradient $g_t\,/\,g_T$", fontsize=8, gid=FORMULA)
         handles = {moment: Line2D([], [], color="0.3", linestyle=looks[moment]) for moment in moments}
         explained = {**handles, "range over seeds": band(), "rounded to zero before": mark("<", hollow=True)}
         legend_above(canvas, explained, f"gradient of {loss_behind_gradient(results.runs)}")
