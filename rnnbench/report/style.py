@@ -133,7 +133,7 @@ def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[
         lines = list(labelled(of_task, styles))
         cells = of_task["cell"].nunique()
         if len(lines) == cells > MOST_CELLS:
-            found += [(f"{title}: {label}" if len(tasks) > 1 else label, [(label, *line)]) for label, *line in lines]
+            found += [(f"{title}: {line[0]}" if len(tasks) > 1 else line[0], [line]) for line in lines]
             continue
         if len(lines) <= MOST_LINES or len(lines) == cells:
             found.append((title, lines))

@@ -20,7 +20,7 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import loss_behind_gradient, task_title, variant_label
-from rnnbench.report.style import SMALL_PANELS, TEXT_WIDTH, CellStyles, legend_above, say_empty, small_title
+from rnnbench.report.style import FORMULA, SMALL_PANELS, TEXT_WIDTH, CellStyles, legend_above, say_empty, small_title
 from rnnbench.schema import TASK_GROUP
 
 MOST_DECADES = 12

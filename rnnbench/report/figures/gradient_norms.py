@@ -68,7 +68,7 @@ class GradientNorms(Figure):
     def _small(self, lines: list[tuple[str, list[Line]]], results: Results, moments: dict[str, int]) -> Canvas:
         """A panel for each cell with both moments."""
         canvas, panels = small_panel_grid(len(lines))
-        looks = {"at initialisation": (0, (2, 1.2)), "after training": "-"}
+        looks: dict[str, Any] = {"at initialisation": (0, (2, 1.2)), "after training": "-"}
         drawn = False
         for axes, (title, of_panel) in zip(panels, lines, strict=True):
             for moment, probed in moments.items():
