@@ -79,6 +79,8 @@ ROW_OF_LEGEND = 0.16
 """Inches."""
 ROW_OF_DOTS = 0.15
 """Inches."""
+ROW_OF_NOTE = 0.11
+"""Inches."""
 OTHERS: Mapping[str, Any] = {"color": "0.85", "linewidth": 0.5, "zorder": 0.5, "label": "_other cells"}
 """The look of other cells' lines in the panel of one cell."""
 
@@ -275,4 +277,5 @@ def mark_incomplete(canvas: Canvas, results: Results) -> None:
     if not lines:
         return
     shown = [*lines[:3], f"and {len(lines) - 3} more"] if len(lines) > 4 else lines
+    canvas.set_figheight(canvas.get_figheight() + ROW_OF_NOTE * (1 + len(shown)))
     canvas.supxlabel("\n".join(["Incomplete.", *shown]), fontsize=6, color="firebrick", x=0.01, ha="left")
