@@ -39,7 +39,7 @@ def launch(folder: Path, stop: signal.Signals | None = None, after_s: float = 0)
 
 def numbers(folder: Path) -> dict[str, bytes]:
     """The history and the probes' arrays of the folder's only run."""
-    (run,) = folder.glob("results/default/runs/*-*")
+    (run,) = folder.glob("results/default/runs/[!.]*")
     return {path.name: path.read_bytes() for path in (*run.glob("history.csv"), *run.glob("*.npz"))}
 
 
