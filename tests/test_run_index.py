@@ -133,7 +133,9 @@ def test_a_damaged_index_is_made_again(tmp_path: Path, way: str, monkeypatch: py
     assert files.index.read_bytes() == content
 
 
-def test_two_may_write_at_once_and_one_that_cannot_does_without(tmp_path: Path) -> None:
+def test_two_may_write_at_once_and_one_that_cannot_does_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = ExperimentFiles(tmp_path)
     names = [made(tmp_path, seed) for seed in range(4)]
 
@@ -152,9 +154,13 @@ def test_two_may_write_at_once_and_one_that_cannot_does_without(tmp_path: Path) 
         thread.join()
     assert set(run_index._entries(files.index)) == set(names)
     files.index.unlink()
-    files.index.mkdir()  # cannot be replaced by a file
+
+    def refused(path: Path) -> Any:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(run_index, "replacing", refused)
     index = RunIndex(files)
     assert index.run(names[0])
     index.save()
-    assert files.index.is_dir()
+    assert not files.index.exists()
     assert not list(files.runs.glob("..index*"))
