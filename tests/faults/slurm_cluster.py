@@ -1,0 +1,193 @@
+"""A Slurm cluster of two nodes on this machine, in a folder of its own: `python -m tests.faults.slurm_cluster FOLDER`.
+
+It needs Debian's packages slurm-wlm and munge, and root. Nothing outside the folder is touched but munge's socket.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "munged")
+STARTS_WITHIN_S = 60
+
+CONFIGURATION = """
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket={folder}/munge/socket
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerParameters=batch_sched_delay=1,sched_interval=2
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+SlurmdParameters=config_overrides
+ReturnToService=2
+SlurmdTimeout=10
+KillWait=5
+MaxArraySize={largest_array}
+NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=1 RealMemory=8000
+NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=1 RealMemory=8000
+PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def reason_not_to_start() -> str:
+    """Why the cluster cannot be started here; empty where it can."""
+    if missing := [program for program in PROGRAMS if program_path(program) is None]:
+        return f"no {', '.join(missing)}"
+    return "" if os.geteuid() == 0 else "Slurm's daemons need root here"
+
+
+def program_path(name: str) -> str | None:
+    """The path of a program, also where only root's PATH has it."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+
+
+@dataclass
+class Cluster:
+    """A running cluster."""
+
+    folder: Path
+    daemons: dict[str, "subprocess.Popen[bytes]"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What commands need to find the cluster."""
+        return {**os.environ, "SLURM_CONF": str(self.folder / "slurm.conf")}
+
+    def command(self, *words: str) -> str:
+        """The output of a Slurm command."""
+        done = subprocess.run(words, env=self.environment, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    def start_node(self, node: str) -> None:
+        """Start a node's daemon."""
+        self._start(f"slurmd-{node}", "slurmd", "-D", "-N", node)
+
+    def kill_node(self, node: str) -> None:
+        """End a node as a power cut does, with the jobs on it."""
+        jobs = self.command("squeue", "--noheader", f"--nodelist={node}", "--format=%A").split()
+        own = self.daemons.pop(f"slurmd-{node}")
+        steps = _descendants_with(jobs)
+        for process in (own.pid, *steps):
+            os.kill(process, signal.SIGKILL)
+        own.wait()
+
+    def _start(self, name: str, program: str, *arguments: str) -> None:
+        path = program_path(program)
+        assert path is not None
+        with (self.folder / f"{name}.out").open("ab") as output:
+            self.daemons[name] = subprocess.Popen(
+                [path, *arguments], env=self.environment, stdout=output, stderr=output
+            )
+
+    def wait_until_idle(self, nodes: int = 2) -> None:
+        """Wait until so many nodes take jobs."""
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        while self.command("sinfo", "--noheader", "--Node", "--states=idle").count("\n") < nodes:
+            if time.monotonic() > deadline:
+                raise TimeoutError(self.command("sinfo") + (self.folder / "slurmctld.log").read_text()[-2000:])
+            time.sleep(0.5)
+
+
+def _descendants_with(jobs: list[str]) -> list[int]:
+    """The processes whose environment says that they belong to these Slurm jobs, and the daemons of their steps."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+            words = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        of_job = {word.partition(b"=")[2].decode() for word in environment if word.startswith(b"SLURM_JOB_ID=")}
+        if of_job & set(jobs) or any(f"slurmstepd: [{job}.".encode() in words for job in jobs):
+            found.append(int(entry.name))
+    return [process for process in found if process != os.getpid()]
+
+
+@contextmanager
+def cluster(folder: Path, largest_array: int = 1001) -> Iterator[Cluster]:
+    """Start a cluster whose files are in the folder; its jobs and daemons end with the block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "state").mkdir()
+    munge = folder / "munge"
+    munge.mkdir(mode=0o755)
+    (munge / "key").write_bytes(os.urandom(1024))
+    (munge / "key").chmod(0o600)
+    text = CONFIGURATION.format(
+        folder=folder, host=socket.gethostname(), ports=_free_ports(3), largest_array=largest_array
+    )
+    (folder / "slurm.conf").write_text(text.lstrip())
+    made = Cluster(folder, {})
+    try:
+        files = [f"--{name}={munge / name}" for name in ("socket",)]
+        files += [f"--key-file={munge / 'key'}", f"--pid-file={munge / 'pid'}", f"--log-file={munge / 'log'}"]
+        files += [f"--seed-file={munge / 'seed'}"]
+        made._start("munged", "munged", "--foreground", "--force", *files)
+        _wait_for(munge / "socket")
+        made._start("slurmctld", "slurmctld", "-D", "-c")
+        for node in ("n1", "n2"):
+            made.start_node(node)
+        made.wait_until_idle()
+        yield made
+    finally:
+        made.command("scancel", "--user=root")
+        made.command("scontrol", "shutdown")
+        for name, daemon in reversed(made.daemons.items()):
+            if name == "munged":
+                daemon.terminate()
+            try:
+                daemon.wait(20)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                daemon.wait()
+
+
+def _free_ports(number: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(number)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _wait_for(path: Path) -> None:
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{path} did not appear")
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    with cluster(Path(sys.argv[1]).resolve()) as running:
+        print(f"export SLURM_CONF={running.folder}/slurm.conf", flush=True)
+        signal.pause()
