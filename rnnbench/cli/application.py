@@ -26,10 +26,10 @@ def launch(arguments: list[str]) -> None:
     start = hydra.main(version_base="1.3", config_path=str(configuration_directory()), config_name="config")
     all_frames = _wants_all_frames()
 
-    def job(config: DictConfig) -> None:
+    def job(config: DictConfig) -> float | None:
         from rnnbench.cli.job import run_job  # imports torch, which --cfg and completion can do without
 
-        run_job(config, all_frames)
+        return run_job(config, all_frames)
 
     def checked() -> None:
         overrides(arguments)

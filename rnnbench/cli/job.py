@@ -1,5 +1,6 @@
 """One job: from a composed configuration to a finished run folder."""
 
+import math
 import sys
 import traceback
 import warnings
@@ -30,8 +31,8 @@ from rnnbench.training.loop import Progress
 from rnnbench.training.memory import within_free_memory
 
 
-def run_job(config: DictConfig, all_frames: bool = False) -> None:
-    """Hydra's task function: execute the run, and write its outcome to the launch's folder.
+def run_job(config: DictConfig, all_frames: bool = False) -> float | None:
+    """Hydra's task function: execute the run, and write its outcome to the launch's folder; returns the objective.
 
     Whatever the run raises becomes its outcome, so that the rest of a sweep continues: a wrong setting is refused in
     one line, anything else fails with its traceback, where `all_frames` also shows the frames of this package. Only a
@@ -40,11 +41,12 @@ def run_job(config: DictConfig, all_frames: bool = False) -> None:
     listen_as_worker()
     with deferred():
         check()
-        _run_job(config, all_frames)
+        objective = _run_job(config, all_frames)
         check()
+    return objective
 
 
-def _run_job(config: DictConfig, all_frames: bool) -> None:
+def _run_job(config: DictConfig, all_frames: bool) -> float | None:
     hydra = HydraConfig.get()
     multirun = hydra.mode == RunMode.MULTIRUN
     launch = Path(hydra.sweep.dir if multirun else hydra.run.dir)
@@ -64,6 +66,7 @@ def _run_job(config: DictConfig, all_frames: bool) -> None:
             beside_others=beside_others,
             all_frames=all_frames,
             progress=progress,
+            worst=-math.inf if str(hydra.sweeper.get("direction")).endswith("maximize") else math.inf,
         )
     except SettingError as error:
         outcome = JobOutcome(overrides, JobStatus.REFUSED, message=str(error))
@@ -84,6 +87,7 @@ def _run_job(config: DictConfig, all_frames: bool) -> None:
         if progress is not None:
             with suppress(OSError):
                 progress.unlink(missing_ok=True)
+    return math.nan if outcome.objective is None and config.objective is not None else outcome.objective
 
 
 def _failed_before_it_started(
@@ -125,8 +129,12 @@ def _do(
     beside_others: bool,
     all_frames: bool,
     progress: Path | None,
+    worst: float,
 ) -> JobOutcome:
-    """Execute the run, unless it is done already or another process executes it."""
+    """Execute the run, unless it is done already or another process executes it.
+
+    `worst` is the objective of a run that diverged or did not get as far as what the objective measures.
+    """
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(settings.flush_denormals)
     size = settings.model.parameter_budget or settings.model.hidden_size
@@ -147,7 +155,7 @@ def _do(
                     stacklevel=2,
                 )
             outcome = JobStatus.DONE_BEFORE if before["status"] == Status.DONE else JobStatus.DIVERGED
-            return JobOutcome(overrides, outcome, folder.name)
+            return JobOutcome(overrides, outcome, folder.name, objective=_objective(before, settings.objective, worst))
         if settings.rerun:
             folder.drop_checkpoint()
             before = {}
@@ -157,7 +165,22 @@ def _do(
         summary = job.execute(all_frames)
     if summary["status"] == Status.RUNNING:
         return JobOutcome(overrides, JobStatus.STOPPED, folder.name, _ending(summary))
-    return JobOutcome(overrides, summary["status"], folder.name, _ending(summary))
+    objective = _objective(summary, settings.objective, worst)
+    return JobOutcome(overrides, summary["status"], folder.name, _ending(summary), objective)
+
+
+def _objective(summary: Mapping[str, Any], column: str | None, worst: float) -> float | None:
+    """The objective's value of a run that has ended; None without an objective and for a failed run."""
+    if column is None or summary["status"] not in MEASURED:
+        return None
+    if column not in summary and summary["status"] == Status.DONE:
+        raise SettingError(f"objective={column}: the run has no such column; results/README.md lists them")
+    value = None if summary["status"] == Status.DIVERGED else summary[column]
+    if value is None:
+        return worst
+    if isinstance(value, str):
+        raise SettingError(f"objective={column}: must be a column of numbers, not {value!r}")
+    return float(value)
 
 
 def _stored_summary(folder: RunFolder) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 
 from rnnbench import stored_run
 from rnnbench.cli.arguments import OPTIONS_WITH_A_VALUE
-from rnnbench.cli.sweep import UNION
+from rnnbench.cli.sweep import BASIC, UNION
 from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.storage import DamagedFileError, remove_stale_temporaries, write_json
@@ -39,6 +39,8 @@ class JobOutcome:
     status: JobStatus
     run: str | None = None
     message: str = ""
+    objective: float | None = None
+    """The value that a sweeper is to make small or large, where one was asked for."""
 
 
 def write_outcome(launch: Path, number: int, outcome: JobOutcome) -> None:
@@ -98,7 +100,10 @@ class LaunchRecord(Callback):
         from rnnbench.cli.tuning_stages import first_jobs  # imports pandas and scipy
 
         loader = GlobalHydra.instance().config_loader()
-        _begin(config, Path(config.hydra.sweep.dir), lambda: first_jobs(config, loader))
+        known = config.hydra.sweeper._target_ == BASIC
+        if not known and config.objective is None:
+            fail("objective=null: this sweeper needs a column of the runs to make small, such as validation_loss")
+        _begin(config, Path(config.hydra.sweep.dir), lambda: first_jobs(config, loader) if known else [])
 
     def on_run_end(self, config: DictConfig, **more: Any) -> None:
         job_return: JobReturn = more["job_return"]
@@ -106,6 +111,9 @@ class LaunchRecord(Callback):
             _end(Path(config.hydra.run.dir))
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        if config.hydra.sweeper._target_ not in (UNION, BASIC):  # its jobs are not known before
+            launch = Path(config.hydra.sweep.dir)
+            write_plan(launch, [PlannedJob(tuple(outcome.overrides), outcome.run) for outcome in read_outcomes(launch)])
         _end(Path(config.hydra.sweep.dir))
 
 

@@ -15,7 +15,7 @@ GROUPS = {
     "table": "tables of the report (table=[a,b])",
     "figure": "figures of the report (figure=[a,b])",
     "wandb": "Weights & Biases",
-    "hydra/sweeper": "how an experiment combines its settings (Hydra's basic: all with all)",
+    "hydra/sweeper": "how a sweep combines its settings (default: union; optuna too, see docs/cluster.md)",
     "hydra/launcher": "where a sweep's runs go (default: Hydra's basic, one after the other)",
 }
 

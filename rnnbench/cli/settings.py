@@ -84,6 +84,7 @@ class Settings(BaseModel):
     threads: Annotated[PositiveInt, AfterValidator(_threads)]
     flush_denormals: bool
     rerun: bool
+    objective: str | None
     tuned: str | None
     tuning: TuningSettings
     model: ModelSettings

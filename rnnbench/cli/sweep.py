@@ -13,6 +13,7 @@ Swept = Mapping[str, Any]
 """Values by setting, as in Hydra's `params`: `20,40,80` are three, as are `range(0,3)`."""
 
 
+BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 UNION = "hydra_plugins.rnnbench_sweeper.UnionOfProducts"
 """The sweeper of hydra/sweeper=union; Hydra takes one from that package alone."""
 

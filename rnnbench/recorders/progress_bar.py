@@ -11,8 +11,8 @@ from rnnbench.recorders.recorder import Recorder, Scalars
 
 WIDE = 110
 """Columns from which on a terminal has room for everything."""
-WIDE_FORMAT = "{desc} {percentage:.0f}%|{bar:10}| {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left{postfix}"
-NARROW_FORMAT = "{desc} {percentage:.0f}% of {total_fmt}, {remaining} left{postfix}"
+WIDE_FORMAT = "{desc} {percentage:.0f}%|{bar}| {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left{postfix}"
+NARROW_FORMAT = "{desc} {percentage:.0f}%|{bar}| {remaining} left{postfix}"
 
 
 class ProgressBar(Recorder):
@@ -25,7 +25,7 @@ class ProgressBar(Recorder):
         self.bar = tqdm(
             total=steps,
             initial=start,
-            desc=_shortened(run, 40 if wide else 16),
+            desc=_shortened(run, 24 if wide else 16),
             unit="step",
             disable=None,
             leave=False,

@@ -92,6 +92,14 @@ class LaunchFiles:
         """How far the job's run has come, while it runs."""
         return self.folder / f"job-{number}.progress"
 
+    def ended_and_begun(self) -> tuple[set[int], set[int]]:
+        """The numbers of the jobs with an outcome and of those with a progress, from one look at the folder."""
+        split = [path.name.removeprefix("job-").partition(".") for path in self.folder.iterdir()]
+        numbered = [(int(number), kind) for number, _, kind in split if number.isdecimal()]
+        return {number for number, kind in numbered if kind == "json"}, {
+            number for number, kind in numbered if kind == "progress"
+        }
+
     def printed(self, number: int) -> Path:
         """What a job printed that ran in another process than the launching one."""
         return self.folder / f"job-{number}.log"

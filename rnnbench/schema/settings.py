@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 WITHOUT_EFFECT = (
-    "name", "results_dir", "rerun", "wandb", "tuned", "tuning", "tables", "figures", "train.checkpoint_every_s",
-    "train.keep_weights",
+    "name", "results_dir", "rerun", "wandb", "objective", "tuned", "tuning", "tables", "figures",
+    "train.checkpoint_every_s", "train.keep_weights",
 )  # fmt: skip
 """Settings that cannot change a result."""
 

@@ -10,7 +10,7 @@ from rnnbench.schema import ExperimentFiles, LaunchFiles, RunFiles, Status
 
 SETTINGS: dict[str, Any] = {
     "name": "x", "seed": 3, "results_dir": "r", "device": "cpu", "threads": 1, "flush_denormals": True, "rerun": False,
-    "tuned": None, "tuning": {"seeds": []},
+    "objective": None, "tuned": None, "tuning": {"seeds": []},
     "model": {"hidden_size": 64, "parameter_budget": 500, "budget_counts": "all", "backend": "auto"},
     "train": {"steps": 5, "checkpoint_every_s": 30, "keep_weights": True}, "cell": {"_target_": "a.B", "bias": True},
     "optimizer": {"_target_": "torch.optim.Adam", "betas": [0.9, 0.99]}, "wandb": {"mode": "offline"},

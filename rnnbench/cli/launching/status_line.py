@@ -81,14 +81,9 @@ class Counts:
         )
 
         self._read_plan()
-        names = {path.name for path in self.files.folder.iterdir()}
-        numbers = {int(name[4:-5]) for name in names if name.startswith("job-") and name[4:-5].isdecimal()}
-        lines = [line for number in sorted(numbers - set(self.ended)) for line in self._ended(number)]
-        self.running = {
-            number: StepsDone.read(self.files.folder / name)
-            for name in names
-            if name.endswith(".progress") and (number := int(name[4:-9])) not in self.ended
-        }
+        ended, begun = self.files.ended_and_begun()
+        lines = [line for number in sorted(ended - set(self.ended)) for line in self._ended(number)]
+        self.running = {number: StepsDone.read(self.files.progress(number)) for number in begun - set(self.ended)}
         return lines
 
     def _read_plan(self) -> None:

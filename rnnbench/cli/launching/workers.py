@@ -4,6 +4,7 @@ Each kind of pool hands out `concurrent.futures.Future`s, so that a lost worker 
 """
 
 import importlib
+import logging
 import os
 import re
 import signal
@@ -69,7 +70,10 @@ class PoolLauncher(WorkerLauncher):
             while running or (waiting and received() is None):
                 while waiting and len(running) < pool.size and received() is None:
                     number, overrides = waiting.pop()
-                    running[pool.submit(self.call, number, overrides)] = number
+                    try:
+                        running[pool.submit(self.call, number, overrides)] = number
+                    except Exception as error:  # a cluster that is gone; each library has errors of its own
+                        yield number, LostJobError(f"its job could not be submitted ({one_line(error)[:200]})")
                 if received() is not None:
                     pool.cancel()
                 for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
@@ -188,6 +192,7 @@ class DaskLauncher(PoolLauncher):
     @contextmanager
     def pool(self, jobs: int) -> Iterator[Pool]:
         distributed = _imported("distributed", "dask")
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it means for a job is told by its outcome
         with ExitStack() as stack:
             where = self.address
             if where is None:
