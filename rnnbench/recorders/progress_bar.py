@@ -20,7 +20,8 @@ class ProgressBar(Recorder):
 
     def __init__(self, run: str, steps: int, start: int, baseline_loss: float | None) -> None:
         terminal = getattr(sys.stderr, "terminal", sys.stderr)  # a sweep shows standard error above its own line
-        wide = shutil.get_terminal_size().columns >= WIDE
+        columns = shutil.get_terminal_size().columns
+        wide = columns >= WIDE
         self.baseline = f", baseline {baseline_loss:.2g}" if wide and baseline_loss is not None else ""
         self.bar = tqdm(
             total=steps,
@@ -29,7 +30,7 @@ class ProgressBar(Recorder):
             unit="step",
             disable=None,
             leave=False,
-            dynamic_ncols=True,
+            ncols=columns - 1,
             file=terminal,
             bar_format=WIDE_FORMAT if wide else NARROW_FORMAT,
         )

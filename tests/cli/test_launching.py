@@ -88,7 +88,6 @@ def test_a_run_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) 
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setenv("LINES", "24")
     bar = ProgressBar("gru_concat_no_bias-selective_copying-0-1a2b3c4d", 20000, 0, 0.1667)
     bar.bar.mininterval = 0
     for step in range(1, 20):
