@@ -23,6 +23,7 @@ __all__ = [
     "TorchNn",
     "backend_named",
     "choose_backend",
+    "fallback_reason",
 ]
 
 
@@ -50,3 +51,9 @@ def choose_backend(cell: Cell, name: str = "auto", threads: int | None = None) -
     if reason := backend.unsupported_reason(cell):
         raise ValueError(f"backend={name}: cannot run {type(cell).__name__} ({reason}); use eager or auto")
     return backend
+
+
+def fallback_reason(cell: Cell, backend: Backend) -> str:
+    """Why "auto" takes this backend and not the fastest, as a phrase; empty where it is the fastest."""
+    fastest = FASTEST_FIRST[0]
+    return "" if isinstance(backend, fastest) else fastest(backend.threads).unsupported_reason(cell) or ""

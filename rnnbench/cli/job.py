@@ -161,6 +161,9 @@ def _do(
             before = {}
         with at_once():
             run.check_memory()
+        if run.model.backend_reason and run.device.type == "cpu":
+            how = f"backend={run.model.backend.name}, since fused cannot run it"
+            print(f"rnnbench: {folder.name}: {how}: {run.model.backend_reason}", file=sys.stderr)
         job = Job(settings, run, folder, config, cell, task, beside_others, before.get("started_at"), progress)
         summary = job.execute(all_frames)
     if summary["status"] == Status.RUNNING:
@@ -255,6 +258,7 @@ class Job:
             "task": self.task,
             "seed": self.settings.seed,
             "backend": self.run.model.backend.name,
+            **({"backend_reason": self.run.model.backend_reason} if self.run.model.backend_reason else {}),
             "difficulty_setting": self.run.task.difficulty,
             "difficulty": difficulty_value(self.config["task"], self.run.task.difficulty),
             **provenance(self.run.device, [type(cell), type(self.run.task)]),

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from rnnbench.backends import choose_backend
+from rnnbench.backends import choose_backend, fallback_reason
 from rnnbench.cells import Cell, State
 from rnnbench.model.initialisation import initialise_cell
 from rnnbench.tasks import Batch
@@ -66,6 +66,8 @@ class Model(nn.Module):
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
         self.to(device)
         self.backend = choose_backend(cells[0], backend, threads)
+        self.backend_reason = fallback_reason(cells[0], self.backend) if backend == "auto" else ""
+        """Why "auto" took no faster backend; empty where it took the fastest, or where the backend was named."""
 
     def forward(
         self, inputs: Shaped[Tensor, "time batch ..."], scored_steps: int, hook: LayeredHook | None = None

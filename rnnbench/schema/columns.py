@@ -36,6 +36,10 @@ IDENTITY: Mapping[str, Column] = {
     "cell": Column("the cell's name in conf/cell/"),
     "seed": Column("seed of weights, training data and held-out data"),
     "backend": Column("how the cell was run"),
+    "backend_reason": Column(
+        "why backend=auto took no faster one: what cannot be compiled, with its line in the step; empty where it took "
+        "the fastest, or where the backend was named"
+    ),
 }
 """What a run is."""
 

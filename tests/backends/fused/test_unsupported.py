@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnbench.backends import Eager, Fused, TorchNn, backend_named, choose_backend
+from rnnbench.backends import Eager, Fused, TorchNn, backend_named, choose_backend, fallback_reason
 from rnnbench.backends.fused import explain
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
@@ -111,6 +111,13 @@ def test_auto_takes_the_fastest_that_applies() -> None:
     assert isinstance(choose_backend(Gru(3, 7).bfloat16()), Eager)
     assert choose_backend(Gru(3, 7), threads=3) == Fused(3)
     assert backend_named("torch", threads=2) == TorchNn(2)
+
+
+def test_auto_says_why_it_took_no_faster_backend() -> None:
+    cell = Step(UNSUPPORTED["dimension"][0])
+    assert fallback_reason(cell, choose_backend(cell)).startswith("unsqueeze() on line")
+    assert fallback_reason(Gru(3, 7), choose_backend(Gru(3, 7))) == ""
+    assert "bfloat16" in fallback_reason(GruTorch(3, 7).bfloat16(), TorchNn())
 
 
 def test_choosing_a_backend_leaves_the_threads_of_torch() -> None:

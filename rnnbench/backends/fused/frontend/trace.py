@@ -143,7 +143,18 @@ class _StepProxy(fx.Proxy):
     def _as_number(self) -> Any:
         raise UnsupportedStepError(located(NUMBER, line_of(sys._getframe(1))))
 
-    __float__ = __int__ = __index__ = __len__ = _as_number
+    __float__ = __int__ = __index__ = _as_number
+
+    def __len__(self) -> int:
+        return _chunks_of(self.node) or self._as_number()
+
+
+def _chunks_of(node: fx.Node) -> int | None:
+    """How many values a node is, where it is a chunk()."""
+    if node.target not in (torch.chunk, "chunk"):
+        return None
+    count = node.kwargs.get("chunks", node.args[1] if len(node.args) > 1 else None)
+    return count if isinstance(count, int) else None
 
 
 class _StepTracer(fx.Tracer):
@@ -186,7 +197,9 @@ class _StepTracer(fx.Tracer):
     def to_bool(self, obj: fx.Proxy) -> bool:
         raise UnsupportedStepError(located(CONTROL_FLOW, line_of(sys._getframe(1))))
 
-    def iter(self, obj: fx.Proxy) -> Any:
+    def iter(self, obj: Any) -> Any:
+        if count := _chunks_of(obj.node):
+            return iter([obj[index] for index in range(count)])
         try:
             return super().iter(obj)
         except fx.proxy.TraceError as error:

@@ -1,0 +1,30 @@
+"""coRNN, the coupled oscillatory RNN (Rusch & Mishra 2021)."""
+
+import torch
+from torch import Tensor
+
+from rnnbench.cells.cell import Cell, State
+
+
+class Cornn(Cell):
+    """Oscillators with position h (the paper's y) and velocity z, the damping explicit as in the released code:
+
+    z' = z + dt (tanh(W x + U h + V z + b) - gamma h - epsilon z), h' = h + dt z'.
+    """
+
+    state_names = ("h", "z")
+
+    def __init__(
+        self, input_size: int, hidden_size: int, dt: float = 0.042, gamma: float = 2.7, epsilon: float = 4.7
+    ) -> None:
+        super().__init__(input_size, hidden_size)
+        if dt <= 0:
+            raise ValueError(f"dt={dt}: must be above 0 (the step size)")
+        self.dt, self.gamma, self.epsilon = dt, gamma, epsilon
+        self.W, self.U, self.V = self.input_map(), self.recurrent_map(), self.recurrent_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, z = state
+        force = torch.tanh(self.W(x) + self.U(h) + self.V(z))
+        z = z + self.dt * (force - self.gamma * h - self.epsilon * z)
+        return (h + self.dt * z, z)

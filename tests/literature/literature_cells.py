@@ -1,0 +1,695 @@
+"""Cells of the literature, each written as its paper writes it, with the functions that its code would use.
+
+Where papers give a name to the output other than h, it is h here. Those that could be members of the menu have a file
+of their own beside this one.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rnnbench.cells import Cell, State
+
+
+class Elman(Cell):
+    """Elman 1990: h' = sigma(W x + U h + b)."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = self.input_map(), self.recurrent_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (torch.sigmoid(self.W(x) + self.U(state[0])),)
+
+
+class Jordan(Cell):
+    """Jordan 1986: the output, here of four units, is what comes back."""
+
+    state_names = ("h", "y")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U, self.V = self.input_map(), nn.Linear(4, hidden_size, bias=False), nn.Linear(hidden_size, 4)
+
+    def initial_state(self, batch_size: int) -> State:
+        zeros = next(self.parameters()).new_zeros
+        return zeros(batch_size, self.hidden_size), zeros(batch_size, 4)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h = torch.sigmoid(self.W(x) + self.U(state[1]))
+        return h, torch.sigmoid(self.V(h))
+
+
+class OneMatrixLstm(Cell):
+    """Gers et al. 2000, all gates from one matrix on [x, h], as most code has it."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        c = torch.sigmoid(f + 1) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+
+class RawLstm(Cell):
+    """The same with bare parameters and h @ U, as tutorials write it."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = nn.Parameter(torch.zeros(input_size, 4 * hidden_size))
+        self.U = nn.Parameter(torch.zeros(hidden_size, 4 * hidden_size))
+        self.b = nn.Parameter(torch.zeros(4 * hidden_size))
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c = state
+        H = self.hidden_size
+        gates = x @ self.W + h @ self.U + self.b
+        i, f = torch.sigmoid(gates[:, :H]), torch.sigmoid(gates[:, H : 2 * H])
+        g, o = torch.tanh(gates[:, 2 * H : 3 * H]), torch.sigmoid(gates[:, 3 * H :])
+        c = f * c + i * g
+        return o * torch.tanh(c), c
+
+
+class Lstmp(Cell):
+    """Sak et al. 2014: c is twice as wide as h, a projection of the output."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.cells = 2 * hidden_size
+        self.W = nn.Linear(input_size, 4 * self.cells)
+        self.U = nn.Linear(hidden_size, 4 * self.cells, bias=False)
+        self.project = nn.Linear(self.cells, hidden_size, bias=False)
+
+    def initial_state(self, batch_size: int) -> State:
+        zeros = next(self.parameters()).new_zeros
+        return zeros(batch_size, self.hidden_size), zeros(batch_size, self.cells)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c = state
+        i, f, g, o = torch.split(self.W(x) + self.U(h), self.cells, dim=-1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return self.project(torch.sigmoid(o) * torch.tanh(c)), c
+
+
+class PeepholeLstm(Cell):
+    """Gers & Schmidhuber 2000, peepholes as vectors."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = nn.Linear(input_size, 4 * hidden_size), nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+        self.p = nn.Parameter(torch.zeros(3 * hidden_size))
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c = state
+        p_i, p_f, p_o = self.p.chunk(3)
+        i, f, g, o = (self.W(x) + self.U(h)).chunk(4, 1)
+        c = torch.sigmoid(f + p_f * c) * c + torch.sigmoid(i + p_i * c) * torch.tanh(g)
+        return torch.sigmoid(o + p_o * c) * torch.tanh(c), c
+
+
+class Cifg(Cell):
+    """Greff et al. 2017: input gate 1 - f."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = nn.Linear(input_size, 3 * hidden_size), nn.Linear(hidden_size, 3 * hidden_size, bias=False)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c = state
+        f, g, o = (self.W(x) + self.U(h)).chunk(3, -1)
+        f = f.sigmoid()
+        c = torch.lerp(g.tanh(), c, f)
+        return o.sigmoid() * c.tanh(), c
+
+
+class Janet(Cell):
+    """van der Westhuizen & Lasenby 2018: forget gate only, with beta = 1."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = nn.Linear(input_size, 2 * hidden_size), nn.Linear(hidden_size, 2 * hidden_size, bias=False)
+
+    def step(self, x: Tensor, state: State) -> State:
+        (c,) = state
+        s, g = (self.W(x) + self.U(c)).chunk(2, 1)
+        return (torch.sigmoid(s) * c + (1 - torch.sigmoid(s - 1)) * torch.tanh(g),)
+
+
+class LayerNormLstm(Cell):
+    """Ba et al. 2016: norms of both sums and of the cell state."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = nn.Linear(input_size, 4 * hidden_size, bias=False)
+        self.U = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+        self.b = nn.Parameter(torch.zeros(4 * hidden_size))
+        self.of_x, self.of_h = nn.LayerNorm(4 * hidden_size), nn.LayerNorm(4 * hidden_size)
+        self.of_c = nn.LayerNorm(hidden_size)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c = state
+        i, f, g, o = (self.of_x(self.W(x)) + self.of_h(self.U(h)) + self.b).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(self.of_c(c)), c
+
+
+class LayerNormGru(Cell):
+    """A GRU with layer norm before each nonlinearity (Ba et al. 2016, supplement)."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = nn.Linear(input_size, 3 * hidden_size), nn.Linear(hidden_size, 3 * hidden_size, bias=False)
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in range(4))
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        x_z, x_r, x_n = self.W(x).chunk(3, 1)
+        h_z, h_r, h_n = self.U(h).chunk(3, 1)
+        z = torch.sigmoid(self.norms[0](x_z + h_z))
+        r = torch.sigmoid(self.norms[1](x_r + h_r))
+        n = torch.tanh(self.norms[2](x_n) + r * self.norms[3](h_n))
+        return ((1 - z) * n + z * h,)
+
+
+class ZoneoutLstm(OneMatrixLstm):
+    """Krueger et al. 2017: units keep their value with some probability; in evaluation, the expectation."""
+
+    p_h, p_c = 0.05, 0.5
+
+    def step(self, x: Tensor, state: State) -> State:
+        return tuple(map(self._zoned, state, super().step(x, state), (self.p_h, self.p_c)))
+
+    def _zoned(self, before: Tensor, after: Tensor, p: float) -> Tensor:
+        if self.training:
+            return torch.where(torch.rand_like(after) < p, before, after)
+        return p * before + (1 - p) * after
+
+
+class RecurrentDropoutLstm(Cell):
+    """Semeniuta et al. 2016: dropout of the candidate, which leaves the memory alone."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.cell = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+        self.dropout = nn.Dropout(0.25)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c = state
+        i, f, g, o = self.cell(torch.cat((x, h), 1)).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * self.dropout(torch.tanh(g))
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+
+class MultiplicativeLstm(Cell):
+    """Krause et al. 2016: the gates see m = (W_m x) (U_m h) in the place of h."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W_m, self.U_m = self.input_map(bias=False), self.recurrent_map()
+        self.W, self.U = nn.Linear(input_size, 4 * hidden_size), nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c = state
+        m = self.W_m(x) * self.U_m(h)
+        g, i, f, o = (self.W(x) + self.U(m)).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.tanh(c) * torch.sigmoid(o), c
+
+
+class MiRnn(Cell):
+    """Wu et al. 2016, multiplicative integration: phi(alpha Wx Uh + beta_1 Uh + beta_2 Wx + b)."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = self.input_map(bias=False), self.recurrent_map()
+        self.alpha, self.beta_1, self.beta_2, self.b = (nn.Parameter(torch.ones(hidden_size)) for _ in range(4))
+
+    def step(self, x: Tensor, state: State) -> State:
+        Wx, Uh = self.W(x), self.U(state[0])
+        return (torch.tanh(self.alpha * Wx * Uh + self.beta_1 * Uh + self.beta_2 * Wx + self.b),)
+
+
+class Scrn(Cell):
+    """Mikolov et al. 2015: context units that change slowly, s = (1 - alpha) B x + alpha s."""
+
+    state_names = ("h", "s")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.slow = 5
+        self.B, self.A = nn.Linear(input_size, self.slow, bias=False), self.input_map(bias=False)
+        self.P, self.R = nn.Linear(self.slow, hidden_size, bias=False), self.recurrent_map()
+
+    def initial_state(self, batch_size: int) -> State:
+        zeros = next(self.parameters()).new_zeros
+        return zeros(batch_size, self.hidden_size), zeros(batch_size, self.slow)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, s = state
+        s = 0.05 * self.B(x) + 0.95 * s
+        return torch.sigmoid(self.P(s) + self.A(x) + self.R(h)), s
+
+
+class Irnn(Cell):
+    """Le et al. 2015: relu, and the identity as the first recurrent matrix."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.cell = nn.RNNCell(input_size, hidden_size, nonlinearity="relu")
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (self.cell(x, state[0]),)
+
+
+class SkipRnn(Cell):
+    """Campos et al. 2018 on a GRU: a unit decides whether to update, rounded with a straight-through gradient."""
+
+    state_names = ("h", "u")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.cell, self.to_u = nn.GRUCell(input_size, hidden_size), nn.Linear(hidden_size, 1)
+
+    def initial_state(self, batch_size: int) -> State:
+        like = next(self.parameters())
+        return like.new_zeros(batch_size, self.hidden_size), like.new_ones(batch_size, 1)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, u = state
+        updates = torch.round(u).detach() + u - u.detach()
+        new = updates * self.cell(x, h) + (1 - updates) * h
+        more = torch.sigmoid(self.to_u(new))
+        return new, updates * more + (1 - updates) * (u + torch.minimum(more, 1 - u))
+
+
+class LearnedStart(Cell):
+    """A GRU of torch.nn whose initial state is a parameter."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.cell, self.start = nn.GRUCell(input_size, hidden_size), nn.Parameter(torch.zeros(hidden_size))
+
+    def initial_state(self, batch_size: int) -> State:
+        return (self.start.expand(batch_size, -1),)
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (self.cell(x, state[0]),)
+
+
+class Lmu(Cell):
+    """Voelker et al. 2019, the Legendre memory unit: a memory m of fixed dynamics, written by one number a step."""
+
+    state_names = ("h", "m")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.order, theta = 6, 20.0
+        q = torch.arange(self.order, dtype=torch.float64)
+        r = (2 * q + 1)[:, None] / theta
+        i, j = torch.meshgrid(q, q, indexing="ij")
+        A = torch.where(i < j, -1.0, (-1.0) ** (i - j + 1)) * r
+        B = (-1.0) ** q[:, None] * r
+        held = torch.matrix_exp(A)  # the input is held for a step
+        self.register_buffer("A", held.float())
+        self.register_buffer("B", torch.linalg.solve(A, (held - torch.eye(self.order)) @ B).float())
+        self.e_x, self.e_h = nn.Linear(input_size, 1, bias=False), nn.Linear(hidden_size, 1, bias=False)
+        self.e_m = nn.Linear(self.order, 1, bias=False)
+        self.W_x, self.W_h = self.input_map(), self.recurrent_map()
+        self.W_m = nn.Linear(self.order, hidden_size, bias=False)
+
+    def initial_state(self, batch_size: int) -> State:
+        zeros = next(self.parameters()).new_zeros
+        return zeros(batch_size, self.hidden_size), zeros(batch_size, self.order)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, m = state
+        u = self.e_x(x) + self.e_h(h) + self.e_m(m)
+        m = functional.linear(m, self.A) + functional.linear(u, self.B)
+        return torch.tanh(self.W_x(x) + self.W_h(h) + self.W_m(m)), m
+
+
+class Indrnn(Cell):
+    """Li et al. 2018, with |u| kept below a bound inside the step."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.u = self.input_map(), nn.Parameter(torch.zeros(hidden_size))
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (torch.relu(self.W(x) + self.u.clamp(-1.2, 1.2) * state[0]),)
+
+
+class Clockwork(Cell):
+    """Koutnik et al. 2014: modules of units that are updated every 1, 2, 4, ... steps and read slower ones only."""
+
+    state_names = ("h", "t")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = self.input_map(), nn.Parameter(torch.zeros(hidden_size, hidden_size))
+        module = torch.arange(hidden_size) * 3 // hidden_size
+        self.register_buffer("periods", 2**module)
+        self.register_buffer("slower", (module[:, None] <= module[None, :]).float())
+
+    def initial_state(self, batch_size: int) -> State:
+        zeros = next(self.parameters()).new_zeros
+        return zeros(batch_size, self.hidden_size), zeros(batch_size, 1)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, t = state
+        new = torch.tanh(self.W(x) + functional.linear(h, self.U * self.slower))
+        return torch.where(t % self.periods == 0, new, h), t + 1
+
+
+class FastRnn(Cell):
+    """Kusupati et al. 2018: h' = alpha tanh(Wx + Uh + b) + beta h with two learned numbers."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = self.input_map(), self.recurrent_map()
+        self.alpha, self.beta = nn.Parameter(torch.tensor(-3.0)), nn.Parameter(torch.tensor(3.0))
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        new = torch.tanh(self.W(x) + self.U(h))
+        return (torch.sigmoid(self.alpha) * new + torch.sigmoid(self.beta) * h,)
+
+
+class Rhn(Cell):
+    """Zilly et al. 2017, the recurrent highway network with coupled gates, three layers deep."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = nn.Linear(input_size, 2 * hidden_size, bias=False)
+        self.R = nn.ModuleList(nn.Linear(hidden_size, 2 * hidden_size) for _ in range(3))
+
+    def step(self, x: Tensor, state: State) -> State:
+        (s,) = state
+        for depth, recurrent in enumerate(self.R):
+            total = recurrent(s) + self.W(x) if depth == 0 else recurrent(s)
+            new, gate = total.chunk(2, dim=1)
+            t = torch.sigmoid(gate)
+            s = torch.tanh(new) * t + s * (1 - t)
+        return (s,)
+
+
+class ResidualRnn(Cell):
+    """h' = h + two layers of it (Pascanu et al. 2014, deep transition with a shortcut)."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.layers = nn.Sequential(
+            nn.Linear(input_size + hidden_size, hidden_size), nn.GELU(), nn.Linear(hidden_size, hidden_size), nn.Tanh()
+        )
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        return (h + 0.1 * self.layers(torch.cat((x, h), -1)),)
+
+
+class MinGru(Cell):
+    """Feng et al. 2024: gate and candidate of the input alone, with the positive candidate of the paper's log form."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.maps = nn.Linear(input_size, 2 * hidden_size)
+
+    def step(self, x: Tensor, state: State) -> State:
+        gate, new = self.maps(x).chunk(2, dim=-1)
+        z = torch.sigmoid(gate)
+        return ((1 - z) * state[0] + z * torch.where(new >= 0, new + 0.5, new.sigmoid()),)
+
+
+class SLstm(Cell):
+    """Beck et al. 2024, sLSTM of xLSTM: exponential gates with a normaliser n and a stabiliser m."""
+
+    state_names = ("h", "c", "n", "m")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.R = nn.Linear(input_size, 4 * hidden_size), nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+
+    def initial_state(self, batch_size: int) -> State:
+        h, c, n, m = super().initial_state(batch_size)
+        return h, c, torch.ones_like(n), m
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c, n, m = state
+        z, i, f, o = (self.W(x) + self.R(h)).chunk(4, 1)
+        log_f = functional.logsigmoid(f)
+        new_m = torch.maximum(log_f + m, i)
+        kept, written = torch.exp(log_f + m - new_m), torch.exp(i - new_m)
+        c = kept * c + written * torch.tanh(z)
+        n = kept * n + written
+        return torch.sigmoid(o) * c / n, c, n, new_m
+
+
+class PhasedLstm(Cell):
+    """Neil et al. 2016: a learned rhythm opens the cell; time is counted in the state."""
+
+    state_names = ("h", "c", "t")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+        self.tau, self.s = nn.Parameter(torch.zeros(hidden_size)), nn.Parameter(torch.zeros(hidden_size))
+        self.r_on, self.leak = 0.3, 0.001
+
+    def initial_state(self, batch_size: int) -> State:
+        zeros = next(self.parameters()).new_zeros
+        return (*(zeros(batch_size, self.hidden_size) for _ in range(2)), zeros(batch_size, 1))
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c, t = state
+        tau = torch.exp(self.tau)
+        phase = torch.remainder(t - self.s, tau) / tau
+        rising, falling = 2 * phase / self.r_on, 2 - 2 * phase / self.r_on
+        late = torch.where(phase < self.r_on, falling, self.leak * phase)
+        k = torch.where(phase < 0.5 * self.r_on, rising, late)
+        new_h, new_c = self.cell(x, (h, c))
+        return k * new_h + (1 - k) * h, k * new_c + (1 - k) * c, t + 1
+
+
+class Selective(Cell):
+    """A diagonal selective state space model with one state per channel, in the manner of Gu & Dao 2023."""
+
+    state_names = ("h", "s")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.into, self.select = self.input_map(bias=False), nn.Linear(hidden_size, 3 * hidden_size)
+        self.log_A, self.D = nn.Parameter(torch.zeros(hidden_size)), nn.Parameter(torch.ones(hidden_size))
+
+    def step(self, x: Tensor, state: State) -> State:
+        u = self.into(x)
+        delta, B, C = self.select(u).chunk(3, dim=-1)
+        delta = functional.softplus(delta)
+        s = torch.exp(-delta * torch.exp(self.log_A)) * state[1] + delta * B * u
+        return (C * s + self.D * u) * functional.silu(u), s
+
+
+class Lru(Cell):
+    """Orvieto et al. 2023: a complex diagonal recurrence, as real and imaginary part."""
+
+    state_names = ("h", "re", "im")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.nu, self.theta = nn.Parameter(torch.zeros(hidden_size)), nn.Parameter(torch.zeros(hidden_size))
+        self.B_re, self.B_im = self.input_map(bias=False), self.input_map(bias=False)
+        self.C_re, self.C_im = self.recurrent_map(), self.recurrent_map()
+        self.D = self.input_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        _, re, im = state
+        size = torch.exp(-torch.exp(self.nu))
+        a, b = size * torch.cos(torch.exp(self.theta)), size * torch.sin(torch.exp(self.theta))
+        gamma = torch.sqrt(1 - size**2)
+        new_re = a * re - b * im + gamma * self.B_re(x)
+        new_im = a * im + b * re + gamma * self.B_im(x)
+        return self.C_re(new_re) - self.C_im(new_im) + self.D(x), new_re, new_im
+
+
+class Brc(Cell):
+    """Vecoven et al. 2021, the bistable cell before neuromodulation: recurrences by vectors."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.U = nn.Linear(input_size, 3 * hidden_size, bias=False)
+        self.w_a, self.w_c = nn.Parameter(torch.zeros(hidden_size)), nn.Parameter(torch.zeros(hidden_size))
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        u, u_a, u_c = self.U(x).chunk(3, 1)
+        a, c = 1 + torch.tanh(u_a + self.w_a * h), torch.sigmoid(u_c + self.w_c * h)
+        return (c * h + (1 - c) * torch.tanh(u + a * h),)
+
+
+class Qrnn(Cell):
+    """Bradbury et al. 2017, fo-pooling over a convolution of two steps: the state holds the input before."""
+
+    state_names = ("h", "c", "before")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.convolution = nn.Linear(2 * input_size, 3 * hidden_size)
+
+    def initial_state(self, batch_size: int) -> State:
+        zeros = next(self.parameters()).new_zeros
+        return (*(zeros(batch_size, self.hidden_size) for _ in range(2)), zeros(batch_size, self.input_size))
+
+    def step(self, x: Tensor, state: State) -> State:
+        _, c, before = state
+        z, f, o = self.convolution(torch.cat((before, x), 1)).chunk(3, 1)
+        f = torch.sigmoid(f)
+        c = f * c + (1 - f) * torch.tanh(z)
+        return torch.sigmoid(o) * c, c, x
+
+
+class LightGru(Cell):
+    """Ravanelli et al. 2018: no reset gate, relu, and a norm in the place of batch normalisation."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = nn.Linear(input_size, 2 * hidden_size, bias=False), nn.Linear(hidden_size, 2 * hidden_size)
+        self.norm = nn.RMSNorm(2 * hidden_size)
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        z, new = (self.norm(self.W(x)) + self.U(h)).chunk(2, 1)
+        z = torch.sigmoid(z)
+        return (z * h + (1 - z) * functional.relu(new),)
+
+
+class GruOfBiases(Cell):
+    """Dey & Salem 2017, GRU3: the gates are biases alone."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.b_z, self.b_r = nn.Parameter(torch.zeros(hidden_size)), nn.Parameter(torch.zeros(hidden_size))
+        self.W, self.U = self.input_map(), self.recurrent_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        z, r = torch.sigmoid(self.b_z), torch.sigmoid(self.b_r)
+        return ((1 - z) * h + z * torch.tanh(self.W(x) + self.U(r * h)),)
+
+
+class OrthogonalRnn(Cell):
+    """A tanh RNN whose matrix torch.nn.utils.parametrizations keeps orthogonal (Helfrich et al. 2018)."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = self.input_map()
+        self.U = nn.utils.parametrizations.orthogonal(self.recurrent_map(), orthogonal_map="cayley")
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (torch.tanh(self.W(x) + self.U(state[0])),)
+
+
+class HyperRnn(Cell):
+    """Ha et al. 2017, a small network scales the rows of a larger one's matrices at every step."""
+
+    state_names = ("h", "small")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.small = nn.LSTMCell(input_size + hidden_size, 4)
+        self.scale = nn.Linear(4, 2 * hidden_size)
+        self.W, self.U = self.input_map(), self.recurrent_map()
+
+    def initial_state(self, batch_size: int) -> State:
+        zeros = next(self.parameters()).new_zeros
+        return zeros(batch_size, self.hidden_size), zeros(batch_size, 8)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, small = state
+        s_h, s_c = self.small(torch.cat((x, h), 1), tuple(small.chunk(2, 1)))
+        of_x, of_h = self.scale(s_h).chunk(2, 1)
+        return torch.tanh(of_x * self.W(x) + of_h * self.U(h)), torch.cat((s_h, s_c), 1)
+
+
+class MLstm(Cell):
+    """Beck et al. 2024, mLSTM of xLSTM: the memory is a matrix."""
+
+    state_names = ("h", "C")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.qkv, self.gates = nn.Linear(input_size, 3 * hidden_size), nn.Linear(input_size, 2)
+
+    def initial_state(self, batch_size: int) -> State:
+        zeros, H = next(self.parameters()).new_zeros, self.hidden_size
+        return zeros(batch_size, H), zeros(batch_size, H, H)
+
+    def step(self, x: Tensor, state: State) -> State:
+        q, k, v = self.qkv(x).chunk(3, 1)
+        i, f = torch.sigmoid(self.gates(x)).chunk(2, 1)
+        C = f[:, :, None] * state[1] + i[:, :, None] * v[:, :, None] * k[:, None, :] / math.sqrt(self.hidden_size)
+        return torch.tanh(torch.einsum("bij,bj->bi", C, q)), C
+
+
+class AdaptiveRnn(Cell):
+    """Graves 2016, adaptive computation time, cut short: steps are repeated until units say halt."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.cell, self.halt = nn.RNNCell(input_size, hidden_size), nn.Linear(hidden_size, 1)
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        for _ in range(3):
+            h = self.cell(x, h)
+            if torch.sigmoid(self.halt(h)).mean() > 0.5:
+                break
+        return (h,)
+
+
+class UnitaryRnn(Cell):
+    """Arjovsky et al. 2016 in small: a diagonal of complex rotations and a Fourier transform."""
+
+    state_names = ("h", "u")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.theta = self.input_map(), nn.Parameter(torch.zeros(hidden_size))
+
+    def initial_state(self, batch_size: int) -> State:
+        h = next(self.parameters()).new_zeros(batch_size, self.hidden_size)
+        return h, torch.complex(h, h)
+
+    def step(self, x: Tensor, state: State) -> State:
+        rotation = torch.polar(torch.ones_like(self.theta), self.theta)
+        u = torch.fft.fft(state[1] * rotation, norm="ortho") + self.W(x)
+        return u.real, u
+
+
+def own_cells() -> dict[str, Any]:
+    """The cells of this file by name."""
+    return {
+        name: kind
+        for name, kind in globals().items()
+        if isinstance(kind, type) and issubclass(kind, Cell) and kind is not Cell
+    }
