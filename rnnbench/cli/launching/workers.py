@@ -192,7 +192,8 @@ class DaskLauncher(PoolLauncher):
     @contextmanager
     def pool(self, jobs: int) -> Iterator[Pool]:
         distributed = _imported("distributed", "dask")
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it means for a job is told by its outcome
+        for module in ("client", "nanny", "core"):  # what it means for a job is told by its outcome
+            logging.getLogger(f"distributed.{module}").setLevel(logging.CRITICAL)
         with ExitStack() as stack:
             where = self.address
             if where is None:
