@@ -3,6 +3,7 @@
 Commands:
 - `main`: `rnnbench`, for one run, a sweep or an experiment; `application`: the Hydra application that it starts.
 - `report`: `rnnbench-report`.
+- `sync`: `rnnbench-sync`; `dashboard`: `rnnbench-dashboard`.
 - `explain`: `rnnbench-explain`.
 - `columns`: prints results/README.md.
 - `menu`: the text of --help.

@@ -22,6 +22,9 @@ from rnnbench.cli.provenance import provenance, source_hash
 from rnnbench.cli.settings import Settings
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted, at_once, check, deferred, listen_as_worker, received
+from rnnbench.mirror.content import configuration, identity
+from rnnbench.mirror.messages import starting
+from rnnbench.mirror.process import mirror
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, RunStore, WeightsAndBiases
 from rnnbench.recorders.progress_file import StepsDone
 from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty_value
@@ -217,13 +220,15 @@ class Job:
 
         After a signal the status is still `running`, as in the folder, and the run stays at its checkpoint.
         """
+        if self.settings.wandb.resolved_mode() != "disabled":
+            mirror().prepare()
         recorders: list[Recorder] = []
         trained: list[Progress] = []
         summary = self._begun()
         self.folder.start(self.config, summary)
 
         def make_recorders(progress: Progress) -> Sequence[Recorder]:
-            for recorder in self._recorders(progress):
+            for recorder in self._recorders(progress, summary):
                 recorders.append(recorder)  # one by one, so that those made before an error are finished
             trained.append(progress)
             return recorders
@@ -265,24 +270,30 @@ class Job:
             **({"started_at": self.first_started_at} if self.first_started_at else {}),
         }
 
-    def _recorders(self, progress: Progress) -> Iterator[Recorder]:
+    def _recorders(self, progress: Progress, begun: Mapping[str, Any]) -> Iterator[Recorder]:
         """A progress bar, and W&B unless it is disabled, from the progress that the run resumes."""
         settings, run = self.settings, self.run
         if self.progress_path is not None:
             yield ProgressFile(self.progress_path, progress.step, run.limits.steps)
         yield ProgressBar(self.folder.name, run.limits.steps, progress.step, run.task.baseline_loss)
-        if settings.wandb.mode == "disabled":
+        if (mode := settings.wandb.resolved_mode()) == "disabled":
             return
+        config = configuration(self.config, begun, settings.name, settings.model.parameter_budget)
         yield WeightsAndBiases(
-            settings.wandb,
-            folder=self.folder.path,
-            identity=f"{settings.name}-{self.folder.name}",
-            group=settings.name,
-            tags=[self.cell, self.task],
-            config={**self.config, "run": self.folder.name, "cell_name": self.cell, "task_name": self.task},
+            mirror(),
+            starting(
+                self.folder.path,
+                settings.name,
+                identity(settings.name, begun),
+                mode,
+                settings.wandb.init_timeout_s,
+                {"config": config, **settings.wandb.arguments(settings.name, [self.cell, self.task])},
+            ),
             axes={name: probe.axes for name, probe in run.probes.items()},
+            constants={name for probe in run.probes.values() if not probe.due(1, True) for name in probe.columns},
             past_rows=progress.history,
             past_arrays=progress.arrays,
+            step_times_s=progress.step_times_s,
         )
 
 

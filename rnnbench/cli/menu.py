@@ -49,6 +49,8 @@ def menu(directories: list[Path]) -> str:
         "  rnnbench -m key=a,b ...        a sweep over all combinations",
         "  rnnbench experiment=NAME       a named sweep",
         "  rnnbench-report name=NAME      tables and figures of a sweep",
+        "  rnnbench-sync name=NAME        uploads a sweep's runs to Weights & Biases",
+        "  rnnbench-dashboard name=NAME   saves a workspace of them there",
         "  rnnbench --config-dir DIR ...  with cells, tasks and experiments of your own",
         "  rnnbench --cfg job ...         the whole configuration, without running",
         "  rnnbench --version             the version\n",

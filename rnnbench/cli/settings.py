@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, Posi
 from rnnbench.cli.components import Node
 from rnnbench.errors import MissingSettingError, SettingError, one_line, validation_message
 from rnnbench.machine import logical_cores
+from rnnbench.mirror.settings import WandbSettings
 from rnnbench.model import Counted
-from rnnbench.recorders import WandbSettings
 from rnnbench.schema import result_settings
 from rnnbench.training import TrainSettings
 

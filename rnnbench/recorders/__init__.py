@@ -11,6 +11,6 @@ from rnnbench.recorders.progress_bar import ProgressBar
 from rnnbench.recorders.progress_file import ProgressFile
 from rnnbench.recorders.recorder import Recorder
 from rnnbench.recorders.run_store import RunFolder, RunStore
-from rnnbench.recorders.weights_and_biases import WandbSettings, WeightsAndBiases
+from rnnbench.recorders.weights_and_biases import WeightsAndBiases
 
-__all__ = ["ProgressBar", "ProgressFile", "Recorder", "RunFolder", "RunStore", "WandbSettings", "WeightsAndBiases"]
+__all__ = ["ProgressBar", "ProgressFile", "Recorder", "RunFolder", "RunStore", "WeightsAndBiases"]

@@ -191,6 +191,11 @@ class ExperimentFiles:
         """The folder of the figures."""
         return self.folder / "figures"
 
+    def report_files(self) -> list[Path]:
+        """The report and everything that it is made of, but the run folders."""
+        folders = (self.folder, self.data, self.figures)
+        return [path for folder in folders for path in sorted(folder.glob("[!.]*.*")) if path.is_file()]
+
 
 EXPERIMENT_FILES: Mapping[str, str] = {
     "`report.html`": "the page: tables, figures, what was run and how to run it again",

@@ -1,34 +1,31 @@
-"""What a logged run holds, read back with W&B's own reader, and what happens when W&B is away."""
+"""What W&B has of a run, read back with W&B's own reader."""
 
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import wandb
 
-from rnnbench.recorders import WandbSettings, WeightsAndBiases
+from rnnbench.mirror.process import Mirror
+from tests.mirror.logging_a_run import PROFILE, ROWS, begin, log_a_run, record
 
-LONG_PROFILE = np.linspace(1, 2, 6).reshape(1, 6)
+PATIENCE_S = 120
 
 
-def logged_run(folder: Path, mode: str, past_rows: list[dict[str, float]] | None = None) -> WeightsAndBiases:
-    folder.mkdir(exist_ok=True)
-    return WeightsAndBiases(
-        WandbSettings(mode=mode, project="rnnbench", entity=None, init_timeout_s=5),  # type: ignore[arg-type]
-        folder=folder,
-        identity=f"test-{folder.name}",
-        group="experiment",
-        tags=["gru", "adding"],
-        config={"cell": {"_target_": "rnnbench.cells.gru.Gru"}, "seed": 3, "cell_name": "gru"},
-        axes={"gradient_profile": {"norm": ("layer", "time_step")}},
-        past_rows=past_rows or [],
-        past_arrays={},
-    )
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    own = Mirror()
+    yield own
+    own.close()
+
+
+def wait_until_kept(mirror: Mirror, run: str) -> None:
+    found = next((report for report in mirror.reports(PATIENCE_S) if "kept" in report or "lost" in report), None)
+    assert found == {"kept": run}
 
 
 def records(folder: Path) -> list[dict[str, Any]]:
@@ -39,44 +36,77 @@ def records(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in printed.splitlines()]
 
 
-def test_offline_run_holds_everything(tmp_path: Path) -> None:
-    folder = tmp_path / "gru-adding-3-00000000"
-    recorder = logged_run(folder, "offline", past_rows=[{"step": 0, "validation_loss": 0.75}])
-    recorder.record({"step": 10, "validation_loss": 0.25})
-    recorder.store("gradient_profile", 10, {"norm": LONG_PROFILE})
-    recorder.finish({"status": "done", "test_loss": 0.125, "steps_to_solve": None})
-    found = records(folder)
-    (run,) = [record["run"] for record in found if record["type"] == "run"]
-    assert run["run_group"] == "experiment"
-    assert set(run["tags"]) == {"gru", "adding"}
-    assert run["config"]["update"]["cell_name"] == "gru"
-    assert run["config"]["update"]["cell"] == {"_target_": "rnnbench.cells.gru.Gru"}
-    text = "\n".join(map(json.dumps, found))
-    for number in ("0.75", "0.25", "0.125"):  # the row before a resume, the row after, the summary
-        assert number in text
-    (table,) = folder.glob("wandb/offline-run-*/files/media/table/gradient_profile/norm_*.table.json")
+def history(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of the history."""
+    return [record["history"]["item"] for record in found if record["type"] == "history"]
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was killed after its first row and resumed: what the first session left is gone."""
+    folder = tmp_path_factory.mktemp("offline") / "gru-adding-3-00000000"
+    killed, resumed = Mirror(), Mirror()
+    try:
+        record(begin(killed, folder), ROWS[0])
+        next(iter(killed.reports(1)), None)
+        killed.close()
+        log_a_run(resumed, folder, past=1)
+        wait_until_kept(resumed, folder.name)
+    finally:
+        killed.close()
+        resumed.close()
+    return folder
+
+
+def test_each_step_is_there_once_with_its_sections(offline: Path) -> None:
+    rows = history(records(offline))
+    assert [row["_step"] for row in rows] == [0, 10, 20]
+    assert [row["validation/loss"] for row in rows] == [0.75, 0.5, 0.25]
+    assert "train/loss" not in rows[0]  # NaN: nothing was trained
+    assert [row["train/loss"] for row in rows[1:]] == [0.625, 0.375]
+    assert [row["speed/step_time_s"] for row in rows[1:]] == [0.5, 0.5]
+    assert not any("parameters" in key or "loss_at" in key for row in rows for key in row)
+
+
+def test_the_profile_is_logged_as_it_is_measured_and_whole_at_the_end(offline: Path) -> None:
+    rows = history(records(offline))
+    for row in rows:
+        back = {key: value for key, value in row.items() if key.startswith("profile/")}
+        assert back == {
+            "profile/norm_0_steps_back": PROFILE[0, 5],
+            "profile/norm_1_steps_back": PROFILE[0, 4],
+            "profile/norm_2_steps_back": PROFILE[0, 3],
+            "profile/norm_4_steps_back": PROFILE[0, 1],
+        }
+    (table,) = offline.glob("wandb/offline-run-*/files/media/table/tables/gradient_profile_norm_*.table.json")
     content = json.loads(table.read_text())
     assert content["columns"] == ["step", "layer", "time_step", "norm"]
-    assert content["data"] == [[10, 1, time + 1, value] for time, value in enumerate(LONG_PROFILE.ravel().tolist())]
-    assert len(list(folder.glob("wandb/offline-run-*/files/media/images/gradient_profile/norm_picture_*.png"))) == 1
+    values = PROFILE.ravel().tolist()
+    assert content["data"] == [[row["step"], 1, time + 1, value] for row in ROWS for time, value in enumerate(values)]
+    assert len(list(offline.glob("wandb/offline-run-*/files/media/table/charts/*.table.json"))) == 1
 
 
-@pytest.mark.parametrize("error", [wandb.errors.CommError("no network"), wandb.errors.UsageError("no key")])
-def test_online_goes_on_offline_with_one_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    init = wandb.init
+def test_configuration_group_tags_and_summary(offline: Path) -> None:
+    found = records(offline)
+    (run,) = [each["run"] for each in found if each["type"] == "run"]
+    assert run["run_group"] == "experiment"
+    assert set(run["tags"]) == {"gru", "adding"}
+    config = run["config"]["update"]
+    assert config["cell"] == {"_target_": "rnnbench.cells.gru.Gru"}
+    assert (config["cell_name"], config["task_name"], config["experiment"]) == ("gru", "adding", "experiment")
+    assert (config["difficulty"], config["parameter_budget"], config["provenance"]) == (6, 500, {"git_commit": "abc"})
+    text = json.dumps([each for each in found if each["type"] == "summary"])
+    assert "test_loss" in text
+    assert '"cell"' not in text
 
-    def unreachable(mode: str, **arguments: Any) -> Any:
-        if mode == "online":
-            raise error
-        return init(mode=mode, **arguments)
 
-    monkeypatch.setattr(wandb, "init", unreachable)
-    folder = tmp_path / "run"
-    with pytest.warns(UserWarning, match=f"W&B cannot be reached .{error}.; this run is logged offline") as warned:
-        recorder = logged_run(folder, "online")
-    assert len(warned) == 1
-    recorder.record({"step": 0, "validation_loss": 0.5})
-    recorder.finish({"status": "done"})
-    assert any(record["type"] == "run" for record in records(folder))
+def test_a_process_that_ends_leaves_nothing(tmp_path: Path, mirror: Mirror) -> None:
+    for number in range(2):
+        log_a_run(mirror, tmp_path / f"run{number}")
+        wait_until_kept(mirror, f"run{number}")
+    temporary = Path(mirror.temporary)
+    assert temporary.exists()
+    mirror.close()
+    assert not temporary.exists()
+    assert mirror.process is None
+    assert not mirror.pending

@@ -1,0 +1,84 @@
+"""`rnnbench-sync`: uploads the runs of a sweep to Weights & Biases."""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rnnbench.cli.menu import version_line
+
+USAGE = """rnnbench-sync uploads the finished runs of a sweep, and its report if there is one, to Weights & Biases.
+
+  rnnbench-sync name=NAME                of a sweep launched with name=NAME
+  rnnbench-sync experiment=NAME          of a named experiment
+  rnnbench-sync ... results_dir=DIR      below another folder than ./results
+  rnnbench-sync ... wandb.project=P      to this project; wandb.entity, group, tags and notes likewise
+
+Runs go one by one from their folders, however they were logged before, and each is checked on the server: one that is
+there already is not sent again. A run that has not ended or is damaged is named and skipped. The exit code is 0 when
+the server has every run, 1 when it does not, 2 for a wrong setting. WANDB_API_KEY or `wandb login` gives the key."""
+
+USED = ("name", "experiment", "results_dir", "wandb.")
+
+
+def main() -> None:
+    """The console command."""
+    arguments = sys.argv[1:]
+    if {"--help", "-h"} & set(arguments):
+        print(USAGE)
+    elif "--version" in arguments:
+        print(version_line())
+    else:
+        from rnnbench.cli.application import answering_in_one_line
+
+        answering_in_one_line(lambda: sync(arguments))
+
+
+def sync(arguments: list[str]) -> None:
+    """Upload the runs. Raises SettingError when there are none, SystemExit(1) when the server does not have all."""
+    from rnnbench.cli.arguments import composed
+    from rnnbench.errors import SettingError
+    from rnnbench.mirror.process import Mirror
+    from rnnbench.mirror.uploading import Uploader
+    from rnnbench.schema import ExperimentFiles
+
+    config = composed(arguments, "rnnbench-sync", USED)
+    files = ExperimentFiles(Path(config.results_dir) / config.name)
+    if not files.begun_runs():
+        raise SettingError(f"name={config.name}: there are no runs in {files.runs}")
+    mirror = Mirror(quiet=True)
+    try:
+        counts = Uploader(mirror, wandb_settings(config), _axes).upload(files, lambda line: print(line, flush=True))
+    finally:
+        mirror.close()
+    total = len(files.begun_runs())
+    print(f"{total} runs: {', '.join(f'{number} {outcome}' for outcome, number in counts.items())}")
+    if set(counts) - {"uploaded", "there already"}:
+        raise SystemExit(1)
+
+
+def wandb_settings(config: Any) -> Any:
+    """The settings below `wandb`. Raises SettingError."""
+    from omegaconf import OmegaConf
+    from pydantic import ValidationError
+
+    from rnnbench.errors import SettingError, validation_message
+    from rnnbench.mirror.settings import WandbSettings
+
+    try:
+        return WandbSettings.model_validate(OmegaConf.to_container(config.wandb))
+    except ValidationError as error:
+        raise SettingError(f"wandb.{validation_message(error)}") from error
+
+
+def _axes(config: Mapping[str, Any]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """The axes of each array of each probe of a run; of a probe whose class is not there, none."""
+    found = {}
+    for name, node in config.get("probes", {}).items():
+        module, _, kind = str(node["_target_"]).rpartition(".")
+        try:
+            found[name] = getattr(importlib.import_module(module), kind).axes
+        except (ImportError, AttributeError, ValueError):
+            found[name] = {}
+    return found

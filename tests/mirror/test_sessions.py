@@ -1,0 +1,79 @@
+"""A run that was killed and resumed is one run on W&B's server, with each step once."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rnnbench.mirror.process import Mirror
+from tests.mirror.conftest import wait_for
+from tests.mirror.logging_a_run import ROWS, begin, log_a_run, record
+from tests.mirror.wandb_server import WandbServer
+
+RUN = "gru-adding-3-00000000"
+
+
+def kill(mirror: Mirror) -> None:
+    """End the process and W&B's as a SIGKILL of the whole session does."""
+    assert mirror.process is not None
+    os.killpg(mirror.process.pid, signal.SIGKILL)
+    mirror.process.wait()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("arrived", [0, 2])
+@pytest.mark.parametrize("checkpointed", [0, 1, 2])
+def test_killed_and_resumed_online(
+    tmp_path: Path, server: WandbServer, new_mirror: Callable[[], Mirror], arrived: int, checkpointed: int
+) -> None:
+    """Killed before or after rows have arrived, and before or after the checkpoint that holds them."""
+    first = new_mirror()
+    recorder = begin(first, tmp_path / RUN, "online")
+    for row in ROWS[:2]:
+        record(recorder, row)
+    if arrived:
+        record(recorder, ROWS[2])  # W&B sends a row when the next one begins
+        server.wait_for(lambda seen: any(len(run.steps) >= arrived for run in seen.runs.values()))
+    else:
+        wait_for(first, "started")
+    kill(first)
+    second = new_mirror()
+    log_a_run(second, tmp_path / RUN, "online", past=checkpointed)
+    assert wait_for(second, "kept", "lost") == {"kept": RUN}
+    (run,) = server.runs.values()
+    assert run.steps == [0, 10, 20]
+    assert [row["validation/loss"] for row in run.history] == [0.75, 0.5, 0.25]
+    assert run.state == "finished"
+    assert run.summary["test_loss"] == 0.125
+    assert run.summary["validation/loss"] == {"min": 0.25}
+
+
+def test_offline_then_online_is_one_run(tmp_path: Path, server: WandbServer, new_mirror: Callable[[], Mirror]) -> None:
+    killed, resumed = new_mirror(), new_mirror()
+    record(begin(killed, tmp_path / RUN), ROWS[0])
+    kill(killed)
+    log_a_run(resumed, tmp_path / RUN, "online", past=1)
+    assert wait_for(resumed, "kept", "lost") == {"kept": RUN}
+    (run,) = server.runs.values()
+    assert run.steps == [0, 10, 20]
+    assert len(list((tmp_path / RUN / "wandb").glob("*run-*"))) == 1
+
+
+def test_where_a_run_goes(tmp_path: Path, server: WandbServer, new_mirror: Callable[[], Mirror]) -> None:
+    """Names that are too long for W&B are shortened, and stay one name each."""
+    mirror, name = new_mirror(), "e" * 150
+    log_a_run(mirror, tmp_path / RUN, "online", experiment=name, where={"notes": "a note", "group": "the group"})
+    assert wait_for(mirror, "kept", "lost") == {"kept": RUN}
+    ((identity, run),) = server.runs.items()
+    assert len(identity) == 64
+    assert (run.fields["groupName"], run.fields["notes"], run.fields["tags"]) == (
+        "the group",
+        "a note",
+        ["gru", "adding"],
+    )
+    assert (run.config["cell_name"], run.config["difficulty"], run.config["parameter_budget"]) == ("gru", 6, 500)
+    assert run.config["experiment"] == name
+    assert all(len(artifact["name"]) <= 128 and artifact["committed"] for artifact in server.artifacts)
+    assert len(server.artifacts) == 2

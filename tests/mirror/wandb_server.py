@@ -1,0 +1,290 @@
+"""A W&B server for tests: enough of its GraphQL and file stream for wandb's own client, over HTTP on this machine.
+
+Lines of a file go where their offset says, as on W&B, so that a line that is sent twice to its place is there once.
+"""
+
+import gzip
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+KEY = "0123456789abcdef" * 2 + "01234567"
+"""A key of the length that wandb's client asks for."""
+ENTITY = "me"
+
+
+@dataclass
+class LoggedRun:
+    """A run as the server has it."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    """As given to UpsertBucket, with the last value of each."""
+    files: dict[str, list[str]] = field(default_factory=dict)
+    """The lines of wandb-history.jsonl and of others."""
+    exit_code: int | None = None
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.files.get("wandb-history.jsonl", [])]
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the rows that hold more than W&B's own keys."""
+        return [row["_step"] for row in self.history if any(not key.startswith("_") for key in row)]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        lines = self.files.get("wandb-summary.json", ["{}"])
+        return {key: value for key, value in json.loads(lines[-1]).items() if not key.startswith("_")}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        content = json.loads(self.fields.get("config") or "{}")
+        return {key: value["value"] for key, value in content.items() if key != "_wandb"}
+
+    @property
+    def state(self) -> str:
+        return {None: "running", 0: "finished"}.get(self.exit_code, "failed")
+
+
+class WandbServer(ThreadingHTTPServer):
+    """The server. `behaviour` says how it answers from now on: well, hang, rubbish, or with an HTTP status."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.behaviour: str | int = "well"
+        self.behaviour_of: dict[str, str | int] = {}
+        """The same for single operations, by name, or `file_stream`."""
+        self.runs: dict[str, LoggedRun] = {}
+        self.artifacts: list[dict[str, Any]] = []
+        self.views: list[dict[str, Any]] = []
+        self.operations: list[str] = []
+        self.stopped = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables with which wandb's client talks to this server."""
+        return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": KEY, "WANDB_ERROR_REPORTING": "false"}
+
+    def run(self, name: str) -> LoggedRun:
+        return self.runs.setdefault(name, LoggedRun())
+
+    def wait_for(self, condition: Any, timeout_s: float = 60) -> None:
+        """Wait until the condition on the server holds. Raises TimeoutError."""
+        until = time.monotonic() + timeout_s
+        while not condition(self):
+            if time.monotonic() > until:
+                raise TimeoutError(f"not in {timeout_s} s; seen: {self.operations}")
+            self.stopped.wait(0.02)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that are killed break their connections; that is no error here."""
+
+
+@contextmanager
+def serving() -> Iterator[WandbServer]:
+    """A server that answers until the block ends."""
+    server = WandbServer()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stopped.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    server: WandbServer
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing on the terminal."""
+
+    def do_GET(self) -> None:
+        self.answer("GET", {})
+
+    def do_PUT(self) -> None:
+        body = self.body()
+        if self.path.startswith("/manifest/") and self.behaviour("PUT") == "well":
+            self.server.artifacts[int(self.path.rpartition("/")[2])]["files"] = sorted(json.loads(body)["contents"])
+        self.answer("PUT", {})
+
+    def do_POST(self) -> None:
+        body = self.body()
+        if "/graphql" in self.path:
+            content = json.loads(body)
+            (operation,) = re.findall(r"^\s*(?:query|mutation)\s+(\w+)", content["query"], re.M)[:1] or ["Anonymous"]
+            self.server.operations.append(operation)
+            self.answer(operation, {"data": self.data(operation, content.get("variables") or {})})
+        elif match := re.search(r"/files/[^/]+/[^/]+/([^/]+)/file_stream", self.path):
+            if self.behaviour("file_stream") == "well":
+                self.stream(self.server.run(match[1]), json.loads(body))
+            self.answer("file_stream", {})
+        else:  # telemetry
+            self.answer("", {})
+
+    def behaviour(self, operation: str) -> str | int:
+        return self.server.behaviour_of.get(operation, self.server.behaviour)
+
+    def body(self) -> bytes:
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        return gzip.decompress(content) if self.headers.get("Content-Encoding") == "gzip" else content
+
+    def answer(self, operation: str, content: dict[str, Any]) -> None:
+        behaviour = self.behaviour(operation)
+        if behaviour == "hang":
+            self.server.stopped.wait()
+            self.close_connection = True
+            return
+        status = behaviour if isinstance(behaviour, int) else 200
+        text = b"<html>rubbish" if behaviour == "rubbish" else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def stream(self, run: LoggedRun, content: dict[str, Any]) -> None:
+        for name, chunk in content.get("files", {}).items():
+            lines = run.files.setdefault(name, [])
+            if name == "wandb-summary.json":  # the last one counts
+                lines[:] = chunk["content"]
+            else:
+                lines[chunk["offset"] : chunk["offset"] + len(chunk["content"])] = chunk["content"]
+        if content.get("complete"):
+            run.exit_code = content["exitcode"]
+
+    def data(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+        """What the operation answers; what is not listed is answered with nothing."""
+        if self.behaviour(operation) != "well":
+            return {}
+        method = getattr(self, f"on_{operation}", None)
+        return method(given) if method is not None else {}
+
+    def on_Viewer(self, _: dict[str, Any]) -> dict[str, Any]:
+        viewer = {"id": "u", "entity": ENTITY, "username": ENTITY, "email": "", "flags": "{}", "teams": {"edges": []}}
+        return {"viewer": viewer, "serverInfo": {"cliVersionInfo": {}, "latestLocalVersionInfo": None}}
+
+    def on_GetDefaultEntity(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"viewer": {"id": "u", "entity": ENTITY}}
+
+    def on_UpsertBucket(self, given: dict[str, Any]) -> dict[str, Any]:
+        name = given["name"]
+        inserted = name not in self.server.runs
+        run = self.server.run(name)
+        run.fields |= {key: value for key, value in given.items() if value is not None}
+        run.exit_code = None
+        bucket = {
+            "id": name,
+            "name": name,
+            "displayName": given.get("displayName"),
+            "description": None,
+            "config": run.fields.get("config"),
+            "sweepName": None,
+            "project": self.project(given["project"]),
+            "historyLineCount": len(run.history),
+        }
+        return {"upsertBucket": {"bucket": bucket, "inserted": inserted}}
+
+    def project(self, name: str) -> dict[str, Any]:
+        return {"id": "p", "name": name, "entity": {"id": "e", "name": ENTITY}}
+
+    def on_RunResumeStatus(self, given: dict[str, Any]) -> dict[str, Any]:
+        run = self.server.runs.get(given["name"])
+        bucket = None if run is None else {
+            "id": given["name"],
+            "name": given["name"],
+            "displayName": run.fields.get("displayName"),
+            "summaryMetrics": json.dumps(run.summary),
+            "logLineCount": 0,
+            "historyLineCount": len(run.files.get("wandb-history.jsonl", [])),
+            "eventsLineCount": 0,
+            "historyTail": json.dumps(run.files.get("wandb-history.jsonl", [])[-1:]),
+            "eventsTail": "[]",
+            "config": run.fields.get("config"),
+            "tags": run.fields.get("tags"),
+            "notes": run.fields.get("notes"),
+            "wandbConfig": '{"t":{}}',
+        }  # fmt: skip
+        return {"model": self.project(given["project"]) | {"bucket": bucket}}
+
+    def on_Run(self, given: dict[str, Any]) -> dict[str, Any]:
+        run = self.server.runs.get(given["name"])
+        found = None if run is None else {
+            "id": given["name"],
+            "projectId": "1",
+            "name": given["name"],
+            "state": run.state,
+            "config": run.fields.get("config", "{}"),
+            "summaryMetrics": json.dumps(run.summary),
+            "historyLineCount": len(run.history),
+        }  # fmt: skip
+        return {"project": {"run": found}}
+
+    def on_UpsertView2(self, given: dict[str, Any]) -> dict[str, Any]:
+        self.server.views.append(given | {"spec": json.loads(given["spec"])})
+        return {"upsertView": {"view": {"id": "v", "name": given["name"]}, "inserted": True}}
+
+    def on_CreateRunFiles(self, given: dict[str, Any]) -> dict[str, Any]:
+        files = [{"name": name, "uploadUrl": f"{self.server.url}/put/{name}"} for name in given["files"]]
+        return {"createRunFiles": {"runID": given["run"], "uploadHeaders": [], "files": files}}
+
+    def on_ServerFeaturesQuery(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"serverInfo": {"features": []}}
+
+    def on_ArtifactType(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"project": None}
+
+    def on_CreateArtifact(self, given: dict[str, Any]) -> dict[str, Any]:
+        content = given["input"]
+        self.server.artifacts.append({"name": content["artifactCollectionName"], "type": content["artifactTypeName"]})
+        identity = str(len(self.server.artifacts) - 1)
+        sequence = {"id": f"s{identity}", "latestArtifact": None}
+        return {"createArtifact": {"artifact": {"id": identity, "state": "PENDING", "artifactSequence": sequence}}}
+
+    def on_CreateArtifactManifest(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"createArtifactManifest": {"artifactManifest": self.manifest(given["artifactID"])}}
+
+    def on_UpdateArtifactManifest(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"updateArtifactManifest": {"artifactManifest": self.manifest(given["artifactManifestID"])}}
+
+    def manifest(self, identity: str) -> dict[str, Any]:
+        file = {"id": "f", "uploadUrl": f"{self.server.url}/manifest/{identity}", "uploadHeaders": []}
+        return {"id": identity, "name": "wandb_manifest.json", "displayName": "manifest", "file": file}
+
+    def on_CreateArtifactFiles(self, given: dict[str, Any]) -> dict[str, Any]:
+        nodes = [
+            {
+                "id": file["name"],
+                "name": file["name"],
+                "displayName": file["name"],
+                "storagePath": file["name"],
+                "uploadUrl": f"{self.server.url}/put/{file['name']}",
+                "uploadHeaders": [],
+                "uploadMultipartUrls": None,
+                "artifact": {"id": file["artifactID"]},
+            }
+            for file in given["input"]["artifactFiles"]
+        ]
+        return {"createArtifactFiles": {"files": {"edges": [{"node": node} for node in nodes]}}}
+
+    def on_CommitArtifact(self, given: dict[str, Any]) -> dict[str, Any]:
+        self.server.artifacts[int(given["artifactID"])]["committed"] = True
+        return {"commitArtifact": {"artifact": {"id": given["artifactID"], "digest": "d"}}}
