@@ -5,6 +5,7 @@ package exports what all of them share:
 
 - `cell`: the base class.
 - `activation`: the activation functions that can be named in settings.
+- `skew_symmetric`: skew-symmetric matrices, for cells whose recurrent matrix is one or its exponential.
 """
 
 from rnnbench.cells.cell import Cell, MemoryBiases, State, TorchEquivalent

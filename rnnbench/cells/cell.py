@@ -46,9 +46,14 @@ class Cell(nn.Module, ABC):
     The constructor takes `(input_size, hidden_size, ...)`; further arguments are the cell's settings, listed in its
     YAML. Whole sequences, gradients through time, counts and compiled loops are all derived from `step`, so `step` must
     depend on nothing but its arguments and the cell's parameters, and treat the examples of a batch independently.
+
+    The state is one tensor (batch, ...) or more. h, the first, is (batch, hidden) and real; the others, which
+    `initial_state` makes, may have any shape and may be complex. An initial state may be a parameter: learned.
+
+    `initialise` draws the weights for a run. What the constructor sets stays, but for what `initialise` names.
     """
 
-    state_names: ClassVar[tuple[str, ...]] = ("h",)
+    state_names: tuple[str, ...] = ("h",)
     """One name per state tensor; the first is the output h."""
     nearest_torch_module: ClassVar[type[nn.Module] | None] = None
     """The module of torch.nn to compare the speed with, for a cell whose equations none computes."""
@@ -58,10 +63,11 @@ class Cell(nn.Module, ABC):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias_starts: list[tuple[nn.Linear, float]] = []
+        self.drawn_vectors: list[nn.Parameter] = []
 
     @abstractmethod
     def step(self, x: Float[Tensor, "batch input"], state: State) -> State:
-        """Return the next state from the input x and the state, each tensor (batch, hidden), h first."""
+        """Return the next state from the input x and the state, tensors of the same shapes, h first."""
 
     def input_map(self, bias: bool = True, bias_start: float | None = None) -> nn.Linear:
         """A new linear map from the input to the hidden size, W x + b. b starts at `bias_start`; None: random."""
@@ -74,20 +80,67 @@ class Cell(nn.Module, ABC):
         """A new linear map from the hidden size to itself: U h."""
         return nn.Linear(self.hidden_size, self.hidden_size, bias=bias)
 
-    def initial_state(self, batch_size: int) -> State:
-        """The state before the first step: zeros, (batch, hidden) each, on the parameters' device and dtype."""
+    def unit_weights(self) -> nn.Parameter:
+        """A new vector with one weight per unit, as in u * h, which `initialise` draws like the matrices."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        made = nn.Parameter(torch.empty(self.hidden_size).uniform_(-bound, bound))
+        self.drawn_vectors.append(made)
+        return made
+
+    def zeros(self, *size: int) -> Tensor:
+        """Zeros on the parameters' device, real, in their precision."""
         like = next(self.parameters())
-        return tuple(like.new_zeros(batch_size, self.hidden_size) for _ in self.state_names)
+        return like.new_zeros(size, dtype=like.dtype.to_real())
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before the first step: zeros, (batch, hidden) each."""
+        return tuple(self.zeros(batch_size, self.hidden_size) for _ in self.state_names)
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw every parameter from U(-1/sqrt(hidden), 1/sqrt(hidden)), as torch.nn's recurrent layers do.
+        """Draw weights from U(-1/sqrt(hidden), 1/sqrt(hidden)), as torch.nn's recurrent layers do; these are:
 
-        Biases with a start of their own (see `input_map`) then get it.
+        - weights and biases of linear and bilinear maps and of torch's recurrent cells and layers;
+        - vectors made by `unit_weights`;
+        - parameters of the cell's own that the constructor left without values: matrices of zeros and, in a `Model`,
+          those of torch.empty, unless they are a learned initial state. Of complex ones both parts are drawn.
+
+        Everything else is left as the constructor made it: scales and shifts of normalisations, numbers and vectors,
+        matrices with values, parametrised weights, learned initial states, buffers. A `Model` seeds the constructor's
+        own draws from the same generator. Biases with a start of their own (see `input_map`) then get it.
         """
         bound = 1 / math.sqrt(self.hidden_size)
+        drawn = self._drawn()
         for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+            if id(parameter) in drawn:
+                values = torch.view_as_real(parameter.detach()) if parameter.is_complex() else parameter
+                nn.init.uniform_(values, -bound, bound, generator=generator)
         self.set_bias_starts()
+
+    def _drawn(self) -> set[int]:
+        """The ids of the parameters that `initialise` draws."""
+        own = [
+            parameter
+            for module in self.modules()
+            if isinstance(module, nn.Linear | nn.Bilinear | nn.RNNCellBase | nn.RNNBase)
+            for parameter in module.parameters(recurse=False)
+        ]
+        starts = self.learned_starts()
+        left = [
+            parameter
+            for parameter in self.parameters()
+            if parameter.isnan().all() or (parameter.dim() > 1 and not parameter.any())
+        ]
+        return {id(parameter) for parameter in (*own, *self.drawn_vectors, *left)} - {id(start) for start in starts}
+
+    def learned_starts(self) -> list[nn.Parameter]:
+        """The parameters that the initial state depends on."""
+        parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        with torch.enable_grad():
+            made = [tensor.abs().sum() for tensor in self.initial_state(1) if tensor.requires_grad]
+        if not made:
+            return []
+        found = torch.autograd.grad(sum(made[1:], made[0]), parameters, allow_unused=True)
+        return [parameter for parameter, gradient in zip(parameters, found, strict=True) if gradient is not None]
 
     def set_bias_starts(self) -> None:
         """Set the biases for which the cell's settings fix a start, such as a forget bias."""

@@ -20,7 +20,7 @@ class Indrnn(Cell):
         super().__init__(input_size, hidden_size)
         self.phi = activation_named(activation)
         self.W = self.input_map()
-        self.u = nn.Parameter(torch.zeros(hidden_size))
+        self.u = self.unit_weights()
 
     def step(self, x: Tensor, state: State) -> State:
         (h,) = state

@@ -1,7 +1,7 @@
 """The LSTM with peepholes (Gers & Schmidhuber 2000), in the form of Chung et al. (2014)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnbench.cells.cell import Cell, MemoryBiases, State
 
@@ -14,7 +14,7 @@ class LstmPeephole(Cell):
 
     The output gate sees the new cell state. All four of i, f, g, o have a bias, which the paper's equations leave out
     and its count needs: 36 units on 100 inputs have 4 (36 x 100 + 36 x 36 + 36) + 3 x 36 = 19,836 parameters. The
-    forget gate's bias starts at `forget_bias`; None leaves it random.
+    forget gate's bias starts at `forget_bias`; None leaves it random. Peepholes start like all weights.
     """
 
     state_names = ("h", "c")
@@ -25,7 +25,7 @@ class LstmPeephole(Cell):
         self.W_f, self.U_f = self.input_map(bias_start=forget_bias), self.recurrent_map()
         self.W_g, self.U_g = self.input_map(), self.recurrent_map()
         self.W_o, self.U_o = self.input_map(), self.recurrent_map()
-        self.p_i, self.p_f, self.p_o = (nn.Parameter(torch.zeros(hidden_size)) for _ in range(3))
+        self.p_i, self.p_f, self.p_o = (self.unit_weights() for _ in range(3))
 
     def step(self, x: Tensor, state: State) -> State:
         h, c = state

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -11,16 +12,23 @@ from torch import Tensor, fx, nn
 
 from rnnbench.backends import Eager
 from rnnbench.cells import Cell, State
+from rnnbench.cells.antisymmetric_rnn import AntisymmetricRnn
+from rnnbench.cells.cornn import Cornn
+from rnnbench.cells.exprnn import Exprnn
+from rnnbench.cells.fastgrnn import Fastgrnn
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
 from rnnbench.cells.gru_goodfellow import GruGoodfellow
 from rnnbench.cells.indrnn import Indrnn
 from rnnbench.cells.janet import Janet
+from rnnbench.cells.lem import Lem
+from rnnbench.cells.lstm_greff import LstmGreff, Variant
 from rnnbench.cells.lstm_peephole import LstmPeephole
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.mut1 import Mut1
 from rnnbench.cells.mut2 import Mut2
 from rnnbench.cells.rnn import Rnn
+from rnnbench.cells.skew_symmetric import skew_symmetric
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 
@@ -84,6 +92,75 @@ def test_wrong_activation(cell_class: Callable[..., Cell]) -> None:
         cell_class(3, 4, activation="sigmoid")
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Lem(3, 4, dt=1.5), "dt=1.5: must be above 0 and at most 1 (the largest step size)"),
+        (lambda: Cornn(3, 4, epsilon=0.0), "epsilon=0.0: must be above 0 (the damping)"),
+        (lambda: AntisymmetricRnn(3, 4, epsilon=-1.0), "epsilon=-1.0: must be above 0 (the step size)"),
+        (lambda: AntisymmetricRnn(3, 4, gamma=-1.0), "gamma=-1.0: must be at least 0 (the diffusion)"),
+        (
+            lambda: LstmGreff(3, 4, variant="nothing"),  # type: ignore[arg-type]
+            "variant=nothing: must be one of vanilla, nig, nfg, nog, niaf, noaf, cifg, np, fgr",
+        ),
+    ],
+)
+def test_wrong_settings(make: Callable[[], Cell], message: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        make()
+    assert str(caught.value) == message
+
+
+def test_parameters_of_greffs_variants() -> None:
+    """A block is W, U and b, a peephole one number per unit; the full gate recurrence has nine more matrices."""
+    m, n = 3, 4
+    block = n * m + n * n + n
+    wanted = {
+        "vanilla": 4 * block + 3 * n, "nig": 3 * block + 2 * n, "nfg": 3 * block + 2 * n, "nog": 3 * block + 2 * n,
+        "niaf": 4 * block + 3 * n, "noaf": 4 * block + 3 * n, "cifg": 3 * block + 2 * n, "np": 4 * block,
+        "fgr": 4 * block + 3 * n + 9 * n * n,
+    }  # fmt: skip
+    found = {v: sum(p.numel() for p in LstmGreff(m, n, variant=v).parameters()) for v in get_args(Variant)}
+    assert found == wanted
+
+
+@pytest.mark.parametrize(("variant", "biases"), [("vanilla", {"f": 1.0}), ("cifg", {"i": -1.0}), ("nfg", {})])
+def test_where_the_memory_of_greffs_variants_starts(variant: Variant, biases: dict[str, float]) -> None:
+    cell = LstmGreff(3, 50, variant=variant)
+    cell.initialise(torch.Generator().manual_seed(0))
+    for name in (*cell.gates, "g"):
+        bias = getattr(cell, f"W_{name}").bias
+        if name in biases:
+            assert torch.equal(bias, torch.full((50,), biases[name]))
+        else:
+            assert bias.std() > 0.01
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 8])
+def test_exprnn_is_orthogonal_and_starts_with_rotations_of_pairs(size: int) -> None:
+    cell = Exprnn(3, size).double()
+    cell.initialise(torch.Generator().manual_seed(0))
+    B = torch.matrix_exp(skew_symmetric(cell.A, size)).detach()
+    torch.testing.assert_close(B @ B.T, torch.eye(size, dtype=torch.float64), rtol=0, atol=1e-13)
+    blocks = torch.block_diag(*(torch.ones(2, 2) for _ in range(size // 2)), torch.ones(size % 2, size % 2))
+    torch.testing.assert_close(B, B * blocks, rtol=0, atol=1e-13)
+    for pair in range(size // 2):
+        cosine, sine = B[2 * pair, 2 * pair], B[2 * pair, 2 * pair + 1]
+        torch.testing.assert_close(torch.atan2(sine, cosine), cell.A[_place(2 * pair, size)].detach())
+
+
+def _place(row: int, size: int) -> int:
+    """Where the number right of the diagonal in a row is among those above the diagonal."""
+    return row * size - row * (row + 1) // 2
+
+
+def test_fastgrnn_starts_as_released() -> None:
+    cell = Fastgrnn(3, 4)
+    cell.initialise(torch.Generator().manual_seed(0))
+    assert (cell.zeta.item(), cell.nu.item()) == (1, -4)
+    assert cell.b_z.tolist() == cell.b_h.tolist() == [1, 1, 1, 1]
+
+
 class Step(nn.Module):
     """A cell's step as a module's call, which torch.fx can trace."""
 
@@ -100,15 +177,15 @@ def test_step_is_traceable_and_made_of_linear_maps_and_elementwise_functions(pat
     cell: Cell = instantiate(OmegaConf.load(path), 3, 4)
     traced = fx.symbolic_trace(Step(cell))
     functions = {node.target.__name__ for node in traced.graph.nodes if node.op == "call_function"}
-    elementwise = {"add", "sub", "mul", "sigmoid", "tanh", "relu"}
-    assert functions <= elementwise | ({"cat"} if isinstance(cell, GruConcat) else set())
-    assert {node.op for node in traced.graph.nodes} <= {
-        "placeholder",
-        "output",
-        "call_function",
-        "call_module",
-        "get_attr",
-    }
+    elementwise = {"add", "sub", "mul", "sigmoid", "tanh", "relu", "abs", "sign"}
+    operations = {"placeholder", "output", "call_function", "call_module", "get_attr"}
+    if isinstance(cell, GruConcat):
+        elementwise |= {"cat"}
+    elif isinstance(cell, AntisymmetricRnn | Exprnn):  # the matrix is made of the parameters in the step
+        elementwise |= {"matmul", "getattr", "getitem", "triu_indices", "matrix_exp"}
+        operations |= {"call_method"}
+    assert functions <= elementwise
+    assert {node.op for node in traced.graph.nodes} <= operations
     x, h, c = (torch.randn(2, size, generator=torch.Generator().manual_seed(size)) for size in (3, 4, 4))
     for tensor, expected in zip(traced(x, h, c), Step(cell)(x, h, c), strict=True):
         torch.testing.assert_close(tensor, expected, rtol=0, atol=0)

@@ -1,6 +1,8 @@
 """One step of every cell that torch.nn does not have, against the paper's equations written out in numpy."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,17 +10,28 @@ import torch
 from numpy.typing import NDArray
 
 from rnnbench.cells import Cell
+from rnnbench.cells.antisymmetric_rnn import AntisymmetricRnn
+from rnnbench.cells.cornn import Cornn
+from rnnbench.cells.exprnn import Exprnn
+from rnnbench.cells.fastgrnn import Fastgrnn
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
 from rnnbench.cells.gru_goodfellow import GruGoodfellow
 from rnnbench.cells.indrnn import Indrnn
 from rnnbench.cells.janet import Janet
+from rnnbench.cells.lem import Lem
 from rnnbench.cells.lstm_cifg import LstmCifg
+from rnnbench.cells.lstm_greff import LstmGreff, Variant
 from rnnbench.cells.lstm_peephole import LstmPeephole
+from rnnbench.cells.mgu import Mgu
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.mut1 import Mut1
 from rnnbench.cells.mut2 import Mut2
 from rnnbench.cells.mut3 import Mut3
+from rnnbench.cells.nbrc import Nbrc
+from rnnbench.cells.sru import Sru
+from rnnbench.cells.star import Star
+from rnnbench.cells.ugrnn import Ugrnn
 
 Array = NDArray[np.float64]
 Parameters = dict[str, Array]
@@ -103,6 +116,102 @@ def indrnn(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
     return (np.maximum(x @ p["W.weight"].T + h @ np.diag(p["u"]) + p["W.bias"], 0),)
 
 
+def mgu(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    f = sigma(h @ p["U_f.weight"].T + x @ p["W_f.weight"].T + p["W_f.bias"])
+    candidate = np.tanh((f * h) @ p["U.weight"].T + x @ p["W.weight"].T + p["W.bias"])
+    return (h - f * h + f * candidate,)
+
+
+def ugrnn(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    c = np.tanh(h @ p["U.weight"].T + x @ p["W.weight"].T + p["W.bias"])
+    g = sigma(h @ p["U_g.weight"].T + x @ p["W_g.weight"].T + p["W_g.bias"])
+    return (g * h + (1 - g) * c,)
+
+
+def lem(p: Parameters, x: Array, y: Array, z: Array) -> tuple[Array, ...]:
+    first = 0.7 * sigma(y @ p["U_1.weight"].T + x @ p["W_1.weight"].T + p["W_1.bias"])
+    second = 0.7 * sigma(y @ p["U_2.weight"].T + x @ p["W_2.weight"].T + p["W_2.bias"])
+    z = (1 - first) * z + first * np.tanh(y @ p["U_z.weight"].T + x @ p["W_z.weight"].T + p["W_z.bias"])
+    return ((1 - second) * y + second * np.tanh(z @ p["U_h.weight"].T + x @ p["W_h.weight"].T + p["W_h.bias"]), z)
+
+
+def cornn(p: Parameters, x: Array, y: Array, z: Array) -> tuple[Array, ...]:
+    dt, gamma, epsilon = 0.1, 2.0, 3.0
+    a = y @ p["U.weight"].T + z @ p["V.weight"].T + x @ p["W.weight"].T + p["W.bias"]
+    new = z + dt * np.tanh(a) - dt * gamma * y - dt * epsilon * z
+    return (y + dt * new, new)
+
+
+def star(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    z = np.tanh(x @ p["W_z.weight"].T + p["W_z.bias"])
+    k = sigma(x @ p["W_k.weight"].T + h @ p["U_k.weight"].T + p["W_k.bias"])
+    return (np.tanh(h - k * h + k * z),)
+
+
+def fastgrnn(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    product = x @ p["W.weight"].T + h @ p["U.weight"].T
+    z, candidate = sigma(product + p["b_z"]), np.tanh(product + p["b_h"])
+    return ((sigma(p["zeta"][0]) * (1 - z) + sigma(p["nu"][0])) * candidate + z * h,)
+
+
+def nbrc(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    a = 1 + np.tanh(x @ p["W_a.weight"].T + h @ p["U_a.weight"].T)
+    c = sigma(x @ p["W_c.weight"].T + h @ p["U_c.weight"].T)
+    return (c * h + (1 - c) * np.tanh(x @ p["W.weight"].T + a * h),)
+
+
+def strictly_upper(above: Array) -> Array:
+    """The 4 x 4 matrix whose numbers above the diagonal are these, row by row."""
+    a, b, c, d, e, f = above
+    return np.array([[0, a, b, c], [0, 0, d, e], [0, 0, 0, f], [0, 0, 0, 0]])
+
+
+def antisymmetric(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    A = strictly_upper(p["A"])
+    matrix = A - A.T - 0.3 * np.eye(HIDDEN)
+    return (h + 0.2 * np.tanh(h @ matrix.T + x @ p["W.weight"].T + p["W.bias"]),)
+
+
+def exprnn(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    A = strictly_upper(p["A"])
+    values, vectors = np.linalg.eig(A - A.T)
+    B = (vectors @ np.diag(np.exp(values)) @ np.linalg.inv(vectors)).real
+    v = h @ B.T + x @ p["W.weight"].T
+    return (np.where(np.abs(v) + p["b"] > 0, np.sign(v) * (np.abs(v) + p["b"]), 0),)
+
+
+def sru(p: Parameters, x: Array, _: Array, c: Array) -> tuple[Array, ...]:
+    f = sigma(x @ p["W_f.weight"].T + c @ np.diag(p["v_f"]) + p["W_f.bias"])
+    r = sigma(x @ p["W_r.weight"].T + c @ np.diag(p["v_r"]) + p["W_r.bias"])
+    new = f * c + (1 - f) * (x @ p["W.weight"].T)
+    highway = x @ p["P.weight"].T if "P.weight" in p else x
+    return (r * new + (1 - r) * highway, new)
+
+
+def greff(variant: str) -> Callable[..., tuple[Array, ...]]:
+    """The vanilla LSTM of Greff et al. (2017), equation by equation, and what each variant changes in them."""
+
+    def step(p: Parameters, x: Array, h: Array, c: Array, *gates: Array) -> tuple[Array, ...]:
+        def block(name: str, seen: Array | None) -> Array:
+            total = x @ p[f"W_{name}.weight"].T + h @ p[f"U_{name}.weight"].T + p[f"W_{name}.bias"]
+            if seen is not None and variant != "np":
+                total = total + p[f"p_{name}"] * seen
+            for before, value in zip("ifo", gates, strict=False):
+                if name != "g":
+                    total = total + value @ p[f"R_{name}{before}.weight"].T
+            return total
+
+        z = block("g", None) if variant == "niaf" else np.tanh(block("g", None))
+        i = np.ones_like(c) if variant == "nig" else sigma(block("i", c))
+        f = 1 - i if variant == "cifg" else np.ones_like(c) if variant == "nfg" else sigma(block("f", c))
+        new = z * i + c * f
+        o = np.ones_like(c) if variant == "nog" else sigma(block("o", new))
+        y = (new if variant == "noaf" else np.tanh(new)) * o
+        return (y, new, i, f, o) if variant == "fgr" else (y, new)
+
+    return step
+
+
 CASES: dict[str, tuple[Callable[[], Cell], Callable[..., tuple[Array, ...]]]] = {
     "gru": (lambda: Gru(INPUT, HIDDEN), gru),
     "gru_goodfellow": (lambda: GruGoodfellow(INPUT, HIDDEN), goodfellow),
@@ -117,6 +226,21 @@ CASES: dict[str, tuple[Callable[[], Cell], Callable[..., tuple[Array, ...]]]] = 
     "mut3": (lambda: Mut3(INPUT, HIDDEN), mut3),
     "min_gru": (lambda: MinGru(INPUT, HIDDEN), min_gru),
     "indrnn": (lambda: Indrnn(INPUT, HIDDEN), indrnn),
+    "mgu": (lambda: Mgu(INPUT, HIDDEN), mgu),
+    "ugrnn": (lambda: Ugrnn(INPUT, HIDDEN), ugrnn),
+    "lem": (lambda: Lem(INPUT, HIDDEN, dt=0.7), lem),
+    "cornn": (lambda: Cornn(INPUT, HIDDEN, dt=0.1, gamma=2.0, epsilon=3.0), cornn),
+    "star": (lambda: Star(INPUT, HIDDEN), star),
+    "fastgrnn": (lambda: Fastgrnn(INPUT, HIDDEN), fastgrnn),
+    "nbrc": (lambda: Nbrc(INPUT, HIDDEN), nbrc),
+    "antisymmetric_rnn": (lambda: AntisymmetricRnn(INPUT, HIDDEN, epsilon=0.2, gamma=0.3), antisymmetric),
+    "exprnn": (lambda: Exprnn(INPUT, HIDDEN), exprnn),
+    "sru": (lambda: Sru(INPUT, HIDDEN), sru),
+    "sru_bare": (lambda: Sru(HIDDEN, HIDDEN), sru),
+    **{
+        f"lstm_greff_{variant}": (partial(LstmGreff, INPUT, HIDDEN, variant=variant), greff(variant))
+        for variant in get_args(Variant)
+    },
 }
 
 

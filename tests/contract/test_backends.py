@@ -43,8 +43,8 @@ def everything(backend: Backend, cell: Cell, steps: int, batch: int, hooked: boo
     loss = (outputs * draw(outputs.shape)).sum()
     loss = loss + sum((tensor * draw(tensor.shape)).sum() for tensor in final)
     loss.backward()
-    zero = torch.zeros(0, dtype=dtype)
-    gradients = [zero if tensor.grad is None else tensor.grad for tensor in (inputs, *state, *cell.parameters())]
+    leaves = (inputs, *state, *cell.parameters())
+    gradients = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
     return [tensor.detach().clone() for tensor in (outputs, *final, *gradients, received)]
 
 

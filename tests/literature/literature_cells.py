@@ -1,7 +1,6 @@
 """Cells of the literature, each written as its paper writes it, with the functions that its code would use.
 
-Where papers give a name to the output other than h, it is h here. Those that could be members of the menu have a file
-of their own beside this one.
+Where papers give a name to the output other than h, it is h here. The collection has the cells of the menu too.
 """
 
 import math

@@ -12,23 +12,23 @@ import literature_cells
 import numpy as np
 import pytest
 import torch
-from antisymmetric_rnn import AntisymmetricRnn
-from cornn import Cornn
-from exprnn import Exprnn
-from fastgrnn import Fastgrnn
 from interpreted import interpreted
-from lem import Lem
-from mgu import Mgu
-from nbrc import Nbrc
 from side_by_side import scalar
-from sru import Sru
-from star import Star
 from torch import Tensor
-from ugrnn import Ugrnn
 
 import rnnbench.backends.fused.runtime.run as fused_run
 from rnnbench.backends import Backend, Eager, Fused, choose_backend
 from rnnbench.cells import Cell, State
+from rnnbench.cells.antisymmetric_rnn import AntisymmetricRnn
+from rnnbench.cells.cornn import Cornn
+from rnnbench.cells.exprnn import Exprnn
+from rnnbench.cells.fastgrnn import Fastgrnn
+from rnnbench.cells.lem import Lem
+from rnnbench.cells.mgu import Mgu
+from rnnbench.cells.nbrc import Nbrc
+from rnnbench.cells.sru import Sru
+from rnnbench.cells.star import Star
+from rnnbench.cells.ugrnn import Ugrnn
 
 FUSED: dict[str, type[Cell]] = {
     "Mgu": Mgu,

@@ -21,12 +21,16 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.lstm_peephole import LstmPeephole
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.rnn import Rnn
+from rnnbench.cells.star import Star
 from rnnbench.model import Model, initialise_cell
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN = 3, 6
-NO_RECURRENT_MATRIX = {"min_gru", "indrnn"}
-NO_GATE_BIAS = {"rnn", "rnn_relu", "indrnn", "gru_concat_no_bias", "gru_no_bias"}
+NO_RECURRENT_MATRIX = {"min_gru", "indrnn", "sru", "antisymmetric_rnn", "exprnn"}
+NO_GATE_BIAS = {
+    "rnn", "rnn_relu", "indrnn", "gru_concat_no_bias", "gru_no_bias",
+    "lem", "cornn", "nbrc", "antisymmetric_rnn", "exprnn",
+}  # fmt: skip
 
 
 class TransposedGates(Cell):
@@ -71,7 +75,7 @@ def state_matrices(cell: Cell) -> dict[str, Tensor]:
     for name, parameter in cell.named_parameters():
         if parameter.ndim == 2 and isinstance(cell, GruConcat):
             matrices[name] = parameter[:, :HIDDEN]
-        elif parameter.ndim == 2 and name.startswith("U"):
+        elif parameter.ndim == 2 and name.startswith(("U", "V")):
             matrices[name] = parameter
     return matrices
 
@@ -177,9 +181,12 @@ def time_scale(cell: Cell) -> Tensor:
             if parameter.ndim == 2:
                 nn.init.zeros_(parameter)
         for name, parameter in cell.named_parameters():
-            if name.startswith("p_"):
+            if name.startswith(("p_", "v_")):
                 nn.init.zeros_(parameter)
         large = 1e6
+        if isinstance(cell, Star):  # whose sum is squashed: near 0 and without a candidate, by nothing
+            nn.init.zeros_(cell.W_z.bias)
+            large = 1e-6
         states = tuple(torch.full((1, HIDDEN), large, dtype=torch.float64) for _ in cell.state_names)
         after = cell.double().step(torch.zeros(1, INPUT, dtype=torch.float64), states)
     kept = after[-1][0] / large

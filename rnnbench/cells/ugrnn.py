@@ -3,16 +3,16 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, State
+from rnnbench.cells.cell import Cell, MemoryBiases, State
 
 
 class Ugrnn(Cell):
     """g = sigma(W_g x + U_g h + b_g), h' = g h + (1 - g) tanh(W x + U h + b).
 
-    b_g starts at `gate_bias`, so that the cell remembers at first.
+    b_g starts at `gate_bias`, so that the cell remembers at first; None leaves it random.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, gate_bias: float = 1.0) -> None:
+    def __init__(self, input_size: int, hidden_size: int, gate_bias: float | None = 1.0) -> None:
         super().__init__(input_size, hidden_size)
         self.W_g, self.U_g = self.input_map(bias_start=gate_bias), self.recurrent_map()
         self.W, self.U = self.input_map(), self.recurrent_map()
@@ -21,3 +21,6 @@ class Ugrnn(Cell):
         (h,) = state
         g = torch.sigmoid(self.W_g(x) + self.U_g(h))
         return (g * h + (1 - g) * torch.tanh(self.W(x) + self.U(h)),)
+
+    def memory_biases(self) -> MemoryBiases:
+        return MemoryBiases(keep=self.W_g.bias)

@@ -7,9 +7,11 @@ from rnnbench.cells.cell import Cell, State
 
 
 class Cornn(Cell):
-    """Oscillators with position h (the paper's y) and velocity z, the damping explicit as in the released code:
+    """z' = z + dt (tanh(W x + U h + V z + b) - gamma h - epsilon z), h' = h + dt z'.
 
-    z' = z + dt (tanh(W x + U h + V z + b) - gamma h - epsilon z), h' = h + dt z'.
+    Oscillators with position h, the paper's y, and velocity z: y'' = tanh(...) - gamma y - epsilon y' in steps of `dt`.
+    The damping is explicit (the paper's n-bar = n - 1), as in the released code, whose values for sequential MNIST are
+    the defaults.
     """
 
     state_names = ("h", "z")
@@ -18,8 +20,13 @@ class Cornn(Cell):
         self, input_size: int, hidden_size: int, dt: float = 0.042, gamma: float = 2.7, epsilon: float = 4.7
     ) -> None:
         super().__init__(input_size, hidden_size)
-        if dt <= 0:
-            raise ValueError(f"dt={dt}: must be above 0 (the step size)")
+        for name, value, meaning in (
+            ("dt", dt, "step size"),
+            ("gamma", gamma, "frequency"),
+            ("epsilon", epsilon, "damping"),
+        ):
+            if value <= 0:
+                raise ValueError(f"{name}={value}: must be above 0 (the {meaning})")
         self.dt, self.gamma, self.epsilon = dt, gamma, epsilon
         self.W, self.U, self.V = self.input_map(), self.recurrent_map(), self.recurrent_map()
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, State
+from rnnbench.cells.cell import Cell, MemoryBiases, State
 
 
 class Star(Cell):
@@ -19,3 +19,6 @@ class Star(Cell):
         k = torch.sigmoid(self.W_k(x) + self.U_k(h))
         z = torch.tanh(self.W_z(x))
         return (torch.tanh((1 - k) * h + k * z),)
+
+    def memory_biases(self) -> MemoryBiases:
+        return MemoryBiases(write=self.W_k.bias)

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, State
+from rnnbench.cells.cell import Cell, MemoryBiases, State
 
 
 class Mgu(Cell):
     """f = sigma(W_f x + U_f h + b_f), h' = (1 - f) h + f tanh(W x + U (f h) + b).
 
-    A GRU whose reset and update gate are one.
+    A GRU whose reset and update gates are one.
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -21,3 +21,6 @@ class Mgu(Cell):
         (h,) = state
         f = torch.sigmoid(self.W_f(x) + self.U_f(h))
         return ((1 - f) * h + f * torch.tanh(self.W(x) + self.U(f * h)),)
+
+    def memory_biases(self) -> MemoryBiases:
+        return MemoryBiases(write=self.W_f.bias)

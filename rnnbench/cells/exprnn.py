@@ -1,0 +1,45 @@
+"""expRNN, an RNN with an orthogonal recurrent matrix (Lezcano-Casado & Martinez-Rubio 2019)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from rnnbench.cells.cell import Cell, State
+from rnnbench.cells.skew_symmetric import numbers_above, skew_symmetric
+
+LARGEST_START = 0.01
+"""Of the biases b, as in the released code."""
+
+
+class Exprnn(Cell):
+    """h' = modrelu(B h + W x), B = exp(A - A^T) and modrelu(v) = sign(v) max(|v| + b, 0).
+
+    The exponential of a skew-symmetric matrix is orthogonal. A is zero but for the n (n - 1) / 2 numbers above its
+    diagonal, its parameters. At first those beside the diagonal, every other one, are angles from U(-pi, pi), so that B
+    rotates pairs of units (Henaff et al. 2016), and the others 0; b is drawn from U(-0.01, 0.01). The exponential is
+    taken anew at each step by the plain loop, and once per sequence by `fused`.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = self.input_map(bias=False)
+        self.A = nn.Parameter(torch.zeros(numbers_above(hidden_size)))
+        self.b = nn.Parameter(torch.zeros(hidden_size))
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        v = self.W(x) + h @ torch.matrix_exp(skew_symmetric(self.A, self.hidden_size)).T
+        return (torch.sign(v) * torch.relu(torch.abs(v) + self.b),)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        super().initialise(generator)
+        size = self.hidden_size
+        angles = nn.init.uniform_(torch.empty(size // 2), -math.pi, math.pi, generator=generator)
+        rotations = torch.zeros(size, size)
+        even = 2 * torch.arange(size // 2)
+        rotations[even, even + 1] = angles
+        rows, columns = torch.triu_indices(size, size, 1)
+        with torch.no_grad():
+            self.A.copy_(rotations[rows, columns])
+        nn.init.uniform_(self.b, -LARGEST_START, LARGEST_START, generator=generator)
