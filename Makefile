@@ -41,7 +41,7 @@ docs: .venv/installed-dev
 	@echo "build/site/index.html"
 
 faults: .venv/installed-dev
-	$(BIN)/pytest tests/faults tests/mirror -m "faults or not faults" -s -v --durations=10
+	$(BIN)/pytest tests/faults tests/wandb_logging -m "faults or not faults" -s -v --durations=10
 
 bench: .venv/installed-dev
 	$(BIN)/python -m rnnbench.timing

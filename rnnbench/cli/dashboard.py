@@ -42,7 +42,7 @@ def dashboard(arguments: list[str]) -> None:
     settings = wandb_settings(config)
     os.environ.setdefault("WANDB_SILENT", "true")
     try:
-        from rnnbench.mirror.dashboard import workspace
+        from rnnbench.wandb_logging.dashboard import workspace
     except ModuleNotFoundError as error:
         raise SettingError(f"{error.name} is not installed; pip install 'rnnbench[dashboard]'") from error
     import wandb

@@ -22,9 +22,6 @@ from rnnbench.cli.provenance import provenance, source_hash
 from rnnbench.cli.settings import Settings
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted, at_once, check, deferred, listen_as_worker, received
-from rnnbench.mirror.content import configuration, identity
-from rnnbench.mirror.messages import starting
-from rnnbench.mirror.process import mirror
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, RunStore, WeightsAndBiases
 from rnnbench.recorders.progress_file import StepsDone
 from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty_value
@@ -32,6 +29,9 @@ from rnnbench.storage import DamagedFileError
 from rnnbench.training import Run
 from rnnbench.training.loop import Progress
 from rnnbench.training.memory import within_free_memory
+from rnnbench.wandb_logging.content import configuration, identity
+from rnnbench.wandb_logging.messages import starting
+from rnnbench.wandb_logging.process import wandb_process
 
 
 def run_job(config: DictConfig, all_frames: bool = False) -> float | None:
@@ -221,7 +221,7 @@ class Job:
         After a signal the status is still `running`, as in the folder, and the run stays at its checkpoint.
         """
         if self.settings.wandb.resolved_mode() != "disabled":
-            mirror().prepare()
+            wandb_process().prepare()
         recorders: list[Recorder] = []
         trained: list[Progress] = []
         summary = self._begun()
@@ -263,7 +263,7 @@ class Job:
             "task": self.task,
             "seed": self.settings.seed,
             "backend": self.run.model.backend.name,
-            **({"backend_reason": self.run.model.backend_reason} if self.run.model.backend_reason else {}),
+            "backend_reason": self.run.model.backend_reason,
             "difficulty_setting": self.run.task.difficulty,
             "difficulty": difficulty_value(self.config["task"], self.run.task.difficulty),
             **provenance(self.run.device, [type(cell), type(self.run.task)]),
@@ -280,7 +280,7 @@ class Job:
             return
         config = configuration(self.config, begun, settings.name, settings.model.parameter_budget)
         yield WeightsAndBiases(
-            mirror(),
+            wandb_process(),
             starting(
                 self.folder.path,
                 settings.name,

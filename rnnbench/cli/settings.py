@@ -12,10 +12,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, Posi
 from rnnbench.cli.components import Node
 from rnnbench.errors import MissingSettingError, SettingError, one_line, validation_message
 from rnnbench.machine import logical_cores
-from rnnbench.mirror.settings import WandbSettings
 from rnnbench.model import Counted
 from rnnbench.schema import result_settings
 from rnnbench.training import TrainSettings
+from rnnbench.wandb_logging.settings import WandbSettings
 
 
 def _folder_name(name: str) -> str:

@@ -39,19 +39,21 @@ def sync(arguments: list[str]) -> None:
     """Upload the runs. Raises SettingError when there are none, SystemExit(1) when the server does not have all."""
     from rnnbench.cli.arguments import composed
     from rnnbench.errors import SettingError
-    from rnnbench.mirror.process import Mirror
-    from rnnbench.mirror.uploading import Uploader
     from rnnbench.schema import ExperimentFiles
+    from rnnbench.wandb_logging.process import WandbProcess
+    from rnnbench.wandb_logging.uploading import Uploader
 
     config = composed(arguments, "rnnbench-sync", USED)
     files = ExperimentFiles(Path(config.results_dir) / config.name)
     if not files.begun_runs():
         raise SettingError(f"name={config.name}: there are no runs in {files.runs}")
-    mirror = Mirror(quiet=True)
+    wandb_process = WandbProcess(quiet=True)
     try:
-        counts = Uploader(mirror, wandb_settings(config), _axes).upload(files, lambda line: print(line, flush=True))
+        counts = Uploader(wandb_process, wandb_settings(config), _axes).upload(
+            files, lambda line: print(line, flush=True)
+        )
     finally:
-        mirror.close()
+        wandb_process.close()
     total = len(files.begun_runs())
     print(f"{total} runs: {', '.join(f'{number} {outcome}' for outcome, number in counts.items())}")
     if set(counts) - {"uploaded", "there already"}:
@@ -64,7 +66,7 @@ def wandb_settings(config: Any) -> Any:
     from pydantic import ValidationError
 
     from rnnbench.errors import SettingError, validation_message
-    from rnnbench.mirror.settings import WandbSettings
+    from rnnbench.wandb_logging.settings import WandbSettings
 
     try:
         return WandbSettings.model_validate(OmegaConf.to_container(config.wandb))

@@ -1,12 +1,12 @@
-"""A run's copy in Weights & Biases. It costs the run the writing of a few lines: see `rnnbench.mirror`."""
+"""A run's copy in Weights & Biases. It costs the run the writing of a few lines: see `rnnbench.wandb_logging`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from rnnbench.mirror import content, messages
-from rnnbench.mirror.process import Mirror
 from rnnbench.recorders.recorder import Arrays, Recorder, Scalars
+from rnnbench.wandb_logging import content, messages
+from rnnbench.wandb_logging.process import WandbProcess
 
 
 class WeightsAndBiases(Recorder):
@@ -14,7 +14,7 @@ class WeightsAndBiases(Recorder):
 
     def __init__(
         self,
-        mirror: Mirror,
+        wandb_process: WandbProcess,
         start: Mapping[str, Any],
         *,
         axes: Mapping[str, Mapping[str, tuple[str, ...]]],
@@ -23,10 +23,10 @@ class WeightsAndBiases(Recorder):
         past_arrays: Mapping[str, Sequence[tuple[int, Arrays]]],
         step_times_s: Sequence[float],
     ) -> None:
-        self.mirror, self.axes, self.constants = mirror, axes, constants
+        self.wandb_process, self.axes, self.constants = wandb_process, axes, constants
         self.arrays: dict[str, list[tuple[int, Arrays]]] = {}
         self.step_times_s, self.step = step_times_s, 0
-        self.mirror.send(start)
+        self.wandb_process.send(start)
         for row in past_rows:
             for probe, measured in past_arrays.items():
                 for step, arrays in measured:
@@ -43,10 +43,10 @@ class WeightsAndBiases(Recorder):
         if times := self.step_times_s[self.step : step]:
             logged["speed/step_time_s"] = median(times)
         self.step = step
-        self.mirror.send({"do": "log", "step": step, "row": logged})
+        self.wandb_process.send({"do": "log", "step": step, "row": logged})
 
     def store(self, probe: str, step: int, arrays: Arrays) -> None:
         self.arrays.setdefault(probe, []).append((step, arrays))
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        self.mirror.send(messages.ending(self.step, summary, self.arrays, self.axes))
+        self.wandb_process.send(messages.ending(self.step, summary, self.arrays, self.axes))

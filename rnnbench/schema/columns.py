@@ -36,10 +36,6 @@ IDENTITY: Mapping[str, Column] = {
     "cell": Column("the cell's name in conf/cell/"),
     "seed": Column("seed of weights, training data and held-out data"),
     "backend": Column("how the cell was run"),
-    "backend_reason": Column(
-        "why backend=auto took no faster one: what cannot be compiled, with its line in the step; empty where it took "
-        "the fastest, or where the backend was named"
-    ),
 }
 """What a run is."""
 
@@ -141,6 +137,10 @@ def milestone_column(milestone: str) -> str:
 
 
 PROVENANCE: Mapping[str, Column] = {
+    "backend_reason": Column(
+        "why backend=auto took no faster one: what cannot be compiled, with its line in the step; empty where it took "
+        "the fastest, or where the backend was named"
+    ),
     "git_commit": Column("commit of rnnbench's own checkout; empty for an installed wheel"),
     "git_dirty": Column("whether that checkout had uncommitted changes"),
     "rnnbench_version": Column("version of rnnbench"),

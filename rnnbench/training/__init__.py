@@ -7,6 +7,7 @@
 - `checkpoint`: what a resumed run needs, with what wrote it, as tensors and plain values.
 - `evaluation`: loss and error rate on held-out data.
 - `memory`: an estimate of the memory that a run needs, compared with what is free.
+- `weights`: the digest of a model's weights.
 - `streams`: random generators for weights, training data, held-out data and noise, all from one seed.
 - `noise`: randomness in training, evaluation without it, and randomness that no seed reaches.
 """

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import SMALL, Command
-from tests.mirror.wandb_server import WandbServer, serving
+from tests.wandb_logging.wandb_server import WandbServer, serving
 
 PATIENCE_S = 300
 

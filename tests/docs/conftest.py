@@ -1,4 +1,4 @@
-"""The console commands, and the folder of components that CONTRIBUTING.md describes."""
+"""The console commands, and the folder of components that the pages show."""
 
 import sys
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import rnnbench, rnnbench_report  # noqa: F401
-from tests.docs.markdown import ROOT, named_files
+from tests.docs.markdown import OWN, named_files
 
 
 @pytest.fixture
 def own_components(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that holds every component that CONTRIBUTING.md shows, as the working directory."""
-    components = [(path, content) for path, content in named_files(ROOT / "CONTRIBUTING.md") if path.startswith("my/")]
+    """A folder that holds every component that the pages show, as the working directory."""
+    components = [file for page in OWN for file in named_files(page) if file[0].startswith("my/")]
     for path, content in components:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(content)

@@ -9,6 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
+OWN = sorted((ROOT / "docs").glob("own-*.md"))
+"""The pages on components of one's own."""
+
 COMMANDS = ("rnnbench", "rnnbench-report", "rnnbench-explain")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -10,21 +10,21 @@ from typing import Any
 
 import pytest
 
-from rnnbench.mirror.process import Mirror
-from tests.mirror.logging_a_run import PROFILE, ROWS, begin, log_a_run, record
+from rnnbench.wandb_logging.process import WandbProcess
+from tests.wandb_logging.logging_a_run import PROFILE, ROWS, begin, log_a_run, record
 
 PATIENCE_S = 120
 
 
 @pytest.fixture
-def mirror() -> Iterator[Mirror]:
-    own = Mirror()
+def wandb_process() -> Iterator[WandbProcess]:
+    own = WandbProcess()
     yield own
     own.close()
 
 
-def wait_until_kept(mirror: Mirror, run: str) -> None:
-    found = next((report for report in mirror.reports(PATIENCE_S) if "kept" in report or "lost" in report), None)
+def wait_until_kept(wandb_process: WandbProcess, run: str) -> None:
+    found = next((report for report in wandb_process.reports(PATIENCE_S) if "kept" in report or "lost" in report), None)
     assert found == {"kept": run}
 
 
@@ -45,7 +45,7 @@ def history(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that was killed after its first row and resumed: what the first session left is gone."""
     folder = tmp_path_factory.mktemp("offline") / "gru-adding-3-00000000"
-    killed, resumed = Mirror(), Mirror()
+    killed, resumed = WandbProcess(), WandbProcess()
     try:
         record(begin(killed, folder), ROWS[0])
         next(iter(killed.reports(1)), None)
@@ -100,13 +100,13 @@ def test_configuration_group_tags_and_summary(offline: Path) -> None:
     assert '"cell"' not in text
 
 
-def test_a_process_that_ends_leaves_nothing(tmp_path: Path, mirror: Mirror) -> None:
+def test_a_process_that_ends_leaves_nothing(tmp_path: Path, wandb_process: WandbProcess) -> None:
     for number in range(2):
-        log_a_run(mirror, tmp_path / f"run{number}")
-        wait_until_kept(mirror, f"run{number}")
-    temporary = Path(mirror.temporary)
+        log_a_run(wandb_process, tmp_path / f"run{number}")
+        wait_until_kept(wandb_process, f"run{number}")
+    temporary = Path(wandb_process.temporary)
     assert temporary.exists()
-    mirror.close()
+    wandb_process.close()
     assert not temporary.exists()
-    assert mirror.process is None
-    assert not mirror.pending
+    assert wandb_process.process is None
+    assert not wandb_process.pending

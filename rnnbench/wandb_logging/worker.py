@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnbench.errors import one_line
-from rnnbench.mirror.content import LOGGED, LOWER_IS_BETTER, RECORD
+from rnnbench.wandb_logging.content import LOGGED, LOWER_IS_BETTER, RECORD
 
 GRACE_S = 5.0
 """Time to finish after the input has ended."""
@@ -212,7 +212,7 @@ def _kill_all() -> None:
 
 
 def main() -> None:
-    """Started by `rnnbench.mirror.process`, as the leader of a process group and with a temporary folder of its own."""
+    """Started by `process`, as the leader of a process group with a temporary folder of its own."""
     reports = os.fdopen(os.dup(1), "w")
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnbench.mirror import content, messages
-from rnnbench.mirror.content import Arrays
-from rnnbench.mirror.process import Mirror
-from rnnbench.mirror.settings import WandbSettings
 from rnnbench.schema import ENDED, ExperimentFiles, RunFiles
 from rnnbench.storage import DamagedFileError, read_arrays, read_bytes
 from rnnbench.stored_run import StoredRun, read_run
+from rnnbench.wandb_logging import content, messages
+from rnnbench.wandb_logging.content import Arrays
+from rnnbench.wandb_logging.process import WandbProcess
+from rnnbench.wandb_logging.settings import WandbSettings
 
 ARTIFACT_NAME = 128
 """W&B's limit for the name of an artifact."""
@@ -26,8 +26,8 @@ Axes = Callable[[Mapping[str, Any]], Mapping[str, Mapping[str, tuple[str, ...]]]
 class Uploader:
     """Uploads to where the settings say; `axes` gives, of a run's probes, the axes of each array."""
 
-    def __init__(self, mirror: Mirror, settings: WandbSettings, axes: Axes) -> None:
-        self.mirror, self.settings, self.axes = mirror, settings, axes
+    def __init__(self, wandb_process: WandbProcess, settings: WandbSettings, axes: Axes) -> None:
+        self.wandb_process, self.settings, self.axes = wandb_process, settings, axes
 
     def upload(self, files: ExperimentFiles, tell: Callable[[str], None]) -> Counter[str]:
         """Upload what the server lacks, told run by run; returns how many of each outcome there were.
@@ -66,8 +66,8 @@ class Uploader:
             for part in (where["entity"], where["project"], content.identity(experiment, run.summary))
             if part is not None
         )
-        self.mirror.prepare()
-        self.mirror.send({"do": "check", "run": files.name, "path": path, "record": record})
+        self.wandb_process.prepare()
+        self.wandb_process.send({"do": "check", "run": files.name, "path": path, "record": record})
         report = self._answer("checked")
         if "lost" in report:
             return "failed", report["reason"]
@@ -97,9 +97,9 @@ class Uploader:
                 for step, values in measured:
                     if step == row["step"]:
                         logged |= content.profile_row(values, axes.get(probe, {}))
-            self.mirror.send({"do": "log", "step": int(row["step"]), "row": logged})
+            self.wandb_process.send({"do": "log", "step": int(row["step"]), "row": logged})
         last = int(rows[-1]["step"]) if rows else 0
-        self.mirror.send(messages.ending(last, run.summary, arrays, axes))
+        self.wandb_process.send(messages.ending(last, run.summary, arrays, axes))
         return str(self._answer("kept").get("reason", ""))
 
     def _report(self, files: ExperimentFiles) -> str:
@@ -109,17 +109,19 @@ class Uploader:
         identity = content.identity(name, {"run": "report"})
         self._start(name, "report", identity, {"config": {"experiment": name}, **where})
         inside = {str(path.resolve()): str(path.relative_to(files.folder)) for path in files.report_files()}
-        self.mirror.send({"do": "artifact", "name": f"{name[: ARTIFACT_NAME - 8]}-results", "files": inside})
-        self.mirror.send(messages.ending(0, {"status": "done"}, {}, {}))
+        self.wandb_process.send({"do": "artifact", "name": f"{name[: ARTIFACT_NAME - 8]}-results", "files": inside})
+        self.wandb_process.send(messages.ending(0, {"status": "done"}, {}, {}))
         return str(self._answer("kept").get("reason", ""))
 
     def _start(self, experiment: str, run: str, identity: str, init: Mapping[str, Any]) -> None:
-        folder, timeout = Path(self.mirror.temporary) / run, self.settings.init_timeout_s
-        self.mirror.send(messages.starting(folder, experiment, identity, "online", timeout, init, fallback=False))
+        folder, timeout = Path(self.wandb_process.temporary) / run, self.settings.init_timeout_s
+        self.wandb_process.send(
+            messages.starting(folder, experiment, identity, "online", timeout, init, fallback=False)
+        )
 
     def _answer(self, kind: str) -> dict[str, Any]:
         """The report of that kind, or that the run is lost."""
-        for report in self.mirror.reports(2 * self.settings.init_timeout_s + MARGIN_S):
+        for report in self.wandb_process.reports(2 * self.settings.init_timeout_s + MARGIN_S):
             if kind in report or "lost" in report:
                 return report
         return {"lost": "", "reason": "W&B's process does not answer, or ended"}

@@ -7,29 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from rnnbench.mirror.process import Mirror
-from tests.mirror.conftest import wait_for
-from tests.mirror.logging_a_run import ROWS, begin, log_a_run, record
-from tests.mirror.wandb_server import WandbServer
+from rnnbench.wandb_logging.process import WandbProcess
+from tests.wandb_logging.conftest import wait_for
+from tests.wandb_logging.logging_a_run import ROWS, begin, log_a_run, record
+from tests.wandb_logging.wandb_server import WandbServer
 
 RUN = "gru-adding-3-00000000"
 
 
-def kill(mirror: Mirror) -> None:
+def kill(wandb_process: WandbProcess) -> None:
     """End the process and W&B's as a SIGKILL of the whole session does."""
-    assert mirror.process is not None
-    os.killpg(mirror.process.pid, signal.SIGKILL)
-    mirror.process.wait()
+    assert wandb_process.process is not None
+    os.killpg(wandb_process.process.pid, signal.SIGKILL)
+    wandb_process.process.wait()
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("arrived", [0, 2])
 @pytest.mark.parametrize("checkpointed", [0, 1, 2])
 def test_killed_and_resumed_online(
-    tmp_path: Path, server: WandbServer, new_mirror: Callable[[], Mirror], arrived: int, checkpointed: int
+    tmp_path: Path, server: WandbServer, new_process: Callable[[], WandbProcess], arrived: int, checkpointed: int
 ) -> None:
     """Killed before or after rows have arrived, and before or after the checkpoint that holds them."""
-    first = new_mirror()
+    first = new_process()
     recorder = begin(first, tmp_path / RUN, "online")
     for row in ROWS[:2]:
         record(recorder, row)
@@ -39,7 +39,7 @@ def test_killed_and_resumed_online(
     else:
         wait_for(first, "started")
     kill(first)
-    second = new_mirror()
+    second = new_process()
     log_a_run(second, tmp_path / RUN, "online", past=checkpointed)
     assert wait_for(second, "kept", "lost") == {"kept": RUN}
     (run,) = server.runs.values()
@@ -50,8 +50,10 @@ def test_killed_and_resumed_online(
     assert run.summary["validation/loss"] == {"min": 0.25}
 
 
-def test_offline_then_online_is_one_run(tmp_path: Path, server: WandbServer, new_mirror: Callable[[], Mirror]) -> None:
-    killed, resumed = new_mirror(), new_mirror()
+def test_offline_then_online_is_one_run(
+    tmp_path: Path, server: WandbServer, new_process: Callable[[], WandbProcess]
+) -> None:
+    killed, resumed = new_process(), new_process()
     record(begin(killed, tmp_path / RUN), ROWS[0])
     kill(killed)
     log_a_run(resumed, tmp_path / RUN, "online", past=1)
@@ -61,11 +63,11 @@ def test_offline_then_online_is_one_run(tmp_path: Path, server: WandbServer, new
     assert len(list((tmp_path / RUN / "wandb").glob("*run-*"))) == 1
 
 
-def test_where_a_run_goes(tmp_path: Path, server: WandbServer, new_mirror: Callable[[], Mirror]) -> None:
+def test_where_a_run_goes(tmp_path: Path, server: WandbServer, new_process: Callable[[], WandbProcess]) -> None:
     """Names that are too long for W&B are shortened, and stay one name each."""
-    mirror, name = new_mirror(), "e" * 150
-    log_a_run(mirror, tmp_path / RUN, "online", experiment=name, where={"notes": "a note", "group": "the group"})
-    assert wait_for(mirror, "kept", "lost") == {"kept": RUN}
+    wandb_process, name = new_process(), "e" * 150
+    log_a_run(wandb_process, tmp_path / RUN, "online", experiment=name, where={"notes": "a note", "group": "the group"})
+    assert wait_for(wandb_process, "kept", "lost") == {"kept": RUN}
     ((identity, run),) = server.runs.items()
     assert len(identity) == 64
     assert (run.fields["groupName"], run.fields["notes"], run.fields["tags"]) == (

@@ -6,7 +6,7 @@ import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 from wandb_workspaces import expr
 
-from rnnbench.mirror.content import CURVE
+from rnnbench.wandb_logging.content import CURVE
 
 MOST_RUNS = 1000
 """Runs that a panel draws; W&B's own default is 10."""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from rnnbench.mirror.process import Mirror
-from tests.mirror.wandb_server import WandbServer, serving
+from rnnbench.wandb_logging.process import WandbProcess
+from tests.wandb_logging.wandb_server import WandbServer, serving
 
 PATIENCE_S = 120
 """Longer than anything takes on a loaded machine; nothing waits for it in vain."""
@@ -21,21 +21,21 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
 
 
 @pytest.fixture
-def new_mirror() -> Iterator[Callable[[], Mirror]]:
+def new_process() -> Iterator[Callable[[], WandbProcess]]:
     """Makes the process of a session; all are closed."""
-    made: list[Mirror] = []
+    made: list[WandbProcess] = []
 
-    def make() -> Mirror:
-        made.append(Mirror())
+    def make() -> WandbProcess:
+        made.append(WandbProcess())
         return made[-1]
 
     yield make
-    for mirror in made:
-        mirror.close()
+    for wandb_process in made:
+        wandb_process.close()
 
 
-def wait_for(mirror: Mirror, *kinds: str) -> dict[str, str]:
+def wait_for(wandb_process: WandbProcess, *kinds: str) -> dict[str, str]:
     """The first report of one of the kinds."""
-    found = next((report for report in mirror.reports(PATIENCE_S) if set(kinds) & set(report)), None)
+    found = next((report for report in wandb_process.reports(PATIENCE_S) if set(kinds) & set(report)), None)
     assert found is not None, f"no {kinds}"
     return found

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from rnnbench.mirror.content import configuration, identity
-from rnnbench.mirror.messages import starting
-from rnnbench.mirror.process import Mirror
 from rnnbench.recorders import WeightsAndBiases
+from rnnbench.wandb_logging.content import configuration, identity
+from rnnbench.wandb_logging.messages import starting
+from rnnbench.wandb_logging.process import WandbProcess
 
 ROWS: list[dict[str, float | str]] = [
     {"step": 0, "validation_loss": 0.75, "train_loss": float("nan"), "parameters": 7, "gradient_loss_at": "last"},
@@ -34,7 +34,7 @@ AXES = {"gradient_profile": {"norm": ("layer", "time_step")}}
 
 
 def begin(
-    mirror: Mirror,
+    wandb_process: WandbProcess,
     folder: Path,
     mode: str = "offline",
     past: int = 0,
@@ -47,7 +47,7 @@ def begin(
     config = configuration(SETTINGS, SUMMARY | {"run": folder.name}, experiment, 500)
     init = {"config": config, "project": "rnnbench", "group": experiment, "tags": ["gru", "adding"], **(where or {})}
     return WeightsAndBiases(
-        mirror,
+        wandb_process,
         starting(folder, experiment, identity(experiment, SUMMARY | {"run": folder.name}), mode, timeout_s, init),
         axes=AXES,
         constants={"parameters"},
@@ -63,9 +63,9 @@ def record(recorder: WeightsAndBiases, row: dict[str, float | str]) -> None:
     recorder.record(row)
 
 
-def log_a_run(mirror: Mirror, folder: Path, mode: str = "offline", **options: Any) -> None:
+def log_a_run(wandb_process: WandbProcess, folder: Path, mode: str = "offline", **options: Any) -> None:
     """A whole run."""
-    recorder = begin(mirror, folder, mode, **options)
+    recorder = begin(wandb_process, folder, mode, **options)
     for row in ROWS[options.get("past", 0) :]:
         record(recorder, row)
     recorder.finish(SUMMARY | {"run": folder.name})

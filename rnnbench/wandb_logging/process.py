@@ -35,7 +35,7 @@ NOT_PASSED_ON = ("WANDB_MODE", "WANDB_SERVICE", "WANDB_RESUME", "WANDB_DIR", "WA
 """W&B's variables that would contradict what each run says."""
 
 
-class Mirror:
+class WandbProcess:
     """The process, started when it is first needed. No method raises; only `reports` and `close` wait.
 
     A `quiet` one prints nothing; its reports are for the caller.
@@ -61,7 +61,7 @@ class Mirror:
         try:
             self.temporary = tempfile.mkdtemp(prefix="rnnbench-wandb-")
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "rnnbench.mirror.worker"],
+                [sys.executable, "-P", "-m", "rnnbench.wandb_logging.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -193,13 +193,13 @@ def _print(text: str) -> None:
     tqdm.write(f"rnnbench: {text}", file=sys.stderr)
 
 
-_own: Mirror | None = None
+_own: WandbProcess | None = None
 
 
-def mirror() -> Mirror:
+def wandb_process() -> WandbProcess:
     """The one of this process, which is closed when it ends."""
     global _own
     if _own is None or _own.owner != os.getpid():
-        _own = Mirror()
+        _own = WandbProcess()
         atexit.register(_own.close)
     return _own

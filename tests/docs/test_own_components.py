@@ -1,4 +1,4 @@
-"""The components that CONTRIBUTING.md shows are used as it says: run, reported, explained, contracted."""
+"""The components that the pages show are used as it says: run, reported, explained, contracted."""
 
 import subprocess
 import sys
@@ -10,17 +10,17 @@ import pytest
 from rnnbench.analysis.claims.claim import finding
 from rnnbench.analysis.verdict import Verdict
 from tests.cli.conftest import SMALL, Command
-from tests.docs.markdown import ROOT, commands, named_files
+from tests.docs.markdown import OWN, ROOT, commands, named_files
 from tests.report.tiny import LENGTHS, tiny
 
-OWN = [words for words in commands(ROOT / "CONTRIBUTING.md") if "--config-dir" in words]
+COMMANDS = [words for page in OWN for words in commands(page) if "--config-dir" in words]
 TINY = (*SMALL, "task.length=4", "train.steps=2", "hydra/launcher=basic")
 
 
 @pytest.mark.usefixtures("own_components")
 def test_its_sweep_and_report(rnnbench: Command, rnnbench_report: Command, tmp_path: Path) -> None:
-    (sweep,) = (words for words in OWN if "name=mine" in words and words[0] == "rnnbench")
-    (report,) = (words for words in OWN if "name=mine" in words and words[0] == "rnnbench-report")
+    (sweep,) = (words for words in COMMANDS if "name=mine" in words and words[0] == "rnnbench")
+    (report,) = (words for words in COMMANDS if "name=mine" in words and words[0] == "rnnbench-report")
     code, _, errors = rnnbench(*sweep[1:], *TINY)
     assert code == 0, errors
     code, _, errors = rnnbench_report(*report[1:])
@@ -33,7 +33,7 @@ def test_its_sweep_and_report(rnnbench: Command, rnnbench_report: Command, tmp_p
 
 @pytest.mark.usefixtures("own_components")
 def test_its_experiment(rnnbench: Command, rnnbench_report: Command, tmp_path: Path) -> None:
-    (sweep,) = (words for words in OWN if "experiment=my_experiment" in words and words[0] == "rnnbench")
+    (sweep,) = (words for words in COMMANDS if "experiment=my_experiment" in words and words[0] == "rnnbench")
     code, _, errors = rnnbench(*sweep[1:], *TINY)
     assert code == 0, errors
     code, _, errors = rnnbench_report(*sweep[1:])

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from rnnbench.mirror import process
-from rnnbench.mirror.process import Mirror
-from tests.mirror.conftest import PATIENCE_S, wait_for
-from tests.mirror.logging_a_run import ROWS, begin, log_a_run, record
-from tests.mirror.wandb_server import WandbServer
+from rnnbench.wandb_logging import process
+from rnnbench.wandb_logging.process import WandbProcess
+from tests.wandb_logging.conftest import PATIENCE_S, wait_for
+from tests.wandb_logging.logging_a_run import ROWS, begin, log_a_run, record
+from tests.wandb_logging.wandb_server import WandbServer
 
 
-def group(mirror: Mirror) -> list[int]:
-    """The processes that the mirror's process and its children are."""
-    assert mirror.process is not None
-    found = subprocess.run(["pgrep", "-g", str(mirror.process.pid)], capture_output=True, text=True).stdout
+def group(wandb_process: WandbProcess) -> list[int]:
+    """The processes that the process and its children are."""
+    assert wandb_process.process is not None
+    found = subprocess.run(["pgrep", "-g", str(wandb_process.process.pid)], capture_output=True, text=True).stdout
     return [int(each) for each in found.split()]
 
 
@@ -31,13 +31,13 @@ def is_running(pid: int) -> bool:
     return state != "Z"
 
 
-def assert_ends(mirror: Mirror, capfd: pytest.CaptureFixture[str], lines: int = 1) -> str:
+def assert_ends(wandb_process: WandbProcess, capfd: pytest.CaptureFixture[str], lines: int = 1) -> str:
     """Close it: bounded, nothing left, and so many lines were printed in all. Returns them."""
-    pids, started = (group(mirror) if mirror.process else []), time.monotonic()
-    mirror.close()
+    pids, started = (group(wandb_process) if wandb_process.process else []), time.monotonic()
+    wandb_process.close()
     assert time.monotonic() - started < process.CLOSE_S + 2  # seconds for a loaded machine
     assert not [pid for pid in pids if is_running(pid)]
-    assert not Path(mirror.temporary).exists()
+    assert not Path(wandb_process.temporary).exists()
     printed = capfd.readouterr().err
     assert len(printed.splitlines()) == lines
     return printed
@@ -49,7 +49,7 @@ def assert_ends(mirror: Mirror, capfd: pytest.CaptureFixture[str], lines: int = 
 def test_a_server_that_is_away_is_told_once_and_remembered(
     tmp_path: Path,
     server: WandbServer,
-    new_mirror: Callable[[], Mirror],
+    new_process: Callable[[], WandbProcess],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     behaviour: str | int,
@@ -58,16 +58,16 @@ def test_a_server_that_is_away_is_told_once_and_remembered(
         monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     else:
         server.behaviour = behaviour
-    mirror = new_mirror()
-    log_a_run(mirror, tmp_path / "first", "online", timeout_s=2)
-    wait_for(mirror, "kept", "lost")
+    wandb_process = new_process()
+    log_a_run(wandb_process, tmp_path / "first", "online", timeout_s=2)
+    wait_for(wandb_process, "kept", "lost")
     seen = len(server.operations)
-    log_a_run(mirror, tmp_path / "second", "online", timeout_s=2)
-    assert wait_for(mirror, "kept", "lost") == {"kept": "second"}
+    log_a_run(wandb_process, tmp_path / "second", "online", timeout_s=2)
+    assert wait_for(wandb_process, "kept", "lost") == {"kept": "second"}
     assert len(server.operations) == seen
     for name in ("first", "second"):
         assert len(list((tmp_path / name / "wandb").glob("offline-run-*"))) == 1
-    assert "W&B cannot be reached" in assert_ends(mirror, capfd)
+    assert "W&B cannot be reached" in assert_ends(wandb_process, capfd)
 
 
 @pytest.mark.faults
@@ -75,19 +75,19 @@ def test_a_server_that_is_away_is_told_once_and_remembered(
 def test_a_server_that_is_lost_on_the_way(
     tmp_path: Path,
     server: WandbServer,
-    new_mirror: Callable[[], Mirror],
+    new_process: Callable[[], WandbProcess],
     capfd: pytest.CaptureFixture[str],
     behaviour: str | int,
 ) -> None:
-    mirror = new_mirror()
-    recorder = begin(mirror, tmp_path / "run", "online", timeout_s=5)
-    wait_for(mirror, "started")
+    wandb_process = new_process()
+    recorder = begin(wandb_process, tmp_path / "run", "online", timeout_s=5)
+    wait_for(wandb_process, "started")
     server.behaviour = behaviour
     for row in ROWS:
         record(recorder, row)
     recorder.finish({"status": "done"})
-    assert wait_for(mirror, "kept", "lost")["lost"] == "run"
-    assert "rnnbench-sync name=experiment" in assert_ends(mirror, capfd, lines=2)  # and the link
+    assert wait_for(wandb_process, "kept", "lost")["lost"] == "run"
+    assert "rnnbench-sync name=experiment" in assert_ends(wandb_process, capfd, lines=2)  # and the link
 
 
 @pytest.mark.parametrize(
@@ -102,21 +102,21 @@ def test_a_server_that_is_lost_on_the_way(
 )
 def test_a_process_that_is_killed_or_stopped(
     tmp_path: Path,
-    new_mirror: Callable[[], Mirror],
+    new_process: Callable[[], WandbProcess],
     capfd: pytest.CaptureFixture[str],
     number: signal.Signals,
     whose: str,
 ) -> None:
-    mirror = new_mirror()
-    recorder = begin(mirror, tmp_path / "run")
+    wandb_process = new_process()
+    recorder = begin(wandb_process, tmp_path / "run")
     record(recorder, ROWS[0])
     until = time.monotonic() + PATIENCE_S
     while not (found := list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))) and time.monotonic() < until:
-        next(iter(mirror.reports(0.1)), None)
+        next(iter(wandb_process.reports(0.1)), None)
     assert found
-    assert mirror.process is not None
-    ours = mirror.process.pid
-    for pid in [ours] if whose == "ours" else [pid for pid in group(mirror) if pid != ours]:
+    assert wandb_process.process is not None
+    ours = wandb_process.process.pid
+    for pid in [ours] if whose == "ours" else [pid for pid in group(wandb_process) if pid != ours]:
         os.kill(pid, number)
     started = time.monotonic()
     for _ in range(200):
@@ -124,26 +124,26 @@ def test_a_process_that_is_killed_or_stopped(
             record(recorder, row)
     recorder.finish({"status": "done"})
     assert time.monotonic() - started < 2  # of 400 rows; none waits
-    assert "W&B does not have all of run" in assert_ends(mirror, capfd)
+    assert "W&B does not have all of run" in assert_ends(wandb_process, capfd)
 
 
 @pytest.mark.faults
 def test_what_is_not_taken_is_bounded(
     tmp_path: Path,
-    new_mirror: Callable[[], Mirror],
+    new_process: Callable[[], WandbProcess],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(process, "MOST_UNSENT", 1 << 20)
-    mirror = new_mirror()
-    mirror.prepare()
-    assert mirror.process is not None
-    os.kill(mirror.process.pid, signal.SIGSTOP)
-    recorder = begin(mirror, tmp_path / "run")
-    while mirror.process is not None:
+    wandb_process = new_process()
+    wandb_process.prepare()
+    assert wandb_process.process is not None
+    os.kill(wandb_process.process.pid, signal.SIGSTOP)
+    recorder = begin(wandb_process, tmp_path / "run")
+    while wandb_process.process is not None:
         for row in ROWS:
             record(recorder, row)
-    assert "it takes nothing any more" in assert_ends(mirror, capfd)
+    assert "it takes nothing any more" in assert_ends(wandb_process, capfd)
 
 
 VARIABLES = {
@@ -158,7 +158,7 @@ VARIABLES = {
 @pytest.mark.parametrize(("variables", "said"), VARIABLES.values(), ids=VARIABLES)
 def test_an_environment_that_wandb_refuses(
     tmp_path: Path,
-    new_mirror: Callable[[], Mirror],
+    new_process: Callable[[], WandbProcess],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     variables: dict[str, str],
@@ -166,31 +166,31 @@ def test_an_environment_that_wandb_refuses(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    mirror = new_mirror()
-    log_a_run(mirror, tmp_path / "run")
-    report = wait_for(mirror, "kept", "lost")
+    wandb_process = new_process()
+    log_a_run(wandb_process, tmp_path / "run")
+    report = wait_for(wandb_process, "kept", "lost")
     assert said in report.get("reason", "")
     assert ("kept" in report) == (not said)
-    assert said in assert_ends(mirror, capfd, lines=1 if said else 0)
+    assert said in assert_ends(wandb_process, capfd, lines=1 if said else 0)
 
 
 @pytest.mark.faults
 def test_a_folder_that_cannot_be_written(
-    tmp_path: Path, new_mirror: Callable[[], Mirror], capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, new_process: Callable[[], WandbProcess], capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    mirror = new_mirror()
+    wandb_process = new_process()
     (folder / "wandb").write_text("a file where a folder belongs")
-    log_a_run(mirror, folder)
-    wait_for(mirror, "kept", "lost")
-    mirror.close()
+    log_a_run(wandb_process, folder)
+    wait_for(wandb_process, "kept", "lost")
+    wandb_process.close()
     assert len(capfd.readouterr().err.splitlines()) <= 1
 
 
 def test_no_process_can_be_started(
     tmp_path: Path,
-    new_mirror: Callable[[], Mirror],
+    new_process: Callable[[], WandbProcess],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -198,8 +198,8 @@ def test_no_process_can_be_started(
         raise OSError(12, "Cannot allocate memory")
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    mirror = new_mirror()
+    wandb_process = new_process()
     for number in range(5):
-        log_a_run(mirror, tmp_path / f"run{number}")
+        log_a_run(wandb_process, tmp_path / f"run{number}")
     monkeypatch.undo()
-    assert "Cannot allocate memory" in assert_ends(mirror, capfd)
+    assert "Cannot allocate memory" in assert_ends(wandb_process, capfd)

@@ -1,13 +1,13 @@
-"""The messages to the process that talks to W&B, which `rnnbench.mirror.worker` carries out."""
+"""The messages to the process that talks to W&B, which `rnnbench.wandb_logging.worker` carries out."""
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnbench.mirror import content
-from rnnbench.mirror.content import Arrays
 from rnnbench.schema import MEASURED
+from rnnbench.wandb_logging import content
+from rnnbench.wandb_logging.content import Arrays
 
 
 def starting(
