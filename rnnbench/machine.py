@@ -171,7 +171,7 @@ def is_shared(cpu_load: float, threads: int) -> bool:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 

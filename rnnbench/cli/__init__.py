@@ -7,7 +7,7 @@ Commands:
 - `explain`: `rnnbench-explain`.
 - `columns`: prints results/README.md.
 - `menu`: the text of --help.
-- `systems`: refuses Windows, and a working directory that is deleted.
+- `systems`: what a command needs of the system: no Windows, a working directory, text that the terminal can show.
 
 From arguments to runs:
 - `arguments`: checks the arguments and composes the configuration.

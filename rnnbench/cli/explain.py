@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from rnnbench.cli.menu import version_line
-from rnnbench.cli.systems import refuse_deleted_folder, refuse_windows
+from rnnbench.cli.systems import check_system
 from rnnbench.interruption import listening
 
 USAGE = """rnnbench-explain prints the source that backend=fused generates from a cell's `step` and compiles.
@@ -16,8 +16,7 @@ USED = ("cell", "experiment", "cell.", "model.hidden_size")
 
 def main() -> None:
     """The console command. Exit code 2 for a wrong setting or a cell that the backend cannot run."""
-    refuse_windows()
-    refuse_deleted_folder()
+    check_system()
     with listening("rnnbench-explain", "run it again"):
         _answer(sys.argv[1:])
 

@@ -99,7 +99,7 @@ def _failed_before_it_started(
     """The outcome of a job whose run has no folder for the traceback."""
     path, whole = LaunchFiles(launch).traceback(number), _tell(error, all_frames)
     with suppress(OSError):  # it is on the terminal
-        path.write_text(whole)
+        path.write_text(whole, encoding="utf-8", errors="backslashreplace")
     return JobOutcome(overrides, JobStatus.FAILED, message=f"({_named(error)}; see {path})")
 
 

@@ -3,7 +3,7 @@
 import sys
 
 from rnnbench.cli.menu import configuration_directory, menu, own_directories, version_line
-from rnnbench.cli.systems import refuse_deleted_folder, refuse_windows
+from rnnbench.cli.systems import check_system
 from rnnbench.interruption import check, listening
 
 GOES_ON = "launched again, it goes on from its checkpoints"
@@ -11,8 +11,7 @@ GOES_ON = "launched again, it goes on from its checkpoints"
 
 def main() -> None:
     """The console command: the menu for --help, the version for --version, or else the Hydra application."""
-    refuse_windows()
-    refuse_deleted_folder()
+    check_system()
     with listening("rnnbench", GOES_ON):
         _answer(sys.argv[1:])
 

@@ -69,7 +69,7 @@ def menu(directories: list[Path]) -> str:
 def settings(path: Path) -> dict[str, tuple[str, str]]:
     """config.yaml's own settings by dotted key: the default as written, and the comment."""
     found, section, comment = {}, "", ""
-    own = path.read_text().partition("\n\n")[2].partition("\nhydra:")[0]
+    own = path.read_text(encoding="utf-8").partition("\n\n")[2].partition("\nhydra:")[0]
     for line in own.splitlines():
         text = line.strip()
         if text.startswith("#"):
@@ -104,5 +104,5 @@ def version_line() -> str:
 
 
 def _first_comment(path: Path) -> str:
-    comments = (line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#"))
+    comments = (line[1:].strip() for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#"))
     return next((comment for comment in comments if not comment.startswith("@package")), "")

@@ -1,5 +1,6 @@
 """`rnnbench-report`: tables and figures of a sweep, from its run folders."""
 
+import logging
 import shlex
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnbench.cli.menu import choices, configuration_directory, own_directories, version_line
-from rnnbench.cli.systems import refuse_deleted_folder, refuse_windows
+from rnnbench.cli.systems import check_system
 from rnnbench.interruption import listening
 
 USAGE = """rnnbench-report makes the tables and figures of a sweep from its run folders, without training.
@@ -31,8 +32,7 @@ USED = ("name", "experiment", "results_dir", "tuned", "tuning.", "table", "figur
 
 def main() -> None:
     """The console command. Exit code 2 for a wrong setting or when there are no runs."""
-    refuse_windows()
-    refuse_deleted_folder()
+    check_system()
     with listening("rnnbench-report", "run it again"):
         _answer(sys.argv[1:])
 
@@ -53,6 +53,7 @@ def report(arguments: list[str]) -> None:
 
     Raises SettingError, and SystemExit where a table or figure could not be made.
     """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of caches and fonts, which are its own concern
     from rnnbench.analysis.archive import load_results, write_archive
     from rnnbench.cli.arguments import composed
     from rnnbench.report import Figure, Table, write_report

@@ -1,22 +1,70 @@
-"""Where rnnbench runs: the systems, and a working directory that is there."""
+"""Where rnnbench runs: the systems, a working directory that is there, and terminals of any encoding."""
 
+import codecs
+import io
 import os
 import sys
+import unicodedata
+
+from rnnbench.errors import printable
+
+PLAIN = {"∞": "inf", "×": "x", "µ": "u", "μ": "u", "–": "-", "—": "-", "−": "-", "…": "...", "≤": "<=", "≥": ">="}
+"""What stands for a letter where the terminal's encoding does not have it."""
+
+
+def check_system() -> None:
+    """Prepare a command, or end it with a line and exit code 2 where it cannot run."""
+    print_in_any_encoding()
+    refuse_windows()
+    refuse_deleted_folder()
+    refuse_undecodable_arguments()
 
 
 def refuse_windows() -> None:
-    """End the program, with a line and exit code 2, on Windows: its processes cannot run the default backend."""
+    """Windows is refused: its processes cannot run the default backend."""
     if sys.platform == "win32":
-        print(
-            "rnnbench: Windows is not supported; use Linux, macOS or the Windows Subsystem for Linux", file=sys.stderr
-        )
-        raise SystemExit(2)
+        _refuse("Windows is not supported; use Linux, macOS or the Windows Subsystem for Linux")
 
 
 def refuse_deleted_folder() -> None:
-    """End the program, with a line and exit code 2, in a deleted working directory: torch does not load there."""
+    """A deleted working directory is refused: torch does not load there."""
     try:
         os.getcwd()
     except FileNotFoundError:
-        print("rnnbench: the working directory has been deleted; change to another one", file=sys.stderr)
-        raise SystemExit(2) from None
+        _refuse("the working directory has been deleted; change to another one")
+
+
+def refuse_undecodable_arguments() -> None:
+    """Arguments that are no text in the locale's encoding are refused, since files could not hold them."""
+    for word in sys.argv[1:]:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            _refuse(f"{printable(word)}: no text in the encoding of this terminal; use letters that it has")
+
+
+def print_in_any_encoding() -> None:
+    """Print letters that the encoding of the terminal or file does not have as others, such as inf for infinity."""
+    codecs.register_error("rnnbench", plain_letters)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="rnnbench")
+
+
+def plain_letters(error: UnicodeError) -> tuple[str, int]:
+    """The error handler: plain letters for those that cannot be encoded."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_plain, error.object[error.start : error.end])), error.end
+
+
+def _plain(letter: str) -> str:
+    if letter in PLAIN:
+        return PLAIN[letter]
+    decomposed = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+    return decomposed or ascii(letter)[1:-1]
+
+
+def _refuse(why: str) -> None:
+    print(f"rnnbench: {why}", file=sys.stderr)
+    raise SystemExit(2)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from filelock import FileLock, Timeout
 
 from rnnbench.errors import one_line
 from rnnbench.recorders.recorder import Arrays, Scalars
+from rnnbench.run_lock import locked
 from rnnbench.schema import ExperimentFiles, RunFiles, run_name
 from rnnbench.storage import (
     DamagedFileError,
@@ -45,18 +45,9 @@ class RunFolder:
     @contextmanager
     def lock(self) -> Iterator[bool]:
         """Lock the run for this process; yields False when another process has locked it."""
-        path = self.files.lock
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        self.files.lock.parent.mkdir(parents=True, exist_ok=True)
+        with locked(self.files.lock) as mine:
+            yield mine
 
     def start(self, config: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
         """Write the resolved configuration and the first summary, with the status `running`."""

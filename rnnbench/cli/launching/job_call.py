@@ -83,7 +83,7 @@ class _OnFirstWrite(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if self._file is None:
-            self._file = self._path.open("a", buffering=1)
+            self._file = self._path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
         return self._file.write(text)
 
     def close(self) -> None:

@@ -236,7 +236,12 @@ class SlurmLauncher(WorkerLauncher):
         logs = sorted(self._output.glob(f"{slurm_job}_*log.err"))
         if not logs and not list(self._output.glob(f"{slurm_job}_*log.out")):
             return "; it has left no output: is results_dir on a disk that the nodes share?"
-        lines = [line for path in logs for line in path.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [
+            line
+            for path in logs
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+            if line.strip()
+        ]
         return f"; {lines[-1].strip()[:160]}" if lines else ""
 
     def _tidy(self) -> None:

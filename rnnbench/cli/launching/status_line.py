@@ -96,7 +96,7 @@ class Counts:
     def _ended(self, number: int) -> Iterator[str]:
         printed = self.files.printed(number)
         with contextlib.suppress(OSError):
-            yield from printed.read_text().splitlines()
+            yield from printed.read_text(encoding="utf-8", errors="replace").splitlines()
         try:
             outcome = read_outcome(self.files.outcome(number))
         except DamagedFileError:  # the launch tells it when it ends

@@ -4,7 +4,9 @@ Division by zero must not raise, since the check for it is a branch; a product a
 rounding; nothing is assumed about NaN or infinity, which must pass through.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numba
@@ -22,6 +24,17 @@ _njit: Any = numba.njit
 _cfunc: Any = numba.cfunc
 _intrinsic: Any = numba.extending.intrinsic
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_keeps: ContextVar[bool] = ContextVar("keeps", default=True)
+
+
+@contextmanager
+def without_cache() -> Iterator[None]:
+    """A block in which what is compiled is not kept."""
+    token = _keeps.set(False)
+    try:
+        yield
+    finally:
+        _keeps.reset(token)
 
 
 def jit(function: _Function) -> _Function:
@@ -37,13 +50,15 @@ def cached_jit(integers: int, arrays: int, real: str) -> Callable[[_Function], _
     """
     array = numba.types.Array(getattr(numba.types, real), 1, "C")
     signature = numba.types.void(*[numba.types.int64] * integers, *[array] * arrays)
-    decorate: Callable[[_Function], _Function] = _njit(signature, cache=True, **_OPTIONS)
+    decorate: Callable[[_Function], _Function] = _njit(signature, cache=_keeps.get(), **_OPTIONS)
     return decorate
 
 
 def cached_callback(signature: str) -> Callable[[_Function], Any]:
     """Compile a function for others to call by its address, and keep the result beside its file."""
-    decorate: Callable[[_Function], Any] = _cfunc(signature, cache=True, error_model="numpy", fastmath={"contract"})
+    decorate: Callable[[_Function], Any] = _cfunc(
+        signature, cache=_keeps.get(), error_model="numpy", fastmath={"contract"}
+    )
     return decorate
 
 
