@@ -42,6 +42,10 @@ class MissingSettingError(SettingError):
     """A setting that has no value, ???, and must be given one."""
 
 
+class ComponentError(Exception):
+    """A bug of a component that shows only in what it returned: the message says where, and the remedy."""
+
+
 def names_a_setting(error: ValueError) -> bool:
     """Whether the message starts with `setting=value: `."""
     return re.match(r"[A-Za-z_][\w.]*=.*: ", one_line(error)) is not None
@@ -72,9 +76,9 @@ def requirement(problem: ErrorDetails) -> str:
 def component_traceback(error: BaseException) -> str:
     """The traceback from the first call inside a component's file on; all of it where there is none.
 
-    Of a disk that is full or fails, one line: its cause is not in any code.
+    One line for a disk that is full or fails, whose cause is not in any code, and for a ComponentError.
     """
-    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+    if isinstance(error, ComponentError) or (isinstance(error, OSError) and error.errno in OF_THE_DISK):
         return f"rnnbench: {one_line(error)}\n"
     told = traceback.TracebackException.from_exception(error)
     first = next((at for at, frame in enumerate(told.stack) if _is_of_a_component(Path(frame.filename))), 0)

@@ -63,6 +63,10 @@ def remove_stale_locks(folder: Path) -> None:
                 path.unlink(missing_ok=True)
             elif lock := _acquired(SoftFileLease(path, lease_duration=LEASE_S)):
                 lock.release()
+    for path in folder.glob(f".*.lock{LEASE_SUFFIX}.*"):  # of a process that was killed while it took one over
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE_AFTER_S:
+                path.unlink(missing_ok=True)
 
 
 def _acquired(lock: BaseFileLock, seconds: float = BRIEFLY_S) -> BaseFileLock | None:

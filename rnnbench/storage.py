@@ -233,10 +233,11 @@ def _is_stale(path: Path, host: str | None, process: str | None) -> bool:
             return True
     except OSError:  # somebody else has removed it
         return False
-    return host == socket.gethostname() and process is not None and not _is_alive(int(process))
+    return host == socket.gethostname() and process is not None and not is_alive(int(process))
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether there is a process with that number on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rnnbench.backends.backend import Backend, StateHook
 from rnnbench.cells import Cell, State
+from rnnbench.cells.cell import check_is_state
 
 
 class Eager(Backend):
@@ -30,7 +31,9 @@ def loop(
     """h after every step and the final state, for at least one step."""
     outputs = []
     for time, x in enumerate(inputs):
-        state = step(x, state)
+        before, state = state, step(x, state)
+        if time == 0:
+            check_is_state(step, state, len(before))
         if hook is not None:
             state = _hooked(state, time, hook)
         outputs.append(state[0])

@@ -1,5 +1,6 @@
 """What a recurrent cell is: one step of equations over a tuple of state tensors."""
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from rnnbench.errors import ComponentError
 
 State = tuple[Tensor, ...]
 
@@ -38,6 +41,19 @@ class MemoryBiases:
     keep: Tensor | None = None
     write: Tensor | None = None
     added: tuple[Tensor, ...] = ()
+
+
+def check_is_state(step: Callable[..., Any], returned: object, tensors: int) -> None:
+    """Raise ComponentError unless what a step returned is as many tensors as it was given, in a tuple or list."""
+    kind = f"a {type(returned).__name__}"
+    if isinstance(returned, tuple | list):
+        if len(returned) == tensors:
+            return
+        kind = f"{len(returned)} tensors"
+    remedy = "`return (h,)`" if tensors == 1 else f"it must return its {tensors} state tensors, h first"
+    code = inspect.unwrap(step).__code__
+    where = f"{code.co_filename}, line {code.co_firstlineno}"
+    raise ComponentError(f"{where}: {code.co_qualname} returns {kind}; {remedy}")
 
 
 class Cell(nn.Module, ABC):

@@ -20,5 +20,6 @@ From arguments to runs:
 - `launching`: where the jobs of a sweep run, and what the launching process shows meanwhile.
 - `job`: executes one job.
 - `launches`: records the jobs of a launch and their outcomes, and sets the exit code.
+- `tidying`: removes what earlier launches have left behind.
 - `provenance`: records code, versions and machine of a run.
 """

@@ -22,9 +22,10 @@ from omegaconf import DictConfig
 from rnnbench import stored_run
 from rnnbench.cli.arguments import OPTIONS_WITH_A_VALUE
 from rnnbench.cli.sweep import BASIC, UNION
+from rnnbench.cli.tidying import tidy
 from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles
-from rnnbench.storage import DamagedFileError, remove_stale_temporaries, write_json
+from rnnbench.storage import DamagedFileError, write_json
 from rnnbench.stored_run import PlannedJob
 
 UNFINISHED = (JobStatus.FAILED, JobStatus.LOST, JobStatus.STOPPED, JobStatus.BUSY)
@@ -127,17 +128,11 @@ def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequenc
         launch.mkdir(parents=True, exist_ok=True)
         if jobs is not None:
             write_plan(launch, jobs)
-        _remove_stale_temporaries(ExperimentFiles(launch.parents[1]))
+        tidy(ExperimentFiles(launch.parents[1]))
     except SettingError as error:
         fail(str(error))
     except OSError as error:
         fail(f"results_dir={config.results_dir}: cannot be written ({error.strerror}); choose another folder")
-
-
-def _remove_stale_temporaries(files: ExperimentFiles) -> None:
-    """Remove what launches and reports that were killed left; a run removes its own when it starts again."""
-    for folder in (files.folder, files.runs, files.data, *(each.folder for each in files.launches())):
-        remove_stale_temporaries(folder)
 
 
 def _end(launch: Path) -> None:

@@ -59,7 +59,7 @@ class WandbProcess:
         self.starts += 1
         environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
         try:
-            self.temporary = tempfile.mkdtemp(prefix="rnnbench-wandb-")
+            self.temporary = tempfile.mkdtemp(prefix=f"rnnbench-wandb-{os.getpid()}-")
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "rnnbench.wandb_logging.worker"],
                 stdin=subprocess.PIPE,

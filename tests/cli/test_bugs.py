@@ -70,6 +70,7 @@ def test_wrong_settings_of_an_own_cell(
         ("at_construction", "len(3)", "TypeError: object of type 'int' has no len()"),
         ("at_construction", "int('three')", "ValueError: invalid literal for int() with base 10: 'three'"),
         ("at_construction", "sys.exit(3)", "SystemExit: 3"),
+        ("at_construction", "{}['gain']", "KeyError: 'gain'"),
         ("at_step", "len(3)", "TypeError: object of type 'int' has no len()"),
         ("at_step", "raise ValueError('gain=1: is wrong now')", "ValueError: gain=1: is wrong now"),
         ("at_step", "sys.exit(3)", "SystemExit: 3"),
@@ -92,6 +93,31 @@ def test_a_bug_fails_with_the_traceback_from_the_own_file_on(
     assert len(kept) == 1
     assert "/rnnbench/cli/" in kept[0].read_text()
     assert kept[0].read_text().endswith(f"{named}\n")
+
+
+@pytest.mark.parametrize("backend", ["auto", "eager", "fused", "torch"])
+def test_a_step_that_returns_no_tuple_is_told_in_one_line(rnnbench: Command, tmp_path: Path, backend: str) -> None:
+    options = own_cell(tmp_path, at_step="return torch.tanh(self.W(x) + self.U(state[0]))", at_import="import torch")
+    code, output, errors = rnnbench("-m", *options, *SHORT, f"model.backend={backend}", "cell=own,rnn")
+    assert (code, output) == (1, "2 runs: 1 failed, 1 done\n"), errors
+    first, second, *_ = errors.splitlines()
+    name = f"own_{tmp_path.name}".replace("-", "_")
+    told = f"{tmp_path}/own/{name}.py, line 13: Own.step returns a Tensor; `return (h,)`"
+    assert first == f"rnnbench: {told}"
+    assert f"failed (ComponentError: {told}; see " in second
+    assert "Traceback" not in errors
+    kept = [*tmp_path.glob("results/default/runs/own-*/traceback.txt"), *tmp_path.glob("results/*/launches/*/*.txt")]
+    assert len(kept) == 1
+    assert kept[0].read_text().endswith(f"ComponentError: {told}\n")
+
+
+def test_a_constructor_that_forgets_its_base(rnnbench: Command, tmp_path: Path) -> None:
+    options = own_cell(tmp_path)
+    (source,) = (tmp_path / "own").glob("*.py")
+    source.write_text(source.read_text().replace("super().__init__(input_size, hidden_size)", "self.gain = len"))
+    code, output, errors = rnnbench("-m", *options, *SHORT, "cell=own,rnn")
+    assert (code, output) == (1, "2 runs: 1 failed, 1 done\n"), errors
+    assert "AttributeError: 'Own' object has no attribute" in errors
 
 
 def test_full_error_shows_the_harness_too(rnnbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

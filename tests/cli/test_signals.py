@@ -39,11 +39,13 @@ def own_cell(folder: Path) -> tuple[str, ...]:
     return ("--config-dir", str(folder / "own"), "cell=slow", "model.backend=eager")
 
 
-def wait_for(folder: Path, pattern: str) -> None:
+def wait_for(process: "subprocess.Popen[str]", folder: Path, pattern: str) -> None:
     """Until there is such a file."""
-    for _ in range(1200):
+    for _ in range(6000):
         if list(folder.glob(pattern)):
             return
+        if process.poll() is not None:
+            raise AssertionError(process.communicate())
         signal.sigtimedwait([], 0.05)
     raise TimeoutError(f"{folder} has no {pattern}")
 
@@ -53,12 +55,13 @@ def test_a_stopped_sweep_is_counted_and_goes_on(rnnbench: Command, tmp_path: Pat
     arguments = ["-m", *own_cell(tmp_path), *SETTINGS, f"wandb={wandb}", "seed=0,1,2"]
     command = [sys.executable, "-m", "rnnbench", *arguments]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
-        wait_for(tmp_path, "results/default/runs/slow-adding-1-*/checkpoint.pt")
+        wait_for(started, tmp_path, "results/default/runs/slow-adding-1-*/checkpoint.pt")
         started.send_signal(signal.SIGTERM)
-        output, errors = started.communicate(timeout=60)
+        output, errors = started.communicate(timeout=300)
     assert started.returncode == 128 + signal.SIGTERM
     assert output == "3 runs: 1 done, 1 stopped, 1 not run\n"
-    _, stopped, last = errors.splitlines()
+    *_, last = errors.splitlines()
+    (stopped,) = (line for line in errors.splitlines() if line.startswith("[2/3] "))
     assert stopped.startswith("[2/3] slow-adding-1-")
     assert ": stopped by SIGTERM at step " in stopped
     assert last == "rnnbench: stopped by SIGTERM; launched again, it goes on from its checkpoints"

@@ -1,10 +1,15 @@
 """Compiled code on disk: shared by processes, in a folder that can be written to, never stale."""
 
+import ctypes
+import errno
+import io
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numba
 import pytest
@@ -69,12 +74,56 @@ def test_damaged_files_are_compiled_anew(shared: Path) -> None:
     assert all(path.read_bytes() != b"damaged" for path in shared.rglob("*.nbi"))
 
 
-def test_where_nothing_can_be_written_a_folder_of_the_process_serves(tmp_path: Path) -> None:
+def test_where_nothing_can_be_written_a_process_compiles_for_itself_and_says_so(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("not a folder")
-    folder = folder_of(started(RNNBENCH_CACHE_DIR=str(file), XDG_CACHE_HOME=str(file), TMPDIR=str(tmp_path)))
-    assert folder.parent == tmp_path
-    assert folder.stat().st_mode & 0o077 == 0
+    process = started(RNNBENCH_CACHE_DIR=str(file), XDG_CACHE_HOME=str(file), TMPDIR=str(file))
+    output, errors = process.communicate()
+    assert (process.returncode, output) == (0, "None\n")
+    (line,) = errors.splitlines()
+    assert line.startswith(f"rnnbench: no cache for compiled cells ([Errno 20] Not a directory: '{file}/fused")
+    assert list(tmp_path.iterdir()) == [file]
+
+
+TIMES = """
+from rnnbench.backends.fused.kernels.jit import cached_callback
+
+
+@cached_callback("int64(int64)")
+def times(number):
+    return {} * number
+"""
+
+
+def _unwritable(path: Path, text: str) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+class FullFile(io.BytesIO):
+    """A file on a full disk: it can be made, and takes a part."""
+
+    def write(self, content: Any) -> int:
+        return super().write(content[:100])
+
+
+@pytest.mark.usefixtures("_fresh_folder")
+@pytest.mark.parametrize("full", ["before", "later"])
+def test_a_full_disk_is_no_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], full: str
+) -> None:
+    monkeypatch.setenv(fused_compile.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(fused_compile, "_has_told", [])
+    if full == "before":
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: FullFile())
+    else:
+        monkeypatch.setattr(fused_compile, "_write_whole", _unwritable)
+    for value in (full, full * 2):  # what is computed is right, and it is told once
+        address = fused_compile._module(TIMES.format(len(value))).times.address
+        assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(7) == 7 * len(value)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "No space left on device" in line
+    assert not list(tmp_path.rglob("*.nb?"))
 
 
 @pytest.fixture

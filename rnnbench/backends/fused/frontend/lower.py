@@ -19,6 +19,7 @@ from rnnbench.backends.fused.frontend.values import Given, Value, operand
 from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
 from rnnbench.cells import Cell
+from rnnbench.cells.cell import check_is_state
 
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*) = ")
 
@@ -114,8 +115,8 @@ class _Lowering:
     def _output(self, node: fx.Node) -> None:
         results = node.args[0]
         count = len(self.cell.state_names)
-        if not isinstance(results, (tuple, list)) or len(results) != count:
-            raise UnsupportedStepError(f"step returns something other than {count} state tensors")
+        check_is_state(self.cell.step, torch.empty(0) if isinstance(results, fx.Node) else results, count)
+        assert isinstance(results, (tuple, list))
         outputs: list[int] = []
         for result, width in zip(results, self.widths, strict=True):
             if not isinstance(result, fx.Node):

@@ -1,0 +1,119 @@
+"""What earlier launches have left behind, removed at the start of the next one, safely while others run."""
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator, Set
+from contextlib import suppress
+from pathlib import Path
+
+from rnnbench.run_lock import remove_stale_locks
+from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles, changes_what_is_run
+from rnnbench.storage import STALE_AFTER_S, DamagedFileError, is_alive, remove_stale_temporaries
+from rnnbench.stored_run import PlannedJob, read_outcome, read_plan, read_run
+
+LAUNCHES_KEPT = 10
+"""The newest launches, which stay in any case."""
+
+HAS_A_RESULT = frozenset({JobStatus.DONE, JobStatus.DONE_BEFORE, JobStatus.DIVERGED, JobStatus.REFUSED})
+"""Outcomes after which nothing is missing."""
+
+SHARED_MEMORY = Path("/dev/shm")
+
+OF_PROCESSES = re.compile(r"(?:sem\.loky|rnnbench-wandb)-(?P<process>\d+)-\w+")
+"""Names of what the workers of `hydra/launcher=parallel` and W&B's process leave when they are killed."""
+
+STARTED_WITHIN_S = 60
+"""The age from which on no process that is being started can still need what a dead one left."""
+
+
+def tidy(files: ExperimentFiles) -> None:
+    """Remove what launches and reports that were killed left; a run removes its own when it starts again."""
+    for folder in (files.folder, files.runs, files.data, *(each.folder for each in files.launches())):
+        remove_stale_temporaries(folder)
+    remove_stale_locks(files.runs)
+    _remove_checkpoints_of_ended_runs(files)
+    remove_old_launches(files)
+    remove_of_dead_processes(SHARED_MEMORY)
+    remove_of_dead_processes(Path(tempfile.gettempdir()))
+
+
+def remove_old_launches(files: ExperimentFiles) -> None:
+    """Remove the launches whose jobs all have a result, of this launch or another, but the newest and those of today.
+
+    So no job is forgotten that was planned and has no result, and none that may still run.
+    """
+    plans = {launch.folder: jobs for launch in files.launches() if (jobs := _plan(launch)) is not None}
+    every = sorted(path for path in (files.folder / "launches").glob("*") if path.is_dir())
+    old = [folder for folder in every[:-LAUNCHES_KEPT] if _age_s(folder) > STALE_AFTER_S]
+    if not old:
+        return
+    done = {_identity(job) for jobs in plans.values() for job in jobs if job.status in HAS_A_RESULT}
+    for folder, jobs in plans.items():
+        done |= set(_done(LaunchFiles(folder), jobs, done))
+    for folder in old:
+        launch, planned = LaunchFiles(folder), plans.get(folder)
+        if planned is None:
+            is_over = not launch.plan.exists() and not launch.outcomes()
+        else:
+            is_over = all(_identity(job) in done for job in planned)
+        if is_over:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plan(launch: LaunchFiles) -> list[PlannedJob] | None:
+    try:
+        return read_plan(launch.plan)
+    except DamagedFileError:  # the report names it
+        return None
+
+
+def _done(launch: LaunchFiles, jobs: list[PlannedJob], known: Set[str]) -> Iterator[str]:
+    """The jobs that have a result of this launch, beside those that are known."""
+    for path in launch.outcomes():
+        number = launch.number(path)
+        if number < len(jobs) and (job := _identity(jobs[number])) not in known:
+            with suppress(DamagedFileError):
+                if read_outcome(path)["status"] in HAS_A_RESULT:
+                    yield job
+
+
+def _identity(job: PlannedJob) -> str:
+    """The job's overrides, without those that do not change what is run."""
+    return " ".join(override for override in job.overrides if changes_what_is_run(override))
+
+
+def _age_s(folder: Path) -> float:
+    """Seconds since anything was written to a folder; 0 where somebody else removes it."""
+    try:
+        return time.time() - max(path.stat().st_mtime for path in [folder, *folder.iterdir()])
+    except OSError:
+        return 0.0
+
+
+def _remove_checkpoints_of_ended_runs(files: ExperimentFiles) -> None:
+    """Remove what a kill at the very end of a run, or another version's code, left beside its result."""
+    for path in files.runs.glob("[!.]*/checkpoint*.pt"):
+        with suppress(OSError, DamagedFileError):
+            is_old = time.time() - path.stat().st_mtime > STALE_AFTER_S
+            if is_old and read_run(files.run(path.parent.name)).summary["status"] in MEASURED:
+                path.unlink(missing_ok=True)
+
+
+def remove_of_dead_processes(folder: Path) -> None:
+    """Remove what this user's dead processes left in a folder for temporary files."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            match = OF_PROCESSES.fullmatch(path.name)
+            if match is None or is_alive(int(match["process"])):
+                continue
+            with suppress(OSError):
+                found = path.lstat()
+                if found.st_uid == os.getuid() and time.time() - found.st_mtime > STARTED_WITHIN_S:
+                    if stat.S_ISDIR(found.st_mode):
+                        shutil.rmtree(path, ignore_errors=True)
+                    else:
+                        path.unlink(missing_ok=True)
