@@ -1,5 +1,5 @@
 """`python -m rnnbench`: the same as `rnnbench`."""
 
-from rnnbench.cli.main import main
+from rnnbench.cli.main import command
 
-main()
+command()

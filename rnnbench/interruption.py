@@ -12,6 +12,7 @@ Ctrl-C ends the process at once, even in the middle of a long call into a librar
 A process has one handler for each signal, so what was received is kept per process.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -54,6 +55,8 @@ class _Process:
     received: signal.Signals | None = None
     raises: bool = False
     workers: Callable[[], Iterable[int]] = tuple
+    stopped_with: int | None = None
+    """The exit code, once a signal has ended the command."""
 
 
 _process = _Process()
@@ -117,7 +120,24 @@ def listening(command: str, goes_on: str) -> Iterator[None]:
             check()  # if a library has swallowed what was raised
         except Interrupted as stop:
             print(f"{command}: stopped by {stop}; {goes_on}", file=sys.stderr)
+            _process.stopped_with = stop.exit_code
             raise SystemExit(stop.exit_code) from None
+
+
+def end_quickly() -> None:
+    """Let this process, if a signal stops it, end without Python's own teardown, which takes seconds with torch loaded.
+
+    Called before anything else is imported, since exit functions run in the reverse order.
+    """
+    atexit.register(_end_if_stopped)
+
+
+def _end_if_stopped() -> None:
+    if _process.stopped_with is not None:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(_process.stopped_with)
 
 
 def listen_as_worker() -> None:

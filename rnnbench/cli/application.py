@@ -13,12 +13,13 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnbench.cli.arguments import overrides
+from rnnbench.cli.arguments import options_last, overrides
 from rnnbench.cli.launches import fail, print_counts_of_stopped_launch
 from rnnbench.cli.launching import status_line
 from rnnbench.cli.menu import RENAMED, configuration_directory, own_directories, setting_names
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted
+from rnnbench.mirror.process import mirror
 
 
 def launch(arguments: list[str]) -> None:
@@ -33,6 +34,7 @@ def launch(arguments: list[str]) -> None:
 
     def checked() -> None:
         overrides(arguments)
+        sys.argv[1:] = options_last(arguments)
         try:
             start(job)()
         finally:
@@ -42,6 +44,7 @@ def launch(arguments: list[str]) -> None:
         answering_in_one_line(checked)
     except Interrupted:
         print_counts_of_stopped_launch()
+        mirror().close()  # which waits less after a signal
         raise
 
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, QuotedString
 from hydra.errors import HydraException
@@ -35,6 +36,26 @@ def overrides(
     for word in found:
         _check_choice(word)
     return found
+
+
+def options_last(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the settings first, since Hydra takes these in one row only: `cell=gru -m seed=0,1`.
+
+    Raises SettingError for an option that Hydra does not have.
+    """
+    known = list(get_args_parser()._option_string_actions)
+    options: list[str] = []
+    settings: list[str] = []
+    for word in arguments:
+        if options and options[-1] in HYDRA_OPTIONS_WITH_A_VALUE and word not in known:
+            options.append(word)
+        elif not word.startswith("-"):
+            settings.append(word)
+        elif any(name.startswith(word.partition("=")[0]) for name in known):
+            options.append(word)
+        else:
+            raise SettingError(f"{word}: no such option; `rnnbench --help` and `rnnbench --hydra-help` list them")
+    return settings + options
 
 
 def _check_choice(word: str) -> None:

@@ -15,6 +15,7 @@ from rnnbench.model import Model, hidden_size_for
 from rnnbench.probes import Probe
 from rnnbench.tasks import Task
 from rnnbench.training import Run
+from rnnbench.training.memory import check_weights
 from rnnbench.training.streams import Streams
 
 WHOLE_RUN = ("T_max", "total_iters", "total_steps")
@@ -108,8 +109,13 @@ def input_features(settings: Settings, task: Task) -> int:
 def build_layer(settings: Settings, task: Task) -> tuple[Callable[[int, int], Cell], int]:
     """The cell's constructor and the hidden size. Raises SettingError for a wrong setting of either."""
     make_cell: Callable[[int, int], Cell] = component(settings.cell, "cell")
-    construct(make_cell, "cell", input_features(settings, task), settings.model.hidden_size)
-    return make_cell, construct(partial(_hidden_size, settings, make_cell, task), "model")
+    features, model = input_features(settings, task), settings.model
+    check_weights(make_cell, features, model.hidden_size, model.layers)
+    construct(make_cell, "cell", features, model.hidden_size)
+    hidden_size: int = construct(partial(_hidden_size, settings, make_cell, task), "model")
+    if hidden_size != model.hidden_size:
+        check_weights(make_cell, features, hidden_size, model.layers)
+    return make_cell, hidden_size
 
 
 def build_run(settings: Settings) -> Run:

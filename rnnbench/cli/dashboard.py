@@ -4,6 +4,7 @@ import os
 import sys
 
 from rnnbench.cli.menu import version_line
+from rnnbench.cli.systems import check_system
 
 USAGE = """rnnbench-dashboard saves a Weights & Biases workspace for the runs of a sweep, and prints its address.
 
@@ -21,6 +22,7 @@ USED = ("name", "experiment", "tuned", "wandb.")
 
 def main() -> None:
     """The console command."""
+    check_system()
     arguments = sys.argv[1:]
     if {"--help", "-h"} & set(arguments):
         print(USAGE)

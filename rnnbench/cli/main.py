@@ -4,13 +4,19 @@ import sys
 
 from rnnbench.cli.menu import configuration_directory, menu, own_directories, version_line
 from rnnbench.cli.systems import check_system
-from rnnbench.interruption import check, listening
+from rnnbench.interruption import check, end_quickly, listening
 
 GOES_ON = "launched again, it goes on from its checkpoints"
 
 
+def command() -> None:
+    """The console command, in a process of its own."""
+    end_quickly()
+    main()
+
+
 def main() -> None:
-    """The console command: the menu for --help, the version for --version, or else the Hydra application."""
+    """The menu for --help, the version for --version, or else the Hydra application."""
     check_system()
     with listening("rnnbench", GOES_ON):
         _answer(sys.argv[1:])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnbench.cli.menu import version_line
+from rnnbench.cli.systems import check_system
 
 USAGE = """rnnbench-sync uploads the finished runs of a sweep, and its report if there is one, to Weights & Biases.
 
@@ -24,6 +25,7 @@ USED = ("name", "experiment", "results_dir", "wandb.")
 
 def main() -> None:
     """The console command."""
+    check_system()
     arguments = sys.argv[1:]
     if {"--help", "-h"} & set(arguments):
         print(USAGE)

@@ -47,7 +47,7 @@ def remove_old_launches(files: ExperimentFiles) -> None:
     So no job is forgotten that was planned and has no result, and none that may still run.
     """
     plans = {launch.folder: jobs for launch in files.launches() if (jobs := _plan(launch)) is not None}
-    every = sorted(path for path in (files.folder / "launches").glob("*") if path.is_dir())
+    every = [launch.folder for launch in files.begun_launches()]
     old = [folder for folder in every[:-LAUNCHES_KEPT] if _age_s(folder) > STALE_AFTER_S]
     if not old:
         return

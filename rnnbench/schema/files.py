@@ -141,7 +141,11 @@ class ExperimentFiles:
 
     def launches(self) -> list[LaunchFiles]:
         """The launches with a plan, oldest first."""
-        return [LaunchFiles(path.parent) for path in sorted((self.folder / "launches").glob("*/plan.json"))]
+        return [launch for launch in self.begun_launches() if launch.plan.exists()]
+
+    def begun_launches(self) -> list[LaunchFiles]:
+        """The launches that have a folder, oldest first; that of one that was killed may lack its plan."""
+        return [LaunchFiles(path) for path in sorted((self.folder / "launches").glob("*")) if path.is_dir()]
 
     @property
     def runs_table(self) -> Path:

@@ -3,7 +3,7 @@
 It is right to within a factor of 2 for the tasks and cells of this package (`tests/faults/test_memory_estimate.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,22 @@ class MemoryEstimate:
     def total(self) -> int:
         """At the peak."""
         return self.weights + self.held_out + max(self.training_batch, self.evaluation_batch)
+
+
+def check_weights(make_cell: Callable[[int, int], Any], input_size: int, hidden_size: int, layers: int) -> None:
+    """Raise SettingError if the weights alone need more memory than is free, before any of it is taken."""
+    free = free_memory()
+    try:
+        with torch.device("meta"):
+            cells = [make_cell(hidden_size if layer else input_size, hidden_size) for layer in range(layers)]
+        needed = COPIES_OF_WEIGHTS * sum(parameter.nbytes for cell in cells for parameter in cell.parameters())
+    except Exception:  # of the cell, which is told when it is built
+        return
+    if free is not None and needed > max(free, UNESTIMATED):
+        raise SettingError(
+            f"model.hidden_size={hidden_size}: the weights, their gradients and averages need about {_gib(needed)} of "
+            f"memory, and {_gib(free)} are free; lower it"
+        )
 
 
 def check_memory(model: Model, task: Task, settings: TrainSettings, device: torch.device) -> None:

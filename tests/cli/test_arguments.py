@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import rnnbench as package
-from rnnbench.cli.arguments import overrides
+from rnnbench.cli.arguments import options_last, overrides
 from rnnbench.errors import SettingError
 from tests.cli.conftest import Command
 
@@ -34,6 +34,19 @@ def test_the_values_of_options_and_deletions_are_no_such_words() -> None:
     assert overrides(["--cfg", "job", "-cd", "own", "seed=1", "~figure", "--config-dir=own"]) == ["seed=1", "~figure"]
     with pytest.raises(SettingError, match=r"^gru: must be key=value; did you mean cell=gru or name=gru\?$"):
         overrides(["-m", "gru"])
+
+
+def test_options_may_come_after_settings(rnnbench: Command) -> None:
+    arguments = ["cell=gru", "-m", "seed=0,1", "--config-dir", "own", "name=x", "--cfg=job", "-c", "job", "--info"]
+    assert options_last(arguments) == [
+        "cell=gru", "seed=0,1", "name=x", "-m", "--config-dir", "own", "--cfg=job", "-c", "job", "--info",
+    ]  # fmt: skip
+    code, output, errors = rnnbench("cell=lstm", "--cfg", "job", "seed=3")
+    assert code == 0, errors
+    assert "seed: 3\n" in output
+    code, output, errors = rnnbench("seed=1", "--mutlirun", "cell=rnn,gru")
+    assert (code, output) == (2, "")
+    assert errors == ("rnnbench: --mutlirun: no such option; `rnnbench --help` and `rnnbench --hydra-help` list them\n")
 
 
 @pytest.mark.parametrize(

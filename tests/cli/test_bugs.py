@@ -95,7 +95,7 @@ def test_a_bug_fails_with_the_traceback_from_the_own_file_on(
     assert kept[0].read_text().endswith(f"{named}\n")
 
 
-@pytest.mark.parametrize("backend", ["auto", "eager", "fused", "torch"])
+@pytest.mark.parametrize("backend", ["auto", "eager", "fused"])
 def test_a_step_that_returns_no_tuple_is_told_in_one_line(rnnbench: Command, tmp_path: Path, backend: str) -> None:
     options = own_cell(tmp_path, at_step="return torch.tanh(self.W(x) + self.U(state[0]))", at_import="import torch")
     code, output, errors = rnnbench("-m", *options, *SHORT, f"model.backend={backend}", "cell=own,rnn")
