@@ -19,7 +19,7 @@ from rnnbench.cli.launching import status_line
 from rnnbench.cli.menu import RENAMED, configuration_directory, own_directories, setting_names
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted
-from rnnbench.mirror.process import mirror
+from rnnbench.wandb_logging.process import wandb_process
 
 
 def launch(arguments: list[str]) -> None:
@@ -44,7 +44,7 @@ def launch(arguments: list[str]) -> None:
         answering_in_one_line(checked)
     except Interrupted:
         print_counts_of_stopped_launch()
-        mirror().close()  # which waits less after a signal
+        wandb_process().close()  # which waits less after a signal
         raise
 
 
