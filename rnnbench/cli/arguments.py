@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from hydra import compose, initialize_config_dir
-from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, QuotedString
 from hydra.errors import HydraException
@@ -16,6 +15,10 @@ from rnnbench.errors import SettingError
 HYDRA_OPTIONS_WITH_A_VALUE = frozenset(
     {"-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir", "-i",
      "--info", "--experimental-rerun"}
+)  # fmt: skip
+HYDRA_FLAGS = frozenset(
+    {"-h", "--help", "--hydra-help", "--version", "--resolve", "-r", "--run", "-m", "--multirun", "-sc",
+     "--shell-completion"}
 )  # fmt: skip
 LISTS = frozenset({"probe", "table", "figure"})
 """The groups of which several can be chosen."""
@@ -43,7 +46,7 @@ def options_last(arguments: Sequence[str]) -> list[str]:
 
     Raises SettingError for an option that Hydra does not have.
     """
-    known = list(get_args_parser()._option_string_actions)
+    known = HYDRA_FLAGS | HYDRA_OPTIONS_WITH_A_VALUE
     options: list[str] = []
     settings: list[str] = []
     for word in arguments:
