@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 
 from rnnbench.cells import Cell
+from rnnbench.cells.states import count_numbers
 
 Counted = Literal["recurrent_layers", "all"]
 
@@ -34,7 +35,7 @@ def hidden_size_for(
     def count(hidden_size: int) -> int:
         with torch.device("meta"):
             cells = [make_cell(hidden_size if layer else features, hidden_size) for layer in range(layers)]
-        recurrent = sum(parameter.numel() for cell in cells for parameter in cell.parameters())
+        recurrent = sum(count_numbers(cell.parameters()) for cell in cells)
         others = (hidden_size + 1) * output_size + (0 if embedding is None else input_size * embedding)
         return recurrent if counted == "recurrent_layers" else recurrent + others
 

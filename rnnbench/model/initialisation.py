@@ -1,6 +1,8 @@
 """Initialisations by name, for any cell."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +13,23 @@ from rnnbench.model.parameter_roles import parameter_roles
 
 INITIALISATIONS = ("default", "orthogonal", "identity", "chrono")
 IRNN_INPUT_DEVIATION = 0.001
+
+
+@contextmanager
+def constructing(generator: torch.Generator) -> Iterator[None]:
+    """For constructors of cells: what they draw comes from a seed that the generator, unmoved, gives, and what they
+    leave without values (torch.empty) is NaN, which `Cell.initialise` draws."""
+    copy = torch.Generator()
+    copy.set_state(generator.get_state())
+    seed = int(torch.randint(2**63 - 1, (), generator=copy))
+    before = torch.get_deterministic_debug_mode()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        torch.set_deterministic_debug_mode("warn")  # which fills new memory
+        try:
+            yield
+        finally:
+            torch.set_deterministic_debug_mode(before)
 
 
 def initialise_cell(
@@ -105,10 +124,10 @@ def _matrix_blocks(cell: Cell, wanted: str) -> _MatrixBlocks:
             blocks.inputs.append(matrix)
             continue
         columns = slice(0, hidden) if matrix.shape[1] == hidden else state_columns.get(name)
-        if columns is None or matrix.shape[0] % hidden:
+        if columns is None or matrix.shape[0] % hidden or matrix.is_complex():
             raise ValueError(
-                f"{wanted}: cannot find the (hidden, hidden) blocks of {type(cell).__name__}'s "
-                f"{name}, whose shape is {tuple(matrix.shape)}; {remedy}"
+                f"{wanted}: cannot find the real (hidden, hidden) blocks of {type(cell).__name__}'s "
+                f"{'complex ' if matrix.is_complex() else ''}{name}, whose shape is {tuple(matrix.shape)}; {remedy}"
             )
         blocks.recurrent.extend(matrix[:, columns].chunk(len(matrix) // hidden))
         blocks.inputs.extend(part for part in (matrix[:, : columns.start], matrix[:, columns.stop :]) if part.numel())
@@ -133,7 +152,7 @@ def _state_columns(cell: Cell) -> dict[str, slice]:
         if isinstance(module, nn.Linear)
     ]
     state = cell.initial_state(1)
-    cell.step(state[0].new_ones(1, cell.input_size), tuple(torch.zeros_like(tensor) for tensor in state))
+    cell.step(cell.zeros(1, cell.input_size) + 1, tuple(torch.zeros_like(tensor) for tensor in state))
     for handle in handles:
         handle.remove()
     return columns

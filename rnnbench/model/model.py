@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from rnnbench.backends import choose_backend, fallback_reason
 from rnnbench.cells import Cell, State
-from rnnbench.model.initialisation import initialise_cell
+from rnnbench.cells.states import check_initial_state
+from rnnbench.model.initialisation import constructing, initialise_cell
 from rnnbench.tasks import Batch
 
 CPU = torch.device("cpu")
@@ -28,7 +29,8 @@ class Model(nn.Module):
 
     `make_cell(input_size, hidden_size)` builds one layer; `generator` draws every initial weight, the cells' by the
     named `initialisation` (see `initialise_cell`, also for `chrono_length` and `recurrent_gain`) and the readout's from
-    U(-1/sqrt(hidden), 1/sqrt(hidden)), on the CPU whatever the device. torch's global generator is left untouched.
+    U(-1/sqrt(hidden), 1/sqrt(hidden)), on the CPU whatever the device. What the cells' constructors draw comes from
+    torch's global generator, seeded from `generator` meanwhile and left as it was.
     `backend` runs the cells, on so many CPU `threads` (default: as many as torch's).
     """
 
@@ -51,7 +53,7 @@ class Model(nn.Module):
     ) -> None:
         super().__init__()
         features = input_size if embedding is None else embedding
-        with torch.random.fork_rng(devices=[]):
+        with constructing(generator):
             cells = [make_cell(hidden_size if layer else features, hidden_size) for layer in range(layers)]
             self.embedding = None if embedding is None else nn.Embedding(input_size, embedding)
             self.readout = nn.Linear(hidden_size, output_size)
@@ -65,6 +67,8 @@ class Model(nn.Module):
         for parameter in self.readout.parameters():
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
         self.to(device)
+        for cell in cells:
+            check_initial_state(cell)
         self.backend = choose_backend(cells[0], backend, threads)
         self.backend_reason = fallback_reason(cells[0], self.backend) if backend == "auto" else ""
         """Why "auto" took no faster backend; empty where it took the fastest, or where the backend was named."""

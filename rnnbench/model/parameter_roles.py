@@ -24,15 +24,19 @@ def parameter_roles(cell: Cell) -> dict[str, Role]:
 
     A parameter is also recurrent when a function of it multiplies the state, as in sigma(a) h. A bias of a linear map
     has the role of its weight, a normalisation's shift that of its scale. A matrix on the concatenation [h, x] is
-    recurrent.
+    recurrent, and so is a learned initial state.
     """
     parameters = dict(cell.named_parameters())
     frozen = {name: parameter.detach() for name, parameter in parameters.items()}
-    x = next(iter(frozen.values())).new_zeros(1, cell.input_size)
-    state = tuple(tensor.requires_grad_() for tensor in cell.initial_state(1))
+    x = cell.zeros(1, cell.input_size)
+    state = tuple(tensor.detach().requires_grad_() for tensor in cell.initial_state(1))
+    starts = {id(start) for start in cell.learned_starts()}
     with torch.enable_grad(), _RoleObserver(frozen, x) as observer:
         torch.func.functional_call(_Step(cell), {f"cell.{name}": value for name, value in frozen.items()}, (x, state))
-    return {name: "recurrent" if name in observer.recurrent else "input" for name in parameters}
+    return {
+        name: "recurrent" if name in observer.recurrent or id(parameter) in starts else "input"
+        for name, parameter in parameters.items()
+    }
 
 
 class _Step(torch.nn.Module):

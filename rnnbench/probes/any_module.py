@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from rnnbench.backends import Eager
 from rnnbench.cells import Cell
+from rnnbench.cells.states import example_norms
 from rnnbench.model import Model
 from rnnbench.model.recurrent import Recurrent
 from rnnbench.probes.gradient_profile import summarised
@@ -171,8 +172,7 @@ class Recording:
 
 def _norms(gradient: Tensor) -> Float[np.ndarray, " batch"]:
     """The L2 norm of each example's gradient, summed in float64; of complex numbers with both parts."""
-    wide = gradient.to(torch.complex128 if gradient.is_complex() else torch.float64)
-    return np.asarray(torch.linalg.vector_norm(wide.flatten(1), dim=1).cpu().numpy())
+    return np.asarray(example_norms(gradient, 1).cpu().numpy())
 
 
 def _node(tensor: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
+from rnnbench.cells.states import count_numbers
 from rnnbench.model import Model
 from rnnbench.model.nested_tensors import nested_tensors
 from rnnbench.probes.probe import Measurement, Probe
@@ -19,14 +20,14 @@ class Costs(Probe):
     """Counts made on the model itself, once at initialisation, rather than by a formula per cell."""
 
     columns: ClassVar[Mapping[str, Column]] = {
-        "parameters": Column("trainable parameters of the whole model"),
+        "parameters": Column("trainable parameters of the whole model; a complex one is two"),
         "parameters_recurrent_layers": Column(
             "trainable parameters of the recurrent layers, input maps and biases included, without the readout"
         ),
-        "state_size": Column("numbers in the state of one example, all layers and state tensors"),
+        "state_size": Column("numbers in the state of one example, all layers and state tensors; a complex one is two"),
         "multiply_adds_per_token": Column(
-            "multiply-adds of the matrix products in one forward step of one example, readout included; elementwise "
-            "operations are not counted"
+            "multiply-adds of the matrix products in one forward step of one example, readout included; a product of "
+            "complex numbers is four; elementwise operations and products of weights alone are not counted"
         ),
         "peak_memory_bytes": Column(
             "peak memory of one training step's tensors, without weights, batch and optimizer state", "bytes"
@@ -39,11 +40,9 @@ class Costs(Probe):
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
         return Measurement(
             {
-                "parameters": sum(parameter.numel() for parameter in model.parameters()),
-                "parameters_recurrent_layers": sum(
-                    parameter.numel() for cell in model.cells for parameter in cell.parameters()
-                ),
-                "state_size": sum(len(cell.state_names) * cell.hidden_size for cell in model.cells),
+                "parameters": count_numbers(model.parameters()),
+                "parameters_recurrent_layers": sum(count_numbers(cell.parameters()) for cell in model.cells),
+                "state_size": sum(count_numbers(cell.initial_state(1)) for cell in model.cells),
                 "multiply_adds_per_token": multiply_adds_per_token(model),
                 "peak_memory_bytes": peak_memory_bytes(model, task, batch),
             }
@@ -52,13 +51,35 @@ class Costs(Probe):
 
 @torch.no_grad()
 def multiply_adds_per_token(model: Model) -> int:
-    """Multiply-adds of the matrix products in one step of every layer and the readout, for one example."""
+    """Multiply-adds of the matrix products in one step of every layer and the readout, for one example.
+
+    The difference between two examples and one, which leaves out products of weights alone.
+    """
+    return _multiply_adds(model, 2) - _multiply_adds(model, 1)
+
+
+def _multiply_adds(model: Model, examples: int) -> int:
     weight = model.readout.weight
-    with FlopCounterMode(display=False) as counter:
-        for cell in model.cells:
-            cell.step(weight.new_zeros(1, cell.input_size), cell.initial_state(1))
-        model.readout(weight.new_zeros(1, model.readout.in_features))
+    states = [tuple(tensor.detach() for tensor in cell.initial_state(examples)) for cell in model.cells]
+    with FlopCounterMode(display=False, custom_mapping=_FLOPS) as counter:
+        for cell, state in zip(model.cells, states, strict=True):
+            cell.step(weight.new_zeros(examples, cell.input_size), state)
+        model.readout(weight.new_zeros(examples, model.readout.in_features))
     return int(counter.get_total_flops()) // 2
+
+
+def _of_any_numbers(formula: Callable[..., int]) -> Callable[..., int]:
+    """The operations of a product where those of complex numbers count four times."""
+
+    def counted(*arguments: Any, out_val: Any, **named: Any) -> int:
+        is_complex = any(tensor.is_complex() for tensor in nested_tensors(out_val))
+        return formula(*arguments, out_val=out_val, **named) * (4 if is_complex else 1)
+
+    counted._get_raw = True  # type: ignore[attr-defined]  # called with tensors, not with their shapes
+    return counted
+
+
+_FLOPS = {operation: _of_any_numbers(formula) for operation, formula in flop_registry.items()}
 
 
 def peak_memory_bytes(model: Model, task: Task, batch: Batch) -> int:

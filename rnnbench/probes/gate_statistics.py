@@ -1,13 +1,13 @@
 """How long units retain their values, how saturated the gates are, and how large the state gets."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor, nn
 
 from rnnbench.cells import Cell
 from rnnbench.model import Model
@@ -28,6 +28,9 @@ class GateStatistics(Probe):
     over steps and examples: the time after which 1/e of its value is left, were k_t independent from step to step. It
     is infinite where nothing is lost, and NaN for a state tensor without a direct path, as in a vanilla RNN. Paths
     through the recurrent matrices are left out.
+
+    Units are all numbers of a state tensor, a complex one by its size; where tensors differ in size, the array
+    `time_constant` ends in NaN.
 
     The gates are the sigmoids that `step` computes, in that order, a sigmoid candidate included. Cost: one forward pass
     over the batch, step by step.
@@ -68,7 +71,7 @@ class GateStatistics(Probe):
         for cell in model.cells:
             measured, inputs = layer_statistics(cell, inputs, real)
             layers.append(measured)
-        arrays = {name: np.stack([layer[name] for layer in layers]) for name in self.axes}
+        arrays = {name: _stacked([layer[name] for layer in layers]) for name in self.axes}
         carried = arrays["time_constant"][~np.isnan(arrays["time_constant"])]
         lower, median, upper = _quartiles(carried)
         return Measurement(
@@ -96,18 +99,18 @@ def layer_statistics(
         state = step.state
         gates = _side_by_side(step.gates, state[0])
         outputs.append(state[0])
-        kept.append(
-            torch.stack([_kept_or_nan(fraction, state[0]).double().where(now, 0).sum(0) for fraction in step.kept])
-        )
+        fractions = zip(step.kept, state, strict=True)
+        kept.append([_kept_or_nan(fraction, tensor).where(now, 0).sum(0) for fraction, tensor in fractions])
         closed.append(((gates < CLOSED) & now).double().sum(0))
         opened.append(((gates > OPEN) & now).double().sum(0))
-        largest.append(torch.stack([tensor.abs().double().where(now, 0).amax() for tensor in state]))
+        largest.append(torch.stack([_flat(tensor).abs().double().where(now, 0).amax() for tensor in state]))
 
-    def mean(sums: list[Tensor]) -> Tensor:
-        return torch.stack(sums).sum(0) / real.sum()
+    def mean(sums: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(sums)).sum(0) / real.sum()
 
+    of_states = [time_constants(mean(sums)) for sums in zip(*kept, strict=True)]
     measured = {
-        "time_constant": time_constants(mean(kept)),
+        "time_constant": nn.utils.rnn.pad_sequence(of_states, batch_first=True, padding_value=torch.nan),
         "gate_closed_fraction": mean(closed),
         "gate_open_fraction": mean(opened),
         "largest": torch.stack(largest).amax(0),
@@ -120,13 +123,29 @@ def time_constants(kept: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return (-1 / kept.log()).where(~(kept >= 1), torch.inf)
 
 
-def _kept_or_nan(fraction: Tensor | None, like: Tensor) -> Tensor:
-    return torch.full_like(like, torch.nan) if fraction is None else fraction.abs()
+def _flat(tensor: Tensor) -> Shaped[Tensor, "batch unit"]:
+    return tensor.reshape(len(tensor), -1)
+
+
+def _kept_or_nan(fraction: Tensor | None, like: Tensor) -> Float[Tensor, "batch unit"]:
+    size = _flat(like).abs().double()
+    return torch.full_like(size, torch.nan) if fraction is None else _flat(fraction).abs().double()
 
 
 def _side_by_side(gates: tuple[Tensor, ...], like: Tensor) -> Float[Tensor, "batch gate_unit"]:
     """All gates of a step; one that does not depend on the example, such as a learned constant, is repeated."""
-    return torch.cat([like[:, :0], *(gate.expand(len(like), -1) for gate in gates)], dim=1)
+    wide = [_flat(gate) if gate.dim() > 2 else gate.expand(len(like), -1) for gate in gates]
+    return torch.cat([like[:, :0], *wide], dim=1)
+
+
+def _stacked(arrays: list[Array]) -> Array:
+    """One array of all layers; layers with fewer units than others end in NaN."""
+    widest = max(array.shape[-1] for array in arrays)
+    padded = [
+        np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, widest - array.shape[-1])], constant_values=math.nan)
+        for array in arrays
+    ]
+    return np.stack(padded)
 
 
 def _mean(values: Array) -> float:

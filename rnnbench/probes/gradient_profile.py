@@ -10,6 +10,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
+from rnnbench.cells.states import example_norms
 from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, decades_lost, fit_gradient, half_life, why_not_exponential
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
@@ -25,7 +26,8 @@ class GradientProfile(Probe):
     The state is that of one layer, all its tensors together: of an LSTM h and c. The norm of each tensor alone is
     stored as well. The derivative is total, through all later steps and layers, for every step t = 1..T and every
     layer, by the same backward pass as in training and on the model's own backend. Padding steps of an example are left
-    out of the mean at that step. Norms are summed in float64, so small gradients do not underflow in the square.
+    out of the mean at that step. Norms are summed in float64, so small gradients do not underflow in the square; of
+    complex numbers both parts count.
 
     `loss_at` chooses the loss: `last`, of each example's last scored step; `all`, the mean over its scored steps, as in
     training; or a step from 1 to T, scored in every example. They are the same where one step is scored. Where many
@@ -88,8 +90,7 @@ def gradient_norms_through_time(model: Model, task: Task, batch: Batch, loss_at:
     norms = torch.zeros(len(cells), len(cells[0].state_names), steps, examples, dtype=torch.float64)
 
     def record(layer: int, state: int, first: int, gradients: Tensor) -> None:
-        values = torch.linalg.vector_norm(gradients.detach().double(), dim=2)
-        norms[layer, state, first : first + len(values)] = values.cpu()
+        norms[layer, state, first : first + len(gradients)] = example_norms(gradients, 2).cpu()
 
     losses_at(loss_at, task, model.predict(batch, hook=record), batch).sum().backward()
     real = torch.ones(steps, examples, dtype=torch.bool)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from rnnbench.cells.states import in_double
 from rnnbench.model import Model
 from rnnbench.model.parameter_roles import parameter_roles
 from rnnbench.probes.probe import Measurement, Probe
@@ -45,5 +46,5 @@ class ParameterGradients(Probe):
 
 
 def _gradient_norm(parameters: Iterable[Tensor]) -> float:
-    gradients = [parameter.grad.double() for parameter in parameters if parameter.grad is not None]
+    gradients = [in_double(parameter.grad) for parameter in parameters if parameter.grad is not None]
     return float(torch.nn.utils.get_total_norm(gradients))

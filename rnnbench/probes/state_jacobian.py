@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rnnbench.cells import Cell
+from rnnbench.cells.states import double_cell, flattened, unflattened
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
 from rnnbench.schema import Column
@@ -20,9 +21,9 @@ from rnnbench.tasks import Batch, Task
 class StateJacobian(Probe):
     """J_t = d state_t / d state_{t-1}, the input of step t held, along the trajectories of a few examples.
 
-    The state is all state tensors of a layer side by side, S numbers. Every layer is a system of its own, driven by the
-    inputs it receives: the layers below do not depend on its state, so the Lyapunov exponents of the whole stack are
-    those of its layers together. The stack's singular values are not.
+    The state is all state tensors of a layer side by side, S real numbers, two of each complex one. Every layer is a
+    system of its own, driven by the inputs it receives: the layers below do not depend on its state, so the Lyapunov
+    exponents of the whole stack are those of its layers together. The stack's singular values are not.
 
     - norm: the largest singular value of J_t, the largest factor by which one step amplifies a small change.
     - Lyapunov exponents: an orthonormal basis Q is carried along, J_t Q = Q' R, and the exponents are the means of
@@ -69,7 +70,7 @@ class StateJacobian(Probe):
         inputs = model.embedded(longest_examples(batch, self.examples, self.steps)).detach().double()
         norms, exponents = [], []
         for cell in model.cells:
-            norm, exponent, inputs = jacobians_along(copy.deepcopy(cell).double(), inputs, self.exponents)
+            norm, exponent, inputs = jacobians_along(double_cell(copy.deepcopy(cell)), inputs, self.exponents)
             norms.append(norm)
             exponents.append(exponent)
         return Measurement(
@@ -96,7 +97,7 @@ def jacobians_along(
 ) -> tuple[Array, Array, Float[Tensor, "time batch hidden"]]:
     """Norms (examples, T) and leading Lyapunov exponents (examples, exponents) along the inputs, and the outputs h."""
     steps, examples = inputs.shape[:2]
-    state = torch.cat(cell.initial_state(examples), dim=1)
+    state = flattened(cell.initial_state(examples))
     basis = _generic_basis(state, exponents)
     aligning = steps // 2
     norms, logarithms, outputs = [], [], []
@@ -119,7 +120,7 @@ def _jacobian(
     Examples are independent, so one backward pass serves all.
     """
     state = state.detach().requires_grad_()
-    following = torch.cat(cell.step(x, state.split(cell.hidden_size, dim=1)), dim=1)
+    following = flattened(cell.step(x, unflattened(state, cell.initial_state(len(x)))))
     size = state.shape[1]
     rows = torch.eye(size, dtype=state.dtype, device=state.device).unsqueeze(1).expand(size, len(state), size)
     (jacobian,) = torch.autograd.grad(following, state, rows, is_grads_batched=True)

@@ -134,10 +134,9 @@ def _bytes_of_step(cell: Any) -> int:
             kept[id(tensor)] = tensor.nbytes
         return tensor
 
-    weight = next(cell.parameters())
     state = tuple(tensor.requires_grad_() for tensor in cell.initial_state(1))
     with saved_tensors_hooks(keep, lambda tensor: tensor):
-        result = cell.step(weight.new_zeros(1, cell.input_size), state)
+        result = cell.step(cell.zeros(1, cell.input_size), state)
     return int(sum(kept.values()) + 2 * sum(tensor.nbytes for tensor in result))
 
 

@@ -274,3 +274,92 @@ def test_the_model_passes_the_initialisation_to_every_layer() -> None:
         assert bool((cell.W_z.bias <= 0).all() and (cell.W_z.bias >= -math.log(2)).all())
     with pytest.raises(ValueError, match=r"^initialisation=identity: Indrnn has no recurrent matrix"):
         Model(Indrnn, input_size=1, output_size=1, hidden_size=4, initialisation="identity", generator=seeded())
+
+
+class Set(Cell):
+    """A cell whose constructor sets some of its parameters and leaves others to `initialise`."""
+
+    left = ("W.weight", "W.bias", "matrix", "unset", "complex_matrix", "drawn_vector", "gru.weight_hh", "gru.bias_ih")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.gru = self.input_map(), nn.GRUCell(input_size, hidden_size)
+        self.matrix = nn.Parameter(torch.zeros(hidden_size, hidden_size))
+        self.unset = nn.Parameter(torch.empty(2, hidden_size))
+        self.complex_matrix = nn.Parameter(torch.zeros(hidden_size, hidden_size, dtype=torch.complex64))
+        self.drawn_vector = self.unit_weights()
+        self.norm = nn.LayerNorm(hidden_size)
+        self.zeros_of_own, self.number = nn.Parameter(torch.zeros(hidden_size)), nn.Parameter(torch.tensor(-4.0))
+        self.identity = nn.Parameter(torch.eye(hidden_size))
+        self.orthogonal = nn.utils.parametrizations.orthogonal(self.recurrent_map())
+        self.start = nn.Parameter(torch.zeros(1, hidden_size))
+        self.own_draws = nn.Parameter(torch.randn(hidden_size))
+        self.register_buffer("mask", torch.rand(hidden_size))
+
+    def initial_state(self, batch_size: int) -> State:
+        return (self.start.expand(batch_size, -1),)
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (self.gru(x, torch.tanh(self.W(x) + self.orthogonal(state[0]))),)
+
+
+def set_model(seed: int, layers: int = 1) -> Model:
+    return Model(Set, input_size=INPUT, output_size=1, hidden_size=HIDDEN, layers=layers, generator=seeded(seed))
+
+
+def test_what_a_constructor_sets_stays() -> None:
+    cell = set_model(0).cells[0]
+    values = dict(cell.named_parameters())
+    for name, wanted in {
+        "norm.weight": torch.ones(HIDDEN),
+        "norm.bias": torch.zeros(HIDDEN),
+        "zeros_of_own": torch.zeros(HIDDEN),
+        "number": torch.tensor(-4.0),
+        "identity": torch.eye(HIDDEN),
+        "start": torch.zeros(1, HIDDEN),
+    }.items():
+        assert torch.equal(values[name], wanted), name
+    weight = cell.orthogonal.weight  # type: ignore[union-attr]
+    torch.testing.assert_close(weight @ weight.T, torch.eye(HIDDEN), rtol=0, atol=1e-5)  # type: ignore[operator, union-attr]
+
+
+def test_what_a_constructor_leaves_is_drawn() -> None:
+    values = dict(set_model(0).cells[0].named_parameters())
+    for name in Set.left:
+        numbers = torch.view_as_real(values[name]) if values[name].is_complex() else values[name]
+        assert numbers.abs().max() <= HIDDEN**-0.5, name
+        assert len(numbers.unique()) == numbers.numel(), name
+
+
+def test_a_constructors_own_draws_follow_the_seed() -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    one, again, other = (set_model(seed, layers=2).state_dict() for seed in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_deterministic_debug_mode() == 0
+    for name, value in one.items():
+        assert torch.equal(value, again[name]), name
+    for name in ("mask", "own_draws", "matrix", "unset", "orthogonal.parametrizations.weight.0.base"):
+        for layer in (0, 1):
+            assert not torch.equal(one[f"layers.{layer}.{name}"], other[f"layers.{layer}.{name}"]), name
+        assert not torch.equal(one[f"layers.0.{name}"], one[f"layers.1.{name}"]), name
+
+
+def test_constructors_move_no_other_draw() -> None:
+    """The weights are those of the generator, whatever a constructor draws for itself."""
+    generator = seeded()
+    drawn = Model(Rnn, input_size=INPUT, output_size=1, hidden_size=HIDDEN, generator=generator).cells[0]
+    expected = initialised(Rnn(INPUT, HIDDEN), "default")
+    for value, wanted in zip(drawn.parameters(), expected.parameters(), strict=True):
+        assert torch.equal(value, wanted)
+
+
+def test_orthogonal_of_a_complex_matrix_is_refused_by_name() -> None:
+    class ComplexMatrix(Set):
+        def step(self, x: Tensor, state: State) -> State:
+            return ((state[0].to(torch.complex64) @ self.complex_matrix).real + self.W(x),)
+
+    with pytest.raises(
+        ValueError, match=r"^initialisation=orthogonal: cannot find the real .*'s complex complex_matrix,"
+    ):
+        initialised(ComplexMatrix(INPUT, HIDDEN), "orthogonal")

@@ -1,0 +1,77 @@
+"""The tensors of a state, of any shape, real or complex: their numbers, and the form that they must have."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnnbench.cells.cell import Cell, State
+from rnnbench.errors import SettingError
+
+
+def count_numbers(tensors: Iterable[Tensor]) -> int:
+    """How many real numbers the tensors hold: two in a complex one."""
+    return sum(tensor.numel() * (2 if tensor.is_complex() else 1) for tensor in tensors)
+
+
+def in_double(tensor: Tensor) -> Tensor:
+    """The tensor in double precision; a complex one stays complex."""
+    return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
+
+
+def double_cell(cell: Cell) -> Cell:
+    """The cell itself, its parameters and buffers in double precision."""
+    cell.double()  # which leaves complex numbers alone
+    for tensor in (*cell.parameters(), *cell.buffers()):
+        if tensor.is_complex():
+            tensor.data = in_double(tensor.data)
+    return cell
+
+
+def example_norms(tensor: Tensor, dimensions: int) -> Tensor:
+    """The L2 norm over all but the first dimensions, in float64; of complex numbers with both parts."""
+    wide = in_double(tensor.detach())
+    norms: Tensor = torch.linalg.vector_norm(wide.reshape(*wide.shape[:dimensions], -1), dim=dimensions)
+    return norms
+
+
+def flattened(state: State) -> Float[Tensor, "batch size"]:
+    """All tensors of the state side by side, as real numbers."""
+    real = [torch.view_as_real(tensor) if tensor.is_complex() else tensor for tensor in state]
+    return torch.cat([tensor.reshape(len(tensor), -1) for tensor in real], dim=1)
+
+
+def unflattened(numbers: Float[Tensor, "batch size"], like: State) -> State:
+    """The state that `flattened` makes these numbers of; `like` has its shapes and types."""
+    parts, start = [], 0
+    for tensor in like:
+        shape = (*tensor.shape[1:], 2) if tensor.is_complex() else tuple(tensor.shape[1:])
+        width = math.prod(shape)
+        part = numbers[:, start : start + width].reshape(len(numbers), *shape)
+        parts.append(torch.view_as_complex(part.contiguous()) if tensor.is_complex() else part)
+        start += width
+    return tuple(parts)
+
+
+def check_initial_state(cell: Cell) -> None:
+    """Raise SettingError, naming the tensor, unless h is real and (batch, hidden) and the others are numbers that can
+    have a gradient, one tensor for each name, with the batch first."""
+    with torch.no_grad():
+        state = cell.initial_state(2)
+    kind, names = type(cell).__name__, ", ".join(cell.state_names)
+    if len(state) != len(cell.state_names):
+        raise SettingError(f"{kind}: initial_state returns {len(state)} tensors; state_names has {names}; name each")
+    for name, tensor in zip(cell.state_names, state, strict=True):
+        shape = f"({', '.join(map(str, tensor.shape))})"
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            raise SettingError(f"{kind}: state tensor {name} is {tensor.dtype}; write it in floating point, as 0.0")
+        if not tensor.dim() or len(tensor) != 2:
+            raise SettingError(f"{kind}: state tensor {name} is {shape} for a batch of 2; put the batch first")
+    wanted, h = (2, cell.hidden_size), state[0]
+    if tuple(h.shape) != wanted or h.is_complex():
+        raise SettingError(
+            f"{kind}: its first state tensor, {cell.state_names[0]}, is {tuple(h.shape)} of {h.dtype} for a batch "
+            f"of 2; it is the output and must be real and {wanted}; keep others beside it"
+        )
