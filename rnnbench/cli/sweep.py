@@ -9,6 +9,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
+from rnnbench.errors import SettingError
+
 Swept = Mapping[str, Any]
 """Values by setting, as in Hydra's `params`: `20,40,80` are three, as are `range(0,3)`."""
 
@@ -45,6 +47,8 @@ def sweep_of(config: DictConfig, loader: ConfigLoader | None = None) -> list[lis
 def _values(override: Override) -> list[str]:
     """The overrides with one value each that a swept one stands for."""
     key = override.get_key_element()
+    if override.is_interval_sweep():
+        raise SettingError(f"{override.input_line}: cannot be listed; hydra/sweeper=optuna samples it")
     if override.is_sweep_override():
         return [f"{key}={value}" for value in override.sweep_string_iterator()]
     return [f"{key}={override.get_value_element_as_str()}"]

@@ -23,7 +23,7 @@ NEEDS = {
     "paired_differences": "test_loss",
     "comparison": "steps_to_solve",
     "steps_ratio": "steps_to_solve",
-    "scores": "baseline_loss",
+    "scores": "test_loss",
     "solvable_lengths": "solved",
     "speed": "pass_steps",
 }

@@ -256,7 +256,9 @@ def test_held_out_data_are_independent_of_the_training_and_seen_by_no_step(make_
     assert len(held_out(one)) == 2  # validation and test
     for first, second in zip(held_out(one), held_out(other), strict=True):
         assert torch.equal(first.inputs, second.inputs)
-    sequences = [tuple(batch.inputs[:, example].flatten().tolist()) for batch in one.drawn for example in range(5)]
+    drawn = {tuple(batch.inputs.flatten().tolist()): batch for batch in one.drawn}
+    assert len(one.drawn) - len(drawn) == 1  # drawn again, to see that it is the same
+    sequences = [tuple(batch.inputs[:, example].flatten().tolist()) for batch in drawn.values() for example in range(5)]
     assert len(set(sequences)) == len(sequences)  # 8^10 sequences: none is drawn twice by chance
 
 

@@ -116,8 +116,8 @@ class Binding:
             accumulated=BlockLayout([*weights, *biases, *parameters]),
         )
 
-    def gradients(self, accumulated: Arrays, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """The gradients of the cell's tensors; that of a tensor with several uses is their sum."""
+    def gradients(self, accumulated: Arrays, tensors: Sequence[Tensor]) -> list[Tensor | None]:
+        """The gradients of the cell's tensors, None where a result leads nowhere; of several uses their sum."""
         found: list[NDArray[Any] | None] = [None] * len(tensors)
         parts: dict[int, NDArray[Any]] = {}
 
@@ -154,7 +154,7 @@ class Binding:
                 of_parts(index).reshape(-1)[features] += gradient
         for index, gradient in parts.items():
             add(index, gradient)
-        return [torch.from_numpy(np.asarray(gradient)) for gradient in found if gradient is not None]
+        return [None if gradient is None else torch.from_numpy(np.asarray(gradient)) for gradient in found]
 
     def _paths(self) -> list[str]:
         schedule = self.program.schedule

@@ -86,7 +86,7 @@ class Gradients:
         """The gradient with respect to one tensor of the initial state."""
         return torch.from_numpy(self.states[index].reshape(self.shapes[index])[0].copy())
 
-    def of_tensors(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+    def of_tensors(self, tensors: Sequence[Tensor]) -> list[Tensor | None]:
         """The gradients of the cell's tensors, added over the threads."""
         total = self.accumulated[0] if len(self.accumulated) == 1 else self.accumulated.sum(0)
         return self.binding.gradients(self._accumulated_arrays(total), tensors)
