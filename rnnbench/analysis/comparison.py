@@ -16,7 +16,16 @@ from rnnbench.analysis.degenerate import exact_rate
 from rnnbench.analysis.exponential_decay import NoHalfLife
 from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval, median_interval, median_of_signed
 from rnnbench.analysis.median_steps import median_steps
-from rnnbench.analysis.milestones import BUDGET, SOLVED, budgets, check_milestone, has_criterion, reached, steps_to
+from rnnbench.analysis.milestones import (
+    BUDGET,
+    SOLVED,
+    budgets,
+    check_milestone,
+    has_criterion,
+    reached,
+    steps_to,
+    stopped_by_solving,
+)
 from rnnbench.analysis.results import Results
 from rnnbench.schema import ENDED, GROUP, Status
 
@@ -112,7 +121,7 @@ def _success(ended: pd.DataFrame, milestone: str) -> dict[str, Any]:
 
 def _losses(ended: pd.DataFrame) -> dict[str, Any]:
     tested = ended[_values(ended, "test_loss").notna()]
-    stopped = (tested["status"] == Status.DONE).to_numpy() & (tested["steps_trained"].to_numpy(float) < budgets(tested))
+    stopped = stopped_by_solving(tested)
     on_test_data = _values(tested, "test_baseline_loss").dropna()
     return {
         "test_loss": _geometric_mean(tested["test_loss"].to_numpy(float)) if len(tested) else UNDEFINED,

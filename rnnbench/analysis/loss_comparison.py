@@ -61,9 +61,15 @@ def losses_of(runs: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def budgets_trained(runs: pd.DataFrame) -> NDArray[np.float64]:
-    """The steps behind each loss: those trained, of a run that diverged or failed those that it was to train."""
-    trained = pd.to_numeric(runs["steps_trained"]).to_numpy(float)
-    return np.where((runs["status"] == Status.DONE).to_numpy(), trained, budgets(runs))
+    """The steps behind each loss: those trained; the budget where a run diverged or failed, or ended by patience.
+
+    Early stopping is part of a protocol that both cells follow, and its loss is that of the best weights within the
+    budget. A run that ended because it had solved the task has the loss at which it stopped.
+    """
+    trained, planned = pd.to_numeric(runs["steps_trained"]).to_numpy(float), budgets(runs)
+    ended_by = runs["training_ended_by"] if "training_ended_by" in runs else pd.Series("", index=runs.index)
+    whole = (runs["status"] == Status.DONE) & (ended_by != "patience")
+    return np.where(whole.to_numpy(), trained, planned)
 
 
 def _compare(

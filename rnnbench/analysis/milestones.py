@@ -60,12 +60,25 @@ def trained_runs(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def budgets(runs: pd.DataFrame) -> NDArray[np.float64]:
-    """The steps that each run was to train; where the settings lack them, those that it has trained."""
-    trained = pd.to_numeric(runs["steps_trained"]).fillna(0).to_numpy(float)
-    if BUDGET not in runs:
-        return trained
-    planned = pd.to_numeric(runs[BUDGET]).to_numpy(float)
-    return np.where(np.isnan(planned), trained, planned)
+    """The steps that each run was to train, also where they are set in epochs; else those that it has trained."""
+    planned = pd.to_numeric(runs["steps_trained"]).fillna(0)
+    for column in (BUDGET, "budget_steps"):
+        if column in runs:
+            planned = pd.to_numeric(runs[column]).astype(float).fillna(planned)
+    return planned.to_numpy(float)
+
+
+def stopped_by_solving(runs: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether each finished run ended its training because it had solved the task, before its budget was spent.
+
+    Where it is not recorded why a run ended, any that trained less than its budget counts.
+    """
+    done = (runs["status"] == Status.DONE).to_numpy()
+    early = done & (pd.to_numeric(runs["steps_trained"]).to_numpy(float) < budgets(runs))
+    if "training_ended_by" not in runs:
+        return early
+    ended_by = runs["training_ended_by"]
+    return np.asarray(np.where(ended_by.isna(), early, done & (ended_by == "solved")), dtype=np.bool_) & early
 
 
 def reached(runs: pd.DataFrame, milestone: str = SOLVED) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from rnnbench.analysis.aggregates import interquartile_mean, normalised_score
 from rnnbench.analysis.baselines import baselines
 from rnnbench.analysis.cell_pairs import CELL, cell_pairs
 from rnnbench.analysis.intervals import paired_difference
-from rnnbench.analysis.milestones import budgets
+from rnnbench.analysis.milestones import stopped_by_solving
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, TASK_GROUP, Status
 
@@ -71,8 +71,7 @@ def scores(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
 
 
 def _stopped(runs: pd.DataFrame) -> int:
-    done = runs[runs["status"] == Status.DONE]
-    return int((pd.to_numeric(done["steps_trained"]).to_numpy(float) < budgets(done)).sum())
+    return int(stopped_by_solving(runs).sum())
 
 
 def _baseline(done: pd.DataFrame) -> str:

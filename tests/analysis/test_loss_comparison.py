@@ -114,3 +114,13 @@ def test_holm_over_the_lengths_of_a_pair() -> None:
 def test_a_table_without_a_pair_says_what_it_needs() -> None:
     with pytest.raises(ValueError, match=r"^PairedDifferences: needs two trained cells on the same task"):
         PairedDifferences().rows(results(*runs_of("gru", SMALL)))
+
+
+def test_losses_of_runs_that_early_stopping_ended_are_compared_and_those_of_solved_runs_are_not() -> None:
+    for ended_by, why in (("patience", ""), ("solved", "trained 400 to 500 steps")):
+        (row,) = compared(
+            *runs_of("gru", SMALL, steps_trained=400, training_ended_by=ended_by),
+            *runs_of("rnn", LARGE, steps_trained=500, training_ended_by=ended_by),
+        ).to_dict("records")
+        assert row["why_not_compared"] == why
+        assert row["smaller_loss"] == ("not measured" if why else "holds")
