@@ -25,17 +25,17 @@ NO_FLOCK = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSU
 LEASE_S = 60.0
 """Seconds without renewal after which the owner on another host counts as dead; it renews three times as often."""
 
-BRIEFLY_S = 0.2
+PATIENCE_S = 0.2
 """Seconds to try for: a lock that is just released, or that was of a dead process, needs a second look."""
 
 LEASE_SUFFIX = ".lease"
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[bool]:
+def locked(path: Path, patience_s: float = PATIENCE_S) -> Iterator[bool]:
     """A block that holds the lock; yields False when another process holds it. The file is gone afterwards."""
     try:
-        lock: BaseFileLock | None = _acquired(FileLock(path, fallback_to_soft=False))
+        lock: BaseFileLock | None = _acquired(FileLock(path, fallback_to_soft=False), patience_s)
     except OSError as error:
         if error.errno not in NO_FLOCK:
             raise
@@ -55,13 +55,13 @@ def locked(path: Path) -> Iterator[bool]:
 def remove_stale_locks(folder: Path) -> None:
     """Remove the locks in a folder that no process holds."""
     for path in folder.glob(".*.lock"):
-        with suppress(OSError), locked(path):  # which removes what it could lock
+        with suppress(OSError), locked(path, 0.0):  # which removes what it could lock
             pass
     for path in folder.glob(f".*.lock{LEASE_SUFFIX}"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > STALE_AFTER_S:
                 path.unlink(missing_ok=True)
-            elif lock := _acquired(SoftFileLease(path, lease_duration=LEASE_S)):
+            elif lock := _acquired(SoftFileLease(path, lease_duration=LEASE_S), 0.0):
                 lock.release()
     for path in folder.glob(f".*.lock{LEASE_SUFFIX}.*"):  # of a process that was killed while it took one over
         with suppress(OSError):
@@ -69,7 +69,7 @@ def remove_stale_locks(folder: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _acquired(lock: BaseFileLock, seconds: float = BRIEFLY_S) -> BaseFileLock | None:
+def _acquired(lock: BaseFileLock, seconds: float) -> BaseFileLock | None:
     """The lock, acquired; None when another process holds it all that time, or a signal came."""
     try:
         lock.acquire(timeout=seconds, cancel_check=lambda: received() is not None)
@@ -80,7 +80,7 @@ def _acquired(lock: BaseFileLock, seconds: float = BRIEFLY_S) -> BaseFileLock | 
 
 def _leased(path: Path) -> BaseFileLock | None:
     """The lock of a file system without flock; where it has not been renewed for long, after watching it."""
-    lock = _acquired(SoftFileLease(path, lease_duration=LEASE_S))
+    lock = _acquired(SoftFileLease(path, lease_duration=LEASE_S), PATIENCE_S)
     if lock is not None or not _seems_abandoned(path):
         return lock
     print(

@@ -125,8 +125,8 @@ def test_it_survives_a_journey_between_processes() -> None:
 
 IN_A_LONG_CALL = """
 import hashlib
-from rnnbench.interruption import listening
-with listening("command", "goes on"):
+from rnnbench.interruption import deferred, listening
+with listening("command", "goes on"), deferred():
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
 """
@@ -142,6 +142,33 @@ def test_the_second_ctrl_c_ends_even_a_long_call_of_a_library() -> None:
         assert started.stderr.readline() == "command: Ctrl-C: stopping; a second Ctrl-C ends at once\n"
         started.send_signal(signal.SIGINT)
     assert started.returncode == EXIT_CODES["SIGINT"]
+
+
+LEAVES = """
+import atexit, sys
+from rnnbench.interruption import check, end_quickly, listening
+
+class Slow:
+    def __del__(self):
+        print("torn down")
+
+end_quickly()
+atexit.register(print, "exit function")
+kept = Slow()
+with listening("command", "goes on"):
+    if len(sys.argv) > 1:
+        import signal
+        signal.raise_signal(signal.SIGTERM)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "output"), [(["stop"], 143, "exit function\n"), ([], 0, "exit function\ntorn down\n")]
+)
+def test_a_stopped_command_ends_after_its_exit_functions(arguments: list[str], code: int, output: str) -> None:
+    done = subprocess.run([sys.executable, "-c", LEAVES, *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (code, output)
+    assert done.stderr == ("command: stopped by SIGTERM; goes on\n" if arguments else "")
 
 
 def test_only_the_second_ctrl_c_does() -> None:

@@ -24,10 +24,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / ".run.lock"
 
 
-@pytest.fixture(params=["ENOLCK", "ENOSYS", "EOPNOTSUPP"])
+@pytest.fixture
 def no_flock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system without flock."""
-    number = getattr(errno, request.param)
+    number = getattr(request, "param", errno.ENOLCK)
 
     def refuse(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
@@ -64,6 +64,7 @@ def test_the_file_is_gone_afterwards(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_flock")
+@pytest.mark.parametrize("no_flock", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP], indirect=True)
 def test_without_flock_likewise(path: Path) -> None:
     with locked(path) as mine, locked(path) as other:
         assert (mine, other) == (True, False)
@@ -122,7 +123,7 @@ def test_an_old_lease_that_is_renewed_while_it_is_watched_is_respected(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As that of a host whose clock is behind."""
-    monkeypatch.setattr(run_lock, "LEASE_S", 4.0)
+    monkeypatch.setattr(run_lock, "LEASE_S", 3.0)
     lease = lease_of(path, "elsewhere", 1, None, age_s=60)
     over = threading.Event()
 

@@ -32,8 +32,8 @@ from rnnbench.errors import one_line
 
 CACHE_VARIABLE = "RNNBENCH_CACHE_DIR"
 
-ROOM = 2**21
-"""Bytes that a folder must take to be the cache: more than a cell's compiled code."""
+ROOM = 2**18
+"""Bytes that a folder must take to be the cache: about a cell's compiled code."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _module(source: str) -> ModuleType:
     try:
         return _kept(name, folder / f"{name}.py", source)
     except OSError as error:  # full, or gone, since it was tried
-        _tell_no_cache(error)
+        _tell_no_cache(OSError(error.errno, error.strerror, str(folder)))
         return _in_memory(name, source)
 
 
