@@ -25,6 +25,7 @@ import pandas as pd
 
 from rnnbench.analysis.results import Results, Source, sorted_runs
 from rnnbench.analysis.run_folders import RunFolders, read_launches, read_run_folders
+from rnnbench.analysis.several import Several
 from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import ARCHIVE_VERSION, MEASURED, STORED_GROUP, VARIANT, ExperimentFiles, Status
 from rnnbench.storage import (
@@ -320,10 +321,12 @@ def _with_remedy(error: DamagedFileError) -> DamagedFileError:
 def write_archive(results: Results) -> Results:
     """Condense the results into files below their folder, and return them as these files have them.
 
+    Those of several experiments are left as they are: each is condensed in its own folder.
+
     The files take the places of the earlier ones together, once all of them are written. The runs come last, so that
     the others have whatever these name even after a kill in between.
     """
-    if isinstance(results.source, Archive):
+    if isinstance(results.source, Archive | Several):
         return results
     files = ExperimentFiles(results.root)
     files.data.mkdir(exist_ok=True)

@@ -67,20 +67,30 @@ class Results:
     def limited(self, only: Mapping[str, Sequence[Any]]) -> "Results":
         """The results of the runs whose columns have one of the values named, such as {"model.recurrent_gain": [1]}.
 
-        Raises SettingError on a column that no run has, and when no run is left.
+        None stands for a value that is not set. Raises SettingError on a column that no run has, and when no run is
+        left.
         """
         runs = self.runs
         for column, values in only.items():
             if column not in runs:
                 raise SettingError(f"only.{column}={list(values)}: no run has this column")
-            runs = runs[runs[column].isin(values)]
-            if runs.empty:
-                raise SettingError(f"only.{column}={list(values)}: no run has one of these values")
+            left = runs[runs[column].isin(values) | (runs[column].isna() & (None in values))]
+            if left.empty:
+                raise SettingError(
+                    f"only.{column}={list(values)}: no run has one of these values; there are {_some(runs[column])}"
+                )
+            runs = left
         return self.of(runs) if only else self
 
     def of(self, runs: pd.DataFrame) -> "Results":
         """The results of these of the runs, their variants being what differs among these."""
         return replace(self, runs=sorted_runs(runs, ignored=[self.tuned] if self.tuned else []))
+
+
+def _some(column: "pd.Series[Any]", most: int = 12) -> str:
+    """The values of a column, the first of many."""
+    values = [str(value) for value in column.dropna().unique().tolist()]
+    return ", ".join([*values[:most], *(["..."] if len(values) > most else [])]) or "none"
 
 
 FIRST = ("rnn", "lstm", "gru")

@@ -97,6 +97,8 @@ class Settings(BaseModel):
     probes: dict[str, Node] = {}
     tables: dict[str, Node] = {}
     figures: dict[str, Node] = {}
+    report: dict[str, Any] = {}
+    """Checked by the report, which alone uses it."""
 
     @classmethod
     def from_config(cls, config: DictConfig) -> "Settings":

@@ -5,12 +5,16 @@
 - `component`: what tables and figures have in common.
 - `labels`: text for values; `flat`: tables of values as columns of numbers and text; `incomplete`: what is missing.
 - `page`, `templates/`: the HTML page.
-- `sidecar`: the provenance of each table and figure, a JSON file beside it.
+- `settings`: what can be set of a report.
+- `sidecar`: the provenance of each table and figure, a JSON file beside it; by it, what an earlier report wrote.
+- `vector`: a figure as a vector graphic inside the page, whose points can be read.
+- `runs_table`: the page's table of runs.
 - `style`: how every figure looks: paper sizes, colours and line styles of the cells, legends.
 """
 
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.report import write_report
+from rnnbench.report.settings import ReportSettings
 from rnnbench.report.tables.table import Table
 
-__all__ = ["Figure", "Table", "write_report"]
+__all__ = ["Figure", "ReportSettings", "Table", "write_report"]

@@ -1,7 +1,8 @@
 """The page of an experiment: one HTML file with its tables and figures, what was run, and how to run it again."""
 
 import base64
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from rnnbench.analysis.variant import difficulty_columns, setting_columns
 from rnnbench.errors import SettingError, one_line
 from rnnbench.report.incomplete import incomplete
 from rnnbench.report.labels import is_number, setting_value
+from rnnbench.report.runs_table import differing, runs_table
+from rnnbench.report.style import CellStyles
 from rnnbench.schema import ExperimentFiles
 from rnnbench.storage import write_text
 
@@ -29,8 +32,8 @@ MACHINE = (
     "cpu_model",
     "vector_width_bits",
 )
-MOST_LISTED = 50
-"""Runs listed on the page; all are in runs.csv."""
+LONGEST_NUMBER, LONGEST_WORD = 48, 24
+"""Letters of a number with its bounds, and of text, that stand in one line."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,8 @@ class Tabled:
 
     @property
     def columns(self) -> list[tuple[str, str]]:
-        """Headings with the class of their column: numbers stand to the right."""
-        kinds = [
-            "number" if all(map(is_number, column.astype(str))) else "text" for _, column in self.formatted.items()
-        ]
-        return list(zip(map(str, self.formatted), kinds, strict=True))
+        """Headings with the class of their column: numbers stand to the right, long text is wrapped."""
+        return [(str(heading), _kind(column.astype(str))) for heading, column in self.formatted.items()]
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,9 @@ class Drawn:
     name: str
     caption: list[str]
     """Paragraphs."""
-    shown: str
-    """Its cells and tasks, for the alternative text."""
+    svg: str
+    """The picture itself, an SVG element."""
     files: list[Path]
-    """The PNG first."""
-
-    @property
-    def source(self) -> str:
-        """The picture itself, as a data URL."""
-        return f"data:image/png;base64,{base64.b64encode(self.files[0].read_bytes()).decode()}"
-
-    @property
-    def alternative(self) -> str:
-        """What the picture shows, in words."""
-        return " ".join([f"{self.title}.", *self.caption[:1], self.shown])
 
 
 @dataclass(frozen=True)
@@ -91,21 +80,38 @@ class Failed:
         return f"{kind}{one_line(self.error)}"
 
 
-def write_page(
-    results: Results, tables: Sequence[Tabled], figures: Sequence[Drawn], failed: Sequence[Failed], command: str
-) -> None:
-    """Write `report.html`; `command` makes it again from the runs."""
+@dataclass(frozen=True)
+class Contents:
+    """What a page holds beside what it says of the runs."""
+
+    tables: Sequence[Tabled]
+    figures: Sequence[Drawn]
+    failed: Sequence[Failed]
+    command: str
+    """Makes the page again from the runs."""
+    only: Mapping[str, Sequence[Any]]
+    """What the runs are limited to."""
+    description: str = ""
+
+
+def write_page(results: Results, contents: Contents, folder: Path, styles: CellStyles) -> None:
+    """Write `report.html` in the folder."""
     runs = results.runs
-    template = Environment(
+    environment = Environment(
         loader=PackageLoader("rnnbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    ).get_template("report.html.jinja")
-    listed = ["run", "status", "steps_trained", "test_loss"]
-    text = template.render(
+    )
+    script = (Path(__file__).parent / "templates" / "page.js").read_text()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    text = environment.get_template("report.html.jinja").render(
         name=results.name,
-        tables=tables,
-        figures=figures,
-        failed=failed,
-        command=command,
+        description=contents.description,
+        script=script,
+        script_hash=f"sha256-{digest}",
+        tables=contents.tables,
+        figures=contents.figures,
+        failed=contents.failed,
+        command=contents.command,
+        only="; ".join(f"{column} {', '.join(map(setting_value, each))}" for column, each in contents.only.items()),
         incomplete=incomplete(results),
         tuned=results.tuned,
         tuning_seeds=", ".join(map(str, results.tuning_seeds)),
@@ -115,10 +121,17 @@ def write_page(
         settings=_shared(runs, [*setting_columns(runs), *difficulty_columns(runs)]),
         machine=_shared(runs, [column for column in MACHINE if column in runs]),
         commands=sorted(runs["command_line"].dropna().unique()) if "command_line" in runs else [],
-        runs=runs[[column for column in listed if column in runs]].head(MOST_LISTED).to_dict("records"),
+        runs=runs_table(results, folder, styles),
         all_runs=len(runs),
     )
-    write_text(ExperimentFiles(results.root).report, text)
+    write_text(ExperimentFiles(folder).report, text)
+
+
+def _kind(column: "pd.Series[str]") -> str:
+    longest = column.str.len().max()
+    if longest <= LONGEST_NUMBER and all(map(is_number, column)):
+        return "number"
+    return "text" if longest <= LONGEST_WORD else "long"
 
 
 def _counts(runs: pd.DataFrame) -> str:
@@ -128,8 +141,7 @@ def _counts(runs: pd.DataFrame) -> str:
 
 def _grid(runs: pd.DataFrame) -> dict[str, str]:
     """What differs between the runs, with all its values."""
-    varied = ["cell", "task", *difficulty_columns(runs), *setting_columns(runs), "seed"]
-    return {column: _values(runs[column]) for column in varied if runs[column].nunique(dropna=False) > 1}
+    return {column: _values(runs[column]) for column in differing(runs)}
 
 
 def _shared(runs: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:

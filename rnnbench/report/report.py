@@ -1,10 +1,10 @@
 """An experiment's tables, figures and page, written beside its runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
@@ -13,13 +13,20 @@ from rnnbench.report.figures.figure import Figure
 from rnnbench.report.flat import flat
 from rnnbench.report.incomplete import incomplete
 from rnnbench.report.labels import component_title
-from rnnbench.report.page import Drawn, Failed, Tabled, write_page
-from rnnbench.report.sidecar import write_sidecar
+from rnnbench.report.page import Contents, Drawn, Failed, Tabled, write_page
+from rnnbench.report.settings import ReportSettings
+from rnnbench.report.sidecar import remove_earlier, write_sidecar, written_before
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style, take_literally, task_panels
 from rnnbench.report.tables.rendering import latex, markdown, plain
 from rnnbench.report.tables.table import Table
+from rnnbench.report.vector import inline_svg
 from rnnbench.schema import ExperimentFiles
 from rnnbench.storage import replacing, write_text
+
+UNDATED: Mapping[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None}, "png": {"Software": None}, "svg": {"Date": None},
+}  # fmt: skip
+"""Metadata that differs between two times of drawing, or between versions of matplotlib, left out."""
 
 Kind = TypeVar("Kind")
 Made = TypeVar("Made")
@@ -31,8 +38,11 @@ class WrittenReport:
 
     text: str
     """The tables and what is missing, for the terminal."""
+    folder: Path
     files: list[Path]
     """All that was written."""
+    removed: list[str]
+    """What an earlier report wrote in the folder and this one did not make."""
     failed: list[Failed]
 
 
@@ -42,29 +52,41 @@ def write_report(
     figures: Mapping[str, Figure],
     known_cells: list[str],
     command: str | None = None,
+    settings: ReportSettings | None = None,
+    description: str = "",
 ) -> WrittenReport:
     """Write the condensed results, each table, each figure and the page.
 
-    `command` is the command line that made this report, which the page prints. Everything is made from the condensed
-    results alone, so the same runs give the same bytes. A table or figure whose making ends in an error is left out,
-    by name, and the rest is written.
+    `command` is the command line that made this report, which the page prints, as it does `description`. Everything is
+    made from the condensed results alone, so the same runs give the same bytes. A table or figure whose making ends in
+    an error is left out, by name, and the rest is written. Tables and figures that an earlier report wrote in the
+    folder and this one is not asked for are removed.
     """
+    settings = settings or ReportSettings()
     results = write_archive(results)
+    folder = settings.out or results.root
+    files = ExperimentFiles(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    before = written_before(files)
     styles = CellStyles(known_cells)
     failed: list[Failed] = []
-    tabled = _made(tables, lambda table, name: _tabulate(table, name, results), failed)
-    drawn = _made(figures, lambda figure, name: _draw(figure, name, results, styles), failed)
-    write_page(results, tabled, drawn, failed, command or f"rnnbench-report name={results.name}")
+    tabled = _made(
+        tables, lambda table, name: _tabulate(table, folder / name, results, settings.columns.get(name)), failed
+    )
+    drawn = _made(figures, lambda figure, name: _draw(figure, files.figures / name, results, styles, settings), failed)
+    command = command or f"rnnbench-report name={results.name}"
+    write_page(results, Contents(tabled, drawn, failed, command, settings.only, description), folder, styles)
+    made = list(chain(*(each.files for each in tabled), *(each.files for each in drawn)))
+    removed = remove_earlier(before, made, [each.name for each in failed])
     missing = incomplete(results)
     texts = [f"{table.title}\n\n{plain(table.brief)}" for table in tabled]
     if failed:
         texts.append("\n".join(["Not made:", *(f"{each.name}: {each.reason}" for each in failed)]))
     if missing:
         texts.append("\n".join(["Incomplete:", *missing]))
-    files = ExperimentFiles(results.root)
-    condensed = [files.runs_table, *files.data.iterdir()]
-    made = [each.files for each in tabled] + [each.files for each in drawn]
-    return WrittenReport("\n\n".join(texts), [files.report, *condensed, *chain.from_iterable(made)], failed)
+    condensed = [files.runs_table, *files.data.iterdir()] if files.data.is_dir() else []
+    names = [str(path.relative_to(folder)) for path in removed]
+    return WrittenReport("\n\n".join(texts), folder, [files.report, *condensed, *made], names, failed)
 
 
 def _made(components: Mapping[str, Kind], make: Callable[[Kind, str], Made], failed: list[Failed]) -> list[Made]:
@@ -80,12 +102,16 @@ def _made(components: Mapping[str, Kind], make: Callable[[Kind, str], Made], fai
     return made
 
 
-def _tabulate(table: Table, name: str, results: Results) -> Tabled:
-    """Write the table as CSV, Markdown and LaTeX, and its sidecar."""
+def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str] | None) -> Tabled:
+    """Write the table as CSV, Markdown and LaTeX, and its sidecar; only the columns with the headings, if given."""
     results = results.limited(table.only)
     rows = table.rows(results)
-    formatted = table.formatted(rows)
-    path = results.root / name
+    formatted, brief = table.formatted(rows), table.formatted_brief(rows)
+    if headings is not None:
+        if unknown := [heading for heading in headings if heading not in formatted]:
+            there = ", ".join(map(str, formatted))
+            raise SettingError(f"columns.{path.name}={list(headings)}: no column {unknown[0]!r}; there are {there}")
+        formatted = brief = formatted[list(headings)]
     write_text(path.with_suffix(".csv"), flat(rows).to_csv(index=False))
     write_text(path.with_suffix(".tex"), latex(formatted))
     missing = [f"- {line}" for line in incomplete(results)]
@@ -95,26 +121,28 @@ def _tabulate(table: Table, name: str, results: Results) -> Tabled:
     ]
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
     write_text(path.with_suffix(".md"), "\n\n".join(filter(None, [heading, markdown(formatted), *notes])) + "\n")
-    write_sidecar(path, results, type(table).__name__, table.intervals)
-    files = [path.with_suffix(f".{kind}") for kind in ("csv", "md", "tex", "json")]
-    return Tabled(name, table.title, formatted, table.formatted_brief(rows), table.intervals, files)
+    files = write_sidecar(path, results, type(table).__name__, table.intervals, ("csv", "md", "tex"))
+    return Tabled(path.name, table.title, formatted, brief, table.intervals, files)
 
 
-def _draw(figure: Figure, name: str, results: Results, styles: CellStyles) -> Drawn:
-    """Write the figure as PDF and PNG, and its sidecar."""
+def _draw(figure: Figure, path: Path, results: Results, styles: CellStyles, settings: ReportSettings) -> Drawn:
+    """Write the figure in the formats asked for, and its sidecar."""
     results = results.limited(figure.only)
-    path = ExperimentFiles(results.root).figures / name
-    with paper_style():
+    with paper_style(settings.style, settings.width):
         canvas = figure.draw(results, styles)
+        if settings.width is not None:
+            canvas.set_figwidth(settings.width)
         mark_incomplete(canvas, results)
         take_literally(canvas)
         path.parent.mkdir(exist_ok=True)
-        for kind, undated in (("pdf", {"CreationDate": None}), ("png", {"Software": None})):
+        for kind in settings.formats:
             with replacing(path.with_suffix(f".{kind}")) as file:
-                canvas.savefig(file, format=kind, metadata=undated)
-    write_sidecar(path, results, type(figure).__name__, figure.intervals)
-    files = [path.with_suffix(f".{kind}") for kind in ("png", "pdf", "json")]
-    return Drawn(component_title(name), name, figure.caption(results), _shown(results, styles), files)
+                canvas.savefig(file, format=kind, metadata=UNDATED[kind])
+        title, caption = component_title(path.name), figure.caption(results)
+        alternative = " ".join([f"{title}.", *caption[:1], _shown(results, styles)])
+        svg = inline_svg(canvas, path.name, alternative)
+    files = write_sidecar(path, results, type(figure).__name__, figure.intervals, settings.formats)
+    return Drawn(title, path.name, caption, svg, files)
 
 
 def _shown(results: Results, styles: CellStyles) -> str:

@@ -1,24 +1,32 @@
-"""The provenance of a table or figure: a JSON file beside it."""
+"""The provenance of a table or figure: a JSON file beside it; by it, what an earlier report wrote."""
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import rnnbench
 from rnnbench.analysis.results import Results
 from rnnbench.report.incomplete import incomplete
-from rnnbench.storage import write_text
+from rnnbench.schema import ExperimentFiles
+from rnnbench.storage import DamagedFileError, read_json_object, remove, write_text
+
+KINDS = frozenset({".csv", ".md", ".tex", ".pdf", ".png", ".svg", ".json"})
+"""The suffixes of a report's tables and figures, and of sidecars."""
 
 
-def write_sidecar(path: Path, results: Results, kind: str, intervals: str) -> None:
-    """Write `<path>.json`: runs, seeds, intervals, what is missing, and the code that trained and drew.
+def write_sidecar(path: Path, results: Results, kind: str, intervals: str, suffixes: Sequence[str]) -> list[Path]:
+    """Write `<path>.json`: files, runs, seeds, intervals, what is missing, and the code that trained and drew.
 
-    Nothing in it changes unless the runs or the version of rnnbench do: no dates, no machine.
+    Nothing in it changes unless the runs, the formats or the version of rnnbench do: no dates, no machine. Returns the
+    table's or figure's files, those with the suffixes and this one.
     """
     runs = results.runs
+    files = [path.with_suffix(f".{suffix}") for suffix in (*suffixes, "json")]
     content = {
         "kind": kind,
         "experiment": results.name,
+        "files": [file.name for file in files],
         "runs": sorted(runs["run"]),
         "run_hashes": sorted({run.rpartition("-")[2] for run in runs["run"]}),
         "seeds": sorted(int(seed) for seed in runs["seed"].unique()),
@@ -27,7 +35,33 @@ def write_sidecar(path: Path, results: Results, kind: str, intervals: str) -> No
         "trained_by": _distinct(results, "rnnbench_version", "git_commit", "git_dirty", "component_source"),
         "drawn_by": {"rnnbench_version": rnnbench.__version__},
     }
-    write_text(path.with_suffix(".json"), json.dumps(content, indent=1) + "\n")
+    write_text(files[-1], json.dumps(content, indent=1) + "\n")
+    return files
+
+
+def written_before(files: ExperimentFiles) -> set[Path]:
+    """The tables and figures of an earlier report, as their sidecars name them."""
+    found: set[Path] = set()
+    for sidecar in (*files.folder.glob("*.json"), *files.figures.glob("*.json")):
+        try:
+            content = read_json_object(sidecar, {"kind": str, "files": list, "drawn_by": dict})
+        except DamagedFileError:  # not a sidecar, or one that names nothing
+            continue
+        own = {str(sidecar.with_suffix(kind).name) for kind in KINDS}
+        found |= {sidecar.parent / name for name in content["files"] if isinstance(name, str) and name in own}
+    return found
+
+
+def remove_earlier(before: Iterable[Path], made: Iterable[Path], failed: Iterable[str]) -> list[Path]:
+    """Remove what an earlier report wrote and this one did not make; returns what was removed.
+
+    Files of what could not be made now stay: they may be all that is left of it.
+    """
+    stale = set(before) - set(made)
+    removed = sorted(path for path in stale if path.stem not in set(failed) and path.is_file())
+    for path in removed:
+        remove(path)
+    return removed
 
 
 def _distinct(results: Results, *columns: str) -> dict[str, list[Any]]:

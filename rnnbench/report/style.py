@@ -1,12 +1,16 @@
 """How every figure looks: paper sizes, a colour and line style for each cell, legends, a note on missing runs."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import matplotlib as mpl
+import matplotlib.style
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -18,6 +22,7 @@ from matplotlib.ticker import FuncFormatter
 
 from rnnbench.analysis.results import FIRST, Results, cell_order
 from rnnbench.analysis.variant import Variant
+from rnnbench.errors import one_line
 from rnnbench.report.incomplete import incomplete
 from rnnbench.report.labels import cell_label, task_title, variant_label
 from rnnbench.schema import TASK_GROUP
@@ -26,6 +31,12 @@ COLUMN_WIDTH = 3.3
 """Inches: one column of a two-column paper."""
 TEXT_WIDTH = 6.8
 """Inches: both columns."""
+
+WIDTHS: Mapping[str, float] = {"column": COLUMN_WIDTH, "text": TEXT_WIDTH}
+"""Widths of figures by name."""
+PANEL_WIDTH = 2.2
+"""Inches that a panel in a row of several needs."""
+_width: ContextVar[float | None] = ContextVar("width", default=None)
 
 FORMULA = "formula"
 """The gid of text whose dollar signs enclose a formula. In all other text they stand for themselves."""
@@ -85,9 +96,22 @@ OTHERS: Mapping[str, Any] = {"color": "0.85", "linewidth": 0.5, "zorder": 0.5, "
 """The look of other cells' lines in the panel of one cell."""
 
 
+def text_width() -> float:
+    """Inches: the width of a figure of several panels."""
+    return _width.get() or TEXT_WIDTH
+
+
+def column_width() -> float:
+    """Inches: the width of a figure of one panel."""
+    return _width.get() or COLUMN_WIDTH
+
+
 @contextmanager
-def paper_style() -> Iterator[None]:
-    """8-point sans serif, thin lines, light grid, text kept as text in PDF."""
+def paper_style(style: str | None = None, width: float | None = None) -> Iterator[None]:
+    """8-point sans serif, thin lines, light grid, text kept as text in PDF and SVG.
+
+    `style` is a style of matplotlib, by name or as a file, on top of this; `width` is that of every figure, in inches.
+    """
     settings: dict[Any, Any] = {
         **sns.axes_style("whitegrid"),
         "font.family": "sans-serif",
@@ -104,9 +128,31 @@ def paper_style() -> Iterator[None]:
         "grid.linewidth": 0.4,
         "pdf.fonttype": 42,
         "savefig.dpi": 300,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "rnnbench",
     }
-    with mpl.rc_context(settings):
-        yield
+    token = _width.set(width)
+    try:
+        with mpl.rc_context(settings):
+            if style is not None:
+                mpl.style.use(style)
+            yield
+    finally:
+        _width.reset(token)
+
+
+def check_style(style: str) -> None:
+    """Raise ValueError unless matplotlib has the style, or it is a file that matplotlib reads."""
+    if style in mpl.style.available or style == "default":
+        return
+    if not Path(style).is_file():
+        raise ValueError(f"must be a file or a style of matplotlib: {', '.join(sorted(mpl.style.available))}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # matplotlib passes over what it cannot read with a warning
+            mpl.rc_params_from_file(style, use_default_template=False)
+    except Exception as error:
+        raise ValueError(one_line(error)) from error
 
 
 def labelled(table: pd.DataFrame, styles: CellStyles) -> Iterator[Line]:
@@ -163,22 +209,23 @@ def _look(index: int, variant: int = 0) -> dict[str, Any]:
 
 
 def panels_in_rows(count: int) -> int:
-    """How many panels to a row: up to three, and two for four."""
-    return 2 if count == 4 else min(3, count)
+    """How many panels to a row: as many as there is width for, which is three, and two for four."""
+    fitting = max(1, int(text_width() / PANEL_WIDTH))
+    return 2 if count == 4 and fitting == 3 else min(fitting, count)
 
 
 def panel_grid(rows: int, columns: int, row_height: float = 2.2) -> tuple[Canvas, list[list[Axes]]]:
     """A canvas as wide as its panels need, a column of the paper for one, and its panels by row."""
-    width = COLUMN_WIDTH if columns == 1 else TEXT_WIDTH
+    width = column_width() if columns == 1 else text_width()
     canvas = Canvas(figsize=(width, row_height * rows + 0.3), layout="constrained")
     return canvas, canvas.subplots(rows, columns, squeeze=False).tolist()
 
 
 def small_panel_grid(count: int) -> tuple[Canvas, list[Axes]]:
     """A canvas of small panels in rows, which share their axes and have numbers at its edges alone."""
-    columns = min(SMALL_PANELS, count)
+    columns = min(max(1, int(SMALL_PANELS * text_width() / TEXT_WIDTH)), count)
     rows = -(-count // columns)
-    canvas = Canvas(figsize=(TEXT_WIDTH, 0.9 * rows + 0.6), layout="constrained")
+    canvas = Canvas(figsize=(text_width(), 0.9 * rows + 0.6), layout="constrained")
     grid = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     panels = grid.ravel().tolist()
     for number, axes in enumerate(panels):
@@ -194,6 +241,14 @@ def small_title(axes: Axes, title: str, room: int = 17) -> None:
     """A title that the panel has room for, letters of 7 points: of a task and a cell the task is above the cell."""
     size = min(7.0, 7 * room / max(map(len, title.split(": "))))
     axes.set_title(title.replace(": ", ":\n"), fontsize=size, pad=2)
+
+
+def read_as(name: str) -> dict[str, Any]:
+    """Properties of a line whose points the page reads out under this name, and which no legend shows.
+
+    One that is not visible is drawn on the page while one of its points is pointed at.
+    """
+    return {"label": "_", "gid": name.removeprefix("_")}
 
 
 def dot_rows(axes: Axes, labels: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 WITHOUT_EFFECT = (
-    "name", "results_dir", "rerun", "wandb", "objective", "tuned", "tuning", "tables", "figures",
+    "name", "results_dir", "rerun", "wandb", "objective", "tuned", "tuning", "tables", "figures", "report",
     "train.checkpoint_every_s", "train.keep_weights",
 )  # fmt: skip
 """Settings that cannot change a result."""

@@ -1,6 +1,9 @@
 """Names from elsewhere are shown as they are: they end no cell, begin no markup and no formula."""
 
+import base64
+import hashlib
 import re
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +12,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from rnnbench.analysis.results import Results
-from rnnbench.report.page import Tabled, write_page
+from rnnbench.report.page import Contents, Tabled, write_page
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style, take_literally
 from rnnbench.report.tables.rendering import latex, markdown
+from rnnbench.report.vector import inline_svg
 from tests.report.test_figures import NAMES, figure, results_for
 from tests.report.tiny import tiny
 
@@ -55,10 +59,34 @@ def test_markdown_keeps_them_in_their_cell() -> None:
     assert "< 0.01" in lines[2]
 
 
+def script_hash(page: str) -> str:
+    """What a browser compares the page's policy with before it runs its script."""
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
+def test_a_figure_on_the_page_shows_them_as_text() -> None:
+    with paper_style():
+        results = renamed(tiny())
+        canvas = figure("learning_curves").draw(results, CellStyles(["gru", "lstm", "rnn"]))
+        take_literally(canvas)
+        picture = inline_svg(canvas, HOSTILE, HOSTILE)
+    assert "<script" not in picture
+    root = ElementTree.fromstring(picture)
+    assert root.get("aria-label") == HOSTILE
+    titles = {title.text for title in root.iter("{http://www.w3.org/2000/svg}title")}
+    assert any(f"{HOSTILE}, seed 1: training step 200, validation loss" in str(title) for title in titles)
+
+
 def test_the_page_shows_them_as_text(tmp_path: Path) -> None:
     rows = pd.DataFrame({"cell": [HOSTILE]})
     results = replace(renamed(tiny()), root=tmp_path, name=HOSTILE)
-    write_page(results, [Tabled(HOSTILE, HOSTILE, rows, rows, "none", [])], [], [], f"rnnbench-report name={HOSTILE}")
+    path = tmp_path / f"{HOSTILE.replace('/', '')}.csv"
+    table = Tabled(HOSTILE, HOSTILE, rows, rows, "none", [path])
+    contents = Contents([table], [], [], f"rnnbench-report name={HOSTILE}", {"cell": [HOSTILE]}, HOSTILE)
+    write_page(results, contents, tmp_path, CellStyles([HOSTILE]))
     page = (tmp_path / "report.html").read_text()
-    assert "<script" not in page
+    assert page.count("<script") == 1  # the page's own
+    assert "'unsafe-inline'; img-src" in page
+    assert f"script-src '{script_hash(page)}'" in page
     assert page.count("&lt;script&gt;") > 8

@@ -14,7 +14,7 @@ SETTINGS: dict[str, Any] = {
     "model": {"hidden_size": 64, "parameter_budget": 500, "budget_counts": "all", "backend": "auto"},
     "train": {"steps": 5, "checkpoint_every_s": 30, "keep_weights": True}, "cell": {"_target_": "a.B", "bias": True},
     "optimizer": {"_target_": "torch.optim.Adam", "betas": [0.9, 0.99]}, "wandb": {"mode": "offline"},
-    "tables": {}, "figures": {},
+    "tables": {}, "figures": {}, "report": {},
 }  # fmt: skip
 
 WHAT_IS_RUN: dict[str, Any] = {

@@ -13,7 +13,6 @@ from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import difficulty_label
 from rnnbench.report.style import (
     MARKERS,
-    TEXT_WIDTH,
     CellStyles,
     dot_rows,
     has_many_cells,
@@ -22,6 +21,7 @@ from rnnbench.report.style import (
     mark,
     marker_of,
     say_empty,
+    text_width,
 )
 
 TIME, PARAMETERS, SHARED = "step_time_s", "parameters", "times_shared"
@@ -53,7 +53,7 @@ class Cost(Figure):
         tasks = list(results.runs.groupby("task", sort=False))
         groups = len(_costs(results.runs).groupby(["cell", "variant"]))
         height = 0.4 + max(1.8, 0.7 + 0.17 * groups) * len(tasks)
-        canvas = Canvas(figsize=(TEXT_WIDTH, height), layout="constrained")
+        canvas = Canvas(figsize=(text_width(), height), layout="constrained")
         grid = canvas.subplots(len(tasks), 2, squeeze=False, width_ratios=(3, 2))
         for (left, right), (task, of_task) in zip(grid, tasks, strict=True):
             runs = _costs(of_task)

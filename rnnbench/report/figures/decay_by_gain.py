@@ -14,13 +14,13 @@ from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import loss_behind_gradient
 from rnnbench.report.style import (
-    TEXT_WIDTH,
     CellStyles,
     has_many_cells,
     legend_above,
     small_panel_grid,
     small_title,
     task_panels,
+    text_width,
 )
 from rnnbench.schema import Status
 
@@ -46,7 +46,7 @@ class DecayByGain(Figure):
         rows, starts = task_panels(growth), sorted(growth[START].unique())
         if has_many_cells(growth):
             return self._small(growth, rows, results, styles)
-        canvas = Canvas(figsize=(TEXT_WIDTH, 0.6 + 2.2 * len(rows)), layout="constrained")
+        canvas = Canvas(figsize=(text_width(), 0.6 + 2.2 * len(rows)), layout="constrained")
         grid = canvas.subplots(len(rows), len(starts), squeeze=False, sharex=True, sharey="row")
         for axes_of_row, (title, of_row) in zip(grid, rows, strict=True):
             for axes, start in zip(axes_of_row, starts, strict=True):

@@ -15,7 +15,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.figures.performance_profiles import LOSSES, has_equal_budgets, relative_losses
 from rnnbench.report.labels import match_label
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, band, has_many_cells, legend_above, mark, task_panels
+from rnnbench.report.style import CellStyles, band, has_many_cells, legend_above, mark, task_panels, text_width
 
 OPEN = 1e12
 """Stands for the end of an interval that is open."""
@@ -41,9 +41,9 @@ class EqualBudget(Figure):
         matched = matched_comparisons(trained_runs(results.runs))
         quantity = LOSS if all(has_equal_budgets(runs) for runs in matched.values()) else STEPS
         tasks = task_panels(results.runs)
-        canvas = Canvas(figsize=(TEXT_WIDTH, 0.4 + 2.1 * len(tasks)), layout="constrained")
+        canvas = Canvas(figsize=(text_width(), 0.4 + 2.1 * len(tasks)), layout="constrained")
         if many := has_many_cells(results.runs):
-            canvas.set_size_inches(TEXT_WIDTH, 0.4 + 4.0 * len(tasks) * len(matched))
+            canvas.set_size_inches(text_width(), 0.4 + 4.0 * len(tasks) * len(matched))
             grid = canvas.subplots(len(tasks) * len(matched), 1, squeeze=False).reshape(len(tasks), len(matched))
         else:
             grid = canvas.subplots(len(tasks), len(matched), squeeze=False, sharey="row")

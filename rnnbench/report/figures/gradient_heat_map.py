@@ -20,7 +20,7 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import loss_behind_gradient, task_title, variant_label
-from rnnbench.report.style import FORMULA, SMALL_PANELS, TEXT_WIDTH, CellStyles, legend_above, say_empty, small_title
+from rnnbench.report.style import FORMULA, SMALL_PANELS, CellStyles, legend_above, say_empty, small_title, text_width
 from rnnbench.schema import TASK_GROUP
 
 MOST_DECADES = 12
@@ -71,7 +71,7 @@ class GradientHeatMap(Figure):
         columns = min(len(cells), SMALL_PANELS)
         chunks = [cells[start : start + columns] for start in range(0, len(cells), columns)]
         blocks = [(row, chunk) for row in rows for chunk in chunks]
-        canvas = Canvas(figsize=(TEXT_WIDTH, 0.9 + 1.25 * len(blocks)), layout="constrained")
+        canvas = Canvas(figsize=(text_width(), 0.9 + 1.25 * len(blocks)), layout="constrained")
         grid = canvas.subplots(len(blocks), columns, squeeze=False, sharex="row", sharey="row")
         explained: dict[str, Any] = {}
         scale = _scale(list(panels.values()))

@@ -15,7 +15,6 @@ from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.flat import flat
 from rnnbench.report.style import (
-    TEXT_WIDTH,
     CellStyles,
     dot_rows,
     has_many_cells,
@@ -23,6 +22,7 @@ from rnnbench.report.style import (
     legend_above,
     mark,
     marker_of,
+    text_width,
 )
 
 
@@ -51,7 +51,7 @@ class Horizon(Figure):
         of = "" if self.milestone == SOLVED else f" ({self.milestone.replace('_', ' ')})"
         tasks = list(dict.fromkeys(success["task"]))
         lines = len(longest.groupby(["cell", "variant"]))
-        canvas = Canvas(figsize=(TEXT_WIDTH, 0.4 + max(1.9, 0.9 + 0.16 * lines) * len(tasks)), layout="constrained")
+        canvas = Canvas(figsize=(text_width(), 0.4 + max(1.9, 0.9 + 0.16 * lines) * len(tasks)), layout="constrained")
         grid = canvas.subplots(len(tasks), 2, squeeze=False, width_ratios=(3, 2))
         for (left, right), task in zip(grid, tasks, strict=True):
             of_task = success[success["task"] == task]

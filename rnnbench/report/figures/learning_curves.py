@@ -25,6 +25,7 @@ from rnnbench.report.style import (
     marked,
     panel_grid,
     panels_in_rows,
+    read_as,
     say_empty,
     small_panel_grid,
     small_title,
@@ -117,7 +118,10 @@ class LearningCurves(Figure):
                 symbols["some stopped: last values kept"] = Line2D([], [], color="0.3", **CARRIED)
             axes.fill_between(whole.index, whole.min(axis=1), whole.max(axis=1), color=style["color"], alpha=0.15, lw=0)
             for run in group[group["run"].isin(list(losses))].to_dict("records"):
-                _mark_the_end(axes, run, losses[run["run"]].dropna(), losses.index[-1], style, symbols)
+                own = losses[run["run"]].dropna()
+                readable = read_as(f"{label}, seed {run['seed']}")
+                axes.plot(own.index, own, visible=False, color=style["color"], **readable)
+                _mark_the_end(axes, run, own, losses.index[-1], style, symbols)
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
         axes.yaxis.set_minor_formatter(NullFormatter())

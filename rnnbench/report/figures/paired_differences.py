@@ -20,7 +20,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import cell_label
-from rnnbench.report.style import COLUMN_WIDTH, ROW_OF_DOTS, TEXT_WIDTH, CellStyles, band, legend_above, mark
+from rnnbench.report.style import ROW_OF_DOTS, CellStyles, band, column_width, legend_above, mark, text_width
 
 STEPS, LOSS = "steps to solve", "test loss"
 FACTORS = {STEPS: FACTOR, LOSS: loss_comparison.FACTOR}
@@ -65,7 +65,7 @@ class PairedDifferences(Figure):
         columns = min(3, len(panels))
         of_panel = max(len(group) for _, group in panels)
         size = (
-            TEXT_WIDTH if columns > 1 else COLUMN_WIDTH,
+            text_width() if columns > 1 else column_width(),
             0.4 + (0.75 + 0.16 * of_panel) * -(-len(panels) // columns),
         )
         canvas = Canvas(figsize=size, layout="constrained")
@@ -137,8 +137,8 @@ def _matrices(rows: pd.DataFrame, compared: str, factor: float, styles: CellStyl
     place = {label: number for number, label in enumerate(labels)}
     rows = rows.assign(row=[place[name] for name in names[""]], column=[place[name] for name in names["other_"]])
     panels = list(rows.groupby(["task", "difficulty"], sort=False))
-    size = min(TEXT_WIDTH, 2.0 + ROW_OF_DOTS * len(labels))
-    canvas = Canvas(figsize=(TEXT_WIDTH, 0.5 + size * len(panels)), layout="constrained")
+    size = min(text_width(), 2.0 + ROW_OF_DOTS * len(labels))
+    canvas = Canvas(figsize=(text_width(), 0.5 + size * len(panels)), layout="constrained")
     grid = canvas.subplots(len(panels), 1, squeeze=False)[:, 0]
     scale = Normalize(-DECADES, DECADES)
     for axes, ((task, _), group) in zip(grid, panels, strict=True):

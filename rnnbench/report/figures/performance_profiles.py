@@ -14,11 +14,11 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import (
-    COLUMN_WIDTH,
     MOST_CELLS,
     ROW_OF_DOTS,
     CellStyles,
     band,
+    column_width,
     dot_rows,
     labelled,
     legend_above,
@@ -64,7 +64,7 @@ class PerformanceProfiles(Figure):
         if runs["cell"].nunique() > MOST_CELLS:
             return _quartiles(runs, styles, quantity, over)
         thresholds = np.geomspace(reached.min() / 1.5, reached.max() * 1.5, 200)
-        canvas = Canvas(figsize=(COLUMN_WIDTH, 2.6), layout="constrained")
+        canvas = Canvas(figsize=(column_width(), 2.6), layout="constrained")
         axes = canvas.subplots()
         for label, group, style in labelled(runs, styles):
             fractions = _profile(group, thresholds)
@@ -84,7 +84,7 @@ class PerformanceProfiles(Figure):
 def _quartiles(runs: pd.DataFrame, styles: CellStyles, quantity: str, over: str) -> Canvas:
     """One row per cell."""
     lines = list(labelled(runs, styles))
-    canvas = Canvas(figsize=(COLUMN_WIDTH, 0.7 + ROW_OF_DOTS * len(lines)), layout="constrained")
+    canvas = Canvas(figsize=(column_width(), 0.7 + ROW_OF_DOTS * len(lines)), layout="constrained")
     axes = canvas.subplots()
     for place, (_, group, style) in enumerate(lines):
         ordered = np.sort(group["value"].to_numpy(float))

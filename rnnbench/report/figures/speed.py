@@ -12,7 +12,7 @@ from rnnbench.analysis import speed
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, legend_above
+from rnnbench.report.style import CellStyles, legend_above, text_width
 
 MARKERS = {"fused": "o", "torch": "s", "eager": "^", "torch_nn": "x", "torch_mm": "|"}
 LABELS = {"torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
@@ -48,7 +48,7 @@ class Speed(Figure):
             raise SettingError("needs timed passes, which no run has; add probe=[speed]")
         sizes = [(dict(zip(SIZE, key, strict=True)), group) for key, group in table.groupby(list(SIZE))]
         cells = table["cell"].nunique()
-        canvas = Canvas(figsize=(TEXT_WIDTH, 0.5 + (0.55 + 0.17 * cells) * len(sizes)), layout="constrained")
+        canvas = Canvas(figsize=(text_width(), 0.5 + (0.55 + 0.17 * cells) * len(sizes)), layout="constrained")
         grid = canvas.subplots(len(sizes), len(QUANTITIES), squeeze=False, sharex="col", sharey="row")
         for axes_of_row, (size, of_size) in zip(grid, sizes, strict=True):
             for axes, quantity in zip(axes_of_row, QUANTITIES, strict=True):

@@ -1,0 +1,64 @@
+"""The results of several experiments as one, so that a table or figure can hold the runs of all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rnnbench.analysis.results import Results, Source, sorted_runs
+from rnnbench.errors import SettingError
+from rnnbench.schema import MEASURED, VARIANT
+
+EXPERIMENT = "experiment"
+"""The column with the experiment that a run is taken from."""
+
+
+@dataclass(frozen=True)
+class Several:
+    """Histories and arrays of runs, each from the experiment that holds it."""
+
+    sources: dict[str, Source]
+    """By run."""
+
+    def histories(self, runs: Sequence[str]) -> pd.DataFrame:
+        of_source: dict[int, list[str]] = {}
+        for run in runs:
+            of_source.setdefault(id(self.sources[run]), []).append(run)
+        tables = [self.sources[names[0]].histories(names) for names in of_source.values()]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["step", "run"])
+
+    def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
+        return self.sources[run].probe(run, name)
+
+    def probes(self) -> list[str]:
+        sources = {id(source): source for source in self.sources.values()}
+        return sorted({probe for source in sources.values() for probe in source.probes()})
+
+
+def together(several: Sequence[Results], folder: Path) -> Results:
+    """The runs of all of them, with a column `experiment`; a run that two hold counts once.
+
+    Such a run is one of the same settings; it is taken from the first in which it came to a result. Runs of a cell and
+    task whose settings differ between experiments are variants of it. `folder` is where a report of all is written.
+    """
+    names = [results.name for results in several]
+    if doubled := [name for name in names if names.count(name) > 1]:
+        raise SettingError(f"name=[{','.join(names)}]: {doubled[0]} is there twice")
+    tables = [results.runs.drop(columns=VARIANT).assign(experiment=results.name) for results in several]
+    runs = pd.concat(tables, ignore_index=True)
+    unmeasured = ~runs["status"].isin(MEASURED)
+    runs = runs.iloc[unmeasured.argsort(kind="stable")].drop_duplicates("run")
+    source_of = {results.name: results.source for results in several}
+    sources = {run: source_of[name] for run, name in zip(runs["run"], runs[EXPERIMENT], strict=True)}
+    return Results(
+        "+".join(names),
+        folder,
+        sorted_runs(runs),
+        Several(sources),
+        missing=[f"{job} (of {results.name})" for results in several for job in results.missing],
+        damaged={run: problem for results in several for run, problem in results.damaged.items() if run not in sources},
+        unsound={f"{results.name}/{file}": text for results in several for file, text in results.unsound.items()},
+    )

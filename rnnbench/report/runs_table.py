@@ -1,0 +1,137 @@
+"""The page's table of runs: each with what it differs in, how it ended, its history and its folder."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+
+from rnnbench.analysis.results import Results
+from rnnbench.analysis.several import EXPERIMENT
+from rnnbench.analysis.variant import difficulty_columns, setting_columns
+from rnnbench.report.labels import number, setting_value
+from rnnbench.report.style import CellStyles
+from rnnbench.schema import ExperimentFiles
+from rnnbench.storage import DamagedFileError
+
+MEASURED = {"steps_trained": "steps", "steps_to_solve": "steps to solve", "test_loss": "test loss"}
+"""Columns of numbers with their headings."""
+WIDTH, HEIGHT = 90, 18
+"""Of a history, in pixels."""
+MOST_POINTS = 24
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A run's validation loss, as points of a polyline and in words."""
+
+    points: str
+    meaning: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run as the page shows it."""
+
+    name: str
+    folder: str
+    """Address of its folder from the page."""
+    texts: list[str]
+    """What it differs in, and how it ended."""
+    measured: list[str]
+    """Numbers."""
+    curve: Curve | None
+
+
+@dataclass(frozen=True)
+class RunsTable:
+    """All runs with the headings of their columns."""
+
+    texts: list[str]
+    measured: list[str]
+    rows: list[RunRow]
+    unread: str
+    """Why there are no histories, where they cannot be read."""
+
+
+def runs_table(results: Results, folder: Path, styles: CellStyles) -> RunsTable:
+    """The runs of a page in the folder."""
+    runs = results.runs
+    texts = [*differing(runs), "status"]
+    measured = [column for column in MEASURED if column in runs]
+    histories, unread = _histories(results)
+    curves = _curves(histories, dict(zip(runs["run"], runs["cell"], strict=True)), styles)
+    rows = [
+        RunRow(
+            row["run"],
+            _address(results, row, folder),
+            [_shown(row[column]) for column in texts],
+            [number(row[column]) for column in measured],
+            curves.get(row["run"]),
+        )
+        for row in runs.to_dict("records")
+    ]
+    return RunsTable(texts, [MEASURED[column] for column in measured], rows, unread)
+
+
+def differing(runs: pd.DataFrame) -> list[str]:
+    """The columns in which the runs differ by what was asked for: experiment, cell, task, settings and seed."""
+    known = [EXPERIMENT] if EXPERIMENT in runs else []
+    columns = [*known, "cell", "task", *difficulty_columns(runs), *setting_columns(runs), "seed"]
+    return [column for column in columns if runs[column].nunique(dropna=False) > 1]
+
+
+def _shown(value: Any) -> str:
+    return setting_value(None if pd.isna(value) else value)
+
+
+def _address(results: Results, row: Mapping[Any, Any], folder: Path) -> str:
+    root = results.root.parent / row[EXPERIMENT] if EXPERIMENT in row else results.root
+    return quote(Path(os.path.relpath(ExperimentFiles(root).run(row["run"]).folder, folder)).as_posix()) + "/"
+
+
+def _histories(results: Results) -> tuple[pd.DataFrame, str]:
+    """Validation losses above zero, and what is wrong where they cannot be read."""
+    nothing = pd.DataFrame({"run": [], "step": [], "validation_loss": []})
+    try:
+        histories = results.source.histories(results.runs["run"].tolist())
+    except DamagedFileError as error:
+        return nothing, error.brief
+    if "validation_loss" not in histories:
+        return nothing, ""
+    losses = pd.to_numeric(histories["validation_loss"], errors="coerce")
+    return histories[np.isfinite(losses) & (losses > 0)], ""
+
+
+def _curves(histories: pd.DataFrame, cells: Mapping[str, str], styles: CellStyles) -> dict[str, Curve]:
+    """The curves of the runs with two points or more, all on the same logarithmic axes."""
+    if histories.empty:
+        return {}
+    logs = np.log10(histories["validation_loss"].astype(float))
+    low, high, last = logs.min(), logs.max(), max(1.0, histories["step"].max())
+    table = histories.assign(
+        x=1 + (WIDTH - 2) * histories["step"] / last,
+        y=1 + (HEIGHT - 2) * (high - logs) / max(1e-9, high - low),
+    )
+    return {
+        str(run): _curve(of_run, styles.of(cells[str(run)])["color"])
+        for run, of_run in table.groupby("run", sort=False)
+        if len(of_run) > 1
+    }
+
+
+def _curve(rows: pd.DataFrame, colour: Sequence[float]) -> Curve:
+    every = -(-len(rows) // MOST_POINTS)
+    kept = rows.iloc[sorted({*range(0, len(rows), every), len(rows) - 1})]
+    points = " ".join(f"{x:.0f},{y:.1f}" for x, y in zip(kept["x"], kept["y"], strict=True))
+    first, last = rows.iloc[0], rows.iloc[-1]
+    meaning = (
+        f"validation loss {number(float(first['validation_loss']))} at step {number(float(first['step']))}, "
+        f"{number(float(last['validation_loss']))} at step {number(float(last['step']))}"
+    )
+    return Curve(points, meaning, "#" + "".join(f"{round(255 * part):02x}" for part in colour))

@@ -1,0 +1,59 @@
+"""The settings of a report: `report` in conf/config.yaml, which explains each."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from rnnbench.report.style import WIDTHS, check_style
+
+FORMATS = ("pdf", "png", "svg")
+NARROWEST, WIDEST = 1, 40
+"""Inches."""
+
+
+def _listed(value: Any) -> list[Any]:
+    """The value, in a list where it is none."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _formats(value: Any) -> list[str]:
+    formats = list(dict.fromkeys(_listed(value)))
+    if not formats or not set(formats) <= set(FORMATS):
+        raise ValueError(f"must be one or more of {', '.join(FORMATS)}")
+    return formats
+
+
+def _inches(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, str) and value in WIDTHS:
+        return WIDTHS[value]
+    if isinstance(value, bool | str) or not NARROWEST <= value <= WIDEST:
+        raise ValueError(f"must be {', '.join(WIDTHS)} or a number of inches from {NARROWEST} to {WIDEST}")
+    return float(value)
+
+
+def _known_style(style: str | None) -> str | None:
+    if style is not None:
+        check_style(style)
+    return style
+
+
+Listed = Annotated[tuple[Any, ...], BeforeValidator(_listed)]
+Headings = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class ReportSettings(BaseModel):
+    """Where a report is written, the runs that it is of, and how its figures and tables look."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    out: Path | None = None
+    only: Mapping[str, Listed] = {}
+    formats: Annotated[tuple[str, ...], BeforeValidator(_formats)] = ("pdf", "png")
+    width: Annotated[float | None, BeforeValidator(_inches)] = None
+    """Inches."""
+    style: Annotated[str | None, AfterValidator(_known_style)] = None
+    columns: Mapping[str, Headings] = {}
