@@ -52,6 +52,9 @@ class Results:
     damaged: dict[str, str] = field(default_factory=dict)
     """What is wrong with each run folder and launch that could not be read, by its name."""
 
+    beside: tuple[str, ...] = ()
+    """Settings that make no variant, such as those of measurements where several experiments are taken together."""
+
     unsound: dict[str, str] = field(default_factory=dict)
     """What is wrong with condensed files, by name, and what was done about it."""
 
@@ -84,7 +87,7 @@ class Results:
 
     def of(self, runs: pd.DataFrame) -> "Results":
         """The results of these of the runs, their variants being what differs among these."""
-        return replace(self, runs=sorted_runs(runs, ignored=[self.tuned] if self.tuned else []))
+        return replace(self, runs=sorted_runs(runs, ignored=[*self.beside, *([self.tuned] if self.tuned else [])]))
 
 
 def _some(column: "pd.Series[Any]", most: int = 12) -> str:

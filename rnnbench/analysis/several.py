@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.results import Results, Source, sorted_runs
+from rnnbench.analysis.variant import setting_columns
 from rnnbench.errors import SettingError
 from rnnbench.schema import MEASURED, VARIANT
 
@@ -41,8 +42,9 @@ class Several:
 def together(several: Sequence[Results], folder: Path) -> Results:
     """The runs of all of them, with a column `experiment`; a run that two hold counts once.
 
-    Such a run is one of the same settings; it is taken from the first in which it came to a result. Runs of a cell and
-    task whose settings differ between experiments are variants of it. `folder` is where a report of all is written.
+    Such runs have the same settings but for those of their measurements (`probes`); the first that came to a result is
+    taken. Runs of a cell and task whose other settings differ between experiments are variants of it. `folder` is where
+    a report of all is written.
     """
     names = [results.name for results in several]
     if doubled := [name for name in names if names.count(name) > 1]:
@@ -50,15 +52,20 @@ def together(several: Sequence[Results], folder: Path) -> Results:
     tables = [results.runs.drop(columns=VARIANT).assign(experiment=results.name) for results in several]
     runs = pd.concat(tables, ignore_index=True)
     unmeasured = ~runs["status"].isin(MEASURED)
-    runs = runs.iloc[unmeasured.argsort(kind="stable")].drop_duplicates("run")
+    probes = tuple(column for column in setting_columns(runs) if column.startswith("probes."))
+    identity = ["cell", "task", "difficulty", "seed", *(name for name in setting_columns(runs) if name not in probes)]
+    kept = runs.iloc[unmeasured.argsort(kind="stable")].drop_duplicates("run")
+    first = kept.groupby(identity, dropna=False, sort=False)[EXPERIMENT].transform("first")
+    runs = kept[kept[EXPERIMENT] == first]
     source_of = {results.name: results.source for results in several}
     sources = {run: source_of[name] for run, name in zip(runs["run"], runs[EXPERIMENT], strict=True)}
     return Results(
         "+".join(names),
         folder,
-        sorted_runs(runs),
+        sorted_runs(runs, ignored=probes),
         Several(sources),
         missing=[f"{job} (of {results.name})" for results in several for job in results.missing],
         damaged={run: problem for results in several for run, problem in results.damaged.items() if run not in sources},
+        beside=probes,
         unsound={f"{results.name}/{file}": text for results in several for file, text in results.unsound.items()},
     )

@@ -101,7 +101,7 @@ def candidates(results: Results, setting: str) -> pd.DataFrame:
     if setting not in runs or runs[setting].nunique() < 2:
         raise SettingError(f"tuned={setting}: the runs do not differ in it; sweep it, or set tuned=null")
     if results.candidates is None:
-        runs = sorted_runs(runs, ignored=[setting])
+        runs = sorted_runs(runs, ignored=[*results.beside, setting])
     rows = []
     for key, group in runs[runs["status"].isin(ENDED)].groupby(GROUP, sort=False):
         rows += [dict(zip(GROUP, key, strict=True)) | row for row in ranked(group, setting, results.tuned_by)]
@@ -116,7 +116,7 @@ def tune(results: Results, setting: str, seeds: Sequence[int] = (), by: str = "s
 
     Raises SettingError when no run has one of the tuning seeds.
     """
-    runs = sorted_runs(results.runs, ignored=[setting])
+    runs = sorted_runs(results.runs, ignored=[*results.beside, setting])
     chooses = runs["seed"].isin(seeds) if seeds else pd.Series(True, index=runs.index)
     if not chooses.any():
         raise SettingError(f"tuning.seeds={list(seeds)}: no run has one of these seeds; set tuning.seeds=[]")

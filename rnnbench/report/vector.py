@@ -24,7 +24,7 @@ REFERENCE = re.compile(r"(^#|url\(#)([^()\s]+)")
 LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 SCALE = 1.4
 """Pixels of the page to a point of the figure."""
-MOST_POINTS = 2000
+MOST_POINTS = 1500
 """To a figure that can be read; of lines with more, every second or third, and so on."""
 
 
@@ -34,6 +34,8 @@ class Reading:
 
     curve: bool
     """Whether it is drawn only while one of its points is pointed at."""
+    axes: str
+    """What the two values are."""
     colour: str
     points: list[tuple[float, float, str]]
     """Places in the graphic with their text."""
@@ -75,7 +77,7 @@ def _readable(readings: list[Reading]) -> ElementTree.Element:
     """A layer of points, not seen until they are pointed at, each with its text."""
     layer = ElementTree.Element(f"{{{SVG}}}g", {"class": "readable"})
     for reading in readings:
-        line = ElementTree.SubElement(layer, f"{{{SVG}}}g", {"color": reading.colour})
+        line = ElementTree.SubElement(layer, f"{{{SVG}}}g", {"color": reading.colour, "data-axes": reading.axes})
         if reading.curve:
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in reading.points)
             ElementTree.SubElement(line, f"{{{SVG}}}polyline", {"points": path})
@@ -95,18 +97,14 @@ def _readings(canvas: Canvas, height: float) -> Iterator[Reading]:
         kept = data[sorted({*range(0, len(data), every), len(data) - 1})] if len(data) else data
         places = axes.transData.transform(kept) * pixels
         inside = axes.bbox.padded(1)
-        label_x, label_y = _axis_label(canvas, axes, "x"), _axis_label(canvas, axes, "y")
         points = [
-            (
-                float(x),
-                height - float(y),
-                f"{name}: {label_x} {_value(axes.xaxis, at)}, {label_y} {_value(axes.yaxis, of)}",
-            )
+            (float(x), height - float(y), f"{name}: {_value(axes.xaxis, at)}, {_value(axes.yaxis, of)}")
             for (x, y), (at, of) in zip(places, kept, strict=True)
             if np.isfinite([x, y]).all() and inside.contains(x / pixels, y / pixels)
         ]
         if points:
-            yield Reading(not line.get_visible(), mpl.colors.to_hex(line.get_color()), points)
+            labels = f"{_axis_label(canvas, axes, 'x')}, {_axis_label(canvas, axes, 'y')}"
+            yield Reading(not line.get_visible(), labels, mpl.colors.to_hex(line.get_color()), points)
 
 
 def _name(axes: Axes, line: Line2D) -> str:

@@ -20,7 +20,7 @@ class Figure(Component, ABC):
             return self.draw_panels(results, styles)
 
     def caption(self, results: Results) -> list[str]:
-        """The paragraphs below the figure: its docstring without its arguments, and what is to be said of these results."""
+        """The paragraphs below the figure: its docstring without arguments, and what is to be said of these results."""
         return [paragraph for paragraph in prose(inspect.getdoc(self) or "") if not paragraph.startswith("`")]
 
     @abstractmethod

@@ -60,7 +60,7 @@ for (const picture of document.querySelectorAll("figure svg")) {
     const title = circle.querySelector("title");
     const text = title.textContent;
     title.remove(); // the box below says it at once
-    return { circle, text, x: circle.cx.baseVal.value, y: circle.cy.baseVal.value };
+    return { circle, text: `${text}\n${circle.parentElement.dataset.axes}`, x: circle.cx.baseVal.value, y: circle.cy.baseVal.value };
   });
   let near = null;
   const point = (found) => {
