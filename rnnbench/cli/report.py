@@ -84,9 +84,8 @@ def report(arguments: list[str]) -> None:
     figures: dict[str, Figure] = components(config, "figures")
     tables: dict[str, Table] = components(config, "tables")
     if unknown := set(settings.columns) - set(tables):
-        raise SettingError(
-            f"columns.{min(unknown)}: the report has no such table; it has {', '.join(tables) or 'none'}"
-        )
+        there = ", ".join(tables) or "none"
+        raise SettingError(f"columns.{min(unknown)}: no such table in the report; there are {there}")
     known_cells = list(choices("cell", [configuration_directory(), *own_directories(arguments)]))
     command = shlex.join(["rnnbench-report", *arguments])
     results = _read(_names(config), Path(config.results_dir))

@@ -129,7 +129,7 @@ def write_page(results: Results, contents: Contents, folder: Path, styles: CellS
 
 def _kind(column: "pd.Series[str]") -> str:
     longest = column.str.len().max()
-    if longest <= LONGEST_NUMBER and all(map(is_number, column)):
+    if longest <= LONGEST_NUMBER and column.any() and all(map(is_number, filter(None, column))):
         return "number"
     return "text" if longest <= LONGEST_WORD else "long"
 

@@ -1,6 +1,6 @@
 """How every figure looks: paper sizes, a colour and line style for each cell, legends, a note on missing runs."""
 
-import warnings
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -147,12 +147,28 @@ def check_style(style: str) -> None:
         return
     if not Path(style).is_file():
         raise ValueError(f"must be a file or a style of matplotlib: {', '.join(sorted(mpl.style.available))}")
+    complaints = _Complaints()
+    logger = logging.getLogger("matplotlib")
+    logger.addHandler(complaints)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # matplotlib passes over what it cannot read with a warning
-            mpl.rc_params_from_file(style, use_default_template=False)
+        mpl.rc_params_from_file(style, use_default_template=False)
     except Exception as error:
         raise ValueError(one_line(error)) from error
+    finally:
+        logger.removeHandler(complaints)
+    if complaints.messages:
+        raise ValueError(complaints.messages[0])
+
+
+class _Complaints(logging.Handler):
+    """What matplotlib says of lines of a style file that it passes over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(" ".join(record.getMessage().split()))
 
 
 def labelled(table: pd.DataFrame, styles: CellStyles) -> Iterator[Line]:
