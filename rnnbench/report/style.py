@@ -149,6 +149,8 @@ def check_style(style: str) -> None:
         raise ValueError(f"must be a file or a style of matplotlib: {', '.join(sorted(mpl.style.available))}")
     complaints = _Complaints()
     logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
     logger.addHandler(complaints)
     try:
         mpl.rc_params_from_file(style, use_default_template=False)
@@ -156,6 +158,7 @@ def check_style(style: str) -> None:
         raise ValueError(one_line(error)) from error
     finally:
         logger.removeHandler(complaints)
+        logger.setLevel(level)
     if complaints.messages:
         raise ValueError(complaints.messages[0])
 
