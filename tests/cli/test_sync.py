@@ -36,7 +36,7 @@ def test_finished_runs_are_uploaded_once_and_others_named(
     damaged, running, intact = sorted((tmp_path / "results/mine/runs").glob("[!.]*"))
     (damaged / "history.csv").write_text("step\n")
     summary: dict[str, Any] = json.loads((running / "summary.json").read_text())
-    (running / "summary.json").write_text(json.dumps(summary | {"status": "running"}))
+    (running / "summary.json").write_text(json.dumps(summary | {"status": "running", "files": {}}))
     for name in ("history.csv", "gradient_profile.npz"):  # what a killed run leaves has no digests
         assert (running / name).exists()
     (tmp_path / "results/mine/report.html").write_text("the report")
