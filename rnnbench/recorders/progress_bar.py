@@ -2,12 +2,17 @@
 
 import shutil
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 from tqdm import tqdm
 
 from rnnbench.recorders.recorder import Recorder, Scalars
+
+tqdm.set_lock(
+    threading.RLock()
+)  # its own lock is shared between processes, and left in the system by one that is killed
 
 WIDE = 110
 """Columns from which on a terminal has room for everything."""

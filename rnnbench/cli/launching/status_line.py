@@ -49,6 +49,10 @@ class StatusLine(Callback):
 
 _following: "list[Following]" = []
 
+tqdm.set_lock(
+    threading.RLock()
+)  # its own lock is shared between processes, and left in the system by one that is killed
+
 
 def stop() -> None:
     """Tell the last outcomes and remove the line; does nothing when there is none."""
@@ -102,7 +106,8 @@ class Counts:
         except DamagedFileError:  # the launch tells it when it ends
             return
         self.ended[number] = JobStatus(outcome["status"])
-        name = outcome.get("run") or " ".join(outcome["overrides"])
+        planned = self.plan[number].run if number < len(self.plan) else None
+        name = outcome.get("run") or planned or " ".join(outcome["overrides"])
         yield f"[{len(self.ended)}/{self.total}] {name}: {outcome['status']} {outcome.get('message', '')}".rstrip()
 
     @property

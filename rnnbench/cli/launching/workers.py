@@ -10,10 +10,11 @@ import re
 import signal
 import threading
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
 from joblib import cpu_count
@@ -27,6 +28,9 @@ PARENT_CHECK_S = 1.0
 """Seconds between two looks of a worker at whether its parent still lives."""
 PATIENCE_S = 10.0
 """Seconds for a checkpoint, after which a worker without a parent ends."""
+
+NO_LEAKS_TOLD = "ignore:resource_tracker"
+"""Python's filter for what the helpers say that remove the semaphores of a process that was killed."""
 
 REASONS = {
     "KilledWorker": "its Dask worker died, and so did those that tried again",
@@ -107,7 +111,7 @@ class LocalPool(Pool):
         return future
 
     def _started(self) -> ProcessPoolExecutor:
-        executor = ProcessPoolExecutor(1, initializer=end_with, initargs=(os.getpid(),))
+        executor = ProcessPoolExecutor(1, initializer=begin_worker, initargs=(os.getpid(),))
         self._all[executor] = executor.submit(os.getpid)
         return executor
 
@@ -117,6 +121,11 @@ class LocalPool(Pool):
             threading.Thread(target=executor.shutdown).start()
         else:
             self._idle.append(executor)
+
+    def cancel(self) -> None:
+        for process in self.processes():  # again: one that was starting at the signal has not heard it
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
 
     def processes(self) -> list[int]:
         known = [process for process in list(self._all.values()) if process.done() and process.exception() is None]
@@ -130,8 +139,9 @@ class LocalPool(Pool):
             executor.shutdown(kill_workers=executor not in self._idle)
 
 
-def end_with(parent: int) -> None:
-    """Make this process stop, with a checkpoint, soon after its parent has died; called in a worker."""
+def begin_worker(parent: int) -> None:
+    """Prepare this process for jobs. It stops, with a checkpoint, soon after its parent has died."""
+    importlib.import_module("rnnbench.cli.job")  # loky restarts a worker that grows by as much in its first job
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -155,10 +165,18 @@ class ParallelLauncher(PoolLauncher):
     def pool(self, jobs: int) -> Iterator[Pool]:
         at_a_time = self.n_jobs if self.n_jobs > 0 else max(1, cpu_count() + 1 + self.n_jobs)
         pool = LocalPool(min(at_a_time, jobs))
+        filters = os.environ.get("PYTHONWARNINGS")
+        os.environ["PYTHONWARNINGS"] = f"{filters},{NO_LEAKS_TOLD}" if filters else NO_LEAKS_TOLD
         try:
-            yield pool
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
+                yield pool
         finally:
             pool.close()
+            if filters is None:
+                del os.environ["PYTHONWARNINGS"]
+            else:
+                os.environ["PYTHONWARNINGS"] = filters
 
 
 class DaskPool(Pool):
