@@ -10,13 +10,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "munged")
 STARTS_WITHIN_S = 60
+ENDS_WITHIN_S = 20
 
 CONFIGURATION = """
 ClusterName=test
@@ -92,16 +93,50 @@ class Cluster:
         """End a node as a power cut does, with the jobs on it."""
         jobs = self.command("squeue", "--noheader", f"--nodelist={node}", "--format=%A").split()
         own = self.daemons.pop(f"slurmd-{node}")
-        steps = _descendants_with(jobs)
-        for process in (own.pid, *steps):
-            os.kill(process, signal.SIGKILL)
+        _kill([own.pid, *self._processes(jobs), *self._step_daemons(jobs)])
         own.wait()
 
     def kill_job(self, job: str) -> None:
         """End a job's processes as the kernel does when memory is short."""
-        numbers = self.command("squeue", "--noheader", f"--jobs={job}", "--format=%A").split()
-        for process in _descendants_with(numbers):
-            os.kill(process, signal.SIGKILL)
+        _kill(self._processes(self.command("squeue", "--noheader", f"--jobs={job}", "--format=%A").split()))
+
+    def _processes(self, jobs: Collection[str] | None = None) -> list[int]:
+        """The processes of these Slurm jobs, or of all."""
+        of = {process: _after(b"SLURM_JOB_ID=", environment) for process, _, environment in self._found()}
+        return [process for process, job in of.items() if job and (jobs is None or job in jobs)]
+
+    def _step_daemons(self, jobs: Collection[str] | None = None) -> list[int]:
+        """Slurm's own processes around the steps of these jobs, or of all."""
+        of = {process: _after(b"slurmstepd: [", [words]).partition(".")[0] for process, words, _ in self._found()}
+        return [process for process, job in of.items() if job and (jobs is None or job in jobs)]
+
+    def _found(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
+        """The processes that were started for this cluster: number, command line, environment."""
+        ours = f"SLURM_CONF={self.folder}/slurm.conf".encode()
+        for entry in Path("/proc").iterdir():
+            try:
+                environment = (entry / "environ").read_bytes().split(b"\0")
+                words = (entry / "cmdline").read_bytes()
+            except OSError:  # no process, or one that has ended
+                continue
+            if ours in environment:
+                yield int(entry.name), words, environment
+
+    def end(self) -> None:
+        """End the jobs, then the daemons."""
+        self.command("scancel", "--user=root")
+        deadline = time.monotonic() + ENDS_WITHIN_S
+        while self.command("squeue", "--noheader") and time.monotonic() < deadline:
+            time.sleep(0.2)
+        for name, daemon in reversed(self.daemons.items()):
+            daemon.terminate()
+            try:
+                daemon.wait(ENDS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                print(f"{name} does not end", file=sys.stderr)
+                daemon.kill()
+                daemon.wait()
+        _kill([*self._processes(), *self._step_daemons()])
 
     def _start(self, name: str, program: str, *arguments: str) -> None:
         path = program_path(program)
@@ -120,21 +155,15 @@ class Cluster:
             time.sleep(0.5)
 
 
-def _descendants_with(jobs: list[str]) -> list[int]:
-    """The processes whose environment says that they belong to these Slurm jobs, and the daemons of their steps."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            environment = (entry / "environ").read_bytes().split(b"\0")
-            words = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        of_job = {word.partition(b"=")[2].decode() for word in environment if word.startswith(b"SLURM_JOB_ID=")}
-        if of_job & set(jobs) or any(f"slurmstepd: [{job}.".encode() in words for job in jobs):
-            found.append(int(entry.name))
-    return [process for process in found if process != os.getpid()]
+def _after(start: bytes, texts: Iterable[bytes]) -> str:
+    """What follows in the first text that starts so; empty where none does."""
+    return next((text.removeprefix(start).decode() for text in texts if text.startswith(start)), "")
+
+
+def _kill(processes: Iterable[int]) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 @contextmanager
@@ -163,16 +192,7 @@ def cluster(folder: Path, largest_array: int = 1001) -> Iterator[Cluster]:
         made.wait_until_idle()
         yield made
     finally:
-        made.command("scancel", "--user=root")
-        made.command("scontrol", "shutdown")
-        for name, daemon in reversed(made.daemons.items()):
-            if name == "munged":
-                daemon.terminate()
-            try:
-                daemon.wait(20)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
+        made.end()
 
 
 def _free_ports(number: int) -> list[int]:

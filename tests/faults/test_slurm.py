@@ -82,7 +82,7 @@ def test_runs_are_packed(slurm: Cluster, tmp_path: Path) -> None:
 
 
 def test_a_killed_job_is_lost_and_the_same_command_does_it(slurm: Cluster, tmp_path: Path) -> None:
-    arguments = ("seed=0,1", "train.steps=6000")
+    arguments = ("seed=0,1", "train.steps=3000")
     sweep = Sweep(slurm, tmp_path, *arguments)
     wait_until(lambda: 0 in sweep.training())
     (cancelled,) = [job for job, runs in sweep.slurm_jobs().items() if runs == [0]]
@@ -94,7 +94,7 @@ def test_a_killed_job_is_lost_and_the_same_command_does_it(slurm: Cluster, tmp_p
 
 
 def test_a_cancelled_job_stops_with_a_checkpoint(slurm: Cluster, tmp_path: Path) -> None:
-    sweep = Sweep(slurm, tmp_path, "seed=0,1", "train.steps=6000")
+    sweep = Sweep(slurm, tmp_path, "seed=0,1", "train.steps=3000")
     wait_until(lambda: 0 in sweep.training())
     (cancelled,) = [job for job, runs in sweep.slurm_jobs().items() if runs == [0]]
     slurm.command("scancel", cancelled)
@@ -104,7 +104,7 @@ def test_a_cancelled_job_stops_with_a_checkpoint(slurm: Cluster, tmp_path: Path)
 
 
 def test_a_lost_node_only_delays(slurm: Cluster, tmp_path: Path) -> None:
-    sweep = Sweep(slurm, tmp_path, "seed=0,1", "train.steps=8000")
+    sweep = Sweep(slurm, tmp_path, "seed=0,1", "train.steps=4000")
     wait_until(lambda: sweep.training() == {0, 1})
     slurm.kill_node("n2")
     slurm.command("scontrol", "update", "NodeName=n2", "State=DOWN", "Reason=killed")
@@ -118,7 +118,7 @@ def test_a_lost_node_only_delays(slurm: Cluster, tmp_path: Path) -> None:
 
 
 def test_a_warning_before_the_time_is_over_queues_the_job_again(slurm: Cluster, tmp_path: Path) -> None:
-    sweep = Sweep(slurm, tmp_path, "seed=0", "train.steps=6000")
+    sweep = Sweep(slurm, tmp_path, "seed=0", "train.steps=3000")
     wait_until(lambda: sweep.training() == {0})
     (job,) = sweep.slurm_jobs()
     slurm.command("scancel", "--signal=USR2", job)
@@ -129,7 +129,7 @@ def test_a_warning_before_the_time_is_over_queues_the_job_again(slurm: Cluster, 
 
 
 def test_a_launching_process_started_again_follows_the_jobs_that_go_on(slurm: Cluster, tmp_path: Path) -> None:
-    arguments = ("seed=0,1", "train.steps=8000")
+    arguments = ("seed=0,1", "train.steps=4000")
     first = Sweep(slurm, tmp_path, *arguments)
     wait_until(lambda: first.training() == {0, 1})
     submitted = first.slurm_jobs()
