@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from select import select
@@ -55,6 +55,7 @@ class _Process:
     received: signal.Signals | None = None
     raises: bool = False
     workers: Callable[[], Iterable[int]] = tuple
+    goes_on_after: Collection[signal.Signals] = ()
     stopped_with: int | None = None
     """The exit code, once a signal has ended the command."""
 
@@ -65,6 +66,11 @@ _process = _Process()
 def received() -> Interrupted | None:
     """The first signal that asked this process to stop; None before."""
     return None if _process.received is None else Interrupted(_process.received)
+
+
+def goes_on_elsewhere() -> bool:
+    """Whether the signal that asked this process to stop is one after which its job is started again."""
+    return _process.received in _process.goes_on_after
 
 
 def check() -> None:
@@ -140,11 +146,14 @@ def _end_if_stopped() -> None:
         os._exit(_process.stopped_with)
 
 
-def listen_as_worker() -> None:
+def listen_as_worker(goes_on_after: Collection[signal.Signals] | None = None) -> None:
     """Note signals from now on in a process whose main function is not ours; does nothing where handlers are in place.
 
-    In a thread that is not the main one handlers cannot be set; it does nothing there either.
+    In a thread that is not the main one handlers cannot be set; it does nothing there either. After the signals
+    `goes_on_after` the worker's job is started again.
     """
+    if goes_on_after is not None:
+        _process.goes_on_after = goes_on_after
     if not _is_listening() and threading.current_thread() is threading.main_thread():
         _set_handlers()
 

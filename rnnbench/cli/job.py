@@ -21,7 +21,7 @@ from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
 from rnnbench.cli.provenance import provenance, source_hash
 from rnnbench.cli.settings import Settings
 from rnnbench.errors import SettingError, component_traceback, one_line
-from rnnbench.interruption import Interrupted, at_once, check, deferred, listen_as_worker, received
+from rnnbench.interruption import Interrupted, at_once, check, deferred, goes_on_elsewhere, listen_as_worker, received
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, RunStore, WeightsAndBiases
 from rnnbench.recorders.progress_file import StepsDone
 from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty_value
@@ -80,7 +80,8 @@ def _run_job(config: DictConfig, all_frames: bool) -> float | None:
         fail(outcome.message)
     text = f"{outcome.run or ' '.join(overrides)}: {outcome.status} {outcome.message}".rstrip()
     try:
-        write_outcome(launch, number, outcome)
+        if outcome.status != JobStatus.STOPPED or not goes_on_elsewhere():
+            write_outcome(launch, number, outcome)
     except OSError as error:  # the launch then counts the job as not run
         print(f"rnnbench: {launch} cannot be written ({one_line(error)}); {text}", file=sys.stderr)
     else:
@@ -116,11 +117,22 @@ def _named(error: BaseException) -> str:
 
 def launched_side_by_side(launcher: Any, launch: Path) -> bool:
     """Whether the launcher of that configuration runs several of the launch's jobs at a time."""
-    at_a_time = launcher.get("n_jobs", 1 if launcher["_target_"].endswith(".BasicLauncher") else -1)
+    at_a_time = _runs_at_a_time(launcher)
     try:
         return at_a_time != 1 and len(planned_jobs(launch)) != 1
     except DamagedFileError:  # the launch tells it when it ends
         return bool(at_a_time != 1)
+
+
+def _runs_at_a_time(launcher: Any) -> float:
+    """How many runs the launcher of that configuration executes at a time; -1 where that depends on the machines."""
+    if launcher["_target_"].endswith(".BasicLauncher"):
+        return 1
+    if launcher.get("address") is not None:
+        return -1
+    if launcher.get("num_cpus") is not None:
+        return float(launcher.num_cpus // launcher.cpus_per_run)
+    return float(launcher.get("n_jobs", launcher.get("n_workers", -1)))
 
 
 def _do(

@@ -195,6 +195,12 @@ def test_parallel_sweep_equals_one_after_the_other(rnnbench: Command, tmp_path: 
         ({"_target_": "hydra_plugins.rnnbench_launchers.ParallelLauncher", "n_jobs": -1}, 2, True),
         ({"_target_": "hydra_plugins.rnnbench_launchers.ParallelLauncher", "n_jobs": -1}, 1, False),
         ({"_target_": "hydra_plugins.rnnbench_launchers.ParallelLauncher", "n_jobs": 1}, 2, False),
+        ({"_target_": "hydra_plugins.rnnbench_launchers.DaskLauncher", "address": None, "n_workers": 1}, 2, False),
+        ({"_target_": "hydra_plugins.rnnbench_launchers.DaskLauncher", "address": None, "n_workers": 2}, 2, True),
+        ({"_target_": "hydra_plugins.rnnbench_launchers.DaskLauncher", "address": "a", "n_workers": 1}, 2, True),
+        ({"_target_": "hydra_plugins.rnnbench_launchers.RayLauncher", "num_cpus": 2, "cpus_per_run": 2}, 2, False),
+        ({"_target_": "hydra_plugins.rnnbench_launchers.RayLauncher", "num_cpus": 2, "cpus_per_run": 1}, 2, True),
+        ({"_target_": "hydra_plugins.rnnbench_launchers.RayLauncher", "num_cpus": None, "cpus_per_run": 1}, 2, True),
         ({"_target_": "somewhere.else.ClusterLauncher"}, 2, True),
     ],
 )

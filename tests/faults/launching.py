@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -22,16 +22,25 @@ class Launch:
     def __init__(self, folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
         self.folder = folder
         command = [sys.executable, "-m", "rnnbench", "-m", *LONG, "train.checkpoint_every_s=1", *arguments]
-        self.process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        self._printed = [folder / f"{kind}-{len(list(folder.iterdir()))}" for kind in ("output", "errors")]
+        with ExitStack() as stack:
+            output, errors = (stack.enter_context(path.open("w")) for path in self._printed)
+            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=errors)
+
+    @property
+    def errors(self) -> str:
+        """Its standard error so far."""
+        return self._printed[1].read_text()
 
     def end(self) -> tuple[int, str, str]:
         """Wait for its end: exit code, standard output and standard error."""
-        output, errors = self.process.communicate(timeout=PATIENCE_S)
-        print(output, errors)
-        assert "Traceback" not in errors
-        return self.process.returncode, output, errors
+        try:
+            code = self.process.wait(PATIENCE_S)
+        finally:
+            self.process.kill()
+            print(self.errors)
+        assert "Traceback" not in self.errors
+        return code, self._printed[0].read_text(), self.errors
 
     def training(self) -> set[int]:
         """The jobs whose run has trained for some steps and has not ended."""

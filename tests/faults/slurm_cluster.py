@@ -28,7 +28,7 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
@@ -93,7 +93,7 @@ class Cluster:
         """End a node as a power cut does, with the jobs on it."""
         jobs = self.command("squeue", "--noheader", f"--nodelist={node}", "--format=%A").split()
         own = self.daemons.pop(f"slurmd-{node}")
-        _kill([own.pid, *self._processes(jobs), *self._step_daemons(jobs)])
+        _kill([own.pid, *self._step_daemons(jobs), *self._processes(jobs)])
         own.wait()
 
     def kill_job(self, job: str) -> None:

@@ -75,7 +75,7 @@ def test_a_killed_node_only_delays(ray: Cluster, tmp_path: Path) -> None:
 
 
 def test_a_cluster_of_its_own(tmp_path: Path) -> None:
-    code, output, errors = Launch(tmp_path, *RAY, "train.steps=20", "hydra.launcher.num_cpus=2").end()
+    code, output, _errors = Launch(tmp_path, *RAY, "train.steps=20", "hydra.launcher.num_cpus=2").end()
     assert (code, output) == (0, "4 runs: 4 done\n")
 
 

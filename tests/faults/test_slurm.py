@@ -1,27 +1,20 @@
 """Sweeps on a Slurm cluster of two nodes that the tests start themselves: jobs cancelled, nodes lost, time over."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import SMALL
+from tests.faults.launching import Launch, wait_until
 from tests.faults.slurm_cluster import Cluster, cluster, reason_not_to_start
 
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.skipif(bool(reason_not_to_start()), reason=f"no Slurm cluster here: {reason_not_to_start()}"),
 ]
-LONG = (*SMALL, "task.length=5", "train.eval_every=1000", "train.stop_when_solved=false", "probe=[costs]")
-SLURM = ("hydra/launcher=slurm", "hydra.launcher.mem_gb=2", "hydra.launcher.poll_s=1", "train.checkpoint_every_s=1")
-PATIENCE_S = 300
+SLURM = ("hydra/launcher=slurm", "hydra.launcher.mem_gb=2", "hydra.launcher.poll_s=1")
 
 
 @pytest.fixture(scope="module")
@@ -31,45 +24,21 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
-class Sweep:
+class Sweep(Launch):
     """A launching process."""
 
     def __init__(self, slurm: Cluster, folder: Path, *arguments: str) -> None:
-        self.folder = folder
-        command = [sys.executable, "-m", "rnnbench", "-m", *LONG, *SLURM, *arguments]
-        self.process = subprocess.Popen(
-            command, cwd=folder, env=slurm.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-    def end(self) -> tuple[int, str, str]:
-        """Wait for its end: exit code, standard output and standard error."""
-        output, errors = self.process.communicate(timeout=PATIENCE_S)
-        print(output, errors)
-        assert "Traceback" not in errors
-        return self.process.returncode, output, errors
+        super().__init__(folder, *SLURM, *arguments, environment=slurm.environment)
 
     def slurm_jobs(self) -> dict[str, list[int]]:
         """The numbers of the runs in each Slurm job that was submitted last."""
         kept = sorted(self.folder.glob("results/*/launches/*/slurm_jobs.json"))
         return {job: [number for number, _ in runs] for job, runs in json.loads(kept[-1].read_text())["jobs"].items()}
 
-    def training(self) -> set[int]:
-        """The jobs whose run has trained for some steps."""
-        texts = {path: path.read_text() for path in self.folder.glob("results/*/launches/*/*.progress")}
-        return {int(path.stem.partition("-")[2]) for path, text in texts.items() if re.match(r"\d+ [1-9]\d* ", text)}
-
     def names(self) -> list[str]:
         """The runs that are done."""
         found = [json.loads(path.read_text()) for path in self.folder.glob("results/*/runs/*/summary.json")]
         return sorted(summary["run"] for summary in found if summary["status"] == "done")
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait for something that other processes do."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_runs_are_packed(slurm: Cluster, tmp_path: Path) -> None:
@@ -122,7 +91,9 @@ def test_a_warning_before_the_time_is_over_queues_the_job_again(slurm: Cluster, 
     wait_until(lambda: sweep.training() == {0})
     (job,) = sweep.slurm_jobs()
     slurm.command("scancel", "--signal=USR2", job)
-    assert sweep.end()[0] == 0
+    code, _, errors = sweep.end()
+    assert code == 0
+    assert "stopped" not in errors
     (outcome,) = tmp_path.glob("results/*/launches/*/job-0.json")
     assert json.loads(outcome.read_text())["status"] == "done"
     assert "Restarts=1" in slurm.command("scontrol", "show", "job", job)
@@ -133,9 +104,14 @@ def test_a_launching_process_started_again_follows_the_jobs_that_go_on(slurm: Cl
     first = Sweep(slurm, tmp_path, *arguments)
     wait_until(lambda: first.training() == {0, 1})
     submitted = first.slurm_jobs()
-    os.kill(first.process.pid, signal.SIGKILL)
-    first.process.communicate()
+    first.process.kill()
+    first.process.wait()
+    for job in submitted:
+        slurm.command("scontrol", "suspend", job)
     second = Sweep(slurm, tmp_path, *arguments)
+    wait_until(lambda: "not submitted" in second.errors)
+    for job in submitted:
+        slurm.command("scontrol", "resume", job)
     code, output, errors = second.end()
     assert (code, output) == (0, "2 runs: 2 done\n")
     assert "2 runs are in Slurm jobs of an earlier launch" in errors

@@ -26,7 +26,7 @@ from rnnbench.cli.launching.job_call import JobCall
 from rnnbench.cli.launching.launcher import Job, LostJobError, WorkerLauncher
 from rnnbench.cli.launching.packing import packs
 from rnnbench.errors import SettingError, one_line
-from rnnbench.interruption import Interrupted, listen_as_worker
+from rnnbench.interruption import Interrupted, goes_on_elsewhere, listen_as_worker
 from rnnbench.schema import ExperimentFiles, LaunchFiles
 from rnnbench.storage import DamagedFileError, read_json_object, write_json
 from rnnbench.stored_run import PlannedJob, read_outcome, read_plan
@@ -58,14 +58,15 @@ class Pack:
     max_requeues: int
 
     def __call__(self) -> None:
-        listen_as_worker()
+        requeues = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+        listen_as_worker(goes_on_after=WARNINGS if requeues < self.max_requeues else ())
         os.chdir(self.call.working_directory)
         for number, overrides in self.jobs:
             if _is_done(LaunchFiles(self.launch).outcome(number)):  # before this Slurm job was queued again
                 continue
             ended = self.call(number, overrides)
             if isinstance(ended, Interrupted):
-                if ended.signal in WARNINGS and int(os.environ.get("SLURM_RESTART_COUNT", "0")) < self.max_requeues:
+                if goes_on_elsewhere():
                     self._queue_again()
                 raise SystemExit(ended.exit_code)
 

@@ -20,6 +20,7 @@ from typing import Any
 from joblib import cpu_count
 from joblib.externals.loky import ProcessPoolExecutor
 
+from rnnbench.cli.launching import status_line
 from rnnbench.cli.launching.launcher import Job, LostJobError, WorkerLauncher
 from rnnbench.errors import SettingError, one_line
 from rnnbench.interruption import Interrupted, forwarded_to, received
@@ -46,7 +47,7 @@ class Pool:
     """Workers that execute one call at a time each."""
 
     size: int
-    """How many calls can run at the same time."""
+    """How many calls can run at the same time; 0 while all workers are gone."""
 
     @abstractmethod
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
@@ -72,7 +73,9 @@ class PoolLauncher(WorkerLauncher):
             waiting = list(reversed(jobs))
             running: dict[Future[Any], int] = {}
             while running or (waiting and received() is None):
-                while waiting and len(running) < pool.size and received() is None:
+                size = pool.size
+                status_line.note("" if size else "no worker is left; waiting for one")
+                while waiting and len(running) < max(1, size) and received() is None:
                     number, overrides = waiting.pop()
                     try:
                         running[pool.submit(self.call, number, overrides)] = number
@@ -189,7 +192,7 @@ class DaskPool(Pool):
 
     @property
     def size(self) -> int:  # type: ignore[override]  # workers come and go
-        return max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
+        return len(self._client.scheduler_info(n_workers=-1).get("workers", ()))  # none without a scheduler
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         future: Future[Any] = self._executor.submit(function, *arguments)
@@ -248,7 +251,7 @@ class RayPool(Pool):
 
     @property
     def size(self) -> int:  # type: ignore[override]  # nodes come and go
-        return max(1, int(self._ray.cluster_resources().get("CPU", 1) / self._cpus))
+        return int(self._ray.cluster_resources().get("CPU", 0) / self._cpus)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         reference = self._call.remote(function, *arguments)
