@@ -13,7 +13,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnnbench.cells import State
-from rnnbench.errors import one_line
+from rnnbench.errors import SettingError, one_line
 from rnnbench.interruption import Interrupted, at_once
 from rnnbench.machine import OthersMeter, is_shared
 from rnnbench.model import Model
@@ -51,8 +51,27 @@ class Run:
     """The settings with budget and interval in training steps."""
 
     def __post_init__(self) -> None:
-        """Raises SettingError for a budget in epochs where the task has none."""
+        """Raises SettingError for a budget in epochs where the task has none, and for settings that complex parameters
+        cannot have."""
         self.limits = self.settings.in_steps(self.task)
+        for name, parameter in self.model.named_parameters():
+            if parameter.is_complex():
+                self._check_complex(name, parameter)
+
+    def _check_complex(self, name: str, parameter: torch.nn.Parameter) -> None:
+        if self.settings.gradient_clip_value is not None:
+            raise SettingError(
+                f"train.gradient_clip_value={self.settings.gradient_clip_value}: {name} is complex, and complex "
+                "numbers have no order; use train.gradient_clip_norm"
+            )
+        tried = torch.nn.Parameter(torch.zeros(1, dtype=parameter.dtype))
+        tried.grad = torch.zeros_like(tried)
+        try:
+            self.make_optimizer([tried]).step()
+        except RuntimeError as error:
+            raise SettingError(
+                f"optimizer: takes no complex parameter, as {name} is; set optimizer.fused=false, or use another one"
+            ) from error
 
     def check_memory(self) -> None:
         """Raise SettingError if the run needs more memory than is free."""

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from odd_states import ODD, ComplexDiagonal, LearnedStart, MatrixMemory, Projected, Tally
 from torch import Tensor
 
 from rnnbench.backends import Eager
@@ -21,6 +20,7 @@ from rnnbench.probes.gradient_profile import GradientProfile, gradient_norms_thr
 from rnnbench.probes.parameter_gradients import ParameterGradients
 from rnnbench.probes.state_jacobian import jacobians_along
 from rnnbench.tasks.adding import Adding
+from tests.probes.odd_states import ODD, ComplexDiagonal, LearnedStart, MatrixMemory, Projected, Tally
 
 TASK = Adding(length=6)
 EVERY_CELL = pytest.mark.parametrize("kind", ODD, ids=lambda kind: kind.__name__)

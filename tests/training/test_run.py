@@ -13,13 +13,16 @@ import pandas as pd
 import pytest
 import torch
 
+from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm import Lstm
+from rnnbench.errors import SettingError
 from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.recorders.recorder import Scalars
 from rnnbench.schema import RESULTS, milestone_column
 from rnnbench.tasks import Batch
 from rnnbench.tasks.copy_memory import CopyMemory
+from tests.probes.odd_states import ODD, ComplexDiagonal
 from tests.training.conftest import Execute, Executed, MakeRun
 from tests.training.test_loop import OPTIMIZERS, Finite, LuckyAt
 
@@ -81,6 +84,28 @@ def test_the_folder_holds_what_was_measured(make_run: MakeRun, execute: Execute)
     of_task |= {f"validation_{milestone.measure}" for milestone in task.milestones}
     unknown = {name.removesuffix("_initial") for name in executed.results} - set(RESULTS) - probed - of_task
     assert unknown == set()
+
+
+@pytest.mark.parametrize("kind", ODD, ids=lambda kind: kind.__name__)
+def test_states_of_any_shape_are_trained_and_resumed(make_run: MakeRun, execute: Execute, kind: type[Cell]) -> None:
+    """Learned starts, other widths, matrices and complex numbers, on the plain loop."""
+    settings = {"steps": 12, "seed": 1, "layers": 2, "backend": "eager"}
+    whole = execute(make_run(kind, **settings))
+    before = make_run(kind, **settings).model.state_dict()
+    assert all(not torch.equal(value, before[name]) for name, value in whole.weights.items())
+    folder = RunFolder(whole.folder.path.parent / "cut")
+    with pytest.raises(PowerCut):
+        execute(make_run(kind, **settings, checkpoint_every_s=0), folder, [Cut(7, "advance")])
+    assert_same(execute(make_run(kind, **settings), folder), whole)
+
+
+def test_what_complex_parameters_cannot_have_is_refused(make_run: MakeRun) -> None:
+    with pytest.raises(
+        SettingError, match=r"^optimizer: takes no complex parameter, as layers.0.B is; set optimizer.f"
+    ):
+        make_run(ComplexDiagonal, make_optimizer=partial(torch.optim.Adam, fused=True))
+    with pytest.raises(SettingError, match=r"^train.gradient_clip_value=0.5: layers.0.B is complex, and complex numb"):
+        make_run(ComplexDiagonal, gradient_clip_norm=None, gradient_clip_value=0.5)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
