@@ -89,7 +89,7 @@ class ComplexDiagonal(Cell):
 
 
 class Tally(Cell):
-    """A tanh network with one number per example, (batch,), that sums its outputs."""
+    """A tanh network with one number per example, (batch,), that sums its outputs and forgets."""
 
     state_names = ("h", "n")
 
@@ -102,7 +102,7 @@ class Tally(Cell):
 
     def step(self, x: Tensor, state: State) -> State:
         h = torch.tanh(self.W(x) + self.U(state[0]) + state[1][:, None])
-        return h, 0.5 * state[1] + h.sum(1)
+        return h, 0.5 * state[1] + 0.1 * h.sum(1)
 
 
 ODD: tuple[type[Cell], ...] = (LearnedStart, Projected, MatrixMemory, ComplexDiagonal, Tally)
