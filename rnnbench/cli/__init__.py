@@ -11,7 +11,7 @@ Commands:
 
 From arguments to runs:
 - `arguments`: checks the arguments and composes the configuration.
-- `settings`: the configuration as typed settings.
+- `settings`: the configuration as typed settings; `tuning_settings`: those of tuning.
 - `components`: finds the class that a node of the configuration names, and checks its arguments.
 - `build`: builds the objects that the settings name.
 - `sweep`: the jobs of a sweep; `sweeper`: Hydra's sweeper for unions of products.

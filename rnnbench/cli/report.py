@@ -209,7 +209,7 @@ def _tuned(config: Any, results: "Results") -> "Results":
     from pydantic import ValidationError
 
     from rnnbench.analysis.tuning import tune
-    from rnnbench.cli.settings import TuningSettings
+    from rnnbench.cli.tuning_settings import TuningSettings
     from rnnbench.errors import validation_message
 
     if config.tuned is None:

@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
 from rnnbench.cli.components import Node
+from rnnbench.cli.tuning_settings import TuningSettings
 from rnnbench.errors import MissingSettingError, SettingError, one_line, validation_message
 from rnnbench.machine import logical_cores
 from rnnbench.model import Counted
@@ -22,12 +23,6 @@ def _folder_name(name: str) -> str:
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ValueError("must be one folder's name, of letters, digits and _ . -")
     return name
-
-
-def _objective(column: str) -> str:
-    if not re.fullmatch(r"validation_loss|steps_to_\w+", column):
-        raise ValueError("must be validation_loss or a column of steps, such as steps_to_solve")
-    return column
 
 
 def _missing(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -60,16 +55,6 @@ class ModelSettings(BaseModel):
     initialisation: str
     chrono_length: PositiveInt | None
     recurrent_gain: PositiveFloat
-
-
-class TuningSettings(BaseModel):
-    """How a setting is tuned; conf/config.yaml explains each."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seeds: tuple[NonNegativeInt, ...]
-    extend: NonNegativeInt
-    by: Annotated[str, AfterValidator(_objective)]
 
 
 class Settings(BaseModel):
