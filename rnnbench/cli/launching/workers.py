@@ -192,9 +192,13 @@ class DaskPool(Pool):
 
     @property
     def size(self) -> int:  # type: ignore[override]  # workers come and go
+        if self._client.status != "running":  # which scheduler_info would wait for
+            return 0
         return len(self._client.scheduler_info(n_workers=-1).get("workers", ()))  # none without a scheduler
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+        if self._client.status != "running":  # it would wait for a scheduler for ever
+            raise ConnectionError("the Dask scheduler is gone")
         future: Future[Any] = self._executor.submit(function, *arguments)
         self._futures.append(future)
         return future
