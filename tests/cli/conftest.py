@@ -1,5 +1,7 @@
 """The console commands in this process."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,10 +24,17 @@ SMALL = (
 
 @pytest.fixture
 def rnnbench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """Run `rnnbench ARGUMENTS` in an empty folder; returns exit code, standard output and standard error."""
+    """Run `rnnbench ARGUMENTS` in an empty folder; returns exit code, standard output and standard error.
+
+    With worker processes it runs in a process of its own, as for a user: workers inherit what other tests have done to
+    this one.
+    """
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str, str]:
+        if "hydra/launcher=parallel" in arguments:
+            ended = subprocess.run([sys.executable, "-m", "rnnbench", *arguments], capture_output=True, text=True)
+            return ended.returncode, ended.stdout, ended.stderr
         return _called(main.main, "rnnbench", arguments, monkeypatch, capfd)
 
     return run
