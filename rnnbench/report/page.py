@@ -100,7 +100,7 @@ def write_page(results: Results, contents: Contents, folder: Path, styles: CellS
     environment = Environment(
         loader=PackageLoader("rnnbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    script = (Path(__file__).parent / "templates" / "page.js").read_text()
+    script = (Path(__file__).parent / "templates" / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     text = environment.get_template("report.html.jinja").render(
         name=results.name,

@@ -71,6 +71,8 @@ def test_commands_compose(page: str, words: list[str]) -> None:
     if command == "rnnbench-report":
         report.request(arguments)
         return
+    if "hydra/sweeper=optuna" in arguments:
+        pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     if command in USED:
         composed(arguments, command, USED[command])
         return

@@ -75,7 +75,6 @@ UNSUPPORTED: dict[str, tuple[Callable[[Any, Tensor, Tensor], Any], str]] = {
     "narrow state": (lambda cell, x, h: cell.narrow(h), "a state tensor of width 2"),
     "wrong Linear": (lambda cell, x, h: cell.narrow(x), "narrow takes 7 features, not 3"),
     "concatenated batch": (lambda cell, x, h: torch.cat([h, h]), "cat() of other than features"),
-    "two states": (lambda cell, x, h: (h, h), "other than 1 state tensors"),
     "constant state": (lambda cell, x, h: (1.0,), "1.0 as a state tensor"),
     "bound that is a tensor": (lambda cell, x, h: torch.clamp_min(h, 0 * h), "clamp_min() with a tensor as setting"),
     "numpy": (lambda cell, x, h: h.detach().numpy(), "numpy()"),
