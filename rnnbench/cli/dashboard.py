@@ -3,7 +3,7 @@
 import os
 import sys
 
-from rnnbench.cli.menu import version_line
+from rnnbench.cli.console import answer
 from rnnbench.cli.systems import check_system
 
 USAGE = """rnnbench-dashboard saves a Weights & Biases workspace for the runs of a sweep, and prints its address.
@@ -23,15 +23,7 @@ USED = ("name", "experiment", "tuned", "wandb.")
 def main() -> None:
     """The console command."""
     check_system()
-    arguments = sys.argv[1:]
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-    elif "--version" in arguments:
-        print(version_line())
-    else:
-        from rnnbench.cli.application import answering_in_one_line
-
-        answering_in_one_line(lambda: dashboard(arguments))
+    answer(USAGE, dashboard)
 
 
 def dashboard(arguments: list[str]) -> None:

@@ -1,9 +1,8 @@
 """`rnnbench-explain`: the loops that backend=fused compiles for a cell."""
 
-import sys
 from typing import Any
 
-from rnnbench.cli.menu import version_line
+from rnnbench.cli.console import answer
 from rnnbench.cli.systems import check_system
 from rnnbench.interruption import listening
 
@@ -18,18 +17,7 @@ def main() -> None:
     """The console command. Exit code 2 for a wrong setting or a cell that the backend cannot run."""
     check_system()
     with listening("rnnbench-explain", "run it again"):
-        _answer(sys.argv[1:])
-
-
-def _answer(arguments: list[str]) -> None:
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-    elif "--version" in arguments:
-        print(version_line())
-    else:
-        from rnnbench.cli.application import answering_in_one_line  # imports torch, which the help can do without
-
-        answering_in_one_line(lambda: explain_cell(arguments))
+        answer(USAGE, explain_cell)
 
 
 def explain_cell(arguments: list[str]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnbench.cli.menu import choices, configuration_directory, own_directories, version_line
+from rnnbench.cli.console import answer
+from rnnbench.cli.menu import choices, configuration_directory, own_directories
 from rnnbench.cli.systems import check_system
 from rnnbench.errors import SettingError
 from rnnbench.interruption import listening
@@ -58,18 +59,7 @@ def main() -> None:
     """The console command. Exit code 2 for a wrong setting or when there are no runs."""
     check_system()
     with listening("rnnbench-report", "run it again"):
-        _answer(sys.argv[1:])
-
-
-def _answer(arguments: list[str]) -> None:
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-    elif "--version" in arguments:
-        print(version_line())
-    else:
-        from rnnbench.cli.application import answering_in_one_line  # imports torch, which the help can do without
-
-        answering_in_one_line(lambda: report(arguments))
+        answer(USAGE, report)
 
 
 def report(arguments: list[str]) -> None:

@@ -1,12 +1,11 @@
 """`rnnbench-sync`: uploads the runs of a sweep to Weights & Biases."""
 
 import importlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnbench.cli.menu import version_line
+from rnnbench.cli.console import answer
 from rnnbench.cli.systems import check_system
 
 USAGE = """rnnbench-sync uploads the finished runs of a sweep, and its report if there is one, to Weights & Biases.
@@ -26,15 +25,7 @@ USED = ("name", "experiment", "results_dir", "wandb.")
 def main() -> None:
     """The console command."""
     check_system()
-    arguments = sys.argv[1:]
-    if {"--help", "-h"} & set(arguments):
-        print(USAGE)
-    elif "--version" in arguments:
-        print(version_line())
-    else:
-        from rnnbench.cli.application import answering_in_one_line
-
-        answering_in_one_line(lambda: sync(arguments))
+    answer(USAGE, sync)
 
 
 def sync(arguments: list[str]) -> None:
@@ -47,7 +38,8 @@ def sync(arguments: list[str]) -> None:
 
     config = composed(arguments, "rnnbench-sync", USED)
     files = ExperimentFiles(Path(config.results_dir) / config.name)
-    if not files.begun_runs():
+    total = len(files.begun_runs())
+    if not total:
         raise SettingError(f"name={config.name}: there are no runs in {files.runs}")
     wandb_process = WandbProcess(quiet=True)
     try:
@@ -56,7 +48,6 @@ def sync(arguments: list[str]) -> None:
         )
     finally:
         wandb_process.close()
-    total = len(files.begun_runs())
     print(f"{total} runs: {', '.join(f'{number} {outcome}' for outcome, number in counts.items())}")
     if set(counts) - {"uploaded", "there already"}:
         raise SystemExit(1)
