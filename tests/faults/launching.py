@@ -1,19 +1,36 @@
 """Sweeps of long runs in processes of their own, whose workers are killed while they train."""
 
+import csv
+import json
 import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
+from rnnbench.schema import ExperimentFiles, JobStatus
+from rnnbench.stored_run import read_outcome, read_plan, read_run
 from tests.cli.conftest import SMALL
 
 LONG = (*SMALL, "task.length=5", "train.eval_every=1000", "train.stop_when_solved=false", "probe=[costs]")
 PATIENCE_S = 300
+
+
+class Tally(NamedTuple):
+    """What has become of the runs of a sweep, over all its launches."""
+
+    planned: int
+    done: int
+    failed: int
+    """Jobs of the last launch that ended without a result."""
+    doubled: int
+    """Runs that were not planned, that were trained to the end twice, or that recorded a step twice."""
 
 
 class Launch:
@@ -41,6 +58,29 @@ class Launch:
             print(self.errors)
         assert "Traceback" not in self.errors
         return code, self._printed[0].read_text(), self.errors
+
+    def tally(self) -> Tally:
+        """What has become of the sweep in this folder; printed."""
+        files = ExperimentFiles(self.folder / "results" / "default")
+        planned = {job.run for job in read_plan(files.launches()[-1].plan)}
+        outcomes = [[read_outcome(path) for path in launch.outcomes()] for launch in files.launches()]
+        each = {json.dumps(outcome) for launch in outcomes for outcome in launch}  # one may be in two launches
+        trained = Counter(outcome["run"] for outcome in map(json.loads, each) if outcome["status"] == JobStatus.DONE)
+        runs = {run.name: run for run in files.begun_runs()}
+        doubled = {name for name, times in trained.items() if times > 1} | (set(runs) - planned)
+        done = 0
+        for name, run in runs.items():
+            with run.history.open() as history:
+                steps = [row["step"] for row in csv.DictReader(history)]
+            if len(set(steps)) < len(steps):
+                doubled.add(name)
+            done += read_run(run).summary["status"] == JobStatus.DONE
+        failed = sum(
+            outcome["status"] in (JobStatus.FAILED, JobStatus.LOST, JobStatus.STOPPED) for outcome in outcomes[-1]
+        )
+        tally = Tally(len(planned), done, failed, len(doubled))
+        print(*(f"{number} {what}" for what, number in tally._asdict().items()), sep=", ")
+        return tally
 
     def training(self) -> set[int]:
         """The jobs whose run has trained for some steps and has not ended."""

@@ -8,6 +8,8 @@ import logging
 import os
 import re
 import signal
+import socket
+import sys
 import threading
 import time
 import warnings
@@ -33,21 +35,32 @@ PATIENCE_S = 10.0
 NO_LEAKS_TOLD = "ignore:resource_tracker"
 """Python's filter for what the helpers say that remove the semaphores of a process that was killed."""
 
+RAY_ANSWERS_WITHIN_S = 10.0
+"""Seconds for the head of a Ray cluster to take a connection."""
+RAY_GONE_AFTER_S = 30.0
+"""Seconds without its head after which a Ray cluster is given up; after 60 Ray ends this process without a word."""
+ANOTHER_TOKEN = "is RAY_AUTH_TOKEN, or ~/.ray/auth_token, here as it is in the cluster?"
+
 REASONS = {
     "KilledWorker": "its Dask worker died, and so did those that tried again",
     "CancelledError": "it was cancelled on the cluster",
     "WorkerCrashedError": "its Ray worker died, and so did those that tried again",
+    "LocalRayletDiedError": "its Ray node died, and so did those that tried again",
     "OutOfMemoryError": "Ray ended it for want of memory",
     "NodeDiedError": "its Ray node died",
 }
 """What the errors of the libraries mean, by their class's name."""
 
 
+class ClusterGoneError(Exception):
+    """Nothing can be submitted any more, and of what runs nothing will be heard."""
+
+
 class Pool:
     """Workers that execute one call at a time each."""
 
     size: int
-    """How many calls can run at the same time; 0 while all workers are gone."""
+    """How many calls can run at the same time; 0 while all workers are gone. Raises ClusterGoneError."""
 
     @abstractmethod
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
@@ -72,19 +85,23 @@ class PoolLauncher(WorkerLauncher):
         with self.pool(len(jobs)) as pool, forwarded_to(pool.processes):
             waiting = list(reversed(jobs))
             running: dict[Future[Any], int] = {}
-            while running or (waiting and received() is None):
-                size = pool.size
-                status_line.note("" if size else "no worker is left; waiting for one")
-                while waiting and len(running) < max(1, size) and received() is None:
-                    number, overrides = waiting.pop()
-                    try:
+            try:
+                while running or (waiting and received() is None):
+                    size = pool.size
+                    status_line.note("" if size else "no worker is left; waiting for one")
+                    while waiting and len(running) < max(1, size) and received() is None:
+                        number, overrides = waiting[-1]
                         running[pool.submit(self.call, number, overrides)] = number
-                    except Exception as error:  # a cluster that is gone; each library has errors of its own
-                        yield number, LostJobError(f"its job could not be submitted ({one_line(error)[:200]})")
-                if received() is not None:
-                    pool.cancel()
-                for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), _result(future)
+                        waiting.pop()
+                    if received() is not None:
+                        pool.cancel()
+                    for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
+                        yield running.pop(future), _result(future)
+            except ClusterGoneError as error:
+                more = f"; {len(waiting)} runs are not submitted" if waiting else ""
+                print(f"rnnbench: {error}{more}", file=sys.stderr)
+                for number in running.values():
+                    yield number, LostJobError(str(error))
 
 
 def _result(future: "Future[Any]") -> Any:
@@ -187,18 +204,20 @@ class DaskPool(Pool):
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._address = client.scheduler.address
         self._executor = client.get_executor(pure=False)
         self._futures: list[Future[Any]] = []
 
     @property
     def size(self) -> int:  # type: ignore[override]  # workers come and go
-        if self._client.status != "running":  # which scheduler_info would wait for
-            return 0
+        while self._client.status == "connecting" and received() is None:  # again, for `wait_s` at most
+            status_line.note("the Dask scheduler does not answer")
+            time.sleep(0.1)
+        if self._client.status != "running":
+            raise ClusterGoneError(f"the Dask scheduler at {self._address} is gone")
         return len(self._client.scheduler_info(n_workers=-1).get("workers", ()))  # none without a scheduler
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
-        if self._client.status != "running":  # it would wait for a scheduler for ever
-            raise ConnectionError("the Dask scheduler is gone")
         future: Future[Any] = self._executor.submit(function, *arguments)
         self._futures.append(future)
         return future
@@ -251,10 +270,18 @@ class RayPool(Pool):
         self._ray = ray
         self._call = ray.remote(num_cpus=cpus, max_retries=retries)(_ending_with_a_signal)
         self._cpus = cpus
+        self._head = ray.get_runtime_context().gcs_address
+        self._heard_at = time.monotonic()
         self._references: dict[Future[Any], Any] = {}
 
     @property
     def size(self) -> int:  # type: ignore[override]  # nodes come and go
+        if _silence(self._head, RAY_ANSWERS_WITHIN_S):
+            status_line.note("the Ray head does not answer")
+            if time.monotonic() - self._heard_at > RAY_GONE_AFTER_S:
+                raise ClusterGoneError(f"the Ray head at {self._head} is gone")
+            return 0
+        self._heard_at = time.monotonic()
         return int(self._ray.cluster_resources().get("CPU", 0) / self._cpus)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
@@ -267,6 +294,16 @@ class RayPool(Pool):
     def cancel(self) -> None:
         for reference in list(self._references.values()):
             self._ray.cancel(reference)
+
+
+def _silence(address: str, seconds: float) -> str:
+    """Why nothing listens at `host:port`; empty where something does."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
+    except (OSError, OverflowError) as error:
+        return one_line(error) or type(error).__name__
+    return ""
 
 
 def _ending_with_a_signal(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -285,14 +322,20 @@ class RayLauncher(PoolLauncher):
 
     @contextmanager
     def pool(self, jobs: int) -> Iterator[Pool]:
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # or else its C++ part writes to the terminal
         ray = _imported("ray", "ray")
+        setting = f"hydra.launcher.address={self.address}"
+        if re.fullmatch(r"[^/]+:\d+", self.address or "") and (
+            why := _silence(str(self.address), RAY_ANSWERS_WITHIN_S)
+        ):
+            raise SettingError(f"{setting}: no Ray cluster answers there ({why})")
         own = {"num_cpus": self.num_cpus, "include_dashboard": False} if self.address is None else {}
         try:
             ray.init(address=self.address or "local", log_to_driver=False, logging_level="ERROR", **own)
+        except ray.exceptions.AuthenticationError:
+            raise SettingError(f"{setting}: {ANOTHER_TOKEN}") from None
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise SettingError(
-                f"hydra.launcher.address={self.address}: no Ray cluster answers there ({one_line(error)[:120]})"
-            ) from None
+            raise SettingError(f"{setting}: {one_line(error)[:300]}; {ANOTHER_TOKEN}") from None
         try:
             yield RayPool(ray, self.cpus_per_run, self.retries)
         finally:
