@@ -74,7 +74,7 @@ class JobCall:
             ).return_value
 
 
-class _OnFirstWrite(io.TextIOBase):
+class OnFirstWrite(io.TextIOBase):
     """A text file that is made when something is written to it."""
 
     def __init__(self, path: Path) -> None:
@@ -94,5 +94,5 @@ class _OnFirstWrite(io.TextIOBase):
 
 @contextlib.contextmanager
 def _printing_to(path: Path) -> Iterator[None]:
-    with _OnFirstWrite(path) as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+    with OnFirstWrite(path) as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
         yield

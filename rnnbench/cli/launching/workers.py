@@ -16,13 +16,14 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout, suppress
 from typing import Any
 
 from joblib import cpu_count
 from joblib.externals.loky import ProcessPoolExecutor
 
 from rnnbench.cli.launching import status_line
+from rnnbench.cli.launching.job_call import OnFirstWrite
 from rnnbench.cli.launching.launcher import Job, LostJobError, WorkerLauncher
 from rnnbench.errors import SettingError, one_line
 from rnnbench.interruption import Interrupted, forwarded_to, received
@@ -337,7 +338,8 @@ class RayLauncher(PoolLauncher):
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise SettingError(f"{setting}: {one_line(error)[:300]}; {ANOTHER_TOKEN}") from None
         try:
-            yield RayPool(ray, self.cpus_per_run, self.retries)
+            with OnFirstWrite(self.folder / "ray.log") as told, redirect_stdout(told):  # about workers that died
+                yield RayPool(ray, self.cpus_per_run, self.retries)
         finally:
             ray.shutdown()
 
