@@ -1,4 +1,4 @@
-"""What becomes of a sweep on a Dask cluster of which a worker is killed."""
+"""What becomes of a sweep on a Dask cluster of which a worker or the scheduler is killed."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.launching import Launch, killed_with_children, wait_until
+from tests.faults.launching import Launch, Tally, killed_with_children, wait_until
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.faults
@@ -48,9 +48,44 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             killed_with_children(process)
 
 
-def test_a_killed_worker_only_delays(dask: Cluster, tmp_path: Path) -> None:
-    launch = Launch(tmp_path, *DASK, f"hydra.launcher.address={dask.address}")
+def launched(dask: Cluster, folder: Path) -> Launch:
+    """A sweep of four runs, two of which train."""
+    launch = Launch(folder, *DASK, f"hydra.launcher.address={dask.address}", "hydra.launcher.wait_s=10")
     wait_until(lambda: len(launch.training()) == 2)
+    return launch
+
+
+def test_a_killed_worker_only_delays(dask: Cluster, tmp_path: Path) -> None:
+    launch = launched(dask, tmp_path)
     killed_with_children(dask.workers[0])
     code, output, _ = launch.end()
-    assert (code, output) == (0, "4 runs: 4 done\n")
+    assert (code, output, launch.tally()) == (0, "4 runs: 4 done\n", Tally(planned=4, done=4, failed=0, doubled=0))
+
+
+def test_a_killed_scheduler_ends_the_launch_and_the_same_command_does_the_rest(dask: Cluster, tmp_path: Path) -> None:
+    launch = launched(dask, tmp_path)
+    killed_with_children(dask.scheduler)
+    code, output, errors = launch.end()
+    assert (code, output) == (1, "4 runs: 2 lost, 2 not run\n")
+    assert f"rnnbench: the Dask scheduler at {dask.address} is gone; 2 runs are not submitted\n" in errors
+    for worker in dask.workers:
+        killed_with_children(worker)
+    again = Launch(tmp_path, *DASK, "hydra.launcher.n_workers=2")
+    assert again.end()[0] == 0
+    assert again.tally() == Tally(planned=4, done=4, failed=0, doubled=0)
+
+
+def test_a_launching_process_started_again_doubles_nothing(dask: Cluster, tmp_path: Path) -> None:
+    first = launched(dask, tmp_path)
+    first.process.kill()
+    first.process.wait()
+    again = Launch(tmp_path, *DASK, f"hydra.launcher.address={dask.address}")
+    code, output, _ = again.end()
+    assert (code, again.tally()) == (0, Tally(planned=4, done=4, failed=0, doubled=0)), output
+
+
+def test_a_wrong_address_is_one_line(tmp_path: Path) -> None:
+    address = "tcp://127.0.0.1:1"
+    code, output, errors = Launch(tmp_path, *DASK, f"hydra.launcher.address={address}", "hydra.launcher.wait_s=3").end()
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert errors.startswith(f"rnnbench: hydra.launcher.address={address}: no Dask scheduler with a worker answers")
