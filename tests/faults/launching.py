@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -34,11 +34,17 @@ class Tally(NamedTuple):
 
 
 class Launch:
-    """A launching process."""
+    """A launching process; `within` is a command that executes it."""
 
-    def __init__(self, folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        within: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
-        command = [sys.executable, "-m", "rnnbench", "-m", *LONG, "train.checkpoint_every_s=1", *arguments]
+        command = [*within, sys.executable, "-m", "rnnbench", "-m", *LONG, "train.checkpoint_every_s=1", *arguments]
         self._printed = [folder / f"{kind}-{len(list(folder.iterdir()))}" for kind in ("output", "errors")]
         with ExitStack() as stack:
             output, errors = (stack.enter_context(path.open("w")) for path in self._printed)

@@ -113,7 +113,7 @@ def test_a_launching_process_started_again_doubles_nothing(ray: Cluster, tmp_pat
     assert (code, again.tally()) == (0, Tally(planned=4, done=4, failed=0, doubled=0)), output
 
 
-def test_a_wrong_address_or_token_is_one_line(ray: Cluster, tmp_path: Path) -> None:
+def test_a_wrong_address_or_token_is_told(ray: Cluster, tmp_path: Path) -> None:
     for address, token, said in (
         ("127.0.0.1:1", "", "no Ray cluster answers there (Connection refused)"),
         (ray.address, "another", "is RAY_AUTH_TOKEN, or ~/.ray/auth_token, here as it is in the cluster?"),
@@ -121,6 +121,7 @@ def test_a_wrong_address_or_token_is_one_line(ray: Cluster, tmp_path: Path) -> N
         environment = ray.environment | ({"RAY_AUTH_TOKEN": token} if token else {})
         launch = Launch(tmp_path, *RAY, f"hydra.launcher.address={address}", environment=environment)
         code, output, errors = launch.end()
-        assert (code, output, errors.count("\n")) == (2, "", 1)
+        assert (code, output) == (2, "")
+        assert errors.count("rnnbench:") == 1
         assert f"hydra.launcher.address={address}: " in errors
         assert said in errors

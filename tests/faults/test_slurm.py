@@ -2,12 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.faults.launching import Launch, wait_until
+from rnnbench.schema import ExperimentFiles
+from rnnbench.stored_run import read_outcome
+from tests.faults.launching import Launch, Tally, wait_until
 from tests.faults.slurm_cluster import Cluster, cluster, reason_not_to_start
 
 pytestmark = [
@@ -15,39 +19,45 @@ pytestmark = [
     pytest.mark.skipif(bool(reason_not_to_start()), reason=f"no Slurm cluster here: {reason_not_to_start()}"),
 ]
 SLURM = ("hydra/launcher=slurm", "hydra.launcher.mem_gb=2", "hydra.launcher.poll_s=1")
+LARGEST_ARRAY = 4
 
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster for all tests of this file."""
-    with cluster(tmp_path_factory.mktemp("slurm")) as running:
+    with cluster(tmp_path_factory.mktemp("slurm"), LARGEST_ARRAY) as running:
         yield running
 
 
 class Sweep(Launch):
     """A launching process."""
 
-    def __init__(self, slurm: Cluster, folder: Path, *arguments: str) -> None:
-        super().__init__(folder, *SLURM, *arguments, environment=slurm.environment)
+    def __init__(self, slurm: Cluster, folder: Path, *arguments: str, within: Sequence[str] = ()) -> None:
+        super().__init__(folder, *SLURM, *arguments, environment=slurm.environment, within=within)
 
     def slurm_jobs(self) -> dict[str, list[int]]:
         """The numbers of the runs in each Slurm job that was submitted last."""
         kept = sorted(self.folder.glob("results/*/launches/*/slurm_jobs.json"))
         return {job: [number for number, _ in runs] for job, runs in json.loads(kept[-1].read_text())["jobs"].items()}
 
-    def names(self) -> list[str]:
-        """The runs that are done."""
-        found = [json.loads(path.read_text()) for path in self.folder.glob("results/*/runs/*/summary.json")]
-        return sorted(summary["run"] for summary in found if summary["status"] == "done")
 
-
-def test_runs_are_packed(slurm: Cluster, tmp_path: Path) -> None:
-    sweep = Sweep(slurm, tmp_path, "seed=range(0,5)", "train.steps=20", "hydra.launcher.runs_per_job=3")
+def test_runs_are_packed_by_their_length(slurm: Cluster, tmp_path: Path) -> None:
+    sweep = Sweep(slurm, tmp_path, "train.steps=400,20", "seed=0,1", "hydra.launcher.runs_per_job=2")
     code, output, errors = sweep.end()
-    assert (code, output) == (0, "5 runs: 5 done\n")
-    assert re.search(r"Slurm job \d+: 5 runs in 2 Slurm jobs; output in results/default/launches/", errors)
-    assert len(sweep.slurm_jobs()) == 2
+    assert (code, output, sweep.tally()) == (0, "4 runs: 4 done\n", Tally(planned=4, done=4, failed=0, doubled=0))
+    assert re.search(r"Slurm job \d+: 4 runs in 2 Slurm jobs; output in results/default/launches/", errors)
+    assert list(sweep.slurm_jobs().values()) == [[0, 3], [1, 2]]  # 0 and 1 are the long ones
     assert not list(tmp_path.glob("results/*/launches/*/slurm"))
+
+
+def test_more_jobs_than_an_array_may_have(slurm: Cluster, tmp_path: Path) -> None:
+    sweep = Sweep(slurm, tmp_path, f"seed=range(0,{LARGEST_ARRAY + 2})", "train.steps=4")
+    code, output, errors = sweep.end()
+    assert (code, output) == (0, "6 runs: 6 done\n")
+    assert [line.partition(": ")[2] for line in re.findall(r"Slurm job \d+: \d runs in \d", errors)] == [
+        "4 runs in 4", "2 runs in 2",
+    ]  # fmt: skip
+    assert sweep.tally() == Tally(planned=6, done=6, failed=0, doubled=0)
 
 
 def test_a_killed_job_is_lost_and_the_same_command_does_it(slurm: Cluster, tmp_path: Path) -> None:
@@ -59,7 +69,10 @@ def test_a_killed_job_is_lost_and_the_same_command_does_it(slurm: Cluster, tmp_p
     code, output, errors = sweep.end()
     assert (code, output) == (1, "2 runs: 1 lost, 1 done\n")
     assert f"Slurm job {cancelled}: " in errors
-    assert Sweep(slurm, tmp_path, *arguments).end()[:2] == (0, "2 runs: 1 done before, 1 done\n")
+    assert sweep.tally() == Tally(planned=2, done=1, failed=1, doubled=0)
+    again = Sweep(slurm, tmp_path, *arguments)
+    assert again.end()[:2] == (0, "2 runs: 1 done before, 1 done\n")
+    assert again.tally() == Tally(planned=2, done=2, failed=0, doubled=0)
 
 
 def test_a_cancelled_job_stops_with_a_checkpoint(slurm: Cluster, tmp_path: Path) -> None:
@@ -69,6 +82,7 @@ def test_a_cancelled_job_stops_with_a_checkpoint(slurm: Cluster, tmp_path: Path)
     slurm.command("scancel", cancelled)
     code, output, _ = sweep.end()
     assert (code, output) == (1, "2 runs: 1 stopped, 1 done\n")
+    assert sweep.tally() == Tally(planned=2, done=1, failed=1, doubled=0)
     assert len(list(tmp_path.glob("results/*/runs/*/checkpoint.pt"))) == 1
 
 
@@ -83,6 +97,7 @@ def test_a_lost_node_only_delays(slurm: Cluster, tmp_path: Path) -> None:
         slurm.start_node("n2")
         slurm.command("scontrol", "update", "NodeName=n2", "State=RESUME")
     assert (code, output) == (0, "2 runs: 2 done\n")
+    assert sweep.tally() == Tally(planned=2, done=2, failed=0, doubled=0)
     slurm.wait_until_idle()
 
 
@@ -92,11 +107,69 @@ def test_a_warning_before_the_time_is_over_queues_the_job_again(slurm: Cluster, 
     (job,) = sweep.slurm_jobs()
     slurm.command("scancel", "--signal=USR2", job)
     code, _, errors = sweep.end()
-    assert code == 0
+    assert (code, sweep.tally()) == (0, Tally(planned=1, done=1, failed=0, doubled=0))
     assert "stopped" not in errors
-    (outcome,) = tmp_path.glob("results/*/launches/*/job-0.json")
-    assert json.loads(outcome.read_text())["status"] == "done"
     assert "Restarts=1" in slurm.command("scontrol", "show", "job", job)
+
+
+def test_a_job_whose_time_is_over_goes_on_in_its_next(slurm: Cluster, tmp_path: Path) -> None:
+    sweep = Sweep(
+        slurm,
+        tmp_path,
+        "seed=0",
+        "train.steps=12000",
+        "hydra.launcher.timeout_min=1",
+        "hydra.launcher.signal_delay_s=20",
+    )
+    code, _, errors = sweep.end()
+    assert (code, sweep.tally()) == (0, Tally(planned=1, done=1, failed=0, doubled=0))
+    assert "stopped" not in errors
+    (job,) = sweep.slurm_jobs()
+    restarts = re.search(r"Restarts=(\d+)", slurm.command("scontrol", "show", "job", job))
+    assert restarts is not None
+    assert int(restarts[1]) >= 1
+
+
+def test_a_job_that_may_not_be_queued_again_stops(slurm: Cluster, tmp_path: Path) -> None:
+    sweep = Sweep(slurm, tmp_path, "seed=0,1", "train.steps=3000", "hydra.launcher.max_requeues=0")
+    wait_until(lambda: 0 in sweep.training())
+    (warned,) = [job for job, runs in sweep.slurm_jobs().items() if runs == [0]]
+    slurm.command("scancel", "--signal=USR2", warned)
+    code, output, errors = sweep.end()
+    assert (code, output) == (1, "2 runs: 1 stopped, 1 done\n")
+    assert "stopped by SIGUSR2 at step" in errors
+
+
+def test_a_folder_that_the_nodes_do_not_share_is_told(slurm: Cluster, tmp_path: Path) -> None:
+    folder = tmp_path / "not-shared"
+    folder.mkdir()
+    mounted = f'mount -t tmpfs none "{folder}" && cd "{folder}" && exec "$@"'
+    try:
+        subprocess.run(["unshare", "--mount", "sh", "-c", mounted, "sh", "true"], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no mounts of its own for a process here: {error}")
+    within = ("unshare", "--mount", "sh", "-c", mounted, "sh")
+    code, output, errors = Sweep(slurm, tmp_path, "seed=0,1", "train.steps=4", within=within).end()
+    assert (code, output) == (1, "2 runs: 2 lost\n")
+    assert errors.count("it has left no output: is results_dir on a disk that the nodes share?") == 2
+
+
+def test_processes_of_srun_share_a_sweep(slurm: Cluster, tmp_path: Path) -> None:
+    launch = Launch(
+        tmp_path,
+        "train.steps=100",
+        "seed=range(0,6)",
+        environment=slurm.environment,
+        within=("srun", "--nodes=2", "--ntasks=2", "--mem=2G"),
+    )
+    code, output, _ = launch.end()
+    files = ExperimentFiles(tmp_path / "results" / "default")
+    outcomes = [read_outcome(path) for launch in files.launches() for path in launch.outcomes()]
+    assert len(files.launches()) == 2
+    assert Counter(outcome["status"] for outcome in outcomes)["done"] == 6
+    assert launch.tally()[:2] == (6, 6)
+    assert launch.tally().doubled == 0
+    assert code in (0, 1), output  # 1 where one process ended while the other was at its last run
 
 
 def test_a_launching_process_started_again_follows_the_jobs_that_go_on(slurm: Cluster, tmp_path: Path) -> None:
@@ -116,7 +189,7 @@ def test_a_launching_process_started_again_follows_the_jobs_that_go_on(slurm: Cl
     assert (code, output) == (0, "2 runs: 2 done\n")
     assert "2 runs are in Slurm jobs of an earlier launch" in errors
     assert second.slurm_jobs() == submitted
-    assert len(second.names()) == 2
+    assert second.tally() == Tally(planned=2, done=2, failed=0, doubled=0)
 
 
 @pytest.mark.parametrize(

@@ -323,7 +323,7 @@ class RayLauncher(PoolLauncher):
 
     @contextmanager
     def pool(self, jobs: int) -> Iterator[Pool]:
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # or else its C++ part writes to the terminal
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "3")  # of 1 s each; it prints why it cannot connect
         ray = _imported("ray", "ray")
         setting = f"hydra.launcher.address={self.address}"
         if re.fullmatch(r"[^/]+:\d+", self.address or "") and (
