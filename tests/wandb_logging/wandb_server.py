@@ -66,6 +66,10 @@ class WandbServer(ThreadingHTTPServer):
         self.runs: dict[str, LoggedRun] = {}
         self.artifacts: list[dict[str, Any]] = []
         self.views: list[dict[str, Any]] = []
+        self.sweep: str | None = None
+        """The YAML of the one sweep."""
+        self.agent_commands: list[dict[str, Any]] = []
+        """What a sweep's agent is told at its next heartbeats, one at each."""
         self.operations: list[str] = []
         self.stopped = threading.Event()
 
@@ -184,6 +188,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def on_GetDefaultEntity(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"viewer": {"id": "u", "entity": ENTITY}}
+
+    def on_SweepWithRuns(self, given: dict[str, Any]) -> dict[str, Any]:
+        name = given["sweep"]
+        return {"project": {"sweep": {"id": name, "name": name, "config": self.server.sweep, "runs": {"edges": []}}}}
+
+    def on_CreateAgent(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"createAgent": {"agent": {"id": "agent"}}}
+
+    def on_Heartbeat(self, given: dict[str, Any]) -> dict[str, Any]:
+        waits = json.loads(given["runState"]) or not self.server.agent_commands
+        commands = [] if waits else [self.server.agent_commands.pop(0)]
+        return {"agentHeartbeat": {"agent": {"id": "agent"}, "commands": json.dumps(commands)}}
 
     def on_UpsertBucket(self, given: dict[str, Any]) -> dict[str, Any]:
         name = given["name"]
