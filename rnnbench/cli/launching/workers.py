@@ -302,8 +302,10 @@ def _silence(address: str, seconds: float) -> str:
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
-    except (OSError, OverflowError) as error:
-        return one_line(error) or type(error).__name__
+    except OSError as error:
+        return error.strerror or one_line(error)
+    except OverflowError:
+        return "no such port"
     return ""
 
 
