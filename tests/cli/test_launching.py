@@ -61,6 +61,18 @@ def test_counts_and_time_left_of_a_launch(launch: LaunchFiles, monkeypatch: pyte
     assert counts.line() == "2 done, 1 running, 1 waiting; about 30 s left"
 
 
+def test_time_left_of_a_run_that_was_started_again(launch: LaunchFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = Counts(launch)
+    counts.look()
+    launch.progress(2).unlink()
+    counts.look()
+    monkeypatch.setattr(status_line.time, "monotonic", lambda: counts.started + 30)
+    assert counts.seconds_left() == pytest.approx(30)  # as while it ran
+    StepsDone(50, 75, 100).write(launch.progress(2))
+    counts.look()
+    assert counts.seconds_left() == pytest.approx(30 * 2.5 / 3.5)
+
+
 def test_lost_jobs_count_as_failed(launch: LaunchFiles) -> None:
     launch.outcome(2).write_text(json.dumps({"overrides": ["seed=2"], "status": "lost", "run": None, "message": ""}))
     counts = Counts(launch)

@@ -19,7 +19,7 @@ from rnnbench.stored_run import read_outcome, read_plan, read_run
 from tests.cli.conftest import SMALL
 
 LONG = (*SMALL, "task.length=5", "train.eval_every=1000", "train.stop_when_solved=false", "probe=[costs]")
-PATIENCE_S = 300
+PATIENCE_S = 900
 
 
 class Tally(NamedTuple):

@@ -117,7 +117,7 @@ def test_a_job_whose_time_is_over_goes_on_in_its_next(slurm: Cluster, tmp_path: 
         slurm,
         tmp_path,
         "seed=0",
-        "train.steps=12000",
+        "train.steps=6000",
         "hydra.launcher.timeout_min=1",
         "hydra.launcher.signal_delay_s=20",
     )

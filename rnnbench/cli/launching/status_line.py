@@ -76,6 +76,8 @@ class Counts:
         self._plan_read_at = 0
         self.ended: dict[int, JobStatus] = {}
         self.running: dict[int, StepsDone] = {}
+        self._trained: dict[int, tuple[float, float]] = {}
+        """Which share of a run was trained when it was first seen, and how much was last; it may be started again."""
         self.started = time.monotonic()
 
     def look(self) -> list[str]:
@@ -88,6 +90,10 @@ class Counts:
         ended, begun = self.files.ended_and_begun()
         lines = [line for number in sorted(ended - set(self.ended)) for line in self._ended(number)]
         self.running = {number: StepsDone.read(self.files.progress(number)) for number in begun - set(self.ended)}
+        for number, at in self.running.items():
+            if at.steps > 0:
+                first, _ = self._trained.get(number, (at.start / at.steps, 0.0))
+                self._trained[number] = first, at.step / at.steps
         return lines
 
     def _read_plan(self) -> None:
@@ -136,13 +142,12 @@ class Counts:
         done, left = 0.0, 0.0
         for number, job in enumerate(self.plan):
             work = usual if job.work is None else job.work
-            if number in self.ended:
-                done += work if job.status is None and self.ended[number] != JobStatus.DONE_BEFORE else 0.0
-            elif (at := self.running.get(number)) is not None and at.steps > 0:
-                done += work * (at.step - at.start) / at.steps
-                left += work * (at.steps - at.step) / at.steps
-            else:
-                left += work
+            first, last = self._trained.get(number, (0.0, 0.0))
+            if number not in self.ended:
+                done += work * (last - first)
+                left += work * (1 - last)
+            elif job.status is None and self.ended[number] != JobStatus.DONE_BEFORE:
+                done += work * (1 - first)
         return elapsed * left / done if done > 0 and left > 0 else None
 
 
