@@ -214,6 +214,7 @@ def _wait_for(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with cluster(Path(sys.argv[1]).resolve()) as running:
         print(f"export SLURM_CONF={running.folder}/slurm.conf", flush=True)
         signal.pause()
