@@ -76,11 +76,14 @@ def requirement(problem: ErrorDetails) -> str:
 def component_traceback(error: BaseException) -> str:
     """The traceback from the first call inside a component's file on; all of it where there is none.
 
-    One line for a disk that is full or fails, whose cause is not in any code, and for a ComponentError.
+    One line for a disk that is full or fails, whose cause is not in any code, and for a ComponentError; of a
+    SyntaxError the place.
     """
     if isinstance(error, ComponentError) or (isinstance(error, OSError) and error.errno in OF_THE_DISK):
         return f"rnnbench: {one_line(error)}\n"
     told = traceback.TracebackException.from_exception(error)
+    if isinstance(error, SyntaxError):  # it names file and line; what led there is Python's import
+        return "".join(told.format_exception_only())
     first = next((at for at, frame in enumerate(told.stack) if _is_of_a_component(Path(frame.filename))), 0)
     del told.stack[:first]
     return "".join(told.format(chain=False))

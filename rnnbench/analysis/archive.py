@@ -10,6 +10,7 @@ condensed files because its folder is elsewhere.
 
 import csv
 import dataclasses
+import difflib
 import gzip
 import io
 import json
@@ -205,7 +206,14 @@ def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:
             f"name={files.folder.name}: none of the {len(damaged)} folders in {files.runs} can be read ({folder}: "
             f"{problem}); launch the runs again"
         )
-    return f"name={files.folder.name}: no runs in {files.runs}; launch some with `rnnbench name={files.folder.name}`"
+    name, parent = files.folder.name, files.folder.parent
+    if not parent.is_dir():
+        return f"name={name}: there is no folder {parent}; launch some runs, or go to where it is"
+    each = [ExperimentFiles(folder) for folder in sorted(parent.iterdir())]
+    known = [other.folder.name for other in each if other.runs.is_dir() or other.runs_table.exists()]
+    near = difflib.get_close_matches(name, known, n=1)
+    others = f" or choose from {', '.join(known)}" if known else ""
+    return f"name={name}: no runs in {files.runs}; " + (f"did you mean {near[0]}?" if near else f"launch some{others}")
 
 
 def _merged(files: ExperimentFiles, archived: set[str], folders: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The results of one experiment: its table of runs, histories and probes' arrays."""
 
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -76,7 +77,9 @@ class Results:
         runs = self.runs
         for column, values in only.items():
             if column not in runs:
-                raise SettingError(f"only.{column}={list(values)}: no run has this column")
+                near = difflib.get_close_matches(column, map(str, self.runs), n=1)
+                hint = f"; did you mean only.{near[0]}?" if near else ""
+                raise SettingError(f"only.{column}={list(values)}: no run has this column{hint}")
             left = runs[runs[column].isin(values) | (runs[column].isna() & (None in values))]
             if left.empty:
                 raise SettingError(

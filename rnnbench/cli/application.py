@@ -4,8 +4,9 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import hydra
 import yaml
@@ -16,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnbench.cli.arguments import options_last, overrides
 from rnnbench.cli.launches import fail, print_counts_of_stopped_launch
 from rnnbench.cli.launching import status_line
-from rnnbench.cli.menu import RENAMED, configuration_directory, own_directories, setting_names
+from rnnbench.cli.menu import RENAMED, choices, configuration_directory, own_directories, setting_names
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted
 from rnnbench.wandb_logging.process import wandb_process
@@ -103,14 +104,38 @@ def _is_utf8(path: Path) -> bool:
 
 def hydra_message(error: Exception) -> str:
     """Hydra's message in one line, with the choices that exist."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
-        group, _, choice = error.missing_cfg_file.rpartition("/")
+    if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
         if renamed := RENAMED.get(f"{group}={choice}"):
             return f"{group}={choice}: renamed; use {renamed}"
-        near = difflib.get_close_matches(choice, error.options, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        return f"{group}={choice}: no such choice; {hint}choose from {', '.join(sorted(error.options))}"
+        return _no_such_choice(group, choice, error.options)
     if match := re.search(r"Could not override '([^']+)'", str(error)):
-        near = difflib.get_close_matches(match[1], setting_names(), n=1)
-        return f"{match[1]}: no such setting; {f'did you mean {near[0]}? ' if near else ''}`rnnbench --help` lists them"
+        return _no_such_setting(match[1], getattr(error.__cause__, "parent_node", None))
+    if match := re.search(r"Ambiguous value for argument '([^']*)'", str(error)):
+        key, _, values = match[1].partition("=")
+        return f"{match[1]}: must be one value; with -m, several are a sweep; a list is {key}=[{values}]"
     return one_line(error)
+
+
+def _no_such_choice(group: str, choice: str, known: Sequence[str] | None) -> str:
+    """That a group has no such choice, with the nearest, or else where one of the user's own belongs."""
+    own = own_directories(sys.argv[1:])
+    there = sorted(known if known is not None else choices(group, [configuration_directory(), *own]))
+    if near := difflib.get_close_matches(choice, there, n=1):
+        hint = f"did you mean {near[0]}? "
+    elif own:
+        hint = f"there is no {own[0] / group / choice}.yaml; "
+    else:
+        hint = f"one of your own needs --config-dir DIR, with DIR/{group}/{choice}.yaml; "
+    return f"{group}={choice}: no such choice; {hint}choose from {', '.join(there)}"
+
+
+def _no_such_setting(key: str, beside: Any) -> str:
+    """That there is no such setting, with the nearest; `beside` is the part of the configuration where it would be."""
+    section, _, _ = key.rpartition(".")
+    settings = [str(name) for name in beside if name != "_target_"] if isinstance(beside, DictConfig) else []
+    of_component = "_target_" in beside if isinstance(beside, DictConfig) else False
+    near = difflib.get_close_matches(key, [*setting_names(), *(f"{section}.{name}" for name in settings)], n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    where = f"{section} has {', '.join(settings) or 'no settings'}" if of_component else "`rnnbench --help` lists them"
+    return f"{key}: no such setting; {hint}{where}"

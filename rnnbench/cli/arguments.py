@@ -1,5 +1,6 @@
 """Command-line arguments: checked before Hydra reads them, and composed where no Hydra application runs."""
 
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -35,6 +36,8 @@ def overrides(
     found = [word for word in _words(arguments, options) if not word.startswith("-")]
     for word in found:
         if "=" not in word and not word.startswith("~"):
+            if whole := _torn(word, arguments):
+                raise SettingError(f"{word}: part of a value with a space; quote it: {shlex.quote(whole)}")
             raise SettingError(f"{word}: must be key=value{_meant(word, arguments, used)}")
     for word in found:
         _check_choice(word)
@@ -90,9 +93,12 @@ def composed(arguments: Sequence[str], command: str, used: Sequence[str]) -> Dic
             raise SettingError(f"{word}: no such option; `{command} --help` lists them")
     settings = overrides(arguments, OPTIONS_WITH_A_VALUE, used)
     for setting in settings:
-        key = setting.lstrip("+~").partition("=")[0]
+        key, _, value = setting.lstrip("+~").partition("=")
         if not any(key.startswith(name) if name.endswith(".") else key == name for name in used):
             raise SettingError(f"{setting}: {command} does not use it; it takes {', '.join(used)}")
+        if OverridesParser.create().parse_override(setting).is_sweep_override():
+            key = key.removeprefix("report.")
+            raise SettingError(f"{key}={value}: must be one value or a list, {key}=[{value}]")
     own = [directory.resolve() for directory in own_directories(arguments)]
     sys.path += [str(directory) for directory in own if str(directory) not in sys.path]
     if own:
@@ -108,6 +114,16 @@ def _words(arguments: Sequence[str], options: frozenset[str]) -> Iterator[str]:
         if not is_value:
             yield argument
         is_value = argument in options and not is_value
+
+
+def _torn(word: str, arguments: Sequence[str]) -> str:
+    """The setting with brackets that a space has torn apart, as the shell does without quotes; "" where none has."""
+    end = list(arguments).index(word)
+    for start in range(end - 1, -1, -1):
+        if "=" in arguments[start]:
+            is_open = any(arguments[start].count(left) > arguments[start].count(right) for left, right in ("[]", "{}"))
+            return " ".join(arguments[start : end + 1]) if is_open else ""
+    return ""
 
 
 def _meant(word: str, arguments: Sequence[str], used: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Components named by `_target_`, checked against their constructors; neither torch nor Hydra is imported."""
 
-import importlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from rnnbench.errors import SettingError, names_a_setting, one_line, requirement
+from rnnbench.errors import ComponentError, SettingError, names_a_setting, one_line, requirement
 
 Node = dict[str, Any]
 """The configuration of a component: its `_target_` and arguments."""
@@ -23,7 +23,7 @@ def component(node: Node, group: str) -> Callable[..., Any]:
     arguments = dict(node)
     path = arguments.pop("_target_", None)
     if not isinstance(path, str):
-        raise SettingError(f"{group}._target_={path}: must be the import path of a class")
+        raise SettingError(f"{group}._target_={path}: must be the import path of a class, such as my_cell.MyCell")
     target = _imported(path, group)
     return partial(target, **_checked(target, arguments, group))
 
@@ -36,14 +36,21 @@ def _imported(path: str, group: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        missing = f"there is no module {error.name}"
+        missing = f"there is no module {error.name}{_within(path)}"
     except AttributeError:
         if hasattr(sys.modules.get(module), name) or module not in sys.modules:
             raise
         missing = f"{module} has no {name}"
     except ValueError:  # of import_module(""), for a path without a dot
-        missing = "there is no module in it"
+        missing = "it must be MODULE.CLASS"
     raise SettingError(f"{group}._target_={path}: cannot be imported ({missing})")
+
+
+def _within(path: str) -> str:
+    """A suggestion for a path that begins with the folder that holds the module."""
+    within = path.partition(".")[2]
+    module = within.partition(".")[0]
+    return f"; did you mean {within}?" if "." in within and importlib.util.find_spec(module) else ""
 
 
 def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str, Any]:
@@ -75,6 +82,10 @@ def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
 
     `rnnbench.errors` defines what is a wrong setting and what is a bug.
     """
+    kind: Any = make.func if isinstance(make, partial) else make
+    if inspect.isabstract(kind):
+        lacks = ", ".join(sorted(kind.__abstractmethods__))
+        raise ComponentError(f"{inspect.getfile(kind)}: {kind.__name__} does not define {lacks}")
     try:
         inspect.signature(make).bind(*arguments)
     except TypeError as error:

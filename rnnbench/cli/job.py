@@ -3,7 +3,6 @@
 import math
 import sys
 import traceback
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -165,10 +164,8 @@ def _do(
         before = _stored_summary(folder)
         if before.get("status") in MEASURED and not settings.rerun:
             if before.get("component_source") != source_hash(components):
-                warnings.warn(
-                    f"{folder.name}: the code of its cell or task has changed since; rerun=true does it again",
-                    stacklevel=2,
-                )
+                changed = "the code of its cell or task has changed since; rerun=true does it again"
+                print(f"rnnbench: {folder.name}: {changed}", file=sys.stderr)
             outcome = JobStatus.DONE_BEFORE if before["status"] == Status.DONE else JobStatus.DIVERGED
             return JobOutcome(overrides, outcome, folder.name, objective=_objective(before, settings.objective, worst))
         if settings.rerun:

@@ -3,6 +3,7 @@
 - `run`: one whole run, from its start or last checkpoint to its results.
 - `loop`: the training loop, with evaluation, early stopping, probes and checkpoints.
 - `settings`: how long and how to train, and budgets in epochs as training steps.
+- `batch_check`: the shapes of a task's batches, losses and verdicts.
 - `truncation`: truncated backpropagation through time: batches cut into windows.
 - `checkpoint`: what a resumed run needs, with what wrote it, as tensors and plain values.
 - `evaluation`: loss and error rate on held-out data.

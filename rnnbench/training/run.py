@@ -23,6 +23,7 @@ from rnnbench.schema import Status, milestone_column
 from rnnbench.storage import DamagedFileError
 from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.task import Split
+from rnnbench.training.batch_check import check_batch
 from rnnbench.training.checkpoint import CheckpointError, differences, from_plain, inconsistency, to_plain, writer
 from rnnbench.training.evaluation import baseline_loss, evaluate
 from rnnbench.training.loop import Loop, Progress, Weights, end_of_training, weights_of
@@ -117,6 +118,7 @@ class Run:
         with at_once():
             validation = self._held_out("validation", self.streams.validation)
             probe_batch = self._probe_batch()
+            check_batch(self.task, probe_batch)
             unseeded = self._unseeded_randomness(probe_batch)
         if unseeded:
             print(f"rnnbench: {folder.name}: {unseeded}; the same seed may give other numbers", file=sys.stderr)

@@ -18,7 +18,12 @@ WRONG = {
     ("train.gradient_clip_value=1",): "rnnbench: train.gradient_clip_value=1: must be null beside train.gradient_cl",
     ("train.selection=worst",): "rnnbench: train.selection=worst: must be 'last' or 'best'",
     ("train.stpes=3",): "rnnbench: train.stpes: no such setting; did you mean train.steps? `rnnbench --help` lists",
-    ("cell.foo=1",): "rnnbench: cell.foo: no such setting; `rnnbench --help` lists",
+    ("cell.foo=1",): "rnnbench: cell.foo: no such setting; cell has bias",
+    ("task.lenght=9",): "rnnbench: task.lenght: no such setting; did you mean task.length? task has length",
+    ("cell=mine",): "rnnbench: cell=mine: no such choice; one of your own needs --config-dir DIR, with DIR/cell/m",
+    ("figure=[learning_curve]",): "rnnbench: figure=learning_curve: no such choice; did you mean learning_curves? ",
+    ("cell=gru,lstm",): "rnnbench: cell=gru,lstm: must be one value; with -m, several are a sweep; a list is cell=[g",
+    ("probe=[costs,", "speed]"): "rnnbench: speed]: part of a value with a space; quote it: 'probe=[costs, speed]'",
     ("name=a/b",): "rnnbench: name=a/b: must be one folder's name, of letters, digits and _ . -",
     ("cell=gru_nobias",): "rnnbench: cell=gru_nobias: renamed; use cell=gru_concat_no_bias",
     ("cell=gru_split_nobias",): "rnnbench: cell=gru_split_nobias: renamed; use cell=gru_no_bias",
@@ -99,7 +104,7 @@ def test_results_dir_that_cannot_be_written(rnnbench: Command, tmp_path: Path) -
 def test_report_on_nothing(rnnbench_report: Command, tmp_path: Path) -> None:
     code, output, errors = rnnbench_report("name=none")
     assert (code, output) == (2, "")
-    assert errors == "rnnbench: name=none: no runs in results/none/runs; launch some with `rnnbench name=none`\n"
+    assert errors == "rnnbench: name=none: there is no folder results; launch some runs, or go to where it is\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -184,3 +184,37 @@ def test_a_traceback_without_a_component_is_whole() -> None:
         told = component_traceback(error)
     assert "test_a_traceback_without_a_component_is_whole" in told  # this file is no harness's
     assert "json/decoder.py" in told
+
+
+def test_what_a_cell_lacks_is_told_in_one_line(rnnbench: Command, tmp_path: Path) -> None:
+    (tmp_path / "own/cell").mkdir(parents=True)
+    (tmp_path / "own/cell/own.yaml").write_text("_target_: own_without_step.Own\n")
+    (tmp_path / "own/own_without_step.py").write_text("from rnnbench.cells import Cell\n\nclass Own(Cell): pass\n")
+    code, _, errors = rnnbench("--config-dir", str(tmp_path / "own"), *SHORT, "cell=own")
+    assert code == 1
+    told, outcome = errors.splitlines()
+    assert told == f"rnnbench: {tmp_path / 'own/own_without_step.py'}: Own does not define step"
+    assert "failed" in outcome
+
+
+def test_a_syntax_error_is_told_by_its_place(rnnbench: Command, tmp_path: Path) -> None:
+    code, _, errors = rnnbench(*own_cell(tmp_path, at_import="def broken(:"), *SHORT, "cell=own")
+    assert code == 1
+    assert errors.startswith(f'  File "{tmp_path}/own/own_')
+    assert "importlib" not in errors
+    assert "SyntaxError" in errors
+
+
+@pytest.mark.parametrize(
+    ("target", "answer"),
+    {
+        "MyCell": "it must be MODULE.CLASS",
+        "own.own_in_folder.Own": "there is no module own; did you mean own_in_folder.Own?",
+    }.items(),
+)
+def test_wrong_import_paths(rnnbench: Command, tmp_path: Path, target: str, answer: str) -> None:
+    (tmp_path / "own/cell").mkdir(parents=True)
+    (tmp_path / "own/cell/own.yaml").write_text(f"_target_: {target}\n")
+    (tmp_path / "own/own_in_folder.py").write_text("")
+    code, _, errors = rnnbench("--config-dir", str(tmp_path / "own"), *SHORT, "cell=own")
+    assert (code, errors) == (2, f"rnnbench: cell._target_={target}: cannot be imported ({answer})\n")
