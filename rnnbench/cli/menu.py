@@ -1,6 +1,6 @@
 """The text of --help: all settings and choices, each with the comment in its YAML; the configuration directory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import rnnbench
@@ -37,8 +37,11 @@ def configuration_directory() -> Path:
 
 def choices(group: str, directories: list[Path]) -> dict[str, str]:
     """The group's choices by name, each with the first comment line of its YAML that is not a package directive."""
-    paths = {path.stem: path for directory in directories for path in sorted((directory / group).glob("*.yaml"))}
-    return {name: _first_comment(path) for name, path in paths.items()}
+    return {name: _first_comment(path) for name, path in _files(group, directories).items()}
+
+
+def _files(group: str, directories: list[Path]) -> dict[str, Path]:
+    return {path.stem: path for directory in directories for path in sorted((directory / group).glob("*.yaml"))}
 
 
 def menu(directories: list[Path]) -> str:
@@ -55,29 +58,48 @@ def menu(directories: list[Path]) -> str:
         "  rnnbench --cfg job ...         the whole configuration, without running",
         "  rnnbench --version             the version\n",
     ]
+    lines.append("Choices, each with the settings that it brings and their defaults\n")
     for group, meaning in GROUPS.items():
-        found = choices(group, directories)
         lines.append(f"{group}: {meaning}")
-        lines += [f"  {name:<22} {comment}" for name, comment in found.items()]
+        for name, path in _files(group, directories).items():
+            lines.append(f"  {name:<22} {_first_comment(path)}")
+            lines += _described(choice_settings(group, path), "    ", 36)
         lines.append("")
-    lines.append("settings, with their defaults")
-    found_settings = settings(configuration_directory() / "config.yaml")
-    lines += [f"  {f'{key}={default}':<34} {comment}" for key, (default, comment) in found_settings.items()]
+    lines.append("Settings of every run and sweep, with their defaults\n")
+    lines += _described(settings(), "  ", 34)
     return "\n".join(lines)
 
 
-def settings(path: Path) -> dict[str, tuple[str, str]]:
+def _described(settings: Mapping[str, tuple[str, str]], margin: str, width: int) -> list[str]:
+    return [f"{margin}{f'{key}={default}':<{width}} {comment}".rstrip() for key, (default, comment) in settings.items()]
+
+
+def settings() -> dict[str, tuple[str, str]]:
     """config.yaml's own settings by dotted key: the default as written, and the comment."""
+    text = (configuration_directory() / "config.yaml").read_text(encoding="utf-8")
+    return _settings(text.partition("\n\n")[2].partition("\nhydra:")[0])
+
+
+def choice_settings(group: str, path: Path) -> dict[str, tuple[str, str]]:
+    """The settings that a choice brings, likewise; none of an experiment, which sets those of others."""
+    if group in ("experiment", "wandb"):
+        return {}
+    _, target, own = path.read_text(encoding="utf-8").partition("\n_target_:")
+    package = {"probe": "probes", "table": "tables", "figure": "figures"}.get(group)
+    prefix = group.replace("/", ".") if package is None else f"{package}.{path.stem}"
+    return {f"{prefix}.{key}": value for key, value in _settings(own.partition("\n")[2]).items()} if target else {}
+
+
+def _settings(text: str) -> dict[str, tuple[str, str]]:
     found, section, comment = {}, "", ""
-    own = path.read_text(encoding="utf-8").partition("\n\n")[2].partition("\nhydra:")[0]
-    for line in own.splitlines():
-        text = line.strip()
-        if text.startswith("#"):
-            comment = f"{comment} {text[1:].strip()}".strip()
-        elif text.endswith(":"):
-            section = text[:-1] + "."
-        elif text:
-            key, _, default = text.partition(": ")
+    for line in text.splitlines():
+        stripped = line.strip()
+        if stripped.startswith("#"):
+            comment = f"{comment} {stripped[1:].strip()}".strip()
+        elif stripped.endswith(":"):
+            section = stripped[:-1] + "."
+        elif stripped:
+            key, _, default = stripped.partition(": ")
             found[(section if line.startswith(" ") else "") + key] = (default, comment)
             comment = ""
     return found
@@ -85,7 +107,7 @@ def settings(path: Path) -> dict[str, tuple[str, str]]:
 
 def setting_names() -> list[str]:
     """The dotted keys of config.yaml."""
-    return list(settings(configuration_directory() / "config.yaml"))
+    return list(settings())
 
 
 def own_directories(arguments: Sequence[str]) -> list[Path]:

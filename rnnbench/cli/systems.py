@@ -1,12 +1,17 @@
-"""Where rnnbench runs: the systems, a working directory that is there, and terminals of any encoding."""
+"""Where rnnbench runs: the systems, a working directory that is there, and terminals, of any encoding or closed."""
 
 import codecs
+import errno
 import io
 import os
 import sys
 import unicodedata
+from typing import TYPE_CHECKING, TextIO
 
 from rnnbench.errors import printable
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 PLAIN = {"∞": "inf", "×": "x", "µ": "u", "μ": "u", "–": "-", "—": "-", "−": "-", "…": "...", "≤": "<=", "≥": ">="}
 """What stands for a letter where the terminal's encoding does not have it."""
@@ -14,6 +19,7 @@ PLAIN = {"∞": "inf", "×": "x", "µ": "u", "μ": "u", "–": "-", "—": "-", 
 
 def check_system() -> None:
     """Prepare a command, or end it with a line and exit code 2 where it cannot run."""
+    print_without_a_reader()
     print_in_any_encoding()
     refuse_windows()
     refuse_deleted_folder()
@@ -41,6 +47,40 @@ def refuse_undecodable_arguments() -> None:
             word.encode()
         except UnicodeEncodeError:
             _refuse(f"{printable(word)}: no text in the encoding of this terminal; use letters that it has")
+
+
+class Terminal(io.FileIO):
+    """A terminal or pipe. What is written after its other end was closed is dropped, and the command goes on."""
+
+    def write(self, data: "ReadableBuffer") -> int:
+        """Write the bytes, or drop them."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise  # a full disk, once
+            return super().write(data)
+
+
+def print_without_a_reader() -> None:
+    """Let `rnnbench ... | head` and a terminal that is closed end neither a command nor its runs."""
+    sys.stdout, sys.stderr = map(_without_a_reader, (sys.stdout, sys.stderr))
+
+
+def _without_a_reader(stream: TextIO) -> TextIO:
+    raw = getattr(getattr(stream, "buffer", None), "raw", getattr(stream, "buffer", None))
+    if not isinstance(stream, io.TextIOWrapper) or type(raw) is not io.FileIO:
+        return stream  # in a notebook or a test, where it is no file
+    stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(Terminal(raw.fileno(), "w", closefd=False)),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering or stream.write_through,
+    )
 
 
 def print_in_any_encoding() -> None:

@@ -18,6 +18,7 @@ WRONG = {
     ("train.gradient_clip_value=1",): "rnnbench: train.gradient_clip_value=1: must be null beside train.gradient_cl",
     ("train.selection=worst",): "rnnbench: train.selection=worst: must be 'last' or 'best'",
     ("train.stpes=3",): "rnnbench: train.stpes: no such setting; did you mean train.steps? `rnnbench --help` lists",
+    ("trian.steps=3",): "rnnbench: trian.steps: no such setting; did you mean train.steps? `rnnbench --help` lists",
     ("cell.foo=1",): "rnnbench: cell.foo: no such setting; cell has bias",
     ("task.lenght=9",): "rnnbench: task.lenght: no such setting; did you mean task.length? task has length",
     ("cell=mine",): "rnnbench: cell=mine: no such choice; one of your own needs --config-dir DIR, with DIR/cell/m",

@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import unittest.mock
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ import torch
 from omegaconf import OmegaConf
 
 from rnnbench.backends import Fused
+from rnnbench.cli.arguments import LISTS
 from rnnbench.cli.job import launched_side_by_side
-from rnnbench.cli.menu import GROUPS, choices, configuration_directory
+from rnnbench.cli.menu import GROUPS, choices, configuration_directory, menu
 from rnnbench.schema import EMPTY, LaunchFiles, Status, settings_hash
 from tests.cli.conftest import SMALL, Command
 
@@ -219,6 +221,17 @@ def test_help_names_every_choice(rnnbench: Command) -> None:
             assert comment, f"{group}/{name}.yaml starts with no comment"
             assert f"  {name:<22} {comment}" in output
     assert "train.steps=2000" in output
+
+
+@pytest.mark.parametrize("group", ["cell", "task", "optimizer", "schedule", "probe", "table", "figure"])
+def test_help_has_the_settings_of_every_choice(group: str) -> None:
+    lines = menu([configuration_directory()]).partition(f"\n{group}: ")[2].splitlines()
+    for path in (configuration_directory() / group).glob("*.yaml"):
+        below = lines[next(at for at, line in enumerate(lines) if line.startswith(f"  {path.stem} ")) + 1 :]
+        listed = [line.split("=")[0].strip() for line in takewhile(lambda line: line.startswith("    "), below)]
+        prefix = f"{group}s.{path.stem}" if group in LISTS else group
+        own = [f"{prefix}.{key}" for key in OmegaConf.load(path) if key != "_target_"]
+        assert listed == (own if (group, path.stem) != ("schedule", "none") else [])
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])

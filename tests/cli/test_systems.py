@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rnnbench.cli import explain, main, report
-from rnnbench.cli.systems import print_in_any_encoding
+from rnnbench.cli.systems import Terminal, print_in_any_encoding
 from tests.cli.conftest import SMALL, Command
 
 
@@ -68,3 +68,40 @@ def test_arguments_that_are_no_text(rnnbench: Command) -> None:
     code, output, errors = rnnbench("name=a\udcff")
     assert (code, output) == (2, "")
     assert errors == "rnnbench: name=a\\udcff: no text in the encoding of this terminal; use letters that it has\n"
+
+
+def test_output_that_nobody_reads() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "w") as pipe, Terminal(pipe.fileno(), "w", closefd=False) as terminal:
+        assert terminal.write(b"dropped") == 7
+        assert terminal.write(b"too") == 3
+
+
+def test_a_full_disk_is_told_once() -> None:
+    with open("/dev/full", "w") as full, Terminal(full.fileno(), "w", closefd=False) as terminal:
+        with pytest.raises(OSError, match="No space left"):
+            terminal.write(b"lost")
+        assert terminal.write(b"dropped") == 7
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_pipe_that_is_closed(unbuffered: str) -> None:
+    """More is printed than a pipe holds."""
+    program = (
+        "import sys; from rnnbench.cli.main import main\nmain()\nprint('x' * 100_000); print('end', file=sys.stderr)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "rnnbench compares recurrent cells.\n"
+    process.stdout.close()
+    with process.stderr as errors:
+        assert errors.read() == "end\n"
+    assert process.wait() == 0
