@@ -168,6 +168,7 @@ def _exit_code(launch: Path) -> int:
     if planned > 1:
         said = [f"{number} {status}" for status, number in counts.items()] + ([f"{missing} not run"] if missing else [])
         print(f"{planned} runs: {', '.join(said)}")
+    if counts[JobStatus.REFUSED] < planned:
         again = "; the same command does what is missing" if unfinished else ""
         where, report = launch.parents[1], _report_command(sys.argv[1:])
         print(f"rnnbench: results in {where}; next: {report}{again}", file=sys.stderr)

@@ -6,12 +6,9 @@ import io
 import os
 import sys
 import unicodedata
-from typing import TYPE_CHECKING, TextIO
+from typing import Any, TextIO
 
 from rnnbench.errors import printable
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 PLAIN = {"∞": "inf", "×": "x", "µ": "u", "μ": "u", "–": "-", "—": "-", "−": "-", "…": "...", "≤": "<=", "≥": ">="}
 """What stands for a letter where the terminal's encoding does not have it."""
@@ -52,7 +49,7 @@ def refuse_undecodable_arguments() -> None:
 class Terminal(io.FileIO):
     """A terminal or pipe. What is written after its other end was closed is dropped, and the command goes on."""
 
-    def write(self, data: "ReadableBuffer") -> int:
+    def write(self, data: Any) -> int:
         """Write the bytes, or drop them."""
         try:
             return super().write(data)

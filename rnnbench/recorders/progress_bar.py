@@ -45,8 +45,8 @@ class ProgressBar(Recorder):
 
     def record(self, row: Scalars) -> None:
         if "validation_loss" in row:
-            losses = f"loss {row['train_loss']:.2g}, validation {row['validation_loss']:.2g}"
-            self.bar.set_postfix_str(losses + self.baseline)
+            trained = f"loss {row['train_loss']:.2g}, " if row["step"] != 0 else ""
+            self.bar.set_postfix_str(f"{trained}validation {row['validation_loss']:.2g}{self.baseline}")
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         self.bar.close()

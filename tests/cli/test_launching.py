@@ -73,6 +73,28 @@ def test_time_left_of_a_run_that_was_started_again(launch: LaunchFiles, monkeypa
     assert counts.seconds_left() == pytest.approx(30 * 2.5 / 3.5)
 
 
+def test_the_time_left_is_counted_from_the_first_training_step(
+    launch: LaunchFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch.outcome(1).unlink()
+    StepsDone(20, 20, 100).write(launch.progress(2))  # begun, resumed at step 20
+    now = 0.0
+    monkeypatch.setattr(status_line.time, "monotonic", lambda: now)
+    counts = Counts(launch)
+    assert counts.line() == "planning"
+    counts.look()
+    now = 1000.0  # imports, compilation
+    counts.look()
+    now = 1004.0
+    StepsDone(20, 24, 100).write(launch.progress(2))
+    counts.look()
+    assert counts.seconds_left() is None
+    now = 1008.0
+    StepsDone(20, 28, 100).write(launch.progress(2))
+    counts.look()
+    assert counts.seconds_left() == pytest.approx(8 * (72 + 100 + 100) / 8)  # 8 hundredths of a run in 8 s
+
+
 def test_lost_jobs_count_as_failed(launch: LaunchFiles) -> None:
     launch.outcome(2).write_text(json.dumps({"overrides": ["seed=2"], "status": "lost", "run": None, "message": ""}))
     counts = Counts(launch)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PERIOD_S = 1.0
 PRINT_EVERY_S = 60.0
 """Seconds between two lines where there is no terminal."""
+SETTLING_S = 5.0
+"""Seconds before which the time left is not told: the first steps are no measure of it."""
 LOOK_SHARE = 0.02
 """At most this share of a core for looking."""
 
@@ -79,6 +81,7 @@ class Counts:
         self._trained: dict[int, tuple[float, float]] = {}
         """Which share of a run was trained when it was first seen, and how much was last; it may be started again."""
         self.started = time.monotonic()
+        """When the last look was that saw nothing trained, or else when this was made."""
 
     def look(self) -> list[str]:
         """Read what has changed; returns what the jobs that ended since printed, and a line for each."""
@@ -94,6 +97,8 @@ class Counts:
             if at.steps > 0:
                 first, _ = self._trained.get(number, (at.start / at.steps, 0.0))
                 self._trained[number] = first, at.step / at.steps
+        if self._work()[0] == 0:
+            self.started = time.monotonic()
         return lines
 
     def _read_plan(self) -> None:
@@ -123,6 +128,8 @@ class Counts:
 
     def line(self) -> str:
         """Done, running, failed, waiting and time left."""
+        if not self.plan and not self.ended:
+            return "planning"
         counts = Counter(self.ended.values())
         done = sum(counts[status] for status in DONE)
         said = [f"{done} done", f"{len(self.running)} running"]
@@ -135,8 +142,13 @@ class Counts:
         return "; ".join([", ".join(said), *time_left, *([self.note] if self.note else [])])
 
     def seconds_left(self) -> float | None:
-        """From the work that has been done since the launch began; None before any."""
+        """From the work that has been done since the first training step; None in the first seconds."""
         elapsed = time.monotonic() - self.started
+        done, left = self._work()
+        return elapsed * left / done if elapsed >= SETTLING_S and done > 0 and left > 0 else None
+
+    def _work(self) -> tuple[float, float]:
+        """How much this launch has done, and how much is left."""
         works = [job.work for job in self.plan if job.work is not None]
         usual = sum(works) / len(works) if works else 1.0
         done, left = 0.0, 0.0
@@ -148,7 +160,7 @@ class Counts:
                 left += work * (1 - last)
             elif job.status is None and self.ended[number] != JobStatus.DONE_BEFORE:
                 done += work * (1 - first)
-        return elapsed * left / done if done > 0 and left > 0 else None
+        return done, left
 
 
 def _duration(seconds: float) -> str:
