@@ -7,7 +7,8 @@ Commands:
 - `explain`: `rnnbench-explain`.
 - `columns`: prints results/README.md.
 - `menu`: the text of --help.
-- `console`: --help, --version and errors of the commands that are no Hydra application.
+- `console`: --help, --version and errors of the commands that are no Hydra application; `completion`: completes their
+  arguments in the shell.
 - `systems`: what a command needs of the system: no Windows, a working directory, text that the terminal can show.
 
 From arguments to runs:

@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Glob, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from rnnbench.cli.menu import GROUPS, choices, configuration_directory, own_directories
+from rnnbench.cli.menu import GROUPS, choices, configuration_directory, is_among, own_directories
 from rnnbench.errors import SettingError
 
 HYDRA_OPTIONS_WITH_A_VALUE = frozenset(
@@ -94,7 +94,7 @@ def composed(arguments: Sequence[str], command: str, used: Sequence[str]) -> Dic
     settings = overrides(arguments, OPTIONS_WITH_A_VALUE, used)
     for setting in settings:
         key, _, value = setting.lstrip("+~").partition("=")
-        if not any(key.startswith(name) if name.endswith(".") else key == name for name in used):
+        if not is_among(key, used):
             raise SettingError(f"{setting}: {command} does not use it; it takes {', '.join(used)}")
         if OverridesParser.create().parse_override(setting).is_sweep_override():
             key = key.removeprefix("report.")

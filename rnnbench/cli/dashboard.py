@@ -23,7 +23,7 @@ USED = ("name", "experiment", "tuned", "wandb.")
 def main() -> None:
     """The console command."""
     check_system()
-    answer(USAGE, dashboard)
+    answer(USAGE, USED, dashboard)
 
 
 def dashboard(arguments: list[str]) -> None:

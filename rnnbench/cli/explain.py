@@ -17,7 +17,7 @@ def main() -> None:
     """The console command. Exit code 2 for a wrong setting or a cell that the backend cannot run."""
     check_system()
     with listening("rnnbench-explain", "run it again"):
-        answer(USAGE, explain_cell)
+        answer(USAGE, USED, explain_cell)
 
 
 def explain_cell(arguments: list[str]) -> None:

@@ -56,6 +56,7 @@ def menu(directories: list[Path]) -> str:
         "  rnnbench-dashboard name=NAME   saves a workspace of them there",
         "  rnnbench --config-dir DIR ...  with cells, tasks and experiments of your own",
         "  rnnbench --cfg job ...         the whole configuration, without running",
+        "  rnnbench -sc install=bash      completion of all this with TAB; see docs/install.md",
         "  rnnbench --version             the version\n",
     ]
     lines.append("Choices, each with the settings that it brings and their defaults\n")
@@ -108,6 +109,12 @@ def _settings(text: str) -> dict[str, tuple[str, str]]:
 def setting_names() -> list[str]:
     """The dotted keys of config.yaml."""
     return list(settings())
+
+
+def is_among(word: str, names: Sequence[str]) -> bool:
+    """Whether the setting of `key=value` is one of those named, a dot at the end standing for all below."""
+    key = word.partition("=")[0]
+    return any(key.startswith(name) if name.endswith(".") else key == name for name in names)
 
 
 def own_directories(arguments: Sequence[str]) -> list[Path]:

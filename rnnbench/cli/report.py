@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.cli.console import answer
-from rnnbench.cli.menu import choices, configuration_directory, own_directories
+from rnnbench.cli.menu import choices, configuration_directory, is_among, own_directories
 from rnnbench.cli.systems import check_system
 from rnnbench.errors import SettingError
 from rnnbench.interruption import listening
@@ -59,7 +59,7 @@ def main() -> None:
     """The console command. Exit code 2 for a wrong setting or when there are no runs."""
     check_system()
     with listening("rnnbench-report", "run it again"):
-        answer(USAGE, report)
+        answer(USAGE, USED, report)
 
 
 def report(arguments: list[str]) -> None:
@@ -103,7 +103,7 @@ def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":
     from rnnbench.report.settings import ReportSettings
 
     of_config = [word for word in arguments if not word.startswith("only.")]
-    words = [f"++report.{word}" if _is_own(word) else word for word in of_config]
+    words = [f"++report.{word}" if is_among(word, OWN) else word for word in of_config]
     config = composed(words, "rnnbench-report", USED)
     content: Any = OmegaConf.to_container(config.report, resolve=True)
     content["only"] = content["only"] | dict(_only(word) for word in arguments if word.startswith("only."))
@@ -118,11 +118,6 @@ def _description(arguments: Sequence[str]) -> str:
     known = choices("experiment", [configuration_directory(), *own_directories(arguments)])
     named = [word.partition("=")[2] for word in arguments if word.startswith("experiment=")]
     return known.get(named[-1], "") if named else ""
-
-
-def _is_own(word: str) -> bool:
-    key = word.partition("=")[0]
-    return any(key.startswith(name) if name.endswith(".") else key == name for name in OWN)
 
 
 def _only(word: str) -> tuple[str, list[Any]]:

@@ -25,7 +25,7 @@ USED = ("name", "experiment", "results_dir", "wandb.")
 def main() -> None:
     """The console command."""
     check_system()
-    answer(USAGE, sync)
+    answer(USAGE, USED, sync)
 
 
 def sync(arguments: list[str]) -> None:

@@ -1,0 +1,59 @@
+"""Completion of the commands' arguments, in a real shell."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMPLETE = """
+eval "$({command} -sc install=bash)"
+COMP_LINE="{line}" COMP_POINT=${{#COMP_LINE}}
+COMP_WORDS=($COMP_LINE) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+hydra_bash_completion
+echo "${{COMPREPLY[@]}}"
+"""
+COMMANDS = {"rnnbench": "main", "rnnbench-report": "report", "rnnbench-sync": "sync"}
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Path:
+    """The folder of the console scripts, as pip would install them."""
+    for name, module in COMMANDS.items():
+        script = tmp_path / "bin" / name
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(f"#!{sys.executable}\nfrom rnnbench.cli.{module} import main\nmain()\n")
+        script.chmod(0o755)
+    return tmp_path / "bin"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("rnnbench cell=gru_c", "cell=gru_concat cell=gru_concat_no_bias"),
+        ("rnnbench-report name=", "name=condensed name=mine"),
+        ("rnnbench-report name=m", "name=mine"),
+        ("rnnbench-report name=mine figure=h", "figure=horizon"),
+        ("rnnbench-report name=mine forma", "formats="),
+        ("rnnbench-report cell", ""),
+        ("rnnbench-sync wandb.pro", "wandb.project="),
+    ],
+)
+def test_completion_in_bash(tmp_path: Path, commands: Path, line: str, completed: str) -> None:
+    (tmp_path / "results" / "mine" / "runs").mkdir(parents=True)
+    (tmp_path / "results" / "condensed").mkdir()
+    (tmp_path / "results" / "condensed" / "runs.csv").write_text("run\n")
+    (tmp_path / "results" / "other").mkdir()
+    done = subprocess.run(
+        ["bash", "-c", COMPLETE.format(command=line.split()[0], line=line)],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{completed}\n"
+    assert not done.stderr
