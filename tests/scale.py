@@ -25,9 +25,12 @@ import pandas as pd
 from hydra import compose, initialize_config_dir
 
 from rnnbench import storage
+from rnnbench.cli.launches import JobOutcome, write_outcome, write_plan
 from rnnbench.cli.menu import configuration_directory
 from rnnbench.cli.settings import Settings
 from rnnbench.recorders import RunStore
+from rnnbench.schema import JobStatus
+from rnnbench.stored_run import PlannedJob
 
 CELLS = ("rnn", "lstm", "gru", "gru_no_bias", "gru_goodfellow")
 RATES = (0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01)
@@ -47,8 +50,9 @@ def sweep(runs: int) -> tuple[tuple[float, ...], range]:
 
 
 def make(results: Path, runs: int) -> None:
-    """Write the run folders of the whole sweep."""
+    """Write the run folders of the whole sweep and what its launch left."""
     rates, seeds = sweep(runs)
+    write_launch(results / "scale" / "launches" / "20260101-000000-000000", rates, seeds)
     with tempfile.TemporaryDirectory() as scratch:
         one = [*SETTINGS, f"results_dir={scratch}"]
         command(RNNBENCH, ["-m", *one, f"cell={','.join(CELLS)}"], Path(scratch))
@@ -59,6 +63,17 @@ def make(results: Path, runs: int) -> None:
                     overrides = [*SETTINGS, f"cell={cell}", f"optimizer.lr={rate}"]
                     settings = Settings.from_config(compose("config", overrides=overrides))
                     copy_run(made[cell], settings, cell, results, seeds)
+
+
+def write_launch(launch: Path, rates: Sequence[float], seeds: Sequence[int]) -> None:
+    """Write the plan of the whole sweep and the outcome of each job."""
+    jobs = [
+        [*SETTINGS, f"cell={cell}", f"optimizer.lr={rate}", f"seed={seed}"]
+        for cell in CELLS for rate in rates for seed in seeds
+    ]  # fmt: skip
+    for number, job in enumerate(jobs):
+        write_outcome(launch, number, JobOutcome(job, JobStatus.DONE, f"run-{number}"))
+    write_plan(launch, [PlannedJob(tuple(job)) for job in jobs])
 
 
 def copy_run(template: Path, settings: Settings, cell: str, results: Path, seeds: Sequence[int]) -> None:

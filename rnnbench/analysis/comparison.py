@@ -162,7 +162,9 @@ def _gradient(runs: pd.DataFrame, when: str) -> dict[str, Any]:
     """Decades of all runs with a profile; half-lives of those that have one, and why the others have none."""
     decades, half_life = f"gradient_decades_lost{when}", f"gradient_half_life{when}"
     probed = runs[_values(runs, decades).notna()]
-    reasons = [_why_no_half_life(row, when) for row in probed.to_dict("records")]
+    needed = [decades, half_life, f"gradient_decay_undefined{when}", "difficulty_setting", "difficulty"]
+    rows = probed[[column for column in needed if column in probed]].to_dict("records")
+    reasons = [_why_no_half_life(row, when) for row in rows]
     half_lives = probed[[not reason for reason in reasons]]
     counts = Counter(filter(None, reasons))
     return {

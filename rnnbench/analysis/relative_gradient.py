@@ -5,12 +5,13 @@ every step. T is the last step with a gradient.
 """
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from rnnbench.analysis.gradient_profile import top_layer_norms
-from rnnbench.analysis.results import Results
+from rnnbench.analysis.gradient_profile import joint_norms
 
 ROUNDED_TO_ZERO = {"fused": 2.0**-106}
 """The magnitude below which a backend rounds the elements of a float32 gradient to zero."""
@@ -21,16 +22,17 @@ MARGIN = 100
 off a cliff."""
 
 
-def relative_gradient(results: Results, run: str, probed: int) -> Float[np.ndarray, " time_step"] | None:
-    """log10(g_t / g_T) of a run's top layer at a probed training step (0 the first, -1 the last); None without profile.
+def relative_gradients(
+    arrays: Mapping[str, "np.ndarray[Any, Any]"], backend: str, probed: Sequence[int] | slice = slice(None)
+) -> Float[np.ndarray, "probed time_step"]:
+    """log10(g_t / g_T) of the top layer in a run's profile, at probed training steps (0 the first, -1 the last).
 
-    -inf where the gradient is rounded to zero, NaN throughout where there is none at all.
+    -inf where the gradient is rounded to zero, NaN throughout where there is none at all. Raises SettingError as
+    `joint_norms` does.
     """
-    norms = top_layer_norms(results, run, probed)
-    if norms is None:
-        return None
-    (backend,) = results.runs.loc[results.runs["run"] == run, "backend"]
-    return relative_to_last(norms, ROUNDED_TO_ZERO.get(str(backend), DENORMAL))
+    norms = joint_norms(arrays)[probed, -1]
+    rounded = ROUNDED_TO_ZERO.get(backend, DENORMAL)
+    return np.reshape([relative_to_last(of_step, rounded) for of_step in norms], norms.shape)
 
 
 def relative_to_last(norms: Float[np.ndarray, " time_step"], rounded: float) -> Float[np.ndarray, " time_step"]:

@@ -23,6 +23,7 @@ from rnnbench import stored_run
 from rnnbench.cli.arguments import OPTIONS_WITH_A_VALUE
 from rnnbench.cli.sweep import BASIC, UNION
 from rnnbench.cli.tidying import tidy
+from rnnbench.cli.tuning_stages import first_jobs
 from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.storage import DamagedFileError, write_json
@@ -98,8 +99,6 @@ class LaunchRecord(Callback):
         if config.hydra.sweeper._target_ == UNION:  # which writes the plan, stage by stage
             _begin(config, Path(config.hydra.sweep.dir))
             return
-        from rnnbench.cli.tuning_stages import first_jobs  # imports pandas and scipy
-
         loader = GlobalHydra.instance().config_loader()
         known = config.hydra.sweeper._target_ == BASIC
         if not known and config.objective is None:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnbench.cli.launches import read_outcome, write_plan
 from rnnbench.cli.sweep import Swept, swept_jobs
+from rnnbench.cli.tuning_stages import TuningStages, tuning_stages
 from rnnbench.errors import SettingError
 from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.storage import write_text
@@ -21,8 +22,6 @@ from rnnbench.stored_run import PlannedJob
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from rnnbench.cli.tuning_stages import TuningStages
 
 
 class UnionOfProducts(Sweeper):
@@ -49,9 +48,7 @@ class UnionOfProducts(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
-        # These import torch and scipy, which Hydra's search for sweepers must not.
-        from rnnbench.cli.planning.planner import Planner
-        from rnnbench.cli.tuning_stages import tuning_stages
+        from rnnbench.cli.planning.planner import Planner  # imports torch, which Hydra's search for sweepers must not
 
         assert self.config is not None
         assert self.hydra_context is not None
@@ -90,7 +87,7 @@ class UnionOfProducts(Sweeper):
             _ = job.return_value  # raises what ended the job
         return ended
 
-    def _tune(self, stages: "TuningStages") -> list[JobReturn]:
+    def _tune(self, stages: TuningStages) -> list[JobReturn]:
         """Launch one stage after the other, each given the results of the previous ones."""
         seeds = ", ".join(map(str, stages.seeds))
         first = stages.first()

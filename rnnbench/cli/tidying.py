@@ -46,11 +46,11 @@ def remove_old_launches(files: ExperimentFiles) -> None:
 
     So no job is forgotten that was planned and has no result, and none that may still run.
     """
-    plans = {launch.folder: jobs for launch in files.launches() if (jobs := _plan(launch)) is not None}
     every = [launch.folder for launch in files.begun_launches()]
     old = [folder for folder in every[:-LAUNCHES_KEPT] if _age_s(folder) > STALE_AFTER_S]
     if not old:
         return
+    plans = {launch.folder: jobs for launch in files.launches() if (jobs := _plan(launch)) is not None}
     done = {_identity(job) for jobs in plans.values() for job in jobs if job.status in HAS_A_RESULT}
     for folder, jobs in plans.items():
         done |= set(_done(LaunchFiles(folder), jobs, done))

@@ -7,15 +7,16 @@ comes to the same choices.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from rnnbench.analysis.tuning import next_value, ranked
 from rnnbench.cli.sweep import UNION, sweep_of
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Job = tuple[str, ...]
 """The overrides of one job."""
@@ -78,11 +79,13 @@ class TuningStages:
         return [job for key, group in self.groups.items() if len(group.grid) > 1
                 for value in group.grid for job in self._tuning_jobs(key, value)]  # fmt: skip
 
-    def extensions(self, runs: pd.DataFrame) -> list[list[str]]:
+    def extensions(self, runs: "pd.DataFrame") -> list[list[str]]:
         """The jobs at the next value of each group whose grid's edge was chosen; each call is one extension.
 
         `runs` holds the runs of this sweep, with the column `job`: their overrides.
         """
+        from rnnbench.analysis.tuning import next_value
+
         jobs = []
         for key, group in self.groups.items():
             rows = self._ranked(key, runs)
@@ -92,7 +95,7 @@ class TuningStages:
                 jobs += self._tuning_jobs(key, str(value))
         return jobs
 
-    def reported(self, runs: pd.DataFrame) -> tuple[list[list[str]], list[str]]:
+    def reported(self, runs: "pd.DataFrame") -> tuple[list[list[str]], list[str]]:
         """The jobs at the chosen values with the seeds to be reported, and a line for each group without a choice."""
         chosen, unknown = {}, []
         for key, group in self.groups.items():
@@ -106,7 +109,7 @@ class TuningStages:
                 unknown.append(f"{' '.join(key)}: no choice of {self.setting} yet, since not all of its runs are done")
         return self._reported(chosen), unknown
 
-    def _ranked(self, key: Job, runs: pd.DataFrame) -> list[dict[str, Any]]:
+    def _ranked(self, key: Job, runs: "pd.DataFrame") -> list[dict[str, Any]]:
         """The values of the group ranked; empty unless the runs of all its tuning jobs have ended."""
         values = self.groups[key].grid
         jobs = {tuple(job) for value in values for job in self._tuning_jobs(key, value)}
@@ -115,6 +118,8 @@ class TuningStages:
         of_group = runs[runs["job"].isin(jobs) & runs["status"].isin(ENDED)]
         if len(jobs - set(of_group["job"])) > 0:
             return []
+        from rnnbench.analysis.tuning import ranked  # imports scipy, which most sweeps can do without
+
         return ranked(of_group, self.setting, self.by)
 
     def _tuning_jobs(self, key: Job, value: str) -> list[list[str]]:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Tabled:
     intervals: str
     files: list[Path]
 
-    @property
+    @cached_property
     def columns(self) -> list[tuple[str, str]]:
         """Headings with the class of their column: numbers stand to the right, long text is wrapped."""
         return [(str(heading), _kind(column.astype(str))) for heading, column in self.formatted.items()]

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_hex
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.several import EXPERIMENT
@@ -66,6 +67,7 @@ def runs_table(results: Results, folder: Path, styles: CellStyles) -> RunsTable:
     measured = [column for column in MEASURED if column in runs]
     histories, unread = _histories(results)
     curves = _curves(histories, dict(zip(runs["run"], runs["cell"], strict=True)), styles)
+    shown = [column for column in dict.fromkeys(["run", EXPERIMENT, *texts, *measured]) if column in runs]
     rows = [
         RunRow(
             row["run"],
@@ -74,7 +76,7 @@ def runs_table(results: Results, folder: Path, styles: CellStyles) -> RunsTable:
             [number(row[column]) for column in measured],
             curves.get(row["run"]),
         )
-        for row in runs.to_dict("records")
+        for row in runs[shown].to_dict("records")
     ]
     return RunsTable(texts, [MEASURED[column] for column in measured], rows, unread)
 
@@ -114,24 +116,25 @@ def _curves(histories: pd.DataFrame, cells: Mapping[str, str], styles: CellStyle
         return {}
     logs = np.log10(histories["validation_loss"].astype(float))
     low, high, last = logs.min(), logs.max(), max(1.0, histories["step"].max())
-    table = histories.assign(
-        x=1 + (WIDTH - 2) * histories["step"] / last,
-        y=1 + (HEIGHT - 2) * (high - logs) / max(1e-9, high - low),
-    )
+    table = np.column_stack([
+        1 + (WIDTH - 2) * histories["step"] / last,
+        1 + (HEIGHT - 2) * (high - logs) / max(1e-9, high - low),
+        histories["step"],
+        histories["validation_loss"].astype(float),
+    ])  # fmt: skip
+    colours = {cell: to_hex(styles.of(cell)["color"]) for cell in set(cells.values())}
     return {
-        str(run): _curve(of_run, styles.of(cells[str(run)])["color"])
-        for run, of_run in table.groupby("run", sort=False)
-        if len(of_run) > 1
+        str(run): _curve(table[places].tolist(), colours[cells[str(run)]])
+        for run, places in histories.groupby("run", sort=False).indices.items()
+        if len(places) > 1
     }
 
 
-def _curve(rows: pd.DataFrame, colour: Sequence[float]) -> Curve:
+def _curve(rows: Sequence[Sequence[float]], colour: str) -> Curve:
+    """Of rows of places in the graphic, step and loss."""
     every = -(-len(rows) // MOST_POINTS)
-    kept = rows.iloc[sorted({*range(0, len(rows), every), len(rows) - 1})]
-    points = " ".join(f"{x:.0f},{y:.1f}" for x, y in zip(kept["x"], kept["y"], strict=True))
-    first, last = rows.iloc[0], rows.iloc[-1]
-    meaning = (
-        f"validation loss {number(float(first['validation_loss']))} at step {number(float(first['step']))}, "
-        f"{number(float(last['validation_loss']))} at step {number(float(last['step']))}"
-    )
-    return Curve(points, meaning, "#" + "".join(f"{round(255 * part):02x}" for part in colour))
+    kept = [rows[place] for place in sorted({*range(0, len(rows), every), len(rows) - 1})]
+    points = " ".join(f"{x:.0f},{y:.1f}" for x, y, *_ in kept)
+    (*_, first, loss), (*_, last, last_loss) = rows[0], rows[-1]
+    meaning = f"validation loss {number(loss)} at step {number(first)}, {number(last_loss)} at step {number(last)}"
+    return Curve(points, meaning, colour)

@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from rnnbench.analysis.gradient_profile import PROBE
 from rnnbench.analysis.intervals import mean_interval
-from rnnbench.analysis.relative_gradient import growth_per_step, relative_gradient
+from rnnbench.analysis.relative_gradient import growth_per_step, relative_gradients
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
@@ -107,10 +108,11 @@ def _growth(results: Results) -> pd.DataFrame:
     """The runs with a profile, with their growth before training and, where they trained to their end, after it."""
     before, after = [], []
     for run in results.runs.to_dict("records"):
-        initial, last = (relative_gradient(results, run["run"], probed) for probed in (0, -1))
+        arrays = results.probe(run["run"], PROBE)
+        relative = relative_gradients(arrays, run["backend"], [0, -1]) if arrays else None
         trained = run["status"] == Status.DONE and run["steps_trained"] > 0
-        before.append(np.nan if initial is None else growth_per_step(initial))
-        after.append(np.nan if last is None or not trained else growth_per_step(last))
+        before.append(np.nan if relative is None else growth_per_step(relative[0]))
+        after.append(np.nan if relative is None or not trained else growth_per_step(relative[1]))
     runs = results.runs.assign(**{BEFORE: before, AFTER: after})
     runs = runs[runs[BEFORE].notna() | runs[AFTER].notna()]
     if runs.empty:

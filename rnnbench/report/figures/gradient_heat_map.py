@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.gradient_profile import PROBE
-from rnnbench.analysis.relative_gradient import relative_gradient
+from rnnbench.analysis.relative_gradient import relative_gradients
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
@@ -121,11 +121,10 @@ def _scale(surfaces: list[Surface]) -> Normalize:
 def _median_surface(results: Results, runs: pd.DataFrame) -> Surface | None:
     """log10 of the median g_t / g_T; None without profiles."""
     profiles = []
-    for run in runs["run"]:
-        steps = results.probe(run, PROBE).get("step", ())
-        found = [relative_gradient(results, run, probed) for probed in range(len(steps))]
-        if found:
-            profiles.append(pd.DataFrame(np.stack([cast(Any, profile) for profile in found]), index=steps))
+    for run, backend in zip(runs["run"], runs["backend"], strict=True):
+        arrays = results.probe(run, PROBE)
+        if len(steps := arrays.get("step", ())):
+            profiles.append(pd.DataFrame(relative_gradients(arrays, backend), index=steps))
     if not profiles:
         return None
     groups = pd.concat(profiles).groupby(level=0)

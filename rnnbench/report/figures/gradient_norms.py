@@ -1,16 +1,17 @@
 """The gradient through time, at initialisation and after training."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from rnnbench.analysis.relative_gradient import relative_gradient
+from rnnbench.analysis.gradient_profile import PROBE
+from rnnbench.analysis.relative_gradient import relative_gradients
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
@@ -33,6 +34,9 @@ from rnnbench.schema import Status
 
 MOMENTS = {"at initialisation": 0, "after training": -1}
 
+Profiles = dict[str, Float[np.ndarray, " time_step"]]
+"""log10(g_t / g_T) by run."""
+
 
 class GradientNorms(Figure):
     """The gradient through time relative to its end, g_t / g_T, before and after training.
@@ -53,8 +57,9 @@ class GradientNorms(Figure):
         canvas, grid = panel_grid(len(lines), len(moments), row_height=2.0)
         drawn = False
         for row, (title, of_row) in zip(grid, lines, strict=True):
-            for axes, (moment, probed) in zip(row, moments.items(), strict=True):
-                drawn |= self._panel(axes, results, of_row, probed)
+            profiles = _profiles(results, of_row, moments)
+            for axes, moment in zip(row, moments, strict=True):
+                drawn |= self._panel(axes, of_row, profiles[moment])
                 axes.set(title=f"{title}: {moment}", xlabel="time step t", yscale="log")
                 axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
             _share_range(row)
@@ -71,10 +76,11 @@ class GradientNorms(Figure):
         looks: dict[str, Any] = {"at initialisation": (0, (2, 1.2)), "after training": "-"}
         drawn = False
         for axes, (title, of_panel) in zip(panels, lines, strict=True):
-            for moment, probed in moments.items():
+            profiles = _profiles(results, of_panel, moments)
+            for moment in moments:
                 look = {"linestyle": looks[moment], "linewidth": 1.0}
                 unnamed = [(f"_{label}", group, {**style, **look}) for label, group, style in of_panel]
-                drawn |= self._panel(axes, results, unnamed, probed)
+                drawn |= self._panel(axes, unnamed, profiles[moment])
             axes.set_yscale("log")
             small_title(axes, title)
         if not drawn:
@@ -87,23 +93,30 @@ class GradientNorms(Figure):
         legend_above(canvas, explained, f"gradient of {loss_behind_gradient(results.runs)}")
         return canvas
 
-    def _panel(self, axes: Axes, results: Results, lines: list[Line], probed: int) -> bool:
+    def _panel(self, axes: Axes, lines: list[Line], profiles: Profiles) -> bool:
         drawn = False
         for label, group, style in lines:
-            found = [relative_gradient(results, run, probed) for run in _measured(group, probed)]
-            profiles = [profile for profile in found if profile is not None and not np.isnan(profile).all()]
-            if not profiles:
+            found = [profiles[run] for run in group["run"] if run in profiles]
+            if not found:
                 continue
-            _draw(axes, np.stack(profiles), label, style)
+            _draw(axes, np.stack(found), label, style)
             drawn = True
         return drawn
 
 
-def _measured(runs: pd.DataFrame, probed: int) -> list[str]:
-    """The runs to be drawn: before training all, after it those that trained to their end."""
-    if probed == 0:
-        return runs["run"].tolist()
-    return runs.loc[(runs["status"] == Status.DONE) & (runs["steps_trained"] > 0), "run"].tolist()
+def _profiles(results: Results, lines: list[Line], moments: Mapping[str, int]) -> dict[str, Profiles]:
+    """Profiles of the lines' runs by moment: before training of all, after it of those that trained to their end."""
+    found: dict[str, Profiles] = {moment: {} for moment in moments}
+    for _, group, _ in lines:
+        trained = (group["status"] == Status.DONE) & (group["steps_trained"] > 0)
+        for run, backend, is_trained in zip(group["run"], group["backend"], trained, strict=True):
+            if not (arrays := results.probe(run, PROBE)):
+                continue
+            relative = relative_gradients(arrays, backend, list(moments.values()))
+            for (moment, probed), profile in zip(moments.items(), relative, strict=True):
+                if (probed == 0 or is_trained) and not np.isnan(profile).all():
+                    found[moment][run] = profile
+    return found
 
 
 def _draw(axes: Axes, relative: Float[np.ndarray, "runs time_step"], label: str, style: dict[str, Any]) -> None:

@@ -117,10 +117,11 @@ class LearningCurves(Figure):
                 axes.plot(median[stopped:].index, median[stopped:], **{**style, **CARRIED})
                 symbols["some stopped: last values kept"] = Line2D([], [], color="0.3", **CARRIED)
             axes.fill_between(whole.index, whole.min(axis=1), whole.max(axis=1), color=style["color"], alpha=0.15, lw=0)
-            for run in group[group["run"].isin(list(losses))].to_dict("records"):
+            evaluated = group.loc[group["run"].isin(list(losses)), ["run", "seed", "status", "solved"]]
+            for run in evaluated.to_dict("records"):
                 own = losses[run["run"]].dropna()
                 readable = read_as(f"{label}, seed {run['seed']}")
-                axes.plot(own.index, own, visible=False, color=style["color"], **readable)
+                axes.add_line(Line2D(own.index, own, visible=False, color=style["color"], **readable))
                 _mark_the_end(axes, run, own, losses.index[-1], style, symbols)
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
