@@ -3,9 +3,16 @@
 It makes an experiment of so many runs, writing each run folder as a run does with the numbers of a short real one,
 takes a few away, and measures commands of the installed rnnbench. It prints a row for each number of runs:
 
-- plan: from the start of the sweep until the first missing run starts
-- skip: the sweep when every run is done
-- report, again: the report on the run folders, and once more with what the first one left
+- plan: from the start of the sweep until the first missing run starts, without an index
+- skip: the sweep when every run is done, with the index that the former left
+- report, again: the report on the run folders alone, and once more with what the first one left
+
+and another with what each launch does, in a process that has imported everything:
+
+- done: planning a job that is done
+- to run: composing and checking a job that is to run
+- whole: the same where Hydra composes it as a whole, as a job with `++key=value`
+- tidying: what the launch removes of earlier ones
 """
 
 import argparse
@@ -23,13 +30,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 
 from rnnbench import storage
 from rnnbench.cli.launches import JobOutcome, write_outcome, write_plan
 from rnnbench.cli.menu import configuration_directory
+from rnnbench.cli.planning.planner import Planner
 from rnnbench.cli.settings import Settings
+from rnnbench.cli.tidying import tidy
 from rnnbench.recorders import RunStore
-from rnnbench.schema import JobStatus
+from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.stored_run import PlannedJob
 
 CELLS = ("rnn", "lstm", "gru", "gru_no_bias", "gru_goodfellow")
@@ -120,6 +130,34 @@ def command(program: str, arguments: Sequence[str], folder: Path, until: Sequenc
     return took, usage.ru_maxrss / 1024
 
 
+def in_process(runs: int, results: Path) -> str:
+    """A row of the other table."""
+    rates, seeds = sweep(runs)
+    with initialize_config_dir(str(configuration_directory()), version_base="1.3"):
+        own = [*SETTINGS, f"results_dir={results}"]
+        master = compose("config", return_hydra_config=True)
+        loader: Any = GlobalHydra.instance().config_loader()
+        planner = Planner(master, loader)
+        planner.plan([[*own, f"cell={cell}"] for cell in CELLS])  # composes what all have in common
+        jobs = [[*own, f"cell={cell}", f"optimizer.lr={rate}"] for cell in CELLS for rate in rates]
+        done = milliseconds(planner, [[*job, f"seed={seed}"] for job in jobs for seed in seeds], JobStatus.DONE_BEFORE)
+        to_run = milliseconds(planner, [[*job, f"seed={10_000 + seed}"] for job in jobs for seed in seeds], None)
+        whole = milliseconds(planner, [[*own, f"++seed={10_000 + seed}"] for seed in range(50)], None)
+    started = time.monotonic()
+    tidy(ExperimentFiles(results / "scale"))
+    tidying = time.monotonic() - started
+    return f"| {runs:,} | {done:.2f} ms | {to_run:.2f} ms | {whole:.0f} ms | {tidying:.2f} s |"
+
+
+def milliseconds(planner: Planner, jobs: list[list[str]], status: JobStatus | None) -> float:
+    """The mean time that planning these jobs takes, all of which must come to that status."""
+    started = time.monotonic()
+    planned = planner.plan(jobs)
+    took = time.monotonic() - started
+    assert all(job.status == status and job.run is not None for job in planned)
+    return 1000 * took / len(jobs)
+
+
 def measure(runs: int, root: Path, is_made: bool) -> str:
     """A row of the table."""
     results = root / "results"
@@ -129,11 +167,16 @@ def measure(runs: int, root: Path, is_made: bool) -> str:
     rates, seeds = sweep(runs)
     axes = [f"cell={','.join(CELLS)}", f"optimizer.lr={','.join(map(str, rates))}", f"seed=range(0,{len(seeds)})"]
     launch = ["-m", *SETTINGS, *axes]
+    files = ExperimentFiles(results / "scale")
+    files.index.unlink(missing_ok=True)
     folders = sorted(results.glob("scale/runs/gru_goodfellow-*"))[: min(MISSING, runs // 10)]
     for folder in folders:
         shutil.rmtree(folder)
     timed = [command(RNNBENCH, launch, root, until=[folder / "summary.json" for folder in folders])]
-    timed += [command(RNNBENCH, launch, root), command(REPORT, ["name=scale"], root)]
+    timed.append(command(RNNBENCH, launch, root))
+    for path in (files.index, *files.report_files()):
+        path.unlink()
+    timed.append(command(REPORT, ["name=scale"], root))
     timed.append(command(REPORT, ["name=scale"], root))
     return " | ".join([f"| {runs:,}", *(f"{seconds:.1f} s, {mib:.0f} MiB" for seconds, mib in timed)]) + " |"
 
@@ -144,9 +187,12 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, help="keep the experiments there")
     parser.add_argument("--made", action="store_true", help="the experiments are in the folder already")
     chosen = parser.parse_args()
-    print("| runs | plan | skip | report | again |\n| ---: | --- | --- | --- | --- |")
+    print("| runs | plan | skip | report | again |\n| --- | --- | --- | --- | --- |")
+    rows = []
     for number in chosen.runs:
         with tempfile.TemporaryDirectory() as scratch:
             place = (chosen.folder or Path(scratch)) / str(number)
             place.mkdir(parents=True, exist_ok=chosen.made)
             print(measure(number, place, chosen.made), flush=True)
+            rows.append(in_process(number, place / "results"))
+    print("\n".join(["", "| runs | done | to run | whole | tidying |", "| --- | --- | --- | --- | --- |", *rows]))

@@ -1,4 +1,4 @@
-"""The report over many runs takes time and memory in proportion; 2,000 of them are under 30 seconds and 1 GiB."""
+"""The report over many runs takes time and memory in proportion; docs/scale.md has what 5,000 of them take."""
 
 import json
 import subprocess
