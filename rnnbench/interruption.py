@@ -56,8 +56,10 @@ class _Process:
     raises: bool = False
     workers: Callable[[], Iterable[int]] = tuple
     goes_on_after: Collection[signal.Signals] = ()
-    stopped_with: int | None = None
-    """The exit code, once a signal has ended the command."""
+    is_of_command: bool = False
+    """Whether the process ends when its command has ended."""
+    ends_with: int | None = None
+    """The exit code, once the command has ended."""
 
 
 _process = _Process()
@@ -124,26 +126,38 @@ def listening(command: str, goes_on: str) -> Iterator[None]:
         try:
             yield
             check()  # if a library has swallowed what was raised
+            _ended(0)
         except Interrupted as stop:
             print(f"{command}: stopped by {stop}; {goes_on}", file=sys.stderr)
-            _process.stopped_with = stop.exit_code
+            _ended(stop.exit_code)
             raise SystemExit(stop.exit_code) from None
+        except SystemExit as end:
+            _ended(end.code)
+            raise
 
 
 def end_quickly() -> None:
-    """Let this process, if a signal stops it, end without Python's own teardown, which takes seconds with torch loaded.
+    """Let this process, once its command has ended, end without Python's own teardown, which takes seconds with torch.
 
-    Called before anything else is imported, since exit functions run in the reverse order.
+    A signal that comes after the command has ended does not change the exit code. Called before anything else is
+    imported, since exit functions run in the reverse order.
     """
-    atexit.register(_end_if_stopped)
+    _process.is_of_command = True
+    atexit.register(_end)
 
 
-def _end_if_stopped() -> None:
-    if _process.stopped_with is not None:
-        with suppress(OSError, ValueError):
+def _ended(code: Any) -> None:
+    _process.raises = False
+    _process.ends_with = code if isinstance(code, int) else int(code is not None)
+
+
+def _end(*_: Any) -> None:
+    """End the process at once if its command has ended."""
+    if _process.ends_with is not None:
+        with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: a signal came while this wrote
             sys.stdout.flush()
             sys.stderr.flush()
-        os._exit(_process.stopped_with)
+        os._exit(_process.ends_with)
 
 
 def listen_as_worker(goes_on_after: Collection[signal.Signals] | None = None) -> None:
@@ -192,7 +206,7 @@ def _handlers(waiting: str) -> Iterator[None]:
     finally:
         signal.set_wakeup_fd(woken)
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, _end if _process.is_of_command else handler)
         os.close(writes)  # ends the thread
         watcher.join()
         os.close(reads)

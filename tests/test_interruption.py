@@ -145,7 +145,7 @@ def test_the_second_ctrl_c_ends_even_a_long_call_of_a_library() -> None:
 
 
 LEAVES = """
-import atexit, sys
+import atexit, signal, sys
 from rnnbench.interruption import check, end_quickly, listening
 
 class Slow:
@@ -154,21 +154,34 @@ class Slow:
 
 end_quickly()
 atexit.register(print, "exit function")
+if "late" in sys.argv:
+    atexit.register(signal.raise_signal, signal.SIGTERM)
 kept = Slow()
 with listening("command", "goes on"):
-    if len(sys.argv) > 1:
-        import signal
+    if "stop" in sys.argv:
         signal.raise_signal(signal.SIGTERM)
+    if "refuse" in sys.argv:
+        raise SystemExit(2)
 """
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "output"), [(["stop"], 143, "exit function\n"), ([], 0, "exit function\ntorn down\n")]
+    ("arguments", "code", "output"),
+    [
+        (["stop"], 143, "exit function\n"),
+        (["stop", "late"], 143, ""),
+        (["refuse"], 2, "exit function\n"),
+        (["refuse", "late"], 2, ""),
+        ([], 0, "exit function\n"),
+        (["late"], 0, ""),
+    ],
 )
-def test_a_stopped_command_ends_after_its_exit_functions(arguments: list[str], code: int, output: str) -> None:
+def test_a_command_ends_after_its_exit_functions_or_at_a_late_signal(
+    arguments: list[str], code: int, output: str
+) -> None:
     done = subprocess.run([sys.executable, "-c", LEAVES, *arguments], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (code, output)
-    assert done.stderr == ("command: stopped by SIGTERM; goes on\n" if arguments else "")
+    assert done.stderr == ("command: stopped by SIGTERM; goes on\n" if "stop" in arguments else "")
 
 
 def test_only_the_second_ctrl_c_does() -> None:

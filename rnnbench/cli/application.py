@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 
 import hydra
 import yaml
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnbench.cli.arguments import options_last, overrides
-from rnnbench.cli.launches import fail, print_counts_of_stopped_launch
+from rnnbench.cli.launches import end_search_without_result, fail, print_counts_of_stopped_launch
 from rnnbench.cli.launching import status_line
 from rnnbench.cli.menu import RENAMED, choices, configuration_directory, own_directories, setting_names
 from rnnbench.errors import SettingError, component_traceback, one_line
@@ -38,6 +39,10 @@ def launch(arguments: list[str]) -> None:
         sys.argv[1:] = options_last(arguments)
         try:
             start(job)()
+        except ValueError:
+            status_line.stop()
+            end_search_without_result()
+            raise
         finally:
             status_line.stop()
 
@@ -109,6 +114,10 @@ def hydra_message(error: Exception) -> str:
         if renamed := RENAMED.get(f"{group}={choice}"):
             return f"{group}={choice}: renamed; use {renamed}"
         return _no_such_choice(group, choice, error.options)
+    if isinstance(error, OverrideParseException):
+        key, _, value = error.override.partition("=")
+        quoted = shlex.quote(f'{key}="{value}"')
+        return f"{error.override}: cannot be read; close its brackets and quotes, or quote all of it: {quoted}"
     if match := re.search(r"Could not override '([^']+)'", str(error)):
         return _no_such_setting(match[1], getattr(error.__cause__, "parent_node", None))
     if match := re.search(r"Ambiguous value for argument '([^']*)'", str(error)):

@@ -36,6 +36,8 @@ from rnnbench.wandb_logging.process import wandb_process
 def run_job(config: DictConfig, all_frames: bool = False) -> float | None:
     """Hydra's task function: execute the run, and write its outcome to the launch's folder; returns the objective.
 
+    It is None where none was asked for, and of a run that failed.
+
     Whatever the run raises becomes its outcome, so that the rest of a sweep continues: a wrong setting is refused in
     one line, anything else fails with its traceback, where `all_frames` also shows the frames of this package. Only a
     signal ends the sweep: Interrupted is raised once the run has its checkpoint and the outcome is written.
@@ -72,7 +74,9 @@ def _run_job(config: DictConfig, all_frames: bool) -> float | None:
         )
     except SettingError as error:
         outcome = JobOutcome(overrides, JobStatus.REFUSED, message=str(error))
-    except (Exception, SystemExit) as error:
+    except Interrupted:
+        raise
+    except BaseException as error:  # a component may raise KeyboardInterrupt and SystemExit too
         outcome = _failed_before_it_started(launch, number, overrides, error, all_frames)
     if not multirun and outcome.status == JobStatus.REFUSED:
         write_outcome(launch, number, outcome)
@@ -90,7 +94,7 @@ def _run_job(config: DictConfig, all_frames: bool) -> float | None:
         if progress is not None:
             with suppress(OSError):
                 progress.unlink(missing_ok=True)
-    return math.nan if outcome.objective is None and config.objective is not None else outcome.objective
+    return outcome.objective
 
 
 def _failed_before_it_started(
@@ -111,7 +115,8 @@ def _tell(error: BaseException, all_frames: bool) -> str:
 
 
 def _named(error: BaseException) -> str:
-    return f"{type(error).__name__}: {one_line(error)}"
+    name, said = type(error).__name__, one_line(error)
+    return name if said == name else f"{name}: {said}"
 
 
 def launched_side_by_side(launcher: Any, launch: Path) -> bool:
@@ -248,13 +253,13 @@ class Job:
             summary |= results
             if self.beside_others:
                 summary["times_shared"] = True
-        except (Exception, SystemExit) as error:
+        except Interrupted:
+            summary["steps_trained"] = max((progress.step for progress in trained), default=0)
+        except BaseException as error:
             error_text = _tell(error, all_frames)
             for progress in trained:
                 summary |= self.run.reached(progress)
             summary |= {"status": Status.FAILED, "error": _named(error)}
-        except Interrupted:
-            summary["steps_trained"] = max((progress.step for progress in trained), default=0)
         finally:
             if summary["status"] != Status.RUNNING:
                 self.folder.finish(summary, error_text)

@@ -1,5 +1,6 @@
 """The jobs that a launch planned, their outcomes, and the exit code that follows."""
 
+import logging
 import shlex
 import sys
 import traceback
@@ -103,6 +104,8 @@ class LaunchRecord(Callback):
         known = config.hydra.sweeper._target_ == BASIC
         if not known and config.objective is None:
             fail("objective=null: this sweeper needs a column of the runs to make small, such as validation_loss")
+        if not known:  # a run that failed has a line of its own
+            logging.getLogger("hydra_plugins.hydra_optuna_sweeper").setLevel(logging.CRITICAL)
         _begin(config, Path(config.hydra.sweep.dir), lambda: first_jobs(config, loader) if known else [])
 
     def on_run_end(self, config: DictConfig, **more: Any) -> None:
@@ -111,9 +114,8 @@ class LaunchRecord(Callback):
             _end(Path(config.hydra.run.dir))
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        if config.hydra.sweeper._target_ not in (UNION, BASIC):  # its jobs are not known before
-            launch = Path(config.hydra.sweep.dir)
-            write_plan(launch, [PlannedJob(tuple(outcome.overrides), outcome.run) for outcome in read_outcomes(launch)])
+        if config.hydra.sweeper._target_ not in (UNION, BASIC):
+            _write_plan_of_search(Path(config.hydra.sweep.dir))
         _end(Path(config.hydra.sweep.dir))
 
 
@@ -124,7 +126,7 @@ def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequenc
     try:
         Settings.from_config(config)
         jobs = None if plan is None else [PlannedJob(tuple(overrides)) for overrides in plan()]
-        launch.mkdir(parents=True, exist_ok=True)
+        _make(launch, Path(config.results_dir) / config.name)
         if jobs is not None:
             write_plan(launch, jobs)
         tidy(ExperimentFiles(launch.parents[1]))
@@ -134,6 +136,17 @@ def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequenc
         fail(f"results_dir={config.results_dir}: cannot be written ({error.strerror}); choose another folder")
 
 
+def _make(launch: Path, root: Path) -> None:
+    """Make the launch's folder. Raises SettingError where that is another launch's, or not below the experiment's."""
+    said = f"hydra.{'sweep' if HydraConfig.get().mode == RunMode.MULTIRUN else 'run'}.dir={launch}"
+    if launch.absolute().parent != (root / "launches").absolute():
+        raise SettingError(f"{said}: must be a folder in {root / 'launches'}; leave it out")
+    try:
+        launch.mkdir(parents=True)
+    except FileExistsError:
+        raise SettingError(f"{said}: is there already, and each launch needs its own; leave it out") from None
+
+
 def _end(launch: Path) -> None:
     try:
         code = _exit_code(launch)
@@ -141,6 +154,25 @@ def _end(launch: Path) -> None:
         traceback.print_exc()
         code = 1
     raise SystemExit(code)
+
+
+def end_search_without_result() -> None:
+    """End the program if its sweep was a search none of whose runs has an objective: Optuna raises an error then."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return
+    hydra = HydraConfig.get()
+    launch = Path(hydra.sweep.dir)
+    outcomes = read_outcomes(launch)
+    if hydra.sweeper._target_ in (UNION, BASIC) or not outcomes or any(each.objective is not None for each in outcomes):
+        return
+    print("rnnbench: no run of the search has ended with an objective, so none is the best", file=sys.stderr)
+    _write_plan_of_search(launch)
+    _end(launch)
+
+
+def _write_plan_of_search(launch: Path) -> None:
+    """The plan of a sweep whose jobs are not known before."""
+    write_plan(launch, [PlannedJob(tuple(outcome.overrides), outcome.run) for outcome in read_outcomes(launch)])
 
 
 def print_counts_of_stopped_launch() -> None:

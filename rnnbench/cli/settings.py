@@ -1,5 +1,6 @@
 """The configuration as typed, checked settings."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,10 +19,15 @@ from rnnbench.schema import result_settings
 from rnnbench.training import TrainSettings
 from rnnbench.wandb_logging.settings import WandbSettings
 
+LONGEST_NAME = 255
+"""Bytes of a folder's name on Linux and macOS."""
+
 
 def _folder_name(name: str) -> str:
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ValueError("must be one folder's name, of letters, digits and _ . -")
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        raise ValueError(f"must have at most {LONGEST_NAME} bytes")
     return name
 
 

@@ -148,7 +148,9 @@ class Run:
                 noise.restore(resumed.noise)
             try:
                 status = loop.run(training)
-            except (Exception, SystemExit):
+            except Interrupted:
+                raise
+            except BaseException:
                 folder.write_records(progress.history, progress.arrays)
                 raise
         folder.write_records(progress.history, progress.arrays)

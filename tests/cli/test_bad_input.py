@@ -29,7 +29,9 @@ WRONG = {
     ("cell=gru_nobias",): "rnnbench: cell=gru_nobias: renamed; use cell=gru_concat_no_bias",
     ("cell=gru_split_nobias",): "rnnbench: cell=gru_split_nobias: renamed; use cell=gru_no_bias",
     ("wandb.mode=maybe",): "rnnbench: wandb.mode=maybe: must be 'offline', 'online' or 'disabled'",
-    ("cell=[",): "rnnbench: ",
+    ("cell=[",): "rnnbench: cell=[: cannot be read; close its brackets and quotes, or quote all of it: 'cell=\"[\"'",
+    ("name=été",): "rnnbench: name=été: cannot be read; close its brackets and quotes, or quote all of it: 'name=\"été",
+    ("name=" + 300 * "n",): f"rnnbench: name={300 * 'n'}: must have at most 255 bytes",
     ("threads=2000",): "rnnbench: threads=2000: must be at most ",
     ("cell=nan",): "rnnbench: cell=nan: must be a name; `rnnbench --help` lists the choices",
     ("-m", "cell=gru,1"): "rnnbench: cell=gru,1: must be a name; `rnnbench --help` lists the choices",
@@ -143,3 +145,22 @@ def test_a_yaml_file_that_is_none(rnnbench: Command, tmp_path: Path, content: by
         assert errors.startswith(f"rnnbench: {tmp_path}/cell/{answer}")
         assert errors.count("\n") == 1
     assert not list(tmp_path.glob("results/*/runs"))
+
+
+@pytest.mark.parametrize(("options", "key"), [((), "run"), (("-m", "seed=0,1"), "sweep")])
+def test_a_launch_has_a_folder_of_its_own(
+    rnnbench: Command, tmp_path: Path, options: tuple[str, ...], key: str
+) -> None:
+    code, _, errors = rnnbench(*options, *SMALL, f"hydra.{key}.dir=.")
+    assert (code, errors) == (
+        2,
+        f"rnnbench: hydra.{key}.dir=.: must be a folder in results/default/launches; leave it out\n",
+    )
+    taken = "results/default/launches/mine"
+    (tmp_path / taken).mkdir(parents=True)
+    code, _, errors = rnnbench(*options, *SMALL, f"hydra.{key}.dir={taken}")
+    assert (code, errors) == (
+        2,
+        f"rnnbench: hydra.{key}.dir={taken}: is there already, and each launch needs its own; leave it out\n",
+    )
+    assert list(tmp_path.rglob("*.json")) == []

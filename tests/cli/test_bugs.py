@@ -73,7 +73,9 @@ def test_wrong_settings_of_an_own_cell(
         ("at_construction", "{}['gain']", "KeyError: 'gain'"),
         ("at_step", "len(3)", "TypeError: object of type 'int' has no len()"),
         ("at_step", "raise ValueError('gain=1: is wrong now')", "ValueError: gain=1: is wrong now"),
+        ("at_construction", "raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("at_step", "sys.exit(3)", "SystemExit: 3"),
+        ("at_step", "raise KeyboardInterrupt", "KeyboardInterrupt"),
     ],
 )
 def test_a_bug_fails_with_the_traceback_from_the_own_file_on(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import math
 import os
 import subprocess
@@ -201,3 +202,27 @@ def test_an_objective_is_searched_by_optuna(rnnbench: Command, tmp_path: Path) -
         json.loads(path.read_text())["validation_loss"] for path in tmp_path.glob("results/default/runs/*/summary.json")
     ]
     assert f"best_value: {min(losses)}" in found.read_text()
+
+
+def test_a_search_whose_runs_all_fail_ends_with_a_line_and_the_count(
+    rnnbench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna")
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # Optuna's handler keeps the first test's stream
+    search = ("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "objective=validation_loss")
+    code, output, errors = rnnbench(*search, *SMALL, "task.length=5", "optimizer.lr=interval(-2,-1)")
+    assert (code, output) == (2, "3 runs: 3 refused\n"), errors
+    assert "Traceback" not in errors
+    assert "rnnbench: no run of the search has ended with an objective, so none is the best\n" in errors
+
+
+def test_a_search_goes_on_after_a_run_that_failed(rnnbench: Command, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    search = ("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "objective=validation_loss")
+    short = (*SMALL, "task.length=5", "probe=[costs]", "model.backend=eager", "hydra.sweeper.sampler.seed=0")
+    code, output, errors = rnnbench(*search, *short, "optimizer.lr=interval(-0.03,0.02)")
+    assert code == 2, errors
+    assert "refused" in output
+    assert "done" in output
+    (found,) = tmp_path.glob("results/default/launches/*/optimization_results.yaml")
+    assert "best_value: " in found.read_text()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.sweeps import Sweep
+from tests.faults.sweeps import TOTALS, Sweep
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +20,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
 def sweep(tmp_path: Path) -> Sweep:
     """The same sweep, not yet launched, in an empty folder."""
     return Sweep(tmp_path / "sweep")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What became of the runs, for each fault, as docs/faults.md has it."""
+    if TOTALS:
+        terminalreporter.section("faults")
+        terminalreporter.write_line("| fault | times | planned | done | lost | doubled | mixed |")
+    for fault, (times, total) in TOTALS.items():
+        cells = [fault, times, total.planned, total.done, len(total.lost), len(total.doubled), len(total.mixed)]
+        terminalreporter.write_line(f"| {' | '.join(map(str, cells))} |")

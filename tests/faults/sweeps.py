@@ -101,16 +101,32 @@ class Account:
     mixed: list[str]
     """Runs with other numbers, histories or arrays than those of the undisturbed sweep."""
 
-    def told(self, what: str) -> "Account":
-        """Print the account; fails unless nothing is lost, doubled or mixed."""
-        print(
-            f"\n{what}: {self.planned} planned, {self.done} done, {len(self.lost)} lost, {len(self.doubled)} doubled, "
-            f"{len(self.mixed)} mixed"
+    def plus(self, other: "Account") -> "Account":
+        """Both together."""
+        return Account(
+            self.planned + other.planned,
+            self.done + other.done,
+            self.lost + other.lost,
+            self.doubled + other.doubled,
+            self.mixed + other.mixed,
         )
+
+    def told(self, fault: str, times: int = 1) -> "Account":
+        """Print the account, and add it to the summary of the suite; fails if anything is lost, doubled or mixed."""
+        print(
+            f"\n{times} x {fault}: {self.planned} planned, {self.done} done, {len(self.lost)} lost, "
+            f"{len(self.doubled)} doubled, {len(self.mixed)} mixed"
+        )
+        before, account = TOTALS.get(fault, (0, Account(0, 0, [], [], [])))
+        TOTALS[fault] = (before + times, account.plus(self))
         assert not self.lost, self.lost
         assert not self.doubled, self.doubled
         assert not self.mixed, self.mixed
         return self
+
+
+TOTALS: dict[str, tuple[int, Account]] = {}
+"""How often each fault was tried in this session, and what became of the runs."""
 
 
 @dataclass
@@ -217,17 +233,33 @@ def execute(
     importlib.import_module(f"rnnbench.cli.{module}").main()
 
 
-def kill_at_random(sweep: Sweep, kills: int, chance: random.Random, longest_s: float) -> int:
-    """Launch again and again and kill the group after up to `longest_s`; returns how many launches were killed.
+def in_a_job(sweep: Sweep) -> bool:
+    """Whether the last launch, which was killed, had a job that had begun and not ended."""
+    folders = sorted((sweep.files.folder / "launches").glob("*"))
+    return any(not path.with_suffix(".json").exists() for path in folders[-1].glob("*.progress")) if folders else False
 
-    It stops early when a launch ends before it is killed: all is done then.
+
+def kill_at_random(
+    undisturbed: Sweep, folder: Path, arguments: Sequence[str], kills: int, chance: random.Random, longest_s: float
+) -> tuple[Account, int]:
+    """Launch a sweep again and again, and kill the group after up to `longest_s`, so many times; let the last one end.
+
+    A sweep that ends before it is killed is followed by another. Returns what became of them all, and how many kills
+    were in the middle of a run.
     """
-    killed = 0
+    account, middle, killed = Account(0, 0, [], [], []), 0, 0
+    sweep = Sweep(folder / "0", arguments)
     while killed < kills:
         launch = sweep.start()
         if launch.ends_within(chance.uniform(0, longest_s)):
-            return killed
+            assert launch.process.exitcode == 0, launch.errors
+            account = account.plus(sweep.account(undisturbed))
+            sweep = Sweep(folder / f"{killed}-{sweep.launches}", arguments)
+            continue
         launch.signal(signal.SIGKILL)
         launch.process.join()
         killed += 1
-    return killed
+        middle += in_a_job(sweep)
+    launch = sweep.run()
+    assert launch.process.exitcode == 0, launch.errors
+    return account.plus(sweep.account(undisturbed)), middle

@@ -66,7 +66,7 @@ def test_code_rewritten_between_kill_and_resume(tmp_path: Path, factor: str) -> 
     launch = sweep.run()
     assert launch.process.exitcode == 0, launch.errors
     assert ("checkpoint-set-aside-1.pt" in launch.errors) == (factor != "1.0"), launch.errors
-    sweep.account(undisturbed).told("the code rewritten" if factor != "1.0" else "the code the same")
+    sweep.account(undisturbed).told(f"a kill, then {'other' if factor != '1.0' else 'the same'} code")
 
 
 @pytest.mark.faults

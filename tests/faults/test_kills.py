@@ -1,38 +1,58 @@
 """SIGKILL of the whole process group at random moments, and several launches of one sweep at once."""
 
 import random
+import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.faults.sweeps import FOUR, Sweep, kill_at_random
 
+LAUNCHERS = {"serial": (), "parallel": ("hydra/launcher=parallel",)}
 
-def test_killed_sweep_comes_to_the_same_numbers(undisturbed: Sweep, sweep: Sweep) -> None:
-    killed = kill_at_random(sweep, 4, random.Random(0), longest_s=3)
-    assert sweep.run().process.exitcode == 0
-    sweep.account(undisturbed).told(f"{killed} kills")
+
+@pytest.fixture(scope="module")
+def lasts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], float]:
+    """The seconds that the undisturbed sweep takes by a launcher on this machine."""
+
+    @cache
+    def seconds(launcher: str) -> float:
+        sweep, started = Sweep(tmp_path_factory.mktemp(launcher), (*FOUR, *LAUNCHERS[launcher])), time.monotonic()
+        launch = sweep.run()
+        assert launch.process.exitcode == 0, launch.errors
+        return time.monotonic() - started
+
+    return seconds
+
+
+def kill(
+    undisturbed: Sweep, folder: Path, kills: int, launcher: str, lasts: Callable[[str], float], seed: int = 0
+) -> None:
+    arguments = (*FOUR, *LAUNCHERS[launcher])
+    account, middle = kill_at_random(undisturbed, folder, arguments, kills, random.Random(seed), lasts(launcher))
+    account.told(f"SIGKILL, {launcher} launcher", kills)
+    print(f"{middle} of {kills} in the middle of a run")
+
+
+def test_killed_sweep_comes_to_the_same_numbers(
+    undisturbed: Sweep, tmp_path: Path, lasts: Callable[[str], float]
+) -> None:
+    kill(undisturbed, tmp_path, 4, "serial", lasts)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("round_number", range(16))
-def test_ten_kills(undisturbed: Sweep, sweep: Sweep, round_number: int) -> None:
-    """In the serial launcher."""
-    killed = kill_at_random(sweep, 10, random.Random(round_number), longest_s=4)
-    launch = sweep.run()
-    assert launch.process.exitcode == 0, launch.errors
-    sweep.account(undisturbed).told(f"{killed} kills, serial")
+@pytest.mark.parametrize("seed", range(1, 17))
+def test_ten_kills(undisturbed: Sweep, tmp_path: Path, lasts: Callable[[str], float], seed: int) -> None:
+    kill(undisturbed, tmp_path, 10, "serial", lasts, seed)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("round_number", range(8))
-def test_five_kills_in_parallel(undisturbed: Sweep, tmp_path: Path, round_number: int) -> None:
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_ten_kills_in_parallel(undisturbed: Sweep, tmp_path: Path, lasts: Callable[[str], float], seed: int) -> None:
     """In the parallel launcher, whose workers start from nothing and take longer."""
-    sweep = Sweep(tmp_path / "sweep", (*FOUR, "hydra/launcher=parallel"))
-    killed = kill_at_random(sweep, 5, random.Random(round_number), longest_s=20)
-    launch = sweep.run()
-    assert launch.process.exitcode == 0, launch.errors
-    sweep.account(undisturbed).told(f"{killed} kills, parallel")
+    kill(undisturbed, tmp_path, 10, "parallel", lasts, seed)
 
 
 def test_two_launches_at_once(undisturbed: Sweep, sweep: Sweep) -> None:

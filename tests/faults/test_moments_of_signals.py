@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from rnnbench.interruption import SIGNALS
+from rnnbench.interruption import SIGNALS, Interrupted
+from tests.faults.sweeps import Account
 
 pytestmark = pytest.mark.faults
 
@@ -43,27 +45,44 @@ def numbers(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (*run.glob("history.csv"), *run.glob("*.npz"))}
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], float]:
+    """The numbers of a run that nothing disturbs, and the seconds that it takes."""
+    folder, started = tmp_path_factory.mktemp("undisturbed"), time.monotonic()
+    assert launch(folder)[0] == 0
+    return numbers(folder), time.monotonic() - started
+
+
 @pytest.mark.parametrize("name", [each.name for each in SIGNALS])
-def test_a_run_that_is_stopped_at_random_moments(tmp_path: Path, name: str) -> None:
-    stop, chosen = signal.Signals[name], random.Random(name)
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    whole.mkdir()
-    stopped.mkdir()
-    started = time.monotonic()
-    assert launch(whole)[0] == 0
-    lasts = time.monotonic() - started
-    waited = []
-    for _ in range(MOMENTS):
-        # What Python itself loads comes before any handler.
-        code, errors, seconds = launch(stopped, stop, after_s=chosen.uniform(0.25, 1) * lasts)
-        assert code in (0, 128 + stop), errors
+def test_a_run_that_is_stopped_at_random_moments(
+    undisturbed: tuple[dict[str, bytes], float], tmp_path: Path, name: str
+) -> None:
+    """The run goes on after each signal; once it is done, the next signals meet another."""
+    stop, chosen, (expected, lasts) = signal.Signals[name], random.Random(name), undisturbed
+    codes: Counter[int] = Counter()
+    folders, training, waited, mixed = [tmp_path / "0"], 0, [], []
+    for number in range(MOMENTS + 1):
+        folders[-1].mkdir(exist_ok=True)
+        # What Python itself loads comes before any handler. The last launch comes to its end.
+        after_s = chosen.uniform(0.25, 1) * lasts
+        code, errors, seconds = launch(folders[-1], stop if number < MOMENTS else None, after_s)
+        assert code in ((0, 128 + stop) if number < MOMENTS else (0,)), errors
         assert "Traceback" not in errors
+        codes[code] += number < MOMENTS
         if code:
             assert "stopped by" in errors.splitlines()[-1]
+            training += f"stopped by {Interrupted(stop)} at step " in errors
             waited.append(seconds)
-    assert launch(stopped)[0] == 0
-    assert numbers(stopped) == numbers(whole)
-    assert waited
+        else:
+            if numbers(folders[-1]) != expected:
+                mixed.append(folders[-1].name)
+            folders.append(tmp_path / str(len(folders)))
     waited.sort()
-    print(f"{name}: {len(waited)} stops, median {waited[len(waited) // 2]:.2f} s, longest {waited[-1]:.2f} s")
+    print(
+        f"\n{name}: exit codes {dict(codes)}, {training} of them while training; to the exit median "
+        f"{waited[len(waited) // 2]:.2f} s, longest {waited[-1]:.2f} s"
+    )
+    done = len(folders) - 1
+    Account(done, done, [], [], mixed).told(name, MOMENTS)
+    assert training
     assert waited[-1] < LONGEST_S

@@ -44,7 +44,7 @@ class WorkerLauncher(Launcher):
         return Path(self.config.hydra.sweep.dir)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Execute the jobs; what each returned, NaN for a job that was lost."""
+        """Execute the jobs; what each returned, None for a job that was lost."""
         self.folder.mkdir(parents=True, exist_ok=True)
         jobs = [(number, list(overrides)) for number, overrides in enumerate(job_overrides, start=initial_job_idx)]
         returned: dict[int, Any] = {}
@@ -54,7 +54,7 @@ class WorkerLauncher(Launcher):
                     self._keep(number, list(job_overrides[number - initial_job_idx]), value)
             else:
                 returned[number] = value
-        return [_ended(overrides, returned.get(number, float("nan"))) for number, overrides in jobs]
+        return [_ended(overrides, returned.get(number)) for number, overrides in jobs]
 
     @abstractmethod
     def execute(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Any]]:

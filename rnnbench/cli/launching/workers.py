@@ -153,11 +153,16 @@ class LocalPool(Pool):
         return [process.result() for process in known]
 
     def close(self) -> None:
-        """End all processes."""
-        for executor in self._idle:
-            executor.shutdown(wait=False)
+        """End all processes, and wait for it: one that is not yet told to when Python ends is never told."""
+        idle = list(self._idle)
+        ending = [threading.Thread(target=executor.shutdown, daemon=True) for executor in idle]
+        for thread in ending:
+            thread.start()
         for executor in list(self._all):
-            executor.shutdown(kill_workers=executor not in self._idle)
+            if executor not in idle:
+                executor.shutdown(kill_workers=True)
+        for thread in ending:
+            thread.join()
 
 
 def begin_worker(parent: int) -> None:

@@ -15,6 +15,7 @@ from rnnbench.backends import choose_backend
 from rnnbench.cli.build import build_device, build_layer, build_task, input_features
 from rnnbench.cli.provenance import source_hash
 from rnnbench.cli.settings import Settings
+from rnnbench.interruption import Interrupted
 from rnnbench.schema import run_name
 from rnnbench.tasks import Task
 
@@ -66,7 +67,9 @@ class Identities:
         if text not in self._found:
             try:
                 self._found[text] = find()
-            except (Exception, SystemExit) as error:  # a component may raise anything
+            except Interrupted:
+                raise
+            except BaseException as error:  # a component may raise anything
                 self._found[text] = error
         found = self._found[text]
         if isinstance(found, BaseException):

@@ -12,6 +12,7 @@ from rnnbench.cli.planning.composer import Composed, Composer
 from rnnbench.cli.planning.identity import Identities
 from rnnbench.cli.settings import Settings
 from rnnbench.errors import MissingSettingError, SettingError
+from rnnbench.interruption import Interrupted
 from rnnbench.run_index import RunIndex
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status
 from rnnbench.storage import DamagedFileError
@@ -77,7 +78,9 @@ class Planner:
         except SettingError as error:
             self._refused.append(error)
             return PlannedJob(job)
-        except (Exception, SystemExit):  # whatever a component raises; the job tells it
+        except Interrupted:
+            raise
+        except BaseException:  # whatever a component raises; the job tells it
             return PlannedJob(job)
         known = PlannedJob(job, identity.name, work=identity.work)
         if settings.rerun:
