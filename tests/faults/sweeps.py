@@ -47,7 +47,17 @@ TIMES = {"cpu_load", "times_shared", "tokens_per_second"} | {
 
 FORK_SERVER = multiprocessing.get_context("forkserver")
 FORK_SERVER.set_forkserver_preload(
-    ["pytest", "rnnbench.cli.application", "rnnbench.report", "hydra._internal.hydra", "tests.faults.sweeps"]
+    [
+        "pytest",
+        "hydra._internal.hydra",
+        "rnnbench.cli.application",
+        "rnnbench.cli.job",
+        "rnnbench.cli.planning.planner",
+        "rnnbench.cli.report",
+        "rnnbench.cli.tuning_stages",
+        "rnnbench.report",
+        "tests.faults.sweeps",
+    ]
 )
 
 
