@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,16 @@ from rnnbench.storage import (
     write_text,
 )
 from rnnbench.stored_run import DIGESTS, digests, read_run
+
+
+def _save(content: Mapping[str, Any], file: IO[bytes]) -> None:
+    """Write tensors and plain values; an error of the disk stays one, which torch covers with its own."""
+    try:
+        torch.save(dict(content), file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 class RunFolder:
@@ -70,7 +80,7 @@ class RunFolder:
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write what a resumed run needs to reach the same numbers: tensors and plain Python values."""
         with replacing(self.files.checkpoint) as file:
-            torch.save(dict(state), file)
+            _save(state, file)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """The last checkpoint, or None.
@@ -96,7 +106,7 @@ class RunFolder:
     def save_weights(self, kept: Mapping[str, Any]) -> None:
         """Write the weights of the trained model: tensors and plain Python values."""
         with replacing(self.files.weights) as file:
-            torch.save(dict(kept), file)
+            _save(kept, file)
 
     def load_weights(self) -> dict[str, Any]:
         """What `save_weights` wrote. Raises DamagedFileError when it is missing or anything else."""

@@ -57,6 +57,7 @@ FORK_SERVER.set_forkserver_preload(
         "rnnbench.cli.tuning_stages",
         "rnnbench.report",
         "tests.faults.sweeps",
+        "torch._dynamo",
     ]
 )
 

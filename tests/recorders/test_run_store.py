@@ -3,6 +3,7 @@
 import hashlib
 import json
 import multiprocessing
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,15 @@ def test_a_damaged_checkpoint_is_named_and_set_aside(folder: RunFolder, content:
             folder.load_checkpoint()
         assert folder.set_checkpoint_aside() == folder.path / f"checkpoint-set-aside-{number}.pt"
         assert folder.load_checkpoint() is None
+
+
+def test_an_error_of_the_disk_while_a_checkpoint_is_written_names_the_file(folder: RunFolder) -> None:
+    """torch's own error covers it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: '.*checkpoint.pt'"):
+            folder.save_checkpoint({"weights": torch.zeros(4096)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert names(folder) == {"config.json", "summary.json"}
