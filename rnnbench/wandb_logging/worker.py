@@ -20,6 +20,9 @@ from typing import Any
 from rnnbench.errors import one_line
 from rnnbench.wandb_logging.content import LOGGED, LOWER_IS_BETTER, RECORD
 
+BLOCK, BLOCK_HEADER = 32768, 7
+"""Bytes of a block of wandb's files, which are logs of LevelDB, and of its header, which may part a text in two."""
+
 GRACE_S = 5.0
 """Time to finish after the input has ended."""
 
@@ -105,10 +108,12 @@ class Client:
             self.run.log({chart.pop("key"): wandb.plot.line_series(**chart)}, step=step)
         self.run.summary.update(dict(summary))
         run, self.run = self.run, None
-        online, path = not run.settings._offline, run.path
+        online, path, file = not run.settings._offline, run.path, Path(run.settings.sync_file)
         run.finish(exit_code=exit_code)
         if online and not _holds(path, summary.get(RECORD)):
             raise ConnectionError("the server did not take all of it")
+        if not online and not _is_whole(file, str(summary.get(RECORD, ""))):
+            raise OSError(f"{file.name} is cut, as on a full disk")
         self.report(kept=self.name)
 
     def check(self, run: str, path: str, record: str) -> None:
@@ -181,6 +186,13 @@ def _holds(path: str, record: Any) -> bool:
         if "Could not find run" in str(error):
             return False
         raise
+
+
+def _is_whole(file: Path, record: str) -> bool:
+    """Whether the run's file has its summary, which is nearly the last that wandb writes, and without an error."""
+    written = file.read_bytes()
+    blocks = (written[start + BLOCK_HEADER : start + BLOCK] for start in range(0, len(written), BLOCK))
+    return record.encode() in b"".join(blocks)
 
 
 def _reason(error: BaseException) -> str:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from rnnbench.wandb_logging import process
+from rnnbench.wandb_logging.content import RECORD, results
 from rnnbench.wandb_logging.process import WandbProcess
+from rnnbench.wandb_logging.worker import BLOCK, BLOCK_HEADER, _is_whole
 from tests.wandb_logging.conftest import PATIENCE_S, wait_for
-from tests.wandb_logging.logging_a_run import ROWS, begin, log_a_run, record
+from tests.wandb_logging.logging_a_run import ROWS, SUMMARY, begin, log_a_run, record
 from tests.wandb_logging.wandb_server import WandbServer
 
 
@@ -203,3 +205,16 @@ def test_no_process_can_be_started(
         log_a_run(wandb_process, tmp_path / f"run{number}")
     monkeypatch.undo()
     assert "Cannot allocate memory" in assert_ends(wandb_process, capfd)
+
+
+def test_a_file_of_wandb_that_is_cut_is_noticed(tmp_path: Path, new_process: Callable[[], WandbProcess]) -> None:
+    wandb_process = new_process()
+    log_a_run(wandb_process, tmp_path / "run")
+    assert wait_for(wandb_process, "kept", "lost") == {"kept": "run"}
+    (path,) = (tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb")
+    record = results(SUMMARY | {"run": "run"})[RECORD]
+    assert _is_whole(path, record)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert not _is_whole(path, record)
+    path.write_bytes(bytes(BLOCK - 4) + b"reco" + bytes(BLOCK_HEADER) + b"rd")
+    assert _is_whole(path, "record")
