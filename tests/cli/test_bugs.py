@@ -194,7 +194,7 @@ def test_what_a_cell_lacks_is_told_in_one_line(rnnbench: Command, tmp_path: Path
     (tmp_path / "own/own_without_step.py").write_text("from rnnbench.cells import Cell\n\nclass Own(Cell): pass\n")
     code, _, errors = rnnbench("--config-dir", str(tmp_path / "own"), *SHORT, "cell=own")
     assert code == 1
-    told, outcome = errors.splitlines()
+    told, outcome, *_ = errors.splitlines()
     assert told == f"rnnbench: {tmp_path / 'own/own_without_step.py'}: Own does not define step"
     assert "failed" in outcome
 
