@@ -24,6 +24,7 @@ UNSEEN = {
     "_one_*": "pydantic calls it",
     "mininterval": "tqdm reads it",
     "pytestmark": "pytest reads it",
+    "pytest_terminal_summary": "pytest calls it",
     "_get_raw": "torch's counter reads it",
     "unset": "a parameter, which initialisation finds by itself",
     "drawn_vector": "likewise",
