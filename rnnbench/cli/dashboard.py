@@ -5,6 +5,7 @@ import sys
 
 from rnnbench.cli.console import answer
 from rnnbench.cli.systems import check_system
+from rnnbench.interruption import listening
 
 USAGE = """rnnbench-dashboard saves a Weights & Biases workspace for the runs of a sweep, and prints its address.
 
@@ -23,7 +24,8 @@ USED = ("name", "experiment", "tuned", "wandb.")
 def main() -> None:
     """The console command."""
     check_system()
-    answer(USAGE, USED, dashboard)
+    with listening("rnnbench-dashboard", "run it again"):
+        answer(USAGE, USED, dashboard)
 
 
 def dashboard(arguments: list[str]) -> None:

@@ -1,7 +1,5 @@
 """`rnnbench-explain`: the loops that backend=fused compiles for a cell."""
 
-from typing import Any
-
 from rnnbench.cli.console import answer
 from rnnbench.cli.systems import check_system
 from rnnbench.interruption import listening
@@ -22,13 +20,11 @@ def main() -> None:
 
 def explain_cell(arguments: list[str]) -> None:
     """Print the source. Raises SettingError."""
-    from omegaconf import OmegaConf
-
     from rnnbench.backends.fused import explain
     from rnnbench.cli.arguments import composed
     from rnnbench.cli.components import component, construct
+    from rnnbench.cli.settings import Settings
 
-    config = composed(arguments, "rnnbench-explain", USED)
-    node: Any = OmegaConf.to_container(config.cell)
-    cell = construct(component(node, "cell"), "cell", 2, config.model.hidden_size)
+    settings = Settings.from_config(composed(arguments, "rnnbench-explain", USED))
+    cell = construct(component(settings.cell, "cell"), "cell", 2, settings.model.hidden_size)
     print(construct(explain, "model", cell))

@@ -7,6 +7,7 @@ from typing import Any
 
 from rnnbench.cli.console import answer
 from rnnbench.cli.systems import check_system
+from rnnbench.interruption import listening
 
 USAGE = """rnnbench-sync uploads the finished runs of a sweep, and its report if there is one, to Weights & Biases.
 
@@ -25,7 +26,8 @@ USED = ("name", "experiment", "results_dir", "wandb.")
 def main() -> None:
     """The console command."""
     check_system()
-    answer(USAGE, USED, sync)
+    with listening("rnnbench-sync", "run again, it sends what is missing"):
+        answer(USAGE, USED, sync)
 
 
 def sync(arguments: list[str]) -> None:

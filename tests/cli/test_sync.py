@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,20 @@ def test_a_server_that_refuses_ends_it(rnnbench: Command, server: WandbServer, t
     assert refused.returncode == 1
     assert refused.stdout.splitlines()[-1] == "2 runs: 1 failed, 1 not tried"
     assert "Traceback" not in refused.stderr
+
+
+def test_ctrl_c_ends_it_in_one_line(rnnbench: Command, server: WandbServer) -> None:
+    rnnbench("cell=gru", "task.length=3", "name=mine", *SMALL)
+    server.behaviour = "hang"
+    program = "from rnnbench.cli.sync import main; main()"
+    command = [sys.executable, "-c", program, "name=mine"]
+    process = subprocess.Popen(command, env=os.environ | server.environment, stderr=subprocess.PIPE, text=True)
+    server.wait_for(lambda seen: seen.operations, PATIENCE_S)
+    process.send_signal(signal.SIGINT)
+    errors = process.communicate(timeout=PATIENCE_S)[1]
+    assert errors.splitlines()[-1] == "rnnbench-sync: stopped by Ctrl-C; run again, it sends what is missing"
+    assert "Traceback" not in errors
+    assert process.returncode == 130
 
 
 def test_a_dashboard(rnnbench: Command, server: WandbServer) -> None:
