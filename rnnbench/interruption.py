@@ -63,6 +63,7 @@ class _Process:
 
 
 _process = _Process()
+_tell_unraisable = sys.unraisablehook
 
 
 def received() -> Interrupted | None:
@@ -178,8 +179,15 @@ def _is_listening() -> bool:
 
 def _set_handlers() -> dict[int, Any]:
     """Handle the signals that are not ignored; returns the handlers before."""
+    sys.unraisablehook = _pass_over
     heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     return {number: signal.signal(number, _handle) for number in heard}
+
+
+def _pass_over(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Say nothing of an Interrupted that a destructor has swallowed: it was noted, and the next check raises it."""
+    if not isinstance(unraisable.exc_value, Interrupted):
+        _tell_unraisable(unraisable)
 
 
 def _handle(number: int, frame: FrameType | None) -> None:

@@ -7,13 +7,16 @@ import math
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
+from joblib.externals.loky import process_executor
 
 from rnnbench.cli.launching import queue, status_line
+from rnnbench.cli.launching.launcher import LostJobError
 from rnnbench.cli.launching.packing import packs
 from rnnbench.cli.launching.status_line import Counts, Following
 from rnnbench.cli.launching.workers import LocalPool
@@ -183,6 +186,24 @@ def test_a_killed_process_is_an_error_of_its_call_alone() -> None:
         kept: Future[Any] = pool.submit(math.sqrt, 16.0)
         assert kept.result(timeout=120) == 4.0
         assert type(lost.exception(timeout=120)).__name__ == "TerminatedWorkerError"
+        assert pool.submit(math.sqrt, 9.0).result(timeout=120) == 3.0
+    finally:
+        pool.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_call_is_lost_whose_executor_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(*_: Any) -> None:
+        raise SystemExit  # ends the thread without a word
+
+    pool = LocalPool(1)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(process_executor._ExecutorManagerThread, "process_result_item", end)
+            lost: Future[Any] = pool.submit(math.sqrt, 16.0)
+            while pool.size and not lost.done():
+                time.sleep(0.05)
+        assert isinstance(lost.exception(), LostJobError)
         assert pool.submit(math.sqrt, 9.0).result(timeout=120) == 3.0
     finally:
         pool.close()

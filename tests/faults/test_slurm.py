@@ -112,13 +112,31 @@ def test_a_warning_before_the_time_is_over_queues_the_job_again(slurm: Cluster, 
     assert "Restarts=1" in slurm.command("scontrol", "show", "job", job)
 
 
+SLOW_TASK = """
+import time
+
+from rnnbench.tasks.adding import Adding
+
+
+class Slow(Adding):
+    def draw(self, batch_size, generator):
+        time.sleep(0.05)
+        return super().draw(batch_size, generator)
+"""
+
+
 def test_a_job_whose_time_is_over_goes_on_in_its_next(slurm: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "task").mkdir(parents=True)
+    (tmp_path / "mine" / "slow.py").write_text(SLOW_TASK)
+    (tmp_path / "mine" / "task" / "slow.yaml").write_text("# Slow.\n_target_: slow.Slow\nlength: 5\n")
     sweep = Sweep(
         slurm,
         tmp_path,
+        "--config-dir=mine",
+        "task=slow",
         "seed=0",
-        "train.steps=6000",
-        "hydra.launcher.timeout_min=1",
+        "train.steps=2400",  # of 2 minutes
+        "hydra.launcher.timeout_min=2",
         "hydra.launcher.signal_delay_s=20",
     )
     code, _, errors = sweep.end()
@@ -182,12 +200,12 @@ def test_a_launching_process_started_again_follows_the_jobs_that_go_on(slurm: Cl
     for job in submitted:
         slurm.command("scontrol", "suspend", job)
     second = Sweep(slurm, tmp_path, *arguments)
-    wait_until(lambda: "not submitted" in second.errors)
+    wait_until(lambda: "not submitted again" in second.errors)
     for job in submitted:
         slurm.command("scontrol", "resume", job)
     code, output, errors = second.end()
     assert (code, output) == (0, "2 runs: 2 done\n")
-    assert "2 runs are in Slurm jobs of an earlier launch" in errors
+    assert "in Slurm jobs of an earlier launch, " in errors
     assert second.slurm_jobs() == submitted
     assert second.tally() == Tally(planned=2, done=2, failed=0, doubled=0)
 

@@ -107,7 +107,8 @@ class SlurmLauncher(WorkerLauncher):
         waiting = self._followed(jobs)
         going_on = {number for places in waiting.values() for number in places}
         if going_on:
-            _tell(f"{len(going_on)} runs are in Slurm jobs of an earlier launch, {_named(waiting)}, and not submitted")
+            runs = _counted(len(going_on), "run")
+            _tell(f"in Slurm jobs of an earlier launch, {_named(waiting)}: {runs}, not submitted again")
         own = LaunchFiles(self.folder)
         for slurm_job, pack in self._submitted([job for job in jobs if job[0] not in going_on]):
             waiting[slurm_job] = {number: Place(own, number) for number, _ in pack}
@@ -138,13 +139,13 @@ class SlurmLauncher(WorkerLauncher):
                 message = f"hydra/launcher=slurm: Slurm refuses the job: {queue.refusal(error)}"
                 if not known:
                     raise SettingError(message) from None
-                _tell(f"{message}; {sum(map(len, [*left, *array]))} runs are not submitted")
+                _tell(f"{message}; not submitted: {_counted(sum(map(len, [*left, *array])), 'run')}")
                 return
             found = {str(each.job_id): pack for each, pack in zip(submitted, array, strict=True)}
             known |= found
             write_json(_slurm_jobs(self.folder), {"jobs": known})
-            runs = sum(map(len, array))
-            _tell(f"Slurm job {_named(found)}: {runs} runs in {len(array)} Slurm jobs; output in {self._output}")
+            runs, slurm_jobs = _counted(sum(map(len, array)), "run"), _counted(len(array), "Slurm job")
+            _tell(f"Slurm job {_named(found)}: {runs} in {slurm_jobs}; output in {self._output}")
             yield from found.items()
 
     @property
@@ -280,6 +281,10 @@ def _summary(states: Mapping[str, queue.QueueState] | None) -> str:
 def _named(jobs: Mapping[str, Any], separator: str = ", ") -> str:
     """The numbers of the Slurm jobs, arrays as one."""
     return separator.join(dict.fromkeys(job.partition("_")[0] for job in jobs))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _tell(line: str) -> None:

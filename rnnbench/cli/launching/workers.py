@@ -99,7 +99,7 @@ class PoolLauncher(WorkerLauncher):
                     for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
                         yield running.pop(future), _result(future)
             except ClusterGoneError as error:
-                more = f"; {len(waiting)} runs are not submitted" if waiting else ""
+                more = f"; not submitted: {len(waiting)}" if waiting else ""
                 print(f"rnnbench: {error}{more}", file=sys.stderr)
                 for number in running.values():
                     yield number, LostJobError(str(error))
@@ -114,6 +114,8 @@ def _result(future: "Future[Any]") -> Any:
         if kind == "TerminatedWorkerError":  # its message has the exit codes in braces
             codes = re.search(r"\{(.*)\}", str(error))
             return LostJobError(f"its process was killed{': ' + codes[1] if codes else ''}")
+        if isinstance(error, LostJobError):
+            return error
         return LostJobError(REASONS.get(kind) or f"{kind}: {one_line(error)[:300]}")
 
 
@@ -121,13 +123,26 @@ class LocalPool(Pool):
     """Processes on this machine, each in an executor of its own: when one dies, the others go on."""
 
     def __init__(self, size: int) -> None:
-        self.size = size
+        self._size = size
         self._idle: list[ProcessPoolExecutor] = []
         self._all: dict[ProcessPoolExecutor, Future[int]] = {}
+        self._running: dict[Future[Any], ProcessPoolExecutor] = {}
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        for future, executor in list(self._running.items()):
+            thread = executor._executor_manager_thread
+            if (thread is None or not thread.is_alive()) and not future.done():  # nothing would ever end this future
+                for process in list(executor._processes):
+                    with suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
+                future.set_exception(LostJobError("the thread that waits for its process has ended"))
+        return self._size
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         executor = self._idle.pop() if self._idle else self._started()
         future: Future[Any] = executor.submit(function, *arguments)
+        self._running[future] = executor
         future.add_done_callback(lambda ended: self._freed(executor, ended))
         return future
 
@@ -137,6 +152,7 @@ class LocalPool(Pool):
         return executor
 
     def _freed(self, executor: ProcessPoolExecutor, ended: "Future[Any]") -> None:
+        self._running.pop(ended, None)
         if ended.cancelled() or ended.exception() is not None or isinstance(ended.result(), Interrupted):
             self._all.pop(executor, None)
             threading.Thread(target=executor.shutdown).start()
