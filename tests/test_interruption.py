@@ -76,6 +76,15 @@ def test_it_ends_a_command_that_swallows_it() -> None:
     assert stopped(body) == EXIT_CODES["SIGTERM"]
 
 
+def test_nothing_is_told_of_one_that_a_destructor_swallows(capsys: pytest.CaptureFixture[str]) -> None:
+    class Ending:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    assert stopped(lambda: (Ending(), None)[1]) == EXIT_CODES["SIGTERM"]
+    assert capsys.readouterr().err == "command: stopped by SIGTERM; goes on\n"
+
+
 def test_what_the_process_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
