@@ -258,7 +258,7 @@ class DaskLauncher(PoolLauncher):
     @contextmanager
     def pool(self, jobs: int) -> Iterator[Pool]:
         distributed = _imported("distributed", "dask")
-        for module in ("client", "nanny", "core"):  # what it means for a job is told by its outcome
+        for module in ("client", "nanny", "core"):
             logging.getLogger(f"distributed.{module}").setLevel(logging.CRITICAL)
         with ExitStack() as stack:
             where = self.address
@@ -266,7 +266,12 @@ class DaskLauncher(PoolLauncher):
                 size = min(self.n_workers if self.n_workers > 0 else cpu_count(), jobs)
                 where = stack.enter_context(
                     distributed.LocalCluster(
-                        n_workers=size, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
+                        n_workers=size,
+                        threads_per_worker=1,
+                        processes=True,
+                        dashboard_address=None,
+                        memory_limit=0,
+                        silence_logs=logging.CRITICAL,  # what it means for a job is told by its outcome
                     )
                 )
             try:
