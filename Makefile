@@ -38,7 +38,7 @@ test: lint
 
 docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "build/site/index.html"
+	@echo "build/site/index.html; to search it too: $(BIN)/mkdocs serve"
 
 faults: .venv/installed-dev
 	$(BIN)/pytest tests/faults tests/wandb_logging -m "faults or not faults" -s -v --durations=10

@@ -58,9 +58,17 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     def on_the_site(match: re.Match[str]) -> str:
         text, link = match.groups()
         target = _target(link, page.file.src_uri)
-        return f"{text} (`{target}`)" if target.startswith(CODE) else f"[{text}]({target})"
+        if target.startswith(CODE):
+            return f"{text} (`{target}`)"
+        return f"[{_title(ROOT / 'docs' / target) or text if text.endswith('.md') else text}]({target})"
 
     return LINK.sub(on_the_site, markdown)
+
+
+def _title(page: Path) -> str:
+    """The first heading of a page; "" of one that is generated."""
+    first = page.read_text(encoding="utf-8").partition("\n")[0] if page.is_file() else ""
+    return first.removeprefix("# ")
 
 
 def _target(link: str, page: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,8 @@ from rnnbench.analysis.several import EXPERIMENT
 from rnnbench.analysis.variant import difficulty_columns, setting_columns
 from rnnbench.report.labels import number, setting_value
 from rnnbench.report.style import CellStyles
-from rnnbench.schema import ExperimentFiles
-from rnnbench.storage import DamagedFileError
+from rnnbench.schema import ExperimentFiles, RunFiles
+from rnnbench.storage import DamagedFileError, read_bytes
 
 MEASURED = {"steps_trained": "steps", "steps_to_solve": "steps to solve", "test_loss": "test loss"}
 """Columns of numbers with their headings."""
@@ -47,6 +47,8 @@ class RunRow:
     measured: list[str]
     """Numbers."""
     curve: Curve | None
+    wandb: str
+    """Address of its copy in W&B; "" where none is known."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def runs_table(results: Results, folder: Path, styles: CellStyles) -> RunsTable:
             [_shown(row[column]) for column in texts],
             [number(row[column]) for column in measured],
             curves.get(row["run"]),
+            _wandb_address(_files(results, row)),
         )
         for row in runs[shown].to_dict("records")
     ]
@@ -82,10 +85,21 @@ def runs_table(results: Results, folder: Path, styles: CellStyles) -> RunsTable:
 
 
 def differing(runs: pd.DataFrame) -> list[str]:
-    """The columns in which the runs differ by what was asked for: experiment, cell, task, settings and seed."""
+    """The columns in which the runs differ by what was asked for: experiment, cell, task, settings and seed.
+
+    A setting of a cell counts where runs of one cell differ in it, and likewise one of a task.
+    """
     known = [EXPERIMENT] if EXPERIMENT in runs else []
     columns = [*known, "cell", "task", *difficulty_columns(runs), *setting_columns(runs), "seed"]
-    return [column for column in columns if runs[column].nunique(dropna=False) > 1]
+    return [column for column in columns if _most_values(runs, column) > 1]
+
+
+def _most_values(runs: pd.DataFrame, column: str) -> int:
+    """How many values of the column runs have; of a component's setting, runs with the same component."""
+    component = column.partition(".")[0]
+    if "." in column and component in ("cell", "task"):
+        return int(runs.groupby(component)[column].nunique(dropna=False).max())
+    return int(runs[column].nunique(dropna=False))
 
 
 def _shown(value: Any) -> str:
@@ -93,8 +107,24 @@ def _shown(value: Any) -> str:
 
 
 def _address(results: Results, row: Mapping[Any, Any], folder: Path) -> str:
+    return quote(Path(os.path.relpath(_files(results, row).folder, folder)).as_posix()) + "/"
+
+
+def _files(results: Results, row: Mapping[Any, Any]) -> RunFiles:
     root = results.root.parent / row[EXPERIMENT] if EXPERIMENT in row else results.root
-    return quote(Path(os.path.relpath(ExperimentFiles(root).run(row["run"]).folder, folder)).as_posix()) + "/"
+    return ExperimentFiles(root).run(row["run"])
+
+
+def _wandb_address(files: RunFiles) -> str:
+    """The address that the run's folder has, where a browser can follow it."""
+    if not files.wandb_address.exists():
+        return ""
+    try:
+        address = read_bytes(files.wandb_address).decode().strip()
+        split = urlsplit(address)
+    except (DamagedFileError, ValueError):  # not text, or no address
+        return ""
+    return address if split.scheme in ("http", "https") and split.netloc and address.isprintable() else ""
 
 
 def _histories(results: Results) -> tuple[pd.DataFrame, str]:

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from rnnbench.analysis.results import FIRST, Results, cell_order
 from rnnbench.analysis.variant import Variant
@@ -43,7 +43,15 @@ FORMULA = "formula"
 
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-PALETTE = [sns.color_palette("colorblind")[index] for index in (3, 0, 2, 1, 4, 5, 8, 7)]
+HUES = [sns.color_palette("colorblind")[index] for index in (3, 0, 2, 1, 4, 5, 8, 7)]
+SHADES = ((1.0, 0.0), (0.6, 0.0), (1.0, 0.4), (0.35, 0.0))
+"""Of each round of the hues: its share of the hue's brightness and of white."""
+PALETTE = [
+    tuple(part * (1 - white) * bright + white for part in (*HUES[turn:], *HUES[:turn])[place])
+    for turn, (bright, white) in enumerate(SHADES)
+    for place in range(len(HUES))
+]
+"""The hues, each round turned by one and of another shade, so that cells with one marker differ in hue as well."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class CellStyles:
 
     def marker(self, cell: str) -> str:
         """The cell's marker."""
-        return MARKERS[self.place(cell) % len(MARKERS)]
+        return marker_of(self.of(cell))
 
     def ordered(self, cells: Iterable[str]) -> list[str]:
         """The cells in the order in which figures show them."""
@@ -222,8 +230,8 @@ def task_panels(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _look(index: int, variant: int = 0) -> dict[str, Any]:
-    """Neighbours differ in colour and dash; the dash moves on with each round of the palette."""
-    dash = index + index // len(PALETTE) + variant
+    """Neighbours differ in colour, dash and marker; the dash moves on with each round of the markers."""
+    dash = index + index // len(HUES) + variant
     return {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[dash % len(DASHES)]}
 
 
@@ -280,13 +288,14 @@ def dot_rows(axes: Axes, labels: Sequence[str]) -> None:
 def marked(style: Mapping[str, Any], points: int, size: float = 3.5) -> dict[str, Any]:
     """The look of a line with its cell's marker at up to eight of its points."""
     every = max(1, -(-points // 8))
-    start = PALETTE.index(style["color"]) * every // len(PALETTE)  # so that markers of several lines stand apart
+    place = PALETTE.index(style["color"]) % len(HUES)
+    start = place * every // len(HUES)  # so that markers of several lines stand apart
     return {**style, "marker": marker_of(style), "markersize": size, "markevery": (start, every)}
 
 
 def marker_of(style: Mapping[str, Any]) -> str:
     """The marker that goes with a line's colour."""
-    return MARKERS[PALETTE.index(style["color"])]
+    return MARKERS[PALETTE.index(style["color"]) % len(MARKERS)]
 
 
 def legend_above(canvas: Canvas, explained: Mapping[str, Any] | None = None, title: str | None = None) -> None:
@@ -304,9 +313,29 @@ def legend_above(canvas: Canvas, explained: Mapping[str, Any] | None = None, tit
     columns = max(1, min(len(handles), int(canvas.get_figwidth() / width_of_entry)))
     rows = -(-len(handles) // columns) + (title is not None)
     canvas.set_figheight(canvas.get_figheight() + ROW_OF_LEGEND * (rows - 1))
+    labels = [label for column in range(columns) for label in list(handles)[column::columns]]  # read row by row
     canvas.legend(
-        list(handles.values()), list(handles), loc="outside upper center", ncols=columns, title=title, title_fontsize=7
-    )
+        [handles[label] for label in labels], labels, loc="outside upper center", ncols=columns, title=title,
+        title_fontsize=7,
+    )  # fmt: skip
+
+
+def log_axis(axes: Axes) -> None:
+    """A logarithmic y axis with at least two numbers, within a decade too."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    for subs in ((1,), (1, 2, 5), tuple(range(1, 10))):
+        ticks = LogLocator(subs=subs, numticks=6).tick_values(low, high)
+        if sum(low <= tick <= high for tick in ticks) > 1:
+            break
+    else:
+        ticks = MaxNLocator(4).tick_values(low, high)
+    if len(subs) == 1:
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+    else:
+        shown = [float(tick) for tick in ticks if low <= tick <= high]
+        axes.set_yticks(shown, [f"{tick:.3g}" for tick in shown])
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def band(label: str = "") -> Patch:

@@ -46,6 +46,11 @@ class RunFiles:
         return self.folder / f"checkpoint-set-aside-{number}.pt"
 
     @property
+    def wandb_address(self) -> Path:
+        """The address of the run's copy in W&B; there once it was logged online or uploaded."""
+        return self.folder / "wandb-address.txt"
+
+    @property
     def traceback(self) -> Path:
         """The traceback of a failed run."""
         return self.folder / "traceback.txt"
@@ -226,6 +231,7 @@ RUN_FILES: Mapping[str, str] = {
     "`weights.pt`": "the model's weights after the last step and at the best evaluation on validation data, unless "
     "`train.keep_weights=false`; `rnnbench.load_model(FOLDER)` gives the trained model",
     "`wandb/`": "the run as logged to W&B",
+    "`wandb-address.txt`": "the address of its copy there, if it was logged online or uploaded",
     "`checkpoint.pt`": "what an unfinished run resumes from",
     "`checkpoint-set-aside-<number>.pt`": "a checkpoint that the run could not resume from: damaged, or of other code",
     "`traceback.txt`": "the traceback of the error, if the run failed",

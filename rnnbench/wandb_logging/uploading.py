@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rnnbench.errors import one_line
 from rnnbench.schema import ENDED, ExperimentFiles, RunFiles
-from rnnbench.storage import DamagedFileError, read_arrays, read_bytes
+from rnnbench.storage import DamagedFileError, read_arrays, read_bytes, write_text
 from rnnbench.stored_run import StoredRun, read_run
 from rnnbench.wandb_logging import content, messages
 from rnnbench.wandb_logging.content import Arrays
@@ -71,10 +72,12 @@ class Uploader:
         report = self._answer("checked")
         if "lost" in report:
             return "failed", report["reason"]
-        if report["held"]:
-            return "there already", ""
+        if report["url"]:
+            return "there already", _kept(files, report["url"])
         reason = self._send(experiment, files, run, rows, arrays, where)
-        return ("failed", reason) if reason else ("uploaded", "")
+        if reason:
+            return "failed", reason
+        return "uploaded", _kept(files, read_bytes(self._folder(files.name).wandb_address).decode().strip())
 
     def _send(
         self,
@@ -114,10 +117,14 @@ class Uploader:
         return str(self._answer("kept").get("reason", ""))
 
     def _start(self, experiment: str, run: str, identity: str, init: Mapping[str, Any]) -> None:
-        folder, timeout = Path(self.wandb_process.temporary) / run, self.settings.init_timeout_s
+        folder, timeout = self._folder(run).folder, self.settings.init_timeout_s
         self.wandb_process.send(
             messages.starting(folder, experiment, identity, "online", timeout, init, fallback=False)
         )
+
+    def _folder(self, run: str) -> RunFiles:
+        """Where W&B's process keeps what it writes of a run."""
+        return RunFiles(Path(self.wandb_process.temporary) / run)
 
     def _answer(self, kind: str) -> dict[str, Any]:
         """The report of that kind, or that the run is lost."""
@@ -125,6 +132,15 @@ class Uploader:
             if kind in report or "lost" in report:
                 return report
         return {"lost": "", "reason": "W&B's process does not answer, or ended"}
+
+
+def _kept(files: RunFiles, address: str) -> str:
+    """Write the run's address to its folder; returns why that failed, or nothing."""
+    try:
+        write_text(files.wandb_address, f"{address}\n")
+    except OSError as error:  # the server has the run all the same
+        return f"its address cannot be written: {one_line(error)}"
+    return ""
 
 
 def _rows(files: RunFiles) -> Iterator[dict[str, float | str]]:

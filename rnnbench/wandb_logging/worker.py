@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from rnnbench.errors import one_line
+from rnnbench.schema import RunFiles
+from rnnbench.storage import remove, write_text
 from rnnbench.wandb_logging.content import LOGGED, LOWER_IS_BETTER, RECORD
 
 BLOCK, BLOCK_HEADER = 32768, 7
@@ -64,6 +66,8 @@ class Client:
         self.run, self.name = None, run
         shutil.rmtree(Path(folder) / "wandb", ignore_errors=True)  # of earlier sessions, whose rows are sent again
         Path(folder).mkdir(exist_ok=True)
+        address = RunFiles(Path(folder)).wandb_address
+        remove(address)
         if mode == "online" and not self.away:
             try:
                 self.run = _init("online", folder, timeout_s, {"resume": "allow", **init})
@@ -78,6 +82,8 @@ class Client:
         if self.run is None:
             os.environ["WANDB_DATA_DIR"] = str(Path(folder) / "wandb")  # `wandb sync` needs the files of tables later
             self.run = _init("offline", folder, timeout_s, init)
+        else:
+            write_text(address, f"{self.run.url}\n")
         for section in LOGGED:
             self.run.define_metric(f"{section}/*", summary="none")
         for key in LOWER_IS_BETTER:
@@ -110,16 +116,16 @@ class Client:
         run, self.run = self.run, None
         online, path, file = not run.settings._offline, run.path, Path(run.settings.sync_file)
         run.finish(exit_code=exit_code)
-        if online and not _holds(path, summary.get(RECORD)):
+        if online and not _holding(path, summary.get(RECORD)):
             raise ConnectionError("the server did not take all of it")
         if not online and not _is_whole(file, str(summary.get(RECORD, ""))):
             raise OSError(f"{file.name} is cut, as on a full disk")
         self.report(kept=self.name)
 
     def check(self, run: str, path: str, record: str) -> None:
-        """Report whether the server holds all of a run."""
+        """Report the address of a run on the server, if it holds all of it."""
         self.name = run
-        self.report(checked=run, held=_holds(path, record))
+        self.report(checked=run, url=_holding(path, record))
 
     def artifact(self, name: str, files: Mapping[str, str]) -> None:
         """Log files, each with its path in the artifact, as an artifact of the run."""
@@ -175,16 +181,17 @@ def _restart() -> None:
         print(error, file=sys.stderr)
 
 
-def _holds(path: str, record: Any) -> bool:
-    """Whether the server has the run's whole summary, which is the last that is sent."""
+def _holding(path: str, record: Any) -> str:
+    """The run's address where the server has its whole summary, which is the last that is sent; "" otherwise."""
     import wandb
 
     try:
-        summary: Mapping[str, Any] = dict(wandb.Api(timeout=10).run(path).summary)
-        return bool(summary.get(RECORD) == record)
+        run = wandb.Api(timeout=10).run(path)
+        summary: Mapping[str, Any] = dict(run.summary)
+        return str(run.url) if summary.get(RECORD) == record else ""
     except wandb.errors.CommError as error:
         if "Could not find run" in str(error):
-            return False
+            return ""
         raise
 
 

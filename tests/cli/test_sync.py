@@ -57,6 +57,9 @@ def test_finished_runs_are_uploaded_once_and_others_named(
     assert "report.html" in results[0]["files"]
     again = called(server, "sync", "name=mine")
     assert f"{intact.name}: there already" in again.stdout
+    address = (intact / "wandb-address.txt").read_text().strip()
+    assert address.startswith(f"{server.url}/me/rnnbench/runs/mine-{intact.name}")
+    assert not (damaged / "wandb-address.txt").exists()
 
 
 def test_a_server_that_refuses_ends_it(rnnbench: Command, server: WandbServer, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 OWN = sorted((ROOT / "docs").glob("own-*.md"))
 """The pages on components of one's own."""
 
-COMMANDS = ("rnnbench", "rnnbench-report", "rnnbench-explain")
+COMMANDS = ("rnnbench", "rnnbench-report", "rnnbench-explain", "rnnbench-sync", "rnnbench-dashboard")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

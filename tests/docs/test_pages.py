@@ -9,18 +9,18 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from rnnbench.cli import explain, report
+from rnnbench.cli import dashboard, explain, report, sync
 from rnnbench.cli.arguments import composed, overrides
 from rnnbench.cli.menu import choices, configuration_directory, own_directories
 from rnnbench.cli.settings import Settings
 from rnnbench.cli.sweep import swept_jobs
 from tests.cli.conftest import Command
-from tests.docs.markdown import PAGES, ROOT, anchors, answers, commands, links, named_files, tables
+from tests.docs.markdown import COMMANDS, PAGES, ROOT, anchors, answers, commands, links, named_files, tables
 
 EVERY_COMMAND = [(page.name, words) for page in PAGES for words in commands(page)]
 EVERY_ANSWER = [(page.name, words, answer) for page in PAGES for words, answer in answers(page)]
 
-USED = {"rnnbench-explain": explain.USED}
+USED = {"rnnbench-explain": explain.USED, "rnnbench-sync": sync.USED, "rnnbench-dashboard": dashboard.USED}
 
 PRIVATE_WORDS = re.compile(
     r"\b(trivial|in turns?|contestants?|straightness|ledger|mirror\w*|tap|looked at once|taken up|times floor)\b"
@@ -49,7 +49,7 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 
 def test_there_are_commands_to_check() -> None:
-    assert {words[0] for _, words in EVERY_COMMAND} == {"rnnbench", "rnnbench-report", "rnnbench-explain"}
+    assert {words[0] for _, words in EVERY_COMMAND} == set(COMMANDS)
     assert EVERY_ANSWER
 
 
@@ -66,7 +66,7 @@ def covering_jobs(settings: list[str]) -> Iterator[list[str]]:
 @pytest.mark.parametrize(("page", "words"), EVERY_COMMAND, ids=lambda value: value if isinstance(value, str) else None)
 def test_commands_compose(page: str, words: list[str]) -> None:
     command, *arguments = words
-    if arguments == ["--help"]:
+    if "--help" in arguments:
         return
     if command == "rnnbench-report":
         report.request(arguments)

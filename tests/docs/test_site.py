@@ -14,7 +14,7 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    pages = {path.parent.name for path in tmp_path.glob("*/index.html")}
+    pages = {path.stem for path in tmp_path.glob("*.html")}
     assert {path.stem for path in ROOT.glob("docs/*.md")} < pages
     pictures = {path.relative_to(ROOT) for path in ROOT.glob("results/*/figures/*.png")}
     assert pictures

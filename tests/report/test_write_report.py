@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure as Canvas
 
 import rnnbench
 from rnnbench.analysis.archive import load_results
@@ -19,7 +20,7 @@ from rnnbench.report.figures.gradient_norms import GradientNorms
 from rnnbench.report.figures.learning_curves import LearningCurves
 from rnnbench.report.figures.speed import Speed
 from rnnbench.report.labels import is_number
-from rnnbench.report.style import DASHES, MARKERS, PALETTE, CellStyles, paper_style
+from rnnbench.report.style import DASHES, MARKERS, PALETTE, CellStyles, log_axis, paper_style
 from rnnbench.report.tables.comparison import Comparison
 from rnnbench.report.tables.table import Table
 
@@ -116,9 +117,11 @@ def test_figure_names_the_column_it_lacks(small_experiment: Path, figure: Figure
 
 
 def test_each_cell_has_one_look_of_its_own() -> None:
-    styles = CellStyles([*FIRST, *(f"cell{number}" for number in range(16))])
+    styles = CellStyles([*FIRST, *(f"cell{number}" for number in range(29))])
     looks = [(styles.of(cell)["color"], styles.of(cell)["linestyle"]) for cell in styles.known]
     assert len({str(look) for look in looks}) == len(looks)
+    without_colour = [(styles.marker(cell), str(styles.of(cell)["linestyle"])) for cell in styles.known]
+    assert len(set(without_colour)) == len(looks)
     assert styles.of("rnn")["color"] == CellStyles(["rnn"]).of("rnn")["color"] == PALETTE[0]
 
 
@@ -182,3 +185,41 @@ def test_page_numbers_figures_and_says_what_they_show(small_experiment: Path) ->
 def test_what_is_aligned_as_a_number() -> None:
     assert all(map(is_number, ["1", "0.5 [0.1, 0.9]", "–", "-∞", "∞", "1,300", "−0.2", "< 0.01"]))
     assert not any(map(is_number, ["", "gru", "lr=0.01", "holds", "-"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("https://wandb.ai/me/p/runs/x?a=1&b=%22", 'href="https://wandb.ai/me/p/runs/x?a=1&amp;b=%22"'),
+        ("http://127.0.0.1:80/me\n", 'href="http://127.0.0.1:80/me"'),
+        ('https://wandb.ai/"onclick="x', 'href="https://wandb.ai/&#34;onclick=&#34;x"'),
+        ("javascript:alert(1)", ""),
+        ("data:text/html,x", ""),
+        ("https:", ""),
+        ("https://[", ""),
+        ("https://a/\x1b[1m", ""),
+    ],
+)
+def test_a_run_leads_to_its_copy_in_wandb(small_experiment: Path, text: str, link: str) -> None:
+    run = min(path for path in (small_experiment / "runs").iterdir() if path.is_dir())
+    (run / "wandb-address.txt").write_text(text)
+    write_report(load_results(small_experiment), {}, {}, CELLS)
+    page = (small_experiment / "report.html").read_text()
+    assert page.count(">W&amp;B</a>") == bool(link)
+    assert link in page
+
+
+def test_a_logarithmic_axis_has_two_numbers() -> None:
+    for low, high in ((1, 1e20), (0.02, 3), (0.5, 1.2), (0.15, 0.17), (8.0, 8.6), (3.0, 3.0)):
+        with paper_style():
+            axes = Canvas().subplots()
+            axes.plot([0, 1], [low, high])
+            log_axis(axes)
+            axes.figure.draw_without_rendering()
+            bottom, top = axes.get_ylim()
+            shown = [
+                label.get_text()
+                for label in axes.get_yticklabels()
+                if bottom <= label.get_position()[1] <= top and label.get_text()
+            ]
+        assert 2 <= len(set(shown)) == len(shown) <= 10, (low, high, shown)

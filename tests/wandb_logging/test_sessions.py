@@ -61,6 +61,7 @@ def test_offline_then_online_is_one_run(
     (run,) = server.runs.values()
     assert run.steps == [0, 10, 20]
     assert len(list((tmp_path / RUN / "wandb").glob("*run-*"))) == 1
+    assert (tmp_path / RUN / "wandb-address.txt").read_text().startswith(f"{server.url}/me/")
 
 
 def test_where_a_run_goes(tmp_path: Path, server: WandbServer, new_process: Callable[[], WandbProcess]) -> None:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.gradient_profile import PROBE
 from rnnbench.analysis.relative_gradient import relative_gradients
@@ -24,6 +24,7 @@ from rnnbench.report.style import (
     has_many_cells,
     legend_above,
     line_panels,
+    log_axis,
     mark,
     marked,
     panel_grid,
@@ -66,7 +67,7 @@ class GradientNorms(Figure):
             row[0].set_ylabel(r"gradient $g_t\,/\,g_T$", gid=FORMULA)
         if not drawn:
             raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
-        explained = {"range over seeds": band(), "rounded to zero before": mark("<", hollow=True)}
+        explained = {"range over seeds": band(), **_symbols(canvas)}
         legend_above(canvas, explained, f"gradient of {loss_behind_gradient(results.runs)}")
         return canvas
 
@@ -89,7 +90,7 @@ class GradientNorms(Figure):
         canvas.supxlabel("time step t", fontsize=8)
         canvas.supylabel(r"gradient $g_t\,/\,g_T$", fontsize=8, gid=FORMULA)
         handles = {moment: Line2D([], [], color="0.3", linestyle=looks[moment]) for moment in moments}
-        explained = {**handles, "range over seeds": band(), "rounded to zero before": mark("<", hollow=True)}
+        explained = {**handles, "range over seeds": band(), **_symbols(canvas)}
         legend_above(canvas, explained, f"gradient of {loss_behind_gradient(results.runs)}")
         return canvas
 
@@ -130,6 +131,12 @@ def _draw(axes: Axes, relative: Float[np.ndarray, "runs time_step"], label: str,
         axes.plot(steps[first], median[first], "<", color=style["color"], markersize=5, markerfacecolor="none")
 
 
+def _symbols(canvas: Canvas) -> dict[str, Line2D]:
+    """What the marker at the end of a line means, where there is one."""
+    is_there = any(line.get_marker() == "<" for axes in canvas.axes for line in axes.lines)
+    return {"rounded to zero before": mark("<", hollow=True)} if is_there else {}
+
+
 def _quantiles(relative: Float[np.ndarray, "runs time_step"]) -> Float[np.ndarray, "3 time_step"]:
     """Smallest, median and largest over the runs; -inf, where a run's gradient is rounded to zero, is smallest."""
     finite = np.where(np.isneginf(relative), -1e300, relative)
@@ -143,4 +150,4 @@ def _share_range(row: list[Axes]) -> None:
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
     for axes in row:
         axes.set_ylim(drawn.min() / 3, drawn.max() * 3)
-        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        log_axis(axes)

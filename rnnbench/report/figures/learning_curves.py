@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
@@ -21,6 +21,7 @@ from rnnbench.report.style import (
     has_many_cells,
     legend_above,
     line_panels,
+    log_axis,
     mark,
     marked,
     panel_grid,
@@ -105,8 +106,6 @@ class LearningCurves(Figure):
             return
         known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, *_ in lines]).dropna()
         baseline = {BASELINE: float(known.iloc[0])} if len(known) else {}
-        for number, (name, level) in enumerate({**baseline, **self.levels}.items()):
-            axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * number)), label=name, zorder=1)
         for label, group, style, losses in drawn:
             whole = losses.ffill()
             stopped = int(losses.notna().iloc[::-1].idxmax().min())
@@ -123,9 +122,9 @@ class LearningCurves(Figure):
                 readable = read_as(f"{label}, seed {run['seed']}")
                 axes.add_line(Line2D(own.index, own, visible=False, color=style["color"], **readable))
                 _mark_the_end(axes, run, own, losses.index[-1], style, symbols)
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=6))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        for number, (name, level) in enumerate({**baseline, **self.levels}.items()):
+            axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * number)), label=name, zorder=1)
+        log_axis(axes)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter("{x:,.0f}")
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from rnnbench.analysis.log_loss import decades_over_baseline
@@ -57,22 +58,21 @@ class LearningRateSensitivity(Figure):
         panels = [axes for row in grid for axes in row]
         for axes in panels[len(tasks) :]:
             axes.set_axis_off()
+        symbols: dict[str, Line2D] = {}
         for axes, (title, of_task) in zip(panels, tasks, strict=False):
-            _draw_task(axes, of_task, styles)
+            _draw_task(axes, of_task, styles, symbols)
             _value_axis(axes, sorted(of_task["value"].unique()))
             axes.set(title=title, xlabel=_axis_label(results.tuned))
-        panels[0].plot(
-            [], [], "^", color="0.3", markersize=4.5, markerfacecolor="none", label="a run not there in time"
-        )
-        legend_above(canvas)
+        legend_above(canvas, symbols)
         return canvas
 
 
 def _small(of_cells: list[tuple[str, pd.DataFrame]], styles: CellStyles, setting: str) -> Canvas:
     """A panel for each cell."""
     canvas, panels = small_panel_grid(len(of_cells))
+    symbols: dict[str, Line2D] = {}
     for axes, (title, of_cell) in zip(panels, of_cells, strict=True):
-        _draw_task(axes, of_cell, styles, label="_")
+        _draw_task(axes, of_cell, styles, symbols, label="_")
         label = axes.get_ylabel()
         axes.set_ylabel("")
         small_title(axes, title)
@@ -82,18 +82,27 @@ def _small(of_cells: list[tuple[str, pd.DataFrame]], styles: CellStyles, setting
         axes.tick_params(axis="x", rotation=90)
     canvas.supxlabel(_axis_label(setting), fontsize=8)
     canvas.supylabel(label, fontsize=8)
-    legend_above(canvas, {"a run not there in time": mark("^", 4.5, hollow=True), "chosen": mark("o", 7, hollow=True)})
+    legend_above(canvas, symbols)
     return canvas
 
 
-def _draw_task(axes: Axes, of_task: pd.DataFrame, styles: CellStyles, label: str | None = None) -> None:
-    """The lines of one task: steps where a cell reached the objective; cells that did not then lie at the budget."""
+def _draw_task(
+    axes: Axes, of_task: pd.DataFrame, styles: CellStyles, symbols: dict[str, Line2D], label: str | None = None
+) -> None:
+    """The lines of one task: steps where a cell reached the objective; cells that did not then lie at the budget.
+
+    What its markers mean goes to the legend's symbols.
+    """
     by_steps = bool((of_task["objective"] != VALIDATION_LOSS).any())
     for place, (own, group, style) in enumerate(labelled(_shown(of_task, by_steps), styles)):
         axes.plot(group["value"], group[MEANS], label=label or own, marker=".", markersize=4, **style)
         axes.fill_between(group["value"], group[LOWEST], group[HIGHEST], color=style["color"], alpha=0.13, linewidth=0)
-        for marked, marker, size in ((group["censored"], "^", 5), (group["chosen"], "o", 7 + 3 * place)):
+        for marked, marker, size, meaning in (
+            (group["censored"], "^", 5, "some runs did not reach it"),
+            (group["chosen"], "o", 7 + 3 * place, "chosen"),
+        ):
             if marked.any():  # an empty line upsets the layout
+                symbols[meaning] = mark(marker, min(size, 7), hollow=True)
                 axes.plot(
                     group["value"][marked], group[MEANS][marked], marker, color=style["color"], markersize=size,
                     markerfacecolor="none", clip_on=False,
