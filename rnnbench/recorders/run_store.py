@@ -129,8 +129,9 @@ class RunFolder:
         return self.files.checkpoint.replace(new)
 
     def drop_records(self) -> None:
-        """Remove the measurements and weights of a run that starts again."""
+        """Remove the measurements and weights of a run that starts again, and where its former copy on W&B is."""
         self.files.weights.unlink(missing_ok=True)
+        self.files.wandb_address.unlink(missing_ok=True)
         for path in self.files.records():
             remove(path)
 

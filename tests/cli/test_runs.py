@@ -59,7 +59,10 @@ def test_run_that_is_done_is_not_done_again(rnnbench: Command, tmp_path: Path) -
     code, _, errors = rnnbench(*SHORT, "train.checkpoint_every_s=5")
     assert (code, "done before" in errors) == (0, True)
     assert summaries(tmp_path) == [before]
+    (folder,) = tmp_path.glob("results/default/runs/[!.]*")
+    (folder / "wandb-address.txt").write_text("https://of.the/former/copy\n")
     assert rnnbench(*SHORT, "rerun=true")[0] == 0
+    assert not (folder / "wandb-address.txt").exists()
     (again,) = summaries(tmp_path)
     assert again["test_loss"] == before["test_loss"]
     assert again["wall_time_s"] != before["wall_time_s"]
