@@ -206,3 +206,24 @@ def test_damage(undisturbed: Sweep, begun: Sweep, tmp_path: Path, name: str, way
 def test_damage_without_condensed_files(undisturbed: Sweep, begun: Sweep, tmp_path: Path, name: str, way: str) -> None:
     sweep, path = damaged(begun, tmp_path, name, way, archive=False)
     assert check(undisturbed, begun, sweep, path) == []
+
+
+def edited(path: Path, chance: random.Random) -> None:
+    """A few random bytes replaced, put in or taken out at random places."""
+    content = bytearray(path.read_bytes())
+    for _ in range(chance.randint(1, 8)):
+        start = chance.randrange(len(content) + 1)
+        content[start : start + chance.choice((0, 1, 1, 1, 7))] = chance.randbytes(chance.choice((0, 1, 1, 1, 7)))
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(300))
+def test_random_bytes(undisturbed: Sweep, begun: Sweep, tmp_path: Path, seed: int) -> None:
+    """In any file that a launch or a report has left."""
+    sweep, chance = Sweep(tmp_path / "sweep"), random.Random(seed)
+    shutil.copytree(begun.files.folder, sweep.files.folder)
+    path = chance.choice(sorted(path for path in sweep.files.folder.rglob("*") if path.is_file()))
+    edited(path, chance)
+    print(f"\n{path.relative_to(sweep.folder)}")
+    assert check(undisturbed, begun, sweep, path) == []
