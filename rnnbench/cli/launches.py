@@ -126,7 +126,7 @@ def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequenc
     try:
         Settings.from_config(config)
         jobs = None if plan is None else [PlannedJob(tuple(overrides)) for overrides in plan()]
-        _make(launch, Path(config.results_dir) / config.name)
+        _make(launch, ExperimentFiles(Path(config.results_dir) / config.name).launches_folder)
         if jobs is not None:
             write_plan(launch, jobs)
         tidy(ExperimentFiles(launch.parents[1]))
@@ -136,11 +136,11 @@ def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequenc
         fail(f"results_dir={config.results_dir}: cannot be written ({error.strerror}); choose another folder")
 
 
-def _make(launch: Path, root: Path) -> None:
-    """Make the launch's folder. Raises SettingError where that is another launch's, or not below the experiment's."""
+def _make(launch: Path, launches: Path) -> None:
+    """Make the launch's folder. Raises SettingError where that is another launch's, or not one of the experiment's."""
     said = f"hydra.{'sweep' if HydraConfig.get().mode == RunMode.MULTIRUN else 'run'}.dir={launch}"
-    if launch.absolute().parent != (root / "launches").absolute():
-        raise SettingError(f"{said}: must be a folder in {root / 'launches'}; leave it out")
+    if launch.absolute().parent != launches.absolute():
+        raise SettingError(f"{said}: must be a folder in {launches}; leave it out")
     try:
         launch.mkdir(parents=True)
     except FileExistsError:

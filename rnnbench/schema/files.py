@@ -144,13 +144,18 @@ class ExperimentFiles:
         folders = (path for path in self.runs.glob("[!.]*") if path.is_dir() and any(path.iterdir()))
         return sorted((RunFiles(path) for path in folders), key=lambda run: run.name)
 
+    @property
+    def launches_folder(self) -> Path:
+        """The folder of the launches' folders."""
+        return self.folder / "launches"
+
     def launches(self) -> list[LaunchFiles]:
         """The launches with a plan, oldest first."""
         return [launch for launch in self.begun_launches() if launch.plan.exists()]
 
     def begun_launches(self) -> list[LaunchFiles]:
         """The launches that have a folder, oldest first; that of one that was killed may lack its plan."""
-        return [LaunchFiles(path) for path in sorted((self.folder / "launches").glob("*")) if path.is_dir()]
+        return [LaunchFiles(path) for path in sorted(self.launches_folder.glob("*")) if path.is_dir()]
 
     @property
     def runs_table(self) -> Path:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from rnnbench.wandb_logging.content import LOGGED, LOWER_IS_BETTER, RECORD
 BLOCK, BLOCK_HEADER = 32768, 7
 """Bytes of a block of wandb's files, which are logs of LevelDB, and of its header, which may part a text in two."""
 
+WRITING_S = 2.0
+"""Seconds within which the file of a finished run is complete, which it is within milliseconds."""
 GRACE_S = 5.0
 """Time to finish after the input has ended."""
 
@@ -118,7 +121,7 @@ class Client:
         run.finish(exit_code=exit_code)
         if online and not _holding(path, summary.get(RECORD)):
             raise ConnectionError("the server did not take all of it")
-        if not online and not _is_whole(file, str(summary.get(RECORD, ""))):
+        if not online and not _becomes_whole(file, str(summary.get(RECORD, ""))):
             raise OSError(f"{file.name} is cut, as on a full disk")
         self.report(kept=self.name)
 
@@ -193,6 +196,14 @@ def _holding(path: str, record: Any) -> str:
         if "Could not find run" in str(error):
             return ""
         raise
+
+
+def _becomes_whole(file: Path, record: str) -> bool:
+    """Whether the run's file is whole, or is so soon: wandb may still be writing it when the run is finished."""
+    until = time.monotonic() + WRITING_S
+    while not (whole := _is_whole(file, record)) and time.monotonic() < until:
+        time.sleep(0.02)
+    return whole
 
 
 def _is_whole(file: Path, record: str) -> bool:

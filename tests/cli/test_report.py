@@ -41,7 +41,7 @@ def test_several_experiments_filters_and_what_is_refused(rnnbench_report: Comman
     assert (code, errors.partition(";")[0]) == (2, "rnnbench: name=three: no runs in results/three/runs")
     for arguments, answer in {
         ("only.cell=[gru,lstmm]",): "only.cell=['lstmm']: no run has one of these values; there are rnn, lstm, gru",
-        ("only.cel=gru",): "only.cel=['gru']: no run has this column",
+        ("only.cel=gru",): "only.cel=['gru']: no run has this column; did you mean only.cell?",
         ("only.cell=gru,lstm",): "only.cell=gru,lstm: must be a list, only.cell=[gru,lstm]",
         ("only.cell=[gru",): "only.cell=[gru: must be only.cell=VALUE or only.cell=[VALUE,...]",
         ("out=results/one",): "out=results/one: is the folder of an experiment; choose another folder",

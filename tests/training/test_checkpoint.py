@@ -150,7 +150,7 @@ def test_a_checkpoint_that_does_not_fit_is_set_aside(
     optimizer = run.make_optimizer(run.model.parameters())
     stateful = {"model": run.model, "optimizer": optimizer}
     resumed = run._resume(folder, stateful, checkpoint.writer("cut", run._components(optimizer)))
-    assert resumed.progress == Progress()
+    assert repr(resumed.progress) == repr(Progress())  # equal, of which NaN is not
     assert told in capsys.readouterr().err
     assert all(torch.equal(value, weights[name]) for name, value in run.model.state_dict().items())
     assert optimizer.state_dict()["state"] == {}

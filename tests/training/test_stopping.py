@@ -154,7 +154,7 @@ def test_a_signal_anywhere_changes_no_number(run: Callable[..., Executed], place
 
 
 def test_what_was_trained_is_in_the_checkpoint(run: Callable[..., Executed], tmp_path: Any) -> None:
-    for place, number, trained in (("update", 3, 3), ("advance", 4, 4), ("correct", 3, 4), ("probe", 4, 5)):
+    for place, number, trained in (("update", 3, 3), ("advance", 4, 4), ("correct", 4, 4), ("probe", 4, 5)):
         folder = RunFolder(tmp_path / place)
         with pytest.raises(SystemExit), listening("command", "goes on"):
             run(Moment(place, number), folder)

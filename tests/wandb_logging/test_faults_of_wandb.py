@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from rnnbench.wandb_logging import process
 from rnnbench.wandb_logging.content import RECORD, results
 from rnnbench.wandb_logging.process import WandbProcess
-from rnnbench.wandb_logging.worker import BLOCK, BLOCK_HEADER, _is_whole
+from rnnbench.wandb_logging.worker import BLOCK, BLOCK_HEADER, _becomes_whole, _is_whole
 from tests.wandb_logging.conftest import PATIENCE_S, wait_for
 from tests.wandb_logging.logging_a_run import ROWS, SUMMARY, begin, log_a_run, record
 from tests.wandb_logging.wandb_server import WandbServer
@@ -213,8 +214,13 @@ def test_a_file_of_wandb_that_is_cut_is_noticed(tmp_path: Path, new_process: Cal
     assert wait_for(wandb_process, "kept", "lost") == {"kept": "run"}
     (path,) = (tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb")
     record = results(SUMMARY | {"run": "run"})[RECORD]
+    whole = path.read_bytes()
     assert _is_whole(path, record)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    path.write_bytes(whole[: len(whole) // 2])
     assert not _is_whole(path, record)
+    writing = threading.Timer(0.2, path.write_bytes, [whole])
+    writing.start()
+    assert _becomes_whole(path, record)
+    writing.join()
     path.write_bytes(bytes(BLOCK - 4) + b"reco" + bytes(BLOCK_HEADER) + b"rd")
     assert _is_whole(path, "record")
