@@ -230,10 +230,12 @@ def _read_runs(source: Path | IO[str]) -> pd.DataFrame:
 
 def read_archive(files: ExperimentFiles) -> Results:
     """The results of the condensed files. Raises SettingError when another version wrote them or one is damaged."""
-    schema = read_json_object(files.schema, {"version": int}) if files.schema.exists() else {"version": 1}
+    has_schema = files.schema.exists()
+    schema = read_json_object(files.schema, {"version": int}) if has_schema else {"version": 1}
     if schema["version"] != ARCHIVE_VERSION:
+        lacks = "" if has_schema else f"{files.schema} is missing; without it "
         raise SettingError(
-            f"name={files.folder.name}: {files.data} is in format {schema['version']}, this rnnbench reads "
+            f"name={files.folder.name}: {lacks}{files.data} is in format {schema['version']}, this rnnbench reads "
             f"{ARCHIVE_VERSION}; launch its runs again and move it and {files.runs_table.name} away, or report with "
             f"the version that wrote it (rnnbench_version in {files.runs_table.name})"
         )
