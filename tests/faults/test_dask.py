@@ -1,6 +1,7 @@
 """What becomes of a sweep on a Dask cluster of which a worker or the scheduler is killed."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,7 +67,9 @@ def test_a_killed_scheduler_ends_the_launch_and_the_same_command_does_the_rest(d
     launch = launched(dask, tmp_path)
     killed_with_children(dask.scheduler)
     code, output, errors = launch.end()
-    assert (code, output) == (1, "4 runs: 2 lost, 2 not run\n")
+    assert code == 1
+    runs = r"2 lost|2 done|1 lost, 1 done|1 done, 1 lost"  # a worker may still come to the end of its run
+    assert re.fullmatch(rf"4 runs: ({runs}), 2 not run\n", output)
     assert f"rnnbench: the Dask scheduler at {dask.address} is gone; not submitted: 2\n" in errors
     for worker in dask.workers:
         killed_with_children(worker)
