@@ -67,10 +67,11 @@ def test_a_killed_scheduler_ends_the_launch_and_the_same_command_does_the_rest(d
     launch = launched(dask, tmp_path)
     killed_with_children(dask.scheduler)
     code, output, errors = launch.end()
+    counts = {kind: int(number) for number, kind in re.findall(r"(\d) (done|lost|not run)", output)}
     assert code == 1
-    runs = r"2 lost|2 done|1 lost, 1 done|1 done, 1 lost"  # a worker may still come to the end of its run
-    assert re.fullmatch(rf"4 runs: ({runs}), 2 not run\n", output)
-    assert f"rnnbench: the Dask scheduler at {dask.address} is gone; not submitted: 2\n" in errors
+    assert sum(counts.values()) == 4  # a worker may still come to the end of its run, and that counts as done
+    assert counts["not run"] >= 1
+    assert f"rnnbench: the Dask scheduler at {dask.address} is gone; not submitted: {counts['not run']}\n" in errors
     for worker in dask.workers:
         killed_with_children(worker)
     again = Launch(tmp_path, *DASK, "hydra.launcher.n_workers=2")
