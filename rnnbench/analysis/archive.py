@@ -209,8 +209,7 @@ def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:
     name, parent = files.folder.name, files.folder.parent
     if not parent.is_dir():
         return f"name={name}: there is no folder {parent}; launch some runs, or go to where it is"
-    each = [ExperimentFiles(folder) for folder in sorted(parent.iterdir())]
-    known = [other.folder.name for other in each if other.runs.is_dir() or other.runs_table.exists()]
+    known = [other.folder.name for other in ExperimentFiles.all_in(parent)]
     near = difflib.get_close_matches(name, known, n=1)
     others = f" or choose from {', '.join(known)}" if known else ""
     return f"name={name}: no runs in {files.runs}; " + (f"did you mean {near[0]}?" if near else f"launch some{others}")

@@ -30,10 +30,9 @@ def complete(arguments: list[str], used: Sequence[str]) -> None:
 
 
 def _experiments(words: Sequence[str]) -> list[str]:
-    """The folders with runs, or what is left of them, in the results folder that the words name."""
+    """The names of the experiments in the results folder that the words name."""
     given = [word.partition("=")[2] for word in words if word.startswith("results_dir=")]
     try:
-        folders = [ExperimentFiles(path) for path in Path((given or ["results"])[-1]).iterdir()]
+        return [files.folder.name for files in ExperimentFiles.all_in(Path((given or ["results"])[-1]))]
     except OSError:
         return []
-    return [files.folder.name for files in folders if files.runs.is_dir() or files.runs_table.is_file()]

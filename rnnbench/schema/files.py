@@ -125,6 +125,12 @@ class ExperimentFiles:
 
     folder: Path
 
+    @classmethod
+    def all_in(cls, results_dir: Path) -> "list[ExperimentFiles]":
+        """The experiments in a results folder, by name: those with run folders or what they were condensed to."""
+        each = [cls(folder) for folder in sorted(results_dir.iterdir())]
+        return [files for files in each if files.runs.is_dir() or files.runs_table.exists()]
+
     @property
     def runs(self) -> Path:
         """The folder of the run folders."""
