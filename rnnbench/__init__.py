@@ -2,9 +2,9 @@
 
 Packages, each of which imports only those below it:
 
-- `trained_model`: `load_model`, which gives the trained model of a run back.
 - `cli`: the command line.
 - `report`, `timing`: tables, figures and pages; times of forward and backward passes.
+- `runs`: from settings to runs; no Hydra.
 - `training`: the training loop and one whole run.
 - `recorders`, `probes`, `analysis`: where measurements go, the measurements, and statistics over runs.
 - `wandb_logging`: the copy of runs in Weights & Biases, made by a process of its own.
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rnnbench.analysis.steps_comparison import steps_comparison
     from rnnbench.model.recurrent import Recurrent
     from rnnbench.probes.any_module import gradient_through_time
-    from rnnbench.trained_model import load_model
+    from rnnbench.runs.trained_model import load_model
 
 __version__ = "0.1.0"
 
@@ -58,7 +58,7 @@ _HOMES = {
     "comparison": "rnnbench.analysis.comparison:comparison",
     "gradient_through_time": "rnnbench.probes.any_module:gradient_through_time",
     "load": "rnnbench.analysis.archive:load_results",
-    "load_model": "rnnbench.trained_model:load_model",
+    "load_model": "rnnbench.runs.trained_model:load_model",
     "loss_comparison": "rnnbench.analysis.loss_comparison:loss_comparison",
     "results_of": "rnnbench.analysis.own_table:results_of",
     "steps_comparison": "rnnbench.analysis.steps_comparison:steps_comparison",

@@ -33,12 +33,13 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from rnnbench import storage
+from rnnbench.cli.configuration import settings_of
 from rnnbench.cli.launches import JobOutcome, write_outcome, write_plan
 from rnnbench.cli.menu import configuration_directory
 from rnnbench.cli.planning.planner import Planner
-from rnnbench.cli.settings import Settings
 from rnnbench.cli.tidying import tidy
 from rnnbench.recorders import RunStore
+from rnnbench.runs.settings import Settings
 from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.stored_run import PlannedJob
 
@@ -71,7 +72,7 @@ def make(results: Path, runs: int) -> None:
             for cell in CELLS:
                 for rate in rates:
                     overrides = [*SETTINGS, f"cell={cell}", f"optimizer.lr={rate}"]
-                    settings = Settings.from_config(compose("config", overrides=overrides))
+                    settings = settings_of(compose("config", overrides=overrides))
                     copy_run(made[cell], settings, cell, results, seeds)
 
 

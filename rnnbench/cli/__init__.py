@@ -13,9 +13,7 @@ Commands:
 
 From arguments to runs:
 - `arguments`: checks the arguments and composes the configuration.
-- `settings`: the configuration as typed settings; `tuning_settings`: those of tuning.
-- `components`: finds the class that a node of the configuration names, and checks its arguments.
-- `build`: builds the objects that the settings name.
+- `configuration`: Hydra's configuration as settings.
 - `sweep`: the jobs of a sweep; `sweeper`: Hydra's sweeper for unions of products.
 - `planning`: which jobs have to be run, found before anything is started.
 - `tuning_stages`: the stages of a sweep that tunes a setting.
@@ -23,5 +21,4 @@ From arguments to runs:
 - `job`: executes one job.
 - `launches`: records the jobs of a launch and their outcomes, and sets the exit code.
 - `tidying`: removes what earlier launches have left behind.
-- `provenance`: records code, versions and machine of a run.
 """

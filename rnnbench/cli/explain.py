@@ -22,9 +22,9 @@ def explain_cell(arguments: list[str]) -> None:
     """Print the source. Raises SettingError."""
     from rnnbench.backends.fused import explain
     from rnnbench.cli.arguments import composed
-    from rnnbench.cli.components import component, construct
-    from rnnbench.cli.settings import Settings
+    from rnnbench.cli.configuration import settings_of
+    from rnnbench.runs.components import component, construct
 
-    settings = Settings.from_config(composed(arguments, "rnnbench-explain", USED))
+    settings = settings_of(composed(arguments, "rnnbench-explain", USED))
     cell = construct(component(settings.cell, "cell"), "cell", 2, settings.model.hidden_size)
     print(construct(explain, "model", cell))

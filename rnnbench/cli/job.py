@@ -14,15 +14,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rnnbench.cli.build import build_run
-from rnnbench.cli.components import import_from_config_directories
+from rnnbench.cli.configuration import import_from_config_directories, settings_of
 from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
-from rnnbench.cli.provenance import provenance, source_hash
-from rnnbench.cli.settings import Settings
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted, at_once, check, deferred, goes_on_elsewhere, listen_as_worker, received
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, RunStore, WeightsAndBiases
 from rnnbench.recorders.progress_file import StepsDone
+from rnnbench.runs.build import build_run
+from rnnbench.runs.provenance import provenance, source_hash
+from rnnbench.runs.settings import Settings
 from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty_value
 from rnnbench.storage import DamagedFileError
 from rnnbench.training import Run
@@ -63,7 +63,7 @@ def _run_job(config: DictConfig, all_frames: bool) -> float | None:
         import_from_config_directories(hydra)
         choices, beside_others = hydra.runtime.choices, multirun and launched_side_by_side(hydra.launcher, launch)
         outcome = _do(
-            Settings.from_config(config),
+            settings_of(config),
             str(choices["cell"]),
             str(choices["task"]),
             overrides,

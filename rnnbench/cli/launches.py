@@ -120,11 +120,11 @@ class LaunchRecord(Callback):
 
 
 def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequence[str]]] | None = None) -> None:
-    from rnnbench.cli.settings import Settings  # imports torch, which Hydra's other commands can do without
+    from rnnbench.cli.configuration import settings_of  # imports torch, which Hydra's other commands can do without
 
     HydraConfig.instance().set_config(config)
     try:
-        Settings.from_config(config)
+        settings_of(config)
         jobs = None if plan is None else [PlannedJob(tuple(overrides)) for overrides in plan()]
         _make(launch, ExperimentFiles(Path(config.results_dir) / config.name).launches_folder)
         if jobs is not None:

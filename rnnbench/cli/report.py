@@ -194,8 +194,8 @@ def _tuned(config: Any, results: "Results") -> "Results":
     from pydantic import ValidationError
 
     from rnnbench.analysis.tuning import tune
-    from rnnbench.cli.tuning_settings import TuningSettings
     from rnnbench.errors import validation_message
+    from rnnbench.runs.tuning_settings import TuningSettings
 
     if config.tuned is None:
         return results
@@ -210,7 +210,7 @@ def components(config: Any, group: str) -> dict[str, Any]:
     """The group's tables or figures by name; what an experiment sets of one that was not chosen is passed over."""
     from omegaconf import OmegaConf
 
-    from rnnbench.cli.components import component, construct
+    from rnnbench.runs.components import component, construct
 
     nodes: Any = OmegaConf.to_container(config[group], resolve=True) if group in config else {}
     chosen = {name: node for name, node in nodes.items() if "_target_" in node}

@@ -7,12 +7,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from rnnbench.cli.build import build_run
+from rnnbench.cli.configuration import settings_of
 from rnnbench.cli.menu import choices, configuration_directory
 from rnnbench.cli.report import components
-from rnnbench.cli.settings import Settings
 from rnnbench.cli.sweep import sweep_of
 from rnnbench.errors import SettingError
+from rnnbench.runs.build import build_run
+from rnnbench.runs.settings import Settings
 
 DIRECTORY = configuration_directory()
 EXPERIMENTS = choices("experiment", [DIRECTORY])
@@ -28,7 +29,7 @@ def _composing() -> Iterator[None]:
 def settings(experiment: str, overrides: list[str]) -> Settings:
     config = compose("config", overrides=[f"experiment={experiment}", *overrides], return_hydra_config=True)
     HydraConfig.instance().set_config(config)
-    return Settings.from_config(config)
+    return settings_of(config)
 
 
 def sweep(experiment: str) -> list[dict[str, str]]:

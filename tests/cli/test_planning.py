@@ -13,13 +13,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from rnnbench.cli.build import build_run
+from rnnbench.cli.configuration import settings_of
 from rnnbench.cli.menu import choices, configuration_directory
 from rnnbench.cli.planning.composer import Composer
-from rnnbench.cli.planning.identity import Identities
-from rnnbench.cli.settings import Settings
 from rnnbench.cli.sweep import sweep_of
 from rnnbench.errors import SettingError
+from rnnbench.runs.build import build_run
+from rnnbench.runs.identity import Identities
+from rnnbench.runs.settings import Settings
 from rnnbench.schema import run_name
 from tests.cli.conftest import SMALL, Command
 
@@ -47,7 +48,7 @@ def as_hydra_does(master: DictConfig, job: list[str]) -> tuple[dict[str, Any], s
     config = loader.load_sweep_config(master, job)
     HydraConfig.instance().set_config(config)
     found = config.hydra.runtime.choices
-    return Settings.from_config(config).model_dump(mode="json"), found.cell, found.task
+    return settings_of(config).model_dump(mode="json"), found.cell, found.task
 
 
 def as_planned(composer: Composer, job: list[str]) -> tuple[dict[str, Any], str, str]:

@@ -8,8 +8,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
+from rnnbench.cli.configuration import settings_of
 from rnnbench.cli.menu import configuration_directory
-from rnnbench.cli.settings import Settings
 from rnnbench.cli.sweep import sweep_of, swept_jobs
 from tests.cli.conftest import SMALL, Command
 
@@ -93,7 +93,7 @@ def test_the_runs_of_the_claims() -> None:
         for job in (job for job in jobs if {"seed=0", "seed=4"} & set(job)):
             config = compose("config", overrides=["experiment=claims", *job], return_hydra_config=True)
             HydraConfig.instance().set_config(config)
-            settings = Settings.from_config(config)
+            settings = settings_of(config)
             model, steps = settings.model, settings.train.steps
             assert (model.hidden_size, settings.train.batch_size, settings.optimizer["lr"]) == (32, 32, 5e-3)
             assert not settings.train.stop_when_solved

@@ -11,8 +11,8 @@ from hydra.core.hydra_config import HydraConfig
 
 from rnnbench.cli import dashboard, explain, report, sync
 from rnnbench.cli.arguments import composed, overrides
+from rnnbench.cli.configuration import settings_of
 from rnnbench.cli.menu import choices, configuration_directory, own_directories
-from rnnbench.cli.settings import Settings
 from rnnbench.cli.sweep import swept_jobs
 from tests.cli.conftest import Command
 from tests.docs.markdown import COMMANDS, PAGES, ROOT, anchors, answers, commands, links, named_files, tables
@@ -82,7 +82,7 @@ def test_commands_compose(page: str, words: list[str]) -> None:
             job = [*job, f"hydra.searchpath=[{search_path}]"]
             config = compose("config", overrides=job, return_hydra_config=True)
             HydraConfig.instance().set_config(config)
-            Settings.from_config(config)
+            settings_of(config)
 
 
 @pytest.mark.parametrize(("page", "words", "answer"), EVERY_ANSWER, ids=lambda value: None)

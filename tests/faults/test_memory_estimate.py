@@ -11,15 +11,15 @@ import resource, sys
 from pathlib import Path
 import torch
 from hydra import compose, initialize_config_dir
-from rnnbench.cli.build import build_run
+from rnnbench.runs.build import build_run
 from rnnbench.cli.menu import configuration_directory
-from rnnbench.cli.settings import Settings
+from rnnbench.cli.configuration import settings_of
 from rnnbench.recorders import RunFolder
 from rnnbench.training.memory import estimate
 
 torch.set_num_threads(1)
 with initialize_config_dir(str(configuration_directory()), version_base="1.3"):
-    settings = Settings.from_config(compose("config", overrides=sys.argv[2:]))
+    settings = settings_of(compose("config", overrides=sys.argv[2:]))
 run = build_run(settings)
 batch = next(run.task.training_batches(1, torch.Generator()))
 run.task.mean_loss(run.model.predict(batch), batch).backward()  # libraries load and compile

@@ -7,13 +7,13 @@ from pathlib import Path
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
-from rnnbench.cli.components import import_from_config_directories
+from rnnbench.cli.configuration import import_from_config_directories
 from rnnbench.cli.planning.composer import Composed, Composer
-from rnnbench.cli.planning.identity import Identities
-from rnnbench.cli.settings import Settings
 from rnnbench.errors import MissingSettingError, SettingError
 from rnnbench.interruption import Interrupted
 from rnnbench.run_index import RunIndex
+from rnnbench.runs.identity import Identities
+from rnnbench.runs.settings import Settings
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status
 from rnnbench.storage import DamagedFileError
 from rnnbench.stored_run import PlannedJob

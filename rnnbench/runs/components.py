@@ -70,13 +70,6 @@ def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str,
     return checked
 
 
-def import_from_config_directories(hydra: Any) -> None:
-    """Make the user's own components importable from beside their YAML, the folder given as --config-dir."""
-    for source in hydra.runtime.config_sources:
-        if source.provider == "command-line" and source.path not in sys.path:
-            sys.path.append(source.path)
-
-
 def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
     """Call a constructor. Its error on a setting becomes a SettingError that names the group; others propagate.
 

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import torch
 
-from rnnbench.cli.components import component
 from rnnbench.errors import SettingError
 from rnnbench.model import Model
 from rnnbench.recorders import RunFolder
+from rnnbench.runs.components import component
 from rnnbench.storage import DamagedFileError, read_json_object
 from rnnbench.training.weights import digest_of
 

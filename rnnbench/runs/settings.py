@@ -1,4 +1,4 @@
-"""The configuration as typed, checked settings."""
+"""A run's settings, typed and checked."""
 
 import os
 import re
@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
-from rnnbench.cli.components import Node
-from rnnbench.cli.tuning_settings import TuningSettings
-from rnnbench.errors import MissingSettingError, SettingError, one_line, validation_message
+from rnnbench.errors import MissingSettingError, SettingError, validation_message
 from rnnbench.machine import logical_cores
 from rnnbench.model import Counted
+from rnnbench.runs.components import Node
+from rnnbench.runs.tuning_settings import TuningSettings
 from rnnbench.schema import result_settings
 from rnnbench.training import TrainSettings
 from rnnbench.wandb_logging.settings import WandbSettings
@@ -90,16 +88,6 @@ class Settings(BaseModel):
     figures: dict[str, Node] = {}
     report: dict[str, Any] = {}
     """Checked by the report, which alone uses it."""
-
-    @classmethod
-    def from_config(cls, config: DictConfig) -> "Settings":
-        """Check a composed configuration. Raises SettingError."""
-        try:
-            own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-            content = OmegaConf.to_container(own, resolve=True)
-        except OmegaConfBaseException as error:
-            raise SettingError(one_line(error)) from error
-        return cls.from_content(content)
 
     @classmethod
     def from_content(cls, content: Any) -> "Settings":

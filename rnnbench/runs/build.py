@@ -8,11 +8,11 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnnbench.cells import Cell
-from rnnbench.cli.components import component, construct
-from rnnbench.cli.settings import Settings
 from rnnbench.errors import SettingError, one_line
 from rnnbench.model import Model, hidden_size_for
 from rnnbench.probes import Probe
+from rnnbench.runs.components import component, construct
+from rnnbench.runs.settings import Settings
 from rnnbench.tasks import Task
 from rnnbench.training import Run
 from rnnbench.training.memory import check_weights

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from rnnbench.backends import choose_backend
-from rnnbench.cli.build import build_device, build_layer, build_task, input_features
-from rnnbench.cli.provenance import source_hash
-from rnnbench.cli.settings import Settings
 from rnnbench.interruption import Interrupted
+from rnnbench.runs.build import build_device, build_layer, build_task, input_features
+from rnnbench.runs.provenance import source_hash
+from rnnbench.runs.settings import Settings
 from rnnbench.schema import run_name
 from rnnbench.tasks import Task
 

@@ -1,0 +1,9 @@
+"""From settings to runs; no Hydra.
+
+- `settings`: a run's settings, typed and checked; `tuning_settings`: those of tuning.
+- `components`: finds the class that a `_target_` names, and checks its arguments.
+- `build`: builds the objects that the settings name.
+- `identity`: the name of the run that settings describe, without building the run.
+- `provenance`: records code, versions and machine of a run.
+- `trained_model`: the trained model of a run.
+"""
