@@ -5,7 +5,8 @@ The package exports what all of them share:
 
 - `probe`: the base class.
 - `forced_gates`, `retention`: what probes of gates observe in one call of a cell's `step`.
-- `any_module`: the gradient through time of any torch module; `torch_layers`: torch's recurrent layers step by step.
+- `any_module`: the gradient through time of any torch module; `torch_layers`: torch's recurrent layers step by step;
+  `recorded_states`: the states that layers had, and the losses' gradients with respect to them.
 """
 
 from rnnbench.probes.probe import Measurement, Probe

@@ -1,26 +1,22 @@
-"""The gradient through time of any torch module: of torch's recurrent layers and cells, of rnnbench's, of one's own."""
+"""The gradient through time of any torch module: of recurrent layers of torch and rnnbench, and of custom ones."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from rnnbench.backends import Eager
 from rnnbench.cells import Cell
-from rnnbench.cells.states import example_norms
 from rnnbench.model import Model
 from rnnbench.model.recurrent import Recurrent
 from rnnbench.probes.gradient_profile import summarised
+from rnnbench.probes.recorded_states import Recording, StateOf
 from rnnbench.probes.torch_layers import REVERSE, unrolled
-
-StateOf = Callable[[Any], Sequence[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -66,27 +62,51 @@ def gradient_through_time(
     `losses` runs the module and returns one loss per example, for instance `lambda: cross_entropy(module(x), y,
     reduction="none")`. The layers are every `nn.RNN`, `nn.LSTM`, `nn.GRU`, `nn.RNNCell`, `nn.LSTMCell`, `nn.GRUCell`
     and rnnbench `Cell` in the module, by their names in it; or those that `states` names, submodules that are called
-    once per step and return the state, as a tensor (batch, ...) or nested tuples of such. Where such a submodule
-    returns other tensors too, `state_of` picks the state from what it returns.
+    once per step and return the state, tensors (batch, ...) in tuples, dictionaries or dataclasses. Where such a
+    submodule returns other tensors too, `state_of` picks the state from what it returns: tensors of it, or their views.
 
     The module is left as it was: parameters, gradients and mode. Layers of torch run step by step meanwhile, with the
-    same results but for rounding. Raises ValueError where no state can be recorded, for packed sequences, and for
-    losses that are not one per example.
+    same results but for rounding. Raises ValueError for packed sequences, where no state can be recorded, where the
+    losses do not depend on a layer's states, or the states not on those before (two sequences, or a detached state),
+    and for losses that are not one per example or that depend on other examples.
     """
-    recording = Recording(state_of)
+    _check_arguments(module, losses, states, state_of)
+    layers, recording = _layers(module, states), Recording(state_of)
     with ExitStack() as stack:
-        for name, layer in _layers(module, states).items():
-            stack.enter_context(recording.of(name, layer))
+        stack.callback(recording.release)
+        stack.enter_context(_recorded(recording, layers))
         for part in module.modules():
             if isinstance(part, Model | Recurrent):
                 stack.enter_context(_eager(part))
         found = losses()
-    if not recording.nodes:
+        if not recording.steps:
+            raise ValueError(
+                f"{type(module).__name__}: none of {', '.join(layers)} was called while the losses were computed; "
+                "`losses` must run this module, and compiled, scripted and replaced forwards hide their steps"
+            )
+        by_layer = recording.gradients(found)
+    norms, by_state = {}, {}
+    for name, steps in by_layer.items():
+        values = np.array(steps[::-1] if name.endswith(REVERSE) else steps)
+        norms[name] = np.linalg.norm(values, axis=1).mean(axis=1)
+        by_state[name] = values.mean(axis=2).T
+    return GradientThroughTime(norms, by_state)
+
+
+def _check_arguments(module: Any, losses: Any, states: Any, state_of: Any) -> None:
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"module is a {type(module).__name__}: must be a torch.nn.Module")
+    if not callable(losses):
         raise ValueError(
-            f"{type(module).__name__}: none of {', '.join(_layers(module, states))} was called while the losses were "
-            "computed; `losses` must run this module, and compiled or scripted modules hide their steps"
+            f"losses is a {type(losses).__name__}: must be a function that runs the module and returns one loss per "
+            "example, such as lambda: loss(module(x), y)"
         )
-    return recording.gradients(found)
+    if states is not None and not (
+        isinstance(states, str) or (isinstance(states, Sequence) and all(isinstance(name, str) for name in states))
+    ):
+        raise ValueError(f"states={states!r}: must be the name of a submodule, or several")
+    if state_of is not None and not callable(state_of):
+        raise ValueError(f"state_of is a {type(state_of).__name__}: must be a function of what the submodule returns")
 
 
 def _layers(module: nn.Module, states: str | Sequence[str] | None) -> dict[str, nn.Module]:
@@ -109,102 +129,54 @@ def _layers(module: nn.Module, states: str | Sequence[str] | None) -> dict[str, 
     return found
 
 
-@dataclass
-class Recording:
-    """The states that layers had, each tensor a node of its own in autograd's graph."""
+@contextmanager
+def _recorded(recording: Recording, layers: Mapping[str, nn.Module]) -> Iterator[None]:
+    """The recording takes the states of the layers inside the block."""
+    of_torch = {id(layer): name for name, layer in layers.items() if isinstance(layer, nn.RNN | nn.LSTM | nn.GRU)}
 
-    state_of: StateOf | None = None
-    nodes: dict[str, list[tuple[Tensor, ...]]] = field(default_factory=dict)
-    """By layer: the tensors of the state after each step."""
+    def run_of(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def run(layer: nn.RNNBase, *arguments: Any, **named: Any) -> Any:
+            if id(layer) not in of_torch:
+                return forward(layer, *arguments, **named)
+            name = of_torch[id(layer)]
+            if layer.bidirectional and f"{name}.layer0" in recording.steps and not recording.closed:
+                raise ValueError(f"{name}: reads both ways and was called twice; its steps have no one order in time")
+            return unrolled(layer, lambda part, state: recording.record(f"{name}.{part}", state), *arguments, **named)
 
-    @contextmanager
-    def of(self, name: str, layer: nn.Module) -> Iterator[None]:
-        """Record the layer's states inside the block."""
-        if isinstance(layer, nn.RNNBase):
-            with _attribute(layer, "forward", partial(unrolled, layer, partial(self._layer_of_torch, name))):
-                yield
-        elif isinstance(layer, Cell):
-            step = layer.step
-            with _attribute(layer, "step", lambda x, state: self.cut(name, step(x, state))):
-                yield
-        else:
-            handle = layer.register_forward_hook(lambda _module, _inputs, output: self.cut(name, output))
-            try:
-                yield
-            finally:
-                handle.remove()
+        return run
 
-    def _layer_of_torch(self, name: str, part: str, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        nodes = tuple(map(_node, state))
-        steps = self.nodes.setdefault(f"{name}.{part}", [])
-        steps.insert(0 if part.endswith(REVERSE) else len(steps), nodes)
-        return nodes
-
-    def cut(self, name: str, output: Any) -> Any:
-        """The output with every tensor of the state replaced by a node of its own, which is recorded."""
-        nodes = {id(tensor): _node(tensor) for tensor in (self.state_of or _tensors)(output)}
-        if not nodes:
-            raise ValueError(f"{name}: returned no tensor that could be the state")
-        self.nodes.setdefault(name, []).append(tuple(nodes.values()))
-        return _replaced(output, nodes)
-
-    def gradients(self, losses: Tensor) -> GradientThroughTime:
-        """The norms of the losses' gradients. Raises ValueError unless there is one loss per example."""
-        flat = [node for steps in self.nodes.values() for nodes in steps for node in nodes]
-        examples = {len(node) for node in flat}
-        if losses.dim() != 1 or examples != {len(losses)}:
-            raise ValueError(
-                f"losses of shape {tuple(losses.shape)}: must be one per example, ({min(examples)},); use "
-                'reduction="none" and sum or mean over time alone'
-            )
-        found = torch.autograd.grad(losses.sum(), flat, allow_unused=True)
-        of_node = {
-            id(node): torch.zeros_like(node) if gradient is None else gradient
-            for node, gradient in zip(flat, found, strict=True)
-        }
-        norms, by_state = {}, {}
-        for name, steps in self.nodes.items():
-            values = np.array([[_norms(of_node[id(node)]) for node in nodes] for nodes in steps])
-            norms[name] = np.linalg.norm(values, axis=1).mean(axis=1)
-            by_state[name] = values.mean(axis=2).T
-        return GradientThroughTime(norms, by_state)
+    with ExitStack() as stack:
+        for kind in (nn.RNN, nn.LSTM, nn.GRU):  # of the class, so that a subclass with its own forward calls it
+            stack.enter_context(_attribute(kind, "forward", run_of(kind.forward)))
+        for name, layer in layers.items():
+            if id(layer) not in of_torch:
+                method = "step" if isinstance(layer, Cell) else "forward"
+                stack.enter_context(_attribute(layer, method, _noted(getattr(layer, method), recording, name)))
+        yield
 
 
-def _norms(gradient: Tensor) -> Float[np.ndarray, " batch"]:
-    """The L2 norm of each example's gradient, summed in float64; of complex numbers with both parts."""
-    return np.asarray(example_norms(gradient, 1).cpu().numpy())
+def _noted(method: Callable[..., Any], recording: Recording, name: str) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> Any:
+        output = method(*arguments, **named)
+        recording.record(name, output)
+        return output
 
-
-def _node(tensor: Tensor) -> Tensor:
-    """The tensor as a node of its own; one that depends on no parameter becomes a leaf."""
-    return tensor.view_as(tensor) if tensor.requires_grad else tensor.clone().requires_grad_()
-
-
-def _tensors(output: Any) -> list[Tensor]:
-    """The tensors in nested tuples and lists that can have a gradient."""
-    if isinstance(output, Tensor):
-        return [output] if output.is_floating_point() or output.is_complex() else []
-    return [tensor for part in output for tensor in _tensors(part)] if isinstance(output, tuple | list) else []
-
-
-def _replaced(output: Any, nodes: Mapping[int, Tensor]) -> Any:
-    """The output with the nodes in place of their tensors."""
-    if isinstance(output, Tensor):
-        return nodes.get(id(output), output)
-    if isinstance(output, tuple | list):
-        parts = [_replaced(part, nodes) for part in output]
-        return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
-    return output
+    return call
 
 
 @contextmanager
-def _attribute(module: nn.Module, name: str, value: Any) -> Iterator[None]:
-    """The module with that attribute of its own inside the block, in place of the method of its class."""
-    object.__setattr__(module, name, value)
+def _attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """The module or class with that attribute inside the block."""
+    own = vars(owner).get(name)
+    kind: Any = type if isinstance(owner, type) else object
+    kind.__setattr__(owner, name, value)
     try:
         yield
     finally:
-        object.__delattr__(module, name)
+        if own is None:
+            kind.__delattr__(owner, name)
+        else:
+            kind.__setattr__(owner, name, own)
 
 
 @contextmanager

@@ -10,17 +10,17 @@ from torch.nn.utils.rnn import PackedSequence
 REVERSE = "_reverse"
 """The end of the name of a layer that reads backwards, as torch has it."""
 
-Cut = Callable[[str, tuple[Tensor, ...]], tuple[Tensor, ...]]
-"""Called with the layer's name and its state after a step, each tensor (batch, units); the run goes on with what it
-returns."""
+Record = Callable[[str, tuple[Tensor, ...]], None]
+"""Called with the layer's name and its state after a step, each tensor (batch, units)."""
 
 
-def unrolled(module: nn.RNNBase, cut: Cut, inputs: Tensor, start: Any = None) -> tuple[Tensor, Any]:
-    """What `module(inputs, start)` returns, with `cut` applied to the state of every layer after every step.
+def unrolled(module: nn.RNNBase, record: Record, input: Any, hx: Any = None) -> tuple[Tensor, Any]:
+    """What `module(input, hx)` returns; `record` is called with the state of every layer after every step.
 
     Layers are named `layer0`, `layer1` and so on, those that run backwards `layer0_reverse`; they reach the last step
     first. Raises ValueError for a packed sequence.
     """
+    inputs = input
     if isinstance(inputs, PackedSequence):
         raise ValueError(f"{type(module).__name__}: was given a packed sequence; pass a padded tensor")
     unbatched = inputs.dim() == 2
@@ -30,12 +30,12 @@ def unrolled(module: nn.RNNBase, cut: Cut, inputs: Tensor, start: Any = None) ->
         inputs = inputs.transpose(0, 1)
     sequence, finals = inputs, []
     names = [f"layer{layer}{side}" for layer in range(module.num_layers) for side in _sides(module)]
-    states = dict(zip(names, _starts(module, start, inputs, unbatched, len(names)), strict=True))
+    states = dict(zip(names, _starts(module, hx, inputs, unbatched, len(names)), strict=True))
     for layer in range(module.num_layers):
         outputs = []
         for side in _sides(module):
             name = f"layer{layer}{side}"
-            output, final = _run(_one_layer(module, layer, side), sequence, states[name], bool(side), cut, name)
+            output, final = _run(_one_layer(module, layer, side), sequence, states[name], bool(side), record, name)
             outputs.append(output)
             finals.append(final)
         sequence = torch.cat(outputs, dim=2)
@@ -70,7 +70,7 @@ def _starts(module: nn.RNNBase, start: Any, inputs: Tensor, unbatched: bool, cou
 def _one_layer(module: nn.RNNBase, layer: int, side: str) -> Callable[..., Any]:
     """One layer in one direction, with the module's weights."""
     above = (module.proj_size or module.hidden_size) * len(_sides(module))
-    kind: Any = type(module)
+    kind: Any = next(kind for kind in (nn.RNN, nn.LSTM, nn.GRU) if isinstance(module, kind))
     settings: dict[str, Any] = {"bias": module.bias, "device": "meta"}
     if isinstance(module, nn.RNN):
         settings["nonlinearity"] = module.nonlinearity
@@ -84,13 +84,14 @@ def _one_layer(module: nn.RNNBase, layer: int, side: str) -> Callable[..., Any]:
 
 
 def _run(
-    step: Callable[..., Any], inputs: Tensor, state: tuple[Tensor, ...], backwards: bool, cut: Cut, name: str
+    step: Callable[..., Any], inputs: Tensor, state: tuple[Tensor, ...], backwards: bool, record: Record, name: str
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """h after every step, in the order of the inputs, and the final state."""
     outputs = []
     for x in inputs.flip(0) if backwards else inputs:
         before = tuple(tensor.unsqueeze(0) for tensor in state)
         _, after = step(x.unsqueeze(0), before if len(before) > 1 else before[0])
-        state = cut(name, tuple(tensor.squeeze(0) for tensor in (after if len(before) > 1 else (after,))))
+        state = tuple(tensor.squeeze(0) for tensor in (after if len(before) > 1 else (after,)))
+        record(name, state)
         outputs.append(state[0])
     return torch.stack(outputs[::-1] if backwards else outputs), state
