@@ -5,7 +5,7 @@ kernels on the cell's weights, and `fused` compiles loops from `step`. In: a cel
 after every step and the final state, differentiable, and on request the gradient with respect to every state.
 """
 
-from rnnbench.backends.backend import Backend, StateHook
+from rnnbench.backends.backend import Backend, CannotRunError, StateHook
 from rnnbench.backends.eager import Eager
 from rnnbench.backends.fused import Fused
 from rnnbench.backends.torch_nn import TorchNn
@@ -17,6 +17,7 @@ FASTEST_FIRST: tuple[type[Backend], ...] = (Fused, TorchNn, Eager)
 __all__ = [
     "FASTEST_FIRST",
     "Backend",
+    "CannotRunError",
     "Eager",
     "Fused",
     "StateHook",

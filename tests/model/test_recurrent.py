@@ -1,11 +1,16 @@
-"""A cell as a layer of one's own model."""
+"""A cell as a layer of your own model."""
+
+import io
+import warnings
+from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rnnbench import Recurrent, gradient_through_time
 from rnnbench.cells.gru_torch import GruTorch
+from rnnbench.cells.lstm import Lstm
 
 
 @pytest.mark.parametrize("backend", ["auto", "fused", "torch", "eager"])
@@ -43,3 +48,88 @@ def test_its_gradient_through_time_is_measured_step_by_step() -> None:
     assert found.norms["cell"].shape == (4,)
     assert (found.norms["cell"] > 0).all()
     assert layer.backend.name == "fused"
+
+
+def both() -> tuple[Recurrent, Recurrent]:
+    """The same cell on auto, which compiles it, and as the plain loop."""
+    layer = Recurrent(Lstm(3, 5))
+    assert layer.backend.name == "fused"
+    return layer, Recurrent(layer.cell, "eager")
+
+
+def test_torch_compile_leaves_it_as_it_is() -> None:
+    layer, plain = both()
+    head, inputs = nn.Linear(5, 1), torch.randn(6, 2, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # those of torch's compiler
+        compiled = torch.compile(lambda x: head(layer(x)[0]).sum(), backend="eager")
+        loss = compiled(inputs)
+    found = torch.autograd.grad(loss, list(layer.parameters()))
+    expected = torch.autograd.grad(head(plain(inputs)[0]).sum(), list(layer.parameters()))
+    torch.testing.assert_close(found, expected)
+
+
+def in_autocast(layer: Recurrent, inputs: Tensor) -> Tensor:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return layer(inputs)[0]
+
+
+def with_weights(layer: Recurrent, inputs: Tensor) -> Tensor:
+    doubled = {name: 2 * parameter for name, parameter in layer.named_parameters()}
+    outputs: Tensor = torch.func.functional_call(layer, doubled, (inputs,))[0]
+    return outputs
+
+
+def in_place(layer: Recurrent, inputs: Tensor) -> Tensor:
+    return layer(inputs)[0].mul_(3).add_(1)
+
+
+@pytest.mark.parametrize("call", [in_autocast, with_weights, in_place])
+def test_auto_computes_what_the_plain_loop_does(call: Callable[[Recurrent, Tensor], Tensor]) -> None:
+    layer, plain = both()
+    inputs = torch.randn(6, 2, 3)
+    outputs = [call(each, inputs) for each in (layer, plain)]
+    torch.testing.assert_close(*outputs)
+    found = [torch.autograd.grad(each.square().sum(), list(layer.parameters())) for each in outputs]
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64, torch.complex64])
+def test_another_dtype(dtype: torch.dtype) -> None:
+    layer, plain = both()
+    if dtype.is_complex:
+        for each in (layer, plain):  # inputs that the parameters do not go with are torch's own error
+            with pytest.raises(RuntimeError, match="dtype"):
+                each(torch.randn(6, 2, 3, dtype=dtype))
+        return
+    layer.to(dtype)
+    inputs = torch.randn(6, 2, 3).to(dtype)
+    torch.testing.assert_close(layer(inputs), plain(inputs))
+
+
+def test_fused_by_name_does_not_fall_back() -> None:
+    layer = Recurrent(Lstm(3, 5), "fused")
+    with pytest.raises(ValueError, match="autocast"):
+        in_autocast(layer, torch.randn(6, 2, 3))
+    with pytest.raises(ValueError, match="no parameters, or functional_call replaces them"):
+        with_weights(layer, torch.randn(6, 2, 3))
+
+
+@pytest.mark.parametrize("backend", ["auto", "eager", "torch"])
+def test_wrong_inputs_are_one_line(backend: str) -> None:
+    layer, inputs = Recurrent(GruTorch(3, 5), backend), torch.randn(6, 2, 3)
+    for arguments, message in (
+        ((inputs[:, 0],), r"inputs of shape \(6, 3\): must be \(time, batch, features\)"),
+        ((inputs[..., :2],), "inputs of width 2: the cell takes input_size=3"),
+        ((inputs, torch.zeros(2, 5)), r"state is a Tensor: must be a tuple of the cell's tensors, \(h,\)"),
+        ((inputs, (torch.zeros(2, 5),) * 2), "state is 2 tensors"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            layer(*arguments)
+
+
+def test_saved_outputs_take_their_own_size() -> None:
+    layer, _ = both()
+    outputs, file = layer(torch.randn(60, 8, 3))[0].detach(), io.BytesIO()
+    torch.save(outputs, file)
+    assert file.tell() < outputs.nbytes + 4096

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from rnnbench.backends.backend import Backend, StateHook
+from rnnbench.backends.backend import Backend, CannotRunError, StateHook
 from rnnbench.backends.eager import Eager
 from rnnbench.backends.fused.codegen.generate import generate
 from rnnbench.backends.fused.frontend.trace import trace
@@ -68,8 +68,8 @@ def _binding(cell: Cell) -> Binding | str:
     return known[1]
 
 
-def _unsupported(cell: Cell, reason: str) -> ValueError:
-    return ValueError(f"backend=fused: cannot run {type(cell).__name__} ({reason}); use eager or auto")
+def _unsupported(cell: Cell, reason: str) -> CannotRunError:
+    return CannotRunError(f"backend=fused: cannot run {type(cell).__name__} ({reason}); use eager or auto")
 
 
 def explain(cell: Cell) -> str:
@@ -88,7 +88,7 @@ def _bound(cell: Cell) -> Binding | str:
     tensors = tensors_of(cell)
     numbers = [(name, tensor) for name, tensor in tensors if tensor.is_floating_point() or tensor.is_complex()]
     if not any(isinstance(tensor, nn.Parameter) for _, tensor in numbers):
-        return "it has no parameters"
+        return "it has no parameters, or functional_call replaces them"
     dtype = numbers[0][1].dtype
     for name, tensor in numbers:
         if tensor.device.type != "cpu":
@@ -121,8 +121,8 @@ def _check(binding: Binding, inputs: Tensor, state: State) -> None:
         raise ValueError(f"state of shapes {_listed(found)}: must be {_listed(shapes)}, each (batch, features)")
     for tensor in (inputs, *state):
         if tensor.dtype != binding.dtype or tensor.device.type != "cpu":
-            raise ValueError(
+            raise CannotRunError(
                 f"a tensor of {tensor.dtype} on {tensor.device}: backend=fused runs this cell in {binding.dtype} on cpu"
             )
     if torch.is_autocast_enabled("cpu"):
-        raise ValueError("autocast: backend=fused computes in the parameters' dtype; use backend=eager")
+        raise CannotRunError("autocast: backend=fused computes in the parameters' dtype; use backend=eager")
