@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -18,6 +17,7 @@ from rnnbench.cli.configuration import import_from_config_directories, settings_
 from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted, at_once, check, deferred, goes_on_elsewhere, listen_as_worker, received
+from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, RunStore, WeightsAndBiases
 from rnnbench.recorders.progress_file import StepsDone
 from rnnbench.runs.build import build_run
@@ -62,16 +62,17 @@ def _run_job(config: DictConfig, all_frames: bool) -> float | None:
     try:
         import_from_config_directories(hydra)
         choices, beside_others = hydra.runtime.choices, multirun and launched_side_by_side(hydra.launcher, launch)
-        outcome = _do(
-            settings_of(config),
-            str(choices["cell"]),
-            str(choices["task"]),
-            overrides,
-            beside_others=beside_others,
-            all_frames=all_frames,
-            progress=progress,
-            worst=-math.inf if str(hydra.sweeper.get("direction")).endswith("maximize") else math.inf,
-        )
+        with standard_settings(f"a component of the run {' '.join(overrides)}".rstrip()):
+            outcome = _do(
+                settings_of(config),
+                str(choices["cell"]),
+                str(choices["task"]),
+                overrides,
+                beside_others=beside_others,
+                all_frames=all_frames,
+                progress=progress,
+                worst=-math.inf if str(hydra.sweeper.get("direction")).endswith("maximize") else math.inf,
+            )
     except SettingError as error:
         outcome = JobOutcome(overrides, JobStatus.REFUSED, message=str(error))
     except Interrupted:
@@ -154,12 +155,13 @@ def _do(
 
     `worst` is the objective of a run that diverged or did not get as far as what the objective measures.
     """
-    torch.set_num_threads(settings.threads)
-    torch.set_flush_denormal(settings.flush_denormals)
+    choose(THREADS, settings.threads)
+    choose(FLUSH_DENORMALS, settings.flush_denormals)
+    seed_random_numbers(settings.seed)
     size = settings.model.parameter_budget or settings.model.hidden_size
     with at_once(), within_free_memory(f"model of size {size}: its weights alone need", "lower model.hidden_size"):
         run = build_run(settings)
-    torch.set_num_threads(run.model.backend.torch_threads)  # fewer where the backend has threads of its own
+    choose(THREADS, run.model.backend.torch_threads)  # fewer where the backend has threads of its own
     config = settings.result_settings(run.model.cells[0].hidden_size, run.model.backend.name)
     folder = RunStore(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)
     components = [type(run.model.cells[0]), type(run.task)]

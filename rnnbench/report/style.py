@@ -116,7 +116,7 @@ def column_width() -> float:
 
 @contextmanager
 def paper_style(style: str | None = None, width: float | None = None) -> Iterator[None]:
-    """8-point sans serif, thin lines, light grid, text kept as text in PDF and SVG.
+    """8-point sans serif, thin lines, light grid, text kept as text in PDF and SVG; all else is matplotlib's default.
 
     `style` is a style of matplotlib, by name or as a file, on top of this; `width` is that of every figure, in inches.
     """
@@ -141,7 +141,9 @@ def paper_style(style: str | None = None, width: float | None = None) -> Iterato
     }
     token = _width.set(width)
     try:
-        with mpl.rc_context(settings):
+        with mpl.rc_context():
+            mpl.style.use("default")  # whatever the user's matplotlibrc says
+            mpl.rcParams.update(settings)
             if style is not None:
                 mpl.style.use(style)
             yield

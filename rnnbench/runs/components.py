@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rnnbench.errors import ComponentError, SettingError, names_a_setting, one_line, requirement
+from rnnbench.process_settings import standard_settings
 
 Node = dict[str, Any]
 """The configuration of a component: its `_target_` and arguments."""
@@ -32,7 +33,8 @@ def _imported(path: str, group: str) -> Any:
     """The class of that path. What the module itself raises while it is imported is a bug there, and propagates."""
     module, _, name = path.rpartition(".")
     try:
-        return getattr(importlib.import_module(module), name)
+        with standard_settings(f"{group}._target_={path}"):
+            return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
@@ -84,7 +86,8 @@ def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
     except TypeError as error:
         raise SettingError(f"{group}: {one_line(error)}; its YAML lists its settings") from error
     try:
-        return make(*arguments)
+        with standard_settings(f"{group}: {getattr(kind, '__name__', kind)}", may_draw=True):
+            return make(*arguments)
     except SettingError:
         raise
     except ValueError as error:

@@ -13,6 +13,7 @@ import torch
 
 from rnnbench.backends import choose_backend
 from rnnbench.interruption import Interrupted
+from rnnbench.process_settings import standard_settings
 from rnnbench.runs.build import build_device, build_layer, build_task, input_features
 from rnnbench.runs.provenance import source_hash
 from rnnbench.runs.settings import Settings
@@ -49,6 +50,10 @@ class Identities:
 
     def of(self, settings: Settings, cell: str, task: str) -> Identity:
         """The identity of the run. Raises whatever is wrong with one of its components."""
+        with standard_settings(f"a component of cell={cell} task={task}", may_draw=True):
+            return self._of(settings, cell, task)
+
+    def _of(self, settings: Settings, cell: str, task: str) -> Identity:
         built_task: Task = self._once(lambda: build_task(settings), "task", settings.task)
         model, train = settings.model, settings.train
         of_shape = (settings.cell, settings.task, model.model_dump(), settings.device, settings.threads)

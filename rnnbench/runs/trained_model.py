@@ -8,12 +8,14 @@ import torch
 
 from rnnbench.errors import SettingError
 from rnnbench.model import Model
+from rnnbench.process_settings import standard_settings
 from rnnbench.recorders import RunFolder
 from rnnbench.runs.components import component
 from rnnbench.storage import DamagedFileError, read_json_object
 from rnnbench.training.weights import digest_of
 
 
+@standard_settings("load_model: the cell")
 def load_model(
     run: str | Path, weights: Literal["selected", "last", "best"] = "selected", backend: str | None = None
 ) -> Model:
