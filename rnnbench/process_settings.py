@@ -134,7 +134,7 @@ _OTHERS = (
         "the recursion limit", "sys",
         lambda sys: sys.getrecursionlimit(), lambda sys, value: sys.setrecursionlimit(value),
     ),
-    Setting("the working directory", "os", lambda os: _working_directory(), lambda os, value: os.chdir(value)),
+    Setting("the working directory", "os", lambda os: _working_directory(), lambda _, value: _go_to(value)),
     Setting(
         "garbage collection", "gc",
         lambda gc: gc.isenabled(), lambda gc, value: gc.enable() if value else gc.disable(),
@@ -170,7 +170,7 @@ def standard_settings(who: str, may_draw: bool = False) -> Iterator[None]:
         yield
     finally:
         _open.pop()
-        expected = {**{name: SETTINGS[name].standard or value for name, value in before.items()}, **started}
+        expected = before | started
         ended = _now()
         changed = [name for name, value in ended.items() if name in expected and value != expected[name]]
         for name, value in before.items():
@@ -226,6 +226,11 @@ def _set_locale(value: str) -> None:
 def _set_filters(value: list[Any]) -> None:
     warnings.resetwarnings()  # which also forgets the cached decisions
     warnings.filters[:] = value  # type: ignore[index]
+
+
+def _go_to(folder: str | None) -> None:
+    with suppress(OSError):
+        os.chdir(folder or ".")
 
 
 def _working_directory() -> str | None:
