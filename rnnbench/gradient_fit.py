@@ -1,6 +1,7 @@
 """The exponential fit of a gradient through time: a straight line through log10 of its norms, and its half-life."""
 
 import math
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,11 @@ from scipy import stats
 
 EXPONENTIAL_R_SQUARED = 0.9
 """The least R^2 at which a gradient through time counts as exponential, so that its decay is reported."""
+FEWEST_STEPS = 3
+"""Steps with a gradient above 0 that a line takes: through two it always fits."""
+FEWEST_STEPS_OF_A_HALF_LIFE = 10
+FLAT = 1e-12
+"""Decades within which the logarithms of equal norms lie, whatever the rounding: their slope and R^2 are 0."""
 
 
 class GradientFit(NamedTuple):
@@ -30,7 +36,10 @@ def fit_gradient(norms: Float[np.ndarray, " time_step"], fewest_steps: int = 2) 
     (steps,) = np.nonzero(norms > 0)
     if len(steps) < fewest_steps:
         return GradientFit(math.nan, math.nan, len(steps))
-    line: Any = stats.linregress(steps, np.log10(norms[steps].astype(np.float64)))
+    logarithms = np.log10(norms[steps].astype(np.float64))
+    if np.ptp(logarithms) <= FLAT:
+        return GradientFit(0.0, 0.0, len(steps))
+    line: Any = stats.linregress(steps, logarithms)
     return GradientFit(float(line.slope), float(line.rvalue**2), len(steps))
 
 
@@ -39,15 +48,6 @@ def half_life(decay: float) -> float:
     if math.isnan(decay):
         return math.nan
     return math.log10(2) / decay if decay > 0 else math.inf
-
-
-def why_not_exponential(fit: GradientFit) -> str:
-    """Why the fit's slope does not describe the gradient: too few steps, or no straight line; empty where it does."""
-    if fit.steps < 3:
-        return f"a gradient above 0 at {fit.steps} steps; a fit needs 3"
-    if not fit.r_squared >= EXPONENTIAL_R_SQUARED:
-        return f"not exponential: R^2 {fit.r_squared:.3g} is below {EXPONENTIAL_R_SQUARED:g}"
-    return ""
 
 
 def decades_lost(norms: Float[np.ndarray, " time_step"]) -> float:
@@ -59,3 +59,61 @@ def decades_lost(norms: Float[np.ndarray, " time_step"]) -> float:
     if not len(steps):
         return math.nan
     return float(np.log10(norms[steps[-1]]) - np.log10(norms[0])) if norms[0] > 0 else math.inf
+
+
+class NoHalfLife(StrEnum):
+    """Why a gradient has no half-life."""
+
+    TOO_FEW_STEPS = "too few steps with a gradient above 0"
+    NOT_EXPONENTIAL = "no straight line in log g_t"
+    NO_DECAY = "does not decay"
+    BEYOND_SEQUENCE = "longer than the sequence"
+    NOT_RECORDED = "not recorded"
+
+
+class HalfLife(NamedTuple):
+    """The half-life of a gradient in backpropagation through time."""
+
+    steps: float
+    """NaN when there is none."""
+    reason: NoHalfLife | None
+    """Why there is none."""
+
+
+def reported_half_life(norms: Float[np.ndarray, " time_step"]) -> HalfLife:
+    """Steps over which the gradient norms g_1 .. g_T halve, where a straight line fits their logarithm.
+
+    None, with the reason, when fewer than 10 norms are above 0, when they do not decay from g_T to g_1 or overflow,
+    when R^2 is below 0.9, and when the half-life is longer than T: no sequence of that length has seen it. NaN, at
+    steps that are padding, counts as no gradient. All tables and the probe's columns follow this rule.
+    """
+    if np.isinf(norms).any():
+        return HalfLife(math.nan, NoHalfLife.NO_DECAY)
+    fit = fit_gradient(norms, FEWEST_STEPS_OF_A_HALF_LIFE)
+    if math.isnan(fit.decay):
+        return HalfLife(math.nan, NoHalfLife.TOO_FEW_STEPS)
+    if fit.decay <= 0:
+        return HalfLife(math.nan, NoHalfLife.NO_DECAY)
+    if fit.r_squared < EXPONENTIAL_R_SQUARED:
+        return HalfLife(math.nan, NoHalfLife.NOT_EXPONENTIAL)
+    steps = half_life(fit.decay)
+    return HalfLife(math.nan, NoHalfLife.BEYOND_SEQUENCE) if steps > norms.size else HalfLife(steps, None)
+
+
+class GradientSummary(NamedTuple):
+    """One profile g_1 .. g_T in numbers."""
+
+    decades_lost: float
+    r_squared: float
+    """NaN with fewer than three steps with a gradient above 0, or with one that overflowed."""
+    decay: float
+    """NaN where R^2 is below 0.9."""
+    half_life: HalfLife
+
+
+def summarise_gradient(norms: Float[np.ndarray, " time_step"]) -> GradientSummary:
+    """The summary of the norms g_1 .. g_T; NaN, at steps that are padding, counts as no gradient."""
+    known = np.where(np.isnan(norms), 0, norms)
+    fit = fit_gradient(known, FEWEST_STEPS) if np.isfinite(known).all() else GradientFit(math.nan, math.nan, 0)
+    decay = fit.decay if fit.r_squared >= EXPONENTIAL_R_SQUARED else math.nan
+    return GradientSummary(decades_lost(known), fit.r_squared, decay, reported_half_life(known))

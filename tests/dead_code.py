@@ -50,7 +50,6 @@ UNSEEN = {
     "caption": "the page's template reads it",
     "alternative": "the page's template reads it",
     "sentence": "the claims' table reads it by name",
-    "quadratic": "the coefficient behind a p-value, for who looks closer",
     "first_step": "an argument of every hook",
     "state_index": "an argument of every hook",
 }

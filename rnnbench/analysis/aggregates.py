@@ -27,7 +27,7 @@ LOWEST_SCORE = -1.0
 """Of a run that diverged or failed. A bound, so that one run far above the baseline does not decide a mean."""
 
 RESAMPLES_AT_ONCE = 250
-"""Bounds the memory for all pairs of runs; a constant, because it decides the order of the draws."""
+"""Bounds the memory; a constant, because it decides the order of the draws."""
 
 Numbers = NDArray[np.float64]
 
@@ -94,37 +94,6 @@ def performance_profile(
         estimate = fractions(*matrix.T)
         low, high = _stratified_bounds(fractions, list(matrix.T), generator, resamples)
     return pd.DataFrame({"threshold": levels, "estimate": estimate, "low": low, "high": high})
-
-
-def probability_of_improvement(
-    scores_a: Float[np.ndarray, "runs_a tasks"],
-    scores_b: Float[np.ndarray, "runs_b tasks"],
-    generator: np.random.Generator,
-    resamples: int = RESAMPLES,
-) -> Interval:
-    """How often a run of a scores above a run of b on the same task, averaged over tasks, with a stratified bootstrap.
-
-    On each task the Mann-Whitney U / (n m): the fraction of the n m pairs that a wins, ties counting one half; 1/2 is
-    no difference. The column of a task is the same in both matrices; the numbers of runs may differ. Where a wins every
-    pair the bounds are equal. Raises ValueError on a score that is NaN and on different numbers of tasks.
-    """
-    a, b = _score_matrix(scores_a, "scores_a"), _score_matrix(scores_b, "scores_b")
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(f"scores_b.shape={b.shape}: must have {a.shape[1]} tasks, as scores_a has")
-    if a.size == 0 or b.size == 0:
-        return UNDEFINED
-
-    def improvement(*tasks: Numbers, axis: int = -1) -> Numbers:
-        pairs = zip(tasks[: len(tasks) // 2], tasks[len(tasks) // 2 :], strict=True)
-        return np.asarray(np.mean([_fraction_of_wins(of_a, of_b) for of_a, of_b in pairs], axis=0))
-
-    low, high = _stratified_bounds(improvement, [*a.T, *b.T], generator, resamples)
-    return Interval(float(improvement(*a.T, *b.T)), float(low), float(high))
-
-
-def _fraction_of_wins(a: Float[np.ndarray, "*resamples runs_a"], b: Float[np.ndarray, "*resamples runs_b"]) -> Numbers:
-    margins = a[..., :, None] - b[..., None, :]
-    return np.asarray(((np.sign(margins) + 1) / 2).mean(axis=(-2, -1)))
 
 
 def _score_matrix(scores: ArrayLike, name: str) -> Numbers:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rnnbench.analysis.degenerate import exact_rate
-from rnnbench.analysis.exponential_decay import NoHalfLife
+from rnnbench.analysis.gradient_profile import top_layer_norms
 from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval, median_interval, median_of_signed
 from rnnbench.analysis.median_steps import median_steps
 from rnnbench.analysis.milestones import (
@@ -27,6 +27,7 @@ from rnnbench.analysis.milestones import (
     stopped_by_solving,
 )
 from rnnbench.analysis.results import Results
+from rnnbench.gradient_fit import HalfLife, NoHalfLife, reported_half_life
 from rnnbench.schema import ENDED, GROUP, Status
 
 INTERVALS: dict[str, str] = {
@@ -78,13 +79,13 @@ def comparison(results: Results, milestone: str = SOLVED) -> pd.DataFrame:
     """
     check_milestone(results.runs, milestone)
     rows = [
-        dict(zip(GROUP, key, strict=True)) | _compare(runs, milestone)
+        dict(zip(GROUP, key, strict=True)) | _compare(results, runs, milestone)
         for key, runs in results.runs.groupby(GROUP, sort=False)
     ]
     return pd.DataFrame(rows)
 
 
-def _compare(runs: pd.DataFrame, milestone: str) -> dict[str, Any]:
+def _compare(results: Results, runs: pd.DataFrame, milestone: str) -> dict[str, Any]:
     status = runs["status"]
     ended = runs[status.isin(ENDED)]
     return {
@@ -101,8 +102,8 @@ def _compare(runs: pd.DataFrame, milestone: str) -> dict[str, Any]:
         "parameters": _one(runs, "parameters"),
         "parameters_recurrent_layers": _one(runs, "parameters_recurrent_layers"),
         "backend": _one(runs, "backend"),
-        **_gradient(ended, "_initial"),
-        **_gradient(ended[ended["status"] == Status.DONE], ""),
+        **_gradient(results, ended, "_initial"),
+        **_gradient(results, ended[ended["status"] == Status.DONE], ""),
     }
 
 
@@ -158,35 +159,28 @@ def _times(ended: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _gradient(runs: pd.DataFrame, when: str) -> dict[str, Any]:
+def _gradient(results: Results, runs: pd.DataFrame, when: str) -> dict[str, Any]:
     """Decades of all runs with a profile; half-lives of those that have one, and why the others have none."""
     decades, half_life = f"gradient_decades_lost{when}", f"gradient_half_life{when}"
     probed = runs[_values(runs, decades).notna()]
-    needed = [decades, half_life, f"gradient_decay_undefined{when}", "difficulty_setting", "difficulty"]
-    rows = probed[[column for column in needed if column in probed]].to_dict("records")
-    reasons = [_why_no_half_life(row, when) for row in rows]
-    half_lives = probed[[not reason for reason in reasons]]
-    counts = Counter(filter(None, reasons))
+    found = [_half_life(results, run, when) for run in probed.to_dict("records")]
+    steps = np.array([each.steps for each in found if each.reason is None])
+    counts = Counter(str(each.reason) for each in found if each.reason is not None)
     return {
-        decades: median_of_signed(np.asarray(probed[decades], dtype=np.float64) if len(probed) else np.zeros(0)),
-        half_life: _over(half_lives, half_life, median_interval),
-        f"{half_life}_runs": len(half_lives),
+        decades: median_of_signed(_values(probed, decades).to_numpy(float)),
+        half_life: median_interval(steps),
+        f"{half_life}_runs": len(steps),
         f"{half_life}_why": "; ".join(f"{count}: {reason}" for reason, count in counts.items()),
     }
 
 
-def _why_no_half_life(run: Mapping[Any, Any], when: str) -> str:
-    """Why a run with a profile has no half-life, as in `exponential_decay`; empty where it has one."""
-    undefined = run.get(f"gradient_decay_undefined{when}")
-    if isinstance(undefined, str) and undefined:
-        return undefined.partition(":")[0]
-    if not np.isfinite(run[f"gradient_half_life{when}"]):
-        return str(NoHalfLife.NO_DECAY)
-    # On a straight line, what is lost over the whole sequence says whether it halves within it.
-    within = run[f"gradient_decades_lost{when}"] >= np.log10(2)
-    if run["difficulty_setting"] == "length":
-        within &= run[f"gradient_half_life{when}"] <= run["difficulty"]
-    return "" if within else str(NoHalfLife.BEYOND_SEQUENCE)
+def _half_life(results: Results, run: Mapping[Any, Any], when: str) -> HalfLife:
+    """That of the run's stored profile; of a run without one, such as of an external table, the one recorded."""
+    norms = top_layer_norms(results, run["run"], 0 if when else -1)
+    if norms is not None:
+        return reported_half_life(norms)
+    recorded = pd.to_numeric(run.get(f"gradient_half_life{when}", np.nan))
+    return HalfLife(recorded, None if np.isfinite(recorded) else NoHalfLife.NOT_RECORDED)
 
 
 def _over(runs: pd.DataFrame, column: str, statistic: Callable[[Any], Interval]) -> Interval:

@@ -25,7 +25,7 @@ def is_degenerate(interval: Interval) -> bool:
 def exact_rate(outcomes: Bool[np.ndarray, " runs"]) -> Interval:
     """The fraction k/n of true outcomes with the interval of Clopper & Pearson, which covers at least 95% at every n.
 
-    Wilson's (`success_rate`) is narrower and covers 95% on average, 83% at the worst rates near 0 and 1. All of five:
+    Wilson's is narrower and covers 95% on average, 83% at the worst rates near 0 and 1. All of five:
     [0.478, 1]. No runs: NaN. Source: Clopper & Pearson (1934).
     """
     values = as_bool_array(outcomes, "outcomes")

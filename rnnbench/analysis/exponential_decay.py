@@ -1,64 +1,23 @@
-"""Whether a gradient decays or grows exponentially through time, and its half-life where that means anything.
+"""Whether a gradient decays or grows exponentially through time.
 
 R^2 of the straight line through log10 g_t does not tell: over 100 steps exp(-sqrt k) has 0.95. A course is exponential
 when its slope is the same early and late, which the slopes of its two halves say directly.
 """
 
-import math
-from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from rnnbench.analysis.intervals import Interval, mean_interval
-from rnnbench.analysis.paired import student_p_value
+from rnnbench.analysis.paired import ROUNDING, student_p_value
 from rnnbench.analysis.samples import as_float_array
 from rnnbench.analysis.verdict import Verdict
-from rnnbench.gradient_fit import fit_gradient, half_life
+from rnnbench.gradient_fit import fit_gradient
 
-SMALLEST_R_SQUARED = 0.9
-FEWEST_STEPS = 10
-"""Of a line whose half-life is given."""
 FEWEST_STEPS_OF_A_HALF = 3
 CURVATURE_MARGIN = 0.25
 """Slopes of the halves that differ by less than this fraction of the whole slope are one slope; a convention."""
-
-
-class NoHalfLife(StrEnum):
-    """Why a gradient has no half-life."""
-
-    TOO_FEW_STEPS = "too few steps with a gradient above 0"
-    NOT_EXPONENTIAL = "no straight line in log g_t"
-    NO_DECAY = "does not decay"
-    BEYOND_SEQUENCE = "longer than the sequence"
-
-
-class HalfLife(NamedTuple):
-    """The half-life of a gradient in backpropagation through time."""
-
-    steps: float
-    """NaN when there is none."""
-    reason: NoHalfLife | None
-    """Why there is none."""
-
-
-def reported_half_life(norms: Float[np.ndarray, " time_step"]) -> HalfLife:
-    """Steps over which the gradient norms g_1 .. g_T halve, where a straight line fits their logarithm.
-
-    None, with the reason, when fewer than 10 norms are above 0, when they do not decay from g_T to g_1, when R^2
-    is below 0.9, and when the half-life is longer than T: no sequence of that length has seen it. Raises ValueError on
-    NaN and on negative or infinite norms.
-    """
-    fit = fit_gradient(_norms(norms, ("time_step",)), FEWEST_STEPS)
-    if math.isnan(fit.decay):
-        return HalfLife(math.nan, NoHalfLife.TOO_FEW_STEPS)
-    if fit.decay <= 0:
-        return HalfLife(math.nan, NoHalfLife.NO_DECAY)
-    if fit.r_squared < SMALLEST_R_SQUARED:
-        return HalfLife(math.nan, NoHalfLife.NOT_EXPONENTIAL)
-    steps = half_life(fit.decay)
-    return HalfLife(math.nan, NoHalfLife.BEYOND_SEQUENCE) if steps > norms.size else HalfLife(steps, None)
 
 
 class HalfSlopes(NamedTuple):
@@ -72,7 +31,7 @@ class HalfSlopes(NamedTuple):
 def half_slopes(norms: Float[np.ndarray, " time_step"]) -> HalfSlopes:
     """The slopes of the two halves of a course g_1 .. g_T; NaN with fewer than three steps in a half.
 
-    An odd middle step belongs to the second half. Raises ValueError as `reported_half_life` does.
+    An odd middle step belongs to the second half. Raises ValueError on NaN and on negative or infinite norms.
     """
     checked = _norms(norms, ("time_step",))
     (steps,) = np.nonzero(checked > 0)
@@ -89,10 +48,8 @@ class ExponentialTest(NamedTuple):
     """Mean over runs of the second half's slope minus the first's, decades per step: 0 is exponential."""
     slope: Interval
     """Mean over runs of |slope of the whole|, decades per step, with which the change is compared."""
-    quadratic: Interval
-    """Mean over runs of the coefficient of t^2 in log10 g_t, decades per step^2."""
     p_value: float
-    """Student's, that the quadratic coefficient is 0: whether the course is exactly straight, however slightly not."""
+    """Student's, that the coefficient of t^2 in log10 g_t is 0: whether the course is exactly straight."""
     p_margin: float
     """The larger of Student's two-sided p-values that d - margin |s| and that d + margin |s| are 0: for a correction.
 
@@ -131,7 +88,6 @@ def exponential_test(norms: Float[np.ndarray, "runs time_step"], margin: float =
         verdict,
         mean_interval(changes),
         mean_interval(slopes),
-        mean_interval(quadratics),
         student_p_value(quadratics),
         max(student_p_value(beyond), student_p_value(short_of)),
         changes.size,
@@ -139,8 +95,12 @@ def exponential_test(norms: Float[np.ndarray, "runs time_step"], margin: float =
 
 
 def _quadratic(norms: Float[np.ndarray, " time_step"]) -> float:
+    """The coefficient of t^2 in log10 g_t; 0 where it is rounding alone, as in a straight course."""
     (steps,) = np.nonzero(norms > 0)
-    return float(np.polynomial.Polynomial.fit(steps, np.log10(norms[steps]), 2).convert().coef[2])
+    values = np.log10(norms[steps])
+    half_width = (steps[-1] - steps[0]) / 2
+    bend = float(np.polynomial.Polynomial.fit(steps, values, 2).coef[2])  # with t from -1 to 1
+    return bend / half_width**2 if abs(bend) > ROUNDING * np.abs(values).max() else 0.0
 
 
 def _split(size: int, middle: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,5 @@
 """How much the gradient of each cell decays in backpropagation through time, how fast, and whether exponentially."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,16 +8,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from rnnbench.analysis.exponential_decay import HalfLife, NoHalfLife, reported_half_life
 from rnnbench.analysis.gradient_profile import PROBE, joint_norms
 from rnnbench.analysis.intervals import mean_interval, median_of_signed
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, decades_lost, fit_gradient
+from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, GradientSummary, decades_lost, summarise_gradient
 from rnnbench.schema import GROUP, Status
-
-FEWEST_STEPS = 3
-"""Steps with a gradient above 0 that a line takes: through two it always fits."""
 
 LOSS_AT = "gradient_loss_at"
 
@@ -47,12 +42,8 @@ DECAYS: dict[str, str] = {
 class Profile(NamedTuple):
     """Summary of the gradient norms of one run at one training step."""
 
-    decades_lost: float
+    whole_state: GradientSummary
     decades_lost_by_state: tuple[float, ...]
-    r_squared: float
-    decay: float
-    """NaN where no line fits."""
-    half_life: HalfLife
 
 
 def gradient_decays(results: Results) -> pd.DataFrame:
@@ -92,35 +83,25 @@ def _profiles(results: Results, run: str) -> tuple[Profile, Profile] | None:
 def _profile(
     whole: Float[np.ndarray, "probed layer time_step"], arrays: Mapping[str, "np.ndarray[Any, Any]"], probed: int
 ) -> Profile:
-    norms = _without_padding(whole[probed, -1])
     states = arrays["norm_by_state"][probed, -1] if "norm_by_state" in arrays else ()
-    by_state = tuple(decades_lost(_without_padding(state)) for state in states)
-    lost = decades_lost(norms)
-    if not np.isfinite(norms).all():
-        return Profile(lost, by_state, math.nan, math.nan, HalfLife(math.nan, NoHalfLife.NO_DECAY))
-    fit = fit_gradient(norms, FEWEST_STEPS)
-    decay = fit.decay if fit.r_squared >= EXPONENTIAL_R_SQUARED else math.nan
-    return Profile(lost, by_state, fit.r_squared, decay, reported_half_life(norms))
-
-
-def _without_padding(norms: "np.ndarray[Any, Any]") -> Float[np.ndarray, " time_step"]:
-    """The norms with 0 at steps that are padding in every example, where they are NaN."""
-    return np.where(np.isnan(norms), 0, norms).astype(np.float64)
+    by_state = tuple(decades_lost(np.where(np.isnan(state), 0, state).astype(np.float64)) for state in states)
+    return Profile(summarise_gradient(whole[probed, -1]), by_state)
 
 
 def _moment(profiles: Sequence[Profile], when: str) -> dict[str, Any]:
     """The columns of several runs' profiles at one moment."""
-    half_lives = [profile.half_life for profile in profiles]
-    have = [found.steps for found in half_lives if found.reason is None]
-    reasons = Counter(str(found.reason) for found in half_lives if found.reason is not None)
-    decays = _known(profile.decay for profile in profiles)
+    found = [profile.whole_state for profile in profiles]
+    half_lives = [each.half_life for each in found]
+    have = [half_life.steps for half_life in half_lives if half_life.reason is None]
+    reasons = Counter(str(half_life.reason) for half_life in half_lives if half_life.reason is not None)
+    decays = _known(each.decay for each in found)
     columns = {
-        "decades_lost": median_of_signed(_known(profile.decades_lost for profile in profiles)),
+        "decades_lost": median_of_signed(_known(each.decades_lost for each in found)),
         "decades_lost_by_state": tuple(
             median_of_signed(_known(values)).estimate
             for values in zip(*(profile.decades_lost_by_state for profile in profiles), strict=True)
         ),
-        "r_squared": median_of_signed(_known(profile.r_squared for profile in profiles)),
+        "r_squared": median_of_signed(_known(each.r_squared for each in found)),
         "decay": mean_interval(decays),
         "decay_runs": decays.size,
         "half_life": median_of_signed(np.array(have)),

@@ -12,7 +12,7 @@ from rnnbench.analysis.equivalence import within_margin
 from rnnbench.analysis.intervals import UNDEFINED
 from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference
 from rnnbench.analysis.milestones import budgets, trained_runs
-from rnnbench.analysis.multiplicity import corrected_verdicts, holm
+from rnnbench.analysis.multiplicity import corrected
 from rnnbench.analysis.verdict import Verdict, below
 from rnnbench.schema import Status
 
@@ -134,12 +134,12 @@ def _decades(runs: pd.DataFrame) -> float:
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of one pair with Holm's correction for those of them that were tested, and the verdicts as text."""
     p_values = np.array([row["p_value"] for row in rows])
-    tested = ~np.isnan(p_values)
-    adjusted = p_values.copy()
-    adjusted[tested] = holm(p_values[tested])
-    known = [row["smaller_loss"] if has else Verdict.NOT_MEASURED for row, has in zip(rows, tested, strict=True)]
-    smaller = corrected_verdicts(known, p_values)
+    tested = [
+        Verdict.NOT_MEASURED if np.isnan(p_value) else row["smaller_loss"]
+        for row, p_value in zip(rows, p_values, strict=True)
+    ]
+    smaller = corrected(tested, p_values)
     return [
         row | {"p_holm": float(p_value), "smaller_loss": verdict.value, "equivalent": row["equivalent"].value}
-        for row, p_value, verdict in zip(rows, adjusted, smaller, strict=True)
+        for row, p_value, verdict in zip(rows, smaller.p_values, smaller.verdicts, strict=True)
     ]

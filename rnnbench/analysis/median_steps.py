@@ -3,11 +3,14 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 from scipy import stats
 
 from rnnbench.analysis.intervals import CONFIDENCE, FEWEST_RUNS_FOR_A_MEDIAN, UNDEFINED, Interval, median_interval
-from rnnbench.analysis.solving import median_steps_to_solve
 from rnnbench.analysis.steps_to_solve import StepsToSolve
+
+ROUNDING = 1e-9
+"""The Kaplan-Meier curve is a product of fractions: 5/6 * 4/5 * 3/4 may come out just above one half."""
 
 
 class MedianSteps(NamedTuple):
@@ -29,16 +32,25 @@ def median_steps(runs: StepsToSolve) -> MedianSteps:
     Kaplan-Meier curve are narrower but only approximate, below about seven runs always up to inf.
 
     The estimate is the first step by which at least half have solved, by Kaplan-Meier; inf when fewer did. Fewer than
-    five runs have no bounds, no runs NaN throughout. Source: Conover, Practical Nonparametric Statistics (1999), 3.2.
+    five runs have no bounds, no runs NaN throughout. Sources: Conover, Practical Nonparametric Statistics (1999), 3.2;
+    Kaplan & Meier (1958).
     """
     count = runs.steps.size
     if count == 0:
         return MedianSteps(UNDEFINED, math.nan)
-    estimate = median_steps_to_solve(runs.last_steps, runs.solved).estimate
+    estimate = _kaplan_meier_median(runs)
     if count < FEWEST_RUNS_FOR_A_MEDIAN:
         return MedianSteps(Interval(estimate), math.nan)
     low, high = median_interval(runs.last_steps).low, median_interval(runs.steps).high
     return MedianSteps(Interval(estimate, low, high), _level(count))
+
+
+def _kaplan_meier_median(runs: StepsToSolve) -> float:
+    """The first step t with S(t) = prod over s <= t of (1 - d_s/n_s) <= 1/2, d_s of the n_s runs left solving at s."""
+    last, solved = runs.last_steps, runs.solved
+    unsolved = stats.ecdf(stats.CensoredData(uncensored=last[solved], right=last[~solved])).sf
+    reached = np.asarray(unsolved.quantiles)[np.asarray(unsolved.probabilities) <= 0.5 + ROUNDING]
+    return float(reached[0]) if reached.size else math.inf
 
 
 def _level(runs: int) -> float:

@@ -1,6 +1,7 @@
 """Several tests behind one claim: p-values corrected for their number."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -29,21 +30,27 @@ def holm(p_values: Float[np.ndarray, " cases"]) -> Float[np.ndarray, " cases"]:
     return adjusted
 
 
-def corrected_verdicts(
-    verdicts: Sequence[Verdict], p_values: Float[np.ndarray, " cases"], level: float = LEVEL
-) -> list[Verdict]:
-    """The verdicts of a claim's cases by Holm's correction: one whose adjusted p-value is above `level` is undecided.
+class Corrected(NamedTuple):
+    """Several cases after the correction, in the order given."""
 
-    Cases that were not measured take no part; their p-values are ignored and may be NaN. Raises ValueError on different
-    numbers of verdicts and p-values.
+    verdicts: list[Verdict]
+    p_values: Float[np.ndarray, " cases"]
+    """NaN for a case that was not measured."""
+
+
+def corrected(verdicts: Sequence[Verdict], p_values: Float[np.ndarray, " cases"], level: float = LEVEL) -> Corrected:
+    """The cases by Holm's correction: a verdict whose adjusted p-value is above `level` is undecided.
+
+    Cases that were not measured take no part, whatever their p-value. A test without a p-value (NaN), as of a single
+    run, cannot decide: it counts as 1. Raises ValueError on different numbers of verdicts and p-values.
     """
     values = np.asarray(p_values, dtype=np.float64)
     if values.size != len(verdicts):
         raise ValueError(f"p_values.size={values.size}: must be {len(verdicts)}, the number of verdicts given")
     tested = np.array([verdict is not Verdict.NOT_MEASURED for verdict in verdicts], dtype=bool)
-    adjusted = np.ones(values.size)
-    adjusted[tested] = holm(values[tested])
-    return [
-        Verdict.UNDECIDED if is_tested and p_value > level else verdict
-        for verdict, is_tested, p_value in zip(verdicts, tested, adjusted, strict=True)
+    adjusted = np.full(values.size, np.nan)
+    adjusted[tested] = holm(np.where(np.isnan(values), 1.0, values)[tested])
+    after = [
+        Verdict.UNDECIDED if p_value > level else verdict for verdict, p_value in zip(verdicts, adjusted, strict=True)
     ]
+    return Corrected(after, adjusted)

@@ -12,7 +12,7 @@ from rnnbench.analysis.equivalence import FACTOR, steps_equivalence
 from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.milestones import SOLVED, check_milestone, reached, steps_to, trained_runs, with_milestone
-from rnnbench.analysis.multiplicity import corrected_verdicts, holm
+from rnnbench.analysis.multiplicity import corrected
 from rnnbench.analysis.steps_to_solve import StepsToSolve
 from rnnbench.analysis.verdict import Verdict, below
 
@@ -102,9 +102,9 @@ def _probability_of_fewer(a: StepsToSolve, b: StepsToSolve) -> Interval:
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of one pair with Holm's correction for their number, and the verdicts as text."""
     p_values, equivalences = (np.array([row[name] for row in rows]) for name in ("p_value", "equivalence_p_value"))
-    fewer = corrected_verdicts([row["fewer_steps"] for row in rows], p_values)
-    equivalent = corrected_verdicts([row["equivalent"] for row in rows], equivalences)
-    corrections = zip(rows, holm(p_values), fewer, equivalent, strict=True)
+    fewer = corrected([row["fewer_steps"] for row in rows], p_values)
+    equivalent = corrected([row["equivalent"] for row in rows], equivalences)
+    corrections = zip(rows, fewer.p_values, fewer.verdicts, equivalent.verdicts, strict=True)
     return [
         {name: value for name, value in row.items() if name != "equivalence_p_value"}
         | {"p_holm": float(p_value), "fewer_steps": is_fewer.value, "equivalent": is_equivalent.value}
@@ -123,8 +123,7 @@ def _over_all(
         one_way = len(set(sooner)) == 1
         row |= {"ratio": UNDEFINED, "why_no_ratio": CONTRADICTED, "equivalent": Verdict.UNDECIDED}
         row["fewer_steps"] = sooner[0] if one_way else Verdict.UNDECIDED
-    (corrected,) = _corrected([row])
-    return corrected
+    return _corrected([row])[0]
 
 
 def have_one_in_common(ratios: Sequence[Interval]) -> bool:

@@ -1,6 +1,5 @@
 """The gradient through time: how strongly the loss depends on the state after each step."""
 
-import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, NamedTuple
 
@@ -11,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rnnbench.cells.states import example_norms
-from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, decades_lost, fit_gradient, half_life, why_not_exponential
+from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, summarise_gradient
 from rnnbench.model import Model
 from rnnbench.probes.probe import Array, Measurement, Probe
 from rnnbench.schema import Column
@@ -48,11 +47,11 @@ class GradientProfile(Probe):
             "decades per step",
         ),
         "gradient_half_life": Column(
-            "steps over which that gradient halves, log10(2) / gradient_decay; infinite when it grows, empty where "
-            "gradient_decay is",
+            "steps over which that gradient halves, where it decays on a straight line through at least 10 steps and "
+            "halves within the sequence, else empty",
             "steps",
         ),
-        "gradient_decay_undefined": Column("why gradient_decay and gradient_half_life are empty, where they are"),
+        "gradient_half_life_undefined": Column("why gradient_half_life is empty, where it is"),
     }
     axes: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "norm": ("layer", "time_step"),
@@ -129,13 +128,11 @@ def described(loss_at: int | str) -> str:
 
 def summarised(norms: Float[np.ndarray, " time_step"]) -> dict[str, float | str]:
     """The columns of one profile g_1 .. g_T."""
-    fit = fit_gradient(norms)
-    undefined = why_not_exponential(fit)
-    decay = math.nan if undefined else fit.decay
+    found = summarise_gradient(norms)
     return {
-        "gradient_decades_lost": decades_lost(norms),
-        "gradient_r_squared": fit.r_squared,
-        "gradient_decay": decay,
-        "gradient_half_life": half_life(decay),
-        "gradient_decay_undefined": undefined,
+        "gradient_decades_lost": found.decades_lost,
+        "gradient_r_squared": found.r_squared,
+        "gradient_decay": found.decay,
+        "gradient_half_life": found.half_life.steps,
+        "gradient_half_life_undefined": str(found.half_life.reason or ""),
     }

@@ -1,5 +1,6 @@
 """Tables of values as plain columns of numbers and text, for CSV and for drawing."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ have `x`, the median, `x_lower_quartile` and `x_upper_quartile`."""
 
 BOUNDS = {"": "estimate", "_low": "low", "_high": "high"}
 QUARTILES = {"": "median", "_lower_quartile": "first", "_upper_quartile": "third"}
+
+SIGNIFICANT_DIGITS = 8
 
 
 def flat(table: pd.DataFrame) -> pd.DataFrame:
@@ -34,6 +37,18 @@ def flat(table: pd.DataFrame) -> pd.DataFrame:
         else:
             columns[name] = values
     return pd.DataFrame(columns)
+
+
+def stable_csv(table: pd.DataFrame) -> str:
+    """The flat table as CSV, fractions to SIGNIFICANT_DIGITS: later ones differ from one processor to the next."""
+    return flat(table).map(_rounded).to_csv(index=False)
+
+
+def _rounded(value: Any) -> Any:
+    """A float as the nearest one with that many digits; a whole number, such as a count, is left as it is."""
+    if not isinstance(value, float) or not math.isfinite(value) or value.is_integer():
+        return value
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 
 def overrides(variant: Variant) -> str:

@@ -10,7 +10,7 @@ from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError, one_line
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.flat import flat
+from rnnbench.report.flat import stable_csv
 from rnnbench.report.incomplete import incomplete
 from rnnbench.report.labels import component_title
 from rnnbench.report.page import Contents, Drawn, Failed, Tabled, write_page
@@ -112,7 +112,7 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
             there = ", ".join(map(str, formatted))
             raise SettingError(f"columns.{path.name}={list(headings)}: no column {unknown[0]!r}; there are {there}")
         formatted = brief = formatted[list(headings)]
-    write_text(path.with_suffix(".csv"), flat(rows).to_csv(index=False))
+    write_text(path.with_suffix(".csv"), stable_csv(rows))
     write_text(path.with_suffix(".tex"), latex(formatted))
     missing = [f"- {line}" for line in incomplete(results)]
     notes = [

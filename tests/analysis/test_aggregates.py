@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rnnbench.analysis.aggregates import (
-    interquartile_mean,
-    normalised_score,
-    performance_profile,
-    probability_of_improvement,
-)
+from rnnbench.analysis.aggregates import interquartile_mean, normalised_score, performance_profile
 from rnnbench.analysis.intervals import Interval
 
 
@@ -83,33 +78,12 @@ def test_performance_profile_by_hand():
     assert profile["high"].tolist() == [1.0, 1.0, 0.5, 0.0]
 
 
-def test_probability_of_improvement_by_hand():
-    # Task one: of (1, 2), (1, 3), (3, 2), (3, 3) a wins one and ties one: 1.5/4. Task two: all. (0.375 + 1) / 2.
-    a = np.array([[1.0, 5.0], [3.0, 6.0]])
-    b = np.array([[2.0, 1.0], [3.0, 2.0]])
-    assert probability_of_improvement(a, b, generator()).estimate == 0.6875
-    assert probability_of_improvement(b, a, generator()).estimate == 1 - 0.6875
-
-
-def test_probability_of_improvement_is_mann_whitneys():
-    source = generator(1)
-    a, b = source.integers(0, 6, (7, 3)) / 5, source.integers(0, 6, (4, 3)) / 5
-    expected = np.mean(stats.mannwhitneyu(a, b, axis=0, method="asymptotic").statistic) / (7 * 4)
-    assert probability_of_improvement(a, b, generator()).estimate == pytest.approx(expected, abs=1e-12)
-
-
-def test_probability_of_improvement_bounds_by_hand():
-    # One run pair (0, 2) of a against (1, 1) of b: a resample of a wins 0, 1/2 or 1 with probability 1/4, 1/2, 1/4.
-    assert probability_of_improvement([[0.0], [2.0]], [[1.0], [1.0]], generator()) == Interval(0.5, 0, 1)
-    assert probability_of_improvement([[2.0], [3.0]], [[0.0], [1.0]], generator()) == Interval(1, 1, 1)
-
-
 def test_one_run_has_an_estimate_and_no_bounds():
-    one, two = np.array([[0.25, 0.75]]), np.array([[0.0, 0.0], [0.5, 0.5]])
-    for result in (interquartile_mean(one, generator()), probability_of_improvement(one, two, generator())):
-        assert math.isfinite(result.estimate)
-        assert math.isnan(result.low)
-        assert math.isnan(result.high)
+    one = np.array([[0.25, 0.75]])
+    result = interquartile_mean(one, generator())
+    assert result.estimate == 0.5
+    assert math.isnan(result.low)
+    assert math.isnan(result.high)
     profile = performance_profile(one, np.array([0.5]), generator())
     assert profile["estimate"].tolist() == [0.5]
     assert profile[["low", "high"]].isna().all(axis=None)
@@ -117,8 +91,7 @@ def test_one_run_has_an_estimate_and_no_bounds():
 
 def test_no_runs_are_nan():
     none, two = np.empty((0, 2)), np.zeros((2, 2))
-    for result in (interquartile_mean(none, generator()), probability_of_improvement(two, none, generator())):
-        assert all(math.isnan(bound) for bound in (result.estimate, result.low, result.high))
+    assert math.isnan(interquartile_mean(none, generator()).estimate)
     profile = performance_profile(none, np.array([0.5, 0.7]), generator())
     assert profile["threshold"].tolist() == [0.5, 0.7]
     assert profile[["estimate", "low", "high"]].isna().all(axis=None)
@@ -133,19 +106,15 @@ def test_wrong_scores_are_named():
         interquartile_mean(np.array([[0.5], [math.nan]]), generator())
     with pytest.raises(ValueError, match=r"^thresholds\[0\]=nan: must be finite"):
         performance_profile(scores, np.array([math.nan]), generator())
-    with pytest.raises(ValueError, match=r"^scores_b\.shape=\(2, 2\): must have 3 tasks"):
-        probability_of_improvement(scores, np.zeros((2, 2)), generator())
     with pytest.raises(ValueError, match=r"^resamples=0: must be at least 1"):
         interquartile_mean(scores, generator(), resamples=0)
 
 
 def test_the_same_seed_gives_the_same_numbers():
-    scores, others = generator(2).random((5, 3)), generator(3).random((4, 3))
+    scores = generator(2).random((5, 3))
     thresholds = np.linspace(0, 1, 5)
     for seed in (4, 5):
         assert interquartile_mean(scores, generator(seed)) == interquartile_mean(scores, generator(seed))
-        first, second = (probability_of_improvement(scores, others, generator(seed)) for _ in range(2))
-        assert first == second
         assert performance_profile(scores, thresholds, generator(seed)).equals(
             performance_profile(scores, thresholds, generator(seed))
         )
@@ -161,16 +130,6 @@ def test_coverage_of_the_interquartile_mean(runs):
         result = interquartile_mean(source.random((runs, 4)), source, resamples=400)
         covered += result.low <= 0.5 <= result.high
     expected = 1 - 2 * stats.t.sf(1.96 * math.sqrt((runs - 1) / runs), 4 * (runs - 1))
-    assert covered / repeats == pytest.approx(expected, abs=binomial_error(expected, repeats))
-
-
-def test_coverage_of_the_probability_of_improvement():
-    # a is uniform on (0, 1) and b on (0.2, 1.2): a loses with probability 1 - 0.8^2 / 2. Expected as above.
-    source, repeats, covered = generator(32), 400, 0
-    for _ in range(repeats):
-        result = probability_of_improvement(source.random((10, 4)), source.random((10, 4)) + 0.2, source, resamples=300)
-        covered += result.low <= 0.32 <= result.high
-    expected = 1 - 2 * stats.t.sf(1.96 * math.sqrt(9 / 10), 8 * 9)
     assert covered / repeats == pytest.approx(expected, abs=binomial_error(expected, repeats))
 
 

@@ -13,7 +13,9 @@ from rnnbench.analysis.equivalence import within_factor
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.matched_comparisons import PARAMETERS, Match
 from rnnbench.analysis.matched_comparisons import WIDTH as WIDTH_COLUMN
+from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.steps_ratio import steps_ratio
 from rnnbench.analysis.verdict import Verdict
 from tests.analysis.made_claims import INPUTS, SEEDS, WIDTH, Change, Row, exponential, made
 
@@ -131,8 +133,9 @@ def test_every_verdict_of_runs_that_bear_the_notes_out() -> None:
         # R^2 of the straight line is 0.95 here.
         (lambda seed, steps: np.exp(-(1 + 0.02 * seed) * np.sqrt(steps.max() - steps)), FAILS),
         (lambda seed, steps: exponential(0.001 * (seed - 2.5))(steps) * (1 + 0.1 * np.sin(steps + seed)), UNDECIDED),
+        (lambda seed, steps: np.full(steps.shape, 0.3 * (seed + 1)), UNDECIDED),
     ],
-    ids=["decays", "explodes", "square root", "flat"],
+    ids=["decays", "explodes", "square root", "nearly flat", "flat"],
 )
 def test_vanishing(course: Any, expected: Verdict) -> None:
     assert verdicts(made(gradient("rnn", course)), "vanishing") == {expected}
@@ -283,6 +286,21 @@ def test_norms_of_each_state_tensor_by_itself_are_refused(monkeypatch: pytest.Mo
 )
 def test_gru_beats_rnn(change: Change, expected: Verdict) -> None:
     assert verdicts(made(change), "gru-beats-rnn") == {expected}
+
+
+@pytest.mark.parametrize("ended_at", [400, 1000])
+def test_a_run_that_early_stopping_ended_is_censored_there_as_in_the_tables(ended_at: int) -> None:
+    def change(row: dict[str, Any]) -> None:
+        if row["cell"] == "rnn" and row["steps_trained"]:
+            row.update(solved=False, steps_to_solve=np.nan, steps_trained=ended_at, training_ended_by="patience")
+
+    results = made(change)
+    case = next(case for case in found(results, "gru-beats-rnn").cases if not math.isnan(case.number.estimate))
+    pair = [
+        results.runs[(results.runs["cell"] == cell) & (results.runs["run"].isin(case.runs))] for cell in ("gru", "rnn")
+    ]
+    assert set(steps_to(pair[1]).budgets) == {ended_at}
+    assert case.number == steps_ratio(*map(steps_to, pair), np.random.default_rng(0))
 
 
 def steps_of(claim: str) -> str:

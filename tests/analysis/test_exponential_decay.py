@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rnnbench.analysis.exponential_decay import NoHalfLife, exponential_test, half_slopes, reported_half_life
+from rnnbench.analysis.exponential_decay import exponential_test, half_slopes
 from rnnbench.analysis.verdict import Verdict
 from rnnbench.gradient_fit import fit_gradient
 from tests.analysis.two_groups import binomial_error
@@ -67,6 +67,18 @@ def test_no_slope_at_all_is_never_exponential():
     assert Verdict.HOLDS not in verdicts
 
 
+@pytest.mark.parametrize("norm", [0.3, 1.0, 1e-200])
+@pytest.mark.parametrize("scale", [1.0, [[1.0], [2.0], [3.0], [5.0], [7.0]]])
+def test_flat_courses_are_undecided_whatever_the_rounding(norm, scale):
+    result = exponential_test(norm * np.ones((5, 100)) * scale)
+    assert (result.verdict, result.change.estimate, result.p_value) == (Verdict.UNDECIDED, 0, 1)
+
+
+def test_straight_courses_are_exactly_straight_whatever_the_rounding():
+    """The coefficient of t^2 is rounding alone, whose sign is the processor's."""
+    assert exponential_test(10 ** (-np.arange(1.0, 6)[:, None] * LAGS / 7)).p_value == 1
+
+
 def test_no_course_is_not_measured():
     result = exponential_test(np.zeros((3, 100)))
     assert (result.verdict, result.runs) == (Verdict.NOT_MEASURED, 0)
@@ -90,33 +102,9 @@ def test_level_of_the_quadratic_term():
     assert np.mean(np.array(p_values) <= 0.05) == pytest.approx(0.05, abs=binomial_error(0.05, 120))
 
 
-@pytest.mark.parametrize(
-    ("norms", "reason"),
-    [
-        (10 ** (-0.1 * LAGS[-9:]), NoHalfLife.TOO_FEW_STEPS),
-        (np.concatenate([np.zeros(91), 10 ** (-0.1 * LAGS[-9:])]), NoHalfLife.TOO_FEW_STEPS),
-        (10 ** (0.1 * LAGS), NoHalfLife.NO_DECAY),
-        (np.ones(100), NoHalfLife.NO_DECAY),
-        (10 ** (-0.01 * LAGS + np.sin(LAGS)), NoHalfLife.NOT_EXPONENTIAL),
-        (10 ** (-0.003 * LAGS), NoHalfLife.BEYOND_SEQUENCE),
-    ],
-)
-def test_no_half_life_and_why(norms, reason):
-    result = reported_half_life(norms)
-    assert math.isnan(result.steps)
-    assert result.reason is reason
-
-
-def test_a_half_life():
-    result = reported_half_life(2.0 ** (-LAGS / 4))
-    assert result == (pytest.approx(4), None)
-    # Just within the sequence: 99 of 100 steps.
-    assert reported_half_life(2.0 ** (-LAGS / 99)).steps == pytest.approx(99)
-
-
 def test_refusals_by_name():
     with pytest.raises(ValueError, match=r"^norms\[1\]=nan: must be finite"):
-        reported_half_life(np.array([1, math.nan]))
+        half_slopes(np.array([1, math.nan]))
     with pytest.raises(ValueError, match=r"^norms=-1: must be at least 0"):
         half_slopes(np.array([1.0, -1]))
     with pytest.raises(ValueError, match=r"^margin=0: must be above 0"):

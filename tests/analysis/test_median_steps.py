@@ -23,6 +23,21 @@ def test_six_runs_of_which_two_did_not_solve():
     assert result == (Interval(30, 10, INF), 1 - 2 / 64)
 
 
+def test_median_remission_of_leukemia_patients():
+    # 6-mercaptopurine arm of Freireich et al. (1963), Blood 21, the textbook example of the estimator: 23 weeks.
+    relapsed = [6.0, 6, 6, 7, 10, 13, 16, 22, 23]
+    censored = [6.0, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
+    runs = StepsToSolve(np.array(relapsed + [INF] * 12), np.array([99.0] * 9 + censored))
+    assert median_steps(runs).interval.estimate == 23
+
+
+def test_the_median_at_exactly_one_half_despite_rounding():
+    # 5/6 * 4/5 * 3/4 is 1/2, and in floating point may be more.
+    for runs in range(2, 60, 2):
+        steps = np.arange(1.0, runs + 1)
+        assert median_steps(StepsToSolve(steps, steps)).interval.estimate == runs / 2
+
+
 def test_an_unfinished_run_bounds_from_below_where_it_stopped():
     # The fifth run has trained 15 steps and may have solved at 16.
     steps, budgets = np.array([20.0, 30, 40, 50, INF]), np.array([90.0, 90, 90, 90, 15])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rnnbench.analysis.multiplicity import corrected_verdicts, holm
+from rnnbench.analysis.multiplicity import corrected, holm
 from rnnbench.analysis.verdict import Verdict
 from tests.analysis.two_groups import binomial_error
 
@@ -25,8 +25,13 @@ def test_by_hand():
 def test_verdicts_after_correction():
     verdicts = [HOLDS, FAILS, HOLDS, UNDECIDED, NOT_MEASURED]
     # Of four tested cases: 0.01 * 4 = 0.04 stays; 0.02 * 3 = 0.06 does not.
-    corrected = corrected_verdicts(verdicts, np.array([0.02, 0.01, 0.03, 0.6, math.nan]))
-    assert corrected == [UNDECIDED, FAILS, UNDECIDED, UNDECIDED, NOT_MEASURED]
+    after = corrected(verdicts, np.array([0.02, 0.01, 0.03, 0.6, 0.001]))
+    assert after.verdicts == [UNDECIDED, FAILS, UNDECIDED, UNDECIDED, NOT_MEASURED]
+    assert after.p_values == pytest.approx([0.06, 0.04, 0.06, 0.6, math.nan], nan_ok=True)
+    # A test of a single run has no p-value: it counts as 1.
+    alone = corrected([HOLDS, HOLDS], np.array([math.nan, 0.02]))
+    assert alone.verdicts == [UNDECIDED, HOLDS]
+    assert alone.p_values == pytest.approx([1, 0.04])
 
 
 def test_the_error_of_several_cases_keeps_its_level():
@@ -45,4 +50,4 @@ def test_refusals_by_name():
     with pytest.raises(ValueError, match=r"^p_values=1.5: must be between 0 and 1"):
         holm(np.array([1.5]))
     with pytest.raises(ValueError, match=r"^p_values\.size=1: must be 2"):
-        corrected_verdicts([HOLDS, FAILS], np.array([0.1]))
+        corrected([HOLDS, FAILS], np.array([0.1]))

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from rnnbench.analysis import multiplicity
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.multiplicity import LEVEL, corrected_verdicts, holm
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
 from rnnbench.errors import SettingError
@@ -119,13 +119,14 @@ def finding(claim: Claim, results: Results) -> Finding:
 def corrected(cases: list[Case]) -> list[Case]:
     """The cases with p-values adjusted by Holm's method, undecided where the adjusted one is above 5%.
 
-    A case without a test is left as it is. A test without a p-value, as of a single run, cannot decide: it counts as 1.
+    A case without a test is left as it is.
     """
     tested = [(index, case.significance) for index, case in enumerate(cases) if case.significance]
-    p_values = np.array([1.0 if math.isnan(each.p_value) else each.p_value for _, each in tested])
-    verdicts = corrected_verdicts([cases[index].verdict for index, _ in tested], p_values, LEVEL)
+    together = multiplicity.corrected(
+        [cases[index].verdict for index, _ in tested], np.array([each.p_value for _, each in tested])
+    )
     found = list(cases)
-    for (index, each), verdict, p_holm in zip(tested, verdicts, holm(p_values), strict=True):
+    for (index, each), verdict, p_holm in zip(tested, *together, strict=True):
         found[index] = replace(cases[index], verdict=verdict, significance=replace(each, p_holm=float(p_holm)))
     return found
 

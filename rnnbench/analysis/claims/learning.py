@@ -15,7 +15,6 @@ from rnnbench.analysis.claims.selection import (
     difficulties,
     names,
     rate_label,
-    steps_to_solve,
     trained,
 )
 from rnnbench.analysis.claims.steps import Pair, milestone_told, pair_of, ratios_by_difficulty, solved_told
@@ -24,6 +23,7 @@ from rnnbench.analysis.intervals import UNDEFINED
 from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference, log_loss_differences
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
+from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.paired import margin_p_value
 from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
@@ -84,7 +84,7 @@ def _fewer_steps(condition: Mapping[str, Any], pair: Pair) -> Case:
 
 
 def _steps(pair: Pair) -> tuple[StepsToSolve, StepsToSolve]:
-    return steps_to_solve(pair[0]), steps_to_solve(pair[1])
+    return steps_to(pair[0]), steps_to(pair[1])
 
 
 def _alike(results: Results, one: str, other: str) -> list[Case]:

@@ -3,20 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.claims.claim import NotMeasuredError
 from rnnbench.analysis.horizon import lengths
 from rnnbench.analysis.matched_comparisons import WIDTH
+from rnnbench.analysis.milestones import steps_column
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.steps_to_solve import StepsToSolve
 from rnnbench.schema import ENDED, MEASURED
 
 STEPS, RATE, STOPS = "train.steps", "optimizer.lr", "train.stop_when_solved"
-SOLVED_AT = "steps_to_solve"
 MILESTONE = "mse_below_0_01"
-MILESTONE_STEPS = f"steps_to_{MILESTONE}"
+MILESTONE_STEPS = steps_column(MILESTONE)
 """The weaker criterion reported with the strict one, for the tasks that have it."""
 
 
@@ -108,17 +106,3 @@ def by_seed(runs: pd.DataFrame) -> pd.DataFrame:
 def names(*groups: pd.DataFrame) -> tuple[str, ...]:
     """The names of the runs, each once."""
     return tuple(sorted({str(run) for group in groups for run in group["run"]}))
-
-
-def steps_to_solve(runs: pd.DataFrame, column: str = SOLVED_AT) -> StepsToSolve:
-    """The runs' steps to solve, or to the milestone whose column it is, the strata being the tasks' difficulties.
-
-    A run that diverged or failed without having solved never will: its steps are inf and its budget that of the others.
-    A milestone met before the first step counts as met at step 1.
-    """
-    # Text, such as the name of a data set, has no number of its own.
-    strata = (
-        pd.factorize(runs["difficulty"], sort=True)[0] if runs["difficulty"].dtype == object else runs["difficulty"]
-    )
-    steps = pd.to_numeric(runs[column]).fillna(np.inf).clip(lower=1).to_numpy(float)
-    return StepsToSolve(steps, runs[STEPS].to_numpy(float), np.asarray(strata, dtype=float))

@@ -11,7 +11,6 @@ from rnnbench.analysis.claims.selection import (
     names,
     rate_label,
     select,
-    steps_to_solve,
     trained,
     trained_at_one_width,
     with_values,
@@ -19,6 +18,7 @@ from rnnbench.analysis.claims.selection import (
 from rnnbench.analysis.claims.steps import Pair, milestone_told, pair_of, ratios_by_difficulty, solved_told
 from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.log_rank import log_rank_test
+from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.paired import paired_test
 from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
@@ -87,7 +87,7 @@ def _pass_time(implementation: str, runs: pd.DataFrame) -> Case:
 
 def _sooner(condition: dict[str, Any], pair: Pair, seconds: tuple[float, float], unit: str) -> Case:
     """That the GRU solves in less: steps, or with the seconds of a step of each cell, time."""
-    a, b = (_scaled(steps_to_solve(runs), each) for runs, each in zip(pair, seconds, strict=True))
+    a, b = (_scaled(steps_to(runs), each) for runs, each in zip(pair, seconds, strict=True))
     ratio = steps_ratio(a, b, np.random.default_rng(0))
     in_steps = seconds == (1.0, 1.0)
     details = {**solved_told(pair), **ratios_by_difficulty(pair), **milestone_told(pair)} if in_steps else {}

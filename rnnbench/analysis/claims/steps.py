@@ -6,15 +6,9 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.claims.claim import Count
-from rnnbench.analysis.claims.selection import (
-    MILESTONE,
-    MILESTONE_STEPS,
-    SOLVED_AT,
-    by_seed,
-    difficulties,
-    steps_to_solve,
-)
+from rnnbench.analysis.claims.selection import MILESTONE, MILESTONE_STEPS, by_seed, difficulties
 from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.milestones import SOLVED, reached, steps_to
 from rnnbench.analysis.steps_ratio import steps_ratio
 
 Pair = tuple[pd.DataFrame, pd.DataFrame]
@@ -35,15 +29,17 @@ def pair_of(runs: pd.DataFrame, one: str, other: str) -> Pair:
     return pair
 
 
-def ratio(pair: Pair, column: str = SOLVED_AT) -> Interval:
+def ratio(pair: Pair, milestone: str = SOLVED) -> Interval:
     """The ratio of steps, the one's over the other's; NaN where no run of either arrived."""
-    a, b = (steps_to_solve(runs, column) for runs in pair)
+    a, b = (steps_to(runs, milestone) for runs in pair)
     return steps_ratio(a, b, np.random.default_rng(0))
 
 
-def solved_told(pair: Pair, column: str = SOLVED_AT, name: str = "solved") -> dict[str, Count]:
+def solved_told(pair: Pair, milestone: str = SOLVED) -> dict[str, Count]:
     """How many runs of each cell arrived, by name, for a case's details."""
-    return {f"{name}_{runs['cell'].iloc[0]}": Count(int(runs[column].notna().sum()), len(runs)) for runs in pair}
+    return {
+        f"{milestone}_{runs['cell'].iloc[0]}": Count(int(reached(runs, milestone).sum()), len(runs)) for runs in pair
+    }
 
 
 def milestone_told(pair: Pair) -> dict[str, Any]:
@@ -53,7 +49,7 @@ def milestone_told(pair: Pair) -> dict[str, Any]:
     """
     if any(MILESTONE_STEPS not in runs for runs in pair):
         return {}
-    return {f"{MILESTONE}_ratio": ratio(pair, MILESTONE_STEPS)} | solved_told(pair, MILESTONE_STEPS, MILESTONE)
+    return {f"{MILESTONE}_ratio": ratio(pair, MILESTONE)} | solved_told(pair, MILESTONE)
 
 
 def ratios_by_difficulty(pair: Pair) -> dict[str, Interval]:
