@@ -20,6 +20,12 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write_run(root: Path) -> WriteRun:
+    return writing_runs(root)
+
+
+def writing_runs(root: Path) -> WriteRun:
+    """Writes a run's folder below root."""
+
     def write(cell: str, seed: int, losses: dict[int, float], hidden_size: int = 8, **summary: Any) -> Path:
         config = {
             "seed": seed,
@@ -63,8 +69,19 @@ def write_run(root: Path) -> WriteRun:
 
 
 @pytest.fixture
-def small_experiment(root: Path, write_run: WriteRun) -> Path:
+def small_experiment(root: Path) -> Path:
+    return write_small_experiment(root)
+
+
+@pytest.fixture(scope="module")
+def same_experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small experiment, written once for tests that change nothing in it."""
+    return write_small_experiment(tmp_path_factory.mktemp("same") / "small")
+
+
+def write_small_experiment(root: Path) -> Path:
     """Three cells: the GRU solves it twice, the RNN never, the LSTM diverges once and lacks a run."""
+    write_run = writing_runs(root)
     write_run("gru", 0, {0: 1.0, 100: 0.1, 200: 0.001}, solved=True, steps_to_solve=200)
     write_run("gru", 1, {0: 1.0, 100: 0.001}, solved=True, steps_to_solve=100)
     write_run("rnn", 0, {0: 1.0, 100: 0.18, 300: 0.16})

@@ -73,7 +73,13 @@ def assert_legible(canvas: Any) -> None:
         assert not any(legend.get_window_extent().overlaps(box) for box in boxes)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+FEW = ("one cell, one seed", "diverged", "mixed tasks and fates")
+"""The shapes that cost little and miss much."""
+
+
+@pytest.mark.parametrize(
+    "shape", [shape if shape in FEW else pytest.param(shape, marks=pytest.mark.long) for shape in SHAPES]
+)
 def test_every_component_is_made_or_says_what_it_needs(shape: str) -> None:
     results = SHAPES[shape]()
     refused: list[str] = []
@@ -94,7 +100,11 @@ def test_every_component_is_made_or_says_what_it_needs(shape: str) -> None:
     assert made_of_them
 
 
-@pytest.mark.parametrize("name", ["learning_curves", "equal_budget", "performance_profiles", "horizon", "cost"])
+@pytest.mark.parametrize(
+    "name",
+    ["performance_profiles"]
+    + [pytest.param(name, marks=pytest.mark.long) for name in ("learning_curves", "equal_budget", "horizon", "cost")],
+)
 def test_many_cells(name: str) -> None:
     canvas = drawn(components("figure")[name], made(36 if name == "learning_curves" else 60, seeds=1))
     assert_legible(canvas)

@@ -20,6 +20,7 @@ from rnnbench.report.figures.gradient_norms import GradientNorms
 from rnnbench.report.figures.learning_curves import LearningCurves
 from rnnbench.report.figures.speed import Speed
 from rnnbench.report.labels import is_number
+from rnnbench.report.report import WrittenReport
 from rnnbench.report.style import DASHES, MARKERS, PALETTE, CellStyles, log_axis, paper_style
 from rnnbench.report.tables.comparison import Comparison
 from rnnbench.report.tables.table import Table
@@ -34,12 +35,13 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
-def test_same_runs_give_the_same_bytes(small_experiment: Path) -> None:
-    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS).text
-    first = contents(small_experiment)
-    assert write_report(load_results(small_experiment), TABLES, FIGURES, CELLS).text == printed
-    assert contents(small_experiment) == first
-    assert set(first) == {
+@pytest.fixture(scope="module")
+def written(same_experiment: Path) -> WrittenReport:
+    return write_report(load_results(same_experiment), TABLES, FIGURES, CELLS, command="rnnbench-report experiment=own")
+
+
+def test_files(written: WrittenReport) -> None:
+    assert set(contents(written.folder)) == {
         "report.html", "runs.csv", "data/histories.csv.gz", "data/gradient_profile.npz", "data/missing.json",
         "data/schema.json",
         *(f"comparison.{kind}" for kind in ("csv", "md", "tex", "json")),
@@ -47,49 +49,37 @@ def test_same_runs_give_the_same_bytes(small_experiment: Path) -> None:
     }  # fmt: skip
 
 
-def test_everything_is_made_again_without_the_run_folders(small_experiment: Path) -> None:
-    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS).text
+def test_the_same_bytes_are_made_again_also_without_the_run_folders(small_experiment: Path) -> None:
+    figures: dict[str, Figure] = {"cost": Cost()}
+    printed = write_report(load_results(small_experiment), TABLES, figures, CELLS).text
     first = contents(small_experiment)
-    for folder in ("runs", "launches"):
-        shutil.rmtree(small_experiment / folder)
-    for name in first:
-        if not name.startswith(("data/", "runs.csv")):
-            (small_experiment / name).unlink()
-    assert write_report(load_results(small_experiment), TABLES, FIGURES, CELLS).text == printed
-    assert contents(small_experiment) == first
+    for kept in (("runs", "launches", "data"), ("data",)):
+        for path in small_experiment.iterdir():
+            if path.name not in (*kept, "runs.csv"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        assert write_report(load_results(small_experiment), TABLES, figures, CELLS).text == printed
+        assert contents(small_experiment) == first
 
 
-def test_sidecar_says_what_stands_behind_a_figure(small_experiment: Path) -> None:
-    write_report(load_results(small_experiment), TABLES, FIGURES, CELLS)
-    content = json.loads((small_experiment / "figures" / "learning_curves.json").read_text())
+def test_sidecar_says_what_stands_behind_a_figure(written: WrittenReport) -> None:
+    content = json.loads((written.folder / "figures" / "learning_curves.json").read_text())
     assert len(content["runs"]) == 5
-    assert content["run_hashes"] == sorted({path.name[-8:] for path in small_experiment.glob("runs/*")})
+    assert content["run_hashes"] == sorted({path.name[-8:] for path in written.folder.glob("runs/*")})
     assert content["seeds"] == [0, 1]
     assert content["missing"][0] == "missing: cell=lstm seed=1"
     assert content["drawn_by"] == {"rnnbench_version": rnnbench.__version__}
 
 
-def test_page_holds_tables_figures_and_what_is_missing(small_experiment: Path) -> None:
-    write_report(load_results(small_experiment), TABLES, FIGURES, CELLS)
-    page = (small_experiment / "report.html").read_text()
-    assert page.count('<figure id="figure_') == len(FIGURES)
-    assert page.count('role="img" aria-label="') == len(FIGURES) + 5  # a history of each run
-    assert "missing: cell=lstm seed=1" in page
-    assert "rnnbench-report name=small" in page
-    assert not re.search(r"(src|href)=.http", page)
-
-
-def test_report_says_what_is_missing(small_experiment: Path) -> None:
-    printed = write_report(load_results(small_experiment), TABLES, FIGURES, CELLS).text
-    for text in (printed, (small_experiment / "comparison.md").read_text()):
+def test_report_says_what_is_missing(written: WrittenReport) -> None:
+    for text in (written.text, (written.folder / "comparison.md").read_text()):
         assert "missing: cell=lstm seed=1" in text
         assert "diverged at step 130" in text
-    assert len(pd.read_csv(small_experiment / "runs.csv")) == 5
+    assert len(pd.read_csv(written.folder / "runs.csv")) == 5
 
 
-def test_learning_curves_keep_the_value_of_a_run_that_stopped(small_experiment: Path) -> None:
+def test_learning_curves_keep_the_value_of_a_run_that_stopped(same_experiment: Path) -> None:
     with paper_style():
-        canvas = LearningCurves().draw(load_results(small_experiment), CellStyles(CELLS))
+        canvas = LearningCurves().draw(load_results(same_experiment), CellStyles(CELLS))
     (panel,) = canvas.axes
     lines = {str(line.get_label()): line for line in panel.lines}
     # Seeds of the GRU: 1, .1, .001 at steps 0, 100, 200 and 1, .001 and then kept; medians over the two
@@ -98,9 +88,9 @@ def test_learning_curves_keep_the_value_of_a_run_that_stopped(small_experiment: 
     assert [line.get_marker() for line in panel.lines].count("x") == 1  # the diverged LSTM
 
 
-def test_gradient_norms_draw_the_profile(small_experiment: Path) -> None:
+def test_gradient_norms_draw_the_profile(same_experiment: Path) -> None:
     with paper_style():
-        canvas = GradientNorms().draw(load_results(small_experiment), CellStyles(CELLS))
+        canvas = GradientNorms().draw(load_results(same_experiment), CellStyles(CELLS))
     initial, trained = canvas.axes
     (line,) = [line for line in initial.lines if line.get_label() == "rnn"]
     assert line.get_ydata()[0] == pytest.approx(1e-4)
@@ -131,15 +121,11 @@ def test_cells_differ_without_colour() -> None:
     assert [styles.marker(cell) for cell in FIRST] == list(MARKERS[:3])
 
 
-def test_cells_have_one_order(small_experiment: Path) -> None:
-    results = load_results(small_experiment)
-    assert (
-        list(results.runs["cell"].unique())
-        == ["rnn", "lstm", "gru"]
-        == CellStyles(CELLS).ordered(CELLS[:1] + CELLS[2:])
-    )
-    write_report(results, TABLES, FIGURES, CELLS)
-    assert list(pd.read_csv(small_experiment / "comparison.csv")["cell"]) == ["rnn", "lstm", "gru"]
+def test_cells_have_one_order(written: WrittenReport) -> None:
+    order = ["rnn", "lstm", "gru"]
+    assert list(load_results(written.folder).runs["cell"].unique()) == order
+    assert CellStyles(CELLS).ordered(CELLS[:1] + CELLS[2:]) == order
+    assert list(pd.read_csv(written.folder / "comparison.csv")["cell"]) == order
 
 
 class Broken(Table):
@@ -167,9 +153,12 @@ def test_a_table_or_figure_fails_alone(small_experiment: Path) -> None:
     assert "speed" not in " ".join(map(str, report.files))
 
 
-def test_page_numbers_figures_and_says_what_they_show(small_experiment: Path) -> None:
-    write_report(load_results(small_experiment), TABLES, FIGURES, CELLS, command="rnnbench-report experiment=own")
-    page = (small_experiment / "report.html").read_text()
+def test_page_holds_tables_and_figures_says_what_they_show_and_what_is_missing(written: WrittenReport) -> None:
+    page = (written.folder / "report.html").read_text()
+    assert page.count('<figure id="figure_') == len(FIGURES)
+    assert page.count('role="img" aria-label="') == len(FIGURES) + 5  # a history of each run
+    assert "missing: cell=lstm seed=1" in page
+    assert not re.search(r"(src|href)=.http", page)
     assert "<strong>Figure 1. Learning curves.</strong> Loss on validation data" in page
     assert "Cells: rnn, lstm, gru. Tasks: adding, length 20." in page
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", page, re.DOTALL)
