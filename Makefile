@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test faults lint docs bench clean help
+.PHONY: quickstart test test-all faults lint docs bench clean help
 
 help:
 	@echo "make quickstart   install, train RNN, LSTM and GRU, and build the report"
-	@echo "make test         install, lint, type-check, and run all tests"
+	@echo "make test         install, lint, type-check, and run the tests: minutes"
+	@echo "make test-all     the same with the long ones too: simulations, compilation of many cells, every page's commands"
 	@echo "make docs         install, and build the documentation site in build/site, without network"
 	@echo "make faults       install, and kill, stop, fill and damage sweeps: what is lost, doubled or mixed"
 	@echo "make bench        install, and time the backends and the harness's own overhead"
@@ -35,6 +36,9 @@ lint: .venv/installed-dev
 
 test: lint
 	$(BIN)/pytest -n 2
+
+test-all: lint
+	$(BIN)/pytest -n 2 -m "not faults"
 
 docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

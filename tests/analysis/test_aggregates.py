@@ -123,7 +123,7 @@ def test_the_same_seed_gives_the_same_numbers():
 
 # Resampling n runs has (n - 1)/n of the true variance, and 4 (n - 1) degrees of freedom in four tasks: expected is
 # P(|t| <= 1.96 sqrt((n - 1)/n)), 90.1% at five runs and 94.0% at twenty.
-@pytest.mark.parametrize("runs", [5, 20])
+@pytest.mark.parametrize("runs", [5, pytest.param(20, marks=pytest.mark.long)])
 def test_coverage_of_the_interquartile_mean(runs):
     source, repeats, covered = generator(31), 800, 0
     for _ in range(repeats):

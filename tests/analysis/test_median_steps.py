@@ -9,6 +9,7 @@ from rnnbench.analysis.intervals import Interval, median_interval
 from rnnbench.analysis.median_steps import median_steps
 from rnnbench.analysis.steps_to_solve import StepsToSolve
 from tests.analysis.two_groups import INF, binomial_error, drawn, group
+from tests.long import long_but
 
 
 def test_five_solved_runs_have_their_range():
@@ -64,7 +65,7 @@ def test_few_runs_have_no_bounds():
     assert math.isnan(median_steps(group([], 50)).interval.estimate)
 
 
-@pytest.mark.parametrize(("runs", "budget"), [(5, 1e9), (5, 110.0), (10, 1e9), (10, 110.0)])
+@pytest.mark.parametrize(("runs", "budget"), long_but([(5, 110.0)], [(5, 1e9), (5, 110.0), (10, 1e9), (10, 110.0)]))
 def test_coverage_is_the_level(runs, budget):
     generator = np.random.default_rng(1)
     repeats, held = 300, 0
@@ -83,6 +84,7 @@ def test_a_median_beyond_the_budget_is_held_at_least_as_often():
     assert held / repeats >= result.level - binomial_error(result.level, repeats)
 
 
+@pytest.mark.long
 def test_coverage_with_unequal_budgets_is_at_least_the_level():
     generator = np.random.default_rng(2)
     repeats, held = 300, 0

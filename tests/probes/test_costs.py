@@ -27,15 +27,28 @@ FORMULAS: dict[type[Cell], tuple[Callable[[int, int], int], Callable[[int, int],
 
 
 @pytest.mark.parametrize("make_cell", FORMULAS)
-@pytest.mark.parametrize(("hidden", "layers"), [(1, 1), (7, 1), (7, 3)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_counts_by_formula(make_cell: type[Cell], hidden: int, layers: int, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(
+    ("hidden", "layers", "dtype", "backend"),
+    [
+        (1, 1, torch.float32, "eager"),
+        (7, 1, torch.float64, "eager"),
+        (7, 3, torch.float32, "eager"),
+        pytest.param(7, 3, torch.float32, "auto", marks=pytest.mark.long),
+    ],
+)
+def test_counts_by_formula(make_cell: type[Cell], hidden: int, layers: int, dtype: torch.dtype, backend: str) -> None:
     parameters, multiply_adds, states = FORMULAS[make_cell]
     task = Adding(length=5)
     generator = torch.Generator().manual_seed(0)
-    model = Model(make_cell, input_size=2, output_size=1, hidden_size=hidden, layers=layers, generator=generator).to(
-        dtype
-    )
+    model = Model(
+        make_cell,
+        input_size=2,
+        output_size=1,
+        hidden_size=hidden,
+        layers=layers,
+        backend=backend,
+        generator=generator,
+    ).to(dtype)
     drawn = task.draw(3, generator)
     counts = Costs().measure(model, task, Batch(drawn.inputs.to(dtype), drawn.targets.to(dtype))).scalars
     inputs = [2] + [hidden] * (layers - 1)

@@ -52,7 +52,7 @@ COUNTS: dict[type[Cell], Callable[[int, int], tuple[int, int, int]]] = {
 @pytest.mark.parametrize("layers", [1, 2])
 def test_counts_by_hand(kind: type[Cell], layers: int) -> None:
     hidden = 5
-    model = model_of(kind, hidden, layers)
+    model = model_of(kind, hidden, layers, "eager")
     counts = Costs().measure(model, TASK, TASK.draw(3, torch.Generator().manual_seed(1))).scalars
     wanted = np.sum([COUNTS[kind](m, hidden) for m in [2, hidden][:layers]], axis=0)
     assert counts["parameters_recurrent_layers"] == wanted[0]

@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 
 from rnnbench.cli.report import report
+from tests.long import long_but
 
 RESULTS = Path(__file__).parents[2] / "results"
 NAMES = sorted(path.parent.name for path in RESULTS.glob("*/data"))
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "gradient_flow_medium" else pytest.param(name, marks=pytest.mark.long) for name in NAMES]
-)
+@pytest.mark.parametrize("name", long_but(("gradient_flow_medium",), NAMES))
 def test_tables_of_committed_results_are_made_again(name: str, tmp_path: Path) -> None:
     """Pictures are compared by what stands behind them: their bytes change with the release of a font or of zlib.
 

@@ -20,6 +20,7 @@ from rnnbench.report.figures import paired_differences
 from rnnbench.report.figures.performance_profiles import relative_losses
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
 from rnnbench.report.tables.comparison import Comparison
+from tests.long import long_but
 from tests.report.shapes import made
 
 CONFIGURATION = Path(__file__).parents[2] / "conf"
@@ -77,9 +78,7 @@ FEW = ("one cell, one seed", "diverged", "mixed tasks and fates")
 """The shapes that cost little and miss much."""
 
 
-@pytest.mark.parametrize(
-    "shape", [shape if shape in FEW else pytest.param(shape, marks=pytest.mark.long) for shape in SHAPES]
-)
+@pytest.mark.parametrize("shape", long_but(FEW, SHAPES))
 def test_every_component_is_made_or_says_what_it_needs(shape: str) -> None:
     results = SHAPES[shape]()
     refused: list[str] = []
@@ -101,9 +100,7 @@ def test_every_component_is_made_or_says_what_it_needs(shape: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["performance_profiles"]
-    + [pytest.param(name, marks=pytest.mark.long) for name in ("learning_curves", "equal_budget", "horizon", "cost")],
+    "name", long_but(("horizon",), ("learning_curves", "equal_budget", "performance_profiles", "horizon", "cost"))
 )
 def test_many_cells(name: str) -> None:
     canvas = drawn(components("figure")[name], made(36 if name == "learning_curves" else 60, seeds=1))

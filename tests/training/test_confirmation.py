@@ -39,7 +39,7 @@ def assert_binomial(count: int, trials: int, chance: float) -> None:
     assert binom.ppf(FAR_OUT, trials, chance) <= count <= binom.isf(FAR_OUT, trials, chance)
 
 
-@pytest.mark.parametrize("error_rate", [0.012, 0.003])
+@pytest.mark.parametrize("error_rate", [0.012, pytest.param(0.003, marks=pytest.mark.long)])
 def test_luck_is_told_from_a_solution(make_run: MakeRun, execute: Execute, error_rate: float) -> None:
     """1.2% wrong of all crosses 1% on 1,000 examples in 24% of runs; of those, 3% cross it on 10,000."""
     crossed = confirmed = 0
@@ -116,6 +116,7 @@ def test_attempts_go_on_after_a_resume_to_the_same_outcome(make_run: MakeRun, ex
     assert_same(execute(run(), folder), whole)
 
 
+@pytest.mark.long
 def test_evaluations_that_all_cross_by_luck_are_confirmed_as_often_as_fresh_data_say(
     make_run: MakeRun, execute: Execute
 ) -> None:

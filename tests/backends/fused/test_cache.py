@@ -59,6 +59,7 @@ def kept(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*.nb?")}
 
 
+@pytest.mark.long
 def test_two_processes_at_once_fill_the_cache_and_a_third_reads_it(shared: Path) -> None:
     before = kept(shared)
     assert before
@@ -67,6 +68,7 @@ def test_two_processes_at_once_fill_the_cache_and_a_third_reads_it(shared: Path)
     assert kept(shared) == before
 
 
+@pytest.mark.long
 def test_damaged_files_are_compiled_anew(shared: Path) -> None:
     for path in shared.rglob("*.nb?"):
         path.write_bytes(b"damaged")
@@ -74,6 +76,7 @@ def test_damaged_files_are_compiled_anew(shared: Path) -> None:
     assert all(path.read_bytes() != b"damaged" for path in shared.rglob("*.nbi"))
 
 
+@pytest.mark.long
 def test_where_nothing_can_be_written_a_process_compiles_for_itself_and_says_so(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("not a folder")

@@ -20,6 +20,7 @@ def modules_of(package: str) -> list[str]:
     return sorted(path.stem for path in (FOLDER / package).glob("*.py") if path.stem != "__init__")
 
 
+@pytest.mark.long
 def test_the_page_shows_every_stage_as_it_is() -> None:
     page = PAGE.read_text()
     assert displayed(page) == blocks()

@@ -2,6 +2,8 @@
 
 import gc
 import weakref
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
+from tests.long import long_but
 
 
 @pytest.fixture
@@ -35,10 +38,11 @@ def test_no_examples_give_empty_outputs(gru: Cell) -> None:
     assert final[0].shape == (0, 7)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_nan_and_infinity_pass_through_as_in_eager(value: float) -> None:
+@pytest.mark.parametrize("make_cell", long_but((Gru,), (Gru, Lstm, partial(Rnn, activation="relu"))))
+def test_nan_and_infinity_pass_through_as_in_eager(make_cell: Callable[[int, int], Cell]) -> None:
     """In one example at one step: what it reaches is not finite, and the other examples are unaffected."""
-    for cell in (prepared(Rnn(3, 7, activation="relu")), prepared(Lstm(3, 7)), prepared(Gru(3, 7))):
+    cell = prepared(make_cell(3, 7))
+    for value in (float("nan"), float("inf"), -float("inf")):
         inputs, state = drawn(cell, 6, 3)
         with torch.no_grad():
             inputs[2, 1, 0] = value

@@ -96,6 +96,7 @@ def test_generated_loops_agree_with_eager(monkeypatch: pytest.MonkeyPatch, cell:
         assert_agrees(cell)
 
 
+@pytest.mark.long
 @settings(
     max_examples=8, deadline=None, derandomize=True, phases=[Phase.generate]
 )  # shrinking would compile for minutes

@@ -22,6 +22,7 @@ from rnnbench.backends.fused.ir.graph import Graph
 from rnnbench.backends.fused.ir.nodes import Elementwise
 from rnnbench.backends.fused.ir.nodes import State as StateNode
 from rnnbench.cells import Cell, State
+from tests.long import long_but
 
 KINKS = [-6.0, -3.0, -1.0, -0.5, -0.1, -0.0, 0.0, 0.1, 0.5, 1.0, 3.0, 6.0, 25.0, -25.0, 800.0, -800.0]
 
@@ -185,7 +186,7 @@ def test_interpreted_loops_agree_with_eager(interpret: None, name: str, dtype: t
         assert_agrees(Step(STEPS[name]), dtype, tolerance if dtype == torch.float64 else 2e-4)
 
 
-@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize("name", long_but(("selu",), FORMULAS))
 def test_activations_and_their_derivatives_are_torchs_also_at_kinks(name: str) -> None:
     function, settings = getattr(functional, name), SETTINGS.get(name, [])
     graph = Graph()
@@ -289,6 +290,7 @@ def small(cell: Any, x: Tensor, h: Tensor, c: Tensor) -> Any:
     return mixed, c * 0.5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["double", "single"])
 def test_compiled_loops_agree_with_eager(dtype: torch.dtype) -> None:
     assert_agrees(Step(small), dtype, 1e-11 if dtype == torch.float64 else 2e-4)
