@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hydra.utils import instantiate
@@ -11,7 +12,7 @@ from omegaconf import OmegaConf
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
-from rnnbench.report.flat import flat
+from rnnbench.report.flat import flat, stable_csv
 from rnnbench.report.tables.rendering import latex, markdown, plain
 from rnnbench.report.tables.table import Table
 from rnnbench.schema import GROUP
@@ -100,3 +101,12 @@ def test_speed_ratios() -> None:
     found = rows("speed")
     fused = found[(found["implementation"] == "fused") & (found["cell"] == "gru")].iloc[0]
     assert (fused["time_over_torch_mm"], fused["speedup_over_torch_nn"], fused["time_over_lstm"]) == (0.5, 4.0, 1.0)
+
+
+def test_csv_is_the_same_text_whatever_the_last_bits() -> None:
+    values = np.array([1 / 3, 1e-300 / 7, -2e9 / 3, 12_345_678_901.0, np.inf])
+    text = stable_csv(pd.DataFrame({"x": values, "n": range(5)}))
+    assert text.split() == ["x,n", "0.33333333,0", "1.4285714e-301,1", "-666666670.0,2", "12345678901.0,3", "inf,4"]
+    for factor in (1 - 1e-11, 1 + 1e-11):
+        others = np.where(values % 1 == 0, values, values * factor)
+        assert stable_csv(pd.DataFrame({"x": others, "n": range(5)})) == text

@@ -32,6 +32,7 @@ print(cache_folder())
 
 def started(**environment: str) -> subprocess.Popen[str]:
     merged = {**os.environ, **environment}
+    merged.pop("NUMBA_CACHE_DIR", None)  # which Numba obeys before all else
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM], env=merged, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
