@@ -20,7 +20,6 @@ Below all of these, without torch and Hydra:
 - `storage`: files written whole or not at all, and read with a check.
 - `stored_run`: the one reader of a run folder.
 - `run_lock`: one process for each run.
-- `run_index`: what an experiment's run folders held when they were last read.
 - `interruption`: signals that ask a process to stop.
 - `machine`: the processor that times are measured on, and its load.
 

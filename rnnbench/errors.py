@@ -30,8 +30,11 @@ COMPONENTS = tuple(PACKAGE / name for name in ("cells", "probes", "report/tables
 INSTALLED = tuple(Path(path).resolve() for path in {sysconfig.get_path(name) for name in ("stdlib", "purelib")})
 
 
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
-"""Errors of a disk that is full, read-only or broken."""
+OF_THE_DISK = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.ELOOP,
+    errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+)  # fmt: skip
+"""Errors of a disk that is full, read-only or broken, and of files and folders that are not what they should be."""
 
 
 class SettingError(ValueError):

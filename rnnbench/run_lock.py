@@ -33,7 +33,12 @@ LEASE_SUFFIX = ".lease"
 
 @contextmanager
 def locked(path: Path, patience_s: float = PATIENCE_S) -> Iterator[bool]:
-    """A block that holds the lock; yields False when another process holds it. The file is gone afterwards."""
+    """A block that holds the lock; yields False when another process holds it. The file is gone afterwards.
+
+    A link in its place, which locks nothing, is removed; what it points to is not touched.
+    """
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
     try:
         lock: BaseFileLock | None = _acquired(FileLock(path, fallback_to_soft=False), patience_s)
     except OSError as error:

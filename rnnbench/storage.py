@@ -1,7 +1,7 @@
 """Files that are written whole or not at all, and read with a check of what they hold.
 
-A write goes to a temporary file beside the file, whose name says which process writes it, and takes the file's place
-when it is on the disk. What a process that was killed left of that is removed by `remove_stale_temporaries`.
+A write goes to a temporary file alongside the file and takes the file's place when it is on the disk. It has the
+permissions that the umask leaves. What a process that was killed left of that is removed by `remove_stale_temporaries`.
 
 Whatever a file of the results holds that it should not becomes a DamagedFileError, which names the file and what is
 wrong with it. Nothing that is read runs code.
@@ -11,12 +11,9 @@ import hashlib
 import io
 import json
 import os
-import re
-import socket
+import secrets
 import stat
-import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
@@ -28,16 +25,15 @@ import numpy as np
 from rnnbench.errors import SettingError, one_line, printable
 
 STALE_AFTER_S = 24 * 3600
-"""The age from which on a temporary file counts as left behind, whoever wrote it."""
+"""The age from which on what another process may still need counts as left behind."""
 
-LARGEST_JSON = 2**28
-"""Bytes of a JSON file; a larger one is none of ours."""
+WRITTEN_WITHIN_S = 3600
+"""The age from which on a temporary file counts as left behind: a write takes seconds."""
 
-LARGEST_ARRAYS = 2**30
-"""Bytes of a run's arrays once they are unpacked."""
+TEMPORARY_SUFFIX = ".part"
 
-OF_OUR_FILES = re.compile(r"\..+\.(?:json|csv|gz|npz|pt|txt)\.(?:(?P<host>.+)-(?P<process>\d+)-)?[a-z0-9_]{8}")
-"""Names of temporary files. Those without a process were written by version 0.1.0."""
+DEEPEST_JSON = 32
+"""Levels of lists and objects in a JSON file; those that are written have fewer than ten."""
 
 
 class DamagedFileError(SettingError):
@@ -69,20 +65,21 @@ def replacing_together() -> Iterator[Callable[[Path], IO[bytes]]]:
 
     They do so once all of them are on the disk; when the block or a write raises, none does.
     """
+    started: list[Path] = []
     written: list[tuple[Path, Path]] = []
 
     def replace(path: Path) -> IO[bytes]:
-        prefix = f".{path.name}.{socket.gethostname()}-{os.getpid()}-"
-        file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=prefix, delete=False)  # noqa: SIM115
-        written.append((Path(file.name), path))
-        return stack.enter_context(file)
+        started.append(path)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+        file = stack.enter_context(temporary.open("xb"))
+        written.append((temporary, path))
+        return file
 
     try:
         with ExitStack() as stack:
             yield replace
         for temporary, _ in written:
             _onto_the_disk(temporary)
-            temporary.chmod(0o644)
         for temporary, path in written:
             if path.is_dir():
                 set_aside(path)
@@ -91,8 +88,8 @@ def replacing_together() -> Iterator[Callable[[Path], IO[bytes]]]:
         for temporary, _ in written:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno and error.filename is None and written:
-            raise OSError(error.errno, error.strerror, str(written[-1][1])) from None  # a full disk names no file
+        if isinstance(error, OSError) and error.errno and started:
+            raise OSError(error.errno, error.strerror, str(started[-1])) from None  # a full disk names no file
         raise
 
 
@@ -149,14 +146,27 @@ def read_json_list(path: Path) -> list[Any]:
 
 
 def _read_json(path: Path) -> Any:
-    content = read_bytes(path, LARGEST_JSON)
+    content = read_bytes(path)
     try:
         parsed = json.loads(content.decode())
-        if b"\\u" in content:
-            json.dumps(parsed, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+        json.dumps(parsed, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (ValueError, RecursionError, MemoryError):
         raise DamagedFileError(path, "is cut, or is not JSON") from None
+    if _is_deeper_than(parsed, DEEPEST_JSON):
+        raise DamagedFileError(path, f"is nested more than {DEEPEST_JSON} levels deep")
     return parsed
+
+
+def _is_deeper_than(content: Any, levels: int) -> bool:
+    level = [content]
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
 
 
 def _kind(content: Any) -> str:
@@ -164,8 +174,8 @@ def _kind(content: Any) -> str:
     return kinds.get(type(content), "a number")
 
 
-def check_is_file(path: Path, largest: int | None = None) -> None:
-    """Raises DamagedFileError unless there is a file of some, and at most `largest`, bytes.
+def check_is_file(path: Path) -> None:
+    """Raises DamagedFileError unless there is a file of some bytes.
 
     What is no plain file is refused unopened, since opening a pipe waits for its other end.
     """
@@ -179,13 +189,11 @@ def check_is_file(path: Path, largest: int | None = None) -> None:
         raise DamagedFileError(path, "is a folder" if stat.S_ISDIR(found.st_mode) else "is no plain file")
     if not found.st_size:
         raise DamagedFileError(path, "is empty")
-    if largest is not None and found.st_size > largest:
-        raise DamagedFileError(path, f"has {found.st_size:,} bytes, more than the {largest:,} of any that is written")
 
 
-def read_bytes(path: Path, largest: int | None = None) -> bytes:
-    """A file's bytes. Raises DamagedFileError when it is missing, empty, too large or cannot be read."""
-    check_is_file(path, largest)
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes. Raises DamagedFileError when it is missing, empty, no plain file or cannot be read."""
+    check_is_file(path)
     try:
         return path.read_bytes()
     except (OSError, MemoryError) as error:
@@ -194,12 +202,8 @@ def read_bytes(path: Path, largest: int | None = None) -> bytes:
 
 def read_arrays(path: Path) -> dict[str, "np.ndarray[Any, Any]"]:
     """The arrays of numbers in an npz file by name. Raises DamagedFileError; objects could run code and are refused."""
-    content = read_bytes(path, LARGEST_ARRAYS)
+    content = read_bytes(path)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > LARGEST_ARRAYS:
-            raise ValueError(f"{unpacked:,} bytes unpacked")
         with np.load(io.BytesIO(content), allow_pickle=False) as loaded:
             arrays = dict(loaded)
         if not all(isinstance(array, np.ndarray) and array.dtype.kind in "biuf" for array in arrays.values()):
@@ -219,21 +223,12 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def remove_stale_temporaries(folder: Path) -> None:
-    """Remove the temporary files in a folder whose writer is dead, or that are older than a day."""
-    for path in folder.glob(".*"):
-        if (match := OF_OUR_FILES.fullmatch(path.name)) and _is_stale(path, match["host"], match["process"]):
-            with suppress(OSError):
+def remove_stale_temporaries(folder: Path, older_than_s: float = WRITTEN_WITHIN_S) -> None:
+    """Remove the temporary files in a folder that are older than that."""
+    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+        with suppress(OSError):
+            if time.time() - path.lstat().st_mtime >= older_than_s:
                 path.unlink(missing_ok=True)
-
-
-def _is_stale(path: Path, host: str | None, process: str | None) -> bool:
-    try:
-        if time.time() - path.stat().st_mtime > STALE_AFTER_S:
-            return True
-    except OSError:  # somebody else has removed it
-        return False
-    return host == socket.gethostname() and process is not None and not is_alive(int(process))
 
 
 def is_alive(process: int) -> bool:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,10 +33,12 @@ class StoredRun(NamedTuple):
     """Its columns."""
     config: dict[str, Any]
     """Its settings."""
+    digests: Mapping[str, str]
+    """Of its files, once it has ended."""
 
 
 def read_run(files: RunFiles) -> StoredRun:
-    """The run in a folder, after a check of every file that is not for show.
+    """The run in a folder, after a check of every file that the run wrote but its weights, which may be large.
 
     Raises DamagedFileError when one is missing, cut or changed, was written by another version, or is another run's.
     """
@@ -51,15 +54,16 @@ def read_run(files: RunFiles) -> StoredRun:
     config = read_json_object(files.config, {})
     if settings_hash(config) != files.name.rpartition("-")[2]:
         raise DamagedFileError(files.config, "holds other settings than those of the run")
-    for name, expected in recorded.items():
-        if digest(files.folder / Path(name).name) != expected:
-            raise DamagedFileError(files.folder / Path(name).name, "is not as the run left it")
-    if summary["status"] in MEASURED and not files.history.exists():
+    for path in {*files.records(), *(files.folder / Path(name).name for name in recorded)} - {files.weights}:
+        if path.name in recorded and digest(path) != recorded[path.name]:
+            raise DamagedFileError(path, "is not as the run left it")
+        if path == files.history:
+            check_history(path)
+        elif path.suffix == ".npz" and path.name not in recorded:
+            read_arrays(path)
+    if summary["status"] in MEASURED and not os.path.exists(files.history):
         raise DamagedFileError(files.history, "is missing")
-    for path in files.records():
-        if path.name not in recorded:
-            check_history(path) if path == files.history else read_arrays(path)
-    return StoredRun(summary, config)
+    return StoredRun(summary, config, recorded)
 
 
 def _check_columns(path: Path, summary: Mapping[str, Any]) -> None:
@@ -69,8 +73,10 @@ def _check_columns(path: Path, summary: Mapping[str, Any]) -> None:
     if not isinstance(summary["seed"], int):
         raise DamagedFileError(path, f"has {summary['seed']!r} as seed")
     for name, value in summary.items():
-        text = name in ("run", "task", "cell", "backend")
-        if is_setting(name) or not isinstance(value, str if text else str | float | int | None):
+        named = name in ("run", "task", "cell", "backend")
+        if is_setting(name) or not isinstance(value, str if named else str | float | int | None):
+            raise DamagedFileError(path, f"has {value!r} as {name}")
+        if named and not value.isprintable():  # a terminal would obey it
             raise DamagedFileError(path, f"has {value!r} as {name}")
         if isinstance(value, int) and abs(value) >= 2**63:
             raise DamagedFileError(path, f"has a number of {value.bit_length()} bits as {name}")
@@ -89,7 +95,8 @@ def check_history(path: Path) -> None:
     try:
         text = content.decode()
         header, *rows = csv.reader(io.StringIO(text), strict=True)
-        steps = [int(row[header.index("step")]) for row in rows]
+        place = header.index("step")
+        steps = [int(row[place]) for row in rows]
     except (ValueError, IndexError, csv.Error):
         raise DamagedFileError(path, "is cut, or is not a history") from None
     if not text.endswith("\n") or "\0" in text or any(len(row) != len(header) for row in rows):
@@ -101,8 +108,11 @@ def check_history(path: Path) -> None:
 
 
 def digests(files: RunFiles, summary: Mapping[str, Any]) -> dict[str, str]:
-    """The digests of a run's measurements and of the columns of its summary, by name of the file."""
-    return {path.name: digest(path) for path in files.records()} | {files.summary.name: _digest_of_columns(summary)}
+    """The digests of a run's files and of the columns of its summary, by name of the file."""
+    others = [path for path in (files.config, files.weights, files.traceback) if os.path.exists(path)]
+    return {path.name: digest(path) for path in (*others, *files.records())} | {
+        files.summary.name: _digest_of_columns(summary)
+    }
 
 
 class PlannedJob(NamedTuple):

@@ -3,8 +3,8 @@
 It makes an experiment of so many runs, writing each run folder as a run does with the numbers of a short real one,
 takes a few away, and measures commands of the installed rnnbench. It prints a row for each number of runs:
 
-- plan: from the start of the sweep until the first missing run starts, without an index
-- skip: the sweep when every run is done, with the index that the former left
+- plan: from the start of the sweep until the first missing run starts
+- skip: the sweep when every run is done
 - report, again: the report on the run folders alone, and once more with what the first one left
 
 and another with what each launch does, in a process that has imported everything:
@@ -169,13 +169,12 @@ def measure(runs: int, root: Path, is_made: bool) -> str:
     axes = [f"cell={','.join(CELLS)}", f"optimizer.lr={','.join(map(str, rates))}", f"seed=range(0,{len(seeds)})"]
     launch = ["-m", *SETTINGS, *axes]
     files = ExperimentFiles(results / "scale")
-    files.index.unlink(missing_ok=True)
     folders = sorted(results.glob("scale/runs/gru_goodfellow-*"))[: min(MISSING, runs // 10)]
     for folder in folders:
         shutil.rmtree(folder)
     timed = [command(RNNBENCH, launch, root, until=[folder / "summary.json" for folder in folders])]
     timed.append(command(RNNBENCH, launch, root))
-    for path in (files.index, *files.report_files()):
+    for path in files.report_files():
         path.unlink()
     timed.append(command(REPORT, ["name=scale"], root))
     timed.append(command(REPORT, ["name=scale"], root))

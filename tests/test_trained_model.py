@@ -1,6 +1,8 @@
 """The trained model of a run, given back from its folder."""
 
 import json
+import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -40,17 +42,76 @@ def test_its_test_loss_is_the_recorded_one(command: Command, tmp_path: Path) -> 
 
     with pytest.raises(SettingError, match="weights=first: must be one of selected, last, best"):
         rnnbench.load_model(folder, weights="first")  # type: ignore[arg-type]
-    kept = torch.load(folder / "weights.pt", weights_only=True)
-    kept["weights"][kept["selection"]]["readout.bias"] += 1
-    torch.save(kept, folder / "weights.pt")
-    with pytest.raises(DamagedFileError, match="does not hold the weights that the run's test was done with"):
-        rnnbench.load_model(folder)
-    (folder / "weights.pt").write_bytes(b"cut")
-    with pytest.raises(DamagedFileError, match=r"weights\.pt: cannot be read"):
-        rnnbench.load_model(folder)
     (folder / "weights.pt").unlink()
     with pytest.raises(DamagedFileError, match=r"weights\.pt: is missing: .* rerun=true"):
         rnnbench.load_model(folder)
+
+
+def flipped(content: bytes, chance: random.Random) -> bytes:
+    place = chance.randrange(len(content))
+    return content[:place] + bytes([content[place] ^ (1 << chance.randrange(8))]) + content[place + 1 :]
+
+
+def test_weights_that_are_not_in_every_bit_what_was_written_are_refused(command: Command, tmp_path: Path) -> None:
+    code, _, errors = command(*SMALL, *CHOICES, "train.selection=best")
+    assert code == 0, errors
+    (folder,) = tmp_path.glob("results/default/runs/lstm-*")
+    path, chance = folder / "weights.pt", random.Random(0)
+    whole = path.read_bytes()
+    tensors = torch.load(path, weights_only=True)["weights"]
+    damaged = [flipped(whole, chance) for _ in range(50)]
+    for tensor in (tensor for of_name in tensors.values() for tensor in of_name.values()):
+        place = whole.index(tensor.numpy().tobytes())
+        damaged.append(
+            whole[:place] + flipped(whole[place : place + tensor.nbytes], chance) + whole[place + tensor.nbytes :]
+        )
+    for content in (*damaged, b"", b"cut", whole[:-1]):
+        path.write_bytes(content)
+        for weights in ("selected", "last", "best"):
+            with pytest.raises(DamagedFileError, match=r"weights\.pt: is (not as the run left it|empty)"):
+                rnnbench.load_model(folder, weights=weights)  # type: ignore[arg-type]
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DamagedFileError, match=r"weights\.pt: is no plain file"):
+        rnnbench.load_model(folder)
+
+
+CELL = """
+from pathlib import Path
+from rnnbench.cells.gru import Gru
+
+Path("imported").touch()
+
+class MyCell(Gru):
+    pass
+"""
+
+
+def test_a_custom_cell_is_handed_over_or_its_package_named(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The module lies where Python finds it, as a notebook's does; nothing imports it but the caller's word."""
+    (tmp_path / "my" / "cell").mkdir(parents=True)
+    (tmp_path / "my" / "my_cell.py").write_text(CELL)
+    (tmp_path / "my" / "cell" / "my_cell.yaml").write_text("# A cell.\n_target_: my_cell.MyCell\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "my"))
+    code, _, errors = command("--config-dir", "my", *SMALL, "cell=my_cell", "task.length=6", "model.backend=eager")
+    assert code == 0, errors
+    (folder,) = tmp_path.glob("results/default/runs/my_cell-*")
+    del sys.modules["my_cell"]
+    (tmp_path / "imported").unlink()
+    with pytest.raises(
+        SettingError, match=r"^my_cell\.MyCell: is no cell of rnnbench, .* components=\[MyCell\]"
+    ) as error:
+        rnnbench.load_model(folder)
+    assert "\n" not in str(error.value)
+    with pytest.raises(SettingError, match="is no cell of rnnbench"):
+        rnnbench.load_model(folder, components=["my", "my_cell.py"])
+    assert not (tmp_path / "imported").exists()
+    named = rnnbench.load_model(folder, components=["my_cell"])
+    kind = type(named.cells[0])
+    assert kind.__name__ == "MyCell"
+    assert type(rnnbench.load_model(folder, components=[kind]).cells[0]) is kind
 
 
 def test_importing_the_package_imports_no_torch() -> None:

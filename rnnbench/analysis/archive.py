@@ -30,7 +30,6 @@ from rnnbench.analysis.several import Several
 from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import ARCHIVE_VERSION, MEASURED, STORED_GROUP, VARIANT, ExperimentFiles, Status
 from rnnbench.storage import (
-    LARGEST_ARRAYS,
     DamagedFileError,
     digest,
     digest_of,
@@ -44,9 +43,6 @@ from rnnbench.stored_run import NUMBERS
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every array in an archive, so that the same arrays give the same bytes."""
-
-MOST_TIMES_SMALLER = 200
-"""How many times smaller histories can get by compression, at the most; text of numbers gets some ten times smaller."""
 
 
 @dataclass
@@ -67,11 +63,7 @@ class Archive:
     def _histories(self, columns: list[str] | None = None) -> pd.DataFrame:
         compressed = read_bytes(self.files.histories)
         try:
-            with gzip.GzipFile(fileobj=io.BytesIO(compressed)) as file:
-                content = file.read(largest := 2**20 + MOST_TIMES_SMALLER * len(compressed))
-            if len(content) == largest:
-                raise ValueError(f"more than {MOST_TIMES_SMALLER} times as large unpacked")
-            return pd.read_csv(io.BytesIO(content), low_memory=False, usecols=columns)
+            return pd.read_csv(io.BytesIO(gzip.decompress(compressed)), low_memory=False, usecols=columns)
         except Exception as error:  # gzip and pandas raise a dozen kinds
             raise DamagedFileError(self.files.histories, f"is cut, or is no table ({one_line(error)})") from None
 
@@ -103,10 +95,7 @@ class _Arrays:
     def of(self, run: str) -> dict[str, "np.ndarray[Any, Any]"]:
         """A run's arrays by name."""
         arrays = {}
-        members = self.members.get(run, [])
-        if sum(self.archive.getinfo(member).file_size for member in members) > LARGEST_ARRAYS:
-            raise DamagedFileError(self.path, f"unpacks to more than {LARGEST_ARRAYS:,} bytes for {run}")
-        for member in members:
+        for member in self.members.get(run, []):
             try:
                 with self.archive.open(member) as file:
                     array = np.asarray(np.lib.format.read_array(file, allow_pickle=False))

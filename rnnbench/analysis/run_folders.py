@@ -1,6 +1,7 @@
 """The results of an experiment as its run folders hold them."""
 
 import io
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.errors import printable
-from rnnbench.run_index import RunIndex
 from rnnbench.schema import IDENTITY, ExperimentFiles, changes_what_is_run, setting_columns
 from rnnbench.storage import DamagedFileError, read_arrays, read_bytes
-from rnnbench.stored_run import read_outcome, read_plan
+from rnnbench.stored_run import read_outcome, read_plan, read_run
 
 NUMBERS = ("diverged_at_step", "steps_to_solve", "first_crossing_step", "test_loss", "steps_trained")
 """Columns of numbers that are empty where a run has none, and there even if no run has one."""
@@ -28,7 +28,7 @@ class RunFolders:
         """Those with the same columns are read as one table, many times as fast as one by one."""
         rows: dict[bytes, dict[str, bytes]] = {}
         for run in runs:
-            if (path := self.files.run(run).history).exists():
+            if os.path.exists(path := self.files.run(run).history):
                 header, _, content = read_bytes(path).partition(b"\n")
                 rows.setdefault(header, {})[run] = content
         tables = [_table(header, of_runs) for header, of_runs in rows.items()]
@@ -40,9 +40,7 @@ class RunFolders:
 
     def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
         path = self.files.run(run).arrays(name)
-        if not path.exists():
-            return {}
-        return read_arrays(path)
+        return read_arrays(path) if os.path.exists(path) else {}
 
     def probes(self) -> list[str]:
         return sorted({probe for run in self.files.begun_runs() for probe in run.probes()})
@@ -58,14 +56,14 @@ def _table(header: bytes, rows: Mapping[str, bytes]) -> pd.DataFrame:
 def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, str]]:
     """The runs that have an undamaged folder, one row each, and what is wrong with each of the other folders."""
     summaries, settings, damaged = [], [], {}
-    index = RunIndex(files)
-    for run, stored in index.runs():
-        if isinstance(stored, DamagedFileError):
-            damaged[printable(run.name)] = stored.brief
+    for run in files.begun_runs():
+        try:
+            stored = read_run(run)
+        except DamagedFileError as error:
+            damaged[printable(run.name)] = error.brief
         else:
             summaries.append(stored.summary)
             settings.append(setting_columns(stored.config))
-    index.save()
     runs = pd.DataFrame(summaries, columns=None if summaries else list(IDENTITY))
     for column in NUMBERS:
         runs[column] = pd.to_numeric(runs[column]) if column in runs else np.nan
@@ -92,7 +90,13 @@ def read_launches(files: ExperimentFiles) -> Launched:
     """What the experiment's launches planned, and what left an outcome."""
     planned: dict[str, None] = {}
     launched = Launched([], set(), {})
-    for launch in files.launches():
+    try:
+        launches = files.launches()
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror}), so the missing jobs are not known"
+        launched.damaged[files.launches_folder.name] = problem
+        return launched
+    for launch in launches:
         plan: list[str] = []
         try:
             jobs = read_plan(launch.plan)

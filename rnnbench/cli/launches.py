@@ -133,7 +133,9 @@ def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequenc
     except SettingError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"results_dir={config.results_dir}: cannot be written ({error.strerror}); choose another folder")
+        place = error.filename or launch
+        said = f"cannot be written ({error.strerror}: {place})"
+        fail(f"results_dir={config.results_dir}: {said}; choose another folder")
 
 
 def _make(launch: Path, launches: Path) -> None:

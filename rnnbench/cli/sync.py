@@ -1,7 +1,5 @@
 """`rnnbench-sync`: uploads the runs of a sweep to Weights & Biases."""
 
-import importlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +32,7 @@ def sync(arguments: list[str]) -> None:
     """Upload the runs. Raises SettingError when there are none, SystemExit(1) when the server does not have all."""
     from rnnbench.cli.arguments import composed
     from rnnbench.errors import SettingError
+    from rnnbench.runs.stored_components import stored_axes
     from rnnbench.schema import ExperimentFiles
     from rnnbench.wandb_logging.process import WandbProcess
     from rnnbench.wandb_logging.uploading import Uploader
@@ -45,7 +44,7 @@ def sync(arguments: list[str]) -> None:
         raise SettingError(f"name={config.name}: there are no runs in {files.runs}")
     wandb_process = WandbProcess(quiet=True)
     try:
-        counts = Uploader(wandb_process, wandb_settings(config), _axes).upload(
+        counts = Uploader(wandb_process, wandb_settings(config), stored_axes).upload(
             files, lambda line: print(line, flush=True)
         )
     finally:
@@ -67,15 +66,3 @@ def wandb_settings(config: Any) -> Any:
         return WandbSettings.model_validate(OmegaConf.to_container(config.wandb))
     except ValidationError as error:
         raise SettingError(f"wandb.{validation_message(error)}") from error
-
-
-def _axes(config: Mapping[str, Any]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    """The axes of each array of each probe of a run; of a probe whose class is not there, none."""
-    found = {}
-    for name, node in config.get("probes", {}).items():
-        module, _, kind = str(node["_target_"]).rpartition(".")
-        try:
-            found[name] = getattr(importlib.import_module(module), kind).axes
-        except (ImportError, AttributeError, ValueError):
-            found[name] = {}
-    return found

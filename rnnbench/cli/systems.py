@@ -64,10 +64,17 @@ class Terminal(io.FileIO):
 
 def print_without_a_reader() -> None:
     """Let `rnnbench ... | head` and a terminal that is closed end neither a command nor its runs."""
+    for descriptor in range(3):  # a closed one would be that of the next file that is opened
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     sys.stdout, sys.stderr = map(_without_a_reader, (sys.stdout, sys.stderr))
 
 
-def _without_a_reader(stream: TextIO) -> TextIO:
+def _without_a_reader(stream: TextIO | None) -> TextIO:
+    if stream is None:  # closed before the process started
+        return open(os.devnull, "w", encoding="utf-8")
     raw = getattr(getattr(stream, "buffer", None), "raw", getattr(stream, "buffer", None))
     if not isinstance(stream, io.TextIOWrapper) or type(raw) is not io.FileIO:
         return stream  # in a notebook or a test, where it is no file

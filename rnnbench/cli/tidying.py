@@ -31,12 +31,16 @@ STARTED_WITHIN_S = 60
 
 
 def tidy(files: ExperimentFiles) -> None:
-    """Remove what launches and reports that were killed left; a run removes its own when it starts again."""
-    for folder in (files.folder, files.runs, files.data, *(each.folder for each in files.launches())):
-        remove_stale_temporaries(folder)
+    """Remove what launches and reports that were killed left; a run removes its own when it starts again.
+
+    What cannot be read or removed stays.
+    """
+    with suppress(OSError):
+        for folder in (files.folder, files.data, *(each.folder for each in files.begun_launches())):
+            remove_stale_temporaries(folder)
+        remove_old_launches(files)
     remove_stale_locks(files.runs)
     _remove_checkpoints_of_ended_runs(files)
-    remove_old_launches(files)
     remove_of_dead_processes(SHARED_MEMORY)
     remove_of_dead_processes(Path(tempfile.gettempdir()))
 
@@ -57,7 +61,7 @@ def remove_old_launches(files: ExperimentFiles) -> None:
     for folder in old:
         launch, planned = LaunchFiles(folder), plans.get(folder)
         if planned is None:
-            is_over = not launch.plan.exists() and not launch.outcomes()
+            is_over = not os.path.exists(launch.plan) and not launch.outcomes()
         else:
             is_over = all(_identity(job) in done for job in planned)
         if is_over:
@@ -99,7 +103,8 @@ def _remove_checkpoints_of_ended_runs(files: ExperimentFiles) -> None:
     for path in files.runs.glob("[!.]*/checkpoint*.pt"):
         with suppress(OSError, DamagedFileError):
             is_old = time.time() - path.stat().st_mtime > STALE_AFTER_S
-            if is_old and read_run(files.run(path.parent.name)).summary["status"] in MEASURED:
+            is_own = not path.parent.is_symlink()
+            if is_old and is_own and read_run(files.run(path.parent.name)).summary["status"] in MEASURED:
                 path.unlink(missing_ok=True)
 
 

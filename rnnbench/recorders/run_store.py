@@ -1,5 +1,8 @@
 """The run store: one folder per run, each file written atomically."""
 
+import errno
+import io
+import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +21,8 @@ from rnnbench.schema import ExperimentFiles, RunFiles, run_name
 from rnnbench.storage import (
     DamagedFileError,
     check_is_file,
+    digest_of,
+    read_bytes,
     remove,
     remove_stale_temporaries,
     replacing,
@@ -50,7 +55,7 @@ class RunFolder:
 
     def summary(self) -> dict[str, Any]:
         """The summary as written last; empty before. Raises DamagedFileError when a file of the run is damaged."""
-        return read_run(self.files).summary if self.files.summary.exists() else {}
+        return read_run(self.files).summary if os.path.lexists(self.files.summary) else {}
 
     @contextmanager
     def lock(self) -> Iterator[bool]:
@@ -60,11 +65,18 @@ class RunFolder:
             yield mine
 
     def start(self, config: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
-        """Write the resolved configuration and the first summary, with the status `running`."""
+        """Write the resolved configuration and the first summary, with the status `running`. Raises OSError."""
+        self.check_is_no_link()
         self.path.mkdir(parents=True, exist_ok=True)
-        remove_stale_temporaries(self.path)
+        remove_stale_temporaries(self.path, older_than_s=0)  # the run is locked, so nobody is writing
         write_json(self.files.config, config)
         write_json(self.files.summary, summary)
+
+    def check_is_no_link(self) -> None:
+        """Raise OSError where the folder is a link: nothing is written or removed outside the results."""
+        if self.path.is_symlink():
+            problem = "Is a link, and a run writes to a folder of the results only; remove the link"
+            raise OSError(errno.ELOOP, problem, str(self.path))
 
     def write_records(self, history: Sequence[Scalars], arrays: Mapping[str, Sequence[tuple[int, Arrays]]]) -> None:
         """Write the history and, per probe, its arrays stacked over the steps at which it measured."""
@@ -109,13 +121,16 @@ class RunFolder:
             _save(kept, file)
 
     def load_weights(self) -> dict[str, Any]:
-        """What `save_weights` wrote. Raises DamagedFileError when it is missing or anything else."""
+        """What `save_weights` wrote. Raises DamagedFileError when it is missing or, in any bit, anything else."""
         path = self.files.weights
-        if not path.exists():
-            remedy = "train.keep_weights=true rerun=true trains the model again and keeps them"
+        remedy = "train.keep_weights=true rerun=true trains the model again and keeps them"
+        if not os.path.lexists(path):
             raise DamagedFileError(path, f"is missing: the run did not end, or kept no weights; {remedy}")
+        content = read_bytes(path)
+        if digest_of(content) != read_run(self.files).digests.get(path.name):
+            raise DamagedFileError(path, f"is not as the run left it; {remedy}")
         try:
-            kept = dict(torch.load(path, weights_only=True, map_location="cpu"))
+            kept = dict(torch.load(io.BytesIO(content), weights_only=True, map_location="cpu"))
             lacking = {"input_size", "output_size", "selection", "weights"} - set(kept)
         except Exception as error:  # torch, pickle and zipfile raise a dozen kinds
             raise DamagedFileError(path, f"cannot be read ({one_line(error).partition('. ')[0][:100]})") from None
@@ -124,7 +139,7 @@ class RunFolder:
         return kept
 
     def set_checkpoint_aside(self) -> Path:
-        """Rename the checkpoint so that the run no longer goes on from it; returns the new path."""
+        """Rename the checkpoint so that the run no longer resumes from it; returns the new path."""
         new = next(path for number in count(1) if not (path := self.files.checkpoint_set_aside(number)).exists())
         return self.files.checkpoint.replace(new)
 
@@ -136,7 +151,8 @@ class RunFolder:
             remove(path)
 
     def drop_checkpoint(self) -> None:
-        """Delete the checkpoint."""
+        """Delete the checkpoint. Raises OSError."""
+        self.check_is_no_link()
         remove(self.files.checkpoint)
 
     def finish(self, summary: Mapping[str, Any], traceback: str | None = None) -> None:

@@ -63,9 +63,12 @@ def write_report(
     folder and this one is not asked for are removed.
     """
     settings = settings or ReportSettings()
-    results = write_archive(results)
     folder = settings.out or results.root
     files = ExperimentFiles(folder)
+    if taken := tables.keys() & {files.runs_table.stem, files.report.stem}:
+        name = min(taken)
+        raise SettingError(f"table={name}: {files.runs_table.name} and {files.report.name} are not tables; rename it")
+    results = write_archive(results)
     folder.mkdir(parents=True, exist_ok=True)
     before = written_before(files)
     styles = CellStyles(known_cells)

@@ -49,7 +49,7 @@ def written_before(files: ExperimentFiles) -> set[Path]:
             continue
         own = {str(sidecar.with_suffix(kind).name) for kind in KINDS}
         found |= {sidecar.parent / name for name in content["files"] if isinstance(name, str) and name in own}
-    return found
+    return found - {files.runs_table, files.report}
 
 
 def remove_earlier(before: Iterable[Path], made: Iterable[Path], failed: Iterable[str]) -> list[Path]:

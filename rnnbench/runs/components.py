@@ -25,7 +25,11 @@ def component(node: Node, group: str) -> Callable[..., Any]:
     path = arguments.pop("_target_", None)
     if not isinstance(path, str):
         raise SettingError(f"{group}._target_={path}: must be the import path of a class, such as my_cell.MyCell")
-    target = _imported(path, group)
+    return with_arguments(_imported(path, group), arguments, group)
+
+
+def with_arguments(target: Callable[..., Any], arguments: Mapping[str, Any], group: str) -> Callable[..., Any]:
+    """The class with these arguments bound. Raises SettingError when one is unknown or of the wrong type."""
     return partial(target, **_checked(target, arguments, group))
 
 

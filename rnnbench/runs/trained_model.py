@@ -1,47 +1,58 @@
 """The trained model of a run, from its folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
+from rnnbench.cells import Cell
 from rnnbench.errors import SettingError
 from rnnbench.model import Model
 from rnnbench.process_settings import standard_settings
 from rnnbench.recorders import RunFolder
-from rnnbench.runs.components import component
-from rnnbench.storage import DamagedFileError, read_json_object
-from rnnbench.training.weights import digest_of
+from rnnbench.runs.components import with_arguments
+from rnnbench.runs.stored_components import stored_class
+from rnnbench.storage import DamagedFileError
+from rnnbench.stored_run import read_run
 
 
 @standard_settings("load_model: the cell")
 def load_model(
-    run: str | Path, weights: Literal["selected", "last", "best"] = "selected", backend: str | None = None
+    run: str | Path,
+    weights: Literal["selected", "last", "best"] = "selected",
+    backend: str | None = None,
+    components: Sequence[type | str] = (),
 ) -> Model:
     """The model that a run trained, in evaluation mode, on the CPU.
 
     `run` is the run's folder. `weights`: those that the run evaluated on test data (`selected`), those after the last
     training step, or those at the lowest validation loss. `backend` runs it, by default the run's own; on the run's own
     and with its threads (`torch.set_num_threads`, `torch.set_flush_denormal`) outputs are the run's to the last bit.
-    A cell of your own is imported as in the run, so its file has to be importable.
+    Cells of rnnbench are built as they are. A custom cell is handed over, `components=[MyCell]`, or its package is
+    named, `components=["my_package"]`: nothing is imported because a file of the run names it.
 
-    Raises SettingError, in one line, when the run has kept no weights, or its files are missing or damaged.
+    Raises SettingError, in one line, when the run has kept no weights, its files are missing or damaged, or its cell
+    is neither one of rnnbench nor handed over.
     """
     folder = RunFolder(Path(run))
-    config = read_json_object(folder.files.config, {"cell": dict, "model": dict, "threads": int})
     kept = folder.load_weights()
-    state = _chosen(folder, kept, weights)
-    shape = config["model"]
+    state = _chosen(kept, weights)
+    config = read_run(folder.files).config
+    try:
+        cell, shape, threads = dict(config["cell"]), config["model"], config["threads"]
+        hidden_size, layers, own_backend = shape["hidden_size"], shape["layers"], shape["backend"]
+    except (KeyError, TypeError, ValueError):
+        raise DamagedFileError(folder.files.config, "has not the settings of a model") from None
     model = Model(
-        component(config["cell"], "cell"),
+        with_arguments(stored_class(cell.pop("_target_", None), Cell, components), cell, "cell"),
         input_size=kept["input_size"],
         output_size=kept["output_size"],
-        hidden_size=shape["hidden_size"],
-        layers=shape["layers"],
+        hidden_size=hidden_size,
+        layers=layers,
         embedding=shape.get("embedding"),
-        backend=shape["backend"] if backend is None else backend,
-        threads=config["threads"],
+        backend=own_backend if backend is None else backend,
+        threads=threads,
         generator=torch.Generator(),
     )
     try:
@@ -51,14 +62,10 @@ def load_model(
     return model.eval()
 
 
-def _chosen(folder: RunFolder, kept: Mapping[str, Any], which: str) -> Mapping[str, torch.Tensor]:
-    """The weights asked for, after a check of those that the run's summary has the digest of."""
-    of_name = kept["weights"]
+def _chosen(kept: Mapping[str, Any], which: str) -> Mapping[str, torch.Tensor]:
+    """The weights asked for."""
+    of_name: Mapping[str, Mapping[str, torch.Tensor]] = kept["weights"]
     names = ("selected", *of_name)
     if which not in names:
         raise SettingError(f"weights={which}: must be one of {', '.join(names)}")
-    selected: Mapping[str, torch.Tensor] = of_name.get(kept["selection"], of_name["last"])
-    recorded = folder.summary().get("weights_sha256")
-    if recorded is not None and digest_of(selected) != recorded:
-        raise DamagedFileError(folder.files.weights, "does not hold the weights that the run's test was done with")
-    return selected if which == "selected" else of_name[which]
+    return of_name.get(kept["selection"], of_name["last"]) if which == "selected" else of_name[which]

@@ -1,8 +1,25 @@
 """The files and folders of an experiment, of its runs and of its launches."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+
+def contents(folder: Path) -> list[Path]:
+    """What is in a folder that is not hidden, by name; nothing where there is no folder. Raises OSError."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except FileNotFoundError:
+        return []
+
+
+def _has_contents(folder: Path) -> bool:
+    """Whether there is something in a folder, or it cannot be looked into."""
+    try:
+        return folder.is_dir() and any(folder.iterdir())
+    except PermissionError:
+        return True
 
 
 @dataclass(frozen=True)
@@ -42,7 +59,7 @@ class RunFiles:
         return self.folder / "weights.pt"
 
     def checkpoint_set_aside(self, number: int) -> Path:
-        """A checkpoint that the run could not go on from, the first being number 1."""
+        """A checkpoint that the run could not resume from, the first being number 1."""
         return self.folder / f"checkpoint-set-aside-{number}.pt"
 
     @property
@@ -57,7 +74,7 @@ class RunFiles:
 
     @property
     def lock(self) -> Path:
-        """Locked by the process that executes the run. Beside the folder, which may not exist yet."""
+        """Locked by the process that executes the run. Alongside the folder, which may not exist yet."""
         return self.folder.parent / f".{self.name}.lock"
 
     def arrays(self, probe: str) -> Path:
@@ -70,7 +87,7 @@ class RunFiles:
 
     def records(self) -> list[Path]:
         """The files of measurements that are there: the history and the arrays."""
-        history = [self.history] if self.history.exists() else []
+        history = [self.history] if os.path.exists(self.history) else []
         return [*history, *(self.arrays(probe) for probe in sorted(self.probes()))]
 
 
@@ -129,26 +146,23 @@ class ExperimentFiles:
     def all_in(cls, results_dir: Path) -> "list[ExperimentFiles]":
         """The experiments in a results folder, by name: those with run folders or what they were condensed to."""
         each = [cls(folder) for folder in sorted(results_dir.iterdir())]
-        return [files for files in each if files.runs.is_dir() or files.runs_table.exists()]
+        return [files for files in each if os.path.isdir(files.runs) or os.path.exists(files.runs_table)]
 
     @property
     def runs(self) -> Path:
         """The folder of the run folders."""
         return self.folder / "runs"
 
-    @property
-    def index(self) -> Path:
-        """What the run folders held when they were last read. Hidden beside them, and of no use without them."""
-        return self.runs / ".index.json"
-
     def run(self, name: str) -> RunFiles:
         """The files of a run, whether or not they are there."""
         return RunFiles(self.runs / name)
 
     def begun_runs(self) -> list[RunFiles]:
-        """The runs that have a folder with files, by name; that of a run that was killed may lack its summary."""
-        folders = (path for path in self.runs.glob("[!.]*") if path.is_dir() and any(path.iterdir()))
-        return sorted((RunFiles(path) for path in folders), key=lambda run: run.name)
+        """The runs that have a folder with files, by name; that of a run that was killed may lack its summary.
+
+        Raises OSError where the folder of the run folders cannot be read.
+        """
+        return [RunFiles(path) for path in contents(self.runs) if _has_contents(path)]
 
     @property
     def launches_folder(self) -> Path:
@@ -156,12 +170,19 @@ class ExperimentFiles:
         return self.folder / "launches"
 
     def launches(self) -> list[LaunchFiles]:
-        """The launches with a plan, oldest first."""
-        return [launch for launch in self.begun_launches() if launch.plan.exists()]
+        """The launches with a plan, oldest first, and those that cannot be looked into. Raises OSError."""
+        return [
+            launch
+            for launch in self.begun_launches()
+            if os.path.exists(launch.plan) or not os.access(launch.folder, os.X_OK)
+        ]
 
     def begun_launches(self) -> list[LaunchFiles]:
-        """The launches that have a folder, oldest first; that of one that was killed may lack its plan."""
-        return [LaunchFiles(path) for path in sorted(self.launches_folder.glob("*")) if path.is_dir()]
+        """The launches that have a folder, oldest first; that of one that was killed may lack its plan.
+
+        Raises OSError where the folder of the launches cannot be read.
+        """
+        return [LaunchFiles(path) for path in contents(self.launches_folder) if path.is_dir()]
 
     @property
     def runs_table(self) -> Path:

@@ -1,7 +1,7 @@
 """A checkpoint: how far a run has come, as tensors and plain values, and what wrote it.
 
-A run goes on only from a checkpoint of the same code, versions and settings, since from any other it would come to
-numbers that no code gives from start to end.
+A run resumes only from a checkpoint of the same code, versions, settings and processor, since from any other it would
+come to numbers that no code gives from start to end on any machine.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 import rnnbench
+from rnnbench.machine import processor
 from rnnbench.training.loop import Progress
 
 FORMAT = 2
@@ -33,12 +34,13 @@ class CheckpointError(Exception):
 Plain = dict[str, Any]
 
 
-def writer(run: str, components: Iterable[type]) -> dict[str, str]:
+def writer(run: str, components: Iterable[type], device: torch.device) -> dict[str, str]:
     """What writes the checkpoints of a run: each has to be the same when it is read.
 
     `run` is the run's name, which ends in the hash of its settings; `components` are the classes of its cell, task,
     probes, optimizer and schedule.
     """
+    gpu = [torch.cuda.get_device_name(device)] if device.type == "cuda" else []
     return {
         "format of checkpoints": str(FORMAT),
         "run": run,
@@ -46,7 +48,24 @@ def writer(run: str, components: Iterable[type]) -> dict[str, str]:
         "version of rnnbench": version("rnnbench"),
         "version of torch": str(torch.__version__),
         "version of numpy": np.__version__,
+        "processor": ", ".join([str(processor()), torch.backends.cpu.get_cpu_capability(), arithmetic(), *gpu]),
     }
+
+
+def arithmetic() -> str:
+    """Sixteen digits from the bits of a small calculation.
+
+    They differ where the libraries choose other instructions: by the processor, and by variables of the environment.
+    """
+    generator = torch.Generator().manual_seed(0)
+    left, right = torch.randn(2, 96, 96, generator=generator, dtype=torch.float64)
+    digest = hashlib.sha256()
+    for dtype in (torch.float32, torch.float64):
+        product = left.to(dtype) @ right.to(dtype)
+        for result in (product, product.tanh(), product.sigmoid(), product.sum(), (product / 96).exp().log_softmax(1)):
+            digest.update(result.numpy().tobytes())
+    digest.update((left.numpy() @ right.numpy()).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def differences(written_by: Any, now: Mapping[str, str]) -> list[str]:

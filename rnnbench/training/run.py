@@ -91,7 +91,7 @@ class Run:
         schedule = None if self.make_schedule is None else self.make_schedule(optimizer, self.limits.steps)
         made = [optimizer] if schedule is None else [optimizer, schedule]
         stateful = dict(zip(("model", "optimizer", "schedule"), (self.model, *made), strict=False))
-        written_by = writer(folder.name, self._components(*made))
+        written_by = writer(folder.name, self._components(*made), self.device)
         noise = Noise(self.streams, self.device, self.settings.weight_noise)
         resumed = self._resume(folder, stateful, written_by)
         progress = resumed.progress

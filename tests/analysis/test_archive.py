@@ -1,7 +1,6 @@
 """Results condensed into files: read again they are the same, and written again the same bytes."""
 
 import errno
-import gzip
 import json
 import shutil
 from pathlib import Path
@@ -271,10 +270,3 @@ def test_a_changed_table_of_runs_is_told(archived: Results) -> None:
     path.write_text(text.replace("0.333", "0.334", 1))
     (line,) = incomplete(load_results(archived.root))
     assert line == "damaged: runs.csv: is not as a report wrote it; its rows are used as they are"
-
-
-def test_histories_that_unpack_to_far_more_than_they_are_get_refused_without_being_unpacked(archived: Results) -> None:
-    with gzip.open(ExperimentFiles(archived.root).histories, "wb") as file:
-        file.write(b"step,run\n" + bytes(2**25))
-    with pytest.raises(SettingError, match="more than 200 times as large unpacked"):
-        load_results(archived.root).histories()

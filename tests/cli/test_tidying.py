@@ -110,7 +110,7 @@ def test_a_launch_tidies_up(rnnbench: Command, tmp_path: Path) -> None:
         run.parent / f".{run.name}.lock",
         run / "checkpoint.pt",
         run / "checkpoint-set-aside-1.pt",
-        tmp_path / "results" / "default" / ".runs.csv.abcdefgh",
+        tmp_path / "results" / "default" / ".runs.csv.0123abcd.part",
     ]
     for path in left:
         path.touch()

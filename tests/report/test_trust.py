@@ -1,8 +1,10 @@
 """Whatever a results folder from elsewhere holds, reading it runs nothing."""
 
 import gzip
+import json
 import pickle
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,15 @@ import torch
 from rnnbench.analysis.archive import load_results, write_archive
 from rnnbench.cli.launches import planned_jobs, read_outcomes
 from rnnbench.errors import SettingError
+from rnnbench.probes.gradient_profile import GradientProfile
 from rnnbench.recorders import RunFolder
 from rnnbench.report import write_report
-from rnnbench.run_index import RunIndex
-from rnnbench.schema import ExperimentFiles
+from rnnbench.report.tables.comparison import Comparison
+from rnnbench.runs.stored_components import stored_axes
+from rnnbench.runs.trained_model import load_model
+from rnnbench.schema import ExperimentFiles, RunFiles, settings_hash
 from rnnbench.storage import DamagedFileError
+from rnnbench.stored_run import digests, read_run
 
 
 class RunsCode:
@@ -67,10 +73,9 @@ def test_nothing_that_is_read_runs_code(small_experiment: Path, tmp_path: Path, 
     run = RunFolder(files.begun_runs()[0].folder)
     run.files.checkpoint.write_bytes(b"")
     (launch,) = files.launches()
-    RunIndex(files).save()
     places = [
         run.files.summary, run.files.config, run.files.history, run.files.arrays("gradient_profile"),
-        run.files.checkpoint, run.files.lock, launch.plan, launch.outcome(0), files.index, files.runs_table,
+        run.files.checkpoint, run.files.lock, launch.plan, launch.outcome(0), files.runs_table,
         files.schema, files.histories, files.missing, files.damaged, files.arrays("gradient_profile"),
     ]  # fmt: skip
     for path in places:
@@ -103,3 +108,100 @@ def test_it_would_run_if_it_were_unpickled(tmp_path: Path, way: str, load: Any) 
     WAYS[way](tmp_path / "file.npz", tmp_path / "ran")
     load(tmp_path / "file.npz")
     assert (tmp_path / "ran").exists()
+
+
+def as_named(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """A run's folder with other settings, whose name and digests are those of an undamaged one."""
+    files = RunFiles(folder)
+    config, summary = json.loads(files.config.read_text()), json.loads(files.summary.read_text())
+    change(config)
+    name = f"{folder.name.rpartition('-')[0]}-{settings_hash(config)}"
+    files.config.write_text(json.dumps(config))
+    summary["run"] = name
+    files.summary.write_text(json.dumps({**summary, "files": digests(files, summary)}))
+    return folder.rename(folder.with_name(name))
+
+
+@pytest.mark.parametrize("target", [
+    "evil.Evil", "small.evil.Evil", "os.system", "subprocess.Popen", "shutil.rmtree", "rnnbench.cli.main.command",
+    "rnnbench.timing.__main__.main", "rnnbench.cells.cell.torch", "rnnbench", "", None, ["os.system"],
+])  # fmt: skip
+def test_what_a_stored_configuration_names_is_neither_imported_nor_called(
+    small_experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Any
+) -> None:
+    proof = tmp_path / "ran"
+    for place in (tmp_path, small_experiment):
+        (place / "evil.py").write_text(f"import pathlib\npathlib.Path({str(proof)!r}).touch()\nclass Evil: pass\n")
+        monkeypatch.syspath_prepend(str(place))
+    run = ExperimentFiles(small_experiment).begun_runs()[0]
+    torch.save({"weights": {"last": {}}, "input_size": 2, "output_size": 1, "selection": "last"}, run.weights)
+    node = {"_target_": target, "command": f"touch {proof}"}
+    model = {"hidden_size": 8, "layers": 1, "backend": "eager"}
+    wanted = {"cell": node, "probes": {"mine": node}, "task": node, "model": model, "threads": 1}
+    folder = as_named(run.folder, lambda config: config.update(wanted))
+    assert read_run(RunFiles(folder)).config["cell"] == node
+    assert stored_axes(read_run(RunFiles(folder)).config) == {"mine": {}}
+    with pytest.raises(SettingError, match=r"is no cell of rnnbench|cannot be imported") as error:
+        load_model(folder)
+    assert "\n" not in str(error.value)
+    write_report(load_results(small_experiment), {}, {}, [])
+    assert not proof.exists()
+
+
+def test_the_axes_of_a_stored_probe_of_rnnbench() -> None:
+    node = {"_target_": "rnnbench.probes.gradient_profile.GradientProfile"}
+    assert stored_axes({"probes": {"mine": node}}) == {"mine": GradientProfile.axes}
+
+
+CRAFTED = {
+    "an empty line": b"step,validation_loss\n0,1.0\n\n",
+    "an empty line between": b"step,validation_loss\n\n0,1.0\n",
+    "bytes": b"step,validation_loss\n0,\xff\n",
+    "a quote": b'step,validation_loss\n0,"1.0\n',
+    "a column twice": b"step,step\n0,0\n",
+    "no header": b"\n",
+    "other line ends": b"step,validation_loss\r0,1.0\r",
+    "a step that is none": b"step,validation_loss\n0x,1.0\n",
+}
+
+
+@pytest.mark.parametrize("content", CRAFTED.values(), ids=CRAFTED)
+def test_a_crafted_history_is_named_and_its_run_left_out(small_experiment: Path, content: bytes) -> None:
+    run = ExperimentFiles(small_experiment).begun_runs()[0]
+    run.history.write_bytes(content)
+    folder = as_named(run.folder, lambda config: None)
+    results = load_results(small_experiment)
+    assert list(results.damaged) == [folder.name]
+    assert results.damaged[folder.name].startswith("history.csv ")
+    assert len(results.runs) == 4
+    results.histories()
+
+
+@pytest.mark.parametrize("depth", [33, 970, 100_000])
+def test_deeply_nested_settings_are_named(small_experiment: Path, depth: int) -> None:
+    run = ExperimentFiles(small_experiment).begun_runs()[0]
+    run.config.write_text('{"a":' * depth + "1" + "}" * depth)
+    assert "config.json is" in load_results(small_experiment).damaged[run.name]
+
+
+@pytest.mark.parametrize("text", ["\x1b]0;title\x07", "a\nb", "\x9b31m"])
+def test_names_that_a_terminal_would_obey_are_refused(small_experiment: Path, text: str) -> None:
+    run = ExperimentFiles(small_experiment).begun_runs()[0]
+    summary = json.loads(run.summary.read_text()) | {"cell": text}
+    run.summary.write_text(json.dumps(summary))
+    (problem,) = load_results(small_experiment).damaged.values()
+    assert problem.isprintable()
+
+
+def test_neither_a_table_nor_a_sidecar_takes_the_place_of_the_runs(small_experiment: Path) -> None:
+    results = write_archive(load_results(small_experiment))
+    files = ExperimentFiles(small_experiment)
+    before = files.runs_table.read_bytes()
+    for name in ("runs", "report"):
+        with pytest.raises(SettingError, match=f"^table={name}: .* rename it$"):
+            write_report(results, {name: Comparison()}, {}, [])
+        sidecar = {"kind": "Table", "files": [f"{name}.csv", f"{name}.html"], "drawn_by": {}}
+        (small_experiment / f"{name}.json").write_text(json.dumps(sidecar))
+    assert "runs.csv" not in write_report(results, {}, {}, []).removed
+    assert files.runs_table.read_bytes() == before
+    assert files.report.exists()

@@ -118,6 +118,7 @@ def changed(**changes: Any) -> Change:
         "history": (lambda state: state["progress"]["history"].clear(), "does not match its history"),
         "torch": (lambda state: state["written_by"].update({"version of torch": "1.0"}), "another version of torch"),
         "numpy": (lambda state: state["written_by"].update({"version of numpy": "1.0"}), "another version of numpy"),
+        "processor": (lambda state: state["written_by"].update(processor="other"), "is of another processor"),
         "run": (lambda state: state["written_by"].update(run="other"), "is of another run"),
         "format": (lambda state: state.pop("written_by"), "is of another format of checkpoints, run, source code"),
         "lacks a value": (lambda state: state["progress"].pop("tokens"), "holds other values than"),
@@ -149,7 +150,7 @@ def test_a_checkpoint_that_does_not_fit_is_set_aside(
     weights = {name: value.clone() for name, value in run.model.state_dict().items()}
     optimizer = run.make_optimizer(run.model.parameters())
     stateful = {"model": run.model, "optimizer": optimizer}
-    resumed = run._resume(folder, stateful, checkpoint.writer("cut", run._components(optimizer)))
+    resumed = run._resume(folder, stateful, checkpoint.writer("cut", run._components(optimizer), run.device))
     assert repr(resumed.progress) == repr(Progress())  # equal, of which NaN is not
     assert told in capsys.readouterr().err
     assert all(torch.equal(value, weights[name]) for name, value in run.model.state_dict().items())

@@ -1,8 +1,8 @@
 """Which jobs of a launch have to be run: those whose run is not done, by the runs' folders."""
 
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
@@ -11,12 +11,11 @@ from rnnbench.cli.configuration import import_from_config_directories
 from rnnbench.cli.planning.composer import Composed, Composer
 from rnnbench.errors import MissingSettingError, SettingError
 from rnnbench.interruption import Interrupted
-from rnnbench.run_index import RunIndex
 from rnnbench.runs.identity import Identities
 from rnnbench.runs.settings import Settings
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status
 from rnnbench.storage import DamagedFileError
-from rnnbench.stored_run import PlannedJob
+from rnnbench.stored_run import PlannedJob, read_run
 
 
 class Planner:
@@ -26,7 +25,6 @@ class Planner:
         import_from_config_directories(master.hydra)
         self._composer = Composer(master, loader)
         self._identities = Identities()
-        self._indexes: dict[Path, RunIndex] = {}
         self._refused: list[SettingError] = []
         self._told = False
 
@@ -41,14 +39,11 @@ class Planner:
         A job whose run cannot be named has something wrong with it, which it says itself when it runs. Raises
         SettingError where a value is to be given, and where one wrong setting is why no job can run.
         """
-        self._indexes.clear()
         self._refused.clear()
         changed: list[str] = []
         planned = [self._planned(tuple(job), changed) for job in jobs]
         if len(self._refused) == len(jobs) > 1 and len({str(error) for error in self._refused}) == 1:
             raise self._refused[0]
-        for index in self._indexes.values():
-            index.save()
         if changed and not self._told:
             runs = "1 run that is" if len(changed) == 1 else f"{len(changed)} runs that are"
             print(
@@ -85,18 +80,16 @@ class Planner:
         known = PlannedJob(job, identity.name, work=identity.work)
         if settings.rerun:
             return known
+        files = ExperimentFiles(settings.results_dir / settings.name).run(identity.name)
+        if not os.path.exists(files.summary):
+            return known
         try:
-            stored = self._index(settings.results_dir / settings.name).run(identity.name)
+            stored = read_run(files)
         except DamagedFileError:  # the job says so and does the run again
             return known
-        if stored is None or stored.summary["status"] not in MEASURED:
+        if stored.summary["status"] not in MEASURED:
             return known
         if stored.summary.get("component_source") != identity.component_source:
             changed.append(identity.name)
         done = stored.summary["status"] == Status.DONE
         return known._replace(status=JobStatus.DONE_BEFORE if done else JobStatus.DIVERGED)
-
-    def _index(self, root: Path) -> RunIndex:
-        if root not in self._indexes:
-            self._indexes[root] = RunIndex(ExperimentFiles(root))
-        return self._indexes[root]
