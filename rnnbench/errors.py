@@ -49,6 +49,27 @@ class ComponentError(Exception):
     """A bug of a component that shows only in what it returned: the message says where, and the remedy."""
 
 
+class OutOfMemory(ComponentError):  # noqa: N818 - a name that a user reads in a line
+    """A run does not fit into memory."""
+
+
+def as_reported(error: BaseException) -> BaseException:
+    """The error, or where torch, NumPy or Python had no memory left, OutOfMemory with the remedy."""
+    if not (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"  # torch's, which is not imported here
+        or "can't allocate memory" in str(error)
+    ):
+        return error
+    asked = re.search(r"allocate:? ?([\d.]+ ?[A-Za-z]*)", one_line(error))
+    reported = OutOfMemory(
+        f"the run does not fit into memory{f' (it asked for {asked[1]})' if asked else ''}; lower train.batch_size, "
+        "train.eval_examples, model.hidden_size or the size of the task"
+    )
+    reported.__cause__ = error
+    return reported
+
+
 def names_a_setting(error: ValueError) -> bool:
     """Whether the message starts with `setting=value: `."""
     return re.match(r"[A-Za-z_][\w.]*=.*: ", one_line(error)) is not None

@@ -1,4 +1,4 @@
-"""The machine that times are measured on: its processor type, free memory, and the load by other processes.
+"""The machine that times are measured on: its processor type and the load by other processes.
 
 What an operating system other than Linux does not report is empty, never an error.
 """
@@ -6,7 +6,6 @@ What an operating system other than Linux does not report is empty, never an err
 import math
 import os
 import platform
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -87,34 +86,6 @@ def _limits(folder: Path, root: Path) -> Iterator[float]:
         quota, _, period = _read(each / "cpu.max").strip().partition(" ")
         if quota.isdecimal() and period.isdecimal():
             yield int(quota) / int(period)
-        if each == root:
-            return
-
-
-def free_memory(root: Path = CONTROL_GROUPS, processes: Path = Path("/proc")) -> int | None:
-    """Bytes that this process may still take: of the machine, and of its control group (version 1 or 2) and parents.
-
-    None where the system does not report it.
-    """
-    available = re.search(r"^MemAvailable:\s+(\d+) kB$", _read(processes / "meminfo"), re.MULTILINE)
-    limits = [int(available[1]) * 1024] if available else []
-    for line in _read(processes / "self" / "cgroup").splitlines():
-        number, controllers, group = line.split(":", 2)
-        if number == "0":
-            limits += _free_of_groups(root, group, "memory.max", "memory.current")
-        elif "memory" in controllers.split(","):
-            limits += _free_of_groups(root / "memory", group, "memory.limit_in_bytes", "memory.usage_in_bytes")
-    return min(limits, default=None)
-
-
-def _free_of_groups(root: Path, group: str, limit_file: str, used_file: str) -> Iterator[int]:
-    """What each group with a limit has left; files that are only cached count as free."""
-    folder = root / group.strip("/")
-    for each in (folder, *folder.parents):
-        limit, used = _read(each / limit_file).strip(), _read(each / used_file).strip()
-        if limit.isdecimal() and used.isdecimal():
-            cached = re.search(r"^(?:total_)?inactive_file (\d+)$", _read(each / "memory.stat"), re.MULTILINE)
-            yield max(0, int(limit) - int(used) + (int(cached[1]) if cached else 0))
         if each == root:
             return
 

@@ -15,7 +15,6 @@ from rnnbench.machine import (
     OthersMeter,
     Processor,
     cpu_limit,
-    free_memory,
     is_shared,
     parse_busy,
     parse_cpuinfo,
@@ -137,27 +136,3 @@ def test_a_process_s_own_work_is_not_others() -> None:
         pass
     whole = machine.cpu_times().busy - meter.start.busy
     assert meter.cpu_s() <= max(0.0, whole - 0.4)
-
-
-def test_free_memory_of_control_groups(tmp_path: Path) -> None:
-    processes, root = tmp_path / "proc", tmp_path / "cgroup"
-    (processes / "self").mkdir(parents=True)
-    assert free_memory(root, processes) is None
-    (processes / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    8000 kB\n")
-    assert free_memory(root, processes) == 8000 * 1024
-
-    (processes / "self" / "cgroup").write_text("0::/jobs/one\n")
-    (root / "jobs" / "one").mkdir(parents=True)
-    (root / "jobs" / "memory.max").write_text("5000000\n")
-    (root / "jobs" / "memory.current").write_text("2000000\n")
-    (root / "jobs" / "one" / "memory.max").write_text("max\n")
-    (root / "jobs" / "one" / "memory.current").write_text("1000\n")
-    assert free_memory(root, processes) == 3_000_000
-    (root / "jobs" / "memory.stat").write_text("anon 5\ninactive_file 500000\n")
-    assert free_memory(root, processes) == 3_500_000
-
-    (processes / "self" / "cgroup").write_text("3:cpu,memory:/slurm\n1:cpuset:/\n")
-    (root / "memory" / "slurm").mkdir(parents=True)
-    (root / "memory" / "slurm" / "memory.limit_in_bytes").write_text("700000\n")
-    (root / "memory" / "slurm" / "memory.usage_in_bytes").write_text("800000\n")
-    assert free_memory(root, processes) == 0

@@ -14,8 +14,7 @@ import rnnbench
 from rnnbench.errors import SettingError
 from rnnbench.storage import DamagedFileError
 from rnnbench.tasks.adding import Adding
-from rnnbench.training.evaluation import evaluate
-from rnnbench.training.run import EVALUATION_BATCH
+from rnnbench.training.evaluation import EVALUATION_BATCH, evaluate
 from rnnbench.training.streams import Streams
 from tests.cli.conftest import SMALL, Command
 from tests.cli.conftest import rnnbench as command

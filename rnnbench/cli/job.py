@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from rnnbench.cli.configuration import import_from_config_directories, settings_of
 from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
-from rnnbench.errors import SettingError, component_traceback, one_line
+from rnnbench.errors import SettingError, as_reported, component_traceback, one_line
 from rnnbench.interruption import Interrupted, at_once, check, deferred, goes_on_elsewhere, listen_as_worker, received
 from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, RunStore, WeightsAndBiases
@@ -27,7 +27,6 @@ from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty
 from rnnbench.storage import DamagedFileError
 from rnnbench.training import Run
 from rnnbench.training.loop import Progress
-from rnnbench.training.memory import within_free_memory
 from rnnbench.wandb_logging.content import configuration, identity
 from rnnbench.wandb_logging.messages import starting
 from rnnbench.wandb_logging.process import wandb_process
@@ -102,6 +101,7 @@ def _failed_before_it_started(
     launch: Path, number: int, overrides: list[str], error: BaseException, all_frames: bool
 ) -> JobOutcome:
     """The outcome of a job whose run has no folder for the traceback."""
+    error = as_reported(error)
     path, whole = LaunchFiles(launch).traceback(number), _tell(error, all_frames)
     with suppress(OSError):  # it is on the terminal
         path.write_text(whole, encoding="utf-8", errors="backslashreplace")
@@ -158,8 +158,7 @@ def _do(
     choose(THREADS, settings.threads)
     choose(FLUSH_DENORMALS, settings.flush_denormals)
     seed_random_numbers(settings.seed)
-    size = settings.model.parameter_budget or settings.model.hidden_size
-    with at_once(), within_free_memory(f"model of size {size}: its weights alone need", "lower model.hidden_size"):
+    with at_once():
         run = build_run(settings)
     choose(THREADS, run.model.backend.torch_threads)  # fewer where the backend has threads of its own
     config = settings.result_settings(run.model.cells[0].hidden_size, run.model.backend.name)
@@ -178,8 +177,6 @@ def _do(
         if settings.rerun:
             folder.drop_checkpoint()
             before = {}
-        with at_once():
-            run.check_memory()
         if run.model.backend_reason and run.device.type == "cpu":
             how = f"backend={run.model.backend.name}, since fused cannot run it"
             print(f"rnnbench: {folder.name}: {how}: {run.model.backend_reason}", file=sys.stderr)
@@ -257,7 +254,8 @@ class Job:
                 summary["times_shared"] = True
         except Interrupted:
             summary["steps_trained"] = max((progress.step for progress in trained), default=0)
-        except BaseException as error:
+        except BaseException as raised:
+            error = as_reported(raised)
             error_text = _tell(error, all_frames)
             for progress in trained:
                 summary |= self.run.reached(progress)

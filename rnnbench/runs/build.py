@@ -15,7 +15,6 @@ from rnnbench.runs.components import component, construct
 from rnnbench.runs.settings import Settings
 from rnnbench.tasks import Task
 from rnnbench.training import Run
-from rnnbench.training.memory import check_weights
 from rnnbench.training.streams import Streams
 
 WHOLE_RUN = ("T_max", "total_iters", "total_steps")
@@ -110,11 +109,8 @@ def build_layer(settings: Settings, task: Task) -> tuple[Callable[[int, int], Ce
     """The cell's constructor and the hidden size. Raises SettingError for a wrong setting of either."""
     make_cell: Callable[[int, int], Cell] = component(settings.cell, "cell")
     features, model = input_features(settings, task), settings.model
-    check_weights(make_cell, features, model.hidden_size, model.layers)
     construct(make_cell, "cell", features, model.hidden_size)
     hidden_size: int = construct(partial(_hidden_size, settings, make_cell, task), "model")
-    if hidden_size != model.hidden_size:
-        check_weights(make_cell, features, hidden_size, model.layers)
     return make_cell, hidden_size
 
 

@@ -11,6 +11,9 @@ from rnnbench.model import Model
 from rnnbench.tasks import Batch, Split, Task
 from rnnbench.training.noise import evaluating
 
+EVALUATION_BATCH = 250
+"""Examples evaluated at a time."""
+
 
 @dataclass(frozen=True)
 class Evaluation:

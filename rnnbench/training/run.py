@@ -25,9 +25,8 @@ from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.task import Split
 from rnnbench.training.batch_check import check_batch
 from rnnbench.training.checkpoint import CheckpointError, differences, from_plain, inconsistency, to_plain, writer
-from rnnbench.training.evaluation import baseline_loss, evaluate
+from rnnbench.training.evaluation import EVALUATION_BATCH, baseline_loss, evaluate
 from rnnbench.training.loop import Loop, Progress, Weights, end_of_training, weights_of
-from rnnbench.training.memory import EVALUATION_BATCH, check_memory
 from rnnbench.training.noise import Noise, unseeded_randomness
 from rnnbench.training.settings import StepSettings, TrainSettings
 from rnnbench.training.streams import Streams
@@ -73,10 +72,6 @@ class Run:
             raise SettingError(
                 f"optimizer: takes no complex parameter, as {name} is; set optimizer.fused=false, or use another one"
             ) from error
-
-    def check_memory(self) -> None:
-        """Raise SettingError if the run needs more memory than is free."""
-        check_memory(self.model, self.task, self.settings, self.device)
 
     def execute(
         self, folder: RunFolder, recorders: Callable[[Progress], Sequence[Recorder]]
