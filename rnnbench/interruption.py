@@ -1,12 +1,12 @@
 """Signals that ask a process to stop: Ctrl-C, SIGTERM, SIGHUP, and SIGUSR1 and SIGUSR2, with which Slurm warns.
 
-The first one raises Interrupted, once: immediately where nothing can be lost, and at the end of a `deferred` block
-otherwise. A signal that the process was started to ignore, as nohup does with SIGHUP, is still ignored. The second
-Ctrl-C ends the process at once, even in the middle of a long call into a library.
+A signal is a flag, which a run asks between two training steps (`received`, `check`). Outside of jobs, where nothing
+can be lost, a command also raises Interrupted at once. A signal that the process was started to ignore, as nohup does
+with SIGHUP, is still ignored. The second Ctrl-C ends the process at once, or when a call into a library returns.
 
 - A command's main function runs within `listening`, which ends it with one line and exit code 128 + signal.
-- A worker process calls `listen_as_worker` once. There a signal is noted, and raises only in `at_once` blocks; before
-  and after each job the worker asks `received`.
+- A job runs within `deferred`: a signal only sets the flag, and Interrupted is raised at the end of the block.
+- A worker process calls `listen_as_worker` once. There a signal only sets the flag.
 - A process with workers waits for them within `forwarded_to`, which passes SIGTERM on to them.
 
 A process has one handler for each signal, so what was received is kept per process.
@@ -18,18 +18,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from select import select
 from types import FrameType
 from typing import Any
 
 SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)
 )
-
-PATIENCE_S = 1.0
-"""A process that has not stopped after this time tells what it is waiting for."""
 
 
 class Interrupted(BaseException):
@@ -54,6 +50,8 @@ class _Process:
 
     received: signal.Signals | None = None
     raises: bool = False
+    command: str | None = None
+    """The command that this process listens for."""
     workers: Callable[[], Iterable[int]] = tuple
     goes_on_after: Collection[signal.Signals] = ()
     is_of_command: bool = False
@@ -84,7 +82,7 @@ def check() -> None:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """A block that is not interrupted. A signal that came meanwhile raises at its end, unless that is deferred too."""
+    """A block in which a signal only sets the flag. It raises at the end, unless that is deferred too."""
     before, _process.raises = _process.raises, False
     try:
         yield
@@ -92,17 +90,6 @@ def deferred() -> Iterator[None]:
         _process.raises = before
     if before:
         check()
-
-
-@contextmanager
-def at_once() -> Iterator[None]:
-    """A block that is interrupted anywhere, within one that is deferred: what it leaves half done is not kept."""
-    before, _process.raises = _process.raises, True
-    try:
-        check()
-        yield
-    finally:
-        _process.raises = before
 
 
 @contextmanager
@@ -119,22 +106,23 @@ def forwarded_to(workers: Callable[[], Iterable[int]]) -> Iterator[None]:
 @contextmanager
 def listening(command: str, goes_on: str) -> Iterator[None]:
     """A command's main function: a signal ends it with the line "`command`: stopped by SIGTERM; `goes_on`"."""
-    with ExitStack() as stack:
-        stack.enter_context(_handlers(f"{command}: {{}}: stopping; a second Ctrl-C ends at once"))
-        stack.callback(setattr, _process, "received", None)
-        _process.raises = True
-        stack.callback(setattr, _process, "raises", False)
-        try:
-            yield
-            check()  # if a library has swallowed what was raised
-            _ended(0)
-        except Interrupted as stop:
-            print(f"{command}: stopped by {stop}; {goes_on}", file=sys.stderr)
-            _ended(stop.exit_code)
-            raise SystemExit(stop.exit_code) from None
-        except SystemExit as end:
-            _ended(end.code)
-            raise
+    before = _set_handlers()
+    _process.raises, _process.command = True, command
+    try:
+        yield
+        check()  # if a library has swallowed what was raised
+        _ended(0)
+    except Interrupted as stop:
+        print(f"{command}: stopped by {stop}; {goes_on}", file=sys.stderr)
+        _ended(stop.exit_code)
+        raise SystemExit(stop.exit_code) from None
+    except SystemExit as end:
+        _ended(end.code)
+        raise
+    finally:
+        _process.raises, _process.command, _process.received = False, None, None
+        for number, handler in before.items():
+            signal.signal(number, _end if _process.is_of_command else handler)
 
 
 def end_quickly() -> None:
@@ -193,45 +181,14 @@ def _pass_over(unraisable: "sys.UnraisableHookArgs") -> None:
 def _handle(number: int, frame: FrameType | None) -> None:
     is_first = _process.received is None
     _process.received = _process.received or signal.Signals(number)
+    if number == signal.SIGINT:
+        signal.signal(number, signal.SIG_DFL)  # the second one ends the process
     for worker in _process.workers():
         with suppress(ProcessLookupError, PermissionError):
             os.kill(worker, signal.SIGTERM)
     if is_first and _process.raises:
         raise Interrupted(_process.received)
-
-
-@contextmanager
-def _handlers(waiting: str) -> Iterator[None]:
-    """The handlers, and a thread that sees signals even while the main one is in a library's call."""
-    reads, writes = os.pipe()
-    os.set_blocking(writes, False)
-    before = _set_handlers()
-    woken = signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
-    watcher = threading.Thread(target=_watch, args=(reads, waiting), daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(woken)
-        for number, handler in before.items():
-            signal.signal(number, _end if _process.is_of_command else handler)
-        os.close(writes)  # ends the thread
-        watcher.join()
-        os.close(reads)
-
-
-def _watch(reads: int, waiting: str) -> None:
-    """End the process at the second Ctrl-C; after the first signal, tell what it waits for once that takes long."""
-    seen: list[int] = []
-    has_told = False
-    while True:
-        patience = PATIENCE_S if seen and not has_told else None
-        if not select([reads], [], [], patience)[0]:
-            print(waiting.format(Interrupted(signal.Signals(seen[0]))), file=sys.stderr)
-            has_told = True
-        elif not (numbers := os.read(reads, 64)):
-            return
-        else:
-            seen += [number for number in numbers if number in SIGNALS]
-            if seen.count(signal.SIGINT) > 1:
-                os._exit(128 + signal.SIGINT)
+    if is_first and _process.command is not None:
+        said = f"{_process.command}: {received()}: stopping after this step; a second Ctrl-C ends at once\n"
+        with suppress(OSError):
+            os.write(2, said.encode())  # print may be what was interrupted

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from rnnbench.cli.configuration import import_from_config_directories, settings_of
 from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
 from rnnbench.errors import SettingError, as_reported, component_traceback, one_line
-from rnnbench.interruption import Interrupted, at_once, check, deferred, goes_on_elsewhere, listen_as_worker, received
+from rnnbench.interruption import Interrupted, check, deferred, goes_on_elsewhere, listen_as_worker, received
 from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, RunStore, WeightsAndBiases
 from rnnbench.recorders.progress_file import StepsDone
@@ -158,8 +158,8 @@ def _do(
     choose(THREADS, settings.threads)
     choose(FLUSH_DENORMALS, settings.flush_denormals)
     seed_random_numbers(settings.seed)
-    with at_once():
-        run = build_run(settings)
+    run = build_run(settings)
+    check()
     choose(THREADS, run.model.backend.torch_threads)  # fewer where the backend has threads of its own
     config = settings.result_settings(run.model.cells[0].hidden_size, run.model.backend.name)
     folder = RunStore(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)

@@ -1,10 +1,8 @@
 """The training loop."""
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
@@ -14,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from rnnbench.cells import State
-from rnnbench.interruption import Interrupted, at_once, deferred
+from rnnbench.interruption import Interrupted, check
 from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder
@@ -111,21 +109,22 @@ class Loop:
     def run(self, training: Iterator[Window]) -> Status:
         """Train from the current progress to the end; `training` is the data of the training steps to come.
 
-        Returns `done`, or `diverged` at the first loss or gradient that is not finite. A signal ends it with a
-        checkpoint of the last whole step; the evaluation and the probes that were due after it may not be done then,
-        and are done first when the run goes on.
+        Returns `done`, or `diverged` at the first loss or gradient that is not finite. A signal ends it between two
+        steps, with a checkpoint.
         """
         progress = self.progress
         try:
-            with at_once():
-                if not progress.history or progress.history[-1]["step"] != progress.step:
-                    self._evaluate_and_probe()
-                for window in islice(training, self.settings.steps - progress.step):
-                    if self._finished:
-                        break
-                    self._train_step(window)
-                    self._evaluate_and_probe()
-                    self._checkpoint_if_due()
+            check()
+            if not progress.history:
+                self._evaluate_and_probe()
+            for window in islice(training, self.settings.steps - progress.step):
+                check()
+                if self._finished:
+                    break
+                self._train_step(window)
+                self._evaluate_and_probe()
+                self._checkpoint_if_due()
+            check()
         except NotFiniteError:
             progress.diverged_at_step = progress.step
             return Status.DIVERGED
@@ -135,10 +134,9 @@ class Loop:
         return Status.DONE
 
     def checkpoint(self) -> None:
-        """Save a checkpoint, unless there is nothing to go on from yet."""
+        """Save a checkpoint, unless there is nothing to resume from yet."""
         if self.progress.history:
-            with deferred():
-                self.save()
+            self.save()
             self.saved_at = time.monotonic()
 
     @property
@@ -148,20 +146,14 @@ class Loop:
 
     def _train_step(self, window: Window) -> None:
         """One update. Raises NotFiniteError, with the weights as they were, when the loss or its gradient is not."""
-        started, drawn = self._synchronized_time(), self.noise.state()
-        try:
-            with self.noise.on_weights(self.model):
-                loss, carried = self._loss(window)
-                self.optimizer.zero_grad()
-                loss.backward()
-            norm = self._clip_gradient()
-        except Interrupted:
-            self.noise.restore(drawn)
-            raise
-        with deferred():
-            self.carried = carried
-            self.progress.batches += not window.goes_on
-            self._update(window.batch, float(loss.detach()), norm, started)
+        started = self._synchronized_time()
+        with self.noise.on_weights(self.model):
+            loss, self.carried = self._loss(window)
+            self.optimizer.zero_grad()
+            loss.backward()
+        norm = self._clip_gradient()
+        self.progress.batches += not window.goes_on
+        self._update(window.batch, float(loss.detach()), norm, started)
 
     def _update(self, batch: Batch, loss: float, gradient_norm: float, started: float) -> None:
         """Change weights and progress, which belong together. Raises NotFiniteError."""
@@ -211,18 +203,16 @@ class Loop:
             return
         row: dict[str, float | str] = {"step": progress.step}
         arrays: dict[str, Arrays] = {}
-        with self._whole_or_not_at_all():
-            if evaluates:
-                row |= self._evaluate()
-            for name, probe in self.probes.items():
-                if probe.due(progress.step, self._finished):
-                    with evaluating(self.model):
-                        measurement = probe.measure(self.model, self.task, self.probe_batch)
-                    self.optimizer.zero_grad()
-                    row |= measurement.scalars
-                    arrays |= {name: measurement.arrays} if measurement.arrays else {}
-        with deferred():
-            self._record(row, arrays)
+        if evaluates:
+            row |= self._evaluate()
+        for name, probe in self.probes.items():
+            if probe.due(progress.step, self._finished):
+                with evaluating(self.model):
+                    measurement = probe.measure(self.model, self.task, self.probe_batch)
+                self.optimizer.zero_grad()
+                row |= measurement.scalars
+                arrays |= {name: measurement.arrays} if measurement.arrays else {}
+        self._record(row, arrays)
 
     def _record(self, row: dict[str, float | str], arrays: Mapping[str, Arrays]) -> None:
         step = self.progress.step
@@ -237,22 +227,6 @@ class Loop:
         self.progress.history.append(row)
         for recorder in self.recorders:
             recorder.record(row)
-
-    @contextmanager
-    def _whole_or_not_at_all(self) -> Iterator[None]:
-        """Put weights and progress back as they were when a signal ends the block in the middle."""
-        progress = self.progress
-        before = {**vars(progress), "milestones": dict(progress.milestones)}
-        best, drawn = self.best, self.noise.state()
-        weights = copy.deepcopy(self.model.state_dict())
-        try:
-            yield
-        except Interrupted:
-            vars(progress).update(before)
-            self.best = best
-            self.noise.restore(drawn)
-            self.model.load_state_dict(weights)  # a probe may have changed them for a while
-            raise
 
     def _evaluate(self) -> dict[str, float]:
         progress = self.progress

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from rnnbench.backends import Eager
-from rnnbench.interruption import deferred
 from rnnbench.model import Model
 from rnnbench.tasks import Batch
 from rnnbench.training.streams import Streams
@@ -47,13 +46,13 @@ class Noise:
         with torch.no_grad():
             clean = [parameter.clone() for parameter in parameters]
         try:
-            with deferred(), torch.no_grad():
+            with torch.no_grad():
                 for parameter in parameters:
                     drawn = torch.randn(parameter.shape, dtype=parameter.dtype, generator=self.weights)
                     parameter.add_(drawn.to(parameter.device), alpha=self.deviation)
             yield
         finally:
-            with deferred(), torch.no_grad():
+            with torch.no_grad():
                 for parameter, before in zip(parameters, clean, strict=True):
                     parameter.copy_(before)
 

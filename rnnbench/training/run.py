@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from rnnbench.cells import State
 from rnnbench.errors import SettingError, one_line
-from rnnbench.interruption import Interrupted, at_once
+from rnnbench.interruption import Interrupted, check
 from rnnbench.machine import OthersMeter, is_shared
 from rnnbench.model import Model
 from rnnbench.probes import Probe
@@ -110,11 +110,10 @@ class Run:
                 }
             )
 
-        with at_once():
-            validation = self._held_out("validation", self.streams.validation)
-            probe_batch = self._probe_batch()
-            check_batch(self.task, probe_batch)
-            unseeded = self._unseeded_randomness(probe_batch)
+        validation = self._held_out("validation", self.streams.validation)
+        probe_batch = self._probe_batch()
+        check_batch(self.task, probe_batch)
+        unseeded = self._unseeded_randomness(probe_batch)
         if unseeded:
             print(f"rnnbench: {folder.name}: {unseeded}; the same seed may give other numbers", file=sys.stderr)
         loop = Loop(
@@ -136,9 +135,9 @@ class Run:
         )
         training = windows(self._training_batches(), self.settings.truncate)
         with noise.seeded():
-            with at_once():
-                for _ in range(progress.step):
-                    next(training)
+            for _ in range(progress.step):
+                check()
+                next(training)
             if resumed.noise is not None:
                 noise.restore(resumed.noise)
             try:
@@ -153,14 +152,7 @@ class Run:
         weights = {"last": last} | ({} if loop.best is None else {"best": loop.best})
         selected = weights.get(self.settings.selection, last)
         self.model.load_state_dict(selected)
-        try:
-            with at_once():
-                tested = self._tested(status)
-        except Interrupted:
-            self.model.load_state_dict(last)
-            if status == Status.DONE:  # of a step that diverged there is no checkpoint: it is done again
-                loop.checkpoint()
-            raise
+        tested = self._tested(status)
         if self.settings.keep_weights:
             folder.save_weights(self._kept(weights, progress))
         results = self.reached(progress) | tested
