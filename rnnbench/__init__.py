@@ -11,15 +11,13 @@ Packages, each of which imports only those below it:
 - `model`: layers of a cell, the readout, initialisation and parameter budgets.
 - `backends`: ways to run a cell over a sequence.
 - `cells`, `tasks`: the equations, and the data that they are tried on; `tasks` is the folder beside this one.
+- `store`: a run on disk, written whole, locked, and read with a check.
 
 Below all of these, without torch and Hydra:
 
 - `schema`: files and columns of a run, its status, and the settings that identify it.
 - `errors`: wrong settings and bugs, and how each is reported.
 - `gradient_fit`: the straight line through the logarithm of a gradient profile.
-- `storage`: files written whole or not at all, and read with a check.
-- `stored_run`: the one reader of a run folder.
-- `run_lock`: one process for each run.
 - `interruption`: signals that ask a process to stop.
 - `machine`: the processor that times are measured on, and its load.
 

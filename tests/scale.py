@@ -32,7 +32,6 @@ import pandas as pd
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from rnnbench import storage
 from rnnbench.cli.configuration import settings_of
 from rnnbench.cli.launches import JobOutcome, write_outcome, write_plan
 from rnnbench.cli.menu import configuration_directory
@@ -41,7 +40,8 @@ from rnnbench.cli.tidying import tidy
 from rnnbench.recorders import RunStore
 from rnnbench.runs.settings import Settings
 from rnnbench.schema import ExperimentFiles, JobStatus
-from rnnbench.stored_run import PlannedJob
+from rnnbench.store import atomic
+from rnnbench.store.reader import PlannedJob
 
 CELLS = ("rnn", "lstm", "gru", "gru_no_bias", "gru_goodfellow")
 RATES = (0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01)
@@ -163,7 +163,7 @@ def measure(runs: int, root: Path, is_made: bool) -> str:
     """A row of the table."""
     results = root / "results"
     if not is_made:
-        storage._onto_the_disk = lambda path: None  # a machine that crashes may lose these runs
+        atomic._onto_the_disk = lambda path: None  # a machine that crashes may lose these runs
         make(results, runs)
     rates, seeds = sweep(runs)
     axes = [f"cell={','.join(CELLS)}", f"optimizer.lr={','.join(map(str, rates))}", f"seed=range(0,{len(seeds)})"]

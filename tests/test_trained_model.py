@@ -12,7 +12,7 @@ import torch
 
 import rnnbench
 from rnnbench.errors import SettingError
-from rnnbench.storage import DamagedFileError
+from rnnbench.store.atomic import DamagedFileError
 from rnnbench.tasks.adding import Adding
 from rnnbench.training.evaluation import EVALUATION_BATCH, evaluate
 from rnnbench.training.streams import Streams

@@ -29,7 +29,7 @@ from rnnbench.analysis.run_folders import RunFolders, read_launches, read_run_fo
 from rnnbench.analysis.several import Several
 from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import ARCHIVE_VERSION, MEASURED, STORED_GROUP, VARIANT, ExperimentFiles, Status
-from rnnbench.storage import (
+from rnnbench.store.atomic import (
     DamagedFileError,
     digest,
     digest_of,
@@ -39,7 +39,7 @@ from rnnbench.storage import (
     remove,
     replacing_together,
 )
-from rnnbench.stored_run import NUMBERS
+from rnnbench.store.reader import NUMBERS
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every array in an archive, so that the same arrays give the same bytes."""

@@ -11,8 +11,8 @@ import pandas as pd
 
 from rnnbench.errors import printable
 from rnnbench.schema import IDENTITY, ExperimentFiles, changes_what_is_run, setting_columns
-from rnnbench.storage import DamagedFileError, read_arrays, read_bytes
-from rnnbench.stored_run import read_outcome, read_plan, read_run
+from rnnbench.store.atomic import DamagedFileError, read_arrays, read_bytes
+from rnnbench.store.reader import read_outcome, read_plan, read_run
 
 NUMBERS = ("diverged_at_step", "steps_to_solve", "first_crossing_step", "test_loss", "steps_trained")
 """Columns of numbers that are empty where a run has none, and there even if no run has one."""

@@ -24,7 +24,7 @@ from rnnbench.runs.build import build_run
 from rnnbench.runs.provenance import provenance, source_hash
 from rnnbench.runs.settings import Settings
 from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty_value
-from rnnbench.storage import DamagedFileError
+from rnnbench.store.atomic import DamagedFileError
 from rnnbench.training import Run
 from rnnbench.training.loop import Progress
 from rnnbench.wandb_logging.content import configuration, identity

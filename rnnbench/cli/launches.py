@@ -20,15 +20,15 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rnnbench import stored_run
 from rnnbench.cli.arguments import OPTIONS_WITH_A_VALUE
 from rnnbench.cli.sweep import BASIC, UNION
 from rnnbench.cli.tidying import tidy
 from rnnbench.cli.tuning_stages import first_jobs
 from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles
-from rnnbench.storage import DamagedFileError, write_json
-from rnnbench.stored_run import PlannedJob
+from rnnbench.store import reader
+from rnnbench.store.atomic import DamagedFileError, write_json
+from rnnbench.store.reader import PlannedJob
 
 UNFINISHED = (JobStatus.FAILED, JobStatus.LOST, JobStatus.STOPPED, JobStatus.BUSY)
 """Outcomes after which the same command launched again does the run."""
@@ -67,7 +67,7 @@ def read_outcome(launch: Path, number: int) -> JobOutcome | None:
 def _outcome(path: Path) -> JobOutcome | None:
     """The outcome in a file; None, with a line, when the file is damaged."""
     try:
-        content = stored_run.read_outcome(path)
+        content = reader.read_outcome(path)
         return JobOutcome(**content | {"status": JobStatus(content["status"])})
     except (DamagedFileError, TypeError) as error:
         print(f"rnnbench: {one_line(error)}; its job counts as not run", file=sys.stderr)
@@ -81,7 +81,7 @@ def write_plan(launch: Path, jobs: Sequence[PlannedJob]) -> None:
 
 def planned_jobs(launch: Path) -> list[PlannedJob]:
     """The jobs that the launch planned, by number. Raises DamagedFileError."""
-    return stored_run.read_plan(LaunchFiles(launch).plan)
+    return reader.read_plan(LaunchFiles(launch).plan)
 
 
 class LaunchRecord(Callback):
@@ -215,7 +215,7 @@ def _by_now(launch: Path, outcome: JobOutcome) -> JobStatus:
     if outcome.status != JobStatus.BUSY or outcome.run is None:
         return outcome.status
     try:
-        status = stored_run.read_run(ExperimentFiles(launch.parents[1]).run(outcome.run)).summary["status"]
+        status = reader.read_run(ExperimentFiles(launch.parents[1]).run(outcome.run)).summary["status"]
     except DamagedFileError:
         return JobStatus.BUSY
     return JobStatus.DONE_BEFORE if status in MEASURED else JobStatus.BUSY

@@ -17,8 +17,8 @@ from rnnbench.cli.sweep import Swept, swept_jobs
 from rnnbench.cli.tuning_stages import TuningStages, tuning_stages
 from rnnbench.errors import SettingError
 from rnnbench.schema import ExperimentFiles, JobStatus
-from rnnbench.storage import write_text
-from rnnbench.stored_run import PlannedJob
+from rnnbench.store.atomic import write_text
+from rnnbench.store.reader import PlannedJob
 
 if TYPE_CHECKING:
     import pandas as pd

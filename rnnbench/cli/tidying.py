@@ -10,10 +10,10 @@ from collections.abc import Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 
-from rnnbench.run_lock import remove_stale_locks
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles, changes_what_is_run
-from rnnbench.storage import STALE_AFTER_S, DamagedFileError, is_alive, remove_stale_temporaries
-from rnnbench.stored_run import PlannedJob, read_outcome, read_plan, read_run
+from rnnbench.store.atomic import STALE_AFTER_S, DamagedFileError, is_alive, remove_stale_temporaries
+from rnnbench.store.lock import remove_stale_locks
+from rnnbench.store.reader import PlannedJob, read_outcome, read_plan, read_run
 
 LAUNCHES_KEPT = 10
 """The newest launches, which stay in any case."""

@@ -1,7 +1,6 @@
 """Recorders: the objects that receive a run's measurements.
 
 - `recorder`: the base class, callbacks for the events of a run.
-- `run_store`: the folders that runs are written to.
 - `progress_bar`: progress on the terminal.
 - `progress_file`: progress of a sweep's run, for the launching process.
 - `weights_and_biases`: logging to W&B.
@@ -10,7 +9,7 @@
 from rnnbench.recorders.progress_bar import ProgressBar
 from rnnbench.recorders.progress_file import ProgressFile
 from rnnbench.recorders.recorder import Recorder
-from rnnbench.recorders.run_store import RunFolder, RunStore
 from rnnbench.recorders.weights_and_biases import WeightsAndBiases
+from rnnbench.store.writer import RunFolder, RunStore
 
 __all__ = ["ProgressBar", "ProgressFile", "Recorder", "RunFolder", "RunStore", "WeightsAndBiases"]

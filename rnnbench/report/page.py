@@ -19,7 +19,7 @@ from rnnbench.report.labels import is_number, setting_value
 from rnnbench.report.runs_table import differing, runs_table
 from rnnbench.report.style import CellStyles
 from rnnbench.schema import ExperimentFiles
-from rnnbench.storage import write_text
+from rnnbench.store.atomic import write_text
 
 MACHINE = (
     "rnnbench_version",

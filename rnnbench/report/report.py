@@ -21,7 +21,7 @@ from rnnbench.report.tables.rendering import latex, markdown, plain
 from rnnbench.report.tables.table import Table
 from rnnbench.report.vector import inline_svg
 from rnnbench.schema import ExperimentFiles
-from rnnbench.storage import replacing, write_text
+from rnnbench.store.atomic import replacing, write_text
 
 UNDATED: Mapping[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None}, "png": {"Software": None}, "svg": {"Date": None},

@@ -17,7 +17,7 @@ from rnnbench.analysis.variant import difficulty_columns, setting_columns
 from rnnbench.report.labels import number, setting_value
 from rnnbench.report.style import CellStyles
 from rnnbench.schema import ExperimentFiles, RunFiles
-from rnnbench.storage import DamagedFileError, read_bytes
+from rnnbench.store.atomic import DamagedFileError, read_bytes
 
 MEASURED = {"steps_trained": "steps", "steps_to_solve": "steps to solve", "test_loss": "test loss"}
 """Columns of numbers with their headings."""

@@ -9,7 +9,7 @@ import rnnbench
 from rnnbench.analysis.results import Results
 from rnnbench.report.incomplete import incomplete
 from rnnbench.schema import ExperimentFiles
-from rnnbench.storage import DamagedFileError, read_json_object, remove, write_text
+from rnnbench.store.atomic import DamagedFileError, read_json_object, remove, write_text
 
 KINDS = frozenset({".csv", ".md", ".tex", ".pdf", ".png", ".svg", ".json"})
 """The suffixes of a report's tables and figures, and of sidecars."""

@@ -13,8 +13,8 @@ from rnnbench.process_settings import standard_settings
 from rnnbench.recorders import RunFolder
 from rnnbench.runs.components import with_arguments
 from rnnbench.runs.stored_components import stored_class
-from rnnbench.storage import DamagedFileError
-from rnnbench.stored_run import read_run
+from rnnbench.store.atomic import DamagedFileError
+from rnnbench.store.reader import read_run
 
 
 @standard_settings("load_model: the cell")

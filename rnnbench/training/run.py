@@ -20,7 +20,7 @@ from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.schema import Status, milestone_column
-from rnnbench.storage import DamagedFileError
+from rnnbench.store.atomic import DamagedFileError
 from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.task import Split
 from rnnbench.training.batch_check import check_batch

@@ -10,8 +10,8 @@ from typing import Any
 
 from rnnbench.errors import one_line
 from rnnbench.schema import ENDED, ExperimentFiles, RunFiles
-from rnnbench.storage import DamagedFileError, read_arrays, read_bytes, write_text
-from rnnbench.stored_run import StoredRun, read_run
+from rnnbench.store.atomic import DamagedFileError, read_arrays, read_bytes, write_text
+from rnnbench.store.reader import StoredRun, read_run
 from rnnbench.wandb_logging import content, messages
 from rnnbench.wandb_logging.content import Arrays
 from rnnbench.wandb_logging.process import WandbProcess

@@ -20,7 +20,7 @@ from typing import Any
 
 from rnnbench.errors import one_line
 from rnnbench.schema import RunFiles
-from rnnbench.storage import remove, write_text
+from rnnbench.store.atomic import remove, write_text
 from rnnbench.wandb_logging.content import LOGGED, LOWER_IS_BETTER, RECORD
 
 BLOCK, BLOCK_HEADER = 32768, 7

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnbench import storage
 from rnnbench.analysis.archive import load_results, read_archive, write_archive
 from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.incomplete import incomplete
 from rnnbench.schema import ARCHIVE_VERSION, ExperimentFiles, run_name
+from rnnbench.store import atomic
 from tests.analysis.made import NoSource, results, table
 
 
@@ -201,7 +201,7 @@ def test_a_write_that_fails_leaves_the_archive_as_it_was(
         if failing in path.name:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(storage, "_onto_the_disk", full)
+    monkeypatch.setattr(atomic, "_onto_the_disk", full)
     with pytest.raises(OSError, match="No space left"):
         write_archive(loaded)
     after = {

@@ -9,8 +9,8 @@ import pytest
 from rnnbench.cli.launches import JobOutcome, write_outcome, write_plan
 from rnnbench.cli.tidying import LAUNCHES_KEPT, STARTED_WITHIN_S, remove_of_dead_processes, remove_old_launches
 from rnnbench.schema import ExperimentFiles, JobStatus
-from rnnbench.storage import STALE_AFTER_S
-from rnnbench.stored_run import PlannedJob
+from rnnbench.store.atomic import STALE_AFTER_S
+from rnnbench.store.reader import PlannedJob
 from tests.cli.conftest import SMALL, Command
 
 OLD_S = 2 * STALE_AFTER_S

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import psutil
 
 from rnnbench.schema import ExperimentFiles, JobStatus
-from rnnbench.stored_run import read_outcome, read_plan, read_run
+from rnnbench.store.reader import read_outcome, read_plan, read_run
 from tests.cli.conftest import SMALL
 
 LONG = (*SMALL, "task.length=5", "train.eval_every=1000", "train.stop_when_solved=false", "probe=[costs]")

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from rnnbench.schema import MEASURED, PROVENANCE, RUN_COLUMNS, ExperimentFiles, JobStatus
-from rnnbench.storage import DamagedFileError
-from rnnbench.stored_run import read_outcome, read_run
+from rnnbench.store.atomic import DamagedFileError
+from rnnbench.store.reader import read_outcome, read_run
 
 SMALL = (
     "task.length=6",

@@ -11,7 +11,7 @@ import pytest
 
 from rnnbench.analysis.archive import load_results
 from rnnbench.schema import ExperimentFiles
-from rnnbench.storage import replacing
+from rnnbench.store.atomic import replacing
 from tests.cli.conftest import SMALL, Command
 from tests.cli.conftest import rnnbench as command
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rnnbench.schema import ExperimentFiles
-from rnnbench.stored_run import read_outcome
+from rnnbench.store.reader import read_outcome
 from tests.faults.launching import Launch, Tally, wait_until
 from tests.faults.slurm_cluster import Cluster, cluster, reason_not_to_start
 

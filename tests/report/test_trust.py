@@ -23,8 +23,8 @@ from rnnbench.report.tables.comparison import Comparison
 from rnnbench.runs.stored_components import stored_axes
 from rnnbench.runs.trained_model import load_model
 from rnnbench.schema import ExperimentFiles, RunFiles, settings_hash
-from rnnbench.storage import DamagedFileError
-from rnnbench.stored_run import digests, read_run
+from rnnbench.store.atomic import DamagedFileError
+from rnnbench.store.reader import digests, read_run
 
 
 class RunsCode:

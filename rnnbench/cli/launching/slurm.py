@@ -28,8 +28,8 @@ from rnnbench.cli.launching.packing import packs
 from rnnbench.errors import SettingError, one_line
 from rnnbench.interruption import Interrupted, goes_on_elsewhere, listen_as_worker
 from rnnbench.schema import ExperimentFiles, LaunchFiles
-from rnnbench.storage import DamagedFileError, read_json_object, write_json
-from rnnbench.stored_run import PlannedJob, read_outcome, read_plan
+from rnnbench.store.atomic import DamagedFileError, read_json_object, write_json
+from rnnbench.store.reader import PlannedJob, read_outcome, read_plan
 
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)
 """Signals by which Slurm warns of the end of a job's time; it is then queued again. Others, as of scancel, end it."""

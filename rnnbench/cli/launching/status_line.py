@@ -19,8 +19,8 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from rnnbench.schema import JobStatus, LaunchFiles
-from rnnbench.storage import DamagedFileError
-from rnnbench.stored_run import PlannedJob, read_outcome, read_plan
+from rnnbench.store.atomic import DamagedFileError
+from rnnbench.store.reader import PlannedJob, read_outcome, read_plan
 
 if TYPE_CHECKING:
     from rnnbench.recorders.progress_file import StepsDone

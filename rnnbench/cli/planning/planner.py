@@ -14,8 +14,8 @@ from rnnbench.interruption import Interrupted
 from rnnbench.runs.identity import Identities
 from rnnbench.runs.settings import Settings
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status
-from rnnbench.storage import DamagedFileError
-from rnnbench.stored_run import PlannedJob, read_run
+from rnnbench.store.atomic import DamagedFileError
+from rnnbench.store.reader import PlannedJob, read_run
 
 
 class Planner:

@@ -12,7 +12,7 @@ import pytest
 from filelock import SoftFileLease
 from filelock._marker import OwnerRecord, encode_marker
 
-from rnnbench.run_lock import LEASE_SUFFIX, locked, remove_stale_locks
+from rnnbench.store.lock import LEASE_SUFFIX, locked, remove_stale_locks
 
 LEASE_S = SoftFileLease("any").lease_duration
 """filelock's own."""

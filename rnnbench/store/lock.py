@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLease, Timeout
 
-from rnnbench.storage import STALE_AFTER_S
+from rnnbench.store.atomic import STALE_AFTER_S
 
 NO_FLOCK = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})
 """Errors of flock on file systems that do not have it, or whose lock server does not answer."""

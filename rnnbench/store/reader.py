@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rnnbench.schema import IDENTITY, MEASURED, RESULTS, JobStatus, RunFiles, Status, is_setting, settings_hash
-from rnnbench.storage import (
+from rnnbench.store.atomic import (
     DamagedFileError,
     digest,
     digest_of,

@@ -15,10 +15,8 @@ import pandas as pd
 import torch
 
 from rnnbench.errors import one_line
-from rnnbench.recorders.recorder import Arrays, Scalars
-from rnnbench.run_lock import locked
 from rnnbench.schema import ExperimentFiles, RunFiles, run_name
-from rnnbench.storage import (
+from rnnbench.store.atomic import (
     DamagedFileError,
     check_is_file,
     digest_of,
@@ -29,7 +27,11 @@ from rnnbench.storage import (
     write_json,
     write_text,
 )
-from rnnbench.stored_run import DIGESTS, digests, read_run
+from rnnbench.store.lock import locked
+from rnnbench.store.reader import DIGESTS, digests, read_run
+
+Scalars = Mapping[str, float | str]
+Arrays = Mapping[str, "np.ndarray[Any, np.dtype[np.float64]]"]
 
 
 def _save(content: Mapping[str, Any], file: IO[bytes]) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from rnnbench.recorders import RunFolder, RunStore
 from rnnbench.schema import IDENTITY
-from rnnbench.storage import DamagedFileError
+from rnnbench.store.atomic import DamagedFileError
 
 
 @pytest.fixture
