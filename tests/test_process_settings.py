@@ -15,7 +15,7 @@ import torch
 import rnnbench
 from rnnbench.process_settings import FLUSH_DENORMALS, SETTINGS, THREADS, choose, seed_random_numbers, standard_settings
 from rnnbench.report.style import paper_style
-from rnnbench.storage import read_json_object
+from rnnbench.store.atomic import read_json_object
 from tests.cli.conftest import SMALL, Command
 from tests.cli.conftest import rnnbench as command
 
