@@ -19,6 +19,7 @@ Below all of these, without torch and Hydra:
 - `errors`: wrong settings and bugs, and how each is reported.
 - `gradient_fit`: the straight line through the logarithm of a gradient profile.
 - `interruption`: signals that ask a process to stop.
+- `process_settings`: settings of the whole process, the same for every run.
 - `machine`: the processor that times are measured on, and its load.
 
 The package exports the functions of the Python interface, docs/api.md, each imported when it is first asked for.
