@@ -89,7 +89,8 @@ def numbers(backend: Backend, cell: Cell, inputs: Tensor, state: State) -> dict[
 
     torch.manual_seed(5)
     outputs, final = backend.run(cell, inputs, state, hook)
-    leaves = {"inputs": inputs, **dict(zip(cell.state_names, state, strict=True)), **dict(cell.named_parameters())}
+    leaves = {"inputs": inputs, **dict(zip(cell.state_names, state, strict=True))}
+    leaves |= {name: parameter for name, parameter in cell.named_parameters() if parameter.requires_grad}
     gradients = torch.autograd.grad(scalar(outputs, final), list(leaves.values()), allow_unused=True)
     found = {"outputs": outputs.detach()} | {
         f"final_{n}": f.detach() for n, f in zip(cell.state_names, final, strict=True)

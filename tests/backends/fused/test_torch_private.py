@@ -1,17 +1,10 @@
 """The private pieces of torch that tracing rests on are where they were, and mean what they meant."""
 
-import importlib
-
 import pytest
-import torch
-from torch import Tensor, fx, nn
+from torch import nn
+from torch.nn.modules import module as torch_module
 
 MEND = "torch has moved it: mend rnnbench/backends/fused/frontend/torch_private.py, nothing else"
-
-
-@pytest.mark.parametrize(("module", "name"), [("torch.fx._symbolic_trace", "PH"), ("torch", "_assert")])
-def test_torch_has_what_the_trace_imports_of_it(module: str, name: str) -> None:
-    assert hasattr(importlib.import_module(module), name), f"{module}.{name}: {MEND}"
 
 
 @pytest.mark.parametrize(
@@ -31,19 +24,6 @@ def test_tensors_hang_in_the_dictionaries() -> None:
     assert "running_mean" in buffers
 
 
-def test_placeholders_are_traced_and_other_arguments_are_checked() -> None:
-    from rnnbench.backends.fused.frontend import torch_private
-
-    class Sum(nn.Module):
-        def forward(self, pair: tuple[Tensor, Tensor], scale: float) -> Tensor:
-            return (pair[0] + pair[1]) * scale
-
-    pair = (torch_private.PLACEHOLDER, torch_private.PLACEHOLDER)
-    graph = fx.Tracer().trace(Sum(), concrete_args={"pair": pair, "scale": 2.0})
-    assert [node.op for node in graph.nodes].count("placeholder") == 3
-    assert torch_private.CHECK in [node.target for node in graph.nodes]
-
-
 def test_every_kind_of_hook_is_seen() -> None:
     from rnnbench.backends.fused.frontend import torch_private
 
@@ -55,4 +35,7 @@ def test_every_kind_of_hook_is_seen() -> None:
         assert torch_private.has_hooks(linear), kind
         handle.remove()
         assert not torch_private.has_hooks(linear)
-    assert torch.is_tensor(linear(torch.zeros(1, 2)))
+        handle = getattr(torch_module, f"register_module_{kind}")(lambda *arguments: None)
+        assert torch_private.has_global_hooks(), kind
+        handle.remove()
+        assert not torch_private.has_global_hooks()

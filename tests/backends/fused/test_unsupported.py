@@ -1,5 +1,8 @@
 """What the fused backend does not support, in errors that name it; what `auto` does then."""
 
+import ast
+import itertools
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 
 from rnnbench.backends import Eager, Fused, TorchNn, backend_named, choose_backend, fallback_reason
 from rnnbench.backends.fused import explain
@@ -37,48 +41,149 @@ def in_place(cell: Any, x: Tensor, h: Tensor) -> Tensor:
     return h
 
 
+class Spike(torch.autograd.Function):
+    """A step whose gradient is another function."""
+
+    @staticmethod
+    def forward(context: Any, v: Tensor) -> Tensor:
+        context.save_for_backward(v)
+        return (v > 0).to(v.dtype)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        return gradient / (25 * context.saved_tensors[0].abs() + 1) ** 2
+
+
+class Reversed(torch.autograd.Function):
+    """The identity, whose gradient has the other sign."""
+
+    @staticmethod
+    def forward(context: Any, v: Tensor) -> Tensor:
+        return v
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        return -gradient
+
+
+@torch.library.custom_op("rnnbench_tests::doubled", mutates_args=())
+def doubled(x: Tensor) -> Tensor:
+    return 2 * x
+
+
+ITERATOR = itertools.cycle([0.1, 0.2, 0.3])
+
+
+def assigned(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+    w = 1.0 * h
+    w[:, 0] = 0
+    return w
+
+
+def unused(change: Callable[[Tensor], object], of: Callable[[Any, Tensor], Tensor]) -> Callable[..., Tensor]:
+    """A change in place of a copy whose own result is not used."""
+
+    def formula(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+        w = of(cell, h)
+        change(w)
+        return h @ w if w.shape == cell.matrix.shape else h * w
+
+    return formula
+
+
+def of_matrix(cell: Any, h: Tensor) -> Tensor:
+    return cell.matrix.clone()
+
+
+IN_PLACE: dict[str, Callable[[Tensor], object]] = {
+    "fill_diagonal_": lambda w: w.fill_diagonal_(0),
+    "zero_": lambda w: w.zero_(),
+    "copy_": lambda w: w[:3].copy_(w[3:6]),
+    "index_put_": lambda w: w.index_put_((torch.tensor([0]),), torch.tensor(1.0)),
+    "masked_fill_": lambda w: w.masked_fill_(w > 0, 0.0),
+    "diagonal": lambda w: w.diagonal().zero_(),
+    "assignment": lambda w: w.__setitem__(0, 0.0),
+    "data": lambda w: w.data.clamp_(-1, 1),
+    "data=": lambda w: setattr(w, "data", 2 * w.data),
+    "out=": lambda w: torch.mul(w, 2, out=w),
+    "foreach": lambda w: torch._foreach_mul_([w], 2),
+    "requires_grad_": lambda w: w.requires_grad_(False),
+}
+
 UNSUPPORTED: dict[str, tuple[Callable[[Any, Tensor, Tensor], Any], str]] = {
-    "chunk over the batch": (lambda cell, x, h: torch.chunk(h, 2)[0], "write dim=1"),
-    "split that does not fit": (lambda cell, x, h: h.split([3, 3], 1)[0], "split() of 7 features into [3, 3]"),
-    "index": (lambda cell, x, h: h[:, 0] * h, "x[:, first:stop]"),
-    "index of examples": (lambda cell, x, h: h[:1] * h, "x[:, first:stop]"),
-    "product of states": (lambda cell, x, h: torch.mm(h, h), "as in h @ self.U"),
-    "matrix on the left": (lambda cell, x, h: cell.matrix @ h, "as in h @ self.U"),
-    "matrix as vector": (lambda cell, x, h: h * cell.matrix, "matrix has shape (7, 7)"),
-    "matrix of another size": (lambda cell, x, h: x @ cell.matrix, "matrix takes 7 features, not 3"),
-    "sum over the batch": (lambda cell, x, h: h - h.sum(0, keepdim=True), "write sum(-1, keepdim=True)"),
-    "mean without keepdim": (lambda cell, x, h: h - h.mean(1), "write mean(-1, keepdim=True)"),
-    "shape": (lambda cell, x, h: torch.zeros(h.shape[0], 7), "write x.new_zeros"),
-    "dimension": (lambda cell, x, h: h.unsqueeze(1), "unsqueeze()"),
-    "norm of another size": (lambda cell, x, h: cell.norm(x) + h, "layer_norm() over (7,) of 3 features"),
+    "chunk over the batch": (lambda cell, x, h: torch.chunk(h, 2)[0][:1] * h, "of features: write dim=1"),
+    "index of one feature of several": (lambda cell, x, h: h[:, [0, 1, 2, 3, 4, 5, 0]] * h, "x[:, first:stop]"),
+    "index of examples": (lambda cell, x, h: h[:1] * h, "write h[:, first:stop]"),
+    "product of states": (lambda cell, x, h: torch.mm(h, torch.mm(h.T, h)), "T()"),
+    "matrix on the left": (lambda cell, x, h: (cell.matrix @ h.T).T, "T()"),
+    "matrix as features": (lambda cell, x, h: (h.unsqueeze(-1) * cell.matrix).sum(1), "matrix has shape (7, 7)"),
+    "sum over the batch": (lambda cell, x, h: h - h.sum(0, keepdim=True), "write it over features, as in h.sum("),
+    "sum over all": (lambda cell, x, h: h - h.sum((1, 0), keepdim=True), "over features"),
+    "mean over all": (lambda cell, x, h: h - h.mean(dim=(-1, -2), keepdim=True), "over features"),
+    "mean of all": (lambda cell, x, h: h - h.mean(), "over features"),
+    "heads": (lambda cell, x, h: h.unsqueeze(2).expand(-1, -1, 2).reshape(h.shape[0], 14)[:, :7], "expand()"),
+    "cumsum": (lambda cell, x, h: h.cumsum(1), "cumsum()"),
+    "softmax": (lambda cell, x, h: h.softmax(-1), "softmax()"),
+    "roll": (lambda cell, x, h: h.roll(1, 1), "write torch.cat"),
     "noise of no example": (lambda cell, x, h: h + torch.randn(7), "write torch.rand_like(h)"),
-    "noise in place": (lambda cell, x, h: torch.empty_like(h).bernoulli_(0.5), "empty_like()"),
+    "noise of a size": (lambda cell, x, h: h + torch.randn(x.shape[0], 7), "write torch.randn_like(h)"),
+    "noise in place": (lambda cell, x, h: torch.empty_like(h).bernoulli_(0.5), "write torch.rand_like(h) < p"),
     "computed probability": (lambda cell, x, h: torch.bernoulli(torch.sigmoid(h)), "write torch.rand_like(p) < p"),
-    "NumPy": (lambda cell, x, h: h * torch.from_numpy(np.ones(7)), "other than torch's functions"),
-    "number of a parameter": (lambda cell, x, h: h * cell.matrix[0, 0].item(), "item() of a parameter"),
+    "NumPy": (lambda cell, x, h: h * torch.from_numpy(np.ones(7)).float(), "keep it as a buffer"),
+    "number of a parameter": (lambda cell, x, h: h * cell.matrix[0, 0].item(), "item() of a tensor"),
+    "numpy": (lambda cell, x, h: h * float(cell.matrix.detach().numpy()[0, 0]), "numpy() of a tensor"),
     "branch": (lambda cell, x, h: h if (h > 0).all() else -h, "write torch.where(condition, a, b)"),
-    "truth": (lambda cell, x, h: h if h > 0 else -h, "write torch.where(condition, a, b)"),
-    "loop": (lambda cell, x, h: sum(h), "a loop of Python over a tensor"),
-    "number": (lambda cell, x, h: h * float(h), "a tensor used as a number of Python"),
-    "in place": (in_place, "an operator in place"),
-    "method in place": (lambda cell, x, h: h.mul_(2), "mul_()"),
-    "unused method in place": (lambda cell, x, h: (h.add_(1), h)[1], "add_()"),
-    "alpha": (lambda cell, x, h: torch.add(h, h, alpha=2), "add() with these arguments"),
+    "branch on a parameter": (lambda cell, x, h: h if cell.matrix[0, 0] > 0 else -h, "write torch.where(condition"),
+    "truth": (lambda cell, x, h: h if (h > 0).any() and h.sum() else -h, "write torch.where(condition, a, b)"),
+    "equal": (lambda cell, x, h: h if torch.equal(h, h) else -h, "write torch.where(condition, a, b)"),
+    "loop": (lambda cell, x, h: h * torch.stack([row.sum() for row in h])[:, None], "a loop of Python over a tensor"),
+    "number": (lambda cell, x, h: h * float(h.sum()), "a tensor used as a number of Python"),
+    "number of examples": (lambda cell, x, h: h if x.shape[0] > 1 else -h, "the number of examples"),
+    "mean over examples": (lambda cell, x, h: h / h.size(0), "the number of examples"),
+    "length": (lambda cell, x, h: h / len(h), "the number of examples"),
+    "examples in a loop": (lambda cell, x, h: h * sum(1 for _ in range(x.shape[0])), "another number of examples"),
+    "in place": (in_place, "add_()"),
+    "method in place": (lambda cell, x, h: (1 * h).mul_(2), "mul_()"),
+    "unused method in place": (lambda cell, x, h: (g := 1 * h, g.add_(1), g)[-1], "add_()"),
+    "assignment": (assigned, "an assignment to a tensor"),
     "rounding": (lambda cell, x, h: torch.div(h, 2.0, rounding_mode="floor"), "div() with these arguments"),
-    "power": (lambda cell, x, h: 2**h, "pow()"),
-    "cast": (lambda cell, x, h: h.to(torch.float64), "a change of type"),
-    "comparison as number": (lambda cell, x, h: (h > 0) * 0.5, "mul() with gt()"),
-    "comparison as state": (lambda cell, x, h: h > 0, "a state tensor that is gt()"),
-    "concatenation as state": (lambda cell, x, h: torch.cat([x, x], 1), "a state tensor of width 6, not 7"),
-    "widths": (lambda cell, x, h: cell.narrow(h) + h, "widths 2 and 7"),
-    "width of the input": (lambda cell, x, h: x + h, "widths 3 and 7"),
-    "narrow state": (lambda cell, x, h: cell.narrow(h), "a state tensor of width 2"),
-    "wrong Linear": (lambda cell, x, h: cell.narrow(x), "narrow takes 7 features, not 3"),
-    "concatenated batch": (lambda cell, x, h: torch.cat([h, h]), "cat() of other than features"),
+    "power": (lambda cell, x, h: torch.sigmoid(h) ** torch.sigmoid(h), "pow()"),
+    "cast": (lambda cell, x, h: (h.to(torch.float64) * 0.1).to(h.dtype), "float64 in a cell of torch.float32"),
+    "integers that wrap": (
+        lambda cell, x, h: ((h > 0).to(torch.uint8) - (h < 0).to(torch.uint8)).to(h.dtype),
+        "torch.uint8 in a cell",
+    ),
+    "integers": (lambda cell, x, h: h * ((h > 0) * 3), "torch.int64 in a cell"),
+    "comparison as state": (lambda cell, x, h: h > 0, "a state tensor (batch, 7) of torch.bool"),
+    "concatenation as state": (lambda cell, x, h: torch.cat([x, x], 1), "a state tensor (batch, 6)"),
+    "narrow state": (lambda cell, x, h: cell.narrow(h), "a state tensor (batch, 2)"),
+    "state without examples": (lambda cell, x, h: cell.matrix[0], "a state tensor (7)"),
+    "wrong Linear": (lambda cell, x, h: cell.narrow(x), "shapes cannot be multiplied (batchx3 and 7x2)"),
+    "concatenated batch": (lambda cell, x, h: torch.cat([h, h])[:5], "of features: write dim=1"),
     "constant state": (lambda cell, x, h: (1.0,), "1.0 as a state tensor"),
     "bound that is a tensor": (lambda cell, x, h: torch.clamp_min(h, 0 * h), "clamp_min() with a tensor as setting"),
-    "numpy": (lambda cell, x, h: h.detach().numpy(), "numpy()"),
-}
+    "surrogate gradient": (lambda cell, x, h: Spike.apply(h), "a custom autograd.Function"),
+    "surrogate gradient in a sum": (lambda cell, x, h: h + Spike.apply(cell.W(x)), "a custom autograd.Function"),
+    "surrogate gradient of a weight": (lambda cell, x, h: h @ Spike.apply(cell.matrix), "a custom autograd.Function"),
+    "reversed gradient": (lambda cell, x, h: 0.5 * Reversed.apply(h), "a custom autograd.Function"),
+    "custom operation": (lambda cell, x, h: doubled(h), "doubled.default()"),
+    "hook of a tensor": (lambda cell, x, h: (g := 1 * h, g.register_hook(lambda v: 2 * v), g)[-1], "register_hook()"),
+    "gradient asked for": (lambda cell, x, h: h if h.requires_grad else -h, "requires_grad() of a tensor"),
+    "inference mode": (lambda cell, x, h: torch.inference_mode()(cell.W)(x) + h, "inference_mode"),
+    "gradients left off": (lambda cell, x, h: (torch.set_grad_enabled(False), 1 * h)[1], "leaves gradients"),
+    "random": (lambda cell, x, h: h * random.random(), "random numbers of Python or NumPy"),
+    "random of NumPy": (lambda cell, x, h: h * np.random.rand(), "random numbers of Python or NumPy"),  # noqa: NPY002
+    "iterator": (lambda cell, x, h: h * next(ITERATOR), "an iterator"),
+    "hidden functions": (lambda cell, x, h: without_the_record(h), "none of torch's own functions made"),
+    **{f"{name} of a copy of a weight": (unused(change, of_matrix), " on line ") for name, change in IN_PLACE.items()},
+    **{f"{name} of a value": (unused(change, lambda cell, h: 1 * h), " on line ") for name, change in IN_PLACE.items()
+       if name not in ("fill_diagonal_", "diagonal")},
+}  # fmt: skip
+
+
+def without_the_record(h: Tensor) -> Tensor:
+    with torch._C.DisableTorchFunction():
+        return 2 * h
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
@@ -87,25 +192,25 @@ def test_the_reason_names_the_operation_and_its_line(name: str) -> None:
     reason = Fused().unsupported_reason(Step(formula))
     assert reason is not None
     assert words in reason
-    assert "test_unsupported.py" in reason or words.endswith("state tensors")
+    assert "test_unsupported.py" in reason or "state tensor" in words or words == "leaves gradients"
 
 
 def test_the_error_of_a_named_backend_says_what_to_do() -> None:
-    cell = Step(UNSUPPORTED["dimension"][0])
+    cell = Step(UNSUPPORTED["cumsum"][0])
     with pytest.raises(
         ValueError,
-        match=r"backend=fused: cannot run Step \(unsqueeze\(\) on line \d+ of .*; keep .*; use eager or auto",
+        match=r"backend=fused: cannot run Step \(cumsum\(\) on line \d+ of .*\); use eager or auto",
     ):
         choose_backend(cell, "fused")
-    with pytest.raises(ValueError, match=r"cannot run Step \(unsqueeze\(\)"):
+    with pytest.raises(ValueError, match=r"cannot run Step \(cumsum\(\)"):
         Fused().run(cell, torch.zeros(2, 2, 3), cell.initial_state(2))
-    with pytest.raises(ValueError, match=r"cannot run Step \(unsqueeze\(\)"):
+    with pytest.raises(ValueError, match=r"cannot run Step \(cumsum\(\)"):
         explain(cell)
 
 
 def test_auto_takes_the_fastest_that_applies() -> None:
     assert isinstance(choose_backend(GruTorch(3, 7)), Fused)
-    assert isinstance(choose_backend(Step(UNSUPPORTED["dimension"][0])), Eager)
+    assert isinstance(choose_backend(Step(UNSUPPORTED["cumsum"][0])), Eager)
     assert isinstance(choose_backend(GruTorch(3, 7).bfloat16()), TorchNn)
     assert isinstance(choose_backend(Gru(3, 7).bfloat16()), Eager)
     assert choose_backend(Gru(3, 7), threads=3) == Fused(3)
@@ -113,8 +218,8 @@ def test_auto_takes_the_fastest_that_applies() -> None:
 
 
 def test_auto_says_why_it_took_no_faster_backend() -> None:
-    cell = Step(UNSUPPORTED["dimension"][0])
-    assert fallback_reason(cell, choose_backend(cell)).startswith("unsqueeze() on line")
+    cell = Step(UNSUPPORTED["cumsum"][0])
+    assert fallback_reason(cell, choose_backend(cell)).startswith("cumsum() on line")
     assert fallback_reason(Gru(3, 7), choose_backend(Gru(3, 7))) == ""
     assert "bfloat16" in fallback_reason(GruTorch(3, 7).bfloat16(), TorchNn())
 
@@ -150,12 +255,23 @@ def test_inputs_that_do_not_fit_raise() -> None:
         Fused().run(cell, inputs, state)
 
 
-def test_linears_with_hooks_are_not_supported() -> None:
+HOOKS = ["forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"]
+
+
+@pytest.mark.parametrize("kind", HOOKS)
+def test_modules_with_hooks_are_not_supported(kind: str) -> None:
     hooked, fused = Gru(3, 7), Fused()
-    assert fused.unsupported_reason(hooked) is None
-    handle = hooked.U_r.register_forward_hook(lambda module, arguments, result: result * 2)
-    assert "U_r has hooks" in str(fused.unsupported_reason(hooked))
-    handle.remove()
+    hooked.act = nn.Sequential(nn.Tanh())
+    for name, register in {
+        "act has hooks": getattr(hooked.act, f"register_{kind}"),
+        "U_r has hooks": getattr(hooked.U_r, f"register_{kind}"),
+        "hooks of all modules": getattr(torch_module, f"register_module_{kind}"),
+    }.items():
+        assert fused.unsupported_reason(hooked) is None
+        handle = register(lambda *arguments: None)
+        reason = fused.unsupported_reason(hooked if "all" not in name else Gru(3, 7))
+        handle.remove()
+        assert name in str(reason)
     assert fused.unsupported_reason(hooked) is None
 
 
@@ -173,10 +289,17 @@ def test_a_step_that_changes_the_cell_is_not_supported_and_leaves_it_as_it_was()
     assert cell.calls == 5
 
 
-def test_a_step_put_on_the_object_is_not_supported() -> None:
-    cell = Gru(3, 7)
-    cell.step = lambda x, state: state  # type: ignore[method-assign]
-    assert "attribute of the object" in str(Fused().unsupported_reason(cell))
+def test_names_of_states_must_differ() -> None:
+    cell = Step(lambda cell, x, h: (h, h))
+    cell.state_names = ("h", "h")
+    assert "state_names=('h', 'h')" in str(Fused().unsupported_reason(cell))
+
+
+@pytest.mark.parametrize("other", ["c d", "", "1", "class", "None", "h_now", "batch", "W", "np", "é", "sum_W"])
+def test_any_name_of_a_state_is_compiled(other: str) -> None:
+    cell = Step(lambda cell, x, h: (torch.tanh(cell.W(x)) * h, h))
+    cell.state_names = ("h", other)
+    ast.parse(explain(cell))
 
 
 def test_choosing_a_backend_does_not_import_numba() -> None:

@@ -1,13 +1,16 @@
 """The frontend of the compiler: from a cell to the graph of its `step` (`ir.graph.Graph`).
 
-- `trace` runs `step` once on proxies of torch.fx, which record the operations on them.
-- `lower` turns the nodes of torch.fx into ours, or raises UnsupportedStepError at the first that has no counterpart.
+- `trace` has `step` recorded twice, on different random examples: what differs is refused.
+- `record` runs `step` on real tensors and keeps every function of torch that it calls, as nodes of torch.fx.
+- `held` finds the tensors in lists, dictionaries and plain objects of the cell.
+- `lower` turns these nodes into ours, or raises UnsupportedStepError at the first that has no counterpart, or whose
+  shape or type is not that of the tensor that torch computed.
 - `lowerings` is the table of what a `step` may call, and the operations that it becomes. It joins those of `products`
   (with matrices of the cell), `parts` (chunk, split, cat, shapes), `activations` (of torch.nn.functional, and sums and
   norms over features) and `noise` (dropout, rand_like).
 - `values` has what these are given: values of the step, and tensors that do not depend on its arguments.
 - `invariants` evaluates what depends on the cell alone, such as parametrised weights, before the loop.
-- `torch_cells` has the equations of nn.LSTMCell, nn.GRUCell and nn.RNNCell.
+- `torch_cells` has the equations of nn.LSTMCell, nn.GRUCell and nn.RNNCell, and a convolution as a product.
 - `remedies` says what to write instead of what cannot be compiled.
 - `source_lines` finds the user's line for a message, and for the names of values.
 - `trace_guard` notices when a cell has changed, so that its `step` is traced again.

@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.fx.node import map_aggregate
 
-from rnnbench.backends.fused.frontend.values import Given
+from rnnbench.backends.fused.frontend.values import Batch, Given
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 from rnnbench.cells import Cell
-
-_READS_NUMBERS = {"item", "tolist", "numpy", "__array__"}
 
 
 class Invariants:
@@ -28,10 +27,8 @@ class Invariants:
 
     def include(self, node: fx.Node) -> bool:
         """Whether a node depends on the cell alone; its value is then known."""
-        if any(argument not in self.values for argument in node.all_input_nodes):
+        if any(argument not in self.values for argument in node.all_input_nodes) or _has_size(node):
             return False
-        if node.target in _READS_NUMBERS:
-            raise UnsupportedStepError(f"{node.target}() of a parameter; compute with the tensor itself")
         assert self.cell is not None
         drawn = torch.get_rng_state()
         with torch.no_grad():
@@ -87,6 +84,13 @@ class Derived:
         return [values[node].to(self.dtype) for node in self.wanted.values()]
 
 
+def _has_size(node: fx.Node) -> bool:
+    """Whether the number of examples is among the arguments of a node."""
+    found: list[bool] = []
+    map_aggregate((node.args, node.kwargs), lambda value: found.append(isinstance(value, Batch)))
+    return any(found)
+
+
 def derived_path(node: fx.Node) -> str:
     """A name for what a node computes, which no attribute has."""
     return f"{node.name}()"
@@ -98,8 +102,6 @@ def evaluated(node: fx.Node, cell: Cell, values: dict[fx.Node, Any]) -> Any:
     named: Any = fx.map_arg(node.kwargs, lambda argument: values[argument])
     if node.op == "get_attr":
         return operator.attrgetter(str(node.target))(cell)
-    if node.op == "call_module":
-        return cell.get_submodule(str(node.target))(*arguments, **named)
     if node.op == "call_method":
         return getattr(arguments[0], str(node.target))(*arguments[1:], **named)
     function: Callable[..., Any] = node.target  # type: ignore[assignment]

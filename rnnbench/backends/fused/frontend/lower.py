@@ -1,4 +1,4 @@
-"""From the nodes of torch.fx to ours."""
+"""From the nodes of a recorded step to ours."""
 
 import linecache
 import operator
@@ -7,45 +7,43 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx
 
+from rnnbench.backends.fused.frontend.held import dtype_of
 from rnnbench.backends.fused.frontend.invariants import Invariants
 from rnnbench.backends.fused.frontend.lowerings import TABLE
-from rnnbench.backends.fused.frontend.products import linear
+from rnnbench.backends.fused.frontend.parts import SHAPES, index_of_features
+from rnnbench.backends.fused.frontend.record import Recorder
 from rnnbench.backends.fused.frontend.remedies import remedy_for
 from rnnbench.backends.fused.frontend.source_lines import Line, located
-from rnnbench.backends.fused.frontend.torch_private import CHECK, has_hooks
 from rnnbench.backends.fused.frontend.values import Given, Value, operand
 from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
 from rnnbench.cells import Cell
-from rnnbench.cells.cell import check_is_state
 
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*) = ")
 
 
-def lower(
-    traced: fx.Graph, cell: Cell, widths: tuple[int, ...], lines: dict[fx.Node, Line]
-) -> tuple[Graph, Invariants]:
-    """The graph of a traced step, given the widths of its states and the line that each node comes from.
+def lower(recorded: Recorder, cell: Cell, widths: tuple[int, ...]) -> tuple[Graph, Invariants]:
+    """The graph of a recorded step, given the widths of its states.
 
     With it what is computed before the loop, since it depends on the cell alone. Raises UnsupportedStepError at the
     first node that cannot be lowered.
     """
-    lowering = _Lowering(cell, widths, lines)
-    return lowering.graph_of(traced), lowering.invariants
+    lowering = _Lowering(recorded, cell, widths)
+    return lowering.graph_of(recorded.graph), lowering.invariants
 
 
 class _Lowering:
-    """Turns the nodes of fx into ours, one after the other."""
+    """Turns recorded nodes into ours, one after the other."""
 
-    def __init__(self, cell: Cell, widths: tuple[int, ...], lines: dict[fx.Node, Line]) -> None:
+    def __init__(self, recorded: Recorder, cell: Cell, widths: tuple[int, ...]) -> None:
         self.cell = cell
         self.widths = widths
-        self.lines = lines
-        dtype = next(tensor.dtype for tensor in cell.parameters() if tensor.is_floating_point())
-        self.graph = Graph(epsilon=torch.finfo(dtype).eps)
-        self.invariants = Invariants(cell, dtype)
+        self.recorded, self.lines = recorded, recorded.lines
+        self.dtype = dtype_of(cell)
+        self.graph = Graph(epsilon=torch.finfo(self.dtype).eps)
+        self.invariants = Invariants(cell, self.dtype)
         self.values: dict[fx.Node, Any] = {}
         self.named: dict[Line, int] = {}
 
@@ -54,13 +52,10 @@ class _Lowering:
         for node in traced.nodes:
             try:
                 if node.op == "placeholder":
-                    if placeholders <= len(self.cell.state_names):  # the others have their defaults
-                        self.values[node] = self._placeholder(placeholders)
+                    self.values[node] = self._placeholder(placeholders)
                     placeholders += 1
                 elif node.op == "output":
                     self._output(node)
-                elif _is_check_of_fx(node):
-                    continue
                 elif self.invariants.include(node):
                     self.values[node] = self.invariants.value(node)
                 else:
@@ -94,56 +89,86 @@ class _Lowering:
     def _value(self, node: fx.Node) -> Any:
         arguments: Any = fx.map_arg(node.args, lambda argument: self.values[argument])
         named: Any = fx.map_arg(node.kwargs, lambda argument: self.values[argument])
-        if node.op == "call_module":
-            return self._linear(str(node.target), *arguments, **named)
-        name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
+        name = _name_of(node)
+        if node.target is operator.getitem and isinstance(arguments[0], list):
+            return self._checked(arguments[0][arguments[1]], self.recorded.results[node], _name_of(node.args[0]))
         if node.target not in TABLE:
             raise UnsupportedStepError(f"{name}(){remedy_for(name)}")
+        if node.target is operator.getitem and isinstance(arguments[0], (Value, Given)):
+            read = self.recorded.results[node.args[0]]  # type: ignore[index]
+            arguments = arguments[0], index_of_features(arguments[1], tuple(read.shape))
         try:
-            return TABLE[node.target](self.graph, *arguments, **named)
+            value = TABLE[node.target](self.graph, *arguments, **named)
         except (TypeError, IndexError) as error:
             raise UnsupportedStepError(f"{name}() with these arguments{remedy_for(name)}") from error
+        result = self.recorded.results.get(node)
+        if isinstance(value, Value) and result is not None:
+            value = self._checked(value, result, name)
+        return value
 
-    def _linear(self, path: str, input: Value) -> Value:
-        module = self.cell.get_submodule(path)
-        assert isinstance(module, nn.Linear)
-        if has_hooks(module):
-            raise UnsupportedStepError(f"{path} has hooks{remedy_for('hooks')}")
-        bias = None if module.bias is None else Given(f"{path}.bias", module.bias)
-        return linear(self.graph, input, Given(f"{path}.weight", module.weight), bias)
+    def _checked(self, value: Value, result: Tensor, name: str) -> Value:
+        """The value, which must have the features and the type of what torch computed when the step was recorded."""
+        features = [int(size) for size in result.shape if size != 1]
+        examples = int.__int__(self.recorded.batch)
+        width = 1 if features == [examples] else features[1] if features[:1] == [examples] and features[2:] == [] else 0
+        if width and name in SHAPES:
+            value = Value(self.graph.widened(int(value), width))
+        if not width or self.graph.nodes[int(value)].width != width:
+            shape = ", ".join("batch" if size == examples else str(size) for size in result.shape)
+            remedy = remedy_for(name) or "; values are (batch, features)"
+            raise UnsupportedStepError(f"{name}() that gives a tensor of shape ({shape}){remedy}")
+        self._check_type(self.graph.nodes[int(value)], result.dtype, name)
+        return value
+
+    def _check_type(self, node: nodes.Node, dtype: torch.dtype, name: str) -> None:
+        if is_comparison(node):
+            is_right = dtype == torch.bool
+        else:
+            is_right = dtype == self.dtype or (dtype != torch.bool and self._is_exact(node, dtype))
+        if not is_right:
+            raise UnsupportedStepError(f"{name}() that gives {dtype} in a cell of {self.dtype}; write x.to(h.dtype)")
+
+    def _is_exact(self, node: nodes.Node, dtype: torch.dtype) -> bool:
+        """Whether a value is one of two numbers that are the same in another type, such as a comparison as 1 and 0."""
+        if not isinstance(node, nodes.Elementwise) or node.operation != "where":
+            return False
+        choices = [self.graph.nodes[operand] for operand in node.operands[1:]]
+        return all(
+            isinstance(choice, nodes.Constant)
+            and float(torch.tensor(choice.number, dtype=torch.float64).to(dtype)) == choice.number
+            for choice in choices
+        )
 
     def _output(self, node: fx.Node) -> None:
         results = node.args[0]
-        count = len(self.cell.state_names)
-        check_is_state(self.cell.step, torch.empty(0) if isinstance(results, fx.Node) else results, count)
         assert isinstance(results, (tuple, list))
         outputs: list[int] = []
         for result, width in zip(results, self.widths, strict=True):
-            if not isinstance(result, fx.Node):
-                raise UnsupportedStepError(f"step returns {result!r} as a state tensor")
+            assert isinstance(result, fx.Node)
+            self._check_state(self.recorded.results[result], width)
             try:
                 outputs.append(self._state(self.values[result], width))
             except UnsupportedStepError as error:
                 raise UnsupportedStepError(located(str(error), self.lines.get(result))) from error
         self.graph.outputs = tuple(outputs)
 
+    def _check_state(self, result: Tensor, width: int) -> None:
+        examples = int.__int__(self.recorded.batch)
+        if result.shape != (examples, width) or result.dtype != self.dtype:
+            shape = ", ".join("batch" if size == examples else str(size) for size in result.shape)
+            raise UnsupportedStepError(
+                f"step returns a state tensor ({shape}) of {result.dtype}, not (batch, {width}) of {self.dtype}"
+            )
+
     def _state(self, value: Any, width: int) -> int:
         """A tensor of the next state."""
         if not isinstance(value, (Value, Given)):
             raise UnsupportedStepError("a state tensor that is not one tensor")
-        position = self.graph.widened(operand(self.graph, value), width)
-        state = self.graph.nodes[position]
-        if is_comparison(state):
-            raise UnsupportedStepError(
-                f"a state tensor that is {self.graph.at(position, nodes.Elementwise).operation}()"
-            )
-        if not isinstance(state, nodes.Constant) and state.width != width:
-            raise UnsupportedStepError(f"a state tensor of width {state.width}, not {width}")
-        return position
+        return self.graph.widened(operand(self.graph, value), width)
 
 
-def _is_check_of_fx(node: fx.Node) -> bool:
-    """Whether fx inserted the node to check an argument that it specialises."""
-    if node.target is CHECK:
-        return True
-    return node.target is operator.eq and bool(node.users) and all(_is_check_of_fx(user) for user in node.users)
+def _name_of(node: Any) -> str:
+    """The name of the function of a node; of an attribute, the attribute's."""
+    if node.target is getattr:
+        return str(node.args[1])
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))

@@ -4,6 +4,7 @@ Every operation of `ir.operations` is known by its name: as a function of torch,
 operator. Those that take more than tensors and numbers, or have other names too, have a line here.
 """
 
+import math
 import operator
 from typing import Any
 
@@ -11,9 +12,19 @@ import torch
 from torch.nn import functional
 
 from rnnbench.backends.fused.frontend import activations, noise, parts, products
-from rnnbench.backends.fused.frontend.values import Build, Given, Operand, Value, operand
+from rnnbench.backends.fused.frontend.values import (
+    Build,
+    Given,
+    Operand,
+    Value,
+    is_condition,
+    is_number,
+    number_of,
+    operand,
+)
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
 from rnnbench.backends.fused.ir.operations import OPERATIONS
+from rnnbench.backends.fused.ir.terms import Term, apply
 
 
 def plain(name: str) -> Build:
@@ -60,11 +71,49 @@ def _softplus(graph: Graph, value: Operand, beta: Operand = 1, threshold: Operan
 
 def _power(graph: Graph, value: Operand, exponent: Operand) -> Value:
     names = {2: "square", 0.5: "sqrt", -1: "reciprocal"}
-    if not isinstance(exponent, (int, float)) or not isinstance(value, Value):
-        raise UnsupportedStepError("pow() other than of a tensor to a number")
+    if is_number(value) and value > 0 and isinstance(exponent, Value):
+        return Value(apply("exp", math.log(value) * Term(graph, int(exponent))).position)
+    if not is_number(exponent) or not isinstance(value, Value):
+        raise UnsupportedStepError("pow() other than of a tensor to a number, or of a positive number to a tensor")
+    if exponent == 0:
+        return Value(_filled(1.0)(graph, value))
     if exponent in names:
         return Value(graph.apply(names[exponent], operand(graph, value)))
     return Value(graph.apply("pow", operand(graph, value), graph.constant(exponent)))
+
+
+def _exp2(graph: Graph, value: Operand) -> Value:
+    return _power(graph, 2, value)
+
+
+def _arithmetic(name: str, is_reversed: bool = False) -> Build:
+    """add, sub, mul or div, where a comparison counts as 1 and 0; a number that is added or multiplied stands first."""
+
+    def build(graph: Graph, input: Operand, other: Operand, *, alpha: Operand = 1) -> Value:
+        if alpha != 1:
+            other = Value(graph.apply("mul", graph.constant(alpha), number_of(graph, operand(graph, other))))
+        first, second = (other, input) if is_reversed else (input, other)
+        if name in ("add", "mul") and not isinstance(second, (Value, Given)):
+            first, second = second, first
+        if all(is_condition(graph, argument) for argument in (first, second)):
+            return Value(graph.apply(name, operand(graph, first), operand(graph, second)))
+        a, b = (number_of(graph, operand(graph, argument)) for argument in (first, second))
+        return Value(graph.apply(name, a, b))
+
+    return build
+
+
+def _larger_or_smaller(name: str) -> Build:
+    def build(graph: Graph, input: Operand, other: Operand = None) -> Value:
+        if not isinstance(other, (Value, Given)):
+            raise UnsupportedStepError(f"{name[:3]}() over features; there is only that of two tensors")
+        return Value(plain(name)(graph, input, other))
+
+    return build
+
+
+def _masked_fill(graph: Graph, input: Operand, mask: Operand, value: Operand) -> Value:
+    return Value(plain("where")(graph, mask, value, input))
 
 
 def _where_method(graph: Graph, value: Operand, condition: Operand, other: Operand) -> Value:
@@ -84,7 +133,7 @@ def _filled(number: float) -> Build:
 
 
 def _full_like(graph: Graph, value: Operand, fill_value: Operand, **settings: Operand) -> Value:
-    if not isinstance(fill_value, (int, float)):
+    if not is_number(fill_value):
         raise UnsupportedStepError("full_like() with a tensor as value")
     return Value(_filled(float(fill_value))(graph, value))
 
@@ -100,8 +149,23 @@ def _filled_of_size(number: float) -> Build:
     return build
 
 
-_OPERATORS = {"add", "sub", "neg", "abs", "gt", "ge", "lt", "le", "eq", "ne"}
+def _full(graph: Graph, size: Operand, fill_value: Operand, **settings: Operand) -> Value:
+    if not is_number(fill_value):
+        raise UnsupportedStepError("full() with a tensor as value")
+    return Value(_filled_of_size(float(fill_value))(graph, size))
+
+
+_OPERATORS = {"neg", "abs", "gt", "ge", "lt", "le", "eq", "ne"}
 """Where `operator` and `torch` mean the same by a name."""
+
+
+_ARITHMETIC: dict[str, list[Any]] = {
+    "add": [operator.add],
+    "sub": [operator.sub, torch.subtract, "subtract"],
+    "mul": [operator.mul, torch.multiply, "multiply"],
+    "div": [operator.truediv, torch.true_divide, torch.divide, "true_divide", "divide"],
+}
+"""The operations that `_arithmetic` builds, and their other names."""
 
 
 def _build_table() -> dict[Any, Build]:
@@ -113,8 +177,13 @@ def _build_table() -> dict[Any, Build]:
         if hasattr(torch.Tensor, name) and name != "where":  # the method takes its operands in another order
             table[name] = plain(name)
     table |= {getattr(operator, name): plain(name) for name in _OPERATORS}
-    table |= {operator.truediv: plain("div"), torch.true_divide: plain("div")}
-    table |= {torch.subtract: plain("sub"), torch.negative: plain("neg")}
+    for name, others in _ARITHMETIC.items():
+        table |= dict.fromkeys([name, getattr(torch, name), *others], _arithmetic(name))
+    table |= dict.fromkeys([torch.rsub, "rsub"], _arithmetic("sub", is_reversed=True))
+    table |= {torch.negative: plain("neg"), torch.exp2: _exp2, "exp2": _exp2}
+    table |= dict.fromkeys([torch.max, "max"], _larger_or_smaller("maximum"))
+    table |= dict.fromkeys([torch.min, "min"], _larger_or_smaller("minimum"))
+    table |= dict.fromkeys([torch.masked_fill, "masked_fill"], _masked_fill)
     table |= {operator.mod: plain("remainder"), torch.special.expm1: plain("expm1")}
     table |= {operator.and_: plain("logical_and"), operator.or_: plain("logical_or")}
     table |= {operator.invert: plain("logical_not"), torch.bitwise_not: plain("logical_not")}
@@ -124,11 +193,11 @@ def _build_table() -> dict[Any, Build]:
     table |= {functional.softplus: _softplus, functional.sigmoid: plain("sigmoid")}
     table |= {functional.tanh: plain("tanh"), torch.special.expit: plain("sigmoid")}
     table |= {torch.zeros_like: _filled(0.0), torch.ones_like: _filled(1.0), torch.full_like: _full_like}
+    table |= {torch.zeros: _filled_of_size(0.0), torch.ones: _filled_of_size(1.0), torch.full: _full}
     table |= {"new_zeros": _filled_of_size(0.0), "new_ones": _filled_of_size(1.0)}
-    table |= {"where": _where_method, "contiguous": plain("copy"), "clone": plain("copy"), torch.clone: plain("copy")}
+    table |= {"where": _where_method, "clone": plain("copy"), torch.clone: plain("copy")}
     table |= products.TABLE | noise.TABLE | activations.TABLE | parts.TABLE
-    table |= dict.fromkeys([torch.mul, torch.multiply, operator.mul, "mul"], parts.MULTIPLY)
-    return table | {operator.getitem: parts.ITEM, getattr: parts.ATTRIBUTE}
+    return table | {operator.getitem: parts.ITEM}
 
 
 TABLE = _build_table()

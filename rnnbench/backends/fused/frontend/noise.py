@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from rnnbench.backends.fused.frontend.values import Batch, Build, Operand, Value, node_of, operand, width_of
+from rnnbench.backends.fused.frontend.values import Batch, Build, Operand, Value, is_number, node_of, operand, width_of
 from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
 
@@ -40,7 +40,7 @@ def _check_settings(function: str, settings: dict[str, Operand]) -> None:
 def _dropout(
     graph: Graph, input: Operand, p: Operand = 0.5, training: Operand = True, inplace: Operand = False
 ) -> Value:
-    if inplace or not isinstance(p, (int, float)):
+    if inplace or not is_number(p):
         raise UnsupportedStepError("dropout() in place, or with a tensor as probability")
     value = Value(operand(graph, input))
     if not training or p == 0:
@@ -53,7 +53,7 @@ def _bernoulli(graph: Graph, input: Operand, p: Operand = None, **settings: Oper
     """Of one probability for all: bernoulli(torch.full_like(h, p))."""
     _check_settings("bernoulli", settings)
     width = width_of(graph, input, "bernoulli")
-    if isinstance(p, (int, float)):
+    if is_number(p):
         return drawn(graph, "bernoulli_of", width, float(p))
     node = node_of(graph, input)
     read = graph.nodes[node.operands[0]] if node.operands else node

@@ -1,30 +1,30 @@
-"""torch.nn's cells, whose `forward` asks for shapes and so cannot be traced, as their documented equations."""
+"""Functions of torch that are recorded as others: torch.nn's cells as their documented equations, a convolution."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 
 
-def _sums(cell: Any, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """W x + b and U h + b of all gates."""
-    return functional.linear(x, cell.weight_ih, cell.bias_ih), functional.linear(h, cell.weight_hh, cell.bias_hh)
+def _sums(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor | None, c: Tensor | None) -> tuple[Tensor, Tensor]:
+    """W x + b and U h + c of all gates."""
+    return functional.linear(x, W, b), functional.linear(h, U, c)
 
 
-def _lstm(cell: Any, input: Tensor, hx: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def _lstm(input: Tensor, hx: tuple[Tensor, Tensor], *weights: Any) -> tuple[Tensor, Tensor]:
     h, c = hx
-    of_input, of_state = _sums(cell, input, h)
+    of_input, of_state = _sums(input, h, *_four(weights))
     i, f, g, o = (of_input + of_state).chunk(4, 1)
     kept = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
     return torch.sigmoid(o) * torch.tanh(kept), kept
 
 
-def _gru(cell: Any, input: Tensor, hx: Tensor) -> Tensor:
-    of_input, of_state = _sums(cell, input, hx)
+def _gru(input: Tensor, hx: Tensor, *weights: Any) -> Tensor:
+    of_input, of_state = _sums(input, hx, *_four(weights))
     input_r, input_z, input_n = of_input.chunk(3, 1)
     state_r, state_z, state_n = of_state.chunk(3, 1)
     r, z = torch.sigmoid(input_r + state_r), torch.sigmoid(input_z + state_z)
@@ -32,23 +32,45 @@ def _gru(cell: Any, input: Tensor, hx: Tensor) -> Tensor:
     return (1 - z) * n + z * hx
 
 
-def _rnn(cell: Any, input: Tensor, hx: Tensor) -> Tensor:
-    of_input, of_state = _sums(cell, input, hx)
-    return getattr(torch, cell.nonlinearity)(of_input + of_state)  # type: ignore[no-any-return]
-
-
-_EQUATIONS: dict[type[nn.Module], Callable[..., Any]] = {nn.LSTMCell: _lstm, nn.GRUCell: _gru, nn.RNNCell: _rnn}
-
-
-def equations_of(module: nn.Module) -> Callable[..., Any] | None:
-    """The equations of one of torch.nn's cells, as a function of the module, the input and the state."""
-    equations = _EQUATIONS.get(type(module))
-    if equations is None:
-        return None
-
-    def called(input: Tensor, hx: Any = None) -> Any:
-        if hx is None:
-            raise UnsupportedStepError(f"{type(module).__name__} without its state; pass it the state of the step")
-        return equations(module, input, hx)
+def _rnn(nonlinearity: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    def called(input: Tensor, hx: Tensor, *weights: Any) -> Tensor:
+        of_input, of_state = _sums(input, hx, *_four(weights))
+        return nonlinearity(of_input + of_state)
 
     return called
+
+
+def _four(weights: tuple[Any, ...]) -> tuple[Any, Any, Any, Any]:
+    W, U, b, c = (*weights, None, None)[:4]
+    return W, U, b, c
+
+
+def _conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Of one channel, (batch, 1, features): a product with a matrix that has the weight on its diagonals."""
+    (step,), (border,), (gap,) = ((n,) if isinstance(n, int) else n for n in (stride, padding, dilation))
+    if weight.shape[:2] != (1, 1) or step != 1 or isinstance(padding, str) or input.dim() != 3 or groups != 1:
+        raise UnsupportedStepError("conv1d() of several channels, with a stride or a named padding")
+    before, size = int(input.shape[2]), int(weight.shape[2])
+    after = before + 2 * border - gap * (size - 1)
+    ones = torch.ones(before + after, dtype=weight.dtype)
+    diagonals = [weight[0, 0, k] * ones.diag(border - gap * k)[:before, :after] for k in range(size)]
+    matrix = sum(diagonals[1:], diagonals[0])
+    return input @ matrix if bias is None else input @ matrix + bias
+
+
+EQUATIONS: dict[Any, Callable[..., Any]] = {
+    torch.lstm_cell: _lstm,
+    torch.gru_cell: _gru,
+    torch.rnn_tanh_cell: _rnn(torch.tanh),
+    torch.rnn_relu_cell: _rnn(torch.relu),
+    torch.conv1d: _conv1d,
+}
+"""From a function of torch to the same as a function that is recorded."""

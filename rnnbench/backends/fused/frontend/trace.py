@@ -1,26 +1,32 @@
-"""From a cell's `step` to a graph: torch.fx runs `step` once on proxies and records the operations on them."""
+"""From a cell's `step` to a graph: it is recorded on random numbers, and the recorded functions are lowered."""
 
 import inspect
+import itertools
+import random
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.utils.parametrize import ParametrizationList
-from torch.overrides import TorchFunctionMode
 
+from rnnbench.backends.fused.frontend.held import dtype_of, held_by
 from rnnbench.backends.fused.frontend.invariants import Derived
 from rnnbench.backends.fused.frontend.lower import lower
-from rnnbench.backends.fused.frontend.remedies import CONTROL_FLOW, IN_PLACE, ITERATION, NUMBER, OUTSIDE
-from rnnbench.backends.fused.frontend.source_lines import Line, line_in, line_of, located
-from rnnbench.backends.fused.frontend.torch_cells import equations_of
-from rnnbench.backends.fused.frontend.torch_private import PLACEHOLDER, has_hooks
+from rnnbench.backends.fused.frontend.record import Recorder
+from rnnbench.backends.fused.frontend.remedies import DIFFERS
+from rnnbench.backends.fused.frontend.source_lines import line_in, located
+from rnnbench.backends.fused.frontend.torch_private import has_global_hooks, has_hooks
 from rnnbench.backends.fused.frontend.trace_guard import tensors_of
+from rnnbench.backends.fused.frontend.values import Batch
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
 from rnnbench.backends.fused.ir.nodes import Linear, Parameter
 from rnnbench.cells import Cell
+from rnnbench.cells.cell import check_is_state
 
 
 @dataclass(frozen=True)
@@ -37,11 +43,10 @@ def trace(cell: Cell) -> Traced:
     Raises UnsupportedStepError, naming the operation and its line, for anything but products with matrices of the cell,
     elementwise arithmetic and the functions of `lowerings`.
     """
-    if "step" in vars(cell):
-        raise UnsupportedStepError("a step that is an attribute of the object, not a method of its class")
+    _check_hooks(cell)
+    widths = widths_of_states(cell)
     with _Unchanged(cell):
-        graph, lines = _recorded(cell)
-        lowered, invariants = lower(graph, cell, widths_of_states(cell), lines)
+        lowered, invariants = lower(_recorded(cell, widths), cell, widths)
     linears = [lowered.at(position, Linear) for position in lowered.positions(Linear)]
     paths = [path for linear in linears for path in (linear.weight, linear.bias)]
     paths += [lowered.at(position, Parameter).path for position in lowered.positions(Parameter)]
@@ -54,6 +59,8 @@ def widths_of_states(cell: Cell) -> tuple[int, ...]:
     Raises UnsupportedStepError where one is not (batch, width) or not real.
     """
     widths = []
+    if len({*cell.state_names}) != len(cell.state_names):
+        raise UnsupportedStepError(f"state_names={cell.state_names!r}: the names must differ")
     with torch.no_grad():
         initial = cell.initial_state(2)
     for name, tensor in zip(cell.state_names, initial, strict=True):
@@ -70,27 +77,88 @@ def widths_of_states(cell: Cell) -> tuple[int, ...]:
     return tuple(widths)
 
 
-def _recorded(cell: Cell) -> tuple[fx.Graph, dict[fx.Node, Line]]:
-    tracer = _StepTracer()
+def _check_hooks(cell: Cell) -> None:
+    if has_global_hooks():
+        raise UnsupportedStepError("hooks of all modules; remove them")
+    for path, module in cell.named_modules():
+        if path and has_hooks(module):
+            raise UnsupportedStepError(f"{path} has hooks; use torch.nn.utils.parametrize in place of hooks")
+
+
+def _recorded(cell: Cell, widths: tuple[int, ...]) -> Recorder:
+    """The step as it is recorded with some number of examples.
+
+    It is recorded again with another number, and must be the same: else it depends on something besides its arguments
+    and the cell.
+    """
+    sizes = {size for _, tensor in tensors_of(cell) for size in tensor.shape} | {cell.input_size, *widths}
+    first, second = (_record(cell, widths, batch) for batch in [size for size in _SIZES if size not in sizes][:2])
+    with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
+        pairs = itertools.zip_longest(first.graph.nodes, second.graph.nodes)
+        for one, other in pairs:
+            if one is None or other is None or _described(one) != _described(other):
+                line = first.lines.get(one) if one is not None and one.op != "output" else second.lines.get(other)
+                raise UnsupportedStepError(located(DIFFERS, line))
+    return first
+
+
+_SIZES = (23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131)
+"""Numbers of examples, of which two are no other size in the cell; primes, so that they are no products of such."""
+
+
+def _described(node: fx.Node) -> str:
+    return f"{node.op} {node.target} {node.args} {node.kwargs}"
+
+
+def _record(cell: Cell, widths: tuple[int, ...], batch: int) -> Recorder:
+    given = {id(tensor): (path, tensor) for path, tensor in reversed(tensors_of(cell))}
+    recorder = Recorder(given, held_by(cell), Batch(batch))
+    dtype = dtype_of(cell)
+    x = recorder.argument("x", cell.input_size, dtype)
+    state = tuple(recorder.argument(f"state_{index}", width, dtype) for index, width in enumerate(widths))
     try:
-        with _Recording(tracer):
-            return tracer.trace(cell, concrete_args=_arguments(cell)), tracer.lines
-    except UnsupportedStepError:
-        raise
+        with _like_the_plain_loop(), recorder:
+            results = cell.step(x, state, **_defaults(cell))
+            is_enabled = torch.is_grad_enabled()
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if isinstance(error, TypeError) or "Proxy" in reason:
-            reason = OUTSIDE
+        if recorder.refusal or isinstance(error, UnsupportedStepError):
+            raise recorder.refusal or UnsupportedStepError(located(str(error), line_in(error.__traceback__))) from error
+        words = re.sub(rf"(?<!\d){batch}(?!\d)", "batch", str(error).strip())
+        reason = f"{type(error).__name__}: {words}".splitlines()[0].replace("; ", ", ")
         raise UnsupportedStepError(located(reason, line_in(error.__traceback__))) from error
+    if recorder.refusal:
+        raise recorder.refusal
+    if not is_enabled:
+        raise UnsupportedStepError("step leaves gradients switched off; write with torch.no_grad():")
+    check_is_state(cell.step, results, len(cell.state_names))
+    for result in results:
+        if not isinstance(result, Tensor):
+            raise UnsupportedStepError(f"step returns {result!r} as a state tensor")
+    code = inspect.unwrap(cell.step).__code__
+    recorder.finish(list(results), (code.co_filename, code.co_firstlineno))
+    return recorder
 
 
-def _arguments(cell: Cell) -> dict[str, Any]:
-    """What `step` is called with beside x: the state tensors as proxies, further arguments at their defaults."""
-    _, state, *others = inspect.signature(cell.step).parameters.values()
+@contextmanager
+def _like_the_plain_loop() -> Iterator[None]:
+    """Gradients are on and torch.compile is off, whatever the caller has set."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(torch.autocast("cpu", enabled=False))
+        if "torch._dynamo" in sys.modules:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        yield
+
+
+def _defaults(cell: Cell) -> dict[str, Any]:
+    """Further arguments of `step` than x and the state, which have defaults."""
+    _, _, *others = inspect.signature(cell.step).parameters.values()
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    others = [argument for argument in others if argument.kind not in kinds]
     if any(argument.default is inspect.Parameter.empty for argument in others):
         raise UnsupportedStepError("step takes more than x and the state")
-    states = tuple(PLACEHOLDER for _ in cell.state_names)
-    return {state.name: states, **{argument.name: argument.default for argument in others}}
+    return {argument.name: argument.default for argument in others}
 
 
 class _Unchanged:
@@ -98,7 +166,7 @@ class _Unchanged:
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        self.drawn = torch.get_rng_state()
+        self.drawn = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
         tensors = tensors_of(cell)
         self.known = [(path, t, t.detach().clone()) for path, t in tensors if not isinstance(t, nn.Parameter)]
 
@@ -106,101 +174,12 @@ class _Unchanged:
         pass
 
     def __exit__(self, *_: object) -> None:
-        torch.set_rng_state(self.drawn)
+        torch.set_rng_state(self.drawn[0])
+        random.setstate(self.drawn[1])
+        np.random.set_state(self.drawn[2])  # noqa: NPY002
         changed = [path for path, tensor, then in self.known if not torch.equal(tensor, then)]
         for _path, tensor, then in self.known:
             with torch.no_grad():
                 tensor.copy_(then)
         if changed:
             raise UnsupportedStepError(f"step changes {changed[0]}; keep it as a tensor of the state")
-
-
-class _Recording(TorchFunctionMode):
-    """Records functions of torch that meet no proxy, such as torch.eye: else the trace would have their values only."""
-
-    def __init__(self, tracer: "_StepTracer") -> None:
-        super().__init__()
-        self.tracer = tracer
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        named = kwargs or {}
-        result = func(*args, **named)
-        if isinstance(result, Tensor):
-            return self.tracer.create_proxy("call_function", func, args, named)
-        return result
-
-
-class _StepProxy(fx.Proxy):
-    """A proxy that knows in-place operators; fx would take `h += y` for `h = h + y`, and leave h as it was."""
-
-    def _refuse(self, other: Any) -> Any:
-        raise UnsupportedStepError(located(IN_PLACE, line_of(sys._getframe(1))))
-
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __imatmul__ = _refuse
-
-    def _as_number(self) -> Any:
-        raise UnsupportedStepError(located(NUMBER, line_of(sys._getframe(1))))
-
-    __float__ = __int__ = __index__ = _as_number
-
-    def __len__(self) -> int:
-        return _chunks_of(self.node) or self._as_number()
-
-
-def _chunks_of(node: fx.Node) -> int | None:
-    """How many values a node is, where it is a chunk()."""
-    if node.target not in (torch.chunk, "chunk"):
-        return None
-    count = node.kwargs.get("chunks", node.args[1] if len(node.args) > 1 else None)
-    return count if isinstance(count, int) else None
-
-
-class _StepTracer(fx.Tracer):
-    """Traces `step` instead of `forward`, keeps Linear whole, and remembers the line of every node."""
-
-    traced_func_name = "step"
-    proxy_buffer_attributes = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: dict[fx.Node, Line] = {}
-
-    def proxy(self, node: fx.Node) -> fx.Proxy:
-        return _StepProxy(node, self)
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return type(m) is nn.Linear or isinstance(m, ParametrizationList)
-
-    def call_module(
-        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        equations = None if has_hooks(m) else equations_of(m)
-        return super().call_module(m, forward, args, kwargs) if equations is None else equations(*args, **kwargs)
-
-    def create_node(self, *arguments: Any, **named: Any) -> fx.Node:
-        node = super().create_node(*arguments, **named)
-        self.lines[node] = line_of(sys._getframe(1))
-        return node
-
-    def create_arg(self, a: Any) -> Any:
-        if isinstance(a, Tensor):
-            for name, tensor in tensors_of(self.root):
-                if tensor is a:
-                    return self.create_node("get_attr", name, (), {})
-            raise UnsupportedStepError(
-                located("a tensor made inside step by other than torch's functions", line_of(sys._getframe(1)))
-            )
-        return super().create_arg(a)
-
-    def to_bool(self, obj: fx.Proxy) -> bool:
-        raise UnsupportedStepError(located(CONTROL_FLOW, line_of(sys._getframe(1))))
-
-    def iter(self, obj: Any) -> Any:
-        if count := _chunks_of(obj.node):
-            return iter([obj[index] for index in range(count)])
-        try:
-            return super().iter(obj)
-        except fx.proxy.TraceError as error:
-            raise UnsupportedStepError(located(ITERATION, line_of(sys._getframe(1)))) from error

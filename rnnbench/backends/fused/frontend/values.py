@@ -1,12 +1,16 @@
 """What a lowering is given and gives: values of the step, and tensors that do not depend on its arguments."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from rnnbench.backends.fused.frontend.remedies import BATCH
+from rnnbench.backends.fused.frontend.source_lines import line_of, located
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
 from rnnbench.backends.fused.ir.nodes import Node, Parameter
 
@@ -26,8 +30,29 @@ class Given:
     tensor: Tensor
 
 
-class Batch:
-    """The number of examples, which a step does not know while it is traced."""
+class Batch(int):
+    """The number of examples, which is a size for torch's functions and nothing that Python may compute with."""
+
+    def __repr__(self) -> str:
+        return "batch"
+
+    __str__ = __repr__
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return True if self is other else self._refuse(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def _refuse(self, *_: object) -> Any:
+        raise UnsupportedStepError(located(BATCH, line_of(sys._getframe(1))))
+
+    __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __int__ = __float__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = _refuse
 
 
 Build = Callable[..., Any]
@@ -40,9 +65,16 @@ def operand(graph: Graph, argument: Operand) -> int:
         return int(argument)
     if isinstance(argument, Given):
         return _parameter(graph, argument)
-    if isinstance(argument, (bool, int, float)):
+    if is_number(argument):
         return graph.constant(float(argument))
+    if isinstance(argument, Batch):
+        raise UnsupportedStepError(BATCH)
     raise UnsupportedStepError(f"an argument of type {type(argument).__name__}")
+
+
+def is_number(argument: Operand) -> bool:
+    """Whether an argument is a number of Python or NumPy that is known."""
+    return isinstance(argument, (bool, int, float, np.number)) and not isinstance(argument, (Value, Batch))
 
 
 def node_of(graph: Graph, value: Value) -> Node:
@@ -56,6 +88,11 @@ def width_of(graph: Graph, argument: Operand, function: str) -> int:
     if width is None:
         raise UnsupportedStepError(f"{function}() of a scalar")
     return width
+
+
+def is_condition(graph: Graph, argument: Operand) -> bool:
+    """Whether an argument is a comparison."""
+    return isinstance(argument, Value) and is_comparison(graph.nodes[int(argument)])
 
 
 def number_of(graph: Graph, position: int) -> int:

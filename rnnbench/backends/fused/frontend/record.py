@@ -1,0 +1,222 @@
+"""Recording a step: it is run once on real tensors, and every function of torch that it calls becomes a node.
+
+A TorchFunctionMode sees every function, method and attribute of tensors. What Python asks about a tensor (its type, its
+rank, its width) is therefore answered as in the plain loop; what depends on the values or the number of examples is
+refused. A tensor that torch's functions did not make, or that changed since they made it, is refused where it is used:
+so are results of a custom autograd.Function, whose gradient the recorded functions do not have.
+"""
+
+import operator
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, fx
+from torch.fx.node import map_aggregate
+from torch.overrides import TorchFunctionMode
+
+from rnnbench.backends.fused.frontend import remedies
+from rnnbench.backends.fused.frontend.source_lines import Line, line_of, located
+from rnnbench.backends.fused.frontend.torch_cells import EQUATIONS
+from rnnbench.backends.fused.frontend.values import Batch
+from rnnbench.backends.fused.ir.graph import UnsupportedStepError
+
+METADATA = {
+    *("dim", "ndimension", "ndim", "dtype", "device", "layout", "itemsize", "element_size", "get_device"),
+    *("is_floating_point", "is_complex", "is_cuda", "is_cpu", "is_sparse", "is_quantized", "is_nested", "is_mps"),
+}
+"""What may be asked of any tensor: it is the same for every batch."""
+
+SHAPES = {"size", "shape"}
+"""What may be asked of any tensor, the number of examples being a `Batch`."""
+
+_OPERATORS: dict[str, tuple[Callable[..., Any], bool]] = {
+    "__rsub__": (operator.sub, True),
+    "__rdiv__": (operator.truediv, True),
+    "__rtruediv__": (operator.truediv, True),
+    "__rpow__": (operator.pow, True),
+    "__rmod__": (operator.mod, True),
+    "__rmatmul__": (operator.matmul, True),
+    "__pow__": (operator.pow, False),
+    "__and__": (operator.and_, False),
+    "__or__": (operator.or_, False),
+    "__invert__": (operator.invert, False),
+    "__eq__": (operator.eq, False),
+    "__ne__": (operator.ne, False),
+    "__getitem__": (operator.getitem, False),
+}
+"""Methods behind operators: the operator, and whether its operands stand the other way round."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """A tensor that the recording has a node for, as it was then."""
+
+    tensor: Tensor
+    node: fx.Node
+    history: object
+    version: int
+
+
+class Recorder(TorchFunctionMode):
+    """The graph of the functions that a step calls, with the line, the shape and the type of each node's result."""
+
+    def __init__(self, given: dict[int, tuple[str, Tensor]], held: dict[int, Tensor], batch: Batch) -> None:
+        """`given` are the tensors of the cell with their paths, `held` those in its containers, both by their id."""
+        super().__init__()
+        self.given, self.held, self.batch = given, held, batch
+        self.graph = fx.Graph()
+        self.lines: dict[fx.Node, Line] = {}
+        self.results: dict[fx.Node, Tensor] = {}
+        self.refusal: UnsupportedStepError | None = None
+        self.line: Line = None
+        """The line of the step, once it has returned."""
+        self._known: dict[int, _Known] = {}
+        self._parts: dict[int, tuple[fx.Node, int, Tensor, bool]] = {}
+
+    def argument(self, name: str, width: int, dtype: torch.dtype) -> Tensor:
+        """An argument of the step: random numbers, (batch, width)."""
+        tensor = torch.randn(int.__int__(self.batch), width, dtype=dtype).requires_grad_()
+        self._remember(tensor, self.graph.placeholder(name))
+        return tensor
+
+    def node_of(self, tensor: Tensor) -> fx.Node:
+        """The node of a tensor that the step uses or returns."""
+        key = id(tensor)
+        if key in self._parts:
+            parent, index, _, cut = self._parts.pop(key)
+            self._keep(tensor, self._node("call_function", operator.getitem, (parent, index), {}, parent), cut)
+        if key in self._known:
+            known = self._known[key]
+            if tensor.grad_fn is not known.history:
+                custom = isinstance(tensor.grad_fn, torch.autograd.function.BackwardCFunction)
+                self._refuse(remedies.CUSTOM_GRADIENT if custom else remedies.CHANGED)
+            if tensor._version != known.version:
+                self._refuse(remedies.CHANGED)
+            return known.node
+        if key in self.given:
+            self._remember(tensor, self._node("get_attr", self.given[key][0], (), {}))
+        elif key in self.held:
+            self._remember(tensor, self._node("call_function", _held, (_Box(tensor),), {}))
+        else:
+            self._refuse(remedies.UNKNOWN)
+        return self._known[key].node
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        if func in EQUATIONS:
+            with self:
+                return EQUATIONS[func](*args, **named)
+        name = _name_of(func)
+        if args and isinstance(args[0], Tensor):
+            if name in METADATA:
+                return func(*args, **named)
+            if name in SHAPES:
+                return self._shape(args[0], *args[1:], **named)
+        self._check_allowed(name, args, named)
+        if name == "unbind" and self._is_over_examples(*args, **named):
+            self._refuse(remedies.ITERATION)
+        nodes: Any = self._arguments(args), self._arguments(named)
+        result = func(*args, **named)
+        if isinstance(result, Tensor):
+            if id(result) not in self._known and id(result) not in self.given:
+                self._keep(result, self._call(func, name, *nodes), not torch.is_grad_enabled())
+        elif isinstance(result, (tuple, list)) and result and all(isinstance(part, Tensor) for part in result):
+            parent = self._call(func, name, *nodes)
+            for index, part in enumerate(result):
+                self._parts[id(part)] = parent, index, part, not torch.is_grad_enabled()
+        elif _tensors_in((args, named)):
+            self._refuse(remedies.of_a_read(name))
+        return result
+
+    def _is_over_examples(self, input: Tensor, dim: int = 0) -> bool:
+        return input.shape[dim] == int.__int__(self.batch)
+
+    def _shape(self, tensor: Tensor, dim: int | None = None) -> Any:
+        examples = int.__int__(self.batch)
+        shape = torch.Size(self.batch if int(size) == examples else size for size in tensor.shape)
+        return shape if dim is None else shape[dim]
+
+    def _check_allowed(self, name: str, args: Any, named: dict[str, Any]) -> None:
+        if (name.endswith("_") and not name.endswith("__")) or name in ("__setitem__", "__set__", "__delete__"):
+            self._refuse(remedies.in_place(name))
+        if name.startswith("__i") and name not in ("__int__", "__index__", "__invert__", "__iter__"):
+            self._refuse(remedies.IN_PLACE)
+        if named.get("out") is not None:
+            self._refuse("out=; write h = torch.add(h, y)")
+        if torch.is_inference_mode_enabled():
+            self._refuse("inference_mode; write torch.no_grad() or h.detach()")
+        if reason := remedies.of_a_read(name, known_only=True):
+            self._refuse(reason)
+
+    def _arguments(self, arguments: Any) -> Any:
+        return map_aggregate(arguments, lambda value: self.node_of(value) if isinstance(value, Tensor) else value)
+
+    def _call(self, func: Callable[..., Any], name: str, args: Any, named: Any) -> fx.Node:
+        if name in _OPERATORS:
+            target, is_swapped = _OPERATORS[name]
+            return self._node("call_function", target, args[::-1] if is_swapped else args, named)
+        if name == "data":
+            return self._node("call_method", "detach", args, {})
+        if getattr(func, "__name__", "") == "__get__":
+            return self._node("call_function", getattr, (args[0], name), {})
+        if getattr(func, "__qualname__", "").startswith(("TensorBase.", "Tensor.")):
+            return self._node("call_method", name, args, named)
+        return self._node("call_function", func, args, named)
+
+    def _node(self, op: str, target: Any, args: Any, named: Any, like: fx.Node | None = None) -> fx.Node:
+        node = self.graph.create_node(op, target, tuple(args), dict(named))
+        self.lines[node] = self.lines[like] if like else line_of(sys._getframe(1))
+        return node
+
+    def _keep(self, tensor: Tensor, node: fx.Node, is_cut: bool) -> None:
+        """Remember the result of a node, its gradient cut where torch computed it without one."""
+        self.results[node] = tensor
+        if is_cut:
+            node = self._node("call_method", "detach", (node,), {}, node)
+        self._remember(tensor, node)
+
+    def _remember(self, tensor: Tensor, node: fx.Node) -> None:
+        self.results[node] = tensor
+        self._known[id(tensor)] = _Known(tensor, node, tensor.grad_fn, tensor._version)
+
+    def finish(self, results: list[Tensor], line: Line) -> None:
+        """The step, defined on a line, has returned these tensors: nothing recorded may have changed since."""
+        self.line = line
+        self.graph.output(tuple(self.node_of(result) for result in results))
+        for known in self._known.values():
+            if known.tensor._version != known.version:
+                self._refuse(located(remedies.CHANGED, self.lines.get(known.node)))
+
+    def _refuse(self, reason: str) -> NoReturn:
+        line = next(reversed(self.lines.values()), self.line) if self.line else line_of(sys._getframe(1))
+        error = UnsupportedStepError(located(reason, line))
+        self.refusal = self.refusal or error
+        raise error
+
+
+@dataclass(frozen=True, eq=False)
+class _Box:
+    """A tensor as the constant of a node."""
+
+    tensor: Tensor
+
+
+def _held(box: _Box) -> Tensor:
+    return box.tensor
+
+
+def _name_of(func: Callable[..., Any]) -> str:
+    """The name of a function; of an attribute that is read, the attribute's."""
+    name: str = getattr(func, "__name__", str(func))
+    return func.__self__.__name__ if name == "__get__" else name  # type: ignore[attr-defined]
+
+
+def _tensors_in(arguments: Any) -> list[Tensor]:
+    found: list[Tensor] = []
+    map_aggregate(arguments, lambda value: found.append(value) if isinstance(value, Tensor) else None)
+    return found

@@ -1,0 +1,220 @@
+"""Cells of other packages as they are: one `step` that calls the package's own `forward`, compiled, against eager.
+
+They come with the extra `peers`. What is compared is what fused and eager give for the same module, not the package
+with a paper.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from interpreted import interpreted
+from test_literature import made, worst_difference
+from torch import Tensor, nn
+from torch.nn import functional
+
+import rnnbench.backends.fused.runtime.run as fused_run
+from rnnbench.backends import Fused
+from rnnbench.cells import Cell, State
+
+TOLERANCES = {"SGUCell": 1e-6, "DSGUCell": 1e-6}
+"""torch's hardsigmoid has 1/6 in single precision in its derivative."""
+
+
+def widths_of(states: Any) -> list[int]:
+    return [states.shape[1]] if isinstance(states, Tensor) else [state.shape[1] for state in states]
+
+
+class Peer(Cell):
+    """A cell of torchrecurrent: h' = cell(x, h), (h', c') = cell(x, (h, c)), or an output and one of these."""
+
+    def __init__(self, kind: type[nn.Module], input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.cell = kind(input_size, hidden_size)
+        self.decoupled = any("Decoupled" in base.__name__ for base in kind.__mro__)
+        with torch.no_grad():
+            made = self.cell(torch.zeros(1, input_size))
+        self.widths = [width for part in (made if self.decoupled else [made]) for width in widths_of(part)]
+        self.state_names = ("h", "c", "d")[: len(self.widths)]
+
+    def initial_state(self, batch_size: int) -> State:
+        return tuple(self.zeros(batch_size, width) for width in self.widths)
+
+    def step(self, x: Tensor, state: State) -> State:
+        kept = state[1:] if self.decoupled else state
+        result = self.cell(x, kept[0] if len(kept) == 1 else kept)
+        if not self.decoupled:
+            return (result,) if isinstance(result, Tensor) else tuple(result)
+        output, new = result
+        return (output, new) if isinstance(new, Tensor) else (output, *new)
+
+
+def cells_of_torchrecurrent() -> list[str]:
+    package = pytest.importorskip("torchrecurrent")
+    return sorted(name for name in dir(package) if name.endswith("Cell"))
+
+
+def check(cell: Cell, monkeypatch: pytest.MonkeyPatch, tolerance: float = 1e-11) -> None:
+    assert Fused().unsupported_reason(cell) is None
+    monkeypatch.setattr(fused_run, "compiled", interpreted)
+    with np.errstate(all="ignore"):
+        assert worst_difference(cell, 7, 3) < tolerance
+
+
+def test_the_cells_of_torchrecurrent_run_compiled_with_the_numbers_of_eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = pytest.importorskip("torchrecurrent")
+    names = cells_of_torchrecurrent()
+    assert len(names) == 41
+    wrong = {}
+    for name in names:
+        inputs = 6 if name in ("IntersectionRNNCell", "ATRCell") else 3
+        try:
+            cell = made(lambda i, h, name=name: Peer(getattr(package, name), i, h), inputs, 6, torch.float64)
+            check(cell, monkeypatch, TOLERANCES.get(name, 1e-11))
+        except Exception as error:
+            wrong[name] = f"{type(error).__name__}: {error}"[:300]
+    assert not wrong
+
+
+class Closed(Cell):
+    """A closed-form continuous-time cell of ncps."""
+
+    def __init__(self, input_size: int, hidden_size: int, **settings: Any) -> None:
+        super().__init__(input_size, hidden_size)
+        package = pytest.importorskip("ncps.torch")
+        self.cell = package.CfCCell(input_size, hidden_size, backbone_units=9, **settings)
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (self.cell(x, state[0], 1.0)[0],)
+
+
+class WiredClosed(Cell):
+    """One of ncps whose units are wired sparsely, layer by layer."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        wiring = pytest.importorskip("ncps.wirings").AutoNCP(hidden_size, 2, seed=1)
+        self.cell = pytest.importorskip("ncps.torch").WiredCfCCell(input_size, wiring)
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (self.cell(x, state[0], 1.0)[1],)
+
+
+class Minimal(Cell):
+    """minGRU_pytorch's minGRU for one step: it takes (batch, 1, features)."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.widen = nn.Linear(input_size, hidden_size)
+        self.cell = pytest.importorskip("minGRU_pytorch").minGRU(hidden_size)
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (self.cell(self.widen(x).unsqueeze(1), state[0].unsqueeze(1)).squeeze(1),)
+
+
+class ScalarLstm(Cell):
+    """torchxlstm's sLSTM block: an output, and four tensors of a state."""
+
+    state_names = ("y", "h", "c", "n", "m")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.widen = nn.Linear(input_size, hidden_size)
+        self.block = pytest.importorskip("torchxlstm").sLSTMBlock(hidden_size, hidden_size // 2, 2)
+
+    def step(self, x: Tensor, state: State) -> State:
+        output, new = self.block(self.widen(x), state[1:])
+        return (output, *new)
+
+
+class TorchCell(Cell):
+    """One of torch.nn's cells, which starts from its own zeros where it is given no state."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.lstm, self.gru = nn.LSTMCell(input_size, hidden_size), nn.GRUCell(hidden_size, hidden_size)
+        self.rnn = nn.RNNCell(hidden_size, hidden_size)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c = self.lstm(x, state)
+        return self.gru(self.rnn(h), state[0]), c
+
+
+class LayerNormGru(Cell):
+    """A GRU whose sums are normalised, one group of features per gate."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = nn.Linear(input_size, 3 * hidden_size), nn.Linear(hidden_size, 3 * hidden_size)
+        self.norm_x, self.norm_h = nn.GroupNorm(3, 3 * hidden_size), nn.LayerNorm(3 * hidden_size)
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        assert x.ndim == 2 and x.shape[-1] == self.input_size and h.size(0) == x.size(0)  # noqa: PT018
+        of_x, of_h = self.norm_x(self.W(x)).chunk(3, dim=-1), self.norm_h(self.U(h)).chunk(3, dim=-1)
+        r, z = torch.sigmoid(of_x[0] + of_h[0]), torch.sigmoid(of_x[1] + of_h[1])
+        return (torch.lerp(torch.tanh(torch.addcmul(of_x[2], r, of_h[2])), h, z),)
+
+
+class ArrayLstm(Cell):
+    """Rocki 2016: several memory cells for each output, whose results are added."""
+
+    state_names = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.gates = nn.ModuleList(nn.Linear(input_size + hidden_size, 4 * hidden_size) for _ in range(2))
+
+    def initial_state(self, batch_size: int) -> State:
+        return self.zeros(batch_size, self.hidden_size), self.zeros(batch_size, 2 * self.hidden_size)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, cells = state
+        new, output = [], torch.zeros_like(h)
+        for gates, c in zip(self.gates, torch.split(cells, self.hidden_size, dim=1), strict=True):
+            i, f, g, o = torch.split(gates(torch.cat((x, h), dim=-1)), self.hidden_size, dim=-1)
+            new.append(c * f.sigmoid() + i.sigmoid() * g.tanh())
+            output = torch.add(output, o.sigmoid() * new[-1].tanh(), alpha=0.5)
+        return output, torch.cat(new, dim=1)
+
+
+class ExponentialLstm(Cell):
+    """Beck et al. 2024, the sLSTM: exponential gates, kept finite by the largest so far."""
+
+    state_names = ("h", "c", "n", "m")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.R = nn.Linear(input_size, 4 * hidden_size), nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c, n, m = state
+        i, f, z, o = (self.W(x) + self.R(h)).unflatten(-1, (-1,)).chunk(4, -1)
+        kept = functional.logsigmoid(f) + m
+        largest = torch.max(kept, i)
+        i, f = torch.exp(i - largest), torch.exp(kept - largest)
+        c, n = f * c + i * torch.tanh(z), f * n + i
+        return torch.sigmoid(o) * c / torch.clamp(n, min=1e-6), c, n, largest
+
+
+OTHERS: dict[str, Any] = {
+    "CfC": Closed,
+    "CfC, pure": lambda i, h: Closed(i, h, mode="pure"),
+    "CfC, no gate": lambda i, h: Closed(i, h, mode="no_gate"),
+    "CfC, two layers with dropout": lambda i, h: Closed(i, h, backbone_layers=2, backbone_dropout=0.2),
+    "CfC, wired": WiredClosed,
+    "minGRU": Minimal,
+    "sLSTM of torchxlstm": ScalarLstm,
+    "torch.nn": TorchCell,
+    "LayerNorm and GroupNorm": LayerNormGru,
+    "ArrayLstm": ArrayLstm,
+    "ExponentialLstm": ExponentialLstm,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_cells_run_compiled_with_the_numbers_of_eager(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    check(made(OTHERS[name], 3, 6, torch.float64), monkeypatch)
