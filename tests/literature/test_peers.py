@@ -218,3 +218,13 @@ OTHERS: dict[str, Any] = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_cells_run_compiled_with_the_numbers_of_eager(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     check(made(OTHERS[name], 3, 6, torch.float64), monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["torchrecurrent", "ExponentialLstm"])
+def test_truly_compiled_loops_of_others_have_the_numbers_of_eager(name: str) -> None:
+    if name == "torchrecurrent":
+        package = pytest.importorskip(name)
+        cell = made(lambda i, h: Peer(package.MGUCell, i, h), 3, 6, torch.float64)
+    else:
+        cell = made(ExponentialLstm, 3, 6, torch.float64)
+    assert worst_difference(cell, 7, 3) < 1e-11

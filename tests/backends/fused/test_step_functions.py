@@ -66,6 +66,9 @@ class Step(Cell):
         self.register_buffer("periods", torch.tensor([1, 2, 3, 4, 5, 6]))
         self.register_buffer("fixed", torch.linspace(-1, 1, 36).view(6, 6))
         self.drop = nn.Dropout(0.3)
+        self.held = {"scale": (torch.tensor(0.3), 1), "matrix": self.fixed}
+        self.replaced = nn.Linear(6, 6)
+        self.replaced.forward = lambda h: 2 * functional.linear(h, self.V)  # type: ignore[method-assign]
         self.formula = formula
 
     def initial_state(self, batch_size: int) -> State:
@@ -89,6 +92,14 @@ def in_parts(parts: Callable[[Tensor], Any]) -> Callable[..., Any]:
 def as_h(function: Callable[..., Tensor]) -> Callable[..., Any]:
     """h' from a function, c' from c."""
     return lambda cell, x, h, c: (torch.tanh(function(cell, x, h, c) + cell.W(x)[:, 6:12]), 0.5 * c + x[:, :1])
+
+
+@torch.no_grad()
+def without(h: Tensor, cell: Any) -> Tensor:
+    """Of parts, none with a gradient, and one with."""
+    i, g = h.chunk(2, 1)
+    with torch.enable_grad():
+        return torch.cat((i, g), 1) * torch.tanh(torch.cat((g, i), 1) @ cell.V)
 
 
 STEPS: dict[str, Callable[..., Any]] = {
@@ -145,6 +156,48 @@ STEPS: dict[str, Callable[..., Any]] = {
     "powers": as_h(lambda cell, x, h, c: h**3 + torch.pow(h, 2)),
     "remainder": as_h(lambda cell, x, h, c: torch.remainder(h, 0.7) + h % torch.exp(cell.s)),
     "zeros": as_h(lambda cell, x, h, c: h + x.new_zeros(x.shape[0], 6) + h.new_ones(h.shape) + torch.full_like(h, 0.5)),
+    "factors": as_h(
+        lambda cell, x, h, c: torch.add(h, cell.b, alpha=2) - torch.sub(h, h * h, alpha=0.5) + h.sub(2, alpha=3)
+    ),
+    "reversed": as_h(lambda cell, x, h, c: torch.rsub(h, 1.0, alpha=3) + 1 - h + 2 / (2 + h * h) + 2**h),
+    "larger and smaller": as_h(lambda cell, x, h, c: torch.max(h, cell.b) + torch.min(h, torch.zeros_like(h))),
+    "masked_fill": as_h(lambda cell, x, h, c: h.masked_fill(h > 0.5, 0.5) + h.masked_fill(cell.b > 0, 0.1)),
+    "numbers of NumPy": as_h(lambda cell, x, h, c: np.float64(0.1) * h + h / np.float32(3) - np.int64(2) * h),
+    "constants": as_h(lambda cell, x, h, c: h * torch.tensor(0.1) + torch.as_tensor(2) * h * torch.arange(6)),
+    "a mask in another type": as_h(lambda cell, x, h, c: h * cell.periods.gt(2).float() + h * (h > 0).float()),
+    "sizes": as_h(lambda cell, x, h, c: h + torch.zeros(x.size(0), 6, dtype=h.dtype) + torch.ones_like(h)),
+    "features by themselves": as_h(lambda cell, x, h, c: h * h[:, 0:1] + h[:, -1].unsqueeze(-1) + h[..., 2, None]),
+    "features one by one": as_h(lambda cell, x, h, c: torch.cat([g[:, None] for g in h.unbind(1)][::-1], dim=1)),
+    "sum without the axis": as_h(lambda cell, x, h, c: h / h.square().sum(1)[:, None] + h.mean(dim=[-1], keepdim=True)),
+    "axes of one": as_h(
+        lambda cell, x, h, c: (h.unsqueeze(1) @ cell.V)[:, -1] + h.view(h.shape[0], 1, 6).mean((1, 2))[:, None]
+    ),
+    "expanded": as_h(lambda cell, x, h, c: h * cell.b.expand(h.size(0), -1) + cell.s.expand(h.shape)),
+    "convolution": as_h(
+        lambda cell, x, h, c: functional.conv1d(h[:, None], cell.b[None, None, :3], cell.s, padding=1)[:, 0]
+    ),
+    "tensors in containers": as_h(
+        lambda cell, x, h, c: h * cell.held["scale"][0] + h @ cell.held["matrix"].to(h.dtype).t()
+    ),
+    "what Python asks": as_h(
+        lambda cell, x, h, c: (
+            h
+            if x.dim() == h.ndim == len(x.shape) == 2
+            and x.shape[1] == 3
+            and x.size(0) == h.size(0)
+            and isinstance(h, Tensor)
+            and type(h) is Tensor
+            and torch.is_tensor(h)
+            and h.is_floating_point()
+            else -h
+        )
+    ),
+    "no_grad": as_h(
+        lambda cell, x, h, c: h * torch.no_grad()(lambda: torch.sigmoid(cell.V @ cell.b + h))() + without(h, cell)
+    ),
+    "straight through": as_h(lambda cell, x, h, c: (h.round() - h).detach() + h + (h.round() - h).data),
+    "norms": as_h(lambda cell, x, h, c: functional.normalize(h, dim=-1) + h.norm(dim=-1, keepdim=True)),
+    "forward put on the object": as_h(lambda cell, x, h, c: cell.replaced(h)),
     "unused parts": as_h(lambda cell, x, h, c: torch.tanh(cell.W(x).chunk(4, 1)[2])),
     **{
         f"activation {name}": as_h(

@@ -50,8 +50,6 @@ class Invariants:
         value = self.values[node]
         if not isinstance(value, Tensor):
             return value
-        if value.is_floating_point() and value.dtype != self.dtype and value.dim():
-            raise UnsupportedStepError(f"a tensor of {value.dtype} in a cell of {self.dtype}")
         return Given(str(node.target) if node.op == "get_attr" else derived_path(node), value)
 
     def functions(self, paths: Iterable[str]) -> "Derived":

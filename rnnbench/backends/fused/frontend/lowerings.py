@@ -90,9 +90,11 @@ def _arithmetic(name: str, is_reversed: bool = False) -> Build:
     """add, sub, mul or div, where a comparison counts as 1 and 0; a number that is added or multiplied stands first."""
 
     def build(graph: Graph, input: Operand, other: Operand, *, alpha: Operand = 1) -> Value:
+        if is_reversed:
+            input, other = other, input
         if alpha != 1:
             other = Value(graph.apply("mul", graph.constant(alpha), number_of(graph, operand(graph, other))))
-        first, second = (other, input) if is_reversed else (input, other)
+        first, second = input, other
         if name in ("add", "mul") and not isinstance(second, (Value, Given)):
             first, second = second, first
         if all(is_condition(graph, argument) for argument in (first, second)):

@@ -148,6 +148,8 @@ class Recorder(TorchFunctionMode):
             self._refuse(remedies.IN_PLACE)
         if named.get("out") is not None:
             self._refuse("out=; write h = torch.add(h, y)")
+        if named.get("inplace"):
+            self._refuse(f"{name}() in place; write inplace=False")
         if torch.is_inference_mode_enabled():
             self._refuse("inference_mode; write torch.no_grad() or h.detach()")
         if reason := remedies.of_a_read(name, known_only=True):
