@@ -14,10 +14,6 @@ ROOT = Path(__file__).parents[1]
 
 UNSEEN = {
     "compress_type": "an attribute that zipfile reads",
-    "traced_func_name": "torch.fx reads it",
-    "proxy_buffer_attributes": "torch.fx reads it",
-    "proxy": "torch.fx calls it",
-    "to_bool": "torch.fx calls it",
     "*_accumulate": "generated source calls it",
     "__getattr__": "Python calls it for a lazy export",
     "__dir__": "Python calls it",
@@ -32,8 +28,6 @@ UNSEEN = {
     "own_draws": "likewise",
     "flock": "filelock calls it",
     "interpret": "a fixture that a test asks for by name",
-    "is_leaf_module": "torch.fx calls it",
-    "module_qualified_name": "an argument that torch.fx names",
     "typing_context": "an argument that numba names",
     "cached_jit": "generated source imports it",
     "cached_callback": "generated source imports it",

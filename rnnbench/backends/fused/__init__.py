@@ -6,10 +6,10 @@ whole cell, and shows what every stage makes of it):
 
 1. `frontend`: `trace` has `step` run on random tensors and `record` keep the functions of torch that it calls, `held`
    finds tensors in containers, `lower` writes `%5 = sigmoid(%4) # z` by the table in `lowerings`, which joins those of
-   `products`, `parts`, `activations` and `noise`, on the `values` that it knows, with the name from `source_lines`.
-   `invariants` are what torch computes before the loop, `torch_cells` the equations of nn.LSTMCell and its like,
-   `remedies` what messages advise. `trace_guard` notices a later change of the cell; `torch_private` is what all this
-   takes from torch's private modules.
+   `products`, `parts`, `activations`, `reductions` and `noise`, on the `values` that it knows, with the name from
+   `source_lines`. `invariants` are what torch computes before the loop, `torch_cells` the equations of nn.LSTMCell and
+   its like, `remedies` what messages advise. `trace_guard` notices a later change of the cell; `torch_private` is what
+   all this takes from torch's private modules.
 2. `ir`: in a `graph` of `nodes`, `gather` makes W_z(x) + U_z(h) one Preactivation and `phases` finds what must wait for
    it; `differentiate` adds z's adjoint by a rule of `operations`, g * y * (1 - y), written with `terms`; `simplify`
    keeps one 1 - z for all who read it; `schedule` puts a loop over batch and units after the two products, and saves z

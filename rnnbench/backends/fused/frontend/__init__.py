@@ -6,8 +6,8 @@
 - `lower` turns these nodes into ours, or raises UnsupportedStepError at the first that has no counterpart, or whose
   shape or type is not that of the tensor that torch computed.
 - `lowerings` is the table of what a `step` may call, and the operations that it becomes. It joins those of `products`
-  (with matrices of the cell), `parts` (chunk, split, cat, shapes), `activations` (of torch.nn.functional, and sums and
-  norms over features) and `noise` (dropout, rand_like).
+  (with matrices of the cell), `parts` (chunk, split, cat, shapes), `activations` (of torch.nn.functional), `reductions`
+  (sums and norms over features) and `noise` (dropout, rand_like).
 - `values` has what these are given: values of the step, and tensors that do not depend on its arguments.
 - `invariants` evaluates what depends on the cell alone, such as parametrised weights, before the loop.
 - `torch_cells` has the equations of nn.LSTMCell, nn.GRUCell and nn.RNNCell, and a convolution as a product.

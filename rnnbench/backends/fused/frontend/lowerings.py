@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from rnnbench.backends.fused.frontend import activations, noise, parts, products
+from rnnbench.backends.fused.frontend import activations, noise, parts, products, reductions
 from rnnbench.backends.fused.frontend.values import (
     Build,
     Given,
@@ -198,7 +198,7 @@ def _build_table() -> dict[Any, Build]:
     table |= {torch.zeros: _filled_of_size(0.0), torch.ones: _filled_of_size(1.0), torch.full: _full}
     table |= {"new_zeros": _filled_of_size(0.0), "new_ones": _filled_of_size(1.0)}
     table |= {"where": _where_method, "clone": plain("copy"), torch.clone: plain("copy")}
-    table |= products.TABLE | noise.TABLE | activations.TABLE | parts.TABLE
+    table |= products.TABLE | noise.TABLE | activations.TABLE | reductions.TABLE | parts.TABLE
     return table | {operator.getitem: parts.ITEM}
 
 
