@@ -198,6 +198,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "straight through": as_h(lambda cell, x, h, c: (h.round() - h).detach() + h + (h.round() - h).data),
     "norms": as_h(lambda cell, x, h, c: functional.normalize(h, dim=-1) + h.norm(dim=-1, keepdim=True)),
     "forward put on the object": as_h(lambda cell, x, h, c: cell.replaced(h)),
+    "compared with None": as_h(lambda cell, x, h, c: -h if h == None else h),  # noqa: E711
     "unused parts": as_h(lambda cell, x, h, c: torch.tanh(cell.W(x).chunk(4, 1)[2])),
     **{
         f"activation {name}": as_h(
