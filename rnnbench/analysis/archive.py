@@ -27,8 +27,22 @@ import pandas as pd
 from rnnbench.analysis.results import Results, Source, sorted_runs
 from rnnbench.analysis.run_folders import RunFolders, read_launches, read_run_folders
 from rnnbench.analysis.several import Several
+from rnnbench.analysis.variant import typed_value
 from rnnbench.errors import SettingError, one_line
-from rnnbench.schema import ARCHIVE_VERSION, MEASURED, STORED_GROUP, VARIANT, ExperimentFiles, Status
+from rnnbench.schema import (
+    ARCHIVE_VERSION,
+    DIFFICULTY,
+    LARGEST_SEED,
+    MEASURED,
+    STORED_GROUP,
+    VARIANT,
+    ExperimentFiles,
+    Status,
+    from_stored_text,
+    is_name,
+    is_setting,
+    stored_text,
+)
 from rnnbench.store.atomic import (
     DamagedFileError,
     digest,
@@ -40,6 +54,11 @@ from rnnbench.store.atomic import (
     replacing_together,
 )
 from rnnbench.store.reader import NUMBERS
+
+TEXT = (
+    "git_commit", "component_source", "weights_sha256", "backend", "backend_reason", "measure", "error", "command_line"
+)  # fmt: skip
+"""Columns of text that may look like numbers, as digests do."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every array in an archive, so that the same arrays give the same bytes."""
@@ -134,7 +153,7 @@ def load_results(root: str | Path) -> Results:
     A run that is in both is taken from its folder, unless only the condensed files have it come to a result. Raises
     SettingError when there is neither, when another version wrote the condensed files, and when these are damaged.
     """
-    root = Path(root)
+    root = Path(root).expanduser()
     files = ExperimentFiles(root)
     folders, damaged = read_run_folders(files)
     launched = read_launches(files)
@@ -207,13 +226,47 @@ def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:
 def _merged(files: ExperimentFiles, archived: set[str], folders: pd.DataFrame) -> pd.DataFrame:
     """These archived runs and those of the folders, one table: both go through text, so that equal values are equal."""
     text = pd.read_csv(files.runs_table, dtype=str, keep_default_na=False)
-    new = pd.read_csv(io.StringIO(folders.to_csv(index=False)), dtype=str, keep_default_na=False)
+    new = pd.read_csv(io.StringIO(_written(folders)), dtype=str, keep_default_na=False)
     both = pd.concat([text[text["run"].isin(archived)], new]).fillna("")
     return _read_runs(io.StringIO(both.to_csv(index=False)))
 
 
+def _written(runs: pd.DataFrame) -> str:
+    """runs.csv: settings and difficulties as text that keeps their types, see `rnnbench.schema.stored_text`."""
+    table = runs.copy()
+    for column in filter(_is_typed, map(str, table)):
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            table[column] = [stored_text(value) for _, value in map(typed_value, table[column])]
+    table[DIFFICULTY] = table[DIFFICULTY].where(runs[DIFFICULTY] != "", "")
+    return table.to_csv(index=False)
+
+
 def _read_runs(source: Path | IO[str]) -> pd.DataFrame:
-    return pd.read_csv(source, dtype=dict.fromkeys(STORED_GROUP, str), low_memory=False)
+    """The runs of a runs.csv, with an empty cell for nothing and no other text for it."""
+    header = pd.read_csv(source, nrows=0)
+    if not isinstance(source, Path):
+        source.seek(0)
+    text = [*STORED_GROUP, *filter(_is_typed, map(str, header)), *TEXT]
+    runs = pd.read_csv(
+        source, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""], low_memory=False
+    )  # fmt: skip
+    names = [column for column in STORED_GROUP if column in runs]
+    runs[names] = runs[names].fillna("")
+    return runs.assign(**{column: _typed(runs[column]) for column in filter(_is_typed, map(str, runs))})
+
+
+def _is_typed(column: str) -> bool:
+    return column == DIFFICULTY or is_setting(column)
+
+
+def _typed(column: "pd.Series[str]") -> "pd.Series[Any]":
+    """The values of a column that was written by `_written`; numbers in a column of numbers alone."""
+    known = {text: from_stored_text(text) for text in column.fillna("").unique()}
+    values = [known[text] for text in column.fillna("")]
+    kinds = {type(value) for value in known.values()} - {type(None)}
+    is_exact = None not in values or all(abs(value) <= 2**53 for value in known.values() if type(value) is int)
+    is_uniform = is_exact and (len(kinds) == 1 or kinds <= {int, float})
+    return pd.Series(values, column.index, dtype=(None if kinds else float) if is_uniform else object)
 
 
 def read_archive(files: ExperimentFiles) -> Results:
@@ -274,8 +327,10 @@ def _check_runs_table(path: Path) -> None:
     for row in (dict(zip(header, each, strict=True)) for each in rows):
         if row["status"] not in list(Status):
             raise DamagedFileError(path, f"has an unknown status, {row['status']!r}")
-        if not re.fullmatch(r"-?\d{1,18}", row["seed"]):
+        if not re.fullmatch(r"-?\d{1,19}", row["seed"]) or abs(int(row["seed"])) > LARGEST_SEED:
             raise DamagedFileError(path, f"has {row['seed']!r} as seed")
+        if odd := [name for name in ("task", "cell") if not is_name(row[name])]:
+            raise DamagedFileError(path, f"has {row[odd[0]]!r} as {odd[0]}")
         if wrong := [name for name in numbers if row[name] and not _is_number(row[name])]:
             raise DamagedFileError(path, f"has {row[wrong[0]]!r} as {wrong[0]}")
 
@@ -316,8 +371,8 @@ def _with_remedy(error: DamagedFileError) -> DamagedFileError:
     return DamagedFileError(error.path, f"{error.problem}; {remedy}")
 
 
-def write_archive(results: Results) -> Results:
-    """Condense the results into files below their folder, and return them as these files have them.
+def write_archive(results: Results, folder: Path | None = None) -> Results:
+    """Condense the results into files below their folder, or another, and return them as these files have them.
 
     Those of several experiments are left as they are: each is condensed in its own folder.
 
@@ -326,7 +381,7 @@ def write_archive(results: Results) -> Results:
     """
     if isinstance(results.source, Archive | Several):
         return results
-    files = ExperimentFiles(results.root)
+    files = ExperimentFiles(folder or results.root)
     files.data.mkdir(exist_ok=True)
     runs = results.runs["run"].tolist()
     histories = results.source.histories(runs)
@@ -339,13 +394,14 @@ def write_archive(results: Results) -> Results:
         replace(files.missing).write((json.dumps(results.missing, indent=2) + "\n").encode())
         if results.damaged:
             replace(files.damaged).write((json.dumps(results.damaged, indent=2) + "\n").encode())
-        table = results.runs.drop(columns=VARIANT).to_csv(index=False).encode()
+        table = _written(results.runs.drop(columns=VARIANT)).encode()
         schema = {"version": ARCHIVE_VERSION, files.runs_table.name: digest_of(table)}
         replace(files.schema).write((json.dumps(schema) + "\n").encode())
         replace(files.runs_table).write(table)
     if not results.damaged:
         remove(files.damaged)
-    return dataclasses.replace(read_archive(files), unsound=results.unsound)
+    condensed = read_archive(files)
+    return dataclasses.replace(condensed, name=results.name, root=results.root, unsound=results.unsound)
 
 
 def _write_arrays(file: IO[bytes], results: Results, probe: str) -> None:

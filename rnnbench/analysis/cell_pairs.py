@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from rnnbench.analysis.identity import check_once
 from rnnbench.analysis.variant import Variant
 
 CELL = ["cell", "variant"]
@@ -57,8 +58,9 @@ def cell_pairs(runs: pd.DataFrame) -> Iterator[CellPair]:
     """All pairs of different cells of the same variant on the same task.
 
     Two cells that share no variant, such as cells of one parameter budget and different widths, are paired whatever
-    their variants. Pairs without a difficulty in common are left out.
+    their variants. Pairs without a difficulty in common are left out. Raises SettingError where a run is there twice.
     """
+    check_once(runs)
     for (task, setting), of_task in runs.groupby(TASK, sort=False):
         groups: list[tuple[Any, pd.DataFrame]] = list(of_task.groupby(CELL, sort=False))
         variants = {cell: {key[1] for key, _ in groups if key[0] == cell} for (cell, _), _ in groups}

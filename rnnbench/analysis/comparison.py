@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from rnnbench.analysis.degenerate import exact_rate
 from rnnbench.analysis.gradient_profile import top_layer_norms
 from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval, median_interval, median_of_signed
+from rnnbench.analysis.loss_scale import SCALES, is_logarithmic, mean_loss, with_scale
 from rnnbench.analysis.median_steps import median_steps
 from rnnbench.analysis.milestones import (
     BUDGET,
@@ -34,7 +34,8 @@ INTERVALS: dict[str, str] = {
     "success_rate": "fraction of the runs that reached the milestone, with the exact interval (Clopper & Pearson)",
     "steps_to_milestone": "median training steps to it, by Kaplan-Meier, between order statistics: runs that trained "
     "to their end without it are censored, diverged and failed ones never reach it; inf when fewer than half did",
-    "test_loss": "geometric mean of the loss on test data after training, with Student's interval of log10 of the loss",
+    "test_loss": "geometric mean of the loss on test data after training, with Student's interval of log10 of the "
+    "loss; on a linear scale the arithmetic mean with Student's",
     "test_measure": "mean of the task's own measure on test data, with Student's interval",
     "step_time_s": "seconds: median over runs of a run's median training step",
     "gradient_decades_lost_initial": "decades that the gradient of the top layer's whole state loses in "
@@ -69,6 +70,7 @@ COUNTS: dict[str, str] = {
     "gradient_half_life_initial_why": "why the others have none",
     "gradient_half_life_runs": "runs that gradient_half_life is over",
     "gradient_half_life_why": "why the others have none",
+    **SCALES,
 }
 
 
@@ -78,14 +80,15 @@ def comparison(results: Results, milestone: str = SOLVED) -> pd.DataFrame:
     Raises SettingError on a milestone of which no run has the steps.
     """
     check_milestone(results.runs, milestone)
+    logarithmic = is_logarithmic(results.runs)
     rows = [
-        dict(zip(GROUP, key, strict=True)) | _compare(results, runs, milestone)
+        dict(zip(GROUP, key, strict=True)) | _compare(results, runs, milestone, bool(logarithmic[runs.index].all()))
         for key, runs in results.runs.groupby(GROUP, sort=False)
     ]
-    return pd.DataFrame(rows)
+    return with_scale(pd.DataFrame(rows), results.runs)
 
 
-def _compare(results: Results, runs: pd.DataFrame, milestone: str) -> dict[str, Any]:
+def _compare(results: Results, runs: pd.DataFrame, milestone: str, logarithmic: bool) -> dict[str, Any]:
     status = runs["status"]
     ended = runs[status.isin(ENDED)]
     return {
@@ -96,7 +99,7 @@ def _compare(results: Results, runs: pd.DataFrame, milestone: str) -> dict[str, 
         "budget": _one(runs, BUDGET),
         "milestone": milestone,
         **_success(ended, milestone),
-        **_losses(ended),
+        **_losses(ended, logarithmic),
         **_own_measure(ended),
         **_times(ended),
         "parameters": _one(runs, "parameters"),
@@ -120,15 +123,15 @@ def _success(ended: pd.DataFrame, milestone: str) -> dict[str, Any]:
     }
 
 
-def _losses(ended: pd.DataFrame) -> dict[str, Any]:
+def _losses(ended: pd.DataFrame, logarithmic: bool) -> dict[str, Any]:
     tested = ended[_values(ended, "test_loss").notna()]
     stopped = stopped_by_solving(tested)
     on_test_data = _values(tested, "test_baseline_loss").dropna()
     return {
-        "test_loss": _geometric_mean(tested["test_loss"].to_numpy(float)) if len(tested) else UNDEFINED,
+        "test_loss": mean_loss(tested["test_loss"].to_numpy(float), logarithmic),
         "test_loss_runs": len(tested),
         "test_loss_at_stop": int(stopped.sum()),
-        "baseline_loss": _geometric_mean(np.asarray(on_test_data, dtype=np.float64)).estimate
+        "baseline_loss": mean_loss(np.asarray(on_test_data, dtype=np.float64), logarithmic).estimate
         if len(on_test_data)
         else _one(ended, "baseline_loss"),
     }
@@ -138,15 +141,6 @@ def _own_measure(ended: pd.DataFrame) -> dict[str, Any]:
     """The measure that the task names, on test data."""
     name = _one(ended, "measure")
     return {"measure": name, "test_measure": _over(ended, f"test_{name}", mean_interval) if name else UNDEFINED}
-
-
-def _geometric_mean(losses: NDArray[np.float64]) -> Interval:
-    """With Student's interval of log10, whose bounds are never negative; a loss of exactly 0 makes it 0, inf inf."""
-    if (losses <= 0).any() or np.isinf(losses).any():
-        return Interval(np.inf if np.isinf(losses).any() else 0.0)
-    mean = mean_interval(np.log10(losses))
-    with np.errstate(over="ignore"):  # two runs that differ widely have a bound beyond all numbers
-        return Interval(*(float(np.power(10.0, bound)) for bound in (mean.estimate, mean.low, mean.high)))
 
 
 def _times(ended: pd.DataFrame) -> dict[str, Any]:

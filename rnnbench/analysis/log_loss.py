@@ -34,16 +34,17 @@ def log_loss_difference(
     budgets_a: Float[np.ndarray, " pairs"],
     budgets_b: Float[np.ndarray, " pairs"],
     generator: np.random.Generator,
+    logarithmic: bool = True,
 ) -> PairedTest:
     """The difference of log10 losses, a's minus b's, over pairs of runs that share a seed: decades, negative when a's
-    loss is smaller.
+    loss is smaller; where not `logarithmic`, of the losses themselves.
 
     `budgets_*` are the steps that each run has trained (steps_trained; for a run that diverged those it was to train).
     A loss at which a run stopped says when it stopped, so unequal budgets are refused. A diverged run has the loss
     inf; where both did, the difference is 0. See `paired_test` for the interval and the tests. Raises ValueError on
     NaN, on losses that are not positive, on budgets that differ and on different numbers of values.
     """
-    differences = log_loss_differences(losses_a, losses_b)
+    differences = loss_differences(losses_a, losses_b, logarithmic)
     budgets = []
     for name, given in (("budgets_a", budgets_a), ("budgets_b", budgets_b)):
         budgets.append(as_float_array(given, name, remedy="the steps that the run has trained"))
@@ -64,7 +65,18 @@ def log_loss_differences(
 
     Raises ValueError on NaN, on losses that are not positive and on different numbers of values.
     """
-    a, b = decades_over_baseline(losses_a, 1.0), decades_over_baseline(losses_b, 1.0)
+    return loss_differences(losses_a, losses_b)
+
+
+def loss_differences(
+    losses_a: Float[np.ndarray, " pairs"], losses_b: Float[np.ndarray, " pairs"], logarithmic: bool = True
+) -> NDArray[np.float64]:
+    """The same, or where not `logarithmic` of the losses themselves, which need not be positive."""
+    if logarithmic:
+        a, b = decades_over_baseline(losses_a, 1.0), decades_over_baseline(losses_b, 1.0)
+    else:
+        a = as_float_array(losses_a, "losses_a", allow_infinity=True)
+        b = as_float_array(losses_b, "losses_b", allow_infinity=True)
     check_pairs(a, b, "losses_b")
     both = np.isposinf(a) & np.isposinf(b)
     return np.asarray(np.where(both, 0, a) - np.where(both, 0, b))

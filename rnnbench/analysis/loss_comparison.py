@@ -11,6 +11,7 @@ from rnnbench.analysis.degenerate import improvement_interval, is_degenerate
 from rnnbench.analysis.equivalence import within_margin
 from rnnbench.analysis.intervals import UNDEFINED
 from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference
+from rnnbench.analysis.loss_scale import SCALES, is_logarithmic, with_scale
 from rnnbench.analysis.milestones import budgets, trained_runs
 from rnnbench.analysis.multiplicity import corrected
 from rnnbench.analysis.verdict import Verdict, below
@@ -42,6 +43,7 @@ DIFFERENCES: dict[str, str] = {
     "probability_of_improvement": "probability that a run of the cell has a smaller loss than one of the other, of any "
     "seeds, ties counting one half, with Newcombe's interval",
     "why_not_compared": "why there is no comparison",
+    **SCALES,
 }
 
 
@@ -49,9 +51,12 @@ def loss_comparison(runs: pd.DataFrame, generator: np.random.Generator) -> pd.Da
     """One row per pair of cells and difficulty: the pair and DIFFERENCES, `difference` and
     `probability_of_improvement` as `Interval`, the verdicts as text. Empty without two cells on one task."""
     rows: list[dict[str, Any]] = []
-    for pair in cell_pairs(trained_runs(runs)):
-        rows += _corrected([_compare(pair, *of_one, generator) for of_one in pair.by_difficulty()])
-    return pd.DataFrame(rows)
+    trained = trained_runs(runs)
+    logarithmic = dict(zip(trained["task"], is_logarithmic(trained), strict=True))
+    for pair in cell_pairs(trained):
+        is_log = bool(logarithmic[pair.task])
+        rows += _corrected([_compare(pair, *of_one, generator, is_log) for of_one in pair.by_difficulty()])
+    return with_scale(pd.DataFrame(rows), trained)
 
 
 def losses_of(runs: pd.DataFrame) -> NDArray[np.float64]:
@@ -73,7 +78,7 @@ def budgets_trained(runs: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _compare(
-    pair: CellPair, difficulty: Any, a: pd.DataFrame, b: pd.DataFrame, generator: np.random.Generator
+    pair: CellPair, difficulty: Any, a: pd.DataFrame, b: pd.DataFrame, generator: np.random.Generator, logarithmic: bool
 ) -> dict[str, Any]:
     """One row, its verdicts and p-values before any correction."""
     a, b = a.set_index("seed").align(b.set_index("seed"), join="inner", axis=0)
@@ -84,8 +89,8 @@ def _compare(
         "pairs": len(a),
         "diverged_or_failed": int((a["status"] != Status.DONE).sum()),
         "other_diverged_or_failed": int((b["status"] != Status.DONE).sum()),
-        "decades": _decades(a),
-        "other_decades": _decades(b),
+        "decades": _decades(a) if logarithmic else np.nan,
+        "other_decades": _decades(b) if logarithmic else np.nan,
         "why_not_compared": reason,
     }
     if reason:
@@ -93,17 +98,18 @@ def _compare(
         verdicts = dict.fromkeys(("smaller_loss", "equivalent"), Verdict.NOT_MEASURED)
         return row | nothing | verdicts | {"difference": UNDEFINED, "probability_of_improvement": UNDEFINED}
     losses = losses_of(a), losses_of(b)
-    test = log_loss_difference(*losses, budgets_trained(a), budgets_trained(b), generator)
+    test = log_loss_difference(*losses, budgets_trained(a), budgets_trained(b), generator, logarithmic)
     # Differences that all agree have no spread to judge by: no interval, and no p-value of Student's.
     agree = np.isfinite(test.interval.estimate) and is_degenerate(test.interval)
     p_value = test.p_sign_flip if agree else test.p_value
+    margin = within_margin(test.interval, float(np.log10(FACTOR))) if logarithmic else Verdict.NOT_MEASURED
     return row | {
         "difference": test.interval,
         "p_value": p_value,
         "p_holm": p_value,
         "p_sign_flip": test.p_sign_flip,
         "smaller_loss": Verdict.UNDECIDED if agree else below(test.interval),
-        "equivalent": Verdict.UNDECIDED if agree else within_margin(test.interval, float(np.log10(FACTOR))),
+        "equivalent": Verdict.UNDECIDED if agree and logarithmic else margin,
         "probability_of_improvement": improvement_interval(losses[1], losses[0]),
     }
 
@@ -112,8 +118,6 @@ def _why_not(a: pd.DataFrame, b: pd.DataFrame) -> str:
     """Why losses of these runs cannot be compared; empty when they can."""
     if not len(a):
         return "no seed in common"
-    if (np.concatenate([losses_of(a), losses_of(b)]) <= 0).any():
-        return "a loss of 0 has no logarithm"
     steps = np.concatenate([budgets_trained(a), budgets_trained(b)])
     if steps.min() != steps.max():
         return f"trained {steps.min():,.0f} to {steps.max():,.0f} steps"
@@ -126,7 +130,7 @@ def _decades(runs: pd.DataFrame) -> float:
         return np.nan
     baselines = pd.to_numeric(runs[BASELINE]).to_numpy(float)
     losses = losses_of(runs)
-    if np.isnan(baselines[np.isfinite(losses)]).any() or (losses <= 0).any():
+    if np.isnan(baselines[np.isfinite(losses)]).any():
         return np.nan
     return float(np.median(decades_over_baseline(losses, np.where(np.isnan(baselines), 1.0, baselines))))
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.errors import SettingError
-from rnnbench.schema import Status
+from rnnbench.schema import Status, from_stored_text
 
 NEEDED = ("cell", "seed")
 MEASURED = ("test_loss", "steps_to_solve")
@@ -58,11 +58,17 @@ def results_of(runs: pd.DataFrame, histories: pd.DataFrame | None = None, name: 
         settings = [column for column in map(str, table) if "." in column]
         parts = table[["cell", "task", "difficulty", *settings, "seed"]].astype(str)
         table["run"] = parts.agg("-".join, axis=1)
+    table["difficulty"] = [_difficulty(value) for value in table["difficulty"]]
     if (doubled := table["run"][table["run"].duplicated()]).any():
         raise SettingError(
             f"runs: {doubled.iloc[0]} is there twice; a run is a cell, task, difficulty, setting and seed"
         )
     return Results(name, Path(name), sorted_runs(table), Table(histories))
+
+
+def _difficulty(value: Any) -> Any:
+    """A number where text can be one: tables are often read from CSV."""
+    return from_stored_text(value) if isinstance(value, str) else value
 
 
 class Table:

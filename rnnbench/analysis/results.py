@@ -1,7 +1,6 @@
 """The results of one experiment: its table of runs, histories and probes' arrays."""
 
 import difflib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.variant import value_order, variants
+from rnnbench.analysis.identity import check_once
+from rnnbench.analysis.variant import typed_value, value_order, variants
 from rnnbench.errors import SettingError
-from rnnbench.schema import GROUP
+from rnnbench.schema import GROUP, override_text
 
 
 class Source(Protocol):
@@ -59,6 +59,10 @@ class Results:
     unsound: dict[str, str] = field(default_factory=dict)
     """What is wrong with condensed files, by name, and what was done about it."""
 
+    def __post_init__(self) -> None:
+        """Raises SettingError where a run is there twice."""
+        check_once(self.runs)
+
     def histories(self) -> pd.DataFrame:
         """All histories, one row per recorded step, with the run's identity."""
         histories = self.source.histories(self.runs["run"].tolist())
@@ -71,8 +75,8 @@ class Results:
     def limited(self, only: Mapping[str, Sequence[Any]]) -> "Results":
         """The results of the runs whose columns have one of the values named, such as {"model.recurrent_gain": [1]}.
 
-        None stands for a value that is not set. Raises SettingError on a column that no run has, and when no run is
-        left.
+        None stands for null, and for a value that is not set; the text of a number is no number. Raises SettingError on
+        a column that no run has, and when no run is left.
         """
         runs = self.runs
         for column, values in only.items():
@@ -80,7 +84,7 @@ class Results:
                 near = difflib.get_close_matches(column, map(str, self.runs), n=1)
                 hint = f"; did you mean only.{near[0]}?" if near else ""
                 raise SettingError(f"only.{column}={list(values)}: no run has this column{hint}")
-            left = runs[runs[column].isin(values) | (runs[column].isna() & (None in values))]
+            left = runs[runs[column].map(typed_value).isin({typed_value(value) for value in values})]
             if left.empty:
                 raise SettingError(
                     f"only.{column}={list(values)}: no run has one of these values; there are {_some(runs[column])}"
@@ -95,7 +99,7 @@ class Results:
 
 def _some(column: "pd.Series[Any]", most: int = 12) -> str:
     """The values of a column, the first of many."""
-    values = [str(value) for value in column.dropna().unique().tolist()]
+    values = [override_text(value) for _, value in dict.fromkeys(column.map(typed_value))]
     return ", ".join([*values[:most], *(["..."] if len(values) > most else [])]) or "none"
 
 
@@ -111,25 +115,20 @@ def cell_order(cell: str) -> tuple[int, str]:
 def sorted_runs(runs: pd.DataFrame, ignored: Sequence[str] = ()) -> pd.DataFrame:
     """The runs with their `variant`, by task, difficulty, cell (see `cell_order`), variant and seed.
 
-    Settings in `ignored` are left out of the variant. In `difficulty`, text that is a number becomes one.
+    Settings in `ignored` are left out of the variant.
     """
     table = runs.copy().assign(  # a copy of its own lies in one piece, however many columns were joined
         variant=pd.Series(variants(runs, ignored), index=runs.index, dtype=object),
-        difficulty=runs["difficulty"].map(_number),
+        difficulty=pd.Series([_plain_difficulty(value) for value in runs["difficulty"]], runs.index),
     )
     identities = table[["task", "difficulty", "cell", "variant", "seed"]].itertuples(False, None)
     keys = [(task, value_order(at), cell_order(cell), *others) for task, at, cell, *others in identities]
     return table.iloc[sorted(range(len(keys)), key=keys.__getitem__)].reset_index(drop=True)
 
 
-def _number(value: Any) -> Any:
-    """A value that may have been read from text: a truth value or number if it can be one, else text."""
-    if value in ("True", "False") or isinstance(value, bool | np.bool_):
-        return str(value) == "True"
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    if math.isnan(number):
+def _plain_difficulty(value: Any) -> Any:
+    """A number, truth value or text of Python's; text is empty where there is none."""
+    _, plain = typed_value(value)
+    if plain is None:
         return ""
-    return int(number) if number.is_integer() else number
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.errors import printable
 from rnnbench.schema import IDENTITY, ExperimentFiles, changes_what_is_run, setting_columns
 from rnnbench.store.atomic import DamagedFileError, read_arrays, read_bytes
 from rnnbench.store.reader import read_outcome, read_plan, read_run
@@ -60,7 +60,7 @@ def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, st
         try:
             stored = read_run(run)
         except DamagedFileError as error:
-            damaged[printable(run.name)] = error.brief
+            damaged[re.sub(r"[^\w.-]", "?", run.name)] = error.brief  # as no run is called
         else:
             summaries.append(stored.summary)
             settings.append(setting_columns(stored.config))

@@ -16,7 +16,8 @@ from rnnbench.schema import ENDED, TASK_GROUP, Status
 SAME = "test_baseline_loss"
 
 SCORES: dict[str, str] = {
-    "tasks": "tasks with a baseline, which the score is over, each difficulty of one counted",
+    "tasks": "tasks with a baseline above 0 and no negative loss, which the score is over, each difficulty of one "
+    "counted",
     "runs": "runs per task: those of the seeds that every task has",
     "left_out": "runs of other seeds, which are left out",
     "at_stop": "runs that stopped as soon as they solved their task: their losses are those at which runs stop, so "
@@ -31,16 +32,21 @@ SAME_DATA, EXPECTED = "on the same data", "expected"
 
 
 def with_scores(runs: pd.DataFrame) -> pd.DataFrame:
-    """The finished runs of tasks with a baseline, with their `score` on test data.
+    """The finished runs of tasks with a baseline above 0 and no negative loss, with their `score` on test data.
 
     Raises SettingError when no task has one.
     """
     ended = runs[runs["status"].isin(ENDED)]
     references = baselines(ended)
-    scored = references.notna().groupby(ended["task"]).transform("any")
+    has_fractions = ~((references <= 0) | (pd.to_numeric(ended["test_loss"]).astype(float) < 0))
+    of_task = ended["task"]
+    scored = references.notna().groupby(of_task).transform("any") & has_fractions.groupby(of_task).transform("all")
     ended, references = ended[scored], references[scored]
     if ended.empty:
-        raise SettingError("needs a task with a memoryless baseline to score by; compare losses (table=[comparison])")
+        raise SettingError(
+            "needs a task with a memoryless baseline above 0 and no negative loss to score by; compare losses "
+            "(table=[comparison])"
+        )
     losses = ended["test_loss"].where(ended["status"] == Status.DONE)
     return ended.assign(score=normalised_score(losses, references.fillna(1.0)))
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rnnbench.analysis.identity import RUN
 from rnnbench.analysis.results import Results, Source, sorted_runs
-from rnnbench.analysis.variant import setting_columns
+from rnnbench.analysis.variant import setting_columns, variants
 from rnnbench.errors import SettingError
 from rnnbench.schema import MEASURED, VARIANT
 
@@ -53,10 +54,9 @@ def together(several: Sequence[Results], folder: Path) -> Results:
     runs = pd.concat(tables, ignore_index=True)
     unmeasured = ~runs["status"].isin(MEASURED)
     probes = tuple(column for column in setting_columns(runs) if column.startswith("probes."))
-    identity = ["cell", "task", "difficulty", "seed", *(name for name in setting_columns(runs) if name not in probes)]
     kept = runs.iloc[unmeasured.argsort(kind="stable")].drop_duplicates("run")
-    first = kept.groupby(identity, dropna=False, sort=False)[EXPERIMENT].transform("first")
-    runs = kept[kept[EXPERIMENT] == first]
+    variant = pd.Series(variants(kept, ignored=probes), kept.index, dtype=object)
+    runs = kept.assign(variant=variant).drop_duplicates(RUN)
     source_of = {results.name: results.source for results in several}
     sources = {run: source_of[name] for run, name in zip(runs["run"], runs[EXPERIMENT], strict=True)}
     return Results(

@@ -139,7 +139,7 @@ def choices(results: Results, setting: str) -> pd.DataFrame:
     for key, group in candidates(results, setting).groupby(GROUP, sort=False):
         (best,) = group[group["chosen"]].to_dict("records")
         as_good = (group["failure_rate"] <= best["failure_rate"]) & (group["success_rate"] >= best["success_rate"])
-        usable = as_good & (group["mean"] <= FACTOR * best["mean"])
+        usable = as_good & (group["mean"] <= max(FACTOR * best["mean"], best["mean"]))
         rows.append(
             dict(zip(GROUP, key, strict=True))
             | {

@@ -13,8 +13,12 @@ from rnnbench.schema import is_setting
 SettingValue = bool | int | float | str | None
 
 
+Typed = tuple[type | None, SettingValue]
+"""A value with what it is: to Python 1 equals true."""
+
+
 @total_ordering
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Variant:
     """Settings by dotted name with their values, None for a setting that is not set; empty when nothing differs.
 
@@ -31,11 +35,28 @@ class Variant:
     def __bool__(self) -> bool:
         return bool(self.settings)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Variant) and self._typed() == other._typed()
+
+    def __hash__(self) -> int:
+        return hash(self._typed())
+
+    def _typed(self) -> tuple[tuple[str, Typed], ...]:
+        return tuple((name, typed_value(value)) for name, value in self.settings)
+
     def __lt__(self, other: "Variant") -> bool:
         return self._order() < other._order()
 
     def _order(self) -> tuple[Any, ...]:
         return tuple((name, *value_order(value)) for name, value in self.settings)
+
+
+def typed_value(value: Any) -> Typed:
+    """A key that keeps values of different types apart, but for whole and other numbers; NaN is null."""
+    plain = _plain(value)
+    if plain is None:
+        return None, None
+    return (type(plain) if isinstance(plain, bool | str) else float), plain
 
 
 def value_order(value: SettingValue) -> tuple[int, float, str]:
@@ -46,8 +67,8 @@ def value_order(value: SettingValue) -> tuple[int, float, str]:
 
 
 def setting_columns(runs: pd.DataFrame) -> list[str]:
-    """The columns that are settings, but for the difficulty of the tasks."""
-    apart = difficulty_columns(runs)
+    """The columns that are settings, but for those that the difficulty of the tasks says all of."""
+    apart = {column for column in difficulty_columns(runs) if _says_all(runs, column)}
     return [name for name in map(str, runs) if is_setting(name) and name not in apart]
 
 
@@ -56,13 +77,24 @@ def difficulty_columns(runs: pd.DataFrame) -> list[str]:
     return [column for name in runs["difficulty_setting"].unique() if (column := f"task.{name}") in runs]
 
 
+def _says_all(runs: pd.DataFrame, column: str) -> bool:
+    """Whether `difficulty` tells all values of its setting apart; it does not where files have one name."""
+    values = runs[column].map(typed_value) if runs[column].dtype == object else runs[column]
+    groups = values.groupby([runs["task"], runs["difficulty"].map(typed_value)])
+    return bool((groups.nunique(dropna=False) <= 1).all())
+
+
 def variants(runs: pd.DataFrame, ignored: Sequence[str] = ()) -> list[Variant]:
     """For each run the settings that differ among the runs of its cell and task, but for those in `ignored`."""
     settings = [column for column in setting_columns(runs) if column not in ignored]
+    typed = runs.assign(
+        **{column: runs[column].map(typed_value) for column in settings if runs[column].dtype == object}
+    )
     found: dict[Hashable, Variant] = {}
-    for _, group in runs.groupby(["cell", "task"]):
+    for _, group in typed.groupby(["cell", "task"]):
         varying = [column for column in settings if group[column].nunique(dropna=False) > 1]
-        found |= {index: Variant.of(row) for index, row in group[varying].to_dict("index").items()}
+        rows = runs.loc[group.index, varying].to_dict("index")
+        found |= {index: Variant.of(row) for index, row in rows.items()}
     return [found[index] for index in runs.index]
 
 

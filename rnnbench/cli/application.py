@@ -15,10 +15,12 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnbench.cli.arguments import options_last, overrides
+from rnnbench.cli.arguments import as_meant, options_last, overrides
+from rnnbench.cli.completion import OPTIONS
 from rnnbench.cli.launches import end_search_without_result, fail, print_counts_of_stopped_launch
 from rnnbench.cli.launching import status_line
 from rnnbench.cli.menu import RENAMED, choices, configuration_directory, own_directories, setting_names
+from rnnbench.cli.search_path import search_first
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted
 from rnnbench.wandb_logging.process import wandb_process
@@ -35,8 +37,12 @@ def launch(arguments: list[str]) -> None:
         return run_job(config, all_frames)
 
     def checked() -> None:
-        overrides(arguments)
-        sys.argv[1:] = options_last(arguments)
+        meant = as_meant(arguments)
+        overrides(meant)
+        sys.argv[1:] = options_last(meant)
+        is_completion = OPTIONS & set(meant)
+        words = os.environ.get("COMP_LINE", "").split() if is_completion else meant
+        search_first(own_directories(words), quietly=bool(is_completion))
         try:
             start(job)()
         except ValueError:

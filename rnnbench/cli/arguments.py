@@ -1,8 +1,11 @@
 """Command-line arguments: checked before Hydra reads them, and composed where no Hydra application runs."""
 
+import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -11,7 +14,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from rnnbench.cli.menu import GROUPS, choices, configuration_directory, is_among, own_directories
+from rnnbench.cli.search_path import search_first
 from rnnbench.errors import SettingError
+from rnnbench.schema import is_plain
 
 HYDRA_OPTIONS_WITH_A_VALUE = frozenset(
     {"-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir", "-i",
@@ -25,6 +30,9 @@ LISTS = frozenset({"probe", "table", "figure"})
 """The groups of which several can be chosen."""
 OPTIONS_WITH_A_VALUE = frozenset({"-cd", "--config-dir"})
 """The options of the commands that are no Hydra application."""
+AT_HOME = re.compile(r"""(?P<key>\+{0,2}(?:results_dir|(?:report\.)?out))=(["']?)(?P<path>~[^,"'\[\]]*)\2""")
+OPTION_AT_HOME = re.compile(r"(?P<option>-cd|--config-dir)=(?P<path>~.*)")
+NAMES = re.compile(r"name=(?P<names>\[?[\w., -]+\]?)")
 
 
 def overrides(
@@ -64,6 +72,33 @@ def options_last(arguments: Sequence[str]) -> list[str]:
     return settings + options
 
 
+def as_meant(arguments: Sequence[str]) -> list[str]:
+    """The arguments with ~ as the home folder where a folder is given, and with names that are text, also 2024 and 1e3.
+
+    Hydra reads `~` as an error and such a name as a number.
+    """
+    meant: list[str] = []
+    for word in arguments:
+        if match := AT_HOME.fullmatch(word):
+            word = f"{match['key']}={_quoted(os.path.expanduser(match['path']))}"
+        elif match := OPTION_AT_HOME.fullmatch(word):
+            word = f"{match['option']}={os.path.expanduser(match['path'])}"
+        elif meant and meant[-1] in OPTIONS_WITH_A_VALUE:
+            word = os.path.expanduser(word)
+        elif match := NAMES.fullmatch(word):
+            word = f"name={re.sub(r'[^][, ]+', lambda name: _quoted(name[0]), match['names'])}"
+        meant.append(word)
+    return meant
+
+
+def _quoted(text: str) -> str:
+    """The text, in quotes where Hydra would not take it for text."""
+    if is_plain(text) and re.fullmatch(r"[\w./-]+", text, re.ASCII):
+        return text
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', text)
+    return f'"{escaped}"'
+
+
 def _check_choice(word: str) -> None:
     """Raise SettingError where the choice from a group is no name: Hydra reads `nan`, `1` and `null` as values."""
     group, _, choice = word.partition("=")
@@ -88,6 +123,7 @@ def composed(arguments: Sequence[str], command: str, used: Sequence[str]) -> Dic
     `used` names the settings that the command uses, a dot at the end standing for all below. Raises SettingError for
     an option or a setting that it would ignore.
     """
+    arguments = as_meant(arguments)
     for word in _words(arguments, OPTIONS_WITH_A_VALUE):
         if word.startswith("-") and word.partition("=")[0] not in OPTIONS_WITH_A_VALUE:
             raise SettingError(f"{word}: no such option; `{command} --help` lists them")
@@ -99,10 +135,9 @@ def composed(arguments: Sequence[str], command: str, used: Sequence[str]) -> Dic
         if OverridesParser.create().parse_override(setting).is_sweep_override():
             key = key.removeprefix("report.")
             raise SettingError(f"{key}={value}: must be one value or a list, {key}=[{value}]")
-    own = [directory.resolve() for directory in own_directories(arguments)]
-    sys.path += [str(directory) for directory in own if str(directory) not in sys.path]
-    if own:
-        settings.append(f"hydra.searchpath=[{','.join(f'file://{directory}' for directory in own)}]")
+    own = own_directories(arguments)
+    search_first(own)
+    sys.path += [path for path in map(str, map(Path.resolve, own)) if path not in sys.path]
     with initialize_config_dir(str(configuration_directory()), version_base="1.3"):
         return compose("config", overrides=settings)
 

@@ -21,9 +21,10 @@ from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_ran
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, RunStore, WeightsAndBiases
 from rnnbench.recorders.progress_file import StepsDone
 from rnnbench.runs.build import build_run
+from rnnbench.runs.names import check_run_name
 from rnnbench.runs.provenance import provenance, source_hash
 from rnnbench.runs.settings import Settings
-from rnnbench.schema import MEASURED, JobStatus, LaunchFiles, Status, difficulty_value
+from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles, Status, difficulty_value
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.training import Run
 from rnnbench.training.loop import Progress
@@ -60,10 +61,13 @@ def _run_job(config: DictConfig, all_frames: bool) -> float | None:
         StepsDone(0, 0, 0).write(progress)
     try:
         import_from_config_directories(hydra)
+        settings = settings_of(config)
+        if ExperimentFiles(settings.results_dir / settings.name).launches_folder.absolute() != launch.absolute().parent:
+            raise SettingError(f"name={settings.name}: must be one value for all runs of a launch, as results_dir must")
         choices, beside_others = hydra.runtime.choices, multirun and launched_side_by_side(hydra.launcher, launch)
         with standard_settings(f"a component of the run {' '.join(overrides)}".rstrip()):
             outcome = _do(
-                settings_of(config),
+                settings,
                 str(choices["cell"]),
                 str(choices["task"]),
                 overrides,
@@ -155,6 +159,7 @@ def _do(
 
     `worst` is the objective of a run that diverged or did not get as far as what the objective measures.
     """
+    check_run_name(cell, task, settings.seed)
     choose(THREADS, settings.threads)
     choose(FLUSH_DENORMALS, settings.flush_denormals)
     seed_random_numbers(settings.seed)

@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnbench.cli.arguments import OPTIONS_WITH_A_VALUE
-from rnnbench.cli.sweep import BASIC, UNION
+from rnnbench.cli.sweep import BASIC, UNION, check_one_per_launch
 from rnnbench.cli.tidying import tidy
 from rnnbench.cli.tuning_stages import first_jobs
 from rnnbench.errors import SettingError, one_line
@@ -125,6 +125,10 @@ def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequenc
     HydraConfig.instance().set_config(config)
     try:
         settings_of(config)
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            check_one_per_launch(config)
+        if HydraConfig.get().job.chdir:
+            raise SettingError("hydra.job.chdir=true: runs stay in the working directory; leave it out")
         jobs = None if plan is None else [PlannedJob(tuple(overrides)) for overrides in plan()]
         _make(launch, ExperimentFiles(Path(config.results_dir) / config.name).launches_folder)
         if jobs is not None:

@@ -123,7 +123,8 @@ def own_directories(arguments: Sequence[str]) -> list[Path]:
     for position, argument in enumerate(arguments):
         flag, _, value = argument.partition("=")
         if flag in ("--config-dir", "-cd"):
-            found.append(Path(value or arguments[position + 1]))
+            given = value or "".join(arguments[position + 1 : position + 2])
+            found += [Path(given).expanduser()] if given else []
     return found
 
 

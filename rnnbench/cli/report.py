@@ -1,8 +1,12 @@
 """`rnnbench-report`: tables and figures of a sweep, from its run folders."""
 
+import atexit
+import errno
 import logging
 import shlex
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +82,7 @@ def report(arguments: list[str]) -> None:
         raise SettingError(f"columns.{min(unknown)}: no such table in the report; there are {there}")
     known_cells = list(choices("cell", [configuration_directory(), *own_directories(arguments)]))
     command = shlex.join(["rnnbench-report", *arguments])
-    results = _read(_names(config), Path(config.results_dir))
+    results = _read(_names(config), Path(config.results_dir), elsewhere=settings.out is not None)
     if settings.out is not None:
         _check_is_no_experiment(settings.out, results.root)
     chosen = _chosen(config, results, settings.only)
@@ -142,19 +146,38 @@ def _names(config: Any) -> list[str]:
     """The names of the experiments to be reported."""
     from omegaconf import ListConfig
 
+    from rnnbench.runs.names import checked_name
+
     names = list(config.name) if isinstance(config.name, ListConfig) else [config.name]
     if not names:
         raise SettingError("name=[]: must name an experiment")
-    return [str(name) for name in names]
+    try:
+        return [checked_name(name) for name in names]
+    except ValueError as error:
+        raise SettingError(f"name={','.join(map(str, names))}: {error}") from None
 
 
-def _read(names: Sequence[str], results_dir: Path) -> "Results":
+def _read(names: Sequence[str], results_dir: Path, elsewhere: bool) -> "Results":
     """The results of the experiment, or of several together, each of which is condensed in its own folder."""
-    from rnnbench.analysis.archive import load_results, write_archive
+    from rnnbench.analysis.archive import load_results
     from rnnbench.analysis.several import together
 
-    several = [write_archive(load_results(results_dir / name)) for name in names]
+    several = [_condensed(load_results(results_dir / name), elsewhere) for name in names]
     return several[0] if len(several) == 1 else together(several, results_dir / "+".join(names))
+
+
+def _condensed(results: "Results", elsewhere: bool) -> "Results":
+    """The results as condensed in their folder; where that is read-only and the report goes elsewhere, aside."""
+    from rnnbench.analysis.archive import write_archive
+
+    try:
+        return write_archive(results)
+    except OSError as error:
+        if not elsewhere or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+    aside = tempfile.mkdtemp(prefix="rnnbench-report-")
+    atexit.register(shutil.rmtree, aside, ignore_errors=True)
+    return write_archive(results, Path(aside))
 
 
 def _check_is_no_experiment(out: Path, root: Path) -> None:

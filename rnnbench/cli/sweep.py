@@ -16,6 +16,7 @@ Swept = Mapping[str, Any]
 
 
 BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+ONE_PER_LAUNCH = ("name", "results_dir", "experiment")
 UNION = "hydra_plugins.rnnbench_sweeper.UnionOfProducts"
 """The sweeper of hydra/sweeper=union; Hydra takes one from that package alone."""
 
@@ -35,6 +36,21 @@ def swept_jobs(
         axes = {each.get_key_element(): _values(each) for each in parser.parse_overrides([*own, *arguments])}
         jobs |= dict.fromkeys(itertools.product(*axes.values()))
     return [list(job) for job in jobs]
+
+
+def check_one_per_launch(config: DictConfig) -> None:
+    """Raise SettingError where a sweep is over what all of its runs share: where they are stored, the experiment."""
+    sweeper, parser = config.hydra.sweeper, OverridesParser.create()
+    parts = [sweeper.get("params") or {}, *(sweeper.get("products") or {}).values()]
+    declared = [f"{key}={value}" for part in parts for key, value in part.items() if key in ONE_PER_LAUNCH]
+    found: dict[str, set[str]] = {}
+    for override in parser.parse_overrides([*config.hydra.overrides.task, *declared]):
+        if (key := override.get_key_element().lstrip("+")) in ONE_PER_LAUNCH:
+            found.setdefault(key, set()).update(_values(override))
+    for key, values in found.items():
+        if len(values) > 1:
+            listed = ",".join(sorted(value.partition("=")[2] for value in values))
+            raise SettingError(f"{key}={listed}: must be one value for all runs of a launch; launch once for each")
 
 
 def sweep_of(config: DictConfig, loader: ConfigLoader | None = None) -> list[list[str]]:

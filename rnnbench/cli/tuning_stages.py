@@ -53,11 +53,11 @@ class TuningStages:
             swept = dict(override.split("=", 1) for override in job if override.partition("=")[0] in self._apart)
             if self.setting not in swept or "seed" not in swept:
                 raise SettingError(f"tuning.seeds={list(self.seeds)}: needs a sweep over {self.setting} and over seed")
-            if int(swept["seed"]) in self.seeds:
+            if _value(swept["seed"]) in self.seeds:
                 raise SettingError(f"seed={swept['seed']}: is one of tuning.seeds={list(self.seeds)}{NEVER_APART}")
             group = self.groups.setdefault(self._group(job), Group([], []))
             for known, value in ((group.grid, swept[self.setting]), (group.seeds, swept["seed"])):
-                if value not in known:
+                if _value(value) not in map(_value, known):
                     known.append(value)
 
     @property

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from rnnbench.analysis.intervals import Interval, Quartiles
-from rnnbench.analysis.variant import SettingValue, Variant
+from rnnbench.analysis.variant import Variant
+from rnnbench.schema import override_text
 
 DESCRIPTION = """A variant is the settings in which these
 runs differ from others of their cell and task, as overrides of a command line: `model.layers=2 optimizer.lr=0.01`.
@@ -53,10 +54,4 @@ def _rounded(value: Any) -> Any:
 
 def overrides(variant: Variant) -> str:
     """The variant as the overrides of a command line, separated by spaces."""
-    return " ".join(f"{name}={_override(value)}" for name, value in variant.settings)
-
-
-def _override(value: SettingValue) -> str:
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return " ".join(f"{name}={override_text(value)}" for name, value in variant.settings)

@@ -1,11 +1,15 @@
 """What keeps an experiment from being complete, for the notes below its tables and figures."""
 
 from rnnbench.analysis.results import Results
+from rnnbench.errors import printable
 from rnnbench.schema import Status
+
+LONGEST = 2000
+"""Letters of a line."""
 
 
 def incomplete(results: Results) -> list[str]:
-    """One line per missing, damaged, unfinished, failed or diverged run."""
+    """One printable line per missing, damaged, unfinished, failed or diverged run."""
     lines = [f"missing: {overrides}" for overrides in results.missing]
     in_runs = set(results.runs["run"])
     for name, problem in results.damaged.items():
@@ -15,4 +19,4 @@ def incomplete(results: Results) -> list[str]:
     for row in results.runs[results.runs["status"] != Status.DONE].to_dict("records"):
         at = f" at step {row['diverged_at_step']:.0f}" if row["status"] == Status.DIVERGED else ""
         lines.append(f"{row['status']}{at}: {row['run']}")
-    return lines
+    return [printable(line, LONGEST) for line in lines]

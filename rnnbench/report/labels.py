@@ -12,6 +12,7 @@ from rnnbench.analysis.degenerate import is_degenerate
 from rnnbench.analysis.intervals import Interval, Quartiles
 from rnnbench.analysis.matched_comparisons import WIDTH, Match
 from rnnbench.analysis.variant import Variant
+from rnnbench.schema import stored_text
 
 SHORT = {"model.initialisation": "", "model.recurrent_gain": "gain", "model.hidden_size": "units"}
 """Shorter names of settings in figures; one with an empty name is given by its value alone."""
@@ -125,7 +126,9 @@ def match_label(match: Match) -> str:
 
 
 def setting_value(value: Any) -> str:
-    """The value of a setting."""
+    """The value of a setting: none for null; in quotes the text that would read as something else, such as "none"."""
     if value is None:
         return "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, str):
+        return stored_text(value)
+    return short if isinstance(value, float) and float(short := f"{value:g}") == value else str(value)

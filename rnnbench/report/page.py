@@ -47,6 +47,8 @@ class Tabled:
     brief: pd.DataFrame
     intervals: str
     files: list[Path]
+    alike: str = ""
+    """Which rows the columns do not tell apart."""
 
     @cached_property
     def columns(self) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """An experiment's tables, figures and page, written beside its runs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
-from rnnbench.errors import SettingError, one_line
+from rnnbench.errors import SettingError, one_line, printable
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.flat import stable_csv
 from rnnbench.report.incomplete import incomplete
@@ -17,10 +17,11 @@ from rnnbench.report.page import Contents, Drawn, Failed, Tabled, write_page
 from rnnbench.report.settings import ReportSettings
 from rnnbench.report.sidecar import remove_earlier, write_sidecar, written_before
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style, take_literally, task_panels
-from rnnbench.report.tables.rendering import latex, markdown, plain
+from rnnbench.report.tables.rendering import latex, markdown, markdown_text, plain
 from rnnbench.report.tables.table import Table
+from rnnbench.report.tables.told_apart import not_told_apart
 from rnnbench.report.vector import inline_svg
-from rnnbench.schema import ExperimentFiles
+from rnnbench.schema import ExperimentFiles, is_name
 from rnnbench.store.atomic import replacing, write_text
 
 UNDATED: Mapping[str, dict[str, Any]] = {
@@ -63,11 +64,9 @@ def write_report(
     folder and this one is not asked for are removed.
     """
     settings = settings or ReportSettings()
+    _check_names(tables, figures, ExperimentFiles(results.root).reserved)
     folder = settings.out or results.root
     files = ExperimentFiles(folder)
-    if taken := tables.keys() & {files.runs_table.stem, files.report.stem}:
-        name = min(taken)
-        raise SettingError(f"table={name}: {files.runs_table.name} and {files.report.name} are not tables; rename it")
     results = write_archive(results)
     folder.mkdir(parents=True, exist_ok=True)
     before = written_before(files)
@@ -82,7 +81,7 @@ def write_report(
     made = list(chain(*(each.files for each in tabled), *(each.files for each in drawn)))
     removed = remove_earlier(before, made, [each.name for each in failed])
     missing = incomplete(results)
-    texts = [f"{table.title}\n\n{plain(table.brief)}" for table in tabled]
+    texts = ["\n\n".join(filter(None, [table.title, plain(table.brief), table.alike])) for table in tabled]
     if failed:
         texts.append("\n".join(["Not made:", *(f"{each.name}: {each.reason}" for each in failed)]))
     if missing:
@@ -90,6 +89,15 @@ def write_report(
     condensed = [files.runs_table, *files.data.iterdir()] if files.data.is_dir() else []
     names = [str(path.relative_to(folder)) for path in removed]
     return WrittenReport("\n\n".join(texts), folder, [files.report, *condensed, *made], names, failed)
+
+
+def _check_names(tables: Iterable[str], figures: Iterable[str], reserved: Set[str]) -> None:
+    """Raise SettingError for the name of a table or figure with files that cannot be written, or replace others."""
+    for group, name in [*(("tables", name) for name in tables), *(("figures", name) for name in figures)]:
+        if not is_name(name) or "." in name:
+            raise SettingError(f"{group}.{printable(name)}: must be one name, of letters, digits and _ -")
+        if group == "tables" and name.lower() in reserved:
+            raise SettingError(f"tables.{name}: its files would replace others of the report; choose another name")
 
 
 def _made(components: Mapping[str, Kind], make: Callable[[Kind, str], Made], failed: list[Failed]) -> list[Made]:
@@ -117,15 +125,17 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
         formatted = brief = formatted[list(headings)]
     write_text(path.with_suffix(".csv"), stable_csv(rows))
     write_text(path.with_suffix(".tex"), latex(formatted))
-    missing = [f"- {line}" for line in incomplete(results)]
+    missing = [f"- {markdown_text(line)}" for line in incomplete(results)]
+    alike = not_told_apart(rows, formatted)
     notes = [
+        alike,
         f"Brackets: intervals, {table.intervals}." if table.intervals != "none" else "",
         "\n".join(["Incomplete:", "", *missing]) if missing else "",
     ]
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
     write_text(path.with_suffix(".md"), "\n\n".join(filter(None, [heading, markdown(formatted), *notes])) + "\n")
     files = write_sidecar(path, results, type(table).__name__, table.intervals, ("csv", "md", "tex"))
-    return Tabled(path.name, table.title, formatted, brief, table.intervals, files)
+    return Tabled(path.name, table.title, formatted, brief, table.intervals, files, alike)
 
 
 def _draw(figure: Figure, path: Path, results: Results, styles: CellStyles, settings: ReportSettings) -> Drawn:

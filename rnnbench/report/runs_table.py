@@ -91,7 +91,7 @@ def differing(runs: pd.DataFrame) -> list[str]:
     """
     known = [EXPERIMENT] if EXPERIMENT in runs else []
     columns = [*known, "cell", "task", *difficulty_columns(runs), *setting_columns(runs), "seed"]
-    return [column for column in columns if _most_values(runs, column) > 1]
+    return [column for column in dict.fromkeys(columns) if _most_values(runs, column) > 1]
 
 
 def _most_values(runs: pd.DataFrame, column: str) -> int:
@@ -128,7 +128,7 @@ def _wandb_address(files: RunFiles) -> str:
 
 
 def _histories(results: Results) -> tuple[pd.DataFrame, str]:
-    """Validation losses above zero, and what is wrong where they cannot be read."""
+    """Finite validation losses, and what is wrong where they cannot be read."""
     nothing = pd.DataFrame({"run": [], "step": [], "validation_loss": []})
     try:
         histories = results.source.histories(results.runs["run"].tolist())
@@ -137,14 +137,15 @@ def _histories(results: Results) -> tuple[pd.DataFrame, str]:
     if "validation_loss" not in histories:
         return nothing, ""
     losses = pd.to_numeric(histories["validation_loss"], errors="coerce")
-    return histories[np.isfinite(losses) & (losses > 0)], ""
+    return histories[np.isfinite(losses)], ""
 
 
 def _curves(histories: pd.DataFrame, cells: Mapping[str, str], styles: CellStyles) -> dict[str, Curve]:
-    """The curves of the runs with two points or more, all on the same logarithmic axes."""
+    """The curves of the runs with two points or more, on the same axes: logarithmic where all losses are above 0."""
     if histories.empty:
         return {}
-    logs = np.log10(histories["validation_loss"].astype(float))
+    losses = histories["validation_loss"].astype(float)
+    logs = np.log10(losses) if (losses > 0).all() else losses
     low, high, last = logs.min(), logs.max(), max(1.0, histories["step"].max())
     table = np.column_stack([
         1 + (WIDTH - 2) * histories["step"] / last,

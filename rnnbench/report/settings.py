@@ -50,7 +50,7 @@ class ReportSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    out: Path | None = None
+    out: Annotated[Path | None, AfterValidator(lambda folder: folder and folder.expanduser())] = None
     only: Mapping[str, Listed] = {}
     formats: Annotated[tuple[str, ...], BeforeValidator(_formats)] = ("pdf", "png")
     width: Annotated[float | None, BeforeValidator(_inches)] = None

@@ -4,6 +4,7 @@
 - `components`: finds the class that a `_target_` names, and checks its arguments.
 - `build`: builds the objects that the settings name.
 - `identity`: the name of the run that settings describe, without building the run.
+- `names`: what experiments, cells and tasks may be called.
 - `provenance`: records code, versions and machine of a run.
 - `stored_components`: the classes that a stored configuration names, without importing on its word.
 - `trained_model`: the trained model of a run.

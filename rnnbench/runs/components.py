@@ -4,7 +4,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -59,21 +59,63 @@ def _within(path: str) -> str:
     return f"; did you mean {within}?" if "." in within and importlib.util.find_spec(module) else ""
 
 
+def typed(node: Node, group: str) -> Node:
+    """The node with its arguments as the constructor gets them, so that one value has one form: 1 and 1.0 of a float.
+
+    What no JSON can hold keeps the form that it was given in, as does null, which may stand for the whole run.
+    """
+    given = {name: value for name, value in node.items() if name != "_target_" and value is not None}
+    checked = component({"_target_": node.get("_target_"), **given}, group).keywords  # type: ignore[attr-defined]
+    return node | {name: given[name] if (plain := _plain(checked[name])) is _NOT_PLAIN else plain for name in given}
+
+
 def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str, Any]:
-    """The arguments as the constructor's annotations want them."""
+    """The arguments as the constructor's annotations want them; of one without, as its default does."""
     parameters = inspect.signature(target).parameters
-    constructor = target.__init__ if inspect.isclass(target) else target
-    hints = get_type_hints(constructor, include_extras=True)
     checked = {}
     for name, value in arguments.items():
         if name not in parameters:
             raise SettingError(f"{group}.{name}={value}: unknown; {target.__name__} takes {', '.join(parameters)}")
-        adapter = TypeAdapter(hints.get(name, Any), config=ConfigDict(arbitrary_types_allowed=True))
         try:
-            checked[name] = adapter.validate_python(value)
+            checked[name] = without_negative_zero(_adapter(target, name).validate_python(value))
         except ValidationError as error:
             raise SettingError(f"{group}.{name}={value}: {requirement(error.errors()[0])}") from error
+        if name not in _hints(target) and type(value) is int and type(parameters[name].default) is float:
+            checked[name] = float(value)
     return checked
+
+
+@cache
+def _hints(target: Any) -> dict[str, Any]:
+    return get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+
+
+@cache
+def _adapter(target: Any, name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_hints(target).get(name, Any), config=ConfigDict(arbitrary_types_allowed=True))
+
+
+def without_negative_zero(value: Any) -> Any:
+    """The value with 0.0 for -0.0, which equals it and would have another name, at any depth."""
+    if type(value) is float:
+        return value + 0.0
+    if type(value) in (list, tuple):
+        return type(value)(without_negative_zero(each) for each in value)
+    return {key: without_negative_zero(each) for key, each in value.items()} if type(value) is dict else value
+
+
+_NOT_PLAIN = object()
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it; _NOT_PLAIN for what it cannot hold."""
+    if type(value) in (list, tuple):
+        each = [_plain(one) for one in value]
+        return _NOT_PLAIN if _NOT_PLAIN in each else each
+    if type(value) is dict:
+        plain = {key: _plain(one) for key, one in value.items()}
+        return _NOT_PLAIN if _NOT_PLAIN in plain.values() else plain
+    return value if value is None or type(value) in (bool, int, float, str) else _NOT_PLAIN
 
 
 def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:

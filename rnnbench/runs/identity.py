@@ -15,6 +15,7 @@ from rnnbench.backends import choose_backend
 from rnnbench.interruption import Interrupted
 from rnnbench.process_settings import standard_settings
 from rnnbench.runs.build import build_device, build_layer, build_task, input_features
+from rnnbench.runs.names import check_run_name
 from rnnbench.runs.provenance import source_hash
 from rnnbench.runs.settings import Settings
 from rnnbench.schema import run_name
@@ -50,6 +51,7 @@ class Identities:
 
     def of(self, settings: Settings, cell: str, task: str) -> Identity:
         """The identity of the run. Raises whatever is wrong with one of its components."""
+        check_run_name(cell, task, settings.seed)
         with standard_settings(f"a component of cell={cell} task={task}", may_draw=True):
             return self._of(settings, cell, task)
 

@@ -1,32 +1,35 @@
 """A run's settings, typed and checked."""
 
-import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from rnnbench.errors import MissingSettingError, SettingError, validation_message
 from rnnbench.machine import logical_cores
 from rnnbench.model import Counted
-from rnnbench.runs.components import Node
+from rnnbench.runs.components import Node, typed, without_negative_zero
+from rnnbench.runs.names import checked_name
 from rnnbench.runs.tuning_settings import TuningSettings
-from rnnbench.schema import result_settings
+from rnnbench.schema import LARGEST_SEED, result_settings
 from rnnbench.training import TrainSettings
 from rnnbench.wandb_logging.settings import WandbSettings
 
-LONGEST_NAME = 255
-"""Bytes of a folder's name on Linux and macOS."""
 
-
-def _folder_name(name: str) -> str:
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise ValueError("must be one folder's name, of letters, digits and _ . -")
-    if len(os.fsencode(name)) > LONGEST_NAME:
-        raise ValueError(f"must have at most {LONGEST_NAME} bytes")
-    return name
+def _written_out(folder: Path) -> Path:
+    if folder.parts[:1] and folder.parts[0].startswith("~"):
+        raise ValueError("must be written out; in a file, ${oc.env:HOME} is the home folder")
+    return folder
 
 
 def _missing(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -66,9 +69,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, AfterValidator(_folder_name)]
-    seed: NonNegativeInt
-    results_dir: Path
+    name: Annotated[str, BeforeValidator(checked_name)]
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+    results_dir: Annotated[Path, AfterValidator(_written_out)]
     device: str
     threads: Annotated[PositiveInt, AfterValidator(_threads)]
     flush_denormals: bool
@@ -101,5 +104,10 @@ class Settings(BaseModel):
             raise SettingError(validation_message(error)) from error
 
     def result_settings(self, hidden_size: int, backend: str) -> dict[str, Any]:
-        """The settings that can change a result, with the width and backend that really run."""
-        return result_settings(self.model_dump(mode="json"), hidden_size, backend)
+        """The settings that can change a result, each in its one form, with the width and backend that really run."""
+        content: dict[str, Any] = without_negative_zero(self.model_dump(mode="json"))
+        for group in ("cell", "task", "optimizer", "schedule"):
+            if content[group] is not None:
+                content[group] = typed(content[group], group)
+        content["probes"] = {name: typed(node, f"probes.{name}") for name, node in content["probes"].items()}
+        return result_settings(content, hidden_size, backend)

@@ -35,7 +35,7 @@ def load_model(
     Raises SettingError, in one line, when the run has kept no weights, its files are missing or damaged, or its cell
     is neither one of rnnbench nor handed over.
     """
-    folder = RunFolder(Path(run))
+    folder = RunFolder(Path(run).expanduser())
     kept = folder.load_weights()
     state = _chosen(kept, weights)
     config = read_run(folder.files).config

@@ -5,6 +5,7 @@
 - `column`: what a column is: its meaning and unit
 - `columns`: the columns of every run: identity, results, provenance; a probe declares its own in the same type
 - `settings`: which settings can change a result, and so identify a run; which columns are settings
+- `stored_text`: values of settings as text that keeps their types
 - `archive_version`: the version of the condensed files, raised whenever reading an older one would misread it
 
 It imports neither torch nor Hydra nor any other package of rnnbench.
@@ -27,8 +28,10 @@ from rnnbench.schema.columns import (
 )
 from rnnbench.schema.files import ExperimentFiles, LaunchFiles, RunFiles
 from rnnbench.schema.settings import (
+    LARGEST_SEED,
     changes_what_is_run,
     difficulty_value,
+    is_name,
     is_setting,
     result_settings,
     run_name,
@@ -36,6 +39,7 @@ from rnnbench.schema.settings import (
     settings_hash,
 )
 from rnnbench.schema.status import ENDED, MEASURED, JobStatus, Status
+from rnnbench.schema.stored_text import from_stored_text, is_plain, override_text, stored_text
 
 __all__ = [
     "ARCHIVE_VERSION",
@@ -44,6 +48,7 @@ __all__ = [
     "ENDED",
     "GROUP",
     "IDENTITY",
+    "LARGEST_SEED",
     "MEASURED",
     "PROVENANCE",
     "RESULTS",
@@ -59,10 +64,15 @@ __all__ = [
     "Status",
     "changes_what_is_run",
     "difficulty_value",
+    "from_stored_text",
+    "is_name",
+    "is_plain",
     "is_setting",
     "milestone_column",
+    "override_text",
     "result_settings",
     "run_name",
     "setting_columns",
     "settings_hash",
+    "stored_text",
 ]

@@ -232,6 +232,12 @@ class ExperimentFiles:
         """The folder of the figures."""
         return self.folder / "figures"
 
+    @property
+    def reserved(self) -> frozenset[str]:
+        """Names that no table may have, since its files would take the place of others."""
+        others = (self.runs, self.launches_folder, self.runs_table, self.data, self.report, self.figures)
+        return frozenset(path.stem for path in others)
+
     def report_files(self) -> list[Path]:
         """The report and everything that it is made of, but the run folders."""
         folders = (self.folder, self.data, self.figures)

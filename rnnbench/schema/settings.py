@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,12 @@ NEUTRAL: Mapping[str, Any] = {
     "schedule": None, "model.embedding": None,
 }  # fmt: skip
 """Settings that a run's name leaves out at these values, at which a run is what it is without them."""
+
+NAME = re.compile(r"\w[\w.-]*")
+"""What experiments, cells and tasks may be called: what is one folder's name everywhere, and plain text in any file."""
+
+LARGEST_SEED = 2**63 - 1
+"""The largest integer that tables hold."""
 
 GROUPS_WITHOUT_EFFECT = ("experiment", "table", "figure", "hydra")
 """What else an override may begin with and not change a result: an experiment's own settings are overrides, too."""
@@ -50,6 +57,11 @@ def settings_hash(settings: Mapping[str, Any]) -> str:
             del held[key]
     canonical = json.dumps(named, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def is_name(text: str) -> bool:
+    """Whether an experiment, a cell or a task may be called that."""
+    return NAME.fullmatch(text) is not None
 
 
 def run_name(cell: str, task: str, seed: int, settings: Mapping[str, Any]) -> str:

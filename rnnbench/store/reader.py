@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rnnbench.schema import IDENTITY, MEASURED, RESULTS, JobStatus, RunFiles, Status, is_setting, settings_hash
+from rnnbench.schema import IDENTITY, MEASURED, RESULTS, JobStatus, RunFiles, Status, is_name, is_setting, settings_hash
 from rnnbench.store.atomic import (
     DamagedFileError,
     digest,
@@ -77,6 +77,8 @@ def _check_columns(path: Path, summary: Mapping[str, Any]) -> None:
         if is_setting(name) or not isinstance(value, str if named else str | float | int | None):
             raise DamagedFileError(path, f"has {value!r} as {name}")
         if named and not value.isprintable():  # a terminal would obey it
+            raise DamagedFileError(path, f"has {value!r} as {name}")
+        if name in ("task", "cell") and not is_name(str(value)):
             raise DamagedFileError(path, f"has {value!r} as {name}")
         if isinstance(value, int) and abs(value) >= 2**63:
             raise DamagedFileError(path, f"has a number of {value.bit_length()} bits as {name}")

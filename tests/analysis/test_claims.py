@@ -17,6 +17,7 @@ from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import steps_ratio
 from rnnbench.analysis.verdict import Verdict
+from rnnbench.errors import SettingError
 from tests.analysis.made_claims import INPUTS, SEEDS, WIDTH, Change, Row, exponential, made
 
 HOLDS, FAILS, UNDECIDED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED
@@ -625,12 +626,12 @@ def test_faster_tells_that_its_steps_were_not_measured() -> None:
     assert Verdict.NOT_MEASURED in {case.verdict for case in of_faster.cases}
 
 
-def test_faster_takes_one_run_for_a_seed() -> None:
+def test_a_run_that_is_there_twice_is_refused() -> None:
     results = made()
     again = results.runs[(results.runs["cell"] == "gru") & (results.runs["train.steps"] > 0)]
     twice = pd.concat([results.runs, again.assign(run=again["run"] + "-again")], ignore_index=True)
-    cases = found(results.of(twice.drop(columns="variant")), "faster").cases
-    assert Verdict.NOT_MEASURED in {case.verdict for case in cases}
+    with pytest.raises(SettingError, match=r"cell=gru .* is there 2 times \(gru-.*, gru-.*-again\)"):
+        results.of(twice.drop(columns="variant"))
 
 
 @pytest.mark.parametrize("claim", ["gru-limit", "vanishing", "gru-beats-rnn", "comparable", "faster", "time-scales"])

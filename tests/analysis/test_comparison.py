@@ -74,7 +74,16 @@ def test_a_mean_loss_is_geometric_and_its_bounds_are_positive() -> None:
     loss = row(*seeds(test_loss=[1e-4, 1e-2]))["test_loss"]
     assert loss.estimate == pytest.approx(1e-3)
     assert math.log10(loss.low) == pytest.approx(-3 - 12.7062, abs=1e-3)
-    assert row(*seeds(test_loss=[0.0, 1e-2]))["test_loss"].estimate == 0
+
+
+@pytest.mark.parametrize(("losses", "mean"), [([0.0, 1e-2], 0.005), ([-0.1, 0.2], 0.05), ([-5.0, -4.0], -4.5)])
+def test_losses_of_0_or_less_have_an_arithmetic_mean(losses: list[float], mean: float) -> None:
+    found = row(*seeds(test_loss=losses, baseline_loss=[-4.9, -4.9]))
+    assert found["test_loss"].estimate == pytest.approx(mean)
+    margin = 12.7062 * abs(losses[1] - losses[0]) / 2  # t(0.975; 1) s / sqrt(2)
+    assert found["test_loss"].high == pytest.approx(mean + margin, rel=1e-4)
+    assert (found["loss_scale"], found["baseline_loss"]) == ("linear", -4.9)
+    assert text(*seeds(test_loss=losses))["test loss"].endswith("arithmetic mean")
 
 
 def test_losses_at_which_runs_stopped_are_marked() -> None:

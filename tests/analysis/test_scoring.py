@@ -93,7 +93,7 @@ def test_seeds_that_a_task_lacks_are_counted() -> None:
 
 
 def test_a_task_without_a_baseline_is_told() -> None:
-    with pytest.raises(SettingError, match=r"^needs a task with a memoryless baseline to score by"):
+    with pytest.raises(SettingError, match=r"^needs a task with a memoryless baseline above 0"):
         with_scores(table({"task": "music", "baseline_loss": np.nan}))
 
 

@@ -28,7 +28,7 @@ def test_runs_are_ordered_by_value_and_not_by_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("read", "value"), [("20", 20), (20.0, 20), ("0.5", 0.5), ("True", True), ("JSB", "JSB"), (math.nan, "")]
+    ("read", "value"), [("20", "20"), (20.0, 20), (0.5, 0.5), (True, True), ("JSB", "JSB"), (math.nan, "")]
 )
 def test_a_difficulty_is_a_value(read: Any, value: Any) -> None:
     (found,) = results({"difficulty": read}).runs["difficulty"]

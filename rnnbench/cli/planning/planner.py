@@ -24,14 +24,21 @@ class Planner:
     def __init__(self, master: DictConfig, loader: ConfigLoader) -> None:
         import_from_config_directories(master.hydra)
         self._composer = Composer(master, loader)
+        self._shared = {key: str(master[key]) for key in ("name", "results_dir")}
         self._identities = Identities()
         self._refused: list[SettingError] = []
         self._told = False
 
     def check(self, jobs: Sequence[Sequence[str]]) -> None:
-        """Compose every job. Raises Hydra's error for the first that cannot be composed."""
+        """Compose every job. Raises Hydra's error for the first that cannot be composed.
+
+        Raises SettingError where jobs would be stored in several places, by a name that depends on what is swept.
+        """
         for job in jobs:
-            self._composed(job)
+            composed = self._composed(job)
+            for key, shared in self._shared.items() if composed is not None else ():
+                if composed is not None and str(composed.content[key]) != shared:
+                    raise SettingError(f"{key}={composed.content[key]}: must be one value for all runs of a launch")
 
     def plan(self, jobs: Sequence[Sequence[str]]) -> list[PlannedJob]:
         """What is known of each job: its run and whether that is done. Raises Hydra's errors.

@@ -7,7 +7,9 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from rnnbench.analysis.baselines import baselines
-from rnnbench.analysis.intervals import Interval, mean_interval
+from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.loss_comparison import losses_of
+from rnnbench.analysis.loss_scale import is_logarithmic, mean_loss
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, matched_comparisons
 from rnnbench.analysis.median_steps import median_steps
 from rnnbench.analysis.milestones import steps_to, trained_runs
@@ -48,15 +50,18 @@ class EqualBudget(Figure):
         else:
             grid = canvas.subplots(len(tasks), len(matched), squeeze=False, sharey="row")
         for axes_of_row, (title, of_task) in zip(grid, tasks, strict=True):
+            logarithmic = quantity == STEPS or bool(is_logarithmic(of_task).all())
             for axes, (match, runs) in zip(axes_of_row, matched.items(), strict=True):
-                self._panel(axes, runs[runs["run"].isin(of_task["run"])], quantity, styles)
+                self._panel(axes, runs[runs["run"].isin(of_task["run"])], quantity, styles, logarithmic)
                 axes.set_title(f"{title}: {match_label(match)}")
                 if many:
                     labels = [label.get_text().replace("\n", ", ") for label in axes.get_xticklabels()]
                     axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=6 if len(labels) > 40 else 7)
-            has_baseline = bool(baselines(of_task).notna().any())
+            has_baseline = logarithmic and bool(baselines(of_task).notna().any())
             axes_of_row[0].set_ylabel(STEPS if quantity == STEPS else LOSSES[has_baseline])
         middle = "median" if quantity == STEPS else "geometric mean"
+        if quantity == LOSS and not is_logarithmic(results.runs).all():
+            middle = "mean"
         explained = {
             "run": mark(".", 5),
             middle: mark("_", 9, markeredgewidth=1.6),
@@ -67,12 +72,12 @@ class EqualBudget(Figure):
         legend_above(canvas, explained)
         return canvas
 
-    def _panel(self, axes: Axes, runs: pd.DataFrame, quantity: str, styles: CellStyles) -> None:
+    def _panel(self, axes: Axes, runs: pd.DataFrame, quantity: str, styles: CellStyles, logarithmic: bool) -> None:
         labels: list[str] = []
         drawn: list[float] = []
         for place, cell in enumerate(styles.ordered(runs["cell"].unique())):
             group = runs[runs["cell"] == cell]
-            values, unsolved, middle = _values(group, quantity)
+            values, unsolved, middle = _values(group, quantity, logarithmic)
             colour = styles.of(cell)["color"]
             apart = place + 0.3 * (np.arange(len(values)) / max(1, len(values) - 1) - 0.5)
             axes.plot(apart[~unsolved], values[~unsolved], ".", color="0.2", markersize=4)
@@ -86,6 +91,11 @@ class EqualBudget(Figure):
             drawn += [*values, middle.low, middle.high]
             widths = "/".join(f"{width:g}" for width in sorted(group[WIDTH].unique()))
             labels.append(f"{cell}\n{widths} units\n{group[PARAMETERS].mean():,.0f} param.")
+        axes.set_xticks(range(len(labels)), labels)
+        axes.set_xlim(-0.6, len(labels) - 0.4)
+        axes.grid(visible=False, axis="x")
+        if not logarithmic:
+            return
         known = np.array([value for value in drawn if np.isfinite(value) and value < OPEN])
         low, high = axes.get_ylim() if axes.get_yscale() == "log" else (np.inf, 0)
         if known.size:
@@ -93,19 +103,13 @@ class EqualBudget(Figure):
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
         axes.yaxis.set_major_formatter("{x:,g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.set_xticks(range(len(labels)), labels)
-        axes.set_xlim(-0.6, len(labels) - 0.4)
-        axes.grid(visible=False, axis="x")
 
 
-def _values(runs: pd.DataFrame, quantity: str) -> tuple["np.ndarray", "np.ndarray", Interval]:
+def _values(runs: pd.DataFrame, quantity: str, logarithmic: bool) -> tuple["np.ndarray", "np.ndarray", Interval]:
     """Each run's value, which of them stand at their budget, and the middle with its interval."""
     if quantity == STEPS:
         steps = steps_to(runs)
         return steps.last_steps, ~steps.solved, median_steps(steps).interval
-    losses = relative_losses(runs)
+    losses = relative_losses(runs) if logarithmic else losses_of(runs)
     finite = losses[np.isfinite(losses)]
-    middle = mean_interval(np.log10(finite))
-    with np.errstate(over="ignore"):  # two runs that differ widely have a bound beyond all numbers
-        bounds = [float(np.power(10.0, value)) for value in (middle.estimate, middle.low, middle.high)]
-    return finite, np.zeros(finite.size, bool), Interval(*bounds)
+    return finite, np.zeros(finite.size, bool), mean_loss(finite, logarithmic)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -81,13 +82,14 @@ class LearningCurves(Figure):
         canvas, panels = small_panel_grid(len(lines))
         symbols: dict[str, Any] = {}
         medians = {title: _losses(histories, of_panel[0][1]["run"]).ffill().median(axis=1) for title, of_panel in lines}
+        logarithmic = bool((histories["validation_loss"] > 0).all())  # of all panels, which share an axis
         for axes, (title, of_panel) in zip(panels, lines, strict=True):
             task = title.rpartition(": ")[0]
             for other, median in medians.items():
                 if other != title and other.rpartition(": ")[0] == task:
                     axes.plot(median.index, median, **OTHERS)
             unnamed = [(f"_{label}", group, style) for label, group, style in of_panel]
-            self._panel(axes, unnamed, histories, symbols)
+            self._panel(axes, unnamed, histories, symbols, logarithmic)
             small_title(axes, title)
         canvas.supxlabel("training step", fontsize=8)
         canvas.supylabel(f"validation {loss_name(results.runs['task'].unique())}", fontsize=8)
@@ -95,7 +97,14 @@ class LearningCurves(Figure):
         legend_above(canvas, {"range over seeds": band(), "the other cells": others, **symbols})
         return canvas
 
-    def _panel(self, axes: Axes, lines: list[Line], histories: pd.DataFrame, symbols: dict[str, Line2D]) -> None:
+    def _panel(
+        self,
+        axes: Axes,
+        lines: list[Line],
+        histories: pd.DataFrame,
+        symbols: dict[str, Line2D],
+        logarithmic: bool = True,
+    ) -> None:
         drawn = [
             (label, group, style, losses)
             for label, group, style in lines
@@ -124,7 +133,8 @@ class LearningCurves(Figure):
                 _mark_the_end(axes, run, own, losses.index[-1], style, symbols)
         for number, (name, level) in enumerate({**baseline, **self.levels}.items()):
             axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * number)), label=name, zorder=1)
-        log_axis(axes)
+        if logarithmic and all((np.asarray(line.get_ydata(), dtype=float) > 0).all() for line in axes.lines):
+            log_axis(axes)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter("{x:,.0f}")
 

@@ -113,7 +113,7 @@ def _draw_task(
         axes.set_ylabel(objective.replace("_", " "))
     else:
         over = " over the baseline's" if of_task["baseline"].notna().any() else ""
-        axes.set_ylabel(f"log10 of loss{over}")
+        axes.set_ylabel(f"log10 of loss{over}" if _is_logarithmic(of_task) else "loss")
 
 
 def _shown(table: pd.DataFrame, by_steps: bool) -> pd.DataFrame:
@@ -123,6 +123,8 @@ def _shown(table: pd.DataFrame, by_steps: bool) -> pd.DataFrame:
         budget = table["budget"]
         steps = {name: table[name].where(~never, budget) for name in (MEANS, LOWEST, HIGHEST)}
         return table.assign(**steps, censored=table["censored"] | never)
+    if not _is_logarithmic(table):
+        return table
     losses = table.assign(baseline=table["baseline"].fillna(1.0))
     logs = {}
     for name in (MEANS, LOWEST, HIGHEST):
@@ -132,6 +134,10 @@ def _shown(table: pd.DataFrame, by_steps: bool) -> pd.DataFrame:
             losses.loc[known, name].to_numpy(float), losses.loc[known, "baseline"].to_numpy(float)
         )
     return table.assign(**logs)
+
+
+def _is_logarithmic(table: pd.DataFrame) -> bool:
+    return not bool((table[[MEANS, LOWEST, HIGHEST, "baseline"]] <= 0).any(axis=None))
 
 
 def _value_axis(axes: Axes, values: list[float]) -> None:

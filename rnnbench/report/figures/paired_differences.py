@@ -14,7 +14,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 
 from rnnbench.analysis import loss_comparison, steps_comparison
 from rnnbench.analysis.equivalence import FACTOR
-from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.intervals import UNDEFINED, Interval
+from rnnbench.analysis.loss_scale import LINEAR, SCALE
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
@@ -117,8 +118,13 @@ def _rows(runs: pd.DataFrame, milestone: str | None) -> tuple[str, pd.DataFrame]
     if losses.empty:
         raise SettingError("needs two cells on the same task; run another cell")
     if milestone is None and not losses["why_not_compared"].any():
-        ratios = [_power_of_ten(difference) for difference in losses["difference"]]
-        return LOSS, losses.assign(ratio=pd.Series(ratios, losses.index, dtype=object), why="")
+        linear = losses.get(SCALE, pd.Series("", losses.index)) == LINEAR
+        ratios = [
+            UNDEFINED if is_linear else _power_of_ten(difference)
+            for difference, is_linear in zip(losses["difference"], linear, strict=True)
+        ]
+        why = linear.map({True: "losses of 0 or less have no ratio", False: ""})
+        return LOSS, losses.assign(ratio=pd.Series(ratios, losses.index, dtype=object), why=why)
     generator, reached = np.random.default_rng(0), milestone or SOLVED
     steps = steps_comparison.steps_comparison(runs, generator, milestone=reached, permutations=PERMUTATIONS)
     return STEPS, steps.assign(why=steps["why_no_ratio"])

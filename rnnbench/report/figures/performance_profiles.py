@@ -9,6 +9,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from rnnbench.analysis.aggregates import performance_profile
 from rnnbench.analysis.baselines import baselines
 from rnnbench.analysis.loss_comparison import budgets_trained, losses_of
+from rnnbench.analysis.loss_scale import is_logarithmic
 from rnnbench.analysis.milestones import SOLVED, steps_to, trained_runs, with_milestone
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
@@ -53,7 +54,8 @@ class PerformanceProfiles(Figure):
             raise SettingError("needs trained runs, of which there are none")
         by_loss = has_equal_budgets(runs)
         runs = comparable(runs) if by_loss else with_milestone(runs, SOLVED)
-        has_baseline = baselines(runs).notna().any()
+        logarithmic = not by_loss or bool(is_logarithmic(runs).all())
+        has_baseline = logarithmic and baselines(runs).notna().any()
         runs = runs.assign(value=relative_losses(runs) if by_loss else steps_to(runs).steps)
         reached = runs.loc[np.isfinite(runs["value"]), "value"]
         if reached.empty:
@@ -62,8 +64,8 @@ class PerformanceProfiles(Figure):
         over = f"of runs, {tasks} tasks" if tasks > 1 else "of runs"
         quantity = LOSSES[bool(has_baseline)] if by_loss else "training steps to solve"
         if runs["cell"].nunique() > MOST_CELLS:
-            return _quartiles(runs, styles, quantity, over)
-        thresholds = np.geomspace(reached.min() / 1.5, reached.max() * 1.5, 200)
+            return _quartiles(runs, styles, quantity, over, logarithmic)
+        thresholds = _thresholds(reached, logarithmic)
         canvas = Canvas(figsize=(column_width(), 2.6), layout="constrained")
         axes = canvas.subplots()
         for label, group, style in labelled(runs, styles):
@@ -73,15 +75,24 @@ class PerformanceProfiles(Figure):
                 thresholds, fractions["low"], fractions["high"], color=style["color"], alpha=0.15, linewidth=0
             )
         axes.set(
-            xscale="log", ylim=(0, 1.02), xlim=(thresholds[0], thresholds[-1]), ylabel=f"fraction {over}",
-            xlabel=f"{quantity}, at most",
+            xscale="log" if logarithmic else "linear", ylim=(0, 1.02), xlim=(thresholds[0], thresholds[-1]),
+            ylabel=f"fraction {over}", xlabel=f"{quantity}, at most",
         )  # fmt: skip
-        axes.xaxis.set_major_locator(LogLocator(numticks=6))
+        if logarithmic:
+            axes.xaxis.set_major_locator(LogLocator(numticks=6))
         legend_above(canvas, {"95% interval": band()})
         return canvas
 
 
-def _quartiles(runs: pd.DataFrame, styles: CellStyles, quantity: str, over: str) -> Canvas:
+def _thresholds(reached: "pd.Series[float]", logarithmic: bool) -> Float[np.ndarray, " thresholds"]:
+    low, high = float(reached.min()), float(reached.max())
+    if logarithmic:
+        return np.geomspace(low / 1.5, high * 1.5, 200)
+    margin = 0.1 * (high - low) or 1.0
+    return np.linspace(low - margin, high + margin, 200)
+
+
+def _quartiles(runs: pd.DataFrame, styles: CellStyles, quantity: str, over: str, logarithmic: bool) -> Canvas:
     """One row per cell."""
     lines = list(labelled(runs, styles))
     canvas = Canvas(figsize=(column_width(), 0.7 + ROW_OF_DOTS * len(lines)), layout="constrained")
@@ -97,10 +108,12 @@ def _quartiles(runs: pd.DataFrame, styles: CellStyles, quantity: str, over: str)
         else:
             axes.annotate("fewer than half", (0.98, place), xycoords=("axes fraction", "data"), ha="right", va="center",
                           fontsize=6, color="0.3")  # fmt: skip
-    axes.set(xscale="log", xlabel=f"{quantity}:\nquartiles {over}")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(f"{quantity}:\nquartiles {over}")
+    if logarithmic:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     dot_rows(axes, [label for label, *_ in lines])
     return canvas
 
@@ -112,19 +125,21 @@ def has_equal_budgets(runs: pd.DataFrame) -> bool:
 
 def relative_losses(runs: pd.DataFrame) -> Float[np.ndarray, " runs"]:
     """Loss on test data over the memoryless baseline's, on the same data where that was recorded; of a task without
-    one the loss itself; inf for no loss."""
+    one, or with losses that are not above 0, the loss itself; inf for no loss."""
     losses = losses_of(runs)
-    return np.asarray(np.where(np.isnan(losses), np.inf, losses) / baselines(runs).fillna(1.0).to_numpy())
+    references = baselines(runs).where(is_logarithmic(runs)).fillna(1.0).to_numpy()
+    return np.asarray(np.where(np.isnan(losses), np.inf, losses) / references)
 
 
 def comparable(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs whose losses can be drawn on one axis: of tasks with a baseline, or all where there is one task.
+    """The runs whose losses can be drawn on one axis: of tasks with a baseline and all losses above 0, or all where
+    there is one task.
 
     Raises SettingError where there is neither.
     """
     if len(runs.groupby(TASK_GROUP)) == 1:
         return runs
-    having = runs[baselines(runs).notna().groupby(runs["task"]).transform("any")]
+    having = runs[baselines(runs).notna().groupby(runs["task"]).transform("any") & is_logarithmic(runs)]
     if having.empty:
         raise SettingError(
             "needs one task, or tasks with a memoryless baseline, to compare losses; choose some by only"

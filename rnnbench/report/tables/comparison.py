@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from rnnbench.analysis import comparison
+from rnnbench.analysis.loss_scale import LINEAR, SCALE
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.report.labels import bounds, interval, number, some_of, task_title, variant_label
@@ -83,6 +84,8 @@ def _success(row: dict[Any, Any]) -> str:
 def _test_loss(row: dict[Any, Any]) -> str:
     stopped = row["test_loss_at_stop"]
     mark = "" if not stopped else " at stop" if stopped == row["test_loss_runs"] else f" {stopped} at stop"
+    if row.get(SCALE) == LINEAR:
+        mark = f" arithmetic mean{mark}"
     return f"{interval(row['test_loss'])}{some_of(row['test_loss_runs'], row['runs'])}{mark}"
 
 

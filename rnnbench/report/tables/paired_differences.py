@@ -8,6 +8,7 @@ import pandas as pd
 
 from rnnbench.analysis import loss_comparison
 from rnnbench.analysis.cell_pairs import PAIR
+from rnnbench.analysis.loss_scale import LINEAR, SCALE
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
@@ -56,7 +57,8 @@ def _formatted(row: Mapping[Any, Any]) -> dict[str, str]:
         empty = dict.fromkeys(("p (sign flips)", "smaller loss", f"within a factor of {FACTOR}", IMPROVEMENT), "")
         return identity | {"difference (decades)": f"not compared: {row['why_not_compared']}"} | empty
     return identity | {
-        "difference (decades)": interval_or_agreement(row["difference"]),
+        "difference (decades)": interval_or_agreement(row["difference"])
+        + (" (of the losses themselves)" if row.get(SCALE) == LINEAR else ""),
         "p (sign flips)": f"{number(row['p_holm'])} ({number(row['p_sign_flip'])})",
         "smaller loss": row["smaller_loss"],
         f"within a factor of {FACTOR}": row["equivalent"],

@@ -19,7 +19,7 @@ LATEX_SYMBOLS = {
 
 def markdown(table: pd.DataFrame) -> str:
     """A GitHub table."""
-    return _tabulated(table.map(_markdown_safe), "github")
+    return _tabulated(table.map(markdown_text), "github")
 
 
 def plain(table: pd.DataFrame) -> str:
@@ -43,9 +43,9 @@ def _tabulated(table: pd.DataFrame, layout: str) -> str:
     return tabulate(table.to_numpy().tolist(), headers=headers, tablefmt=layout, disable_numparse=True)
 
 
-def _markdown_safe(text: Any) -> str:
-    """Text that ends neither its cell nor its row, and begins no HTML."""
-    line = str(text).replace("\n", " ").replace("\r", " ").replace("|", r"\|")
+def markdown_text(text: Any) -> str:
+    """Text that ends neither its cell nor its row, and begins neither HTML nor a link."""
+    line = str(text).replace("\n", " ").replace("\r", " ").replace("|", r"\|").replace("](", r"]\(")
     return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)
 
 
