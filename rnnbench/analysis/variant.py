@@ -13,7 +13,7 @@ from rnnbench.schema import is_setting
 SettingValue = bool | int | float | str | None
 
 
-Typed = tuple[type | None, SettingValue]
+Typed = tuple[str, SettingValue]
 """A value with what it is: to Python 1 equals true."""
 
 
@@ -55,8 +55,8 @@ def typed_value(value: Any) -> Typed:
     """A key that keeps values of different types apart, but for whole and other numbers; NaN is null."""
     plain = _plain(value)
     if plain is None:
-        return None, None
-    return (type(plain) if isinstance(plain, bool | str) else float), plain
+        return "", None
+    return (type(plain).__name__ if isinstance(plain, bool | str) else "number"), plain
 
 
 def value_order(value: SettingValue) -> tuple[int, float, str]:
@@ -80,7 +80,7 @@ def difficulty_columns(runs: pd.DataFrame) -> list[str]:
 def _says_all(runs: pd.DataFrame, column: str) -> bool:
     """Whether `difficulty` tells all values of its setting apart; it does not where files have one name."""
     values = runs[column].map(typed_value) if runs[column].dtype == object else runs[column]
-    groups = values.groupby([runs["task"], runs["difficulty"].map(typed_value)])
+    groups = values.groupby([runs["task"], runs["difficulty"].map(typed_value)], sort=False)
     return bool((groups.nunique(dropna=False) <= 1).all())
 
 

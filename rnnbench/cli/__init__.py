@@ -12,7 +12,7 @@ Commands:
 - `systems`: what a command needs of the system: no Windows, a working directory, text that the terminal can show.
 
 From arguments to runs:
-- `arguments`: checks the arguments and composes the configuration.
+- `arguments`: checks the arguments and composes the configuration; `search_path`: where choices are looked for.
 - `configuration`: Hydra's configuration as settings.
 - `sweep`: the jobs of a sweep; `sweeper`: Hydra's sweeper for unions of products.
 - `planning`: which jobs have to be run, found before anything is started.

@@ -94,12 +94,11 @@ class EqualBudget(Figure):
         axes.set_xticks(range(len(labels)), labels)
         axes.set_xlim(-0.6, len(labels) - 0.4)
         axes.grid(visible=False, axis="x")
-        if not logarithmic:
-            return
         known = np.array([value for value in drawn if np.isfinite(value) and value < OPEN])
+        if not logarithmic or not known.size:
+            return
         low, high = axes.get_ylim() if axes.get_yscale() == "log" else (np.inf, 0)
-        if known.size:
-            axes.set(yscale="log", ylim=(min(low, known.min() / 1.15), max(high, known.max() * 1.15)))
+        axes.set(yscale="log", ylim=(min(low, known.min() / 1.15), max(high, known.max() * 1.15)))
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
         axes.yaxis.set_major_formatter("{x:,g}")
         axes.yaxis.set_minor_formatter(NullFormatter())

@@ -82,7 +82,7 @@ class LearningCurves(Figure):
         canvas, panels = small_panel_grid(len(lines))
         symbols: dict[str, Any] = {}
         medians = {title: _losses(histories, of_panel[0][1]["run"]).ffill().median(axis=1) for title, of_panel in lines}
-        logarithmic = bool((histories["validation_loss"] > 0).all())  # of all panels, which share an axis
+        logarithmic = not (histories["validation_loss"] <= 0).any()  # of all panels, which share an axis
         for axes, (title, of_panel) in zip(panels, lines, strict=True):
             task = title.rpartition(": ")[0]
             for other, median in medians.items():
@@ -133,7 +133,7 @@ class LearningCurves(Figure):
                 _mark_the_end(axes, run, own, losses.index[-1], style, symbols)
         for number, (name, level) in enumerate({**baseline, **self.levels}.items()):
             axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * number)), label=name, zorder=1)
-        if logarithmic and all((np.asarray(line.get_ydata(), dtype=float) > 0).all() for line in axes.lines):
+        if logarithmic and not any((np.asarray(line.get_ydata(), float) <= 0).any() for line in axes.lines):
             log_axis(axes)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter("{x:,.0f}")

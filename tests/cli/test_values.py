@@ -1,0 +1,214 @@
+"""One value is one run, and a value is what it was from the command line to the table."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cli.conftest import SMALL, Command
+
+import rnnbench as package
+from rnnbench.errors import SettingError
+from rnnbench.runs.components import typed
+from rnnbench.schema import LARGEST_SEED
+
+OWN = """
+import torch
+from rnnbench.cells import Cell
+class Plain(Cell):
+    def __init__(self, input_size: int, hidden_size: int, norm: str | None = None, scale: float = 1.0, shift=0.5):
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = self.input_map(), self.recurrent_map()
+    def step(self, x, state):
+        return (torch.tanh(self.W(x) + self.U(state[0])),)
+"""
+YAML = "# C.\n_target_: plain_of_values.Plain\nnorm: null\nscale: 1.0\nshift: 0.5\n"
+RUN = (*SMALL, "task.length=4", "probe=[costs]", "cell=plain", "--config-dir", "own")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A folder with a cell, whose setting `norm` is null or text."""
+    (tmp_path / "own/cell").mkdir(parents=True)
+    (tmp_path / "own/plain_of_values.py").write_text(OWN)
+    (tmp_path / "own/cell/plain.yaml").write_text(
+        "# C.\n_target_: plain_of_values.Plain\nnorm: null\nscale: 1.0\nshift: 0.5\n"
+    )
+    return tmp_path / "own"
+
+
+def runs(tmp_path: Path, name: str = "default") -> list[Path]:
+    return sorted((tmp_path / "results" / name / "runs").glob("[!.]*"))
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "same"),
+    [
+        ("torch.optim.Adam", {"lr": 1, "betas": [0, 1]}, {"lr": 1.0, "betas": [0.0, 1.0]}),
+        ("torch.optim.SGD", {"momentum": -0.0}, {"momentum": 0.0}),
+        ("rnnbench.tasks.adding.Adding", {"length": 4.0}, {"length": 4}),
+        ("torch.optim.lr_scheduler.StepLR", {"step_size": 5.0, "gamma": 1}, {"step_size": 5, "gamma": 1.0}),
+        ("torch.optim.lr_scheduler.CosineAnnealingLR", {"T_max": None}, {"T_max": None}),
+    ],
+)
+def test_a_value_has_one_form(target: str, given: dict[str, object], same: dict[str, object]) -> None:
+    found = typed({"_target_": target, **given}, "group")
+    assert json.dumps(found) == json.dumps({"_target_": target, **same})
+
+
+def test_one_value_is_one_run(rnnbench: Command, own: Path) -> None:
+    sweeps = ("cell.scale=1,1.0", "optimizer.weight_decay=0,-0.0,0.0", "optimizer.lr=1e-3,0.001", "cell.shift=2,2.0")
+    code, _, errors = rnnbench("-m", *RUN, *sweeps, "task.length=4.0", "cell.norm=null")
+    assert code == 0, errors
+    assert len(runs(own.parent)) == 1
+
+
+def test_null_and_texts_stay_apart(rnnbench: Command, rnnbench_report: Command, own: Path) -> None:
+    texts = ["None", "none", "NA", "'1'", "'1.0'", "'01'", "'true'", "''", "layer", "'=1+1'", "' a'"]
+    assert rnnbench("-m", *RUN, f"cell.norm=null,{','.join(texts)}")[0] == 0
+    for _ in range(2):  # from folders, then from both
+        code, _, errors = rnnbench_report("name=default", "figure=[]", "--config-dir", "own")
+        assert code == 0, errors
+    table = pd.read_csv(own.parent / "results/default/comparison.csv")
+    assert len(table) == len(texts) + 1
+    assert set(table["runs"]) == {1}
+    expected = {None, "None", "none", "NA", "1", "1.0", "01", "true", "", "layer", "=1+1", " a"}
+    stored = json.dumps(sorted(map(str, expected)))
+    for folder in (own.parent / "results/default/runs", None):
+        if folder is None:
+            (own.parent / "results/default/runs").rename(own.parent / "elsewhere")
+        values = package.load(own.parent / "results/default").runs["cell.norm"]
+        found = {None if pd.isna(value) else value for value in values}
+        assert json.dumps(sorted(map(str, found))) == stored
+    assert not any(
+        line.startswith("=") for line in Path(own.parent / "results/default/runs.csv").read_text().split(",")
+    )
+    for value, text in (("None", "None"), ("null", None), ("'1'", "1")):
+        loaded = package.load(own.parent / "results/default").limited({"cell.norm": [text]})
+        assert len(loaded.runs) == 1
+        assert rnnbench_report("name=default", "figure=[]", f"only.cell.norm=[{value}]")[0] == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1234567890123456789, LARGEST_SEED])
+def test_seeds_come_back(rnnbench: Command, rnnbench_report: Command, tmp_path: Path, seed: int) -> None:
+    assert rnnbench(*SMALL, "task.length=4", "probe=[costs]", f"seed={seed}")[0] == 0
+    for _ in range(2):
+        assert rnnbench_report("name=default", "figure=[]", f"only.seed=[{seed}]")[0] == 0
+    assert package.load(tmp_path / "results/default").runs["seed"].tolist() == [seed]
+
+
+@pytest.mark.parametrize("seed", [-1, LARGEST_SEED + 1, 2**64])
+def test_other_seeds_are_refused(rnnbench: Command, tmp_path: Path, seed: int) -> None:
+    code, _, errors = rnnbench(*SMALL, f"seed={seed}")
+    assert code == 2
+    assert errors.count("\n") == 1
+    assert f"seed={seed}: must be " in errors
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "nan", "1", "true", "1e3"])
+def test_cells_with_names_of_values(rnnbench: Command, rnnbench_report: Command, own: Path, name: str) -> None:
+    (own / f"cell/{name}.yaml").write_text((own / "cell/plain.yaml").read_text())
+    assert rnnbench(*RUN, f'cell="{name}"', f"name={name}")[0] == 0
+    for _ in range(2):
+        assert rnnbench_report(f"name={name}", "figure=[]")[0] == 0
+    assert package.load(own.parent / "results" / name).runs["cell"].tolist() == [name]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-m", "name=x1,x2"),
+        ("-m", "results_dir=a,b"),
+        ("-m", "experiment=adding,quickstart"),
+        ("-m", "cell=gru,lstm", "name=by_${cell._target_}"),
+        ("-m", "hydra/sweeper=basic", "name=x1,x2"),
+        ("hydra.job.chdir=true",),
+        ("-m", "hydra.job.chdir=true", "seed=0,1"),
+    ],
+)
+def test_runs_of_a_launch_have_one_place(rnnbench: Command, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    code, _, errors = rnnbench(*SMALL, "task.length=4", *arguments)
+    assert (code, errors.count("\n")) == (2, 1), errors
+    assert not list(tmp_path.rglob("runs/[!.]*"))
+
+
+@pytest.mark.parametrize("folder", ["é", "a=b", "a,b", "(a)", "[a", "a'b", "a#b", "a&b", "a b", "a%20b"])
+def test_any_folder_of_choices(
+    rnnbench: Command, rnnbench_report: Command, rnnbench_explain: Command, own: Path, folder: str
+) -> None:
+    own.rename(own.parent / folder)
+    arguments = (*RUN[:-1], folder)
+    assert rnnbench(*arguments)[0] == 0
+    assert rnnbench_report("name=default", "figure=[]", "--config-dir", folder)[0] == 0
+    assert rnnbench_explain("cell=plain", f"--config-dir={folder}")[0] == 0
+
+
+def test_a_choice_of_the_user_wins(rnnbench: Command, rnnbench_explain: Command, own: Path) -> None:
+    (own / "cell/gru.yaml").write_text((own / "cell/plain.yaml").read_text())
+    code, _, errors = rnnbench(*RUN, "cell=gru")
+    assert code == 0
+    assert "own/cell/gru.yaml in place of the choice of that name" in errors
+    (run,) = runs(own.parent)
+    assert json.loads((run / "config.json").read_text())["cell"]["_target_"] == "plain_of_values.Plain"
+    assert "in place of" in rnnbench_explain("cell=gru", "--config-dir", "own")[2]
+    (own / "config.yaml").write_text("a: 1\n")
+    assert "its config.yaml would replace" in rnnbench(*RUN)[2]
+
+
+def test_a_tilde_is_the_home_folder(
+    rnnbench: Command, rnnbench_report: Command, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = own.parent / "my home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    own.rename(home / "own")
+    for text in ("~/x", '"~/x"'):
+        assert rnnbench(*RUN[:-1], "~/own", f"results_dir={text}")[0] == 0
+    assert rnnbench_report("name=default", "figure=[]", "results_dir=~/x", "out=~/o")[0] == 0
+    assert (home / "o/comparison.md").exists()
+    assert len(package.load("~/x/default").runs) == 1
+    assert not (own.parent / "~").exists()
+
+
+@pytest.mark.parametrize("name", ["1e3", "2024", "007", "true"])
+def test_a_name_is_text(rnnbench: Command, rnnbench_report: Command, tmp_path: Path, name: str) -> None:
+    assert rnnbench(*SMALL, "task.length=4", "probe=[costs]", f"name={name}")[0] == 0
+    assert len(runs(tmp_path, name)) == 1
+    assert rnnbench_report(f"name={name}", "figure=[]")[0] == 0
+
+
+def test_a_table_has_no_run_twice(rnnbench: Command, own: Path) -> None:
+    assert rnnbench("-m", *RUN, "seed=0,1")[0] == 0
+    loaded = package.load(own.parent / "results/default")
+    twice = pd.concat([loaded.runs, loaded.runs.assign(run=loaded.runs["run"] + "x")], ignore_index=True)
+    with pytest.raises(SettingError, match=r"cell=plain task=adding seed=0: is there 2 times \(plain-.*x\)"):
+        loaded.of(twice.drop(columns="variant"))
+
+
+@pytest.mark.parametrize("name", ["runs", "report", "Data"])
+def test_no_table_takes_the_place_of_other_files(
+    rnnbench: Command, rnnbench_report: Command, own: Path, name: str
+) -> None:
+    assert rnnbench(*RUN)[0] == 0
+    assert rnnbench_report("name=default", "figure=[]")[0] == 0
+    before = (own.parent / "results/default/runs.csv").read_bytes()
+    (own / "table").mkdir()
+    table = "_target_: rnnbench.report.tables.comparison.Comparison\n"
+    (own / f"table/{name}.yaml").write_text(f"# @package tables.{name}\n# T.\n{table}")
+    (own.parent / "results/default/runs.json").write_text('{"kind": "x", "files": ["runs.csv"], "drawn_by": {}}')
+    code, _, errors = rnnbench_report("name=default", "figure=[]", f"table=[{name}]", "--config-dir", "own")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert rnnbench_report("name=default", "figure=[]")[0] == 0
+    assert (own.parent / "results/default/runs.csv").read_bytes() == before
+
+
+def test_rows_that_look_alike_are_named(rnnbench: Command, rnnbench_report: Command, own: Path) -> None:
+    assert rnnbench("-m", *RUN, "cell.scale=1.0,2.0")[0] == 0
+    code, out, _ = rnnbench_report("name=default", "figure=[]", "columns.comparison=[cell,solved]")
+    assert code == 0
+    assert (
+        "do not tell these rows apart: adding length 4 plain cell.scale=1.0; adding length 4 plain cell.scale=2.0."
+        in out
+    )
+    assert "tell these rows apart" not in rnnbench_report("name=default", "figure=[]")[1]
