@@ -31,9 +31,7 @@ def own(tmp_path: Path) -> Path:
     """A folder with a cell, whose setting `norm` is null or text."""
     (tmp_path / "own/cell").mkdir(parents=True)
     (tmp_path / "own/plain_of_values.py").write_text(OWN)
-    (tmp_path / "own/cell/plain.yaml").write_text(
-        "# C.\n_target_: plain_of_values.Plain\nnorm: null\nscale: 1.0\nshift: 0.5\n"
-    )
+    (tmp_path / "own/cell/plain.yaml").write_text(YAML)
     return tmp_path / "own"
 
 
