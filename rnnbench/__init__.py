@@ -7,7 +7,7 @@ Packages, each of which imports only those below it:
 - `runs`: from settings to runs; no Hydra.
 - `training`: the training loop and one whole run.
 - `recorders`, `probes`, `analysis`: where measurements go, the measurements, and statistics over runs.
-- `wandb_logging`: the copy of runs in Weights & Biases, made by a process of its own.
+- `wandb_logging`: what Weights & Biases gets of a run.
 - `model`: layers of a cell, the readout, initialisation and parameter budgets.
 - `backends`: ways to run a cell over a sequence.
 - `cells`, `tasks`: the equations, and the data that they are tried on; `tasks` is the folder beside this one.

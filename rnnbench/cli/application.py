@@ -23,7 +23,6 @@ from rnnbench.cli.menu import RENAMED, choices, configuration_directory, own_dir
 from rnnbench.cli.search_path import search_first
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted
-from rnnbench.wandb_logging.process import wandb_process
 
 
 def launch(arguments: list[str]) -> None:
@@ -56,7 +55,6 @@ def launch(arguments: list[str]) -> None:
         answering_in_one_line(checked)
     except Interrupted:
         print_counts_of_stopped_launch()
-        wandb_process().close()  # which waits less after a signal
         raise
 
 

@@ -9,16 +9,12 @@ from rnnbench.interruption import listening
 
 USAGE = """rnnbench-dashboard saves a Weights & Biases workspace for the runs of a sweep, and prints its address.
 
-  rnnbench-dashboard name=NAME               of a sweep launched with name=NAME
-  rnnbench-dashboard experiment=NAME         of a named experiment
-  rnnbench-dashboard ... tuned=optimizer.lr  with parallel coordinates of a swept setting
+  rnnbench-dashboard name=NAME               of a sweep launched with name=NAME; experiment=NAME likewise
   rnnbench-dashboard ... wandb.project=P     in this project; wandb.entity and wandb.group likewise
 
-It has the learning curves, the gradient through time, steps to solve and step times by cell and task, as mean and range
-over the runs of the sweep's W&B group. Every call saves a new one. It needs the extra: pip install
-'rnnbench[dashboard]'. WANDB_API_KEY or `wandb login` gives the key."""
-
-USED = ("name", "experiment", "tuned", "wandb.")
+Every call saves a new one. It needs the extra: pip install 'rnnbench[dashboard]', and a key: WANDB_API_KEY or
+`wandb login`."""
+USED = ("name", "experiment", "wandb.")
 
 
 def main() -> None:
@@ -31,11 +27,11 @@ def main() -> None:
 def dashboard(arguments: list[str]) -> None:
     """Save the workspace. Raises SettingError without the extra, SystemExit(1) when W&B does not take it."""
     from rnnbench.cli.arguments import composed
-    from rnnbench.cli.sync import wandb_settings
     from rnnbench.errors import SettingError, one_line
+    from rnnbench.wandb_logging.settings import WandbSettings
 
     config = composed(arguments, "rnnbench-dashboard", USED)
-    settings = wandb_settings(config)
+    where = WandbSettings.checked(config.wandb).arguments(config.name)
     os.environ.setdefault("WANDB_SILENT", "true")
     try:
         from rnnbench.wandb_logging.dashboard import workspace
@@ -43,12 +39,9 @@ def dashboard(arguments: list[str]) -> None:
         raise SettingError(f"{error.name} is not installed; pip install 'rnnbench[dashboard]'") from error
     import wandb
 
-    where = settings.arguments(config.name, [])
     try:
         entity = where["entity"] or wandb.Api(timeout=10).default_entity
-        tuned = [config.tuned] if config.tuned else []
-        made = workspace(config.name, str(entity), str(where["project"]), str(where["group"]), tuned=tuned)
-        print(made.save().url)
+        print(workspace(config.name, str(entity), str(where["project"]), str(where["group"])).save().url)
     except Exception as error:  # wandb raises a dozen kinds
         print(f"rnnbench: W&B has not taken the dashboard ({one_line(error)[:300]})", file=sys.stderr)
         raise SystemExit(1) from error

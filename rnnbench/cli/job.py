@@ -29,8 +29,6 @@ from rnnbench.store.atomic import DamagedFileError
 from rnnbench.training import Run
 from rnnbench.training.loop import Progress
 from rnnbench.wandb_logging.content import configuration, identity
-from rnnbench.wandb_logging.messages import starting
-from rnnbench.wandb_logging.process import wandb_process
 
 
 def run_job(config: DictConfig, all_frames: bool = False) -> float | None:
@@ -238,8 +236,6 @@ class Job:
 
         After a signal the status is still `running`, as in the folder, and the run stays at its checkpoint.
         """
-        if self.settings.wandb.resolved_mode() != "disabled":
-            wandb_process().prepare()
         recorders: list[Recorder] = []
         trained: list[Progress] = []
         summary = self._begun()
@@ -298,16 +294,12 @@ class Job:
         if (mode := settings.wandb.resolved_mode()) == "disabled":
             return
         config = configuration(self.config, begun, settings.name, settings.model.parameter_budget)
+        of_run = self.folder.name, (self.cell, self.task), identity(settings.name, begun)
         yield WeightsAndBiases(
-            wandb_process(),
-            starting(
-                self.folder.path,
-                settings.name,
-                identity(settings.name, begun),
-                mode,
-                settings.wandb.init_timeout_s,
-                {"config": config, **settings.wandb.arguments(settings.name, [self.cell, self.task])},
-            ),
+            self.folder.path,
+            mode,
+            settings.wandb.init_timeout_s,
+            {"config": config, **settings.wandb.arguments(settings.name, *of_run)},
             axes={name: probe.axes for name, probe in run.probes.items()},
             constants={name for probe in run.probes.values() if not probe.due(1, True) for name in probe.columns},
             past_rows=progress.history,

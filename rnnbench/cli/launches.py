@@ -124,9 +124,10 @@ def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequenc
 
     HydraConfig.instance().set_config(config)
     try:
-        settings_of(config)
+        settings = settings_of(config)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             check_one_per_launch(config)
+            settings.wandb.check_multirun()
         if HydraConfig.get().job.chdir:
             raise SettingError("hydra.job.chdir=true: runs stay in the working directory; leave it out")
         jobs = None if plan is None else [PlannedJob(tuple(overrides)) for overrides in plan()]

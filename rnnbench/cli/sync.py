@@ -1,24 +1,26 @@
-"""`rnnbench-sync`: uploads the runs of a sweep to Weights & Biases."""
+"""`rnnbench-sync`: uploads the runs of a sweep to Weights & Biases, one by one, with `wandb sync`."""
 
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from rnnbench.cli.console import answer
 from rnnbench.cli.systems import check_system
 from rnnbench.interruption import listening
 
-USAGE = """rnnbench-sync uploads the finished runs of a sweep, and its report if there is one, to Weights & Biases.
+USAGE = """rnnbench-sync uploads the finished runs of a sweep to Weights & Biases: those that W&B does not have yet.
 
-  rnnbench-sync name=NAME                of a sweep launched with name=NAME
-  rnnbench-sync experiment=NAME          of a named experiment
+  rnnbench-sync name=NAME                of a sweep launched with name=NAME; experiment=NAME likewise
   rnnbench-sync ... results_dir=DIR      below another folder than ./results
-  rnnbench-sync ... wandb.project=P      to this project; wandb.entity, group, tags and notes likewise
 
-Runs go one by one from their folders, however they were logged before, and each is checked on the server: one that is
-there already is not sent again. A run that has not ended or is damaged is named and skipped. The exit code is 0 when
-the server has every run, 1 when it does not, 2 for a wrong setting. WANDB_API_KEY or `wandb login` gives the key."""
-
-USED = ("name", "experiment", "results_dir", "wandb.")
+The exit code is 0 when W&B has every run, 1 when it does not, 2 for a wrong setting. WANDB_API_KEY or `wandb login`
+gives the key."""
+USED = ("name", "experiment", "results_dir")
+LONGEST_S = 120
+"""Seconds after which an upload is given up; wandb itself keeps trying for days."""
 
 
 def main() -> None:
@@ -29,40 +31,56 @@ def main() -> None:
 
 
 def sync(arguments: list[str]) -> None:
-    """Upload the runs. Raises SettingError when there are none, SystemExit(1) when the server does not have all."""
+    """Upload the runs. Raises SettingError when there are none, SystemExit(1) when W&B does not have all."""
     from rnnbench.cli.arguments import composed
     from rnnbench.errors import SettingError
-    from rnnbench.runs.stored_components import stored_axes
     from rnnbench.schema import ExperimentFiles
-    from rnnbench.wandb_logging.process import WandbProcess
-    from rnnbench.wandb_logging.uploading import Uploader
 
     config = composed(arguments, "rnnbench-sync", USED)
     files = ExperimentFiles(Path(config.results_dir) / config.name)
-    total = len(files.begun_runs())
-    if not total:
+    if not (runs := files.begun_runs()):
         raise SettingError(f"name={config.name}: there are no runs in {files.runs}")
-    wandb_process = WandbProcess(quiet=True)
-    try:
-        counts = Uploader(wandb_process, wandb_settings(config), stored_axes).upload(
-            files, lambda line: print(line, flush=True)
-        )
-    finally:
-        wandb_process.close()
-    print(f"{total} runs: {', '.join(f'{number} {outcome}' for outcome, number in counts.items())}")
+    counts: Counter[str] = Counter()
+    for number, run in enumerate(runs, 1):
+        outcome = _upload(run.folder)
+        counts[outcome.partition(" (")[0]] += 1
+        print(f"[{number}/{len(runs)}] {run.name}: {outcome}", flush=True)
+    print(f"{len(runs)} runs: {', '.join(f'{count} {outcome}' for outcome, count in counts.items())}")
     if set(counts) - {"uploaded", "there already"}:
         raise SystemExit(1)
 
 
-def wandb_settings(config: Any) -> Any:
-    """The settings below `wandb`. Raises SettingError."""
-    from omegaconf import OmegaConf
-    from pydantic import ValidationError
+def _upload(folder: Path) -> str:
+    """Upload a run, and keep its address; returns what came of it."""
+    from rnnbench.schema import ENDED, RunFiles
+    from rnnbench.store.atomic import DamagedFileError, write_text
+    from rnnbench.store.reader import read_run
+    from rnnbench.wandb_logging.settings import REPLACED
 
-    from rnnbench.errors import SettingError, validation_message
-    from rnnbench.wandb_logging.settings import WandbSettings
-
+    files = RunFiles(folder)
     try:
-        return WandbSettings.model_validate(OmegaConf.to_container(config.wandb))
-    except ValidationError as error:
-        raise SettingError(f"wandb.{validation_message(error)}") from error
+        if read_run(files).summary["status"] not in ENDED:
+            return "skipped (it has not ended)"
+    except DamagedFileError as error:
+        return f"skipped ({error.brief})"
+    if not (logged := sorted(folder.glob("wandb/*run-*/*.wandb"))):
+        return "skipped (it was trained with wandb=disabled; wandb=offline rerun=true logs it)"
+    synced = logged[-1].with_name(f"{logged[-1].name}.synced")
+    if synced.exists():
+        return "there already"
+    command = [sys.executable, "-m", "wandb", "sync", "--include-online", str(logged[-1].parent)]
+    of_another = (*REPLACED, "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SERVICE", "WANDB_SILENT")
+    environment = {name: value for name, value in os.environ.items() if name not in of_another}
+    environment["WANDB_DIR"] = str(folder)  # for its log
+    try:
+        ended = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=LONGEST_S)
+    except subprocess.TimeoutExpired:
+        return f"failed (W&B took longer than {LONGEST_S} s)"
+    if not synced.exists():  # the exit code is 0 in any case
+        reason = " ".join(
+            re.findall(r"(?:ERROR|Error:) (?!Find detailed)(.*)", ended.stderr) or ended.stderr.splitlines()[-1:]
+        )
+        return f"failed ({reason[:300]})"
+    if found := re.search(r"View run .*at (http\S+)", ended.stderr):
+        write_text(files.wandb_address, f"{found[1]}\n")
+    return "uploaded"

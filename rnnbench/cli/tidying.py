@@ -3,8 +3,6 @@
 import os
 import re
 import shutil
-import stat
-import tempfile
 import time
 from collections.abc import Iterator, Set
 from contextlib import suppress
@@ -23,8 +21,8 @@ HAS_A_RESULT = frozenset({JobStatus.DONE, JobStatus.DONE_BEFORE, JobStatus.DIVER
 
 SHARED_MEMORY = Path("/dev/shm")
 
-OF_PROCESSES = re.compile(r"(?:sem\.loky|rnnbench-wandb)-(?P<process>\d+)-\w+")
-"""Names of what the workers of `hydra/launcher=parallel` and W&B's process leave when they are killed."""
+OF_PROCESSES = re.compile(r"sem\.loky-(?P<process>\d+)-\w+")
+"""Names of what the workers of `hydra/launcher=parallel` leave when they are killed."""
 
 STARTED_WITHIN_S = 60
 """The age from which on no process that is being started can still need what a dead one left."""
@@ -42,7 +40,6 @@ def tidy(files: ExperimentFiles) -> None:
     remove_stale_locks(files.runs)
     _remove_checkpoints_of_ended_runs(files)
     remove_of_dead_processes(SHARED_MEMORY)
-    remove_of_dead_processes(Path(tempfile.gettempdir()))
 
 
 def remove_old_launches(files: ExperimentFiles) -> None:
@@ -118,7 +115,4 @@ def remove_of_dead_processes(folder: Path) -> None:
             with suppress(OSError):
                 found = path.lstat()
                 if found.st_uid == os.getuid() and time.time() - found.st_mtime > STARTED_WITHIN_S:
-                    if stat.S_ISDIR(found.st_mode):
-                        shutil.rmtree(path, ignore_errors=True)
-                    else:
-                        path.unlink(missing_ok=True)
+                    path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ LOGGED = (*SECTIONS, "measured", "profile", "speed")
 LOWER_IS_BETTER = ("train/loss", "validation/loss", "validation/error_rate")
 CURVE = "cell_and_task"
 """The key of the configuration by which a dashboard groups runs: what differs beside the seed."""
-RECORD = "record"
-"""The key of the summary with a digest of all of it, by which an upload is known to be complete."""
 PROFILE_AXES = ("layer", "time_step")
+CHART = {"step": "time_step", "lineKey": "line", "lineVal": "log10"}
+"""The columns of a profile's table that its chart draws."""
 ID_LENGTH = 64
 """W&B's limit for a run's id. Names of artifacts are made of it and of a table's key, and may have 128."""
 TABLE_ROWS = 200_000
@@ -33,8 +33,8 @@ def identity(experiment: str, columns: Mapping[str, Any]) -> str:
     Its rows only ever follow those that W&B has. So a run that starts anew, or with other code, is another to W&B.
     """
     name = f"{experiment}-{columns['run']}"
-    of = _digest(f"{name} {columns.get('started_at')} {columns.get('component_source')}")[:8]
-    return f"{name[: ID_LENGTH - 9]}-{of}"
+    of = f"{name} {columns.get('started_at')} {columns.get('component_source')}"
+    return f"{name[: ID_LENGTH - 9]}-{hashlib.sha256(of.encode()).hexdigest()[:8]}"
 
 
 def history_key(column: str) -> str:
@@ -55,25 +55,15 @@ def history_row(row: Mapping[str, float | str], constants: Iterable[str] = ()) -
 
 def profile_row(arrays: Arrays, axes: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
     """Of each profile over time, the top layer's values 0, 1, 2, 4, 8 ... steps before its last step with a value."""
-    return {
-        f"profile/{name}_{lag}_steps_back": float(line[len(line) - 1 - lag])
-        for name, values in arrays.items()
-        if axes.get(name) == PROFILE_AXES
-        for line in [_until_its_end(values[-1])]
-        for lag in _lags(len(line))
-        if math.isfinite(line[len(line) - 1 - lag])
-    }
-
-
-def _until_its_end(line: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    """Without what follows the last step that has a value other than 0."""
-    has_value = np.isfinite(line) & (line != 0)
-    return line[: int(np.flatnonzero(has_value)[-1]) + 1] if has_value.any() else line
-
-
-def _lags(length: int) -> list[int]:
-    """0 and the powers of two that are below the length."""
-    return [*[0][:length], *(1 << exponent for exponent in range(max(length - 1, 0).bit_length()))]
+    found: dict[str, float] = {}
+    for name, values in arrays.items():
+        if axes.get(name) == PROFILE_AXES:
+            backwards = values[-1][::-1]
+            has_value = np.flatnonzero(np.isfinite(backwards) & (backwards != 0))
+            backwards = backwards[has_value[0] if len(has_value) else 0 :]
+            lags = (0, *(1 << exponent for exponent in range(32)))
+            found |= {f"profile/{name}_{lag}_steps_back": float(backwards[lag]) for lag in lags if lag < len(backwards)}
+    return {key: value for key, value in found.items() if math.isfinite(value)}
 
 
 def configuration(
@@ -101,55 +91,33 @@ def _curve(columns: Mapping[str, Any]) -> str:
 
 
 def results(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The summary: status and results by their column in runs.csv, and a digest of them."""
+    """The summary: status and results by their column in runs.csv."""
     elsewhere = (set(IDENTITY) | set(PROVENANCE)) - {"status"}
     found = {name: value for name, value in columns.items() if name not in elsewhere and value not in (None, "")}
-    return {**found, RECORD: _digest(json.dumps(found, sort_keys=True, default=float))}
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return dict(json.loads(json.dumps(found, default=float)))  # the status as text, numpy's numbers as Python's
 
 
 def tables(
     arrays: Mapping[str, Sequence[tuple[int, Arrays]]], axes: Mapping[str, Mapping[str, tuple[str, ...]]]
-) -> list[dict[str, Any]]:
-    """Each array of each probe as a table: one row per number, with the step and its place along each axis."""
-    found = []
+) -> Iterator[tuple[str, list[Any], list[Any]]]:
+    """Each array of each probe as a table: its key, its columns, and a row per number, with its place along each axis.
+
+    A profile over time has two more columns, for its chart: the line, and the value's log10.
+    """
     for probe, measured in arrays.items():
-        for name in measured[0][1]:
-            rows = [
+        for name, first in measured[0][1].items():
+            along = axes.get(probe, {}).get(name) or tuple(f"axis_{number + 1}" for number in range(first.ndim))
+            rows: list[list[Any]] = [
                 [step, *(index + 1 for index in place), float(value)]
                 for step, values in measured
                 for place, value in np.ndenumerate(values[name])
-            ]
-            columns = ["step", *_axes(axes, probe, name, measured[0][1][name].ndim), name]
-            found.append({"key": f"tables/{probe}_{name}", "columns": columns, "data": rows[:TABLE_ROWS]})
-    return found
+            ][:TABLE_ROWS]
+            columns: list[Any] = ["step", *along, name]
+            if along == PROFILE_AXES:
+                columns += ["line", "log10"]
+                rows = [[*row, f"step {row[0]}, layer {row[1]}", _log10(row[3])] for row in rows]
+            yield f"{'charts' if along == PROFILE_AXES else 'tables'}/{probe}_{name}", columns, rows
 
 
-def _axes(axes: Mapping[str, Mapping[str, tuple[str, ...]]], probe: str, name: str, dimensions: int) -> Sequence[str]:
-    return axes.get(probe, {}).get(name) or [f"axis_{number + 1}" for number in range(dimensions)]
-
-
-def charts(
-    arrays: Mapping[str, Sequence[tuple[int, Arrays]]], axes: Mapping[str, Mapping[str, tuple[str, ...]]]
-) -> list[dict[str, Any]]:
-    """Each profile over time as a chart: the top layer's log10 against time, a line per probed step."""
-    found = []
-    for probe, measured in arrays.items():
-        for name in measured[0][1]:
-            if axes.get(probe, {}).get(name) == PROFILE_AXES:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    lines = {step: np.log10(values[name][-1]) for step, values in measured}
-                found.append(
-                    {
-                        "key": f"charts/{probe}_{name}",
-                        "title": f"log10 of {probe} {name}",
-                        "xname": "time step",
-                        "xs": [(np.flatnonzero(np.isfinite(line)) + 1).tolist() for line in lines.values()],
-                        "ys": [line[np.isfinite(line)].tolist() for line in lines.values()],
-                        "keys": [f"step {step}" for step in lines],
-                    }
-                )
-    return found
+def _log10(value: float) -> float | None:
+    return math.log10(value) if 0 < value < math.inf else None

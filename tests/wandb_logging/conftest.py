@@ -1,14 +1,38 @@
-"""A W&B server, and a process that talks to it."""
+"""A W&B server, and a run of three rows that is logged as training logs it."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from rnnbench.wandb_logging.process import WandbProcess
+from rnnbench.recorders.weights_and_biases import PATIENCE_S, WeightsAndBiases
+from rnnbench.wandb_logging.content import configuration, identity
 from tests.wandb_logging.wandb_server import WandbServer, serving
 
-PATIENCE_S = 120
-"""Longer than anything takes on a loaded machine; nothing waits for it in vain."""
+RUN = "gru-adding-3-00000000"
+ROWS: list[dict[str, float | str]] = [
+    {"step": 0, "validation_loss": 0.75, "train_loss": float("nan"), "parameters": 7, "gradient_loss_at": "last"},
+    {"step": 10, "validation_loss": 0.5, "train_loss": 0.625},
+    {"step": 20, "validation_loss": 0.25, "train_loss": 0.375},
+]
+PROFILE = np.linspace(1, 2, 6).reshape(1, 6)
+SUMMARY: dict[str, Any] = {
+    "run": RUN,
+    "status": "done",
+    "cell": "gru",
+    "task": "adding",
+    "seed": 3,
+    "backend": "fused",
+    "difficulty_setting": "length",
+    "difficulty": 6,
+    "git_commit": "abc",
+    "test_loss": 0.125,
+    "steps_to_solve": None,
+}
+SETTINGS = {"cell": {"_target_": "rnnbench.cells.gru.Gru"}, "seed": 3, "train": {"steps": 20}}
+AXES = {"gradient_profile": {"norm": ("layer", "time_step")}}
 
 
 @pytest.fixture
@@ -20,22 +44,56 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
         yield running
 
 
-@pytest.fixture
-def new_process() -> Iterator[Callable[[], WandbProcess]]:
-    """Makes the process of a session; all are closed."""
-    made: list[WandbProcess] = []
+@pytest.fixture(autouse=True)
+def new_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """What a process remembers of W&B is forgotten before the test, and when the returned function is called."""
 
-    def make() -> WandbProcess:
-        made.append(WandbProcess())
-        return made[-1]
+    def forget() -> None:
+        for name, value in {"left_s": PATIENCE_S, "away": False, "warned": False}.items():
+            monkeypatch.setattr(WeightsAndBiases, name, value)
+        for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_ERROR_REPORTING"):
+            monkeypatch.setenv(name, "")
+            monkeypatch.delenv(name)
 
-    yield make
-    for wandb_process in made:
-        wandb_process.close()
+    forget()
+    return forget
 
 
-def wait_for(wandb_process: WandbProcess, *kinds: str) -> dict[str, str]:
-    """The first report of one of the kinds."""
-    found = next((report for report in wandb_process.reports(PATIENCE_S) if set(kinds) & set(report)), None)
-    assert found is not None, f"no {kinds}"
-    return found
+def begin(
+    folder: Path, mode: str = "offline", past: int = 0, experiment: str = "experiment", **arguments: Any
+) -> WeightsAndBiases:
+    """Start a run that has `past` rows from an earlier session."""
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = SUMMARY | {"run": folder.name}
+    arguments = {
+        "id": identity(experiment, summary),
+        "config": configuration(SETTINGS, summary, experiment, 500),
+        "project": "rnnbench",
+        "group": experiment,
+        "tags": ["gru", "adding"],
+    } | arguments
+    return WeightsAndBiases(
+        folder,
+        mode,
+        5,
+        arguments,
+        axes=AXES,
+        constants={"parameters"},
+        past_rows=ROWS[:past],
+        past_arrays={"gradient_profile": [(int(row["step"]), {"norm": PROFILE}) for row in ROWS[:past]]},
+        step_times_s=[0.5] * 20,
+    )
+
+
+def record(recorder: WeightsAndBiases, *rows: dict[str, float | str]) -> None:
+    """Rows, each with a profile."""
+    for row in rows:
+        recorder.store("gradient_profile", int(row["step"]), {"norm": PROFILE})
+        recorder.record(row)
+
+
+def log_a_run(folder: Path, mode: str = "offline", past: int = 0, **options: Any) -> None:
+    """A whole run."""
+    recorder = begin(folder, mode, past, **options)
+    record(recorder, *ROWS[past:])
+    recorder.finish(SUMMARY | {"run": folder.name})

@@ -1,4 +1,4 @@
-"""A sweep of W&B's own: its agent starts runs with the command that docs/cluster.md gives."""
+"""A sweep of W&B: its agent starts runs, one by one, with the command that docs/cluster.md gives."""
 
 import os
 import re
@@ -12,10 +12,10 @@ import yaml
 from tests.cli.conftest import SMALL
 from tests.wandb_logging.wandb_server import ENTITY, WandbServer
 
-pytestmark = pytest.mark.faults
 PAGE = Path(__file__).parents[2] / "docs" / "cluster.md"
 
 
+@pytest.mark.faults
 def test_an_agent_starts_runs(server: WandbServer, tmp_path: Path) -> None:
     (written,) = re.findall(r"```yaml\n(program: .+?)```", PAGE.read_text(), re.DOTALL)
     sweep = yaml.safe_load(written)

@@ -62,7 +62,7 @@ class WandbServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.behaviour: str | int = "well"
         self.behaviour_of: dict[str, str | int] = {}
-        """The same for single operations, by name, or `file_stream`."""
+        """The same for single operations, by name, `file_stream`, or `complete`, the last of a run's stream."""
         self.runs: dict[str, LoggedRun] = {}
         self.artifacts: list[dict[str, Any]] = []
         self.views: list[dict[str, Any]] = []
@@ -93,6 +93,12 @@ class WandbServer(ThreadingHTTPServer):
                 raise TimeoutError(f"not in {timeout_s} s; seen: {self.operations}")
             self.stopped.wait(0.02)
 
+    def stop(self) -> None:
+        """Close the port and all connections: from now on they are refused."""
+        self.stopped.set()
+        self.shutdown()
+        self.server_close()
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that are killed break their connections; that is no error here."""
 
@@ -106,9 +112,7 @@ def serving() -> Iterator[WandbServer]:
     try:
         yield server
     finally:
-        server.stopped.set()
-        server.shutdown()
-        server.server_close()
+        server.stop()
         thread.join()
 
 
@@ -138,9 +142,14 @@ class Handler(BaseHTTPRequestHandler):
             self.server.operations.append(operation)
             self.answer(operation, {"data": self.data(operation, content.get("variables") or {})})
         elif match := re.search(r"/files/[^/]+/[^/]+/([^/]+)/file_stream", self.path):
-            if self.behaviour("file_stream") == "well":
-                self.stream(self.server.run(match[1]), json.loads(body))
-            self.answer("file_stream", {})
+            content = json.loads(body)
+            operation = (
+                "complete" if content.get("complete") and "complete" in self.server.behaviour_of else "file_stream"
+            )
+            self.server.operations.append(operation)
+            if self.behaviour(operation) == "well":
+                self.stream(self.server.run(match[1]), content)
+            self.answer(operation, {})
         else:  # telemetry
             self.answer("", {})
 
@@ -173,6 +182,7 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 lines[chunk["offset"] : chunk["offset"] + len(chunk["content"])] = chunk["content"]
         if content.get("complete"):
+            time.sleep(0.2)  # `wandb sync` looks for messages every 0.1 s
             run.exit_code = content["exitcode"]
 
     def data(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
