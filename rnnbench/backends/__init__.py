@@ -5,6 +5,10 @@ kernels on the cell's weights, and `fused` compiles loops from `step`. In: a cel
 after every step and the final state, differentiable, and on request the gradient with respect to every state.
 """
 
+from collections.abc import Callable
+
+import torch
+
 from rnnbench.backends.backend import Backend, CannotRunError, StateHook
 from rnnbench.backends.eager import Eager
 from rnnbench.backends.fused import Fused
@@ -25,36 +29,55 @@ __all__ = [
     "backend_named",
     "choose_backend",
     "fallback_reason",
+    "planned_backend",
 ]
 
 
-def backend_named(name: str, threads: int | None = None) -> Backend:
+def backend_named(name: str, threads: int | None = None, falls_back: bool = False) -> Backend:
     """The backend of that name with this number of CPU threads; None: torch's.
 
     Raises ValueError, naming the known ones, when there is none.
     """
     for backend in FASTEST_FIRST:
         if backend.name == name:
-            return backend() if threads is None else backend(threads)
+            return backend(torch.get_num_threads() if threads is None else threads, falls_back)
     known = ", ".join(["auto", *(backend.name for backend in FASTEST_FIRST)])
     raise ValueError(f"backend={name}: must be one of {known}")
 
 
 def choose_backend(cell: Cell, name: str = "auto", threads: int | None = None) -> Backend:
-    """The backend of that name, or for "auto" the fastest one that can run the cell.
+    """The backend of that name, or for "auto" the fastest one that can run the cell and whose numbers are right.
 
     Raises ValueError, naming the cell and the remedy, when the named backend is unknown or cannot run the cell.
     """
-    if name == "auto":
-        ranked = (backend_named(backend.name, threads) for backend in FASTEST_FIRST)
-        return next(backend for backend in ranked if backend.unsupported_reason(cell) is None)
-    backend = backend_named(name, threads)
-    if reason := backend.unsupported_reason(cell):
-        raise ValueError(f"backend={name}: cannot run {type(cell).__name__} ({reason}); use eager or auto")
-    return backend
+    return _chosen(cell, name, threads, lambda backend: _reason_against(backend, cell))
+
+
+def planned_backend(cell: Cell, name: str = "auto", threads: int | None = None) -> Backend:
+    """The backend as found without running the cell, and so the same for all weights: what a run is named by.
+
+    Raises ValueError as `choose_backend` does.
+    """
+    return _chosen(cell, name, threads, lambda backend: backend.unsupported_reason(cell))
 
 
 def fallback_reason(cell: Cell, backend: Backend) -> str:
-    """Why "auto" takes this backend and not the fastest, as a phrase; empty where it is the fastest."""
-    fastest = FASTEST_FIRST[0]
-    return "" if isinstance(backend, fastest) else fastest(backend.threads).unsupported_reason(cell) or ""
+    """Why not the fastest backend but this one runs the cell as it is now, as a phrase; empty where the fastest does.
+
+    The fastest itself has a reason where the cell has changed and goes to the plain loop.
+    """
+    return _reason_against(FASTEST_FIRST[0](backend.threads), cell) or ""
+
+
+def _reason_against(backend: Backend, cell: Cell) -> str | None:
+    return backend.unsupported_reason(cell) or backend.failed_check(cell)
+
+
+def _chosen(cell: Cell, name: str, threads: int | None, against: Callable[[Backend], str | None]) -> Backend:
+    if name == "auto":
+        ranked = (backend_named(backend.name, threads, falls_back=True) for backend in FASTEST_FIRST)
+        return next(backend for backend in ranked if against(backend) is None)
+    backend = backend_named(name, threads)
+    if reason := against(backend):
+        raise ValueError(f"backend={name}: cannot run {type(cell).__name__} ({reason}); use eager or auto")
+    return backend

@@ -29,6 +29,9 @@ class Backend(ABC):
     """
 
     threads: int = field(default_factory=torch.get_num_threads)
+    falls_back: bool = field(default=False, compare=False)
+    """Whether a cell that has changed and can no longer be run goes to the plain loop, with a warning: as under auto.
+    Else it is a ValueError."""
     name: ClassVar[str]
 
     @property
@@ -38,7 +41,14 @@ class Backend(ABC):
 
     @abstractmethod
     def unsupported_reason(self, cell: Cell) -> str | None:
-        """Why this backend cannot run the cell, as a phrase for an error message, or None when it can."""
+        """Why this backend cannot run the cell, as a phrase for an error message, or None when it can.
+
+        Found without running it, so that it does not depend on the weights.
+        """
+
+    def failed_check(self, cell: Cell) -> str | None:
+        """How its numbers for this cell, with its present weights, differ from the plain loop's; None: they agree."""
+        return None
 
     @abstractmethod
     def run(

@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from rnnbench.backends import planned_backend
 from rnnbench.cli.configuration import import_from_config_directories, settings_of
 from rnnbench.cli.launches import JobOutcome, fail, planned_jobs, write_outcome
 from rnnbench.errors import SettingError, as_reported, component_traceback, one_line
@@ -164,9 +165,11 @@ def _do(
     run = build_run(settings)
     check()
     choose(THREADS, run.model.backend.torch_threads)  # fewer where the backend has threads of its own
-    config = settings.result_settings(run.model.cells[0].hidden_size, run.model.backend.name)
+    first = run.model.cells[0]
+    planned = planned_backend(first, settings.model.backend, settings.threads)  # as the planner names the run
+    config = settings.result_settings(first.hidden_size, planned.name)
     folder = RunStore(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)
-    components = [type(run.model.cells[0]), type(run.task)]
+    components = [type(first), type(run.task)]
     with folder.lock() as mine:
         if not mine:
             return JobOutcome(overrides, JobStatus.BUSY, folder.name, "(another process is at it)")
@@ -250,7 +253,7 @@ class Job:
         error_text = None
         try:
             summary["status"], results = self.run.execute(self.folder, make_recorders)
-            summary |= results
+            summary |= {**results, "backend_reason": self.run.model.backend_reason}  # a cell may change meanwhile
             if self.beside_others:
                 summary["times_shared"] = True
         except Interrupted:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from rnnbench.backends import choose_backend, fallback_reason
+from rnnbench.backends import FASTEST_FIRST, choose_backend, fallback_reason
 from rnnbench.cells import Cell, State
 from rnnbench.cells.states import check_initial_state
 from rnnbench.model.initialisation import constructing, initialise_cell
@@ -69,9 +69,15 @@ class Model(nn.Module):
         self.to(device)
         for cell in cells:
             check_initial_state(cell)
-        self.backend = choose_backend(cells[0], backend, threads)
-        self.backend_reason = fallback_reason(cells[0], self.backend) if backend == "auto" else ""
-        """Why "auto" took no faster backend; empty where it took the fastest, or where the backend was named."""
+        chosen = [choose_backend(cell, backend, threads) for cell in cells]
+        self.backend = max(chosen, key=lambda each: FASTEST_FIRST.index(type(each)))
+        self._is_auto = backend == "auto"
+
+    @property
+    def backend_reason(self) -> str:
+        """Why "auto" takes no faster backend; empty where it takes the fastest, or where the backend was named."""
+        reasons = (fallback_reason(cell, self.backend) for cell in self.cells) if self._is_auto else ()
+        return next((reason for reason in reasons if reason), "")
 
     def forward(
         self, inputs: Shaped[Tensor, "time batch ..."], scored_steps: int, hook: LayeredHook | None = None

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from rnnbench.backends import choose_backend
+from rnnbench.backends import planned_backend
 from rnnbench.interruption import Interrupted
 from rnnbench.process_settings import standard_settings
 from rnnbench.runs.build import build_device, build_layer, build_task, input_features
@@ -91,7 +91,7 @@ def _shape(settings: Settings, task: Task) -> _Shape:
     cell.to(build_device(settings.device))
     return _Shape(
         cell.hidden_size,
-        choose_backend(cell, settings.model.backend, settings.threads).name,
+        planned_backend(cell, settings.model.backend, settings.threads).name,
         source_hash([type(cell), type(task)]),
         settings.model.layers * sum(parameter.numel() for parameter in cell.parameters()),
     )

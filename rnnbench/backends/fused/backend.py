@@ -1,6 +1,8 @@
 """The backend: which cells it supports, how it runs them, and the source that it generates."""
 
-from collections.abc import Sequence
+import os
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -9,9 +11,10 @@ from torch import Tensor, nn
 
 from rnnbench.backends.backend import Backend, CannotRunError, StateHook
 from rnnbench.backends.eager import Eager
+from rnnbench.backends.fused.check import failed_check
 from rnnbench.backends.fused.codegen.generate import generate
 from rnnbench.backends.fused.frontend.trace import trace
-from rnnbench.backends.fused.frontend.trace_guard import TraceGuard, tensors_of
+from rnnbench.backends.fused.frontend.trace_guard import TraceGuard, generators_kept, tensors_of
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 from rnnbench.backends.fused.ir.schedule import make_schedule
 from rnnbench.backends.fused.runtime.binding import Binding
@@ -32,40 +35,86 @@ class Fused(Backend):
         return 1
 
     def unsupported_reason(self, cell: Cell) -> str | None:
-        training = cell.training
-        try:
-            for mode in (not training, training):  # a step may be another one in evaluation
-                binding = _binding(cell.train(mode))
-                if isinstance(binding, str):
-                    return binding
-        finally:
-            cell.train(training)
-        return None
+        return _reason(cell, lambda: _entry(cell).reason)
+
+    def failed_check(self, cell: Cell) -> str | None:
+        return _reason(cell, lambda: _checked(cell).reason)
 
     def run(self, cell: Cell, inputs: Tensor, state: State, hook: StateHook | None = None) -> tuple[Tensor, State]:
-        binding = _binding(cell)
-        if isinstance(binding, str):
-            raise _unsupported(cell, binding)
-        _check(binding, inputs, state)
+        entry = _checked(cell)
+        if entry.binding is None or entry.reason is not None:
+            if not self.falls_back:
+                raise _unsupported(cell, entry.reason or "")
+            entry.warn(cell)
+            return Eager().run(cell, inputs, state, hook)
+        _check(entry.binding, inputs, state)
         if not inputs.numel():
             return Eager().run(cell, inputs, state, hook)
         from rnnbench.backends.fused.runtime.run import run_binding  # imports numba, which takes a while
 
-        return run_binding(binding, cell, inputs, state, hook, self.threads)
+        return run_binding(entry.binding, cell, inputs, state, hook, self.threads)
 
 
-_bindings: WeakKeyDictionary[Cell, dict[bool, tuple[TraceGuard, Binding | str]]] = WeakKeyDictionary()
-"""The generated program of a cell, or the reason why there is none, and the guard that detects changes of the cell;
-one for training and one for evaluation."""
+class _Entry:
+    """The loops of a cell as source, or why there are none, and the guard that detects changes of the cell."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.guard = TraceGuard(cell)
+        self.binding: Binding | None = None
+        self.reason: str | None = None
+        self.is_checked = False
+        self._has_warned = False
+        found = _bound(cell, self.guard)
+        if isinstance(found, str):
+            self.reason = found
+        else:
+            self.binding = found
+
+    def check(self, cell: Cell) -> None:
+        """Compare the loops with the plain loop, once."""
+        if self.binding is not None and not self.is_checked:
+            self.is_checked = True
+            self.reason = failed_check(cell, self.binding, self.guard)
+
+    def warn(self, cell: Cell) -> None:
+        """Say once that the plain loop runs."""
+        if not self._has_warned:
+            self._has_warned = True
+            text = f"{type(cell).__name__} has changed and runs with backend=eager from now on: {self.reason}"
+            warnings.warn(text, RuntimeWarning, stacklevel=3)
 
 
-def _binding(cell: Cell) -> Binding | str:
-    """The cell's loops as source, or why there are none; made again when a setting of the cell has changed."""
-    by_mode = _bindings.setdefault(cell, {})
+_entries: WeakKeyDictionary[Cell, dict[bool, _Entry]] = WeakKeyDictionary()
+"""One entry for training and one for evaluation."""
+
+
+def _entry(cell: Cell) -> _Entry:
+    """What is known of the cell in its mode; found again when what its step depends on has changed."""
+    by_mode = _entries.setdefault(cell, {})
     known = by_mode.get(cell.training)
-    if known is None or not known[0].hold():
-        known = by_mode[cell.training] = TraceGuard(cell), _bound(cell)
-    return known[1]
+    if known is None or not known.guard.hold():
+        known = by_mode[cell.training] = _Entry(cell)
+    return known
+
+
+def _checked(cell: Cell) -> _Entry:
+    entry = _entry(cell)
+    entry.check(cell)
+    return entry
+
+
+def _reason(cell: Cell, find: Callable[[], str | None]) -> str | None:
+    """The first reason in the modes as they are or, for a step that is another one then, in the other mode."""
+    if reason := find():
+        return reason
+    modes = [(vars(module), module.training) for module in cell.modules()]
+    try:
+        for attributes, _ in modes:
+            attributes["training"] = not modes[0][1]
+        return find()
+    finally:
+        for attributes, training in modes:
+            attributes["training"] = training
 
 
 def _unsupported(cell: Cell, reason: str) -> CannotRunError:
@@ -77,14 +126,16 @@ def explain(cell: Cell) -> str:
 
     Raises ValueError, naming what is not supported, when it cannot compile the cell.
     """
-    binding = _bound(cell)
+    binding = _bound(cell, TraceGuard(cell))
     if isinstance(binding, str):
         raise _unsupported(cell, binding)
     return binding.program.source
 
 
-def _bound(cell: Cell) -> Binding | str:
+def _bound(cell: Cell, guard: TraceGuard) -> Binding | str:
     """A cell through all stages up to the source, or the reason why it cannot be compiled."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return "NUMBA_DISABLE_JIT is set"
     tensors = tensors_of(cell)
     numbers = [(name, tensor) for name, tensor in tensors if tensor.is_floating_point() or tensor.is_complex()]
     if not any(isinstance(tensor, nn.Parameter) for _, tensor in numbers):
@@ -95,16 +146,17 @@ def _bound(cell: Cell) -> Binding | str:
             return f"{name} is on {tensor.device}, not on the CPU"
         if tensor.dtype not in _REAL_NAMES or tensor.dtype != dtype:
             return f"{name} has dtype {tensor.dtype}; all must be float32, or all float64"
-    guard = TraceGuard(cell)
     try:
-        traced = trace(cell)
-        if not guard.hold():
-            guard.restore()
-            return "step changes the cell's attributes"
+        with generators_kept():
+            traced = trace(cell)
+        if changed := guard.changed():
+            return f"step changes {changed}; keep it as a tensor of the state"
         program = generate(make_schedule(traced.graph, cell.state_names), _REAL_NAMES[dtype])
         return Binding(program, traced.derived, cell)
     except UnsupportedStepError as error:
         return str(error)
+    finally:
+        guard.restore()
 
 
 def _listed(shapes: Sequence[tuple[int, ...]]) -> str:

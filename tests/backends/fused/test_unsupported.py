@@ -285,7 +285,7 @@ def test_a_step_that_changes_the_cell_is_not_supported_and_leaves_it_as_it_was()
 
     cell = Counting(3, 7)
     cell.calls = 5
-    assert Fused().unsupported_reason(cell) == "step changes the cell's attributes"
+    assert Fused().unsupported_reason(cell) == "step changes calls; keep it as a tensor of the state"
     assert cell.calls == 5
 
 
@@ -302,9 +302,9 @@ def test_any_name_of_a_state_is_compiled(other: str) -> None:
     ast.parse(explain(cell))
 
 
-def test_choosing_a_backend_does_not_import_numba() -> None:
+def test_planning_a_backend_does_not_import_numba() -> None:
     program = (
-        "import sys; from rnnbench.backends import choose_backend; from rnnbench.cells.gru import Gru;"
-        "assert choose_backend(Gru(3, 7)).name == 'fused'; assert 'numba' not in sys.modules"
+        "import sys; from rnnbench.backends import planned_backend; from rnnbench.cells.gru import Gru;"
+        "assert planned_backend(Gru(3, 7)).name == 'fused'; assert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

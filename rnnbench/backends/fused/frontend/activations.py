@@ -72,8 +72,14 @@ def _soft_shrink(x: Term, lambd: float = 0.5) -> Term:
     return where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0))
 
 
+_SIXTH_OF_TORCH = 0.16666667163372040
+"""1 / 6 in float32, torch's derivative of hardsigmoid in every precision."""
+
+
 def _hard_sigmoid(x: Term) -> Term:
-    return apply("hardtanh", x, -3.0, 3.0) / 6 + 0.5
+    inner = apply("hardtanh", x, -3.0, 3.0)
+    rounded = _SIXTH_OF_TORCH * inner
+    return rounded + apply("detach", inner / 6 + 0.5 - rounded)
 
 
 def _hard_swish(x: Term) -> Term:

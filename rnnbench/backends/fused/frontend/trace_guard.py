@@ -1,52 +1,141 @@
 """Guards of a trace: when what it depends on changes, `step` is traced again."""
 
+import operator
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.random import fork_rng
 
+from rnnbench.backends.fused.frontend.reachable import MISSING, Reachable
 from rnnbench.backends.fused.frontend.torch_private import TENSOR_DICTIONARIES
-from rnnbench.cells import Cell
+
+_FORM = operator.attrgetter("dtype", "device", "shape")
 
 
 class TraceGuard:
-    """The modules of a cell, their attributes and hooks, and the form of their tensors, as they were.
+    """What a step may read besides the numbers of its cell's parameters and buffers, as it was.
 
-    Checked before every run, so it is kept cheap: dictionaries are compared as wholes.
+    Checked before every run, so it is kept cheap: the objects in all places are compared by identity, at once.
     """
 
-    def __init__(self, cell: Cell) -> None:
-        self.modules = [(vars(module), _copied(vars(module))) for module in cell.modules()]
-        self.form = self._form_now()
+    def __init__(self, cell: nn.Module) -> None:
+        reachable = Reachable(cell)
+        self._places, self._arrays, self._tensors = reachable.places, reachable.arrays, reachable.tensors
+        self._generators = reachable.states
+        self._tensor_dictionaries = [vars(module)[kind] for module in cell.modules() for kind in TENSOR_DICTIONARIES]
+        self._views = [place.values for place in self._places]
+        self._then = [(list(place.names()), list(place.values)) for place in self._places]
+        self._values = list(chain.from_iterable(self._views))
+        self._ids = list(map(id, self._values))
+        self._form = self._form_now()
+        self._bytes = [array.tobytes() for _, array in self._arrays]
+        self._numbers = [tensor.detach().clone() for _, tensor in self._tensors]
+        self._versions = [tensor._version for _, tensor in self._tensors]
+        self.note_generators()
+
+    def note_generators(self) -> None:
+        """Take generators and iterators to be where they are now."""
+        self._states = [read() for _, read, _ in self._generators]
 
     def hold(self) -> bool:
-        """Whether nothing has changed since."""
+        """Whether nothing has changed since, but for the numbers of parameters and buffers and for generators."""
         try:
-            unchanged = all(now == then for now, then in self.modules)
-        except (RuntimeError, ValueError):  # another tensor or array, whose comparison is not one truth value
+            values = list(chain.from_iterable(self._views))
+        except (RuntimeError, KeyError):  # another size
             return False
-        return unchanged and self.form == self._form_now()
+        if list(map(id, values)) != self._ids:
+            if len(values) != len(self._ids) or not all(map(_same, values, self._values)):
+                return False
+            self._values, self._ids = values, list(map(id, values))
+        return (
+            self._form_now() == self._form
+            and [array.tobytes() for _, array in self._arrays] == self._bytes
+            and [tensor._version for _, tensor in self._tensors] == self._versions
+        )
+
+    def changed(self) -> str | None:
+        """The first thing that is not as it was, generators of random numbers among them; None: all is."""
+        if not self.hold() and (path := self._changed_place()):
+            return path
+        for (path, tensor), numbers in zip(self._tensors, self._numbers, strict=True):
+            if not same_numbers(tensor, numbers):
+                return path
+        for (path, read, _), then in zip(self._generators, self._states, strict=True):
+            if repr(read()) != repr(then):
+                return path
+        return None
+
+    def _changed_place(self) -> str | None:
+        for place, (names, then) in zip(self._places, self._then, strict=True):
+            now = dict(zip(place.names(), place.values, strict=True))
+            for name, value in zip(names, then, strict=True):
+                if not _same(now.pop(name, MISSING), value):
+                    return _named(place.path, name)
+            if now:
+                return _named(place.path, next(iter(now)))
+        for (path, array), content in zip(self._arrays, self._bytes, strict=True):
+            if array.tobytes() != content:
+                return path
+        return None
 
     def restore(self) -> None:
-        """Put plain attributes back as they were."""
-        for now, then in self.modules:
-            now.update(then)
+        """Put everything back as it was, but for iterators, which cannot be wound back."""
+        if not self.hold():
+            for place, (names, values) in zip(self._places, self._then, strict=True):
+                place.put(names, values)
+            for (_, array), content in zip(self._arrays, self._bytes, strict=True):
+                if array.tobytes() != content:
+                    array[...] = np.frombuffer(content, array.dtype).reshape(array.shape)
+        with torch.no_grad():
+            for (_, tensor), numbers in zip(self._tensors, self._numbers, strict=True):
+                if not same_numbers(tensor, numbers):
+                    tensor.copy_(numbers)
+        for (_, _, write), then in zip(self._generators, self._states, strict=True):
+            if write is not None:
+                write(then)
 
-    def _form_now(self) -> list[tuple[torch.dtype, torch.device, torch.Size]]:
+    def _form_now(self) -> list[Any]:
         """The types of the tensors, which `cell.double()` changes inside the tensors themselves."""
-        return [
-            (tensor.dtype, tensor.device, tensor.shape)
-            for attributes, _ in self.modules
-            for kind in TENSOR_DICTIONARIES
-            for tensor in attributes[kind].values()
-            if tensor is not None
-        ]
+        tensors = chain.from_iterable(dictionary.values() for dictionary in self._tensor_dictionaries)
+        return [_FORM(tensor) for tensor in tensors if tensor is not None]
 
 
-def _copied(attributes: dict[str, Any]) -> dict[str, Any]:
-    """The attributes, and the containers among them as they are now."""
-    copies = {name: value.copy() for name, value in attributes.items() if isinstance(value, (dict, list, set))}
-    return {**attributes, **copies}
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """A block after which the global generators of torch, NumPy and Python are where they were."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - a step may use it
+    try:
+        with fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+
+
+def same_numbers(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are of one form and equal, NaN equal to NaN."""
+    if _FORM(one) != _FORM(other):
+        return False
+    return torch.equal(one, other) or bool(((one == other) | ((one != one) & (other != other))).all())
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two objects are the same, or the same plain value."""
+    if one is other:
+        return True
+    return type(one) is type(other) and isinstance(one, int | float | str) and repr(one) == repr(other)
+
+
+def _named(path: str, name: object) -> str:
+    if not isinstance(name, str) or not name.isidentifier():
+        return f"{path}[{name!r}]"
+    return f"{path}{name}" if not path or path.endswith((".", " ")) else f"{path}.{name}"
 
 
 def tensors_of(cell: nn.Module) -> list[tuple[str, Tensor]]:

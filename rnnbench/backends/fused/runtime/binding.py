@@ -68,6 +68,11 @@ class Binding:
         self.accumulated_keys: list[Key] = [("weight_gradient", linear) for linear in schedule.linears]
         self.accumulated_keys += [("bias_gradient", total) for total in schedule.linear_sums]
         self.accumulated_keys += [("parameter_gradient", p) for p in schedule.parameters]
+        reached = self.graph.gradients
+        led = {linear for total in schedule.linear_sums if total in reached for linear in schedule.linears_of(total)}
+        self._trained_weights = [(key, part) for key, part in self._weights if key[1] in led]
+        self._trained_biases = [found for found in self._biases if found[0][1] in reached]
+        self._trained_parameters = [found for found in self._parameters if found[0][1] in reached]
         self._layouts: dict[tuple[int, int], RunLayouts] = {}
         self.multiply_adds = sum(self.width(linear) * self._read(linear) for linear in schedule.linears)
         """Of one step of one example in the forward pass."""
@@ -117,7 +122,7 @@ class Binding:
         )
 
     def gradients(self, accumulated: Arrays, tensors: Sequence[Tensor]) -> list[Tensor | None]:
-        """The gradients of the cell's tensors, None where a result leads nowhere; of several uses their sum."""
+        """The gradients of the cell's tensors, None where no gradient reaches them; of several uses their sum."""
         found: list[NDArray[Any] | None] = [None] * len(tensors)
         parts: dict[int, NDArray[Any]] = {}
 
@@ -131,19 +136,19 @@ class Binding:
                 parts[index] = np.zeros(tensors[index].shape, self.program.real)
             return parts[index]
 
-        for key, part in self._weights:
+        for key, part in self._trained_weights:
             gradient = accumulated["weight_gradient", key[1]].reshape(self.width(key[1]), -1)
             if part.is_whole:
                 add(part.index, gradient)
             else:
                 part.of(of_parts(part.index))[...] += gradient
-        for key, width, biases in self._biases:
+        for key, width, biases in self._trained_biases:
             for index, rows in biases:  # a gradient of its own for each bias, since an optimizer may change it in place
                 if tensors[index].shape == (width,):
                     add(index, accumulated["bias_gradient", key[1]].copy())
                 else:
                     of_parts(index)[rows] += accumulated["bias_gradient", key[1]]
-        for key, width, (index, features) in self._parameters:
+        for key, width, (index, features) in self._trained_parameters:
             gradient = accumulated["parameter_gradient", key[1]].reshape(-1, width).sum(0)
             shape = tensors[index].shape
             if shape.numel() == 1:

@@ -1,0 +1,237 @@
+"""The compiled loops of a cell against the plain loop over its `step`, before they are believed.
+
+Outputs, final states and all gradients are compared on a short random sequence, for examples that begin at the cell's
+initial state and others that begin at a random one; once with the weights as they are, and once with others, since
+numbers that are zero now hide what depends on them. Meanwhile nothing else may change, and everything is put back.
+"""
+
+import inspect
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import inf
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.linalg import vector_norm
+
+from rnnbench.backends.backend import StateHook
+from rnnbench.backends.eager import loop
+from rnnbench.backends.fused.frontend.source_lines import located
+from rnnbench.backends.fused.frontend.trace_guard import TraceGuard, generators_kept, same_numbers, tensors_of
+from rnnbench.backends.fused.runtime.binding import Binding
+from rnnbench.cells import Cell, State
+
+STEPS, EXAMPLES = 3, 4
+"""Of the random sequence; half of the examples begin at the initial state."""
+
+ROUNDING = 100
+"""The largest difference of a number, in units of the rounding of the largest number of its tensor."""
+
+SENSITIVITY = 30
+"""Beyond that, the largest difference in units of what inputs with other last bits change in the plain loop."""
+
+LAST_BITS = 4
+"""By how many units of rounding those inputs differ."""
+
+FLUSHED = {torch.float32: 2.0**-90, torch.float64: 2.0**-980}
+"""Below this part of the largest gradient the loops round to zero."""
+
+Numbers = dict[str, Tensor | None]
+"""Outputs, final states and gradients by name."""
+
+
+def failed_check(cell: Cell, binding: Binding, guard: TraceGuard) -> str | None:
+    """What differs between the loops of a binding and the plain loop, or what a step changes; None: nothing."""
+    with _left_as_it_was(cell, guard) as tensors:
+        try:
+            reason = _difference(cell, binding, guard, tensors)
+        except Exception as error:
+            what = str(error).strip().splitlines() or [type(error).__name__]
+            reason = f"comparing with the plain loop failed: {what[0]}"
+    code = inspect.unwrap(type(cell).step).__code__
+    return None if reason is None else located(reason, (code.co_filename, code.co_firstlineno))
+
+
+def _difference(cell: Cell, binding: Binding, guard: TraceGuard, tensors: dict[str, Tensor]) -> str | None:
+    from rnnbench.backends.fused.runtime.run import run_binding  # imports numba, which takes a while
+
+    def plain(inputs: Tensor, state: State, hook: StateHook) -> tuple[Tensor, State]:
+        return loop(cell.step, inputs, state, hook)
+
+    def compiled(inputs: Tensor, state: State, hook: StateHook) -> tuple[Tensor, State]:
+        return run_binding(binding, cell, inputs, state, hook, threads=1)
+
+    trained = {f"gradient of {path}": tensor for path, tensor in tensors.items() if tensor.requires_grad}
+    before = {path: tensor.detach().clone() for path, tensor in tensors.items()}
+    drawn = random.getstate(), _of_numpy()
+    rounds = []
+    for other_weights in (False, True):
+        if other_weights:
+            _add_noise(tensors, before)
+        sequence = _Sequence(cell, binding, trained)
+        truth, after_truth = sequence.numbers(plain)
+        found, after_found = sequence.numbers(compiled)
+        rounds.append((found, truth, sequence, torch.equal(after_truth, after_found)))
+    changed = guard.changed() or next((p for p in tensors if not same_numbers(tensors[p].detach(), before[p])), None)
+    if changed:
+        return f"step changes {changed}; keep it as a tensor of the state"
+    if drawn != (random.getstate(), _of_numpy()):
+        return "step draws random numbers of Python or NumPy; write torch.rand_like(h) or torch.randn_like(h)"
+    if not all(alike for *_, alike in rounds):
+        return "the compiled loops draw other random numbers than the plain loop"
+    reasons = (_compared(found, truth, sequence, plain) for found, truth, sequence, _ in rounds)
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+class _Sequence:
+    """Inputs, a state to begin at, and the gradients of what comes out."""
+
+    def __init__(self, cell: Cell, binding: Binding, trained: dict[str, Tensor]) -> None:
+        generator = torch.Generator().manual_seed(0)
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(shape, generator=generator, dtype=binding.dtype, device="cpu")
+
+        self.cell, self.trained, self.generator = cell, trained, generator
+        self.inputs = normal(STEPS, EXAMPLES, binding.input_size)
+        torch.default_generator.manual_seed(0)
+        own = [tensor.detach()[: EXAMPLES // 2].to(binding.dtype) for tensor in cell.initial_state(EXAMPLES)]
+        self.state = [torch.cat([start, normal(EXAMPLES - len(start), start.shape[1])]) for start in own]
+        self.upstream = [normal(STEPS, EXAMPLES, cell.hidden_size), *(normal(*start.shape) for start in self.state)]
+
+    def numbers(self, run: Callable[..., tuple[Tensor, State]], last_bits: float = 0.0) -> tuple[Numbers, Tensor]:
+        """What comes out, and where torch's generator then is; for inputs that differ by so many units of rounding."""
+
+        def given(tensor: Tensor) -> Tensor:
+            size = last_bits * torch.finfo(tensor.dtype).eps
+            noise = torch.randn(tensor.shape, generator=self.generator, dtype=tensor.dtype) if size else 0.0
+            return tensor * (1 + size * noise)
+
+        names = self.cell.state_names
+        inputs = given(self.inputs).requires_grad_()
+        state = tuple(given(tensor).requires_grad_() for tensor in self.state)
+        profile = [torch.zeros(STEPS, *tensor.shape, dtype=tensor.dtype) for tensor in state]
+
+        def hook(index: int, first: int, gradients: Tensor) -> None:
+            profile[index][first : first + len(gradients)] = gradients
+
+        torch.default_generator.manual_seed(1)
+        outputs, final = run(inputs, state, hook)
+        drawn = torch.default_generator.get_state()
+        results = [(tensor, g) for tensor, g in zip((outputs, *final), self.upstream, strict=True)]
+        loss = torch.stack([(tensor * given(gradient)).sum() for tensor, gradient in results]).sum()
+        leaves = {"gradient of the inputs": inputs}
+        leaves |= {f"gradient of the initial {name}": s for name, s in zip(names, state, strict=True)}
+        asked = [*leaves.values(), *self.trained.values()]
+        gradients = torch.autograd.grad(loss, asked, allow_unused=True, retain_graph=True)
+        found: Numbers = {"outputs": outputs.detach()}
+        found |= {f"final {name}": tensor.detach() for name, tensor in zip(names, final, strict=True)}
+        found |= {f"gradient of {name} after each step": g for name, g in zip(names, profile, strict=True)}
+        for (name, leaf), gradient in zip(leaves.items(), gradients, strict=False):
+            found[name] = torch.zeros_like(leaf) if gradient is None else gradient
+        return found | dict(zip(self.trained, gradients[len(leaves) :], strict=True)), drawn
+
+
+def _compared(found: Numbers, truth: Numbers, sequence: _Sequence, run: Callable[..., Any]) -> str | None:
+    """What differs most, in words; None where all is equal but for rounding."""
+    for name, expected in truth.items():
+        if (expected is None) != (found[name] is None):
+            return f"{name}: {'none' if expected is None else 'one'} in the plain loop, but not in the compiled loops"
+    diverged = not all(_is_finite(truth[name]) for name in truth if not name.startswith("gradient"))
+    both = zip(truth, found.values(), truth.values(), strict=True)
+    pairs = {name: (mine, theirs) for name, mine, theirs in both if mine is not None and theirs is not None}
+    if diverged:  # numbers that overflow are compared as far as they are finite, and have no gradients to speak of
+        pairs = {name: pair for name, pair in pairs.items() if not name.startswith("gradient")}
+    suspects = {name: pair for name, pair in pairs.items() if not _close(*pair)}
+    if not suspects:
+        return None
+    nearby = [sequence.numbers(run, LAST_BITS)[0] for _ in range(4)]
+    largest = {n: max(_size(t) for name, (_, t) in pairs.items() if name[:8] == n[:8]) for n in suspects}
+    worst: tuple[float, str] | None = None
+    for name, (mine, expected) in suspects.items():
+        eps = torch.finfo(expected.dtype).eps
+        allowed = (ROUNDING * eps) * _size(expected) + (8 * eps + FLUSHED[expected.dtype]) * largest[name]
+        allowed += SENSITIVITY * max(_distance(other.get(name), expected) for other in nearby)
+        apart = _distance(mine, expected)
+        if not apart <= allowed:
+            scale = _size(expected)
+            text = f"{name} differs by {apart:.2g} from the plain loop's, of which the largest number is {scale:.2g}"
+            worst = max(worst or (-1.0, ""), (apart / max(scale, 1e-300), text))
+    return None if worst is None else worst[1]
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are equal but for rounding; False for what is not finite."""
+    if not other.numel():
+        return True
+    rounding = ROUNDING * torch.finfo(other.dtype).eps
+    return bool(vector_norm(one - other, inf) <= rounding * vector_norm(other, inf))
+
+
+def _distance(one: Tensor | None, other: Tensor) -> float:
+    """The largest difference of two numbers; infinite where only one of them is finite, zero where none is."""
+    if one is None:
+        return inf
+    lost = ~one.isfinite(), ~other.isfinite()
+    if bool((lost[0] != lost[1]).any()):
+        return inf
+    return (one - other).masked_fill(lost[0], 0.0).abs().amax().item() if one.numel() else 0.0
+
+
+def _size(tensor: Tensor) -> float:
+    """The largest finite number."""
+    return tensor.masked_fill(~tensor.isfinite(), 0.0).abs().amax().item() if tensor.numel() else 0.0
+
+
+def _is_finite(tensor: Tensor | None) -> bool:
+    return tensor is None or bool(tensor.isfinite().all())
+
+
+def _add_noise(tensors: dict[str, Tensor], known: dict[str, Tensor]) -> None:
+    """Add to each parameter, and to its known numbers, a product of random vectors, one for each of its dimensions."""
+    generator = torch.Generator().manual_seed(2)
+    noises: dict[int, Tensor] = {}
+    for path, tensor in tensors.items():
+        if not isinstance(tensor, nn.Parameter):
+            continue
+        if id(tensor) not in noises:
+            width = tensor.shape[-1] if tensor.dim() > 1 else 1
+            noise = torch.full((), 0.5 / max(1, width) ** 0.5, dtype=tensor.dtype, device="cpu")
+            for size in tensor.shape:
+                vector = torch.randn(size, generator=generator, dtype=tensor.dtype, device="cpu")
+                noise = noise.unsqueeze(-1) * vector
+            noises[id(tensor)] = noise
+            tensor.data.add_(noise)  # past autograd, which may keep the parameter for a backward pass
+        known[path] += noises[id(tensor)]
+
+
+@contextmanager
+def _left_as_it_was(cell: Cell, guard: TraceGuard) -> Iterator[dict[str, Tensor]]:
+    """The cell's tensors by name, parameters asking for gradients; everything is put back at the end."""
+    tensors = dict(tensors_of(cell))
+    distinct = {id(tensor): tensor for tensor in tensors.values()}.values()
+    known = [(tensor, tensor.detach().clone(), tensor.requires_grad, tensor.grad) for tensor in distinct]
+    guard.note_generators()
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False), generators_kept():
+        try:
+            for tensor in distinct:
+                if isinstance(tensor, nn.Parameter) and tensor.is_leaf:
+                    tensor.requires_grad_()
+            yield tensors
+        finally:
+            guard.restore()
+            for tensor, numbers, wanted, gradient in known:
+                if tensor.is_leaf:
+                    tensor.requires_grad_(wanted)
+                tensor.grad = gradient
+                if not same_numbers(tensor.detach(), numbers):
+                    tensor.data.copy_(numbers)
+
+
+def _of_numpy() -> str:
+    """NumPy's global generator, to be compared."""
+    name, keys, *others = np.random.get_state()  # noqa: NPY002 - it is the one that a step may use
+    return f"{name} {hash(np.asarray(keys).tobytes())} {others}"
