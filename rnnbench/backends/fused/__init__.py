@@ -8,8 +8,9 @@ whole cell, and shows what every stage makes of it):
    finds tensors in containers, `lower` writes `%5 = sigmoid(%4) # z` by the table in `lowerings`, which joins those of
    `products`, `parts`, `activations`, `reductions` and `noise`, on the `values` that it knows, with the name from
    `source_lines`. `invariants` are what torch computes before the loop, `torch_cells` the equations of nn.LSTMCell and
-   its like, `remedies` what messages advise. `trace_guard` notices a later change of the cell; `torch_private` is what
-   all this takes from torch's private modules.
+   its like, `remedies` what messages advise. `trace_guard` notices a later change of what the step can read: what
+   is `reachable` by the names that `names_read` finds in its code. `torch_private` is what all this takes from torch's
+   private modules.
 2. `ir`: in a `graph` of `nodes`, `gather` makes W_z(x) + U_z(h) one Preactivation and `phases` finds what must wait for
    it; `differentiate` adds z's adjoint by a rule of `operations`, g * y * (1 - y), written with `terms`; `simplify`
    keeps one 1 - z for all who read it; `schedule` puts a loop over batch and units after the two products, and saves z
@@ -23,7 +24,8 @@ whole cell, and shows what every stage makes of it):
    a step that has some, `buffers` holds z of all steps, in memory from `memory`, `batch_threads` divides the batch, and
    `run` is a node of autograd's graph.
 
-`backend` runs a cell through the stages and caches the result until the cell changes.
+`backend` runs a cell through the stages and caches the result until the cell changes. `check` compares the loops with
+the plain loop before they are used.
 """
 
 from rnnbench.backends.fused.backend import Fused, explain

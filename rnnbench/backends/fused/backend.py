@@ -14,7 +14,7 @@ from rnnbench.backends.eager import Eager
 from rnnbench.backends.fused.check import failed_check
 from rnnbench.backends.fused.codegen.generate import generate
 from rnnbench.backends.fused.frontend.trace import trace
-from rnnbench.backends.fused.frontend.trace_guard import TraceGuard, generators_kept, tensors_of
+from rnnbench.backends.fused.frontend.trace_guard import TraceGuard, generators_kept, tensors_kept, tensors_of
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 from rnnbench.backends.fused.ir.schedule import make_schedule
 from rnnbench.backends.fused.runtime.binding import Binding
@@ -38,13 +38,13 @@ class Fused(Backend):
         return _reason(cell, lambda: _entry(cell).reason)
 
     def failed_check(self, cell: Cell) -> str | None:
-        return _reason(cell, lambda: _checked(cell).reason)
+        return _reason(cell, lambda: _checked(cell).wrong)
 
     def run(self, cell: Cell, inputs: Tensor, state: State, hook: StateHook | None = None) -> tuple[Tensor, State]:
         entry = _checked(cell)
-        if entry.binding is None or entry.reason is not None:
+        if entry.binding is None or entry.wrong is not None:
             if not self.falls_back:
-                raise _unsupported(cell, entry.reason or "")
+                raise _unsupported(cell, entry.reason or entry.wrong or "")
             entry.warn(cell)
             return Eager().run(cell, inputs, state, hook)
         _check(entry.binding, inputs, state)
@@ -62,6 +62,9 @@ class _Entry:
         self.guard = TraceGuard(cell)
         self.binding: Binding | None = None
         self.reason: str | None = None
+        """Why there are no loops."""
+        self.wrong: str | None = None
+        """How the loops differ from the plain loop, once they have been compared."""
         self.is_checked = False
         self._has_warned = False
         found = _bound(cell, self.guard)
@@ -74,14 +77,14 @@ class _Entry:
         """Compare the loops with the plain loop, once."""
         if self.binding is not None and not self.is_checked:
             self.is_checked = True
-            self.reason = failed_check(cell, self.binding, self.guard)
+            self.wrong = failed_check(cell, self.binding, self.guard)
 
     def warn(self, cell: Cell) -> None:
         """Say once that the plain loop runs."""
         if not self._has_warned:
             self._has_warned = True
-            text = f"{type(cell).__name__} has changed and runs with backend=eager from now on: {self.reason}"
-            warnings.warn(text, RuntimeWarning, stacklevel=3)
+            text = f"{type(cell).__name__} has changed and runs with backend=eager from now on"
+            warnings.warn(f"{text}: {self.reason or self.wrong}", RuntimeWarning, stacklevel=3)
 
 
 _entries: WeakKeyDictionary[Cell, dict[bool, _Entry]] = WeakKeyDictionary()
@@ -136,6 +139,8 @@ def _bound(cell: Cell, guard: TraceGuard) -> Binding | str:
     """A cell through all stages up to the source, or the reason why it cannot be compiled."""
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return "NUMBA_DISABLE_JIT is set"
+    if guard.problem is not None:
+        return guard.problem
     tensors = tensors_of(cell)
     numbers = [(name, tensor) for name, tensor in tensors if tensor.is_floating_point() or tensor.is_complex()]
     if not any(isinstance(tensor, nn.Parameter) for _, tensor in numbers):
@@ -147,7 +152,7 @@ def _bound(cell: Cell, guard: TraceGuard) -> Binding | str:
         if tensor.dtype not in _REAL_NAMES or tensor.dtype != dtype:
             return f"{name} has dtype {tensor.dtype}; all must be float32, or all float64"
     try:
-        with generators_kept():
+        with generators_kept(), tensors_kept(cell):
             traced = trace(cell)
         if changed := guard.changed():
             return f"step changes {changed}; keep it as a tensor of the state"

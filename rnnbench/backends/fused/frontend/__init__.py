@@ -13,6 +13,7 @@
 - `torch_cells` has the equations of nn.LSTMCell, nn.GRUCell and nn.RNNCell, and a convolution as a product.
 - `remedies` says what to write instead of what cannot be compiled.
 - `source_lines` finds the user's line for a message, and for the names of values.
-- `trace_guard` notices when a cell has changed, so that its `step` is traced again.
+- `trace_guard` notices when what a `step` can read has changed, so that it is traced again: what is `reachable` by the
+  names that `names_read` finds in its code.
 - `torch_private` has what all this uses of torch's private interface.
 """

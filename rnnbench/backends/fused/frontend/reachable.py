@@ -5,7 +5,8 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from inspect import getattr_static
 from itertools import repeat
 from random import Random
 from types import FunctionType, MethodType, ModuleType
@@ -19,11 +20,18 @@ from rnnbench.backends.fused.frontend.names_read import DYNAMIC, globals_read, n
 from rnnbench.backends.fused.frontend.torch_private import GLOBAL_HOOKS, TENSOR_DICTIONARIES
 
 _LIBRARIES = {*sys.stdlib_module_names, "torch", "numpy", "numba"}
+LIMIT = 3000
+"""The most places that are watched."""
+
 _PLAIN = (int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
 _NOT_CALLED = {"__init__", "__new__", "__repr__", "__reduce__", "__getstate__", "__setstate__", "__init_subclass__"}
 
 
 MISSING: Any = object()
+
+
+class TooManyError(Exception):
+    """More is reached than can be watched."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,16 @@ class Reachable:
 
     def __init__(self, cell: nn.Module) -> None:
         self.names = {"step", "forward"}
+        self._own = {_root(type(module)) for module in cell.modules()}
         self._registered = {id(tensor) for tensor in (*cell.parameters(), *cell.buffers())}
+        self.problem: str | None = None
+        """Why not all is watched."""
+        try:
+            self._follow(cell)
+        except TooManyError as error:
+            self.problem = str(error)
+
+    def _follow(self, cell: nn.Module) -> None:
         known = 0
         while known != len(self.names):  # code that is reached adds names, by which more is reached
             known = len(self.names)
@@ -112,9 +129,13 @@ class Reachable:
 
     def _foreign_mapping(self, mapping: Mapping[Any, Any], path: str) -> None:
         """One that makes its values when it is asked for them, as OmegaConf's."""
+        try:
+            values = dict(mapping)
+        except Exception:  # one without all its values
+            return
         self._place(path, _Calls(mapping.values), mapping.keys, partial(_put_in_mapping, mapping))
-        for name in mapping:
-            self._visit(mapping[name], f"{path}[{name!r}]")
+        for name, value in values.items():
+            self._visit(value, f"{path}[{name!r}]")
 
     def _list(self, values: Any, path: str) -> None:
         self._place(path, values, lambda: range(len(values)), partial(_refill, values, values.extend))
@@ -126,7 +147,7 @@ class Reachable:
         self._each(values, path)
 
     def _function(self, function: FunctionType, path: str) -> None:
-        if _is_of_library(function):
+        if self._is_of_library(_root(function)):
             return
         code = function.__code__
         self.names |= names_read(code)
@@ -139,13 +160,13 @@ class Reachable:
         self._mapping(vars(function), path)
 
     def _python_module(self, module: ModuleType, path: str) -> None:
-        if module.__name__.partition(".")[0] not in _LIBRARIES:
+        if not self._is_of_library(module.__name__.partition(".")[0]):
             self._some(vars(module), [name for name in vars(module) if name in self.names], f"{path}.")
 
     def _class(self, kind: type, path: str) -> None:
         attributes = vars(kind)
         self._place(kind.__name__, attributes.values(), attributes.keys, partial(_put_in_class, kind))
-        if _is_of_library(kind):
+        if self._is_of_library(_root(kind)):
             return
         for name, value in list(attributes.items()):
             if name in self.names or (name.startswith("__") and name not in _NOT_CALLED and callable(value)):
@@ -155,7 +176,7 @@ class Reachable:
         for kind in type(thing).__mro__:
             if kind is nn.Module:
                 return
-            if isinstance(thing, nn.Module) or not _is_of_library(kind):
+            if isinstance(thing, nn.Module) or not self._is_of_library(_root(kind)):
                 self._visit(kind, kind.__name__)
 
     def _generator(self, generator: Any, path: str) -> None:
@@ -171,7 +192,7 @@ class Reachable:
 
     def _object(self, thing: Any, path: str) -> None:
         """An object of any other class: the attributes that the code names; a decorated function; an iterator."""
-        self._visit(getattr(thing, "__wrapped__", None), path)
+        self._visit(getattr_static(thing, "__wrapped__", None), path)
         if hasattr(thing, "__next__"):
             self.states.append((path, partial(_position, thing), None))
         attributes = getattr(thing, "__dict__", None)
@@ -196,7 +217,13 @@ class Reachable:
         for name, value in zip(names, values, strict=True):
             self._visit(value, prefix + (shown or name))
 
+    def _is_of_library(self, root: str) -> bool:
+        """Whether a package is neither the user's nor that of one of the cell's modules."""
+        return root in _LIBRARIES or (root not in self._own and _is_installed(root))
+
     def _place(self, path: str, values: Iterable[Any], names: Callable[[], Iterable[Any]], put: Any) -> None:
+        if len(self.places) == LIMIT:
+            raise TooManyError(f"its step can reach more than {LIMIT} objects; give the cell plain settings")
         self.places.append(Place(path, values, names, put))
 
 
@@ -291,8 +318,16 @@ def _slots(kind: type) -> list[str]:
     return [name for name in names if name not in ("__dict__", "__weakref__")]
 
 
-def _is_of_library(thing: Any) -> bool:
-    return str(getattr(thing, "__module__", None) or "builtins").partition(".")[0] in _LIBRARIES
+def _root(thing: Any) -> str:
+    """The package of a class or function."""
+    return str(getattr(thing, "__module__", None) or "builtins").partition(".")[0]
+
+
+@cache
+def _is_installed(root: str) -> bool:
+    """Whether a package is one of Python's or was installed, and not written for the cell."""
+    file = getattr(sys.modules.get(root), "__file__", None) or ""
+    return root in _LIBRARIES or "site-packages" in file or "dist-packages" in file
 
 
 def _joined(path: str, name: str) -> str:

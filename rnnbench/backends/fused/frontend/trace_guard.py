@@ -27,7 +27,7 @@ class TraceGuard:
     def __init__(self, cell: nn.Module) -> None:
         reachable = Reachable(cell)
         self._places, self._arrays, self._tensors = reachable.places, reachable.arrays, reachable.tensors
-        self._generators = reachable.states
+        self._generators, self.problem = reachable.states, reachable.problem
         self._tensor_dictionaries = [vars(module)[kind] for module in cell.modules() for kind in TENSOR_DICTIONARIES]
         self._views = [place.values for place in self._places]
         self._then = [(list(place.names()), list(place.values)) for place in self._places]
@@ -116,6 +116,25 @@ def generators_kept() -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
+
+
+@contextmanager
+def tensors_kept(cell: nn.Module) -> Iterator[None]:
+    """A block after which the cell's tensors have the numbers and gradients that they had, and ask for the same.
+
+    They are put back past autograd, which may keep a tensor for a backward pass.
+    """
+    distinct = {id(tensor): tensor for _, tensor in tensors_of(cell)}.values()
+    known = [(tensor, tensor.detach().clone(), tensor.requires_grad, tensor.grad) for tensor in distinct]
+    try:
+        yield
+    finally:
+        for tensor, numbers, wanted, gradient in known:
+            if tensor.is_leaf:
+                tensor.requires_grad_(wanted)
+                tensor.grad = gradient
+            if not same_numbers(tensor.detach(), numbers):
+                tensor.data.copy_(numbers)
 
 
 def same_numbers(one: Tensor, other: Tensor) -> bool:

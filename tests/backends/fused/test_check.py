@@ -1,0 +1,383 @@
+"""The compiled loops are believed only once they agree with the plain loop, and nothing is left changed by that."""
+
+import itertools
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from interpreted import interpreted
+from side_by_side import assert_same_numbers, drawn, numbers, prepared
+from torch import Tensor, nn
+
+import rnnbench.backends.fused.runtime.run as fused_run
+from rnnbench.backends import Eager, Fused, choose_backend, fallback_reason, planned_backend
+from rnnbench.backends.fused.ir import operations
+from rnnbench.backends.fused.runtime.binding import Binding
+from rnnbench.backends.fused.runtime.buffers import Gradients
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+
+
+@pytest.fixture(autouse=True)
+def _interpret(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The loops run by Python, which takes no seconds to compile."""
+    monkeypatch.setattr(fused_run, "compiled", interpreted)
+    with np.errstate(all="ignore"):
+        yield
+
+
+@dataclass
+class Config:
+    alpha: float = 0.5
+    nested: dict[str, Any] = field(default_factory=lambda: {"list": [0.5, {"deep": 0.5}]})
+
+
+class Slotted:
+    __slots__ = ("alpha",)
+
+    def __init__(self) -> None:
+        self.alpha = 0.5
+
+
+class Spike(torch.autograd.Function):
+    """A step whose gradient is another function's."""
+
+    @staticmethod
+    def forward(ctx: Any, v: Tensor) -> Tensor:
+        ctx.save_for_backward(v)
+        return (v > 0).to(v.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Any:
+        return g / (25 * ctx.saved_tensors[0].abs() + 1) ** 2
+
+
+GLOBAL = {"alpha": 0.5}
+NUMBER = 0.5
+
+
+def helper() -> float:
+    return NUMBER
+
+
+class Step(Cell):
+    """A cell whose step is given, with places for settings and counters."""
+
+    shared = 0.5
+
+    def __init__(self, formula: Callable[[Any, Tensor, Tensor], Any] | None = None) -> None:
+        super().__init__(3, 4)
+        self.W, self.U, self.drop = self.input_map(), self.recurrent_map(), nn.Dropout(0.5)
+        self.formula = formula
+        self.config, self.space, self.slots, self.box = Config(), SimpleNamespace(alpha=0.5, t=0), Slotted(), [[0]]
+        self.array, self.tensor = np.full(2, 0.5), torch.full((), 0.5, dtype=torch.float64)
+        self.iterator = itertools.cycle([0.5, 1.0])
+        self.rng = random.Random(0)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def step(self, x: Tensor, state: State) -> State:
+        assert self.formula is not None
+        return (torch.tanh(self.formula(self, x, state[0])),)
+
+
+def counted(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+    cell.box[0][0] += 1
+    return cell.W(x) + 0.9 ** cell.box[0][0] * cell.U(h)
+
+
+def counted_in_namespace(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+    cell.space.t += 1
+    return cell.W(x) + cell.U(h)
+
+
+def without_gradient(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+    with torch.no_grad():
+        gate = torch.sigmoid(cell.U(h))
+    return cell.W(x) + gate * h
+
+
+def no_diagonal(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+    weight = cell.U.weight.clone()
+    weight.fill_diagonal_(0)
+    return cell.W(x) + h @ weight
+
+
+def constrained(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+    cell.U.weight.data.clamp_(-0.1, 0.1)
+    return cell.W(x) + cell.U(h)
+
+
+def remembered(cell: Any, x: Tensor, h: Tensor, known: dict[str, Any] = {}) -> Tensor:  # noqa: B006 - the point
+    known.setdefault("weight", cell.U.weight.detach().clone())
+    return cell.W(x) + h @ known["weight"]
+
+
+def counted_in_buffer(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+    cell.seen += 1
+    return cell.W(x) + h
+
+
+UNFIT: dict[str, Callable[[Any, Tensor, Tensor], Any]] = {
+    "custom function": lambda cell, x, h: cell.W(x) + Spike.apply(cell.U(h)),
+    "no_grad": without_gradient,
+    "in place on a copy": no_diagonal,
+    "data": constrained,
+    "question of type": lambda cell, x, h: (2.0 if type(h) is Tensor else 1.0) * cell.W(x) + cell.U(h),
+    "nested counter": counted,
+    "counter in a namespace": counted_in_namespace,
+    "default argument": remembered,
+    "buffer": counted_in_buffer,
+    "iterator": lambda cell, x, h: cell.W(x) + next(cell.iterator) * cell.U(h),
+    "random": lambda cell, x, h: cell.W(x) + random.random() * h,
+    "own random": lambda cell, x, h: cell.W(x) + cell.rng.random() * h,
+    "NumPy's random": lambda cell, x, h: cell.W(x) + np.random.rand() * h,  # noqa: NPY002 - others write it
+    "unused random": lambda cell, x, h: (random.random(), cell.W(x) + h)[1],
+}
+
+
+def recorded(cell: Cell) -> list[Any]:
+    """All that choosing a backend could change."""
+    tensors = [*cell.parameters(), *cell.buffers()]
+    modes = [module.training for module in cell.modules()]
+    generators = [random.getstate(), repr(np.random.get_state()), torch.get_rng_state().tolist()]  # noqa: NPY002
+    own = [repr(vars(cell).get(name)) for name in ("config", "space", "box", "array", "tensor")]
+    return [[t.tolist() for t in tensors], [t.requires_grad for t in tensors], modes, generators, own]
+
+
+def same_as_eager(cell: Cell, make: Callable[[], Cell]) -> Fused | Any:
+    """Compare the backend that auto takes with the plain loop on an equal cell; return the backend."""
+    backend, plain = choose_backend(cell), make()
+    inputs, state = drawn(cell, 4, 2)
+    found = []
+    for each, run in ((backend, cell), (Eager(), plain)):
+        for generator in (random.seed, torch.manual_seed, np.random.seed):
+            generator(0)
+        found.append(numbers(each, run, inputs, state))
+    assert_same_numbers(found[0], found[1], 1e-12)
+    return backend
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_a_step_that_the_loops_do_not_compute_runs_in_the_plain_loop(name: str) -> None:
+    def made() -> Cell:
+        remembered.__defaults__[0].clear()  # type: ignore[index]
+        return prepared(Step(UNFIT[name]))
+
+    cell = made()
+    cell.train()
+    cell.get_submodule("drop").eval()
+    before = recorded(cell)
+    if name == "iterator":  # cannot be wound back
+        assert isinstance(choose_backend(cell), Eager)
+        return
+    assert isinstance(same_as_eager(cell, made), Eager) or name == "question of type"
+    fresh = made()
+    fresh.get_submodule("drop").eval()
+    before = recorded(fresh)
+    choose_backend(fresh)
+    assert recorded(fresh) == before
+
+
+def test_grads_and_parameters_are_left() -> None:
+    cell = prepared(Gru(3, 4))
+    cell.U_r.weight.requires_grad_(False)
+    for parameter in cell.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    grads, version = [parameter.grad for parameter in cell.parameters()], cell.U_n.weight._version
+    before = recorded(cell)
+    assert isinstance(choose_backend(cell), Fused)
+    assert recorded(cell) == before
+    assert all(parameter.grad is grad for parameter, grad in zip(cell.parameters(), grads, strict=True))
+    assert cell.U_n.weight._version == version
+
+
+def set_global(value: float) -> None:
+    global NUMBER
+    NUMBER = value
+
+
+def enclosed() -> tuple[Callable[[Any, Tensor, Tensor], Any], Callable[[], None]]:
+    alpha = 0.5
+
+    def change() -> None:
+        nonlocal alpha
+        alpha = 0.9
+
+    return lambda cell, x, h: alpha * cell.W(x) + cell.U(h), change
+
+
+ENCLOSED, CHANGE_ENCLOSED = enclosed()
+Change = Callable[[Any], Any]
+SETTINGS: dict[str, tuple[Callable[[Any], Any], Change, Change]] = {
+    "namespace": (lambda c: c.space.alpha, lambda c: setattr(c.space, "alpha", 0.9), lambda c: None),
+    "dataclass": (lambda c: c.config.alpha, lambda c: setattr(c.config, "alpha", 0.9), lambda c: None),
+    "replaced": (
+        lambda c: c.config.alpha,
+        lambda c: setattr(c, "config", replace(c.config, alpha=0.9)),
+        lambda c: None,
+    ),
+    "slots": (lambda c: c.slots.alpha, lambda c: setattr(c.slots, "alpha", 0.9), lambda c: None),
+    "list": (
+        lambda c: c.config.nested["list"][0],
+        lambda c: c.config.nested["list"].__setitem__(0, 0.9),
+        lambda c: None,
+    ),
+    "deep": (
+        lambda c: c.config.nested["list"][1]["deep"],
+        lambda c: c.config.nested["list"][1].update(deep=0.9),
+        lambda c: None,
+    ),
+    "named by a text": (lambda c: getattr(c.config, "al" + "pha"), lambda c: setattr(c.config, "alpha", 0.9), id),
+    "array": (lambda c: float(c.array[1]), lambda c: c.array.fill(0.9), lambda c: None),
+    "tensor": (lambda c: c.tensor, lambda c: c.tensor.fill_(0.9), lambda c: None),
+    "class": (lambda c: c.shared, lambda c: setattr(Step, "shared", 0.9), lambda c: setattr(Step, "shared", 0.5)),
+    "new on the object": (lambda c: c.shared, lambda c: setattr(c, "shared", 0.9), lambda c: None),
+    "global": (lambda c: NUMBER, lambda c: set_global(0.9), lambda c: set_global(0.5)),
+    "global of a helper": (lambda c: helper(), lambda c: set_global(0.9), lambda c: set_global(0.5)),
+    "global dictionary": (
+        lambda c: GLOBAL["alpha"],
+        lambda c: GLOBAL.update(alpha=0.9),
+        lambda c: GLOBAL.update(alpha=0.5),
+    ),
+    "type": (
+        lambda c: 0.5 if c.space.t is False else 0.7,
+        lambda c: setattr(c.space, "t", False),
+        lambda c: None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*SETTINGS, "closure"])
+def test_a_setting_that_changes_is_noticed(name: str) -> None:
+    read, change, undo = SETTINGS.get(name, (None, lambda _: CHANGE_ENCLOSED(), lambda _: None))
+    formula = ENCLOSED if read is None else (lambda cell, x, h: read(cell) * cell.W(x) + cell.U(h))
+    cell = prepared(Step(formula))
+    backend = choose_backend(cell)
+    inputs, state = drawn(cell, 3, 2)
+    first = backend.run(cell, inputs, state)[0]
+    try:
+        change(cell)
+        assert_same_numbers(numbers(backend, cell, inputs, state), numbers(Eager(), cell, inputs, state), 1e-12)
+        assert not torch.equal(backend.run(cell, inputs, state)[0], first)
+    finally:
+        undo(cell)
+
+
+def test_a_cell_that_changes_into_an_unfit_one_goes_to_the_plain_loop_or_raises() -> None:
+    cell = prepared(Step(lambda cell, x, h: cell.W(x) + cell.U(h)))
+    auto, named = choose_backend(cell), choose_backend(cell, "fused")
+    assert isinstance(auto, Fused)
+    cell.formula = without_gradient
+    inputs, state = drawn(cell, 3, 2)
+    with pytest.warns(RuntimeWarning, match="runs with backend=eager from now on") as told:
+        found = auto.run(cell, inputs, state)[0]
+    assert len(told) == 1
+    assert torch.equal(found, Eager().run(cell, inputs, state)[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        auto.run(cell, inputs, state)
+    assert fallback_reason(cell, auto)
+    with pytest.raises(ValueError, match="backend=fused: cannot run Step"):
+        named.run(cell, inputs, state)
+
+
+def test_the_planned_backend_is_that_of_the_trace_whatever_the_check_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = prepared(Gru(3, 4))
+    assert planned_backend(cell).name == "fused"
+    monkeypatch.setattr(fused_run, "compiled", lambda source, real: interpreted(source.replace("tanh(", "("), real))
+    assert isinstance(choose_backend(cell), Eager)
+    assert "differs by" in fallback_reason(cell, Eager())
+    assert planned_backend(cell).name == "fused"
+    with pytest.raises(ValueError, match="differs by"):
+        choose_backend(cell, "fused")
+
+
+def test_without_numba_compiling_nothing_is_fused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    cell = Gru(3, 4)
+    assert isinstance(planned_backend(cell), Eager)
+    assert fallback_reason(cell, Eager()) == "NUMBA_DISABLE_JIT is set"
+
+
+def wrong_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The derivative of tanh without its square."""
+    operation = operations.OPERATIONS["tanh"]
+    wrong = replace(operation, gradients=(lambda g, y, x: g * (1 - y),))
+    monkeypatch.setitem(operations.OPERATIONS, "tanh", wrong)
+
+
+def scaled(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, change: Callable[[Any], Any]) -> None:
+    right = getattr(owner, name)
+    monkeypatch.setattr(owner, name, lambda *given: change(right(*given)))
+
+
+def in_source(monkeypatch: pytest.MonkeyPatch, right: str, wrong: str) -> None:
+    def broken(source: str, real: str) -> Any:
+        assert right in source
+        return interpreted(source.replace(right, wrong), real)
+
+    monkeypatch.setattr(fused_run, "compiled", broken)
+
+
+def first_scaled(found: list[Any]) -> list[Any]:
+    return [None if g is None else g * (1.001 if index == 0 else 1) for index, g in enumerate(found)]
+
+
+MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
+    "rule of a derivative": (wrong_rule, "gradient of"),
+    "forward": (lambda patch: in_source(patch, "= sigmoid(", "= 1.001 * sigmoid("), "differs by"),
+    "state of the last step": (lambda patch: in_source(patch, "h_next[k] = ", "h_next[k] = (step < 2) * "), "h"),
+    "gradient of a weight": (lambda patch: scaled(patch, Binding, "gradients", first_scaled), ".weight differs"),
+    "no gradient of a weight": (
+        lambda patch: scaled(patch, Binding, "gradients", lambda found: [None, *found[1:]]),
+        "in the plain loop, but not in the compiled loops",
+    ),
+    "gradient of a bias": (
+        lambda patch: in_source(patch, "    outer_product_accumulate(\n", "    sum_accumulate = lambda *_: None\n"
+                                "        outer_product_accumulate(\n"),
+        ".bias differs",
+    ),
+    "gradient of the inputs": (
+        lambda patch: in_source(patch, "W_r_packed = pack(", "W_r_packed = 1.05 * pack("),
+        "gradient of the inputs",
+    ),
+    "gradient of the initial state": (
+        lambda patch: scaled(patch, Gradients, "of_initial_state", lambda found: found * 1.001),
+        "gradient of the initial h",
+    ),
+    "profile": (
+        lambda patch: scaled(patch, Gradients, "of_states", lambda found: [1.001 * each for each in found]),
+        "gradient of h after each step",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("weights", ["drawn", "zero"])
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_every_kind_of_error_is_found(
+    monkeypatch: pytest.MonkeyPatch, name: str, weights: str, dtype: torch.dtype
+) -> None:
+    break_it, words = MUTATIONS[name]
+    cell = prepared(Gru(3, 4), dtype)
+    if weights == "zero":
+        torch.nn.utils.vector_to_parameters(0 * nn.utils.parameters_to_vector(cell.parameters()), cell.parameters())
+    break_it(monkeypatch)
+    reason = Fused().failed_check(cell)
+    assert reason is not None
+    assert words in reason
+    assert "line" in reason
+
+
+def test_other_random_numbers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = prepared(Step(lambda cell, x, h: cell.W(x) + cell.drop(cell.U(h))))
+    assert Fused().failed_check(cell) is None
+    cell = prepared(Step(lambda cell, x, h: cell.W(x) + cell.drop(cell.U(h))))
+    monkeypatch.setattr(fused_run, "draw_noise", lambda kinds, *sizes: [torch.ones(*sizes[:2], 4, dtype=sizes[2])])
+    assert "draw other random numbers" in str(Fused().failed_check(cell))
