@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rnnbench.backends import CannotRunError, Eager, choose_backend
+from rnnbench.backends import choose_backend
 from rnnbench.cells import Cell, State
 
 
@@ -24,7 +24,6 @@ class Recurrent(nn.Module):
         super().__init__()
         self.cell = cell
         self.backend = choose_backend(cell, backend, threads)
-        self.falls_back = backend == "auto"
 
     def forward(
         self, inputs: Float[Tensor, "time batch input"], state: State | None = None
@@ -40,12 +39,7 @@ class Recurrent(nn.Module):
     def _run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
         _check(self.cell, inputs, state)
         start = self.cell.initial_state(inputs.shape[1]) if state is None else tuple(state)
-        try:
-            outputs, final = self.backend.run(self.cell, inputs, start)
-        except CannotRunError:
-            if not self.falls_back:
-                raise
-            outputs, final = Eager().run(self.cell, inputs, start)
+        outputs, final = self.backend.run(self.cell, inputs, start)
         if outputs.untyped_storage().nbytes() > outputs.nbytes:  # a view of what the backward pass reads
             outputs = outputs.clone()
         return outputs, final

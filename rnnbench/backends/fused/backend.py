@@ -47,7 +47,11 @@ class Fused(Backend):
                 raise _unsupported(cell, entry.reason or entry.wrong or "")
             entry.warn(cell)
             return Eager().run(cell, inputs, state, hook)
-        _check(entry.binding, inputs, state)
+        _check_shapes(entry.binding, inputs, state)
+        if reason := _cannot_take(entry.binding, inputs, state):
+            if not self.falls_back:
+                raise CannotRunError(reason)
+            return Eager().run(cell, inputs, state, hook)
         if not inputs.numel():
             return Eager().run(cell, inputs, state, hook)
         from rnnbench.backends.fused.runtime.run import run_binding  # imports numba, which takes a while
@@ -144,7 +148,7 @@ def _bound(cell: Cell, guard: TraceGuard) -> Binding | str:
     tensors = tensors_of(cell)
     numbers = [(name, tensor) for name, tensor in tensors if tensor.is_floating_point() or tensor.is_complex()]
     if not any(isinstance(tensor, nn.Parameter) for _, tensor in numbers):
-        return "it has no parameters, or functional_call replaces them"
+        return "it has no parameters"
     dtype = numbers[0][1].dtype
     for name, tensor in numbers:
         if tensor.device.type != "cpu":
@@ -168,18 +172,22 @@ def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
     return ", ".join(map(str, shapes))
 
 
-def _check(binding: Binding, inputs: Tensor, state: State) -> None:
-    """Raise ValueError for inputs and states that would be computed otherwise than by the eager loop."""
+def _check_shapes(binding: Binding, inputs: Tensor, state: State) -> None:
+    """Raise ValueError for inputs and states of other shapes than the cell's."""
     shapes = [(inputs.shape[1], width) for width in binding.state_widths]
     if inputs.shape[2] != binding.input_size:
         raise ValueError(f"inputs of width {inputs.shape[2]}: the cell takes input_size={binding.input_size}")
     found = [tuple(tensor.shape) for tensor in state]
     if found != shapes:
         raise ValueError(f"state of shapes {_listed(found)}: must be {_listed(shapes)}, each (batch, features)")
+
+
+def _cannot_take(binding: Binding, inputs: Tensor, state: State) -> str | None:
+    """Why these tensors would be computed otherwise than by the plain loop, if they would."""
     for tensor in (inputs, *state):
         if tensor.dtype != binding.dtype or tensor.device.type != "cpu":
-            raise CannotRunError(
-                f"a tensor of {tensor.dtype} on {tensor.device}: backend=fused runs this cell in {binding.dtype} on cpu"
-            )
+            where = f"{tensor.dtype} on {tensor.device}"
+            return f"a tensor of {where}: backend=fused runs this cell in {binding.dtype} on cpu; use eager or auto"
     if torch.is_autocast_enabled("cpu"):
-        raise CannotRunError("autocast: backend=fused computes in the parameters' dtype; use backend=eager")
+        return "autocast: backend=fused computes in the parameters' dtype; use eager or auto"
+    return None

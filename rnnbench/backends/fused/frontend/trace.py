@@ -2,7 +2,6 @@
 
 import inspect
 import itertools
-import random
 import re
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
 from rnnbench.backends.fused.frontend.held import dtype_of, held_by
 from rnnbench.backends.fused.frontend.invariants import Derived
@@ -21,7 +20,7 @@ from rnnbench.backends.fused.frontend.record import Recorder
 from rnnbench.backends.fused.frontend.remedies import DIFFERS
 from rnnbench.backends.fused.frontend.source_lines import line_in, located
 from rnnbench.backends.fused.frontend.torch_private import has_global_hooks, has_hooks
-from rnnbench.backends.fused.frontend.trace_guard import tensors_of
+from rnnbench.backends.fused.frontend.trace_guard import generators_kept, tensors_kept, tensors_of
 from rnnbench.backends.fused.frontend.values import Batch
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
 from rnnbench.backends.fused.ir.nodes import Linear, Parameter
@@ -45,7 +44,7 @@ def trace(cell: Cell) -> Traced:
     """
     _check_hooks(cell)
     widths = widths_of_states(cell)
-    with _Unchanged(cell):
+    with generators_kept(), tensors_kept(cell):
         lowered, invariants = lower(_recorded(cell, widths), cell, widths)
     linears = [lowered.at(position, Linear) for position in lowered.positions(Linear)]
     paths = [path for linear in linears for path in (linear.weight, linear.bias)]
@@ -159,27 +158,3 @@ def _defaults(cell: Cell) -> dict[str, Any]:
     if any(argument.default is inspect.Parameter.empty for argument in others):
         raise UnsupportedStepError("step takes more than x and the state")
     return {argument.name: argument.default for argument in others}
-
-
-class _Unchanged:
-    """Puts buffers, plain tensors and torch's generator back as they were; a step that changes a tensor is refused."""
-
-    def __init__(self, cell: Cell) -> None:
-        self.cell = cell
-        self.drawn = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
-        tensors = tensors_of(cell)
-        self.known = [(path, t, t.detach().clone()) for path, t in tensors if not isinstance(t, nn.Parameter)]
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        torch.set_rng_state(self.drawn[0])
-        random.setstate(self.drawn[1])
-        np.random.set_state(self.drawn[2])  # noqa: NPY002
-        changed = [path for path, tensor, then in self.known if not torch.equal(tensor, then)]
-        for _path, tensor, then in self.known:
-            with torch.no_grad():
-                tensor.copy_(then)
-        if changed:
-            raise UnsupportedStepError(f"step changes {changed[0]}; keep it as a tensor of the state")
