@@ -77,23 +77,23 @@ def _difference(cell: Cell, binding: Binding, guard: TraceGuard, tensors: dict[s
     trained = {f"gradient of {path}": tensor for path, tensor in tensors.items() if tensor.requires_grad}
     before = {path: tensor.detach().clone() for path, tensor in tensors.items()}
     drawn = random.getstate(), _of_numpy()
-    rounds = []
+    differences, drew_alike = [], True
     for other_weights in (False, True):
         if other_weights:
             _add_noise(tensors, before)
         sequence = _Sequence(cell, binding, trained)
         truth, after_truth = sequence.numbers(plain)
         found, after_found = sequence.numbers(compiled)
-        rounds.append((found, truth, sequence, torch.equal(after_truth, after_found)))
+        drew_alike &= torch.equal(after_truth, after_found)
+        differences.append(_compared(found, truth, sequence, plain))
     changed = guard.changed() or next((p for p in tensors if not same_numbers(tensors[p].detach(), before[p])), None)
     if changed:
         return f"step changes {changed}; keep it as a tensor of the state"
     if drawn != (random.getstate(), _of_numpy()):
         return "step draws random numbers of Python or NumPy; write torch.rand_like(h) or torch.randn_like(h)"
-    if not all(alike for *_, alike in rounds):
+    if not drew_alike:
         return "the compiled loops draw other random numbers than the plain loop"
-    reasons = (_compared(found, truth, sequence, plain) for found, truth, sequence, _ in rounds)
-    return next((reason for reason in reasons if reason is not None), None)
+    return next((difference for difference in differences if difference is not None), None)
 
 
 class _Sequence:
