@@ -1,17 +1,17 @@
 """Hydra takes plugins from the namespace package `hydra_plugins` alone; the launchers are in rnnbench.cli.launching."""
 
-from rnnbench.cli.launching import slurm, workers
+from rnnbench.cli.launching import engines, slurm
 
 
-class ParallelLauncher(workers.ParallelLauncher):
+class ParallelLauncher(engines.ParallelLauncher):
     """Worker processes on this machine."""
 
 
-class DaskLauncher(workers.DaskLauncher):
+class DaskLauncher(engines.DaskLauncher):
     """The workers of a Dask cluster."""
 
 
-class RayLauncher(workers.RayLauncher):
+class RayLauncher(engines.RayLauncher):
     """The workers of a Ray cluster."""
 
 

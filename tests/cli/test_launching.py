@@ -1,46 +1,124 @@
-"""Launchers and what they show: packing, the line of a sweep, what Slurm says."""
+"""The loop over an executor, what the launching process shows of a sweep, and searches by Optuna."""
 
 import io
 import json
 import logging
-import math
-import os
-import subprocess
 import sys
 import time
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from joblib.externals.loky import process_executor
 
-from rnnbench.cli.launching import queue, status_line
-from rnnbench.cli.launching.launcher import LostJobError
-from rnnbench.cli.launching.packing import packs
-from rnnbench.cli.launching.status_line import Counts, Following
-from rnnbench.cli.launching.workers import LocalPool
+from rnnbench.cli.launching import launcher, slurm
+from rnnbench.cli.launching.launcher import ExecutorLauncher
+from rnnbench.cli.launching.slurm import SlurmLauncher
+from rnnbench.cli.launching.status_line import Following
 from rnnbench.recorders import ProgressBar
 from rnnbench.recorders.progress_file import ProgressFile, StepsDone
 from rnnbench.schema import LaunchFiles
 from tests.cli.conftest import SMALL, Command
 
 
-def job(number: int) -> tuple[int, list[str]]:
-    return number, [f"seed={number}"]
+def done(launch: LaunchFiles, number: int) -> None:
+    """Write the outcome of a job that is done."""
+    outcome = {"overrides": [f"seed={number}"], "status": "done", "run": f"gru-{number}", "message": "(solved)"}
+    launch.outcome(number).write_text(json.dumps(outcome))
 
 
-def test_packs_by_hand() -> None:
-    jobs = [job(number) for number in range(5)]
-    packed = packs(jobs, [1.0, 5.0, 1.0, 4.0, None], runs_per_job=2)  # the unknown one counts as their mean, 2.75
-    assert [[number for number, _ in pack] for pack in packed] == [[1], [4, 0, 2], [3]]
+def statuses(launch: LaunchFiles) -> list[str]:
+    """The outcomes of all jobs."""
+    return [json.loads(path.read_text())["status"] for path in launch.outcomes()]
 
 
-def test_every_run_is_in_one_pack() -> None:
-    jobs = [job(number) for number in range(23)]
-    packed = packs(jobs, [None] * 23, runs_per_job=5)
-    assert sorted(number for pack in packed for number, _ in pack) == list(range(23))
-    assert sorted(map(len, packed)) == [4, 4, 5, 5, 5]
+class Acted(ExecutorLauncher):
+    """A launcher whose workers are threads, and whose calls are a function of the jobs' numbers."""
+
+    def __init__(self, folder: Path, acts: Callable[[list[int]], None]) -> None:
+        self.acts, self.at_a_time = acts, 0
+        self.call: Any = SimpleNamespace(files=LaunchFiles(folder))
+
+    @contextmanager
+    def executor(self, calls: int) -> Iterator[Executor]:
+        with ThreadPoolExecutor(2) as threads:
+            yield threads
+
+    def submit(self, executor: Executor, calls: Any) -> "list[Future[None]]":
+        self.at_a_time = max(self.at_a_time, len(calls))
+        return [executor.submit(self.acts, [number for number, _ in jobs]) for jobs in calls]
+
+
+def test_a_lost_call_is_lost_alone(tmp_path: Path) -> None:
+    def act(numbers: list[int]) -> None:
+        for number in numbers:
+            if number % 3 == 2:
+                raise RuntimeError("its\nworker died")
+            done(LaunchFiles(tmp_path), number)
+
+    acted = Acted(tmp_path, act)
+    acted.launch([[f"seed={number}"] for number in range(7)], 0)
+    assert statuses(LaunchFiles(tmp_path)) == ["done", "done", "lost", "done", "done", "lost", "done"]
+    assert json.loads((tmp_path / "job-2.json").read_text())["message"] == "(its worker died)"
+
+
+def test_calls_of_several_runs_are_in_turns_and_lose_only_what_has_no_outcome(tmp_path: Path) -> None:
+    seen: list[list[int]] = []
+
+    def act(numbers: list[int]) -> None:
+        seen.append(numbers)
+        done(LaunchFiles(tmp_path), numbers[0])
+        if 4 in numbers:
+            raise RuntimeError("killed")
+        for number in numbers[1:]:
+            done(LaunchFiles(tmp_path), number)
+
+    acted = Acted(tmp_path, act)
+    acted.runs_per_job = 2
+    acted.launch([[f"seed={number}"] for number in range(5)], 0)
+    assert sorted(seen) == [[0, 3], [1, 4], [2]]
+    assert statuses(LaunchFiles(tmp_path)) == ["done", "done", "done", "done", "lost"]
+
+
+def test_a_wrong_setting_is_refused_and_a_gone_engine_submits_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def act(numbers: list[int]) -> None:
+        raise launcher.SettingError("optimizer.lr=-1: must be above 0")
+
+    acted = Acted(tmp_path, act)
+    monkeypatch.setattr(launcher, "SUBMITTED_AT_ONCE", 2)
+    acted.launch([["optimizer.lr=-1"]] * 5, 0)
+    assert (acted.at_a_time, statuses(LaunchFiles(tmp_path))) == (2, ["refused"] * 5)
+
+    def refuse(*_: Any) -> Any:
+        raise RuntimeError("cannot schedule new futures")
+
+    monkeypatch.setattr(acted, "submit", refuse)
+    acted.launch([["seed=0"]] * 3, 10)
+    assert "cannot schedule new futures; not submitted: 3" in capsys.readouterr().err
+    assert len(statuses(LaunchFiles(tmp_path))) == 5
+
+
+def test_slurm_jobs_end_that_two_looks_have_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    acted = SlurmLauncher(1, 0, 60, 2)
+    jobs = [
+        SimpleNamespace(job_id=f"12_{task}", stderr=lambda: "started\nkilled for want of memory\n") for task in range(3)
+    ]
+    acted.jobs = {Future[None](): job for job in jobs}
+    futures = list(acted.jobs)
+    monkeypatch.setattr(slurm, "POLL_S", 0.0)
+    answers: list[set[str] | None] = [{"12_0", "12_1"}, None, {"12_0", "12_2"}, {"12_2"}, {"12_2"}]
+    ended: list[list[int]] = []
+    for answer in answers:
+        monkeypatch.setattr(slurm, "_in_queue", lambda answer=answer: answer)
+        acted.tend(None)
+        ended.append([number for number, future in enumerate(futures) if future.done()])
+    assert ended == [[], [], [], [1], [0, 1]]
+    assert str(futures[0].exception()) == "Slurm job 12_0 has ended; killed for want of memory"
 
 
 @pytest.fixture
@@ -49,69 +127,56 @@ def launch(tmp_path: Path) -> LaunchFiles:
     files = LaunchFiles(tmp_path)
     plan = [{"overrides": [f"seed={seed}"], "run": f"gru-{seed}", "status": None, "work": 2.0} for seed in range(4)]
     files.plan.write_text(json.dumps([plan[0] | {"status": "done before"}, *plan[1:]]))
-    outcome = {"overrides": ["seed=1"], "status": "done", "run": "gru-1", "message": "(solved)"}
-    files.outcome(1).write_text(json.dumps(outcome))
+    done(files, 1)
     files.printed(1).write_text("a warning\n")
     StepsDone(0, 50, 100).write(files.progress(2))
     return files
 
 
-def test_counts_and_time_left_of_a_launch(launch: LaunchFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    counts = Counts(launch)
-    assert counts.look() == ["a warning", "[2/4] gru-1: done (solved)"]
-    assert counts.look() == []
-    monkeypatch.setattr(status_line.time, "monotonic", lambda: counts.started + 30)
-    assert counts.seconds_left() == pytest.approx(30)  # work 2 and half of 2 in 30 s; as much is left
-    assert counts.line() == "2 done, 1 running, 1 waiting; about 30 s left"
+def remaining(following: Following) -> float:
+    """The work that is left, by that which is done."""
+    return (following.bar.total - following.bar.n) / following.bar.n
 
 
-def test_time_left_of_a_run_that_was_started_again(launch: LaunchFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    counts = Counts(launch)
-    counts.look()
-    launch.progress(2).unlink()
-    counts.look()
-    monkeypatch.setattr(status_line.time, "monotonic", lambda: counts.started + 30)
-    assert counts.seconds_left() == pytest.approx(30)  # as while it ran
-    StepsDone(50, 75, 100).write(launch.progress(2))
-    counts.look()
-    assert counts.seconds_left() == pytest.approx(30 * 2.5 / 3.5)
-
-
-def test_the_time_left_is_counted_from_the_first_training_step(
-    launch: LaunchFiles, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    launch.outcome(1).unlink()
-    StepsDone(20, 20, 100).write(launch.progress(2))  # begun, resumed at step 20
-    now = 0.0
-    monkeypatch.setattr(status_line.time, "monotonic", lambda: now)
-    counts = Counts(launch)
-    assert counts.line() == "planning"
-    counts.look()
-    now = 1000.0  # imports, compilation
-    counts.look()
-    now = 1004.0
-    StepsDone(20, 24, 100).write(launch.progress(2))
-    counts.look()
-    assert counts.seconds_left() is None
-    now = 1008.0
-    StepsDone(20, 28, 100).write(launch.progress(2))
-    counts.look()
-    assert counts.seconds_left() == pytest.approx(8 * (72 + 100 + 100) / 8)  # 8 hundredths of a run in 8 s
-
-
-def test_lost_jobs_count_as_failed(launch: LaunchFiles) -> None:
-    launch.outcome(2).write_text(json.dumps({"overrides": ["seed=2"], "status": "lost", "run": None, "message": ""}))
-    counts = Counts(launch)
-    counts.look()
-    assert counts.line().startswith("2 done, 0 running, 1 failed, 1 waiting")
-
-
-def test_without_a_terminal_outcomes_are_lines(launch: LaunchFiles) -> None:
+def test_outcomes_counts_and_time_left_of_a_launch(launch: LaunchFiles) -> None:
     stream = io.StringIO()
     following = Following(launch, stream)
+    following.show()
+    assert stream.getvalue() == "a warning\n[2/4] gru-1: done (solved)\n"
+    assert remaining(following) == pytest.approx(1)  # work 2 and half of 2 are done; as much is left
+    following.bar.start_t = time.time() - 30
+    assert str(following.bar) == "2 done, 1 running, 1 waiting; 00:30 left"
+    StepsDone(50, 75, 100).write(launch.progress(2))  # started again
+    launch.outcome(3).write_text(json.dumps({"overrides": ["seed=3"], "status": "lost", "run": None, "message": ""}))
+    following.show()
+    assert stream.getvalue().endswith("[3/4] gru-3: lost\n")
+    assert str(following.bar).startswith("2 done, 1 running, 1 failed, 0 waiting")
+    assert remaining(following) == pytest.approx(0.5 / 4.5)
     following.start()
     following.stop()
-    assert stream.getvalue() == "a warning\n[2/4] gru-1: done (solved)\n"
+
+
+def test_the_time_left_is_counted_from_the_first_training_step(launch: LaunchFiles) -> None:
+    launch.outcome(1).unlink()
+    StepsDone(20, 20, 100).write(launch.progress(2))  # begun, resumed at step 20
+    following = Following(launch, io.StringIO())
+    following.bar.start_t -= 1000.0  # imports, compilation
+    following.show()
+    assert time.time() - following.bar.start_t < 500
+    StepsDone(20, 28, 100).write(launch.progress(2))
+    following.show()
+    assert remaining(following) == pytest.approx((72 + 100 + 100) / 8)
+
+
+def test_a_damaged_outcome_hides_no_other(launch: LaunchFiles) -> None:
+    launch.outcome(0).unlink(missing_ok=True)
+    launch.plan.unlink()
+    launch.outcome(0).write_text("damaged")
+    stream = io.StringIO()
+    following = Following(launch, stream)
+    following.show()
+    following.show()
+    assert "gru-1: done (solved)\n" in stream.getvalue()
 
 
 class Terminal(io.StringIO):
@@ -149,64 +214,6 @@ def test_progress_is_written_now_and_then(tmp_path: Path) -> None:
     assert StepsDone.read(path) == (5, 7, 10)
     recorder.finish({})
     assert StepsDone.read(path) == (0, 0, 0)
-
-
-def said(monkeypatch: pytest.MonkeyPatch, output: str, errors: str = "", code: int = 0) -> None:
-    """Let Slurm's commands say this."""
-    answer: Any = subprocess.CompletedProcess([], code, output, errors)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
-
-
-def test_states_of_slurm_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    said(monkeypatch, "12_0|RUNNING|None\n12_1|PENDING|Resources\n7|CANCELLED|None\n")
-    found = queue.states(["12_0", "12_1", "12_2", "7"])
-    assert found is not None
-    assert {name: str(state) for name, state in found.items()} == {
-        "12_0": "RUNNING", "12_1": "PENDING (Resources)", "12_2": "GONE", "7": "CANCELLED",
-    }  # fmt: skip
-    assert {name for name, state in found.items() if state.ended} == {"12_2", "7"}
-
-
-def test_a_slurm_that_does_not_answer_loses_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    said(monkeypatch, "", "squeue: error: Unable to contact slurm controller", 1)
-    assert queue.states(["12"]) is None
-    said(monkeypatch, "", "slurm_load_jobs error: Invalid job id specified", 1)
-    assert queue.states(["12"]) == {"12": queue.QueueState("GONE")}
-
-
-def test_the_limit_of_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
-    said(monkeypatch, "MailProg = /bin/mail\nMaxArraySize            = 4001\n")
-    assert queue.largest_array() == 4001
-
-
-def test_a_killed_process_is_an_error_of_its_call_alone() -> None:
-    pool = LocalPool(2)
-    try:
-        lost: Future[Any] = pool.submit(os._exit, 3)
-        kept: Future[Any] = pool.submit(math.sqrt, 16.0)
-        assert kept.result(timeout=120) == 4.0
-        assert type(lost.exception(timeout=120)).__name__ == "TerminatedWorkerError"
-        assert pool.submit(math.sqrt, 9.0).result(timeout=120) == 3.0
-    finally:
-        pool.close()
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_call_is_lost_whose_executor_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    def end(*_: Any) -> None:
-        raise SystemExit  # ends the thread without a word
-
-    pool = LocalPool(1)
-    try:
-        with monkeypatch.context() as patched:
-            patched.setattr(process_executor._ExecutorManagerThread, "process_result_item", end)
-            lost: Future[Any] = pool.submit(math.sqrt, 16.0)
-            while pool.size and not lost.done():
-                time.sleep(0.05)
-        assert isinstance(lost.exception(), LostJobError)
-        assert pool.submit(math.sqrt, 9.0).result(timeout=120) == 3.0
-    finally:
-        pool.close()
 
 
 def test_an_objective_is_searched_by_optuna(rnnbench: Command, tmp_path: Path) -> None:

@@ -27,8 +27,6 @@ class Tally(NamedTuple):
 
     planned: int
     done: int
-    failed: int
-    """Jobs of the last launch that ended without a result."""
     doubled: int
     """Runs that were not planned, that were trained to the end twice, or that recorded a step twice."""
 
@@ -81,12 +79,14 @@ class Launch:
             if len(set(steps)) < len(steps):
                 doubled.add(name)
             done += read_run(run).summary["status"] == JobStatus.DONE
-        failed = sum(
-            outcome["status"] in (JobStatus.FAILED, JobStatus.LOST, JobStatus.STOPPED) for outcome in outcomes[-1]
-        )
-        tally = Tally(len(planned), done, failed, len(doubled))
+        tally = Tally(len(planned), done, len(doubled))
         print(*(f"{number} {what}" for what, number in tally._asdict().items()), sep=", ")
         return tally
+
+    def workers(self) -> list[psutil.Process]:
+        """The worker processes of `hydra/launcher=parallel`."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if "popen_loky_posix" in " ".join(child.cmdline())]
 
     def training(self) -> set[int]:
         """The jobs whose run has trained for some steps and has not ended."""

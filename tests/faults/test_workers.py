@@ -1,74 +1,70 @@
-"""What becomes of a sweep whose workers, or whose launching process, are killed."""
+"""Sweeps on this machine whose workers, or whose launching process, are killed or stopped."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.cli.conftest import SMALL
+from tests.faults.launching import Launch, Tally, wait_until
 
 pytestmark = pytest.mark.faults
-LONG = (*SMALL, "task.length=5", "train.steps=4000", "train.eval_every=1000", "train.stop_when_solved=false")
-PATIENCE_S = 240
+PARALLEL = ("hydra/launcher=parallel", "hydra.launcher.n_jobs=2", "train.steps=4000", "seed=0,1,2")
 
 
-def started(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """`rnnbench` with these arguments in a process of its own, in a folder."""
-    command = [sys.executable, "-m", "rnnbench", "-m", *LONG, "probe=[costs]", "train.checkpoint_every_s=1", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def launched(folder: Path) -> tuple[Launch, list[psutil.Process]]:
+    """A sweep two of whose three runs train, and its workers."""
+    folder.mkdir(exist_ok=True)
+    launch = Launch(folder, *PARALLEL)
+    wait_until(lambda: len(launch.training()) == 2)
+    return launch, launch.workers()
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait for something that other processes do."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def histories(folder: Path) -> dict[str, bytes]:
+    """What was recorded of each run."""
+    return {path.parent.name: path.read_bytes() for path in folder.glob("results/*/runs/*/history.csv")}
 
 
-def training(folder: Path) -> list[int]:
-    """The jobs whose run has begun to train."""
-    texts = {path: path.read_text() for path in folder.glob("results/*/launches/*/*.progress")}
-    return [int(path.stem.partition("-")[2]) for path, text in texts.items() if text.endswith(" 4000")]
+def completed(folder: Path, tmp_path: Path) -> None:
+    """Launch the sweep again, and compare it with one that nothing has disturbed."""
+    again = Launch(folder, *PARALLEL)
+    assert again.end()[0] == 0
+    assert again.tally() == Tally(planned=3, done=3, doubled=0)
+    (tmp_path / "undisturbed").mkdir()
+    assert Launch(tmp_path / "undisturbed", *PARALLEL).end()[0] == 0
+    assert histories(folder) == histories(tmp_path / "undisturbed")
 
 
-def workers_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
-    """The worker processes on this machine."""
-    children = psutil.Process(process.pid).children(recursive=True)
-    return [child for child in children if "popen_loky_posix" in " ".join(child.cmdline())]
-
-
-def test_a_killed_worker_is_one_lost_job_and_the_same_command_does_it(tmp_path: Path) -> None:
-    sweep = ("hydra/launcher=parallel", "hydra.launcher.n_jobs=2", "seed=0,1,2")
-    process = started(tmp_path, *sweep)
-    wait_until(lambda: len(training(tmp_path)) == 2)
-    workers_of(process)[0].kill()
-    output, errors = process.communicate(timeout=PATIENCE_S)
-    assert (process.returncode, output) == (1, "3 runs: 1 lost, 2 done\n"), errors
+def test_a_killed_worker_is_one_lost_job(tmp_path: Path) -> None:
+    launch, workers = launched(tmp_path / "killed")
+    workers[0].kill()
+    code, output, errors = launch.end()
+    assert (code, output) == (1, "3 runs: 1 lost, 2 done\n")
     assert "lost (its process was killed: SIGKILL(-9))" in errors
-    assert "Traceback" not in errors
     assert "Warning" not in errors
-    process = started(tmp_path, *sweep)
-    output, errors = process.communicate(timeout=PATIENCE_S)
-    assert (process.returncode, output) == (0, "3 runs: 2 done before, 1 done\n"), errors
+    completed(tmp_path / "killed", tmp_path)
 
 
-def test_workers_end_soon_after_the_launching_process_is_killed(tmp_path: Path) -> None:
-    process = started(
-        tmp_path, "hydra/launcher=parallel", "hydra.launcher.n_jobs=2", "seed=0,1,2,3", "train.steps=4000"
-    )
-    wait_until(lambda: len(training(tmp_path)) == 2)
-    workers = workers_of(process)
-    os.kill(process.pid, signal.SIGKILL)
-    _, errors = process.communicate(timeout=PATIENCE_S)
+def test_a_worker_that_is_asked_to_stop_is_one_stopped_job(tmp_path: Path) -> None:
+    launch, workers = launched(tmp_path)
+    workers[0].terminate()
+    code, output, errors = launch.end()
+    assert (code, output) == (1, "3 runs: 1 stopped, 2 done\n")
+    assert "stopped by SIGTERM at step" in errors
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(signal.SIGKILL, 30), (signal.SIGINT, 15), (signal.SIGTERM, 15)])
+def test_workers_end_with_the_launching_process(tmp_path: Path, number: signal.Signals, seconds: float) -> None:
+    launch, workers = launched(tmp_path / "ended")
+    launch.process.send_signal(number)
+    started = time.monotonic()
+    code, output, _ = launch.end()
     assert len(workers) == 2
-    assert psutil.wait_procs(workers, timeout=30)[1] == []
-    assert "Traceback" not in errors
-    assert "resource_tracker" not in errors
-    assert len(list(tmp_path.glob("results/default/launches/*/job-*.json"))) < 4
+    assert psutil.wait_procs(workers, timeout=seconds)[1] == []
+    assert time.monotonic() - started < seconds
+    assert len(list(launch.folder.glob("results/*/runs/*/checkpoint.pt"))) == 2
+    if number == signal.SIGKILL:
+        completed(tmp_path / "ended", tmp_path)
+    else:
+        assert (code, output) == (128 + number, "3 runs: 2 stopped, 1 not run\n")

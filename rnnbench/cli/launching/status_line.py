@@ -1,40 +1,29 @@
-"""What the launching process shows of a sweep, whatever launches its jobs: each outcome, and one line for all.
+"""What the launching process shows of a sweep, read from the launch's folder: each outcome, and one line for all.
 
-Everything is read from the launch's folder, which the jobs write to. On a terminal the line stays the last one and the
-outcomes scroll by above it; elsewhere it is printed every minute.
+On a terminal the line stays below the outcomes; elsewhere it is printed every minute.
 """
 
-import contextlib
 import io
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from tqdm import tqdm
+from tqdm.contrib import DummyTqdmFile
 
 from rnnbench.schema import JobStatus, LaunchFiles
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import PlannedJob, read_outcome, read_plan
 
-if TYPE_CHECKING:
-    from rnnbench.recorders.progress_file import StepsDone
-
-PERIOD_S = 1.0
 PRINT_EVERY_S = 60.0
-"""Seconds between two lines where there is no terminal."""
-SETTLING_S = 5.0
-"""Seconds before which the time left is not told: the first steps are no measure of it."""
-LOOK_SHARE = 0.02
-"""At most this share of a core for looking."""
-
-DONE = frozenset({JobStatus.DONE, JobStatus.DONE_BEFORE, JobStatus.DIVERGED})
-"""Jobs whose run has a result."""
+DONE = (JobStatus.DONE, JobStatus.DONE_BEFORE, JobStatus.DIVERGED)
+tqdm.set_lock(threading.RLock())  # tqdm's own is shared between processes, and stays in the system after a kill
+_following: "list[Following]" = []
 
 
 class StatusLine(Callback):
@@ -49,125 +38,10 @@ class StatusLine(Callback):
         stop()
 
 
-_following: "list[Following]" = []
-
-tqdm.set_lock(
-    threading.RLock()
-)  # its own lock is shared between processes, and left in the system by one that is killed
-
-
 def stop() -> None:
-    """Tell the last outcomes and remove the line; does nothing when there is none."""
+    """Print the last outcomes and remove the line; does nothing when there is none."""
     while _following:
         _following.pop().stop()
-
-
-def note(text: str) -> None:
-    """What a launcher has to add to the line, such as the Slurm jobs that it waits for."""
-    for following in _following:
-        following.counts.note = text
-
-
-class Counts:
-    """The jobs of a launch, from its folder."""
-
-    def __init__(self, files: LaunchFiles) -> None:
-        self.files = files
-        self.note = ""
-        self.plan: list[PlannedJob] = []
-        self._plan_read_at = 0
-        self.ended: dict[int, JobStatus] = {}
-        self.running: dict[int, StepsDone] = {}
-        self._trained: dict[int, tuple[float, float]] = {}
-        """Which share of a run was trained when it was first seen, and how much was last; it may be started again."""
-        self.started = time.monotonic()
-        """When the last look was that saw nothing trained, or else when this was made."""
-
-    def look(self) -> list[str]:
-        """Read what has changed; returns what the jobs that ended since printed, and a line for each."""
-        from rnnbench.recorders.progress_file import (
-            StepsDone,  # imports torch, which Hydra's search for plugins must not
-        )
-
-        self._read_plan()
-        ended, begun = self.files.ended_and_begun()
-        lines = [line for number in sorted(ended - set(self.ended)) for line in self._ended(number)]
-        self.running = {number: StepsDone.read(self.files.progress(number)) for number in begun - set(self.ended)}
-        for number, at in self.running.items():
-            if at.steps > 0:
-                first, _ = self._trained.get(number, (at.start / at.steps, 0.0))
-                self._trained[number] = first, at.step / at.steps
-        if self._work()[0] == 0:
-            self.started = time.monotonic()
-        return lines
-
-    def _read_plan(self) -> None:
-        with contextlib.suppress(OSError, DamagedFileError):  # the launch tells it when it ends
-            written_at = self.files.plan.stat().st_mtime_ns
-            if written_at != self._plan_read_at:
-                self.plan, self._plan_read_at = read_plan(self.files.plan), written_at
-                self.ended |= {number: job.status for number, job in enumerate(self.plan) if job.status is not None}
-
-    def _ended(self, number: int) -> Iterator[str]:
-        printed = self.files.printed(number)
-        with contextlib.suppress(OSError):
-            yield from printed.read_text(encoding="utf-8", errors="replace").splitlines()
-        try:
-            outcome = read_outcome(self.files.outcome(number))
-        except DamagedFileError:  # the launch tells it when it ends
-            return
-        self.ended[number] = JobStatus(outcome["status"])
-        planned = self.plan[number].run if number < len(self.plan) else None
-        name = outcome.get("run") or planned or " ".join(outcome["overrides"])
-        yield f"[{len(self.ended)}/{self.total}] {name}: {outcome['status']} {outcome.get('message', '')}".rstrip()
-
-    @property
-    def total(self) -> int | str:
-        """How many jobs there are; "?" for a sweeper that does not know it before."""
-        return len(self.plan) if len(self.plan) >= len(self.ended) and self.plan else "?"
-
-    def line(self) -> str:
-        """Done, running, failed, waiting and time left."""
-        if not self.plan and not self.ended:
-            return "planning"
-        counts = Counter(self.ended.values())
-        done = sum(counts[status] for status in DONE)
-        said = [f"{done} done", f"{len(self.running)} running"]
-        if failed := sum(counts.values()) - done:
-            said.append(f"{failed} failed")
-        if isinstance(self.total, int):
-            said.append(f"{max(0, self.total - len(self.ended) - len(self.running))} waiting")
-        left = self.seconds_left()
-        time_left = [] if left is None else [f"about {_duration(left)} left"]
-        return "; ".join([", ".join(said), *time_left, *([self.note] if self.note else [])])
-
-    def seconds_left(self) -> float | None:
-        """From the work that has been done since the first training step; None in the first seconds."""
-        elapsed = time.monotonic() - self.started
-        done, left = self._work()
-        return elapsed * left / done if elapsed >= SETTLING_S and done > 0 and left > 0 else None
-
-    def _work(self) -> tuple[float, float]:
-        """How much this launch has done, and how much is left."""
-        works = [job.work for job in self.plan if job.work is not None]
-        usual = sum(works) / len(works) if works else 1.0
-        done, left = 0.0, 0.0
-        for number, job in enumerate(self.plan):
-            work = usual if job.work is None else job.work
-            first, last = self._trained.get(number, (0.0, 0.0))
-            if number not in self.ended:
-                done += work * (last - first)
-                left += work * (1 - last)
-            elif job.status is None and self.ended[number] != JobStatus.DONE_BEFORE:
-                done += work * (1 - first)
-        return done, left
-
-
-def _duration(seconds: float) -> str:
-    """In seconds, minutes or hours."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class Following(threading.Thread):
@@ -175,61 +49,66 @@ class Following(threading.Thread):
 
     def __init__(self, files: LaunchFiles, stream: TextIO) -> None:
         super().__init__(daemon=True)
-        self.counts = Counts(files)
-        self._stream = stream
+        self.files, self.stream = files, stream
+        self.plan: list[PlannedJob] = []
+        self.ended: dict[int, JobStatus] = {}
+        self._plan_read_at, self._printed_at = 0, time.monotonic()
         self._stopped = threading.Event()
-        self._printed, self._printed_at = "", time.monotonic()
-        self._bar: tqdm[Any] | None = None
+        shown = stream if stream.isatty() else io.StringIO()
+        self.bar = tqdm(file=shown, bar_format="{desc}; {remaining} left", leave=False, dynamic_ncols=True, position=0)
         if stream.isatty():
-            sys.stderr = _Above(stream)
-            self._bar = tqdm(file=stream, bar_format="{desc}", leave=False, dynamic_ncols=True, position=0)
+            sys.stderr = DummyTqdmFile(stream)  # whose lines appear above
 
     def run(self) -> None:
-        pause = 0.0
-        while not self._stopped.wait(pause):
-            started = time.monotonic()
-            self._look()
-            pause = max(PERIOD_S, (time.monotonic() - started) / LOOK_SHARE)
+        while not self._stopped.wait(1.0):
+            self.show()
 
     def stop(self) -> None:
-        """Tell the last outcomes and remove the line."""
+        """Print the last outcomes and remove the line."""
         self._stopped.set()
         self.join()
-        self._look()
-        if self._bar is not None:
-            self._bar.close()
-            sys.stderr = self._stream
+        self.show()
+        self.bar.close()
+        if self.stream.isatty():
+            sys.stderr = self.stream
+
+    def show(self) -> None:
+        """Print what has ended since the last time, and how far the sweep has come."""
+        with suppress(OSError, DamagedFileError):  # the launch reports it when it ends
+            self._look()
+        if not self.stream.isatty() and time.monotonic() - self._printed_at >= PRINT_EVERY_S:
+            self._printed_at = time.monotonic()
+            print(f"rnnbench: {self.bar}", file=self.stream, flush=True)
 
     def _look(self) -> None:
-        try:
-            lines = self.counts.look()
-        except OSError:  # a folder that is gone or a disk that does not answer: shown again when it does
-            return
-        for line in lines:
-            tqdm.write(line, file=self._stream)
-        text = self.counts.line()
-        if self._bar is not None:
-            self._bar.set_description_str(text)
-        elif time.monotonic() - self._printed_at >= PRINT_EVERY_S and text != self._printed:
-            print(f"rnnbench: {text}", file=self._stream, flush=True)
-            self._printed, self._printed_at = text, time.monotonic()
+        from rnnbench.recorders.progress_file import StepsDone  # imports torch, which Hydra's search must not
 
+        if self.files.plan.exists() and (written_at := self.files.plan.stat().st_mtime_ns) != self._plan_read_at:
+            self.plan, self._plan_read_at = read_plan(self.files.plan), written_at
+            self.ended |= {number: job.status for number, job in enumerate(self.plan) if job.status is not None}
+        ended, begun = self.files.ended_and_begun()
+        running = {number: StepsDone.read(self.files.progress(number)) for number in begun - ended}
+        for number in sorted(ended - set(self.ended)):
+            self._print(number)
+        done = sum(status in DONE for status in self.ended.values())
+        failed, waiting = len(self.ended) - done, max(0, len(self.plan) - len(self.ended) - len(running))
+        text = f"{done} done, {len(running)} running, {f'{failed} failed, ' if failed else ''}{waiting} waiting"
+        self.bar.set_description_str(text)
+        works = {number: job.work or 1.0 for number, job in enumerate(self.plan) if job.status is None}
+        trained = [(works.get(number, 0.0) / at.steps, at) for number, at in running.items() if at.steps]
+        self.bar.n = sum(each * (at.step - at.start) for each, at in trained)
+        self.bar.n += sum(work for number, work in works.items() if number in self.ended)
+        self.bar.total = sum(works.values()) - sum(each * at.start for each, at in trained)
+        if self.bar.n == 0:  # the clock starts with the first training step
+            self.bar.start_t = time.time()
 
-class _Above(io.TextIOBase):
-    """Standard error whose lines appear above the status line."""
-
-    def __init__(self, terminal: TextIO) -> None:
-        self.terminal = terminal
-        self._begun = ""
-
-    def write(self, text: str) -> int:
-        *lines, self._begun = (self._begun + text).split("\n")
-        for line in lines:
-            tqdm.write(line, file=self.terminal)
-        return len(text)
-
-    def isatty(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self.terminal.fileno()
+    def _print(self, number: int) -> None:
+        self.ended[number] = JobStatus.LOST  # if its outcome is damaged
+        outcome = read_outcome(self.files.outcome(number))
+        self.ended[number] = JobStatus(outcome["status"])
+        if (printed := self.files.printed(number)).exists():
+            tqdm.write(printed.read_text(encoding="utf-8", errors="replace").rstrip(), file=self.stream)
+        planned = self.plan[number].run if number < len(self.plan) else None
+        name = outcome.get("run") or planned or " ".join(outcome["overrides"])
+        counted = f"[{len(self.ended)}/{len(self.plan) or '?'}]"
+        tqdm.write(f"{counted} {name}: {outcome['status']} {outcome.get('message', '')}".rstrip(), file=self.stream)
