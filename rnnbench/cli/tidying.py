@@ -4,11 +4,10 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 
-from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles, changes_what_is_run
+from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.store.atomic import STALE_AFTER_S, DamagedFileError, is_alive, remove_stale_temporaries
 from rnnbench.store.lock import remove_stale_locks
 from rnnbench.store.reader import PlannedJob, read_outcome, read_plan, read_run
@@ -43,48 +42,26 @@ def tidy(files: ExperimentFiles) -> None:
 
 
 def remove_old_launches(files: ExperimentFiles) -> None:
-    """Remove the launches whose jobs all have a result, of this launch or another, but the newest and those of today.
+    """Remove the launches each of whose jobs has a result or is planned by a later one, but the newest and today's.
 
     So no job is forgotten that was planned and has no result, and none that may still run.
     """
-    every = [launch.folder for launch in files.begun_launches()]
-    old = [folder for folder in every[:-LAUNCHES_KEPT] if _age_s(folder) > STALE_AFTER_S]
-    if not old:
-        return
-    plans = {launch.folder: jobs for launch in files.launches() if (jobs := _plan(launch)) is not None}
-    done = {_identity(job) for jobs in plans.values() for job in jobs if job.status in HAS_A_RESULT}
-    for folder, jobs in plans.items():
-        done |= set(_done(LaunchFiles(folder), jobs, done))
-    for folder in old:
-        launch, planned = LaunchFiles(folder), plans.get(folder)
-        if planned is None:
-            is_over = not os.path.exists(launch.plan) and not launch.outcomes()
-        else:
-            is_over = all(_identity(job) in done for job in planned)
-        if is_over:
-            shutil.rmtree(folder, ignore_errors=True)
+    launches = files.begun_launches()
+    planned: set[tuple[str, ...]] = set()
+    for launch in reversed(launches if len(launches) > LAUNCHES_KEPT else []):
+        with suppress(DamagedFileError):  # the report names it
+            jobs = read_plan(launch.plan) if os.path.exists(launch.plan) else []
+            if launch in launches[:-LAUNCHES_KEPT] and _age_s(launch.folder) > STALE_AFTER_S:
+                missing = (job for number, job in enumerate(jobs) if not _has_a_result(launch, number, job))
+                if (jobs or not launch.outcomes()) and {job.overrides for job in missing} <= planned:
+                    shutil.rmtree(launch.folder, ignore_errors=True)
+            planned |= {job.overrides for job in jobs}
 
 
-def _plan(launch: LaunchFiles) -> list[PlannedJob] | None:
-    try:
-        return read_plan(launch.plan)
-    except DamagedFileError:  # the report names it
-        return None
-
-
-def _done(launch: LaunchFiles, jobs: list[PlannedJob], known: Set[str]) -> Iterator[str]:
-    """The jobs that have a result of this launch, beside those that are known."""
-    for path in launch.outcomes():
-        number = launch.number(path)
-        if number < len(jobs) and (job := _identity(jobs[number])) not in known:
-            with suppress(DamagedFileError):
-                if read_outcome(path)["status"] in HAS_A_RESULT:
-                    yield job
-
-
-def _identity(job: PlannedJob) -> str:
-    """The job's overrides, without those that do not change what is run."""
-    return " ".join(override for override in job.overrides if changes_what_is_run(override))
+def _has_a_result(launch: LaunchFiles, number: int, job: PlannedJob) -> bool:
+    with suppress(DamagedFileError):
+        return job.status in HAS_A_RESULT or read_outcome(launch.outcome(number))["status"] in HAS_A_RESULT
+    return False
 
 
 def _age_s(folder: Path) -> float:

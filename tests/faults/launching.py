@@ -91,6 +91,7 @@ class Launch:
     def training(self) -> set[int]:
         """The jobs whose run has trained for some steps and has not ended."""
         texts = {path: path.read_text() for path in self.folder.glob("results/*/launches/*/*.progress")}
+        assert self.process.poll() is None, self.errors
         begun = [path for path, text in texts.items() if re.match(r"\d+ [1-9]\d* ", text)]
         return {int(path.stem.partition("-")[2]) for path in begun if not path.with_suffix(".json").exists()}
 

@@ -8,17 +8,14 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.launching import wait_until
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "munged")
-ENDS_WITHIN_S = 20
 
 CONFIGURATION = """
 ClusterName=test
@@ -73,7 +70,7 @@ class Cluster:
     """A running cluster."""
 
     folder: Path
-    daemons: dict[str, "subprocess.Popen[bytes]"]
+    daemons: "list[subprocess.Popen[bytes]]"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -100,26 +97,17 @@ class Cluster:
                     os.kill(int(entry.name), signal.SIGKILL)
 
     def end(self) -> None:
-        """End the jobs, then the daemons."""
+        """End the jobs and the daemons."""
         self.command("scancel", "--user=root")
-        deadline = time.monotonic() + ENDS_WITHIN_S
-        while self.command("squeue", "--noheader") and time.monotonic() < deadline:
-            time.sleep(0.2)
-        for name, daemon in reversed(self.daemons.items()):
-            daemon.terminate()
-            try:
-                daemon.wait(ENDS_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                print(f"{name} does not end", file=sys.stderr)
-                daemon.kill()
-                daemon.wait()
         self.kill_processes()
+        for daemon in self.daemons:
+            daemon.wait()
 
     def start(self, name: str, program: str, *arguments: str) -> None:
         """Start one of Slurm's daemons."""
         with (self.folder / f"{name}.out").open("ab") as output:
             command = [str(program_path(program)), *arguments]
-            self.daemons[name] = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
+            self.daemons.append(subprocess.Popen(command, env=self.environment, stdout=output, stderr=output))
 
 
 @contextmanager
@@ -133,12 +121,10 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     (munge / "key").chmod(0o600)
     text = CONFIGURATION.format(folder=folder, host=socket.gethostname(), ports=_free_ports(3))
     (folder / "slurm.conf").write_text(text.lstrip())
-    made = Cluster(folder, {})
+    made = Cluster(folder, [])
     try:
-        files = [f"--{name}={munge / name}" for name in ("socket",)]
-        files += [f"--key-file={munge / 'key'}", f"--pid-file={munge / 'pid'}", f"--log-file={munge / 'log'}"]
-        files += [f"--seed-file={munge / 'seed'}"]
-        made.start("munged", "munged", "--foreground", "--force", *files)
+        files = [f"--{name}-file={munge / name}" for name in ("key", "pid", "log", "seed")]
+        made.start("munged", "munged", "--foreground", "--force", f"--socket={munge / 'socket'}", *files)
         wait_until((munge / "socket").exists)
         made.start("slurmctld", "slurmctld", "-D", "-c")
         for node in ("n1", "n2"):
@@ -150,10 +136,6 @@ def cluster(folder: Path) -> Iterator[Cluster]:
 
 
 def _free_ports(number: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(number)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("", 0))) for _ in range(number)]
+        return [each.getsockname()[1] for each in sockets]

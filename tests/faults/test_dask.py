@@ -38,36 +38,19 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Proces
             killed_with_children(process)
 
 
-def launched(address: str, folder: Path) -> Launch:
-    """A sweep of four runs, two of which train."""
-    launch = Launch(folder, *DASK, f"hydra.launcher.address={address}")
+@pytest.mark.parametrize("what", ["scheduler", "worker"])
+def test_a_killed_worker_delays_and_a_killed_scheduler_ends(
+    dask: tuple[str, Processes], tmp_path: Path, what: str
+) -> None:
+    launch = Launch(tmp_path, *DASK, f"hydra.launcher.address={dask[0]}")
     wait_until(lambda: len(launch.training()) == 2)
-    return launch
-
-
-def test_a_killed_worker_only_delays(dask: tuple[str, Processes], tmp_path: Path) -> None:
-    launch = launched(dask[0], tmp_path)
-    killed_with_children(dask[1][1])
-    code, output, _ = launch.end()
-    assert (code, output, launch.tally()) == (0, "4 runs: 4 done\n", Tally(planned=4, done=4, doubled=0))
-
-
-def test_after_a_killed_scheduler_another_cluster_does_the_rest(dask: tuple[str, Processes], tmp_path: Path) -> None:
-    launch = launched(dask[0], tmp_path)
-    killed_with_children(dask[1][0])
+    killed_with_children(dask[1][0 if what == "scheduler" else 1])
     code, output, errors = launch.end()
-    assert (code, "lost" in output) == (1, True), errors
-    for worker in dask[1]:
-        killed_with_children(worker)
-    again = Launch(tmp_path, *DASK, "hydra.launcher.n_workers=2")
-    assert (again.end()[0], again.tally()) == (0, Tally(planned=4, done=4, doubled=0))
-
-
-def test_a_launching_process_started_again_doubles_nothing(dask: tuple[str, Processes], tmp_path: Path) -> None:
-    first = launched(dask[0], tmp_path)
-    first.process.kill()
-    first.process.wait()
-    again = Launch(tmp_path, *DASK, f"hydra.launcher.address={dask[0]}")
-    again.end()
-    last = Launch(tmp_path, *DASK, f"hydra.launcher.address={dask[0]}")  # the runs that were busy for the second
-    assert (last.end()[0], last.tally()) == (0, Tally(planned=4, done=4, doubled=0))
+    if what == "worker":
+        assert (code, output) == (0, "4 runs: 4 done\n")
+    else:
+        assert (code, "lost" in output) == (1, True), errors
+        for worker in dask[1]:
+            killed_with_children(worker)
+        assert Launch(tmp_path, *DASK, "hydra.launcher.n_workers=2").end()[0] == 0
+    assert launch.tally() == Tally(planned=4, done=4, doubled=0)

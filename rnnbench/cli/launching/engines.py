@@ -89,7 +89,8 @@ class DaskLauncher(ExecutorLauncher):
     def executor(self, calls: int) -> Iterator[Executor]:
         import distributed
 
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it says is in the outcomes of the jobs
+        for module in ("client", "core", "nanny"):  # what they say is in the outcomes of the jobs
+            logging.getLogger(f"distributed.{module}").setLevel(logging.CRITICAL)
         workers = self.n_workers if self.n_workers > 0 else None
         own = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
         try:

@@ -38,8 +38,8 @@ _one_at_a_time = threading.Lock()
 class JobCall:
     """What all jobs of a sweep have in common; called with some of them in a worker, it executes one after the other.
 
-    Each writes its outcome to the launch's folder, and what it prints to another file there. Raises Interrupted when a
-    signal has stopped one, and OSError on a machine that does not share the launch's folder.
+    Each writes its outcome, and what it prints, to the launch's folder. Raises Interrupted when a signal has stopped
+    one, and OSError on a machine that does not share the folder.
     """
 
     context: HydraContext
@@ -108,7 +108,11 @@ class ExecutorLauncher(Launcher):
             extra = self.config.hydra.runtime.choices["hydra/launcher"]
             install = f"pip install -c constraints.txt -e '.[{extra}]'"
             raise SettingError(f"hydra/launcher={extra}: needs {error.name}; {install}") from None
-        return [self._returned(*job) for job in jobs]
+        ended = [(overrides, read_outcome(self.call.files.folder, number)) for number, overrides in jobs]
+        return [
+            JobReturn(overrides, status=HydraStatus.COMPLETED, _return_value=None if job is None else job.objective)
+            for overrides, job in ended
+        ]
 
     def _execute(self, waiting: list[list[Job]]) -> None:
         running: dict[Future[None], list[Job]] = {}
@@ -140,8 +144,3 @@ class ExecutorLauncher(Launcher):
                 with suppress(OSError):  # the launch then counts the job as not run
                     outcome = JobOutcome(overrides, status, message=f"({one_line(error)[:300]})")
                     write_outcome(self.call.files.folder, number, outcome)
-
-    def _returned(self, number: int, overrides: list[str]) -> JobReturn:
-        outcome = read_outcome(self.call.files.folder, number)
-        objective = None if outcome is None else outcome.objective
-        return JobReturn(overrides, status=HydraStatus.COMPLETED, _return_value=objective, working_dir=os.getcwd())

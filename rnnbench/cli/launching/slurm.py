@@ -1,5 +1,6 @@
 """`hydra/launcher=slurm`: Slurm jobs of several runs each, submitted as arrays through submitit."""
 
+import io
 import os
 import re
 import signal
@@ -8,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from functools import partial
 from typing import Any
 
@@ -42,7 +43,7 @@ class SlurmLauncher(ExecutorLauncher):
         try:
             executor = submitit.SlurmExecutor((self.call.files.folder / "slurm").resolve())
             executor.update_parameters(job_name=f"rnnbench-{self.config.name}", **self.parameters)
-        except (RuntimeError, NameError, ValueError) as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             raise SettingError(f"hydra/launcher=slurm: {one_line(error)[:300]}") from None
         yield executor
         if received() is not None:
@@ -50,7 +51,8 @@ class SlurmLauncher(ExecutorLauncher):
 
     def submit(self, executor: Any, calls: Sequence[list[Job]]) -> list[Future[None]]:
         try:
-            jobs = executor.map_array(partial(_call_in_slurm, self.call, self.max_requeues), calls)
+            with redirect_stderr(io.StringIO()):  # the error has what sbatch says
+                jobs = executor.map_array(partial(_call_in_slurm, self.call, self.max_requeues), calls)
         except (RuntimeError, OSError) as error:
             said = re.findall(r"sbatch: (?:error: )?(?:Batch job submission failed: )?([^\n]+)", str(error))
             reason = "; ".join(dict.fromkeys(said)) or one_line(error)
@@ -68,10 +70,8 @@ class SlurmLauncher(ExecutorLauncher):
         gone = {future: job for future, job in self.jobs.items() if job.job_id not in known}
         for future, job in gone.items():
             if job.job_id in self._missed and not future.cancelled():
-                said = (job.stderr() or "it has said nothing: is results_dir on a disk that the nodes share?").split(
-                    "\n"
-                )
-                future.set_exception(RuntimeError(f"Slurm job {job.job_id} has ended; {''.join(said[-2:])}"))
+                text = job.stderr() or "it has printed nothing: is results_dir on a disk that the nodes share?"
+                future.set_exception(RuntimeError(f"Slurm job {job.job_id} has ended; {text.splitlines()[-1]}"))
                 del self.jobs[future]
         self._missed = {job.job_id for job in gone.values()}
 
