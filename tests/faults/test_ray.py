@@ -1,6 +1,5 @@
 """What becomes of a sweep on a Ray cluster of which a worker or a node is killed."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -31,11 +30,18 @@ class Cluster:
 
     def start(self, *arguments: str) -> None:
         """Start a node; `ray start` ends when one of the node's processes does."""
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1", *arguments]
-        environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+        command = [
+            sys.executable,
+            "-c",
+            "from ray.scripts.scripts import main; main()",
+            "start",
+            "--block",
+            "--num-cpus=1",
+            *arguments,
+        ]
         log = self.folder / f"{len(self.nodes)}.log"
         with log.open("wb") as output:
-            self.nodes.append(subprocess.Popen(command, env=environment, stdout=output, stderr=output))
+            self.nodes.append(subprocess.Popen(command, stdout=output, stderr=output))
         wait_until(lambda: "Ray runtime started" in log.read_text() or self.nodes[-1].poll() is not None)
         assert self.nodes[-1].poll() is None, log.read_text()
         if found := re.search(r"ray start --address='([^']+)'", log.read_text()):
@@ -43,8 +49,10 @@ class Cluster:
 
 
 @pytest.fixture
-def ray() -> Iterator[Cluster]:
-    """A cluster in processes of its own; its sockets need a short path."""
+def ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """A cluster with a token; its sockets need a short path."""
+    for name, value in {"AUTH_MODE": "token", "AUTH_TOKEN": "0123456789" * 4, "USAGE_STATS_ENABLED": "0"}.items():
+        monkeypatch.setenv(f"RAY_{name}", value)
     cluster = Cluster(Path(tempfile.mkdtemp(prefix="ray-")))
     try:
         cluster.start("--head", "--port=0", "--include-dashboard=false", MEMORY, f"--temp-dir={cluster.folder}")
