@@ -2,6 +2,7 @@
 
 - `settings`: a run's settings, typed and checked; `tuning_settings`: those of tuning.
 - `components`: finds the class that a `_target_` names, and checks its arguments.
+- `catalogue`: the settings from the YAML files in conf/, for calls from Python.
 - `build`: builds the objects that the settings name.
 - `identity`: the name of the run that settings describe, without building the run.
 - `names`: what experiments, cells and tasks may be called.

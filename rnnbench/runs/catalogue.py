@@ -1,0 +1,103 @@
+"""The settings of a run from the YAML files in conf/, composed without Hydra for calls from Python."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import rnnbench
+from rnnbench.errors import SettingError, one_line
+
+LISTS = {"probe": "probes", "table": "tables", "figure": "figures"}
+"""The groups of which a run or a report has several, with the section that they fill."""
+
+Content = dict[str, Any]
+
+
+def configuration_directory() -> Path:
+    """The directory of config.yaml: inside the installed package, or at the top of a checkout."""
+    package = Path(rnnbench.__file__).resolve().parent
+    for candidate in (package / "conf", package.parent / "conf"):
+        if (candidate / "config.yaml").is_file():
+            return candidate
+    raise FileNotFoundError(f"no conf/config.yaml in {package} or next to it; install rnnbench again")
+
+
+def default_content(choices: Mapping[str, Any], directories: Sequence[Path] = ()) -> Content:
+    """The settings of config.yaml with the choices of its groups, as `rnnbench group=choice ...` composes them.
+
+    A choice is the name of a YAML file in conf/ or in one of the user's own `directories`, which come first; a mapping
+    with `_target_` stands for the content of such a file. Raises SettingError for a choice that does not exist.
+    """
+    directories = [*directories, configuration_directory()]
+    config = _read(directories[-1] / "config.yaml")
+    defaults: dict[str, Any] = {}
+    for entry in config.pop("defaults"):
+        defaults |= entry if isinstance(entry, dict) else {}
+    content = {key: value for key, value in config.items() if key != "hydra"}
+    for group, default in defaults.items():
+        if group.startswith("override ") or group == "experiment":
+            continue
+        choice = choices.get(group, default)
+        if section := LISTS.get(group):
+            content[section] = {name: _choice(group, name, directories) for name in _names(choice)}
+        elif group == "schedule" and choice == "none":
+            content[group] = None
+        else:
+            chosen = dict(choice) if isinstance(choice, Mapping) else _choice(group, choice, directories)
+            content[group] = {**content.get(group, {}), **chosen}
+    return content
+
+
+def with_settings(content: Content, settings: Mapping[str, Any]) -> Content:
+    """A copy with other values: `{"train.steps": 500}` and `{"train": {"steps": 500}}` are the same.
+
+    Raises SettingError for a setting that does not exist; the arguments of components are checked when they are built.
+    """
+    for key, value in settings.items():
+        content = _with(content, key.split("."), value, key)
+    return content
+
+
+def _with(content: Content, path: Sequence[str], value: Any, key: str) -> Content:
+    name, *below = path
+    if name not in content and "_target_" not in content:
+        near = difflib.get_close_matches(name, content, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise SettingError(f"{key}: no such setting; {hint}there are {', '.join(content)}")
+    within = content.get(name)
+    if below:
+        if not isinstance(within, dict):
+            raise SettingError(f"{key}: {name} has no settings below it")
+        return {**content, name: _with(within, below, value, key)}
+    if isinstance(value, Mapping) and isinstance(within, dict) and "_target_" not in value:
+        for inner, each in value.items():
+            within = _with(within, str(inner).split("."), each, f"{key}.{inner}")
+        return {**content, name: within}
+    return {**content, name: dict(value) if isinstance(value, Mapping) else value}
+
+
+def _choice(group: str, name: str, directories: Sequence[Path]) -> Content:
+    for directory in directories:
+        if (path := directory / group / f"{name}.yaml").is_file():
+            return _read(path)
+    there = sorted({path.stem for directory in directories for path in (directory / group).glob("*.yaml")})
+    near = difflib.get_close_matches(str(name), there, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise SettingError(f"{group}={name}: no such choice; {hint}choose from {', '.join(there)}")
+
+
+def _names(choice: str | Sequence[str]) -> list[str]:
+    return [choice] if isinstance(choice, str) else list(choice)
+
+
+def _read(path: Path) -> Content:
+    """A YAML file as Hydra reads it: 1e-3 is a number."""
+    try:
+        content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except (OmegaConfBaseException, OSError) as error:
+        raise SettingError(f"{path}: {one_line(error)}") from error
+    return {str(key): value for key, value in content.items()}
