@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rnnbench.analysis.steps_comparison import steps_comparison
     from rnnbench.model.recurrent import Recurrent
     from rnnbench.probes.any_module import gradient_through_time
+    from rnnbench.runs.api import run, sweep
     from rnnbench.runs.trained_model import load_model
 
 __version__ = "0.1.0"
@@ -48,7 +49,9 @@ __all__ = [
     "load_model",
     "loss_comparison",
     "results_of",
+    "run",
     "steps_comparison",
+    "sweep",
 ]
 
 _HOMES = {
@@ -59,6 +62,8 @@ _HOMES = {
     "load_model": "rnnbench.runs.trained_model:load_model",
     "loss_comparison": "rnnbench.analysis.loss_comparison:loss_comparison",
     "results_of": "rnnbench.analysis.own_table:results_of",
+    "run": "rnnbench.runs.api:run",
+    "sweep": "rnnbench.runs.api:sweep",
     "steps_comparison": "rnnbench.analysis.steps_comparison:steps_comparison",
 }
 

@@ -6,6 +6,7 @@ with SIGHUP, is still ignored. The second Ctrl-C ends the process at once, or wh
 
 - A command's main function runs within `listening`, which ends it with one line and exit code 128 + signal.
 - A job runs within `deferred`: a signal only sets the flag, and Interrupted is raised at the end of the block.
+- A call from Python runs within `raised_after`, after which a signal takes its usual course.
 - A worker process calls `listen_as_worker` once. There a signal only sets the flag.
 - A process with workers waits for them within `forwarded_to`, which passes SIGTERM on to them.
 
@@ -123,6 +124,24 @@ def listening(command: str, goes_on: str) -> Iterator[None]:
         _process.raises, _process.command, _process.received = False, None, None
         for number, handler in before.items():
             signal.signal(number, _end if _process.is_of_command else handler)
+
+
+@contextmanager
+def raised_after() -> Iterator[None]:
+    """A block of somebody else's program: a signal sets the flag, and takes its usual course after the block."""
+    if threading.current_thread() is not threading.main_thread() or _is_listening():
+        yield
+        return
+    before = _set_handlers()
+    try:
+        with suppress(Interrupted):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        stopped, _process.received = _process.received, None
+    if stopped is not None:
+        signal.raise_signal(stopped)
 
 
 def end_quickly() -> None:

@@ -33,7 +33,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from rnnbench.cli.configuration import settings_of
-from rnnbench.cli.launches import JobOutcome, write_outcome, write_plan
+from rnnbench.cli.launches import write_outcome, write_plan
 from rnnbench.cli.menu import configuration_directory
 from rnnbench.cli.planning.planner import Planner
 from rnnbench.cli.tidying import tidy
@@ -41,7 +41,7 @@ from rnnbench.recorders import RunStore
 from rnnbench.runs.settings import Settings
 from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.store import atomic
-from rnnbench.store.reader import PlannedJob
+from rnnbench.store.reader import JobOutcome, PlannedJob
 
 CELLS = ("rnn", "lstm", "gru", "gru_no_bias", "gru_goodfellow")
 RATES = (0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01)

@@ -7,7 +7,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,22 +28,10 @@ from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.store import reader
 from rnnbench.store.atomic import DamagedFileError, write_json
-from rnnbench.store.reader import PlannedJob
+from rnnbench.store.reader import JobOutcome, PlannedJob
 
 UNFINISHED = (JobStatus.FAILED, JobStatus.LOST, JobStatus.STOPPED, JobStatus.BUSY)
 """Outcomes after which the same command launched again does the run."""
-
-
-@dataclass(frozen=True)
-class JobOutcome:
-    """The outcome of one job."""
-
-    overrides: list[str]
-    status: JobStatus
-    run: str | None = None
-    message: str = ""
-    objective: float | None = None
-    """The value that a sweeper is to make small or large, where one was asked for."""
 
 
 def write_outcome(launch: Path, number: int, outcome: JobOutcome) -> None:

@@ -1,5 +1,7 @@
 """From settings to runs; no Hydra.
 
+- `api`: `rnnbench.run` and `rnnbench.sweep`.
+- `execute`: executes a run, unless it is done already or another process is doing it.
 - `settings`: a run's settings, typed and checked; `tuning_settings`: those of tuning.
 - `components`: finds the class that a `_target_` names, and checks its arguments.
 - `catalogue`: the settings from the YAML files in conf/, for calls from Python.

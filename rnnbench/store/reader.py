@@ -5,6 +5,7 @@ import io
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,6 +116,19 @@ def digests(files: RunFiles, summary: Mapping[str, Any]) -> dict[str, str]:
     return {path.name: digest(path) for path in (*others, *files.records())} | {
         files.summary.name: _digest_of_columns(summary)
     }
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """What became of a run."""
+
+    overrides: list[str]
+    """What sets the run apart from others of its launch, as `key=value`."""
+    status: JobStatus
+    run: str | None = None
+    message: str = ""
+    objective: float | None = None
+    """The value that a sweeper is to make small or large, where one was asked for."""
 
 
 class PlannedJob(NamedTuple):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rnnbench.cli.launches import JobOutcome, write_outcome, write_plan
+from rnnbench.cli.launches import write_outcome, write_plan
 from rnnbench.cli.tidying import LAUNCHES_KEPT, STARTED_WITHIN_S, remove_of_dead_processes, remove_old_launches
 from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.store.atomic import STALE_AFTER_S
-from rnnbench.store.reader import PlannedJob
+from rnnbench.store.reader import JobOutcome, PlannedJob
 from tests.cli.conftest import SMALL, Command
 
 OLD_S = 2 * STALE_AFTER_S

@@ -21,10 +21,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnbench.cli.launches import JobOutcome, read_outcome, write_outcome
+from rnnbench.cli.launches import read_outcome, write_outcome
 from rnnbench.errors import SettingError, one_line
 from rnnbench.interruption import deferred, received
 from rnnbench.schema import JobStatus, LaunchFiles
+from rnnbench.store.reader import JobOutcome
 
 Job = tuple[int, list[str]]
 """A job's number in the launch and its overrides."""

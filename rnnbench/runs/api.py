@@ -1,0 +1,184 @@
+"""Runs and sweeps from Python: the same settings, folders and numbers as those of the command line."""
+
+import inspect
+import itertools
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from joblib.externals.loky import get_reusable_executor
+
+from rnnbench.analysis.archive import load_results
+from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError, one_line
+from rnnbench.interruption import raised_after
+from rnnbench.runs.catalogue import LISTS, default_content, with_settings
+from rnnbench.runs.execute import execute
+from rnnbench.runs.settings import Settings
+from rnnbench.schema import JobStatus
+from rnnbench.store.reader import JobOutcome
+
+GROUPS = ("cell", "task", "optimizer", "schedule", "wandb", *LISTS)
+"""The settings that choose files of conf/."""
+WITHOUT_A_RUN = (JobStatus.REFUSED, JobStatus.LOST, JobStatus.STOPPED, JobStatus.BUSY)
+
+Component = str | type | Mapping[str, Any]
+"""A choice of conf/, a class, or a mapping with `_target_` and arguments."""
+
+
+def run(
+    cell: Component = "gru",
+    task: Component = "adding",
+    *,
+    seed: int = 0,
+    name: str = "default",
+    results_dir: str | Path = "results",
+    config_dirs: Sequence[str | Path] = (),
+    **settings: Any,
+) -> Results:
+    """Train one cell on one task, unless that is done already, and return the run as `rnnbench.load` does.
+
+    `rnnbench.run("lstm", seed=1, name="mine", train={"steps": 500})` is `rnnbench cell=lstm seed=1 name=mine
+    train.steps=500`: the same folder `<results_dir>/<name>/runs/...`, numbers and log in W&B. `cell` and `task` are
+    names of the menu or of files in `config_dirs`, classes, or mappings with `_target_` and arguments.
+    Further settings are those of the menu, nested (`train={"steps": 500}`) or dotted (`**{"train.steps": 500}`).
+
+    A run that diverges or fails is a run in the results, with that status. Ctrl-C stops it with a checkpoint, from
+    which the same call resumes. Raises SettingError for a wrong setting, and RuntimeError where another process is
+    executing the run.
+    """
+    choices = {"cell": cell, "task": task, "seed": seed, **settings}
+    return _results([{}], choices, name, results_dir, config_dirs, 1)
+
+
+def sweep(
+    over: Mapping[str, Sequence[Any]],
+    *,
+    name: str = "default",
+    results_dir: str | Path = "results",
+    config_dirs: Sequence[str | Path] = (),
+    processes: int = 1,
+    **settings: Any,
+) -> Results:
+    """Train all combinations of the values in `over`, and return these runs as `rnnbench.load` does.
+
+    `rnnbench.sweep({"cell": ["rnn", "gru"], "task.length": [50, 100], "seed": range(3)}, name="mine")` is twelve runs.
+    The other arguments are those of `run` and hold for all of them; `processes` run at a time. Runs that are done
+    already are not done again, and any number of processes may execute one sweep: each run is locked by the one that
+    does it. A run that is executed elsewhere, or whose process was killed, is left out with a line.
+
+    Raises SettingError for a wrong setting, before the first run where that can be known, and for an empty sweep.
+    """
+    if empty := [key for key, values in over.items() if not len(values)]:
+        raise SettingError(f"{empty[0]}: no values to sweep over")
+    jobs = [dict(zip(over, values, strict=True)) for values in itertools.product(*over.values())]
+    return _results(jobs, settings, name, results_dir, config_dirs, processes)
+
+
+def _results(
+    jobs: Sequence[Mapping[str, Any]],
+    common: Mapping[str, Any],
+    name: str,
+    results_dir: str | Path,
+    config_dirs: Sequence[str | Path],
+    processes: int,
+) -> Results:
+    """Execute the runs of all jobs, each the common settings and its own; the results of those that came to an end."""
+    if processes < 1:
+        raise SettingError(f"processes={processes}: must be at least 1")
+    folders = [Path(folder).expanduser().resolve() for folder in config_dirs]
+    sys.path += [str(folder) for folder in folders if str(folder) not in sys.path]
+    place = {"name": name, "results_dir": str(results_dir)}
+    calls = [_call({**common, **job, **place}, job, folders, processes > 1 and len(jobs) > 1) for job in jobs]
+    with raised_after():
+        outcomes = _in_processes(calls, processes, sys.path) if processes > 1 else _one_by_one(calls)
+    runs = [outcome.run for outcome in outcomes if outcome.run and outcome.status not in WITHOUT_A_RUN]
+    if not runs:
+        raise RuntimeError(
+            "; ".join(f"{outcome.run or name}: {outcome.status} {outcome.message}" for outcome in outcomes)
+        )
+    root = Settings.from_content(calls[0]["content"]).results_dir / name
+    return load_results(root).limited({"run": runs})
+
+
+def _call(settings: Mapping[str, Any], job: Mapping[str, Any], folders: Sequence[Path], shared: bool) -> dict[str, Any]:
+    """The arguments of `_execute` for one run. Raises SettingError."""
+    chosen = {group: settings[group] for group in GROUPS if group in settings}
+    nodes = {group: _node(group, choice) for group, choice in chosen.items()}
+    content = default_content(nodes, folders)
+    content = with_settings(content, {key: value for key, value in settings.items() if key not in GROUPS})
+    Settings.from_content(content)
+    names = {group: _name(settings.get(group, default)) for group, default in (("cell", "gru"), ("task", "adding"))}
+    overrides = [f"{key}={_name(value) if key in GROUPS else value}" for key, value in job.items()]
+    return {"content": content, **names, "overrides": overrides, "shares_machine": shared}
+
+
+def _node(group: str, choice: Any) -> Any:
+    """What `default_content` takes: a class becomes a mapping that names it."""
+    if not isinstance(choice, type):
+        return choice
+    try:
+        inspect.getfile(choice)
+    except (TypeError, OSError):
+        raise SettingError(
+            f"{group}={choice.__name__}: must be defined in a file, which is kept with the run"
+        ) from None
+    return {"_target_": f"{choice.__module__}.{choice.__qualname__}"}
+
+
+def _name(choice: Any) -> str:
+    """What a run calls its cell or task: the choice of the menu, or the class's name as a file of the menu has it."""
+    if isinstance(choice, Mapping):
+        choice = str(choice.get("_target_", "")).rpartition(".")[2]
+    elif isinstance(choice, type):
+        choice = choice.__name__
+    else:
+        return str(choice)
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", choice).lower()
+
+
+def _one_by_one(calls: Sequence[Mapping[str, Any]]) -> list[JobOutcome]:
+    outcomes = []
+    for call in calls:
+        outcomes.append(_execute(**call))
+        _report(outcomes[-1])
+        if outcomes[-1].status == JobStatus.STOPPED:
+            break
+    return outcomes
+
+
+def _in_processes(calls: Sequence[Mapping[str, Any]], processes: int, path: Sequence[str]) -> list[JobOutcome]:
+    """The outcomes of runs in worker processes; a process that was killed makes its runs lost."""
+    executor = get_reusable_executor(max_workers=min(processes, len(calls)))
+    futures = [executor.submit(_in_worker, list(path), dict(call)) for call in calls]
+    outcomes = []
+    for call, future in zip(calls, futures, strict=True):
+        try:
+            outcome = future.result()
+        except SettingError:
+            executor.shutdown(kill_workers=True)
+            raise
+        except Exception as error:
+            outcome = JobOutcome(call["overrides"], JobStatus.LOST, message=f"({one_line(error)})")
+        _report(outcome)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _in_worker(path: list[str], call: dict[str, Any]) -> JobOutcome:
+    sys.path += [folder for folder in path if folder not in sys.path]
+    return _execute(**call)
+
+
+def _execute(content: Any, cell: str, task: str, overrides: list[str], shares_machine: bool) -> JobOutcome:
+    return execute(Settings.from_content(content), cell, task, overrides, shares_machine=shares_machine)
+
+
+def _report(outcome: JobOutcome) -> None:
+    print(_line(outcome), file=sys.stderr)
+
+
+def _line(outcome: JobOutcome) -> str:
+    return f"{outcome.run or ' '.join(outcome.overrides)}: {outcome.status} {outcome.message}".rstrip()

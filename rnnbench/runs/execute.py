@@ -1,0 +1,245 @@
+"""Executing a run: from settings to a finished run folder, unless it is there already."""
+
+import math
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnbench.backends import planned_backend
+from rnnbench.errors import SettingError, as_reported, component_traceback, one_line
+from rnnbench.interruption import Interrupted, check, received
+from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
+from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, RunStore, WeightsAndBiases
+from rnnbench.runs.build import build_run
+from rnnbench.runs.names import check_run_name
+from rnnbench.runs.provenance import provenance, source_hash
+from rnnbench.runs.settings import Settings
+from rnnbench.schema import MEASURED, JobStatus, Status, difficulty_value
+from rnnbench.store.atomic import DamagedFileError
+from rnnbench.store.reader import JobOutcome
+from rnnbench.training import Run
+from rnnbench.training.loop import Progress
+from rnnbench.wandb_logging.content import configuration, identity
+
+
+def print_traceback(error: BaseException, all_frames: bool) -> str:
+    """Print the error's traceback to the terminal; return all of it."""
+    whole = "".join(traceback.format_exception(error))
+    print(whole if all_frames else component_traceback(error), end="", file=sys.stderr)
+    return whole
+
+
+def named(error: BaseException) -> str:
+    """An error in one line, with its type."""
+    name, said = type(error).__name__, one_line(error)
+    return name if said == name else f"{name}: {said}"
+
+
+def execute(
+    settings: Settings,
+    cell: str,
+    task: str,
+    overrides: list[str],
+    *,
+    shares_machine: bool = False,
+    all_frames: bool = False,
+    progress: Path | None = None,
+    worst: float = math.inf,
+) -> JobOutcome:
+    """Execute the run, unless it is done already or another process executes it.
+
+    `cell` and `task` are the names that the run bears. `shares_machine`: others run at the same time, so that its times
+    are not its own. `progress` is the file that the launching process of a sweep reads how far the run has come from.
+    `worst` is the objective of a run that diverged or did not get as far as what the objective measures. A failed run
+    is an outcome; its traceback is printed and kept in its folder, with the frames of this package if `all_frames`.
+
+    Raises SettingError for a wrong setting, Interrupted after a signal, and what a component raises while it is built.
+    """
+    with standard_settings(f"a component of the run {' '.join(overrides)}".rstrip()):
+        return _execute(settings, cell, task, overrides, shares_machine, all_frames, progress, worst)
+
+
+def _execute(
+    settings: Settings,
+    cell: str,
+    task: str,
+    overrides: list[str],
+    shares_machine: bool,
+    all_frames: bool,
+    progress: Path | None,
+    worst: float,
+) -> JobOutcome:
+    check_run_name(cell, task, settings.seed)
+    choose(THREADS, settings.threads)
+    choose(FLUSH_DENORMALS, settings.flush_denormals)
+    seed_random_numbers(settings.seed)
+    run = build_run(settings)
+    check()
+    choose(THREADS, run.model.backend.torch_threads)  # fewer where the backend has threads of its own
+    first = run.model.cells[0]
+    planned = planned_backend(first, settings.model.backend, settings.threads)  # as the planner names the run
+    config = settings.result_settings(first.hidden_size, planned.name)
+    folder = RunStore(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)
+    components = [type(first), type(run.task)]
+    with folder.lock() as mine:
+        if not mine:
+            return JobOutcome(overrides, JobStatus.BUSY, folder.name, "(another process is at it)")
+        before = _stored_summary(folder)
+        if before.get("status") in MEASURED and not settings.rerun:
+            if before.get("component_source") != source_hash(components):
+                changed = "the code of its cell or task has changed since; rerun=true does it again"
+                print(f"rnnbench: {folder.name}: {changed}", file=sys.stderr)
+            outcome = JobStatus.DONE_BEFORE if before["status"] == Status.DONE else JobStatus.DIVERGED
+            return JobOutcome(overrides, outcome, folder.name, objective=_objective(before, settings.objective, worst))
+        if settings.rerun:
+            folder.drop_checkpoint()
+            before = {}
+        if run.model.backend_reason and run.device.type == "cpu":
+            how = f"backend={run.model.backend.name}, since fused cannot run it"
+            print(f"rnnbench: {folder.name}: {how}: {run.model.backend_reason}", file=sys.stderr)
+        job = Job(settings, run, folder, config, cell, task, shares_machine, before.get("started_at"), progress)
+        summary = job.execute(all_frames)
+    if summary["status"] == Status.RUNNING:
+        return JobOutcome(overrides, JobStatus.STOPPED, folder.name, _ending(summary))
+    objective = _objective(summary, settings.objective, worst)
+    return JobOutcome(overrides, summary["status"], folder.name, _ending(summary), objective)
+
+
+def _objective(summary: Mapping[str, Any], column: str | None, worst: float) -> float | None:
+    """The objective's value of a run that has ended; None without an objective and for a failed run."""
+    if column is None or summary["status"] not in MEASURED:
+        return None
+    if column not in summary and summary["status"] == Status.DONE:
+        raise SettingError(f"objective={column}: the run has no such column; results/README.md lists them")
+    value = None if summary["status"] == Status.DIVERGED else summary[column]
+    if value is None:
+        return worst
+    if isinstance(value, str):
+        raise SettingError(f"objective={column}: must be a column of numbers, not {value!r}")
+    return float(value)
+
+
+def _stored_summary(folder: RunFolder) -> dict[str, Any]:
+    """The summary of an earlier launch; empty when there is none, or, with a line, when the folder is damaged."""
+    try:
+        return folder.summary()
+    except DamagedFileError as error:
+        print(f"rnnbench: {error}; the run is done again", file=sys.stderr)
+        return {}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run with the folder and the settings that it is recorded under."""
+
+    settings: Settings
+    run: Run
+    folder: RunFolder
+    config: Mapping[str, Any]
+    cell: str
+    task: str
+    shares_machine: bool
+    """Whether it was launched side by side with other runs."""
+    first_started_at: str | None = None
+    """When an earlier launch first started the run."""
+    progress_path: Path | None = None
+    """Where the launching process of a sweep reads how far the run has come."""
+
+    def execute(self, all_frames: bool) -> dict[str, Any]:
+        """Train and return the summary, which is written to the folder however the run ends.
+
+        After a signal the status is still `running`, as in the folder, and the run stays at its checkpoint.
+        """
+        recorders: list[Recorder] = []
+        trained: list[Progress] = []
+        summary = self._begun()
+        self.folder.start(self.config, summary)
+
+        def make_recorders(progress: Progress) -> Sequence[Recorder]:
+            for recorder in self._recorders(progress, summary):
+                recorders.append(recorder)  # one by one, so that those made before an error are finished
+            trained.append(progress)
+            return recorders
+
+        error_text = None
+        try:
+            summary["status"], results = self.run.execute(self.folder, make_recorders)
+            summary |= {**results, "backend_reason": self.run.model.backend_reason}  # a cell may change meanwhile
+            if self.shares_machine:
+                summary["times_shared"] = True
+        except Interrupted:
+            summary["steps_trained"] = max((progress.step for progress in trained), default=0)
+        except BaseException as raised:
+            error = as_reported(raised)
+            error_text = print_traceback(error, all_frames)
+            for progress in trained:
+                summary |= self.run.reached(progress)
+            summary |= {"status": Status.FAILED, "error": named(error)}
+        finally:
+            if summary["status"] != Status.RUNNING:
+                self.folder.finish(summary, error_text)
+            for recorder in recorders:
+                recorder.finish(summary)
+        return summary
+
+    def _begun(self) -> dict[str, Any]:
+        """The summary of a run that starts now."""
+        cell = self.run.model.cells[0]
+        return {
+            "status": Status.RUNNING,
+            "run": self.folder.name,
+            "cell": self.cell,
+            "task": self.task,
+            "seed": self.settings.seed,
+            "backend": self.run.model.backend.name,
+            "backend_reason": self.run.model.backend_reason,
+            "difficulty_setting": self.run.task.difficulty,
+            "difficulty": difficulty_value(self.config["task"], self.run.task.difficulty),
+            **provenance(self.run.device, [type(cell), type(self.run.task)]),
+            **({"started_at": self.first_started_at} if self.first_started_at else {}),
+        }
+
+    def _recorders(self, progress: Progress, begun: Mapping[str, Any]) -> Iterator[Recorder]:
+        """A progress bar, and W&B unless it is disabled, from the progress that the run resumes."""
+        settings, run = self.settings, self.run
+        if self.progress_path is not None:
+            yield ProgressFile(self.progress_path, progress.step, run.limits.steps)
+        yield ProgressBar(self.folder.name, run.limits.steps, progress.step, run.task.baseline_loss)
+        if (mode := settings.wandb.resolved_mode()) == "disabled":
+            return
+        config = configuration(self.config, begun, settings.name, settings.model.parameter_budget)
+        of_run = self.folder.name, (self.cell, self.task), identity(settings.name, begun)
+        yield WeightsAndBiases(
+            self.folder.path,
+            mode,
+            settings.wandb.init_timeout_s,
+            {"config": config, **settings.wandb.arguments(settings.name, *of_run)},
+            axes={name: probe.axes for name, probe in run.probes.items()},
+            constants={name for probe in run.probes.values() if not probe.due(1, True) for name in probe.columns},
+            past_rows=progress.history,
+            past_arrays=progress.arrays,
+            step_times_s=progress.step_times_s,
+        )
+
+
+def _ending(summary: Mapping[str, Any]) -> str:
+    """A line on how the run ended."""
+    if summary["status"] == Status.FAILED:
+        return f"({summary['error']}; see its traceback.txt)"
+    if summary["status"] == Status.RUNNING:
+        return f"by {received()} at step {summary['steps_trained']}"
+    if summary["status"] == Status.DIVERGED:
+        return f"at step {summary['diverged_at_step']}"
+    solved = f"solved at step {summary['steps_to_solve']}" if summary["solved"] else "not solved"
+    measure, baseline = summary["measure"], summary["baseline_loss"]
+    losses = [
+        f"test loss {summary['test_loss']:.3g}",
+        *([] if baseline is None else [f"baseline {baseline:.3g}"]),
+        *([f"{measure.replace('_', ' ')} {summary[f'test_{measure}']:.3g}"] if f"test_{measure}" in summary else []),
+    ]
+    criterion = [solved] if summary["has_criterion"] else []
+    seconds = summary["wall_time_s"]
+    return f"({'; '.join([*criterion, ', '.join(losses), f'{seconds:.0f} s'])})"

@@ -1,0 +1,150 @@
+"""Runs and sweeps from Python are those of the command line, to the last bit."""
+
+import signal
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rnnbench
+from rnnbench.errors import SettingError
+from rnnbench.recorders import ProgressBar
+
+SHORT: dict[str, Any] = {
+    "task.length": 6,
+    "train": {"steps": 4, "batch_size": 5, "eval_every": 2, "eval_examples": 20, "confirm_examples": 20},
+    "model.hidden_size": 4,
+    "wandb": "disabled",
+    "probe": ["costs", "gradient_profile"],
+}
+
+
+def by_command(*arguments: str) -> None:
+    """The same settings as SHORT, given to the command in this process."""
+    from rnnbench.cli.main import main
+
+    words = [
+        "task.length=6", "train.steps=4", "train.batch_size=5", "train.eval_every=2", "train.eval_examples=20",
+        "train.confirm_examples=20", "model.hidden_size=4", "wandb=disabled", "probe=[costs,gradient_profile]",
+    ]  # fmt: skip
+    before, sys.argv = sys.argv, ["rnnbench", *arguments, *words]
+    try:
+        with pytest.raises(SystemExit) as end:
+            main()
+    finally:
+        sys.argv = before
+    assert end.value.code == 0
+
+
+def test_a_run_is_that_of_the_command(tmp_path: Path) -> None:
+    by_command("cell=lstm", "cell.forget_bias=2", "seed=3", "name=mine", f"results_dir={tmp_path / 'command'}")
+    made = rnnbench.run(
+        "lstm", seed=3, name="mine", results_dir=tmp_path / "python", **SHORT, **{"cell.forget_bias": 2}
+    )
+    (row,) = made.runs.to_dict("records")
+    theirs = rnnbench.load(tmp_path / "command" / "mine").runs.iloc[0]
+    assert (row["run"], row["weights_sha256"], row["test_loss"]) == tuple(
+        theirs[["run", "weights_sha256", "test_loss"]]
+    )
+    place = Path("mine") / "runs" / row["run"] / "history.csv"
+    assert (tmp_path / "python" / place).read_bytes() == (tmp_path / "command" / place).read_bytes()
+
+
+def test_a_sweep_returns_its_own_runs_and_does_none_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = {"name": "swept", "results_dir": tmp_path}
+    rnnbench.run("rnn", seed=7, **place, **SHORT)
+    made = rnnbench.sweep({"cell": ["rnn", "gru"], "seed": range(2)}, **place, **SHORT)
+    assert sorted(zip(made.runs["cell"], made.runs["seed"], strict=True)) == [
+        ("gru", 0),
+        ("gru", 1),
+        ("rnn", 0),
+        ("rnn", 1),
+    ]
+    capsys.readouterr()
+    again = rnnbench.sweep({"cell": ["rnn", "gru"], "seed": [0, 1]}, **place, **SHORT)
+    assert capsys.readouterr().err.count("done before") == 4
+    assert again.runs["weights_sha256"].tolist() == made.runs["weights_sha256"].tolist()
+
+
+@pytest.mark.long
+def test_a_sweep_in_processes_has_the_same_numbers(tmp_path: Path) -> None:
+    one, two = (
+        rnnbench.sweep({"seed": [0, 1, 2]}, name=f"by{number}", results_dir=tmp_path, processes=number, **SHORT)
+        for number in (1, 2)
+    )
+    assert one.runs["weights_sha256"].tolist() == two.runs["weights_sha256"].tolist()
+    assert two.runs["times_shared"].all()
+
+
+def test_a_class_is_a_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "leaky_cells.py").write_text(
+        textwrap.dedent(
+            """
+            import torch
+            from rnnbench.cells import Cell
+
+            class LeakyRNN(Cell):
+                def __init__(self, input_size: int, hidden_size: int, leak: float = 0.5) -> None:
+                    super().__init__(input_size, hidden_size)
+                    self.leak, self.W, self.U = leak, self.input_map(), self.recurrent_map()
+
+                def step(self, x, state):
+                    (h,) = state
+                    return ((1 - self.leak) * h + self.leak * torch.tanh(self.W(x) + self.U(h)),)
+            """
+        )
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    from leaky_cells import LeakyRNN  # type: ignore[import-not-found]
+
+    place = {"name": "own", "results_dir": tmp_path}
+    made = rnnbench.run(LeakyRNN, **place, **SHORT)
+    other = rnnbench.run({"_target_": "leaky_cells.LeakyRNN", "leak": 0.9}, **place, **SHORT)
+    assert made.runs["cell"].tolist() == other.runs["cell"].tolist() == ["leaky_rnn"]
+    assert made.runs["run"].tolist() != other.runs["run"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"cell": "lsmt"}, "cell=lsmt: no such choice; did you mean lstm"),
+        ({"train": {"stepps": 3}}, "train.stepps"),
+        ({"train.steps": -1}, "train.steps=-1"),
+        ({"cell.forget_biass": 1}, "cell.forget_biass"),
+        ({"seed": -1}, "seed=-1"),
+        ({"name": "a/b"}, "name=a/b"),
+    ],
+)
+def test_wrong_settings_are_one_line(tmp_path: Path, arguments: dict[str, Any], named: str) -> None:
+    with pytest.raises(SettingError, match=named) as told:
+        rnnbench.run(**{"results_dir": tmp_path, "wandb": "disabled", **arguments})
+    assert "\n" not in str(told.value)
+    assert not list(tmp_path.rglob("summary.json"))
+
+
+def test_wrong_sweeps_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="seed: no values"):
+        rnnbench.sweep({"seed": []}, results_dir=tmp_path)
+    with pytest.raises(SettingError, match="processes=0"):
+        rnnbench.sweep({"seed": [0]}, results_dir=tmp_path, processes=0)
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_resumes_to_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = rnnbench.run(name="whole", results_dir=tmp_path, **SHORT).runs.iloc[0]
+    place = {"name": "stopped", "results_dir": tmp_path}
+
+    def stop(self: ProgressBar, step: int) -> None:
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressBar, "advance", stop)
+        with pytest.raises(KeyboardInterrupt):
+            rnnbench.run(**place, **SHORT)
+    assert list(tmp_path.rglob("checkpoint.pt"))
+    resumed = rnnbench.run(**place, **SHORT).runs.iloc[0]
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
