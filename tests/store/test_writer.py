@@ -26,7 +26,8 @@ def folder(tmp_path: Path) -> RunFolder:
 
 def summary(folder: RunFolder, status: str) -> dict[str, Any]:
     """The columns that every run has."""
-    return dict.fromkeys(IDENTITY, "") | {"run": folder.name, "status": status, "seed": 3}
+    named = {"run": folder.name, "cell": "gru", "task": "adding"}
+    return dict.fromkeys(IDENTITY, "") | named | {"status": status, "seed": 3}
 
 
 def names(folder: RunFolder) -> set[str]:

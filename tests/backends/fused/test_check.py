@@ -1,5 +1,6 @@
 """The compiled loops are believed only once they agree with the plain loop, and nothing is left changed by that."""
 
+import gc
 import itertools
 import random
 import warnings
@@ -385,3 +386,28 @@ def test_other_random_numbers_are_found(monkeypatch: pytest.MonkeyPatch) -> None
     cell = prepared(Step(lambda cell, x, h: cell.W(x) + cell.drop(cell.U(h))))
     monkeypatch.setattr(fused_run, "draw_noise", lambda kinds, *sizes: [torch.ones(*sizes[:2], 4, dtype=sizes[2])])
     assert "draw other random numbers" in str(Fused().failed_check(cell))
+
+
+class Finalized:
+    """Garbage in a circle, whose finalizer calls torch."""
+
+    def __init__(self) -> None:
+        self.circle, self.tensor = self, torch.zeros(3)
+
+    def __del__(self) -> None:
+        self.tensor.add(1).sum()
+
+
+def test_garbage_that_is_collected_while_a_step_is_recorded_is_no_part_of_it() -> None:
+    def allocating(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+        assert len([[] for _ in range(200_000)])
+        return cell.W(x) + cell.U(h)
+
+    cell, before = prepared(Step(allocating)), gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(100_000)
+    try:
+        Finalized()
+        assert Fused().unsupported_reason(cell) is None
+    finally:
+        gc.set_threshold(*before)

@@ -1,5 +1,6 @@
 """From a cell's `step` to a graph: it is recorded on random numbers, and the recorded functions are lowered."""
 
+import gc
 import inspect
 import itertools
 import re
@@ -140,8 +141,14 @@ def _record(cell: Cell, widths: tuple[int, ...], batch: int) -> Recorder:
 
 @contextmanager
 def _like_the_plain_loop() -> Iterator[None]:
-    """Gradients are on and torch.compile is off, whatever the caller has set."""
+    """Gradients are on and torch.compile is off, whatever the caller has set.
+
+    Garbage is collected later: a finalizer of tensors that the step knows nothing of would be recorded as part of it.
+    """
     with ExitStack() as stack:
+        if gc.isenabled():
+            gc.disable()
+            stack.callback(gc.enable)
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         stack.enter_context(torch.autocast("cpu", enabled=False))
