@@ -3,6 +3,7 @@
 Packages, each of which imports only those below it:
 
 - `cli`: the command line.
+- `claims`: verdicts on the claims of the study notes, an application that no other package imports.
 - `report`, `timing`: tables, figures and pages; times of forward and backward passes.
 - `runs`: from settings to runs; no Hydra.
 - `training`: the training loop and one whole run.

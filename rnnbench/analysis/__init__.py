@@ -43,5 +43,4 @@ Tables, one row per group of runs:
 - `gradient_decay`: decay of the gradient through time.
 - `speed`: times of forward and backward passes.
 - `matched_comparisons`: runs of equal width, and of equally many parameters.
-- `claims`: verdicts on the claims of the study notes.
 """

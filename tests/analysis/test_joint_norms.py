@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnnbench.analysis.gradient_profile import joint_norms, top_layer_norms
-from tests.analysis.made_claims import made
+from tests.claims.made_claims import made
 
 NORM = np.arange(24.0).reshape(2, 3, 4)
 """Two probed steps, three layers, four time steps."""

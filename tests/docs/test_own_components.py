@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rnnbench.analysis.claims.claim import finding
 from rnnbench.analysis.verdict import Verdict
+from rnnbench.claims.claim import finding
 from tests.cli.conftest import SMALL, Command
 from tests.docs.markdown import OWN, ROOT, commands, named_files
 from tests.report.tiny import LENGTHS, tiny
@@ -50,7 +50,7 @@ def test_its_code_passes_the_checks(own_components: Path) -> None:
 
 
 def test_its_claim() -> None:
-    source = dict(named_files(ROOT / "CONTRIBUTING.md"))["rnnbench/analysis/claims/memory.py"]
+    source = dict(named_files(ROOT / "CONTRIBUTING.md"))["rnnbench/claims/memory.py"]
     names: dict[str, Any] = {}
     exec(source, names)
     cases = finding(names["GRU_REMEMBERS"], tiny()).cases

@@ -5,15 +5,11 @@ import math
 import pandas as pd
 import pytest
 
-from rnnbench.analysis.claims import Claim, Finding
-from rnnbench.analysis.claims.claim import Case, Kind, overall
 from rnnbench.analysis.intervals import UNDEFINED, Interval, Quartiles
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match
 from rnnbench.analysis.variant import Variant
-from rnnbench.analysis.verdict import Verdict
 from rnnbench.report.flat import flat, overrides
 from rnnbench.report.labels import bounds, cell_label, interval, match_label, number, task_title, variant_label
-from rnnbench.report.tables.claims import verdict_label
 
 VARIANT = Variant((("model.initialisation", "orthogonal"), ("model.recurrent_gain", 2.0), ("optimizer.lr", 1e-3)))
 
@@ -81,22 +77,3 @@ def test_overrides_can_be_typed() -> None:
     assert overrides(Variant((("cell.bias", False), ("model.chrono_length", None)))) == (
         "cell.bias=false model.chrono_length=null"
     )
-
-
-@pytest.mark.parametrize(
-    ("kind", "verdicts", "text"),
-    [
-        (Kind.MEASURED, [Verdict.HOLDS, Verdict.HOLDS], "holds"),
-        (Kind.MEASURED, [Verdict.UNDECIDED, Verdict.UNDECIDED], "undecided"),
-        (Kind.MEASURED, [], "not measured"),
-        (Kind.MEASURED, [Verdict.HOLDS, Verdict.UNDECIDED, Verdict.FAILS, Verdict.HOLDS],
-         "depends (2 holds, 1 fails, 1 undecided)"),
-        (Kind.BY_CONSTRUCTION, [Verdict.HOLDS, Verdict.HOLDS], "true by construction"),
-        (Kind.BY_CONSTRUCTION, [Verdict.HOLDS, Verdict.FAILS], "true by construction, the code differs"),
-        (Kind.BY_CONSTRUCTION, [], "not measured"),
-    ],
-)  # fmt: skip
-def test_verdict_of_several_cases(kind: Kind, verdicts: list[Verdict], text: str) -> None:
-    claim = Claim("x", "", "", kind, "", "", lambda results: [])
-    cases = [Case({"length": length}, verdict, UNDEFINED, "") for length, verdict in enumerate(verdicts)]
-    assert verdict_label(claim, Finding(tuple(cases), overall(cases))) == text

@@ -9,7 +9,6 @@
 - `tuned_settings`: value chosen for a tuned setting, what the choice cost and how much it matters.
 - `gradient_decay`: decades that the gradient loses through time, its decay and half-life where a line fits.
 - `speed`: time of a forward and backward pass by each implementation.
-- `claims`: verdicts on the claims of the study notes.
 - `told_apart`: whether the columns that a table shows tell its rows apart.
 - `rendering`: tables as Markdown, LaTeX and plain text.
 """

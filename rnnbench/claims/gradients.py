@@ -6,9 +6,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from rnnbench.analysis.claims.claim import Case, Claim, Count, Kind, Significance
-from rnnbench.analysis.claims.courses import Courses, after_training, at_initialisation
-from rnnbench.analysis.claims.selection import MILESTONE, MILESTONE_STEPS, STEPS, by_seed, names, trained_by_length
 from rnnbench.analysis.degenerate import exact_rate
 from rnnbench.analysis.equivalence import within_margin
 from rnnbench.analysis.exponential_decay import CURVATURE_MARGIN, exponential_test, half_slopes
@@ -17,6 +14,9 @@ from rnnbench.analysis.paired import absolute_difference, margin_p_value, paired
 from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict, above, opposite
+from rnnbench.claims.claim import Case, Claim, Count, Kind, Significance
+from rnnbench.claims.courses import Courses, after_training, at_initialisation
+from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, STEPS, by_seed, names, trained_by_length
 
 LEAST_DECADES = 1.0
 """By how many decades a gradient must fall or rise over the sequence to have vanished or exploded: a convention."""

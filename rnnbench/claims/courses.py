@@ -8,8 +8,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from rnnbench.analysis.claims.claim import NotMeasuredError
-from rnnbench.analysis.claims.selection import (
+from rnnbench.analysis.gradient_profile import top_layer_norms
+from rnnbench.analysis.horizon import lengths
+from rnnbench.analysis.matched_comparisons import WIDTH
+from rnnbench.analysis.results import Results
+from rnnbench.claims.claim import NotMeasuredError
+from rnnbench.claims.selection import (
     STEPS,
     by_seed,
     difficulties,
@@ -17,10 +21,6 @@ from rnnbench.analysis.claims.selection import (
     select,
     trained_by_length,
 )
-from rnnbench.analysis.gradient_profile import top_layer_norms
-from rnnbench.analysis.horizon import lengths
-from rnnbench.analysis.matched_comparisons import WIDTH
-from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.gradient_fit import fit_gradient
 from rnnbench.schema import Status

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.claims.claim import Count
-from rnnbench.analysis.claims.selection import MILESTONE, MILESTONE_STEPS, by_seed, difficulties
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.milestones import SOLVED, reached, steps_to
 from rnnbench.analysis.steps_ratio import steps_ratio
+from rnnbench.claims.claim import Count
+from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, by_seed, difficulties
 
 Pair = tuple[pd.DataFrame, pd.DataFrame]
 """The runs of one cell and of the other."""

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.claims.claim import Case, Claim, Kind, NotMeasuredError, Significance
-from rnnbench.analysis.claims.selection import by_seed, names, trained_by_length
 from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.spread_change import spread_change
 from rnnbench.analysis.verdict import above
+from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError, Significance
+from rnnbench.claims.selection import by_seed, names, trained_by_length
 from rnnbench.schema import Status
 
 LOWER, UPPER = "time_constant_lower_quartile", "time_constant_upper_quartile"

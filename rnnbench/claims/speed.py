@@ -6,16 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.claims.claim import Case, Claim, Kind, NotMeasuredError, Significance
-from rnnbench.analysis.claims.selection import (
-    names,
-    rate_label,
-    select,
-    trained,
-    trained_at_one_width,
-    with_values,
-)
-from rnnbench.analysis.claims.steps import Pair, milestone_told, pair_of, ratios_by_difficulty, solved_told
 from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.milestones import steps_to
@@ -25,6 +15,16 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import steps_ratio
 from rnnbench.analysis.steps_to_solve import StepsToSolve
 from rnnbench.analysis.verdict import Verdict, below
+from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError, Significance
+from rnnbench.claims.selection import (
+    names,
+    rate_label,
+    select,
+    trained,
+    trained_at_one_width,
+    with_values,
+)
+from rnnbench.claims.steps import Pair, milestone_told, pair_of, ratios_by_difficulty, solved_told
 
 IMPLEMENTATIONS = {"fused": "fused", "torch_nn": "torch.nn on CPU"}
 """Kernels compiled alike, and the modules as shipped."""

@@ -7,11 +7,14 @@
 - `speed`: that the GRU trains faster.
 - `time_scales`: that units learn different time scales.
 - `gates`, `structure`: claims that are true by construction.
+- `table`: the report's table of the claims, which `conf/table/claims.yaml` adds.
+
+The package is an application of the library: nothing in the library imports it.
 """
 
-from rnnbench.analysis.claims import gates, gradients, learning, speed, structure, time_scales
-from rnnbench.analysis.claims.claim import Claim, Finding, finding
 from rnnbench.analysis.results import Results
+from rnnbench.claims import gates, gradients, learning, speed, structure, time_scales
+from rnnbench.claims.claim import Claim, Finding, finding
 
 CLAIMS: tuple[Claim, ...] = (
     gradients.VANISHING,

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.claims.claim import Case, Claim, Kind
-from rnnbench.analysis.claims.selection import select, with_values
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import holds_if
+from rnnbench.claims.claim import Case, Claim, Kind
+from rnnbench.claims.selection import select, with_values
 
 COPIES_AT = {"gru": 0.0, "gru_goodfellow": 1.0}
 """The update gate's value at which each form copies its state, by the notes: the newer form's gate is the fraction of

@@ -7,17 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.claims.claim import Case, Claim, Kind, NotMeasuredError, Significance
-from rnnbench.analysis.claims.selection import (
-    STEPS,
-    STOPS,
-    by_seed,
-    difficulties,
-    names,
-    rate_label,
-    trained,
-)
-from rnnbench.analysis.claims.steps import Pair, milestone_told, pair_of, ratios_by_difficulty, solved_told
 from rnnbench.analysis.equivalence import FACTOR, steps_equivalence, within_margin
 from rnnbench.analysis.intervals import UNDEFINED
 from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference, log_loss_differences
@@ -30,6 +19,17 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import steps_ratio
 from rnnbench.analysis.steps_to_solve import StepsToSolve
 from rnnbench.analysis.verdict import Verdict, below
+from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError, Significance
+from rnnbench.claims.selection import (
+    STEPS,
+    STOPS,
+    by_seed,
+    difficulties,
+    names,
+    rate_label,
+    trained,
+)
+from rnnbench.claims.steps import Pair, milestone_told, pair_of, ratios_by_difficulty, solved_told
 from rnnbench.errors import SettingError
 from rnnbench.schema import Status
 

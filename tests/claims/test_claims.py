@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnbench.analysis.claims import CLAIMS, Finding, findings, learning, speed
-from rnnbench.analysis.claims.claim import Case, Claim, Count, Kind, Overall, Significance, corrected, finding, overall
 from rnnbench.analysis.equivalence import within_factor
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.matched_comparisons import PARAMETERS, Match
@@ -17,8 +15,10 @@ from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import steps_ratio
 from rnnbench.analysis.verdict import Verdict
+from rnnbench.claims import CLAIMS, Finding, findings, learning, speed
+from rnnbench.claims.claim import Case, Claim, Count, Kind, Overall, Significance, corrected, finding, overall
 from rnnbench.errors import SettingError
-from tests.analysis.made_claims import INPUTS, SEEDS, WIDTH, Change, Row, exponential, made
+from tests.claims.made_claims import INPUTS, SEEDS, WIDTH, Change, Row, exponential, made
 
 HOLDS, FAILS, UNDECIDED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED
 BY_NAME = {claim.name: claim for claim in CLAIMS}

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from rnnbench.analysis.claims.claim import NotMeasuredError
 from rnnbench.analysis.horizon import lengths
 from rnnbench.analysis.matched_comparisons import WIDTH
 from rnnbench.analysis.milestones import steps_column
 from rnnbench.analysis.results import Results
+from rnnbench.claims.claim import NotMeasuredError
 from rnnbench.schema import ENDED, MEASURED
 
 STEPS, RATE, STOPS = "train.steps", "optimizer.lr", "train.stop_when_solved"

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from rnnbench.analysis.claims.claim import Case, Claim, Kind, NotMeasuredError
-from rnnbench.analysis.claims.selection import select, with_values
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import holds_if
+from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError
+from rnnbench.claims.selection import select, with_values
 
 BLOCKS = {"gru": 3, "lstm": 4}
 """Gates and candidate: each has a matrix on the input, one on the state and a bias."""

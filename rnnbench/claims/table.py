@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from rnnbench.analysis.claims import Claim, Finding, findings
-from rnnbench.analysis.claims.claim import Case, Count, Evidence, Kind, Overall
 from rnnbench.analysis.degenerate import is_degenerate
 from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.matched_comparisons import Match
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
+from rnnbench.claims import Claim, Finding, findings
+from rnnbench.claims.claim import Case, Count, Evidence, Kind, Overall
 from rnnbench.report.labels import interval, match_label, number, setting_value
 from rnnbench.report.tables.table import Table
 
