@@ -7,7 +7,6 @@
 - `page`, `templates/`: the HTML page.
 - `settings`: what can be set of a report.
 - `sidecar`: the provenance of each table and figure, a JSON file beside it; by it, what an earlier report wrote.
-- `vector`: a figure as a vector graphic inside the page, whose points can be read.
 - `runs_table`: the page's table of runs.
 - `style`: how every figure looks: paper sizes, colours and line styles of the cells, legends.
 """

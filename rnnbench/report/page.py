@@ -2,14 +2,16 @@
 
 import base64
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import difficulty_columns, setting_columns
@@ -17,22 +19,13 @@ from rnnbench.errors import SettingError, one_line
 from rnnbench.report.incomplete import incomplete
 from rnnbench.report.labels import is_number, setting_value
 from rnnbench.report.runs_table import differing, runs_table
-from rnnbench.report.style import CellStyles
 from rnnbench.schema import ExperimentFiles
 from rnnbench.store.atomic import write_text
 
 MACHINE = (
-    "rnnbench_version",
-    "git_commit",
-    "python_version",
-    "torch_version",
-    "numpy_version",
-    "platform",
-    "processor",
-    "cpu_family",
-    "cpu_model",
-    "vector_width_bits",
-)
+    "rnnbench_version", "git_commit", "python_version", "torch_version", "numpy_version", "platform", "processor",
+    "cpu_family", "cpu_model", "vector_width_bits",
+)  # fmt: skip
 LONGEST_NUMBER, LONGEST_WORD = 48, 24
 """Letters of a number with its bounds, and of text, that stand in one line."""
 
@@ -50,11 +43,6 @@ class Tabled:
     alike: str = ""
     """Which rows the columns do not tell apart."""
 
-    @cached_property
-    def columns(self) -> list[tuple[str, str]]:
-        """Headings with the class of their column: numbers stand to the right, long text is wrapped."""
-        return [(str(heading), _kind(column.astype(str))) for heading, column in self.formatted.items()]
-
 
 @dataclass(frozen=True)
 class Drawn:
@@ -64,8 +52,10 @@ class Drawn:
     name: str
     caption: list[str]
     """Paragraphs."""
-    svg: str
-    """The picture itself, an SVG element."""
+    picture: str
+    """A data URI."""
+    alternative: str
+    """What the picture shows, in words."""
     files: list[Path]
 
 
@@ -85,7 +75,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a page holds beside what it says of the runs."""
+    """What a page holds in addition to what it says of the runs."""
 
     tables: Sequence[Tabled]
     figures: Sequence[Drawn]
@@ -97,61 +87,53 @@ class Contents:
     description: str = ""
 
 
-def write_page(results: Results, contents: Contents, folder: Path, styles: CellStyles) -> None:
+def svg_uri(canvas: Canvas) -> str:
+    """The figure as matplotlib writes it, an SVG file, in a data URI."""
+    file = io.StringIO()
+    canvas.savefig(file, format="svg", facecolor="none", metadata={"Date": None})
+    return "data:image/svg+xml," + quote(" ".join(file.getvalue().split()), safe=" /:=;,()+!*?-")
+
+
+def write_page(results: Results, contents: Contents, folder: Path) -> None:
     """Write `report.html` in the folder."""
     runs = results.runs
     environment = Environment(
         loader=PackageLoader("rnnbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    environment.filters["kinds"] = _kinds
     script = (Path(__file__).parent / "templates" / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     text = environment.get_template("report.html.jinja").render(
-        name=results.name,
-        description=contents.description,
+        contents=contents,
+        results=results,
         script=script,
         script_hash=f"sha256-{digest}",
-        tables=contents.tables,
-        figures=contents.figures,
-        failed=contents.failed,
-        command=contents.command,
         only="; ".join(f"{column} {', '.join(map(setting_value, each))}" for column, each in contents.only.items()),
         incomplete=incomplete(results),
-        tuned=results.tuned,
-        tuning_seeds=", ".join(map(str, results.tuning_seeds)),
-        candidates=0 if results.candidates is None else len(results.candidates),
-        counts=_counts(runs),
-        grid=_grid(runs),
-        settings=_shared(runs, [*setting_columns(runs), *difficulty_columns(runs)]),
-        machine=_shared(runs, [column for column in MACHINE if column in runs]),
+        failed=[f"{each.name}: {each.reason}" for each in contents.failed],
+        counts=", ".join(f"{count} {status}" for status, count in sorted(runs["status"].value_counts().items())),
+        grid=_values(runs, differing(runs)),
+        settings=_values(runs, [*setting_columns(runs), *difficulty_columns(runs)]),
+        machine=_values(runs, [column for column in MACHINE if column in runs]),
         commands=sorted(runs["command_line"].dropna().unique()) if "command_line" in runs else [],
-        runs=runs_table(results, folder, styles),
-        all_runs=len(runs),
+        runs=runs_table(results, folder),
     )
     write_text(ExperimentFiles(folder).report, text)
+
+
+def _kinds(table: pd.DataFrame) -> dict[str, str]:
+    """Headings with the class of their column: numbers stand to the right, long text is wrapped."""
+    return {str(heading): _kind(column.astype(str)) for heading, column in table.items()}
 
 
 def _kind(column: "pd.Series[str]") -> str:
     longest = column.str.len().max()
     if longest <= LONGEST_NUMBER and column.any() and all(map(is_number, filter(None, column))):
         return "number"
-    return "text" if longest <= LONGEST_WORD else "long"
+    return "" if longest <= LONGEST_WORD else "long"
 
 
-def _counts(runs: pd.DataFrame) -> str:
-    counts = runs["status"].value_counts()
-    return ", ".join(f"{counts[status]} {status}" for status in sorted(counts.index))
-
-
-def _grid(runs: pd.DataFrame) -> dict[str, str]:
-    """What differs between the runs, with all its values."""
-    return {column: _values(runs[column]) for column in differing(runs)}
-
-
-def _shared(runs: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:
-    """What the runs have in common; of what differs, all values."""
-    return {column: _values(runs[column]) for column in columns}
-
-
-def _values(column: "pd.Series[Any]") -> str:
-    distinct = column.dropna().unique().tolist()
-    return ", ".join(map(setting_value, distinct)) or "none"
+def _values(runs: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:
+    """All values that the runs have in each of the columns."""
+    distinct = {column: runs[column].dropna().unique().tolist() for column in columns}
+    return {column: ", ".join(map(setting_value, values)) or "none" for column, values in distinct.items()}

@@ -13,14 +13,13 @@ from rnnbench.report.figures.figure import Figure
 from rnnbench.report.flat import stable_csv
 from rnnbench.report.incomplete import incomplete
 from rnnbench.report.labels import component_title
-from rnnbench.report.page import Contents, Drawn, Failed, Tabled, write_page
+from rnnbench.report.page import Contents, Drawn, Failed, Tabled, svg_uri, write_page
 from rnnbench.report.settings import ReportSettings
 from rnnbench.report.sidecar import remove_earlier, write_sidecar, written_before
 from rnnbench.report.style import CellStyles, mark_incomplete, paper_style, take_literally, task_panels
 from rnnbench.report.tables.rendering import latex, markdown, markdown_text, plain
 from rnnbench.report.tables.table import Table
 from rnnbench.report.tables.told_apart import not_told_apart
-from rnnbench.report.vector import inline_svg
 from rnnbench.schema import ExperimentFiles, is_name
 from rnnbench.store.atomic import replacing, write_text
 
@@ -77,7 +76,7 @@ def write_report(
     )
     drawn = _made(figures, lambda figure, name: _draw(figure, files.figures / name, results, styles, settings), failed)
     command = command or f"rnnbench-report name={results.name}"
-    write_page(results, Contents(tabled, drawn, failed, command, settings.only, description), folder, styles)
+    write_page(results, Contents(tabled, drawn, failed, command, settings.only, description), folder)
     made = list(chain(*(each.files for each in tabled), *(each.files for each in drawn)))
     removed = remove_earlier(before, made, [each.name for each in failed])
     missing = incomplete(results)
@@ -151,11 +150,11 @@ def _draw(figure: Figure, path: Path, results: Results, styles: CellStyles, sett
         for kind in settings.formats:
             with replacing(path.with_suffix(f".{kind}")) as file:
                 canvas.savefig(file, format=kind, metadata=UNDATED[kind])
-        title, caption = component_title(path.name), figure.caption(results)
-        alternative = " ".join([f"{title}.", *caption[:1], _shown(results, styles)])
-        svg = inline_svg(canvas, path.name, alternative)
+        picture = svg_uri(canvas)
+    title, caption = component_title(path.name), figure.caption(results)
+    alternative = " ".join([f"{title}.", *caption[:1], _shown(results, styles)])
     files = write_sidecar(path, results, type(figure).__name__, figure.intervals, settings.formats)
-    return Drawn(title, path.name, caption, svg, files)
+    return Drawn(title, path.name, caption, picture, alternative, files)
 
 
 def _shown(results: Results, styles: CellStyles) -> str:

@@ -272,14 +272,6 @@ def small_title(axes: Axes, title: str, room: int = 17) -> None:
     axes.set_title(title.replace(": ", ":\n"), fontsize=size, pad=2)
 
 
-def read_as(name: str) -> dict[str, Any]:
-    """Properties of a line whose points the page reads out under this name, and which no legend shows.
-
-    One that is not visible is drawn on the page while one of its points is pointed at.
-    """
-    return {"label": "_", "gid": name.removeprefix("_")}
-
-
 def dot_rows(axes: Axes, labels: Sequence[str]) -> None:
     """An axis with a row for each label, the first on top."""
     axes.set(ylim=(len(labels) - 0.5, -0.5))

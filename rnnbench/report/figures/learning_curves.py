@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -27,7 +26,6 @@ from rnnbench.report.style import (
     marked,
     panel_grid,
     panels_in_rows,
-    read_as,
     say_empty,
     small_panel_grid,
     small_title,
@@ -128,12 +126,11 @@ class LearningCurves(Figure):
             evaluated = group.loc[group["run"].isin(list(losses)), ["run", "seed", "status", "solved"]]
             for run in evaluated.to_dict("records"):
                 own = losses[run["run"]].dropna()
-                readable = read_as(f"{label}, seed {run['seed']}")
-                axes.add_line(Line2D(own.index, own, visible=False, color=style["color"], **readable))
                 _mark_the_end(axes, run, own, losses.index[-1], style, symbols)
         for number, (name, level) in enumerate({**baseline, **self.levels}.items()):
             axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * number)), label=name, zorder=1)
-        if logarithmic and not any((np.asarray(line.get_ydata(), float) <= 0).any() for line in axes.lines):
+        lowest = [*(losses.min().min() for *_, losses in drawn), *baseline.values(), *self.levels.values()]
+        if logarithmic and min(lowest) > 0:
             log_axis(axes)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter("{x:,.0f}")
