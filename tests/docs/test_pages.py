@@ -1,7 +1,6 @@
 """What README and docs say can be followed: links lead somewhere, commands compose, no page is left alone."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,12 +20,6 @@ EVERY_COMMAND = [(page.name, words) for page in PAGES for words in commands(page
 EVERY_ANSWER = [(page.name, words, answer) for page in PAGES for words, answer in answers(page)]
 
 USED = {"rnnbench-explain": explain.USED, "rnnbench-sync": sync.USED, "rnnbench-dashboard": dashboard.USED}
-
-PRIVATE_WORDS = re.compile(
-    r"\b(trivial|in turns?|contestants?|straightness|ledger|mirror\w*|tap|looked at once|taken up|times floor)\b"
-    r"|× floor|the floor|/ it\b"
-)
-"""Words that this project once used where the field has its own."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -105,23 +98,10 @@ def test_make_targets_exist() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_words_are_the_fields(page: Path) -> None:
-    assert PRIVATE_WORDS.findall(page.read_text()) == []
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_tables_are_whole(page: Path) -> None:
     for table in tables(page):
         assert set(table[1]) == {"---"}, table[0]
         assert {len(row) for row in table} == {len(table[0])}, table[0]
-
-
-def test_layers_are_those_of_the_import_contract() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    contract = project["tool"]["importlinter"]["contracts"][0]
-    layers = next(table for table in tables(ROOT / "CONTRIBUTING.md") if table[0][0] == "package")
-    named = [" | ".join(re.findall(r"`([\w.]+)`", row[0])) for row in layers[2:]]
-    assert named == contract["layers"]
 
 
 @pytest.mark.parametrize("group", ["cell", "task", "experiment"])
