@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rnnbench.analysis.archive import load_results as load
     from rnnbench.analysis.comparison import comparison
+    from rnnbench.analysis.external_runs import results_of
     from rnnbench.analysis.loss_comparison import loss_comparison
-    from rnnbench.analysis.own_table import results_of
     from rnnbench.analysis.steps_comparison import steps_comparison
     from rnnbench.model.recurrent import Recurrent
     from rnnbench.probes.any_module import gradient_through_time
@@ -62,7 +62,7 @@ _HOMES = {
     "load": "rnnbench.analysis.archive:load_results",
     "load_model": "rnnbench.runs.trained_model:load_model",
     "loss_comparison": "rnnbench.analysis.loss_comparison:loss_comparison",
-    "results_of": "rnnbench.analysis.own_table:results_of",
+    "results_of": "rnnbench.analysis.external_runs:results_of",
     "run": "rnnbench.runs.api:run",
     "sweep": "rnnbench.runs.api:sweep",
     "steps_comparison": "rnnbench.analysis.steps_comparison:steps_comparison",

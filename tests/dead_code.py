@@ -44,6 +44,7 @@ UNSEEN = {
     "setup": "Hydra calls it",
     "caption": "the page's template reads it",
     "alternative": "the page's template reads it",
+    "circle": "garbage holds itself by it",
     "sentence": "the claims' table reads it by name",
     "first_step": "an argument of every hook",
     "state_index": "an argument of every hook",

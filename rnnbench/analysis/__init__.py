@@ -3,8 +3,8 @@
 Results:
 - `results`: the results of one experiment, with its runs in order.
 - `run_folders`, `archive`: read them from run folders, and from the few files that these are condensed into.
-- `several`: the results of several experiments as one.
-- `own_table`: results made of a table of runs that some other program trained.
+- `combined`: the results of several experiments as one.
+- `external_runs`: results made of a table of runs that some other program trained.
 - `identity`: what a run is in statistics, of which there is one.
 - `loss_scale`: whether the losses of a task are compared by their logarithms.
 - `variant`: the settings in which a run differs from the others of its cell and task.

@@ -55,8 +55,8 @@ def interquartile_mean(
     """The mean of the middle half of all runs x tasks scores, the 25% trimmed mean, with a stratified bootstrap.
 
     floor(N/4) of the N scores are cut at each end. It is not moved by a few lucky runs, and has less variance than the
-    median; but up to a quarter of diverged runs do not move it either, so read it beside the success rate. Raises
-    ValueError on a score that is NaN.
+    median; but up to a quarter of diverged runs do not move it either, so read it together with the success rate.
+    Raises ValueError on a score that is NaN.
     """
     matrix = _score_matrix(scores, "scores")
     if matrix.size == 0:

@@ -24,9 +24,9 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
+from rnnbench.analysis.combined import CombinedSource
 from rnnbench.analysis.results import Results, Source, sorted_runs
 from rnnbench.analysis.run_folders import RunFolders, read_launches, read_run_folders
-from rnnbench.analysis.several import Several
 from rnnbench.analysis.variant import typed_value
 from rnnbench.errors import SettingError, one_line
 from rnnbench.schema import (
@@ -159,21 +159,27 @@ def load_results(root: str | Path) -> Results:
     launched = read_launches(files)
     damaged |= launched.damaged
     missing = [job for job in launched.planned if job not in launched.ended]
-    archived, unsound = None, {}
+    archived, warnings = None, {}
     if files.runs_table.exists() or files.histories.exists():
         try:
             archived = _archived(files, folders)
         except DamagedFileError as error:
             if folders.empty or not _are_elsewhere(files, folders):
                 raise _with_remedy(error) from None
-            unsound = {error.path.name: f"{error.problem}; made again from the run folders"}
+            warnings = {error.path.name: f"{error.problem}; made again from the run folders"}
         else:
-            unsound = archived.unsound
+            warnings = archived.archive_warnings
     if archived is None:
         if folders.empty:
             raise SettingError(_without_runs(files, damaged))
         return Results(
-            root.name, root, sorted_runs(folders), RunFolders(files), missing, damaged=damaged, unsound=unsound
+            root.name,
+            root,
+            sorted_runs(folders),
+            RunFolders(files),
+            missing,
+            damaged=damaged,
+            archive_warnings=warnings,
         )
     if folders.empty and not damaged and not missing:
         return archived
@@ -185,11 +191,17 @@ def load_results(root: str | Path) -> Results:
     others = set(archived.runs["run"]) - set(from_folders["run"])
     if not others:
         return Results(
-            root.name, root, sorted_runs(folders), RunFolders(files), missing, damaged=damaged, unsound=unsound
+            root.name,
+            root,
+            sorted_runs(folders),
+            RunFolders(files),
+            missing,
+            damaged=damaged,
+            archive_warnings=warnings,
         )
     source = Merged(Archive(files), frozenset(others), RunFolders(files))
     runs = sorted_runs(_merged(files, others, from_folders))
-    return Results(root.name, root, runs, source, missing, damaged=damaged, unsound=unsound)
+    return Results(root.name, root, runs, source, missing, damaged=damaged, archive_warnings=warnings)
 
 
 def _archived(files: ExperimentFiles, folders: pd.DataFrame) -> Results:
@@ -281,29 +293,32 @@ def read_archive(files: ExperimentFiles) -> Results:
             f"the version that wrote it (rnnbench_version in {files.runs_table.name})"
         )
     _check_runs_table(files.runs_table)
-    missing, damaged, unsound = _read_lists(files)
+    missing, damaged, warnings = _read_lists(files)
     if schema.get(files.runs_table.name) not in (None, digest(files.runs_table)):
-        unsound[files.runs_table.name] = "is not as a report wrote it; its rows are used as they are"
+        warnings[files.runs_table.name] = "is not as a report wrote it; its rows are used as they are"
     source, runs = Archive(files), sorted_runs(_read_runs(files.runs_table))
-    return Results(files.folder.name, files.folder, runs, source, missing, damaged=damaged, unsound=unsound)
+    return Results(files.folder.name, files.folder, runs, source, missing, damaged=damaged, archive_warnings=warnings)
 
 
 def _read_lists(files: ExperimentFiles) -> tuple[list[str], dict[str, str], dict[str, str]]:
     """The jobs without a run, the run folders that could not be read, and what is wrong with the files of these."""
-    unsound = {}
+    warnings = {}
     try:
         missing = read_json_list(files.missing)
         if not all(isinstance(job, str) for job in missing):
             raise DamagedFileError(files.missing, "holds other things than jobs")
     except DamagedFileError as error:
-        missing, unsound[files.missing.name] = [], f"{error.problem}; which jobs are missing is not known"
+        missing, warnings[files.missing.name] = [], f"{error.problem}; which jobs are missing is not known"
     try:
         damaged = read_json_object(files.damaged, {}) if files.damaged.exists() else {}
         if not all(isinstance(problem, str) for problem in damaged.values()):
             raise DamagedFileError(files.damaged, "holds other things than what is wrong with run folders")
     except DamagedFileError as error:
-        damaged, unsound[files.damaged.name] = {}, f"{error.problem}; which run folders were damaged is not known"
-    return missing, damaged, unsound
+        damaged, warnings[files.damaged.name] = (
+            {},
+            f"{error.problem}; which run folders were damaged is not known",
+        )
+    return missing, damaged, warnings
 
 
 def _check_runs_table(path: Path) -> None:
@@ -352,7 +367,7 @@ def _check_condensed(files: ExperimentFiles) -> None:
 
 
 def _are_elsewhere(files: ExperimentFiles, folders: pd.DataFrame) -> bool:
-    """Whether every run of the condensed files, some of them damaged, has come to a result in a folder of its own."""
+    """Whether every run of the condensed files, some of them damaged, has come to a result in its folder."""
     known: set[str] = set()
     try:
         _check_runs_table(files.runs_table)
@@ -379,7 +394,7 @@ def write_archive(results: Results, folder: Path | None = None) -> Results:
     The files take the places of the earlier ones together, once all of them are written. The runs come last, so that
     the others have whatever these name even after a kill in between.
     """
-    if isinstance(results.source, Archive | Several):
+    if isinstance(results.source, Archive | CombinedSource):
         return results
     files = ExperimentFiles(folder or results.root)
     files.data.mkdir(exist_ok=True)
@@ -401,7 +416,9 @@ def write_archive(results: Results, folder: Path | None = None) -> Results:
     if not results.damaged:
         remove(files.damaged)
     condensed = read_archive(files)
-    return dataclasses.replace(condensed, name=results.name, root=results.root, unsound=results.unsound)
+    return dataclasses.replace(
+        condensed, name=results.name, root=results.root, archive_warnings=results.archive_warnings
+    )
 
 
 def _write_arrays(file: IO[bytes], results: Results, probe: str) -> None:

@@ -28,7 +28,7 @@ MOST_ENUMERATED = 20_000
 PERMUTATIONS = 9_999
 """With these a p-value of 0.05 has a Monte Carlo standard error of 0.002."""
 DECIMALS = 9
-"""Of log steps and of sums of scores: what agrees to so many is a tie, which rounding would break."""
+"""Of log steps and of sums of scores: what agrees to this many is a tie, which rounding would break."""
 
 Numbers = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""A paired comparison over seeds: the mean difference with Student's interval, and an exact test beside it."""
+"""A paired comparison over seeds: the mean difference with Student's interval, and an exact test."""
 
 import math
 from typing import Any, NamedTuple

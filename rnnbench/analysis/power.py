@@ -1,4 +1,4 @@
-"""The smallest difference that so many runs could have found: what an undecided verdict is worth.
+"""The smallest difference that this many runs could have found: what an undecided verdict is worth.
 
 Not the power to find the difference that was observed, which only repeats its p-value, but the difference that would be
 found with 80% probability by the same number of runs with the spread that these have.

@@ -53,10 +53,10 @@ class Results:
     damaged: dict[str, str] = field(default_factory=dict)
     """What is wrong with each run folder and launch that could not be read, by its name."""
 
-    beside: tuple[str, ...] = ()
+    ignored_settings: tuple[str, ...] = ()
     """Settings that make no variant, such as those of measurements where several experiments are taken together."""
 
-    unsound: dict[str, str] = field(default_factory=dict)
+    archive_warnings: dict[str, str] = field(default_factory=dict)
     """What is wrong with condensed files, by name, and what was done about it."""
 
     def __post_init__(self) -> None:
@@ -94,7 +94,9 @@ class Results:
 
     def of(self, runs: pd.DataFrame) -> "Results":
         """The results of these of the runs, their variants being what differs among these."""
-        return replace(self, runs=sorted_runs(runs, ignored=[*self.beside, *([self.tuned] if self.tuned else [])]))
+        return replace(
+            self, runs=sorted_runs(runs, ignored=[*self.ignored_settings, *([self.tuned] if self.tuned else [])])
+        )
 
 
 def _some(column: "pd.Series[Any]", most: int = 12) -> str:
@@ -117,7 +119,7 @@ def sorted_runs(runs: pd.DataFrame, ignored: Sequence[str] = ()) -> pd.DataFrame
 
     Settings in `ignored` are left out of the variant.
     """
-    table = runs.copy().assign(  # a copy of its own lies in one piece, however many columns were joined
+    table = runs.copy().assign(  # a copy lies in one piece, however many columns were joined
         variant=pd.Series(variants(runs, ignored), index=runs.index, dtype=object),
         difficulty=pd.Series([_plain_difficulty(value) for value in runs["difficulty"]], runs.index),
     )

@@ -74,8 +74,8 @@ def ranked(runs: pd.DataFrame, setting: str, by: str) -> list[dict[str, Any]]:
 def next_value(rows: Sequence[dict[str, Any]]) -> float | int | None:
     """The value beyond the edge of the grid where the edge was chosen; None where there is none to try.
 
-    Rows as from `ranked`. The grid goes on by its step before last, so that 1e-3, 3e-3, 1e-2 goes on with 3e-2 above
-    and 3e-4 below; of two values by their ratio. None when the chosen value is inside the grid, when a run at it
+    Rows as from `ranked`. The grid continues by its step before last, so that 1e-3, 3e-3, 1e-2 continues with 3e-2
+    above and 3e-4 below; of two values by their ratio. None when the chosen value is inside the grid, when a run at it
     diverged or failed, so that there is nothing to be found beyond, and for values that are not positive numbers.
     """
     (best,) = [row for row in rows if row["chosen"]]
@@ -101,7 +101,7 @@ def candidates(results: Results, setting: str) -> pd.DataFrame:
     if setting not in runs or runs[setting].nunique() < 2:
         raise SettingError(f"tuned={setting}: the runs do not differ in it; sweep it, or set tuned=null")
     if results.candidates is None:
-        runs = sorted_runs(runs, ignored=[*results.beside, setting])
+        runs = sorted_runs(runs, ignored=[*results.ignored_settings, setting])
     rows = []
     for key, group in runs[runs["status"].isin(ENDED)].groupby(GROUP, sort=False):
         rows += [dict(zip(GROUP, key, strict=True)) | row for row in ranked(group, setting, results.tuned_by)]
@@ -116,7 +116,7 @@ def tune(results: Results, setting: str, seeds: Sequence[int] = (), by: str = "s
 
     Raises SettingError when no run has one of the tuning seeds.
     """
-    runs = sorted_runs(results.runs, ignored=[*results.beside, setting])
+    runs = sorted_runs(results.runs, ignored=[*results.ignored_settings, setting])
     chooses = runs["seed"].isin(seeds) if seeds else pd.Series(True, index=runs.index)
     if not chooses.any():
         raise SettingError(f"tuning.seeds={list(seeds)}: no run has one of these seeds; set tuning.seeds=[]")

@@ -2,7 +2,7 @@
 
 - `claim`: what a claim is, its cases, and what comes of testing it.
 - `selection`: the runs that a claim rests on.
-- `courses`, `gradients`: claims on the gradient through time.
+- `profiles`, `gradients`: claims on the gradient through time.
 - `steps`, `learning`: claims on which cell learns better.
 - `speed`: that the GRU trains faster.
 - `time_scales`: that units learn different time scales.

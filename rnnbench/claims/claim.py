@@ -37,7 +37,7 @@ class Overall(Enum):
 
 @dataclass(frozen=True)
 class Count:
-    """So many of so many runs."""
+    """A number of runs out of all of them."""
 
     successes: int
     runs: int
@@ -71,7 +71,7 @@ class Case:
     significance: Significance | None = None
     """None for what needs no test: what is true by construction."""
     detectable: float = math.nan
-    """The smallest difference that so many runs find with 80% probability, by the case's test at 5%; NaN: not known."""
+    """The smallest difference that this many runs find with 80% probability, by a test at 5%; NaN: not known."""
     detectable_unit: str = ""
     details: Evidence = field(default_factory=dict)
     beside: bool = False

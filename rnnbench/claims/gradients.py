@@ -15,7 +15,7 @@ from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict, above, opposite
 from rnnbench.claims.claim import Case, Claim, Count, Kind, Significance
-from rnnbench.claims.courses import Courses, after_training, at_initialisation
+from rnnbench.claims.profiles import Profiles, after_training, at_initialisation
 from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, STEPS, by_seed, names, trained_by_length
 
 LEAST_DECADES = 1.0
@@ -23,22 +23,22 @@ LEAST_DECADES = 1.0
 
 
 def _vanishing(results: Results) -> list[Case]:
-    return [_exponential(courses) for courses in at_initialisation(results, "rnn", longest=True)]
+    return [_exponential(profiles) for profiles in at_initialisation(results, "rnn", longest=True)]
 
 
-def _exponential(courses: Courses) -> Case:
-    test = exponential_test(courses.norms)
-    changes = np.array([second - first for first, second in map(half_slopes, courses.norms)])
+def _exponential(profiles: Profiles) -> Case:
+    test = exponential_test(profiles.norms)
+    changes = np.array([second - first for first, second in map(half_slopes, profiles.norms)])
     return Case(
-        courses.condition,
+        profiles.condition,
         test.verdict,
-        mean_interval(courses.slopes.dropna().to_numpy()),
+        mean_interval(profiles.slopes.dropna().to_numpy()),
         "decades lost per step back",
-        names(courses.runs),
+        names(profiles.runs),
         Significance("Student, halves' slopes within the margin of each other", test.p_margin),
         detectable_difference_of(changes),
         "decades per step between the halves' slopes",
-        {"halves_differ_by": test.change, "p_exactly_straight": test.p_value, **courses.left_out_told()},
+        {"halves_differ_by": test.change, "p_exactly_straight": test.p_value, **profiles.omitted_counts()},
     )
 
 
@@ -53,7 +53,7 @@ def _lstm_partial(results: Results) -> list[Case]:
     return [*cases, *_stops_solving(results, "lstm")]
 
 
-def _nearer_to_zero(rnn: Courses, lstm: Courses) -> Case:
+def _nearer_to_zero(rnn: Profiles, lstm: Profiles) -> Case:
     of_rnn, of_lstm = rnn.slopes.dropna().align(lstm.slopes.dropna(), join="inner")
     test = absolute_difference(of_rnn.to_numpy(), of_lstm.to_numpy(), np.random.default_rng(0))
     details = {
@@ -68,33 +68,33 @@ def _nearer_to_zero(rnn: Courses, lstm: Courses) -> Case:
         Significance("paired Student", test.p_value),
         detectable_difference_of((of_rnn.abs() - of_lstm.abs()).to_numpy()),
         "decades per step",
-        {**details, "p_sign_flip": test.p_sign_flip, **rnn.left_out_told(), **lstm.left_out_told()},
+        {**details, "p_sign_flip": test.p_sign_flip, **rnn.omitted_counts(), **lstm.omitted_counts()},
     )
 
 
 def _gru_limit(results: Results) -> list[Case]:
-    courses = [*at_initialisation(results, "gru", longest=False), *after_training(results, "gru")]
-    return [*(_over_the_sequence(each) for each in courses), *_stops_solving(results, "gru")]
+    profiles = [*at_initialisation(results, "gru", longest=False), *after_training(results, "gru")]
+    return [*(_over_the_sequence(each) for each in profiles), *_stops_solving(results, "gru")]
 
 
-def _over_the_sequence(courses: Courses) -> Case:
-    decades = courses.decades
+def _over_the_sequence(profiles: Profiles) -> Case:
+    decades = profiles.decades
     test = paired_test(decades, np.random.default_rng(0))
     return Case(
-        courses.condition,
+        profiles.condition,
         opposite(within_margin(test.interval, LEAST_DECADES)),
         test.interval,
         "decades lost over the sequence",
-        names(courses.runs),
+        names(profiles.runs),
         Significance("Student, against the margin", margin_p_value(decades, LEAST_DECADES, np.random.default_rng(0))),
         detectable_difference_of(decades),
         "decades beyond the margin",
-        courses.left_out_told(),
+        profiles.omitted_counts(),
     )
 
 
 def _stops_solving(results: Results, cell: str) -> list[Case]:
-    """Whether the cell solves its task less often at the longest length tested than at the shortest, beside a claim.
+    """Whether the cell solves its task less often at the longest length tested than at the shortest, alongside a claim.
 
     HOLDS when fewer than half of the runs of the longest length solve it and the two lengths differ; else UNDECIDED:
     that a cell solves its task up to some length does not imply that it always will.

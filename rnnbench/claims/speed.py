@@ -59,7 +59,7 @@ def _steps_not_measured(reason: str) -> Case:
 
 
 def _columns(implementation: str) -> tuple[str, str]:
-    """The times of a forward and backward pass of the GRU, and of the LSTM beside it in the same process."""
+    """The times of a forward and backward pass of the GRU, and of the LSTM alongside it in the same process."""
     return f"pass_{implementation}_s", f"pass_lstm_{implementation}_s"
 
 

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from rnnbench.cli.menu import choices, configuration_directory
 from rnnbench.probes import Probe
 from rnnbench.report import Table
-from rnnbench.report.flat import DESCRIPTION
+from rnnbench.report.values import DESCRIPTION
 from rnnbench.schema import EMPTY, IDENTITY, PROVENANCE, RESULTS, Column, milestone_column
 from rnnbench.schema.files import EXPERIMENT_FILES, RUN_FILES
 from rnnbench.tasks import Task

@@ -160,7 +160,7 @@ def _names(config: Any) -> list[str]:
 def _read(names: Sequence[str], results_dir: Path, elsewhere: bool) -> "Results":
     """The results of the experiment, or of several together, each of which is condensed in its own folder."""
     from rnnbench.analysis.archive import load_results
-    from rnnbench.analysis.several import together
+    from rnnbench.analysis.combined import together
 
     several = [_condensed(load_results(results_dir / name), elsewhere) for name in names]
     return several[0] if len(several) == 1 else together(several, results_dir / "+".join(names))

@@ -15,7 +15,7 @@ def incomplete(results: Results) -> list[str]:
     for name, problem in results.damaged.items():
         used = "its row of runs.csv is used" if name in in_runs else "left out"
         lines.append(f"damaged: {name}: {problem} ({used})")
-    lines += [f"damaged: {name}: {problem}" for name, problem in results.unsound.items()]
+    lines += [f"damaged: {name}: {problem}" for name, problem in results.archive_warnings.items()]
     for row in results.runs[results.runs["status"] != Status.DONE].to_dict("records"):
         at = f" at step {row['diverged_at_step']:.0f}" if row["status"] == Status.DIVERGED else ""
         lines.append(f"{row['status']}{at}: {row['run']}")

@@ -1,4 +1,4 @@
-"""An experiment's tables, figures and page, written beside its runs."""
+"""An experiment's tables, figures and page, written alongside its runs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError, one_line, printable
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.flat import stable_csv
 from rnnbench.report.incomplete import incomplete
 from rnnbench.report.labels import component_title
 from rnnbench.report.page import Contents, Drawn, Failed, Tabled, svg_uri, write_page
@@ -20,6 +19,7 @@ from rnnbench.report.style import CellStyles, mark_incomplete, paper_style, take
 from rnnbench.report.tables.rendering import latex, markdown, markdown_text, plain
 from rnnbench.report.tables.table import Table
 from rnnbench.report.tables.told_apart import not_told_apart
+from rnnbench.report.values import stable_csv
 from rnnbench.schema import ExperimentFiles, is_name
 from rnnbench.store.atomic import replacing, write_text
 

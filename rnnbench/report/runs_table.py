@@ -9,8 +9,8 @@ from urllib.parse import quote, urlsplit
 import pandas as pd
 from markupsafe import Markup
 
+from rnnbench.analysis.combined import EXPERIMENT
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.several import EXPERIMENT
 from rnnbench.analysis.variant import difficulty_columns, setting_columns
 from rnnbench.report.labels import number, setting_value
 from rnnbench.schema import ExperimentFiles, RunFiles

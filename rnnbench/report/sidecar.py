@@ -1,4 +1,4 @@
-"""The provenance of a table or figure: a JSON file beside it; by it, what an earlier report wrote."""
+"""The provenance of a table or figure: a JSON file alongside it; by it, what an earlier report wrote."""
 
 import json
 from collections.abc import Iterable, Sequence

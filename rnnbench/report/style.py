@@ -91,7 +91,7 @@ Line = tuple[str, pd.DataFrame, dict[str, Any]]
 MOST_LINES = 6
 """In a panel; cells without variants always share one."""
 MOST_CELLS = 8
-"""In one panel: so many colours and markers there are. More cells have a panel, or a row of dots, each."""
+"""In one panel, which is how many colours and markers there are. More cells have a panel, or a row of dots, each."""
 SMALL_PANELS = 6
 """To a row, of such panels."""
 ROW_OF_LEGEND = 0.16
@@ -193,7 +193,7 @@ def labelled(table: pd.DataFrame, styles: CellStyles) -> Iterator[Line]:
 
 
 def has_many_cells(runs: pd.DataFrame) -> bool:
-    """Whether a task has more cells than lines of one panel can be told apart."""
+    """Whether a task has more cells than one panel has distinguishable lines."""
     return bool(runs.groupby(TASK_GROUP)["cell"].nunique().max() > MOST_CELLS)
 
 

@@ -8,8 +8,8 @@ import pytest
 from rnnbench.analysis.intervals import UNDEFINED, Interval, Quartiles
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match
 from rnnbench.analysis.variant import Variant
-from rnnbench.report.flat import flat, overrides
 from rnnbench.report.labels import bounds, cell_label, interval, match_label, number, task_title, variant_label
+from rnnbench.report.values import overrides, to_columns
 
 VARIANT = Variant((("model.initialisation", "orthogonal"), ("model.recurrent_gain", 2.0), ("optimizer.lr", 1e-3)))
 
@@ -68,7 +68,7 @@ def test_values_become_columns_of_numbers_and_text() -> None:
         "cell": "gru", "score": 0.5, "score_low": 0.25, "score_high": 0.75, "pass_s": 2, "pass_s_lower_quartile": 1,
         "pass_s_upper_quartile": 3, "tried": "0.1 1", "variant": overrides(VARIANT), "runs": 3,
     }  # fmt: skip
-    (found,) = flat(pd.DataFrame(rows)).to_dict("records")
+    (found,) = to_columns(pd.DataFrame(rows)).to_dict("records")
     assert list(found.items()) == list(expected.items())
 
 

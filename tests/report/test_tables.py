@@ -13,9 +13,9 @@ from omegaconf import OmegaConf
 from rnnbench.analysis.loss_scale import SCALE
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
-from rnnbench.report.flat import flat, stable_csv
 from rnnbench.report.tables.rendering import latex, markdown, plain
 from rnnbench.report.tables.table import Table
+from rnnbench.report.values import stable_csv, to_columns
 from rnnbench.schema import GROUP
 from tests.report.tiny import CELLS, DECAY, tiny
 
@@ -51,7 +51,7 @@ def test_table_of_the_menu(name: str) -> None:
     assert set(made.columns) - {SCALE} <= set(found.columns)
     extra = set(found.columns) - set(made.columns)
     assert extra <= {*GROUP, "other_cell", "other_variant"}, "a column without a description"
-    assert flat(found).map(lambda value: isinstance(value, str | float | int)).to_numpy().all()
+    assert to_columns(found).map(lambda value: isinstance(value, str | float | int)).to_numpy().all()
     formatted = made.formatted(found)
     assert formatted.map(lambda text: isinstance(text, str)).to_numpy().all()
     assert not formatted.map(lambda text: "nan" in text.split()).to_numpy().any()

@@ -134,7 +134,7 @@ def _parameters(axes: Axes, runs: pd.DataFrame, styles: CellStyles) -> None:
 
 
 def _shared(runs: pd.DataFrame) -> "pd.Series[bool]":
-    """Which runs took their times beside others; none where that was not recorded."""
+    """Which runs took their times while others ran; none where that was not recorded."""
     shared = runs[SHARED] if SHARED in runs else pd.Series(np.nan, index=runs.index)
     return shared.astype(str) == "True"
 

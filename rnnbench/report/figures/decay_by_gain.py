@@ -130,7 +130,7 @@ def _means(runs: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _name_the_halves(axes: Axes) -> None:
-    """Say beside the panel on which side of 0 the gradient vanishes, and on which it explodes."""
+    """Say next to the panel on which side of 0 the gradient vanishes, and on which it explodes."""
     low, high = axes.get_ylim()
     for value, label in ((low, "vanishes"), (high, "explodes")):
         place = (0 - low) / (high - low)

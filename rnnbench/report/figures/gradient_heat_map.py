@@ -170,7 +170,7 @@ def _is_round(step: int) -> bool:
 
 
 def _row_label(row: tuple[str, Variant], rows: list[tuple[str, Variant]]) -> str:
-    """What tells the row from the others, each setting on a line of its own."""
+    """What distinguishes the row from the others, one setting per line."""
     task, variant = row
     lines = [task] if len({task for task, _ in rows}) > 1 else []
     if len({variant for _, variant in rows}) > 1:

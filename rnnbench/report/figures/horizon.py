@@ -13,7 +13,6 @@ from rnnbench.analysis.horizon import solvable_lengths, success_by_length
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.report.figures.figure import Figure
-from rnnbench.report.flat import flat
 from rnnbench.report.style import (
     CellStyles,
     dot_rows,
@@ -24,6 +23,7 @@ from rnnbench.report.style import (
     marker_of,
     text_width,
 )
+from rnnbench.report.values import to_columns
 
 
 class Horizon(Figure):
@@ -74,7 +74,7 @@ class Horizon(Figure):
         groups = list(labelled(success, styles))
         for number, (label, group, style) in enumerate(groups):
             places = group["length"].map(tested.index) + 0.09 * (number - (len(groups) - 1) / 2)
-            rates = flat(group[["success_rate"]])
+            rates = to_columns(group[["success_rate"]])
             rate = rates["success_rate"]
             bars = [rate - rates["success_rate_low"], rates["success_rate_high"] - rate]
             axes.errorbar(

@@ -131,7 +131,7 @@ def _rows(runs: pd.DataFrame, milestone: str | None) -> tuple[str, pd.DataFrame]
 
 
 def _matrices(rows: pd.DataFrame, compared: str, factor: float, styles: CellStyles) -> Canvas:
-    """A matrix of cells for each task and difficulty; variants of a cell have rows of their own."""
+    """A matrix of cells for each task and difficulty; each variant of a cell has a row."""
     names = {
         which: [
             cell_label(cell, variant, brief=True)
@@ -183,7 +183,7 @@ def _power_of_ten(decades: Interval) -> Interval:
 def _interval(
     axes: Axes, place: int, ratio: Interval, why: str, colour: Any, marker: str, limits: tuple[float, float]
 ) -> None:
-    """The bar and its estimate; a triangle at the panel's edge where the bar goes on."""
+    """The bar and its estimate; a triangle at the panel's edge where the bar continues."""
     if np.isnan(ratio.estimate):
         text = why.partition(":")[0]
         axes.text(0.5, place, text, transform=axes.get_yaxis_transform(), ha="center", va="center", fontsize=6)

@@ -95,7 +95,7 @@ def _times(axes: Axes, rows: pd.DataFrame, places: "pd.Series[int]", colours: li
 
 
 def _machines(rows: pd.DataFrame) -> str:
-    """On what the times were taken, and whether beside other work."""
+    """On which machine the times were taken, and whether other work ran on it."""
     shared = rows["times_shared"].to_numpy()
     beside = f"{np.mean(shared == True):.0%} of the times were taken beside other work on the machine"  # noqa: E712
     return " ".join(

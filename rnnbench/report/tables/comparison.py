@@ -18,7 +18,7 @@ class Comparison(Table):
     """One row per task, difficulty, cell and variant.
 
     `milestone` chooses what success and steps are of: `solved`, the task's criterion, or a softer one of its
-    milestones, such as half_baseline. A task without a criterion has neither; one with a measure of its own, such as
+    milestones, such as half_baseline. A task without a criterion has neither; one with another measure, such as
     accuracy, has that on test data. Columns that none of the runs has anything for are left out.
     """
 

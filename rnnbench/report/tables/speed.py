@@ -16,7 +16,7 @@ NAMES = {"torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
 class Speed(Table):
     """One row per run and implementation: a forward and backward pass, and ratios to others in the same process.
 
-    `shared` marks times that were taken beside other work on the machine.
+    `shared` marks times that were taken while other work ran on the machine.
     """
 
     title = "Speed of a forward and backward pass"

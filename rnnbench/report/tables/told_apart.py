@@ -3,7 +3,7 @@
 import pandas as pd
 
 from rnnbench.analysis.cell_pairs import PAIR
-from rnnbench.report.flat import flat
+from rnnbench.report.values import to_columns
 from rnnbench.schema import GROUP
 
 SHOWN = ("task", "cell", "variant", "other cell", "other variant")
@@ -19,7 +19,7 @@ def not_told_apart(rows: pd.DataFrame, formatted: pd.DataFrame) -> str:
     known = [column for column in (*GROUP, *PAIR) if column in rows]
     if len(rows) != len(formatted) or "cell" not in shown or not known:
         return ""
-    identity = flat(rows[known]).astype(str).agg(" ".join, axis=1).to_numpy()
+    identity = to_columns(rows[known]).astype(str).agg(" ".join, axis=1).to_numpy()
     for _, group in formatted.assign(identity_=identity).groupby(shown, sort=False):
         if group["identity_"].nunique() > 1:
             alike = "; ".join(group["identity_"].unique()[:3])

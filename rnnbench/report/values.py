@@ -21,7 +21,7 @@ QUARTILES = {"": "median", "_lower_quartile": "first", "_upper_quartile": "third
 SIGNIFICANT_DIGITS = 8
 
 
-def flat(table: pd.DataFrame) -> pd.DataFrame:
+def to_columns(table: pd.DataFrame) -> pd.DataFrame:
     """The table with columns of numbers and text alone, as DESCRIPTION says; a tuple of numbers becomes text."""
     columns: dict[str, Sequence[Any]] = {}
     for name in map(str, table):
@@ -41,8 +41,8 @@ def flat(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def stable_csv(table: pd.DataFrame) -> str:
-    """The flat table as CSV, fractions to SIGNIFICANT_DIGITS: later ones differ from one processor to the next."""
-    return flat(table).map(_rounded).to_csv(index=False)
+    """The columns as CSV, fractions to SIGNIFICANT_DIGITS: later ones differ from one processor to the next."""
+    return to_columns(table).map(_rounded).to_csv(index=False)
 
 
 def _rounded(value: Any) -> Any:

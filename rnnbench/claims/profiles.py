@@ -33,7 +33,7 @@ FEWEST_STEPS = 10
 
 
 @dataclass(frozen=True)
-class Courses:
+class Profiles:
     """The norms g_1 .. g_T of runs of one cell, one row per run.
 
     A norm that is no number (0 because it was too small for one, or beyond the largest) is 0 here, which fits leave
@@ -60,12 +60,12 @@ class Courses:
         first = np.array([course[np.argmax(course > 0)] for course in self.norms])
         return np.asarray(np.log10(self.norms[:, -1]) - np.log10(first)) if len(first) else first
 
-    def left_out_told(self) -> dict[str, float]:
+    def omitted_counts(self) -> dict[str, float]:
         """The runs left out by name, for a case's details; empty without any."""
         return {"runs_without_a_gradient": float(self.left_out)} if self.left_out else {}
 
 
-def at_initialisation(results: Results, cell: str, longest: bool) -> list[Courses]:
+def at_initialisation(results: Results, cell: str, longest: bool) -> list[Profiles]:
     """The gradients of a cell at initialisation: of untrained runs by gain and length, of trained ones as they started.
 
     With `longest` those of each gain's longest length. Raises NotMeasuredError when no run has a profile.
@@ -75,18 +75,18 @@ def at_initialisation(results: Results, cell: str, longest: bool) -> list[Course
         untrained = list({condition[GAIN]: (condition, group) for condition, group in untrained}.values())
         started = started[-1:]
     groups = [*untrained, *(({WHEN: AS_STARTED} | length, group) for length, group in started)]
-    found = [courses for condition, group in groups if (courses := _courses(results, condition, group, 0))]
+    found = [profiles for condition, group in groups if (profiles := _profiles(results, condition, group, 0))]
     if not found:
         raise NotMeasuredError(f"needs gradient profiles of {cell}; add probe=[gradient_profile]")
     return found
 
 
-def after_training(results: Results, cell: str) -> list[Courses]:
+def after_training(results: Results, cell: str) -> list[Profiles]:
     """The gradients of a cell's trained runs at their last probed step by length; diverged runs are left out."""
     found = []
     for length, group in trained_by_length(results, cell):
-        courses = _courses(results, {WHEN: AFTER_TRAINING} | length, group, -1)
-        found += [courses] if courses else []
+        profiles = _profiles(results, {WHEN: AFTER_TRAINING} | length, group, -1)
+        found += [profiles] if profiles else []
     return found
 
 
@@ -101,7 +101,7 @@ def _untrained(results: Results, cell: str) -> list[tuple[dict[str, Any], pd.Dat
     return sorted(groups, key=lambda item: (float(item[0][GAIN]), float(lengths(item[1]).iloc[0])))
 
 
-def _courses(results: Results, condition: Mapping[str, Any], runs: pd.DataFrame, probed: int) -> Courses | None:
+def _profiles(results: Results, condition: Mapping[str, Any], runs: pd.DataFrame, probed: int) -> Profiles | None:
     """The gradients at a probed training step (0 the first, -1 the last); None when no run has a profile."""
     found = {}
     for run in runs["run"]:
@@ -118,7 +118,7 @@ def _courses(results: Results, condition: Mapping[str, Any], runs: pd.DataFrame,
     kept = by_seed(ended[has])
     length = next(iter(found.values())).size
     norms_of_runs = np.array([found[run] for run in kept["run"]]).reshape(len(kept), length)
-    return Courses(condition, kept, norms_of_runs, len(found) - len(kept))
+    return Profiles(condition, kept, norms_of_runs, len(found) - len(kept))
 
 
 def _has_course(norms: Float[np.ndarray, " time_step"]) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rnnbench.analysis.archive import load_results
+from rnnbench.analysis.combined import together
 from rnnbench.analysis.results import Results, sorted_runs
-from rnnbench.analysis.several import together
 from rnnbench.errors import SettingError
 from rnnbench.report import write_report
 from rnnbench.report.figures.learning_curves import LearningCurves

@@ -30,7 +30,7 @@ def results_of(runs: pd.DataFrame, histories: pd.DataFrame | None = None, name: 
     if not set(MEASURED) & set(runs.columns):
         raise SettingError(f"runs: needs one of the columns {', '.join(MEASURED)}")
     if "steps_to_solve" in runs and "steps_trained" not in runs:
-        raise SettingError("runs: needs the column 'steps_trained' beside 'steps_to_solve', where runs are censored")
+        raise SettingError("runs: needs the column 'steps_trained' with 'steps_to_solve', where runs are censored")
     if histories is not None and not ({"run", "step"} <= set(histories.columns) and "run" in runs):
         raise SettingError("histories: needs the columns 'run' and 'step', and runs the column 'run'")
     table = runs.copy().reset_index(drop=True)

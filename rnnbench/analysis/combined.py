@@ -19,7 +19,7 @@ EXPERIMENT = "experiment"
 
 
 @dataclass(frozen=True)
-class Several:
+class CombinedSource:
     """Histories and arrays of runs, each from the experiment that holds it."""
 
     sources: dict[str, Source]
@@ -63,9 +63,11 @@ def together(several: Sequence[Results], folder: Path) -> Results:
         "+".join(names),
         folder,
         sorted_runs(runs, ignored=probes),
-        Several(sources),
+        CombinedSource(sources),
         missing=[f"{job} (of {results.name})" for results in several for job in results.missing],
         damaged={run: problem for results in several for run, problem in results.damaged.items() if run not in sources},
-        beside=probes,
-        unsound={f"{results.name}/{file}": text for results in several for file, text in results.unsound.items()},
+        ignored_settings=probes,
+        archive_warnings={
+            f"{results.name}/{file}": text for results in several for file, text in results.archive_warnings.items()
+        },
     )
