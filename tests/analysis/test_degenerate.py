@@ -70,7 +70,7 @@ def test_coverage_of_the_improvement(shift):
 
 
 def test_refusals_by_name():
-    with pytest.raises(ValueError, match=r"^a\[0\]=nan: must be finite or inf"):
+    with pytest.raises(ValueError, match=r"^a\[0\]=nan:"):
         improvement_interval(np.array([math.nan]), np.array([1.0]))
-    with pytest.raises(ValueError, match=r"^outcomes\.dtype=float64: must be bool"):
+    with pytest.raises(ValueError, match=r"^outcomes\.dtype=float64:"):
         exact_rate(np.ones(2))

@@ -92,7 +92,7 @@ def test_a_difference_at_the_margin_is_rarely_equivalent():
 
 
 def test_margins_are_refused_by_name():
-    with pytest.raises(ValueError, match=r"^margin=0: must be above 0"):
+    with pytest.raises(ValueError, match=r"^margin=0:"):
         within_margin(Interval(0.0), 0)
-    with pytest.raises(ValueError, match=r"^factor=1: must be above 1"):
+    with pytest.raises(ValueError, match=r"^factor=1:"):
         within_factor(Interval(0.0), 1)

@@ -40,7 +40,7 @@ def test_longest_solvable_length(rows: list[dict[str, Any]], longest: int, reach
 
 
 def test_a_task_without_length_is_told() -> None:
-    with pytest.raises(ValueError, match=r"^task=digits: its difficulty is permuted=True; choose tasks with a length"):
+    with pytest.raises(ValueError, match=r"^task=digits:"):
         lengths(table({"task": "digits", "difficulty_setting": "permuted", "difficulty": True}))
 
 

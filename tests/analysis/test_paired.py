@@ -86,9 +86,9 @@ def test_the_slower_gradient_wins_whether_it_decays_or_explodes(sign):
 
 
 def test_refusals_by_name():
-    with pytest.raises(ValueError, match=r"^differences\[1\]=nan: must be a number"):
+    with pytest.raises(ValueError, match=r"^differences\[1\]=nan:"):
         paired_test(np.array([1, math.nan]), np.random.default_rng(0))
-    with pytest.raises(ValueError, match=r"^b\.size=1: must be 2"):
+    with pytest.raises(ValueError, match=r"^b\.size=1:"):
         absolute_difference(np.ones(2), np.ones(1), np.random.default_rng(0))
 
 

@@ -85,9 +85,9 @@ def test_three_runs_detect_nothing():
 
 
 def test_refusals_by_name():
-    with pytest.raises(ValueError, match=r"^spread=-1: must be at least 0"):
+    with pytest.raises(ValueError, match=r"^spread=-1:"):
         detectable_mean_difference(-1, 5)
-    with pytest.raises(ValueError, match=r"^power=1: must be between level=0\.05 and 1"):
+    with pytest.raises(ValueError, match=r"^power=1:"):
         detectable_steps_ratio(group([1], 9), group([1], 9), np.random.default_rng(0), power=1)
 
 

