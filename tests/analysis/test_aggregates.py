@@ -37,12 +37,6 @@ def test_normalised_score_takes_a_baseline_per_task():
     assert normalised_score(1.0, 4.0) == 0.75
 
 
-@pytest.mark.parametrize("baseline", [0.0, -1.0, math.nan, math.inf])
-def test_normalised_score_refuses_a_baseline_that_is_not_positive(baseline):
-    with pytest.raises(ValueError, match=rf"^baseline={baseline}:"):
-        normalised_score(np.array([1.0]), np.array([1.0, baseline]))
-
-
 def test_interquartile_mean_by_hand():
     # Of 0, .1, .2, .3, .4, .5, .6, 1 two are cut at each end: (.2 + .3 + .4 + .5) / 4.
     scores = np.array([[0.0, 0.4], [0.1, 0.5], [0.2, 0.6], [0.3, 1.0]])
@@ -96,18 +90,6 @@ def test_no_runs_are_nan():
     assert profile["threshold"].tolist() == [0.5, 0.7]
     assert profile[["estimate", "low", "high"]].isna().all(axis=None)
     assert performance_profile(two, np.array([]), generator()).empty
-
-
-def test_wrong_scores_are_named():
-    scores = np.zeros((2, 3))
-    with pytest.raises(ValueError, match=r"^scores\.shape=\(3,\):"):
-        interquartile_mean(np.zeros(3), generator())
-    with pytest.raises(ValueError, match=r"^scores\[1, 0\]=nan: must be finite \(a diverged run scores -1"):
-        interquartile_mean(np.array([[0.5], [math.nan]]), generator())
-    with pytest.raises(ValueError, match=r"^thresholds\[0\]=nan:"):
-        performance_profile(scores, np.array([math.nan]), generator())
-    with pytest.raises(ValueError, match=r"^resamples=0:"):
-        interquartile_mean(scores, generator(), resamples=0)
 
 
 def test_the_same_seed_gives_the_same_numbers():

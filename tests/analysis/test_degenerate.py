@@ -67,10 +67,3 @@ def test_coverage_of_the_improvement(shift):
         result = improvement_interval(generator.normal(shift, 1, 5), generator.normal(0, 1, 5))
         held += result.low <= truth <= result.high
     assert held / repeats >= 0.94 - binomial_error(0.94, repeats)
-
-
-def test_refusals_by_name():
-    with pytest.raises(ValueError, match=r"^a\[0\]=nan:"):
-        improvement_interval(np.array([math.nan]), np.array([1.0]))
-    with pytest.raises(ValueError, match=r"^outcomes\.dtype=float64:"):
-        exact_rate(np.ones(2))

@@ -89,10 +89,3 @@ def test_a_difference_at_the_margin_is_rarely_equivalent():
     generator = np.random.default_rng(3)
     said = [within_margin(mean_interval(generator.normal(0.1, 0.05, 5)), 0.1) is HOLDS for _ in range(1000)]
     assert np.mean(said) <= 0.025 + binomial_error(0.025, 1000)
-
-
-def test_margins_are_refused_by_name():
-    with pytest.raises(ValueError, match=r"^margin=0:"):
-        within_margin(Interval(0.0), 0)
-    with pytest.raises(ValueError, match=r"^factor=1:"):
-        within_factor(Interval(0.0), 1)

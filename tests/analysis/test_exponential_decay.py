@@ -102,15 +102,6 @@ def test_level_of_the_quadratic_term():
     assert np.mean(np.array(p_values) <= 0.05) == pytest.approx(0.05, abs=binomial_error(0.05, 120))
 
 
-def test_refusals_by_name():
-    with pytest.raises(ValueError, match=r"^norms\[1\]=nan:"):
-        half_slopes(np.array([1, math.nan]))
-    with pytest.raises(ValueError, match=r"^norms=-1:"):
-        half_slopes(np.array([1.0, -1]))
-    with pytest.raises(ValueError, match=r"^margin=0:"):
-        exponential_test(np.ones((1, 9)), margin=0)
-
-
 @pytest.mark.parametrize(("bend", "verdict"), [(0.0, Verdict.HOLDS), (3.0, Verdict.FAILS)])
 def test_p_value_of_the_verdict(bend, verdict):
     """By hand from the halves: the larger p-value of the change less, and plus, a quarter of the slope."""

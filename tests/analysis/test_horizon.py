@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnbench.analysis.horizon import lengths, solvable_lengths, success_by_length
+from rnnbench.analysis.horizon import solvable_lengths, success_by_length
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match, matched_comparisons
 from rnnbench.report.tables.solvable_lengths import SolvableLengths
 from tests.analysis.made import results, table
@@ -39,11 +39,6 @@ def test_longest_solvable_length(rows: list[dict[str, Any]], longest: int, reach
     assert (row["longest_solvable_length"].estimate, row["at_longest_tested"]) == (longest, reaches)
 
 
-def test_a_task_without_length_is_told() -> None:
-    with pytest.raises(ValueError, match=r"^task=digits:"):
-        lengths(table({"task": "digits", "difficulty_setting": "permuted", "difficulty": True}))
-
-
 def sized(cell: str, width: int, parameters: int) -> dict[str, Any]:
     return {"cell": cell, "model.hidden_size": width, "parameters_recurrent_layers": parameters}
 
@@ -57,13 +52,6 @@ def test_equal_width_and_equal_parameters() -> None:
     assert set(found) == {of_width, of_parameters}
     assert sorted(found[of_parameters][PARAMETERS]) == [297, 300, 306]
     assert sorted(found[of_width][PARAMETERS]) == [100, 300, 400]
-
-
-def test_cells_that_match_in_nothing_are_told() -> None:
-    with pytest.raises(ValueError, match=r"^needs cells of one width or one number of parameters"):
-        matched_comparisons(table(sized("rnn", 8, 100), sized("gru", 9, 300)))
-    with pytest.raises(ValueError, match=r"^needs the column 'model\.hidden_size'"):
-        matched_comparisons(table({}))
 
 
 def test_lengths_are_told_with_the_budget_and_where_all_runs_agree() -> None:

@@ -100,14 +100,6 @@ def test_paired_difference_with_one_and_no_shared_seed():
     assert math.isnan(paired_difference(a, b.loc[[2]]).estimate)
 
 
-def test_paired_difference_refuses_repeated_seeds_and_diverged_runs():
-    a = pd.Series([1.0, 2.0], index=[7, 7])
-    with pytest.raises(ValueError, match=r"^a\.index=7:"):
-        paired_difference(a, pd.Series([1.0], index=[7]))
-    with pytest.raises(ValueError, match=r"^b\[0\]=nan:"):
-        paired_difference(pd.Series([1.0]), pd.Series([math.nan]))
-
-
 def test_quartiles_by_hand():
     # Positions 0.25 * 3 = 0.75, 1.5 and 2.25 between the ordered 1, 2, 4, 8.
     assert quartiles(np.array([8, 1, 4, 2.0])) == (1.75, 3, 5)
@@ -118,17 +110,6 @@ def test_quartiles_by_hand():
 def test_quartiles_with_infinite_values():
     assert quartiles(np.array([1, 2, INF, INF])) == (1.75, INF, INF)
     assert quartiles(np.array([1, 2, 3, 4, INF])) == (2, 3, 4)
-
-
-def test_wrong_values_are_named():
-    with pytest.raises(ValueError, match=r"^values\[1\]=nan:"):
-        mean_interval(np.array([1.0, math.nan]))
-    with pytest.raises(ValueError, match=r"^values\[0\]=inf:"):
-        mean_interval(np.array([INF]))
-    with pytest.raises(ValueError, match=r"^values\[0\]=-inf:"):
-        median_interval(np.array([-INF]))
-    with pytest.raises(ValueError, match=r"^values\.shape=\(2, 2\):"):
-        quartiles(np.zeros((2, 2)))
 
 
 def test_students_interval_covers_95_percent_of_five_normal_pairs():

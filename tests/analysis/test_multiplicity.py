@@ -42,12 +42,3 @@ def test_the_error_of_several_cases_keeps_its_level():
     wrong = np.mean([(holm(row) <= 0.05).any() for row in p_values])
     assert wrong <= 0.05 + binomial_error(0.05, 2000)
     assert np.mean((p_values <= 0.05).any(axis=1)) > 0.2
-
-
-def test_refusals_by_name():
-    with pytest.raises(ValueError, match=r"^p_values\[1\]=nan"):
-        holm(np.array([0.1, math.nan]))
-    with pytest.raises(ValueError, match=r"^p_values=1.5:"):
-        holm(np.array([1.5]))
-    with pytest.raises(ValueError, match=r"^p_values\.size=1:"):
-        corrected([HOLDS, FAILS], np.array([0.1]))

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.solving import longest_solvable_length
@@ -44,19 +43,6 @@ def test_longest_solvable_length_is_reproducible():
     table = lengths({10: [True, True, False], 20: [True, False, True], 40: [False, True, False]})
     first, second = (longest_solvable_length(table, np.random.default_rng(5), resamples=3) for _ in range(2))
     assert first == second
-
-
-def test_longest_solvable_length_refuses_wrong_tables():
-    generator, table = np.random.default_rng(0), lengths({10: [True, False]})
-    with pytest.raises(ValueError, match=r"^table\.columns=\['length'\]:"):
-        longest_solvable_length(table[["length"]], generator)
-    with pytest.raises(ValueError, match=r"^length=-10:"):
-        longest_solvable_length(lengths({-10: [True]}), generator)
-    for fraction in (0, 1.5, math.nan):
-        with pytest.raises(ValueError, match=rf"^fraction={fraction}:"):
-            longest_solvable_length(table, generator, fraction=fraction)
-    with pytest.raises(ValueError, match=r"^resamples=0:"):
-        longest_solvable_length(table, generator, resamples=0)
 
 
 def test_the_interval_of_the_longest_length_covers_from_five_runs_on():

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -96,14 +95,6 @@ def test_gradient_norms_draw_the_profile(same_experiment: Path) -> None:
     assert line.get_ydata()[0] == pytest.approx(1e-4)
     assert line.get_ydata()[-1] == pytest.approx(1.0)
     assert {line.get_label() for line in trained.lines} == {"rnn", "gru"}  # the LSTM diverged
-
-
-@pytest.mark.parametrize(("figure", "column"), [(Cost(), "parameters"), (Cost(), "step_time_s")])
-def test_figure_names_the_column_it_lacks(small_experiment: Path, figure: Figure, column: str) -> None:
-    results = load_results(small_experiment)
-    results = replace(results, runs=results.runs.drop(columns=column))
-    with pytest.raises(ValueError, match=f"^{type(figure).__name__}: needs the column '{column}'"), paper_style():
-        figure.draw(results, CellStyles(CELLS))
 
 
 def test_each_cell_has_one_look_of_its_own() -> None:
