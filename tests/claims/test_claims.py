@@ -236,7 +236,7 @@ def test_diverged_runs_have_no_gradient_after_training() -> None:
 
 
 @pytest.mark.parametrize("claim", ["lstm-partial", "gru-limit"])
-def test_that_a_cell_stops_solving_is_told_beside_its_claim(claim: str) -> None:
+def test_that_a_cell_stops_solving_is_reported_alongside_its_claim(claim: str) -> None:
     cell = "lstm" if claim == "lstm-partial" else "gru"
 
     def stops(row: Row) -> None:
@@ -370,7 +370,7 @@ def test_losses_of_runs_that_stop_are_not_compared() -> None:
     assert {case.condition["compared"] for case in cases} == {"steps_to_solve"}
 
 
-def test_the_softer_milestone_is_told_beside() -> None:
+def test_the_softer_milestone_is_reported_alongside() -> None:
     (case, *_) = found(made(), "gru-beats-rnn").cases
     told = case.details["mse_below_0_01_ratio"]
     assert isinstance(told, Interval)
@@ -620,7 +620,7 @@ def test_a_quartile_of_zero_is_left_out_and_counted() -> None:
     assert all(case.details["runs_left_out"] == 1 for case in cases)
 
 
-def test_faster_tells_that_its_steps_were_not_measured() -> None:
+def test_faster_reports_that_its_steps_were_not_measured() -> None:
     """Times of a pass alone do not say which cell trains faster."""
     of_faster = found(made(both(trained("lstm", **{"optimizer.lr": 0.01}), passes(lambda seed: 0.5))), "faster")
     assert Verdict.NOT_MEASURED in {case.verdict for case in of_faster.cases}

@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from rnnbench.analysis.archive import load_results
@@ -46,7 +45,7 @@ def test_diverged_run_is_counted(small_experiment: Path) -> None:
     assert math.isnan(lstm["test_loss"].estimate)
 
 
-def test_incomplete_grid_is_told(small_experiment: Path) -> None:
+def test_incomplete_grid_is_reported(small_experiment: Path) -> None:
     lines = incomplete(load_results(small_experiment))
     assert lines[0] == "missing: cell=lstm seed=1"
     assert lines[1].startswith("diverged at step 130: lstm-adding-0-")
@@ -86,7 +85,3 @@ def test_formatted_table(small_experiment: Path) -> None:
     assert "1 (1 diverged)" in lstm
     assert r"$\infty$" in latex(table)
     assert "∞" not in latex(table)
-
-
-def test_a_bar_in_a_cell_does_not_end_it() -> None:
-    assert r"largest \|h\|" in markdown(pd.DataFrame({"number": ["largest |h|"]}))
