@@ -136,7 +136,7 @@ class OthersMeter:
 
 
 def is_shared(cpu_load: float, threads: int) -> bool:
-    """Whether times of so many threads, taken while others used so many cores, count as shared."""
+    """Whether times of this many threads, taken while others used that many cores, count as shared."""
     return cpu_load > SHARED_FROM * threads
 
 

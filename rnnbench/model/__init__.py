@@ -1,7 +1,7 @@
 """The model: layers of a cell and a linear readout.
 
 - `model`: the torch module.
-- `recurrent`: a cell as a layer of one's own model.
+- `recurrent`: a cell as a layer of your own model.
 - `initialisation`: initialisations by name, for any cell.
 - `budget`: the hidden size for a given number of parameters.
 - `parameter_roles`: which parameters act on the input and which on the state.

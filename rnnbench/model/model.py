@@ -23,7 +23,7 @@ LayeredHook = Callable[[int, int, int, Tensor], None]
 class Model(nn.Module):
     """x -> cell -> ... -> cell -> linear readout. The softmax or other link is part of the task's loss.
 
-    Tokens (time, batch) become vectors first: with `embedding` those of a learned torch.nn.Embedding of so many
+    Tokens (time, batch) become vectors first: with `embedding` those of a learned torch.nn.Embedding of this many
     features, drawn from N(0, 1) as torch does, without it one-hot vectors of `input_size`, the vocabulary. Features
     (time, batch, input_size) go in as they are, and take no embedding.
 
@@ -31,7 +31,7 @@ class Model(nn.Module):
     named `initialisation` (see `initialise_cell`, also for `chrono_length` and `recurrent_gain`) and the readout's from
     U(-1/sqrt(hidden), 1/sqrt(hidden)), on the CPU whatever the device. What the cells' constructors draw comes from
     torch's global generator, seeded from `generator` meanwhile and left as it was.
-    `backend` runs the cells, on so many CPU `threads` (default: as many as torch's).
+    `backend` runs the cells, on this many CPU `threads` (default: as many as torch's).
     """
 
     def __init__(

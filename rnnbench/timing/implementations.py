@@ -116,7 +116,7 @@ def _outputs(backend: Backend, cell: Cell, inputs: Tensor) -> Tensor:
 
 
 def with_threads(torch_threads: int, run: Pass) -> Pass:
-    """The pass with so many threads of torch's."""
+    """The pass with this many threads of torch's."""
 
     def runwith_threads() -> None:
         torch.set_num_threads(torch_threads)

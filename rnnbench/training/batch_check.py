@@ -1,4 +1,4 @@
-"""What a task's batches, losses and verdicts must look like, so that a task of one's own is told where they do not."""
+"""What a task's batches, losses and verdicts must look like, so that a custom task learns where they do not."""
 
 import inspect
 

@@ -21,7 +21,7 @@ class Window:
 
 
 def windows(batches: Iterator[Batch], length: int | None) -> Iterator[Window]:
-    """The batches as they are, or (`length`) each cut into windows of so many steps, the last of which may be shorter.
+    """The batches as they are, or (`length`) each cut into windows of this many steps, the last perhaps shorter.
 
     Steps without a target in any example make no training step of their own. What follows the last target is left out.
     """
