@@ -89,7 +89,9 @@ def printable(text: str, longest: int = 200) -> str:
 def validation_message(error: ValidationError) -> str:
     """Pydantic's errors in one line, each as `key=value: what it must be`."""
     problems = error.errors()
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}={each['input']}: {requirement(each)}" for each in problems)
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc']))}={printable(str(each['input']))}: {requirement(each)}" for each in problems
+    )
 
 
 def requirement(problem: ErrorDetails) -> str:

@@ -64,6 +64,19 @@ def _backend_flag(library: str, flag: str, standard: bool) -> Setting:
     return Setting(f"torch.backends.{library}.{flag}", "torch", get, put, standard)
 
 
+def _hooks(torch: Any) -> dict[str, dict[Any, Any]]:
+    """The hooks of all modules, by kind."""
+    kinds = vars(torch.nn.modules.module).items()
+    return {kind: dict(held) for kind, held in kinds if kind.startswith("_global_") and isinstance(held, dict)}
+
+
+def _put_hooks(torch: Any, value: dict[str, dict[Any, Any]]) -> None:
+    for kind, hooks in value.items():
+        held = getattr(torch.nn.modules.module, kind)
+        held.clear()
+        held.update(hooks)
+
+
 _TORCH = (
     Setting(
         "torch's default device", "torch",
@@ -94,6 +107,7 @@ _TORCH = (
         lambda torch: torch.get_float32_matmul_precision(),
         lambda torch, value: torch.set_float32_matmul_precision(value), "highest",
     ),
+    Setting("torch's hooks of all modules", "torch", _hooks, _put_hooks),
     _autocast("cpu", "torch.bfloat16"),
     _autocast("cuda", "torch.float16"),
     _backend_flag("cudnn", "enabled", True),

@@ -28,6 +28,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "torch's anomaly detection": lambda: torch.autograd.set_detect_anomaly(True),
     "torch's deterministic algorithms": lambda: torch.use_deterministic_algorithms(True),
     "torch's precision of matrix products": lambda: torch.set_float32_matmul_precision("medium"),
+    "torch's hooks of all modules": lambda: torch.nn.modules.module.register_module_forward_hook(print),
     "torch's autocast on cpu": lambda: torch.set_autocast_enabled("cpu", True),
     "torch.backends.cudnn.benchmark": lambda: setattr(torch.backends.cudnn, "benchmark", True),
     "torch.backends.mkldnn.enabled": lambda: setattr(torch.backends.mkldnn, "enabled", False),

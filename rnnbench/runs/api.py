@@ -12,7 +12,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from rnnbench.analysis.archive import load_results
 from rnnbench.analysis.results import Results
-from rnnbench.errors import SettingError, one_line
+from rnnbench.errors import SettingError, one_line, printable
 from rnnbench.interruption import raised_after
 from rnnbench.runs.catalogue import LISTS, default_content, with_settings
 from rnnbench.runs.execute import execute
@@ -71,8 +71,13 @@ def sweep(
 
     Raises SettingError for a wrong setting, before the first run where that can be known, and for an empty sweep.
     """
-    if empty := [key for key, values in over.items() if not len(values)]:
-        raise SettingError(f"{empty[0]}: no values to sweep over")
+    for key, values in over.items():
+        if key in ("name", "results_dir", "config_dirs"):
+            raise SettingError(f"{key}: must be one value for all runs of a sweep")
+        if isinstance(values, str | Mapping) or not hasattr(values, "__len__"):
+            raise SettingError(f"{key}={printable(str(values))}: must be a list of values to sweep over")
+        if not len(values):
+            raise SettingError(f"{key}: no values to sweep over")
     jobs = [dict(zip(over, values, strict=True)) for values in itertools.product(*over.values())]
     return _results(jobs, settings, name, results_dir, config_dirs, processes)
 
@@ -90,7 +95,7 @@ def _results(
         raise SettingError(f"processes={processes}: must be at least 1")
     folders = [Path(folder).expanduser().resolve() for folder in config_dirs]
     sys.path += [str(folder) for folder in folders if str(folder) not in sys.path]
-    place = {"name": name, "results_dir": str(results_dir)}
+    place = {"name": name, "results_dir": str(Path(results_dir).expanduser())}
     calls = [_call({**common, **job, **place}, job, folders, processes > 1 and len(jobs) > 1) for job in jobs]
     with raised_after():
         outcomes = _in_processes(calls, processes, sys.path) if processes > 1 else _one_by_one(calls)
@@ -105,10 +110,10 @@ def _results(
 
 def _call(settings: Mapping[str, Any], job: Mapping[str, Any], folders: Sequence[Path], shared: bool) -> dict[str, Any]:
     """The arguments of `_execute` for one run. Raises SettingError."""
-    chosen = {group: settings[group] for group in GROUPS if group in settings}
-    nodes = {group: _node(group, choice) for group, choice in chosen.items()}
+    nodes = {group: _node(group, settings[group]) for group in GROUPS if group in settings}
     content = default_content(nodes, folders)
-    content = with_settings(content, {key: value for key, value in settings.items() if key not in GROUPS})
+    others = {key: _plain(key, value) for key, value in settings.items() if key not in GROUPS}
+    content = with_settings(content, others)
     Settings.from_content(content)
     names = {group: _name(settings.get(group, default)) for group, default in (("cell", "gru"), ("task", "adding"))}
     overrides = [f"{key}={_name(value) if key in GROUPS else value}" for key, value in job.items()]
@@ -117,25 +122,49 @@ def _call(settings: Mapping[str, Any], job: Mapping[str, Any], folders: Sequence
 
 def _node(group: str, choice: Any) -> Any:
     """What `default_content` takes: a class becomes a mapping that names it."""
-    if not isinstance(choice, type):
-        return choice
+    if isinstance(choice, type):
+        return {"_target_": _path(group, choice)}
+    if not isinstance(choice, Mapping):
+        plain = _plain(group, choice)
+        return str(plain) if isinstance(plain, int | float) else plain
+    target = choice.get("_target_")
+    return _plain(group, {**choice, "_target_": _path(group, target) if isinstance(target, type) else target})
+
+
+def _path(group: str, component: type) -> str:
+    """The import path of a class. Raises SettingError where it has no file."""
     try:
-        inspect.getfile(choice)
+        inspect.getfile(component)
     except (TypeError, OSError):
         raise SettingError(
-            f"{group}={choice.__name__}: must be defined in a file, which is kept with the run"
+            f"{group}={component.__name__}: must be defined in a file, which is kept with the run"
         ) from None
-    return {"_target_": f"{choice.__module__}.{choice.__qualname__}"}
+    return f"{component.__module__}.{component.__qualname__}"
+
+
+def _plain(key: str, value: Any) -> Any:
+    """The value as a file of settings has it, numbers of NumPy and torch as Python's. Raises SettingError."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(f"{key}.{name}", each) for name, each in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [_plain(key, each) for each in value]
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    what = "a number, text, a truth value, None, a list or a mapping"
+    raise SettingError(f"{key}={printable(str(value))}: must be {what}, not a {type(value).__name__}")
 
 
 def _name(choice: Any) -> str:
     """What a run calls its cell or task: the choice of the menu, or the class's name as a file of the menu has it."""
     if isinstance(choice, Mapping):
-        choice = str(choice.get("_target_", "")).rpartition(".")[2]
-    elif isinstance(choice, type):
-        choice = choice.__name__
-    else:
+        choice = choice.get("_target_", "")
+    elif not isinstance(choice, type):
         return str(choice)
+    choice = choice.__name__ if isinstance(choice, type) else str(choice).rpartition(".")[2]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", choice).lower()
 
 

@@ -109,7 +109,8 @@ def build_layer(settings: Settings, task: Task) -> tuple[Callable[[int, int], Ce
     """The cell's constructor and the hidden size. Raises SettingError for a wrong setting of either."""
     make_cell: Callable[[int, int], Cell] = component(settings.cell, "cell")
     features, model = input_features(settings, task), settings.model
-    construct(make_cell, "cell", features, model.hidden_size)
+    if not isinstance(construct(make_cell, "cell", features, model.hidden_size), Cell):
+        raise SettingError(f"cell._target_={settings.cell['_target_']}: must derive from rnnbench.cells.Cell")
     hidden_size: int = construct(partial(_hidden_size, settings, make_cell, task), "model")
     return make_cell, hidden_size
 

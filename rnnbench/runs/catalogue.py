@@ -44,7 +44,7 @@ def default_content(choices: Mapping[str, Any], directories: Sequence[Path] = ()
         choice = choices.get(group, default)
         if section := LISTS.get(group):
             content[section] = {name: _choice(group, name, directories) for name in _names(choice)}
-        elif group == "schedule" and choice == "none":
+        elif group == "schedule" and choice in (None, "none"):
             content[group] = None
         else:
             chosen = dict(choice) if isinstance(choice, Mapping) else _choice(group, choice, directories)

@@ -2,14 +2,17 @@
 
 import importlib.util
 import inspect
+import math
 import sys
 from collections.abc import Callable, Mapping
+from enum import Enum
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from rnnbench.errors import ComponentError, SettingError, names_a_setting, one_line, requirement
+from rnnbench.errors import ComponentError, SettingError, names_a_setting, one_line, printable, requirement
 from rnnbench.process_settings import standard_settings
 
 Node = dict[str, Any]
@@ -73,21 +76,31 @@ def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str,
     """The arguments as the constructor's annotations want them; of one without, as its default does."""
     parameters = inspect.signature(target).parameters
     checked = {}
+    others = next((each for each in parameters.values() if each.kind is each.VAR_KEYWORD), None)
     for name, value in arguments.items():
-        if name not in parameters:
-            raise SettingError(f"{group}.{name}={value}: unknown; {target.__name__} takes {', '.join(parameters)}")
+        if (parameter := parameters.get(name, others)) is None:
+            raise SettingError(
+                f"{group}.{name}={printable(str(value))}: unknown; {target.__name__} takes {', '.join(parameters)}"
+            )
         try:
-            checked[name] = without_negative_zero(_adapter(target, name).validate_python(value))
-        except ValidationError as error:
-            raise SettingError(f"{group}.{name}={value}: {requirement(error.errors()[0])}") from error
-        if name not in _hints(target) and type(value) is int and type(parameters[name].default) is float:
-            checked[name] = float(value)
+            checked[name] = one_form(_adapter(target, parameter.name).validate_python(value))
+        except ValueError as error:  # pydantic's among them
+            problem = requirement(error.errors()[0]) if isinstance(error, ValidationError) else error
+            raise SettingError(f"{group}.{name}={printable(str(value))}: {problem}") from error
+        number = type(parameter.default)
+        is_whole = type(value) is int or (type(value) is float and value.is_integer())
+        if parameter.name not in _hints(target) and number in (int, float) and is_whole:
+            checked[name] = number(value)
     return checked
 
 
 @cache
 def _hints(target: Any) -> dict[str, Any]:
-    return get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+    """The annotations; none where one of them names what is imported for type checkers alone."""
+    try:
+        return get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+    except NameError:
+        return {}
 
 
 @cache
@@ -95,13 +108,15 @@ def _adapter(target: Any, name: str) -> TypeAdapter[Any]:
     return TypeAdapter(_hints(target).get(name, Any), config=ConfigDict(arbitrary_types_allowed=True))
 
 
-def without_negative_zero(value: Any) -> Any:
-    """The value with 0.0 for -0.0, which equals it and would have another name, at any depth."""
+def one_form(value: Any) -> Any:
+    """The value with 0.0 for -0.0, which equals it, at any depth. Raises ValueError for NaN, which equals nothing."""
     if type(value) is float:
+        if math.isnan(value):
+            raise ValueError("must be a number")
         return value + 0.0
     if type(value) in (list, tuple):
-        return type(value)(without_negative_zero(each) for each in value)
-    return {key: without_negative_zero(each) for key, each in value.items()} if type(value) is dict else value
+        return type(value)(one_form(each) for each in value)
+    return {key: one_form(each) for key, each in value.items()} if type(value) is dict else value
 
 
 _NOT_PLAIN = object()
@@ -115,6 +130,8 @@ def _plain(value: Any) -> Any:
     if type(value) is dict:
         plain = {key: _plain(one) for key, one in value.items()}
         return _NOT_PLAIN if _NOT_PLAIN in plain.values() else plain
+    if isinstance(value, Enum | Path):
+        return _plain(value.value) if isinstance(value, Enum) else str(value)
     return value if value is None or type(value) in (bool, int, float, str) else _NOT_PLAIN
 
 

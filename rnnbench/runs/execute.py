@@ -82,7 +82,8 @@ def _execute(
     first = run.model.cells[0]
     planned = planned_backend(first, settings.model.backend, settings.threads)  # as the planner names the run
     config = settings.result_settings(first.hidden_size, planned.name)
-    folder = RunStore(settings.results_dir / settings.name).folder(cell, task, settings.seed, config)
+    store = RunStore((settings.results_dir / settings.name).absolute())  # a component may change the working directory
+    folder = store.folder(cell, task, settings.seed, config)
     components = [type(first), type(run.task)]
     with folder.lock() as mine:
         if not mine:

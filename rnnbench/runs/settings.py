@@ -18,7 +18,7 @@ from pydantic import (
 from rnnbench.errors import MissingSettingError, SettingError, validation_message
 from rnnbench.machine import logical_cores
 from rnnbench.model import Counted
-from rnnbench.runs.components import Node, typed, without_negative_zero
+from rnnbench.runs.components import Node, one_form, typed
 from rnnbench.runs.names import checked_name
 from rnnbench.runs.tuning_settings import TuningSettings
 from rnnbench.schema import LARGEST_SEED, result_settings
@@ -67,7 +67,7 @@ class ModelSettings(BaseModel):
 class Settings(BaseModel):
     """Everything that conf/config.yaml holds."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     name: Annotated[str, BeforeValidator(checked_name)]
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
@@ -105,7 +105,7 @@ class Settings(BaseModel):
 
     def result_settings(self, hidden_size: int, backend: str) -> dict[str, Any]:
         """The settings that can change a result, each in its one form, with the width and backend that really run."""
-        content: dict[str, Any] = without_negative_zero(self.model_dump(mode="json"))
+        content: dict[str, Any] = one_form(self.model_dump(mode="json"))
         for group in ("cell", "task", "optimizer", "schedule"):
             if content[group] is not None:
                 content[group] = typed(content[group], group)

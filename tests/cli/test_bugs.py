@@ -126,7 +126,7 @@ def test_full_error_shows_the_harness_too(rnnbench: Command, tmp_path: Path, mon
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     code, _, errors = rnnbench(*own_cell(tmp_path, at_step="len(3)"), *SHORT, "cell=own")
     assert code == 1
-    assert "/rnnbench/cli/job.py" in errors
+    assert "/rnnbench/runs/execute.py" in errors
     assert os.environ["HYDRA_FULL_ERROR"] == "1"
 
 

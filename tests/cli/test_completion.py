@@ -39,7 +39,7 @@ def commands(tmp_path: Path) -> Path:
         ("rnnbench-report name=mine figure=h", "figure=horizon"),
         ("rnnbench-report name=mine forma", "formats="),
         ("rnnbench-report cell", ""),
-        ("rnnbench-sync wandb.pro", "wandb.project="),
+        ("rnnbench-sync res", "results_dir="),
     ],
 )
 def test_completion_in_bash(tmp_path: Path, commands: Path, line: str, completed: str) -> None:

@@ -1,6 +1,8 @@
 """One value is one run, and a value is what it was from the command line to the table."""
 
 import json
+import math
+from enum import Enum
 from pathlib import Path
 
 import pandas as pd
@@ -54,11 +56,65 @@ def test_a_value_has_one_form(target: str, given: dict[str, object], same: dict[
     assert json.dumps(found) == json.dumps({"_target_": target, **same})
 
 
+class Colour(Enum):
+    """An enumeration as the type of a setting."""
+
+    RED = 1
+
+
+class Taking:
+    """A component whose settings have types of all kinds."""
+
+    def __init__(
+        self, whole=2, fraction=0.5, text="", path: Path = Path(), colour: Colour = Colour.RED, **others: float
+    ) -> None: ...  # fmt: skip
+
+
+class OfCheckersAlone:
+    """A component with an annotation that is known to type checkers alone."""
+
+    def __init__(self, whole: "Unknown" = 2) -> None: ...  # type: ignore[name-defined]
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        ({"whole": 4.0, "fraction": 1}, {"whole": 4, "fraction": 1.0}),
+        ({"whole": 4.5, "text": "1"}, {"whole": 4.5, "text": "1"}),
+        ({"path": "./x/"}, {"path": "x"}),
+        ({"colour": 1.0}, {"colour": 1}),
+        ({"other": 1}, {"other": 1.0}),
+        ({"text": math.inf}, {"text": math.inf}),
+    ],
+)
+def test_every_kind_of_argument_has_one_form(given: dict[str, object], same: dict[str, object]) -> None:
+    found = typed({"_target_": f"{__name__}.{Taking.__name__}", **given}, "group")
+    assert json.dumps(found) == json.dumps({"_target_": f"{__name__}.{Taking.__name__}", **same})
+
+
+def test_an_annotation_that_does_not_exist_is_none() -> None:
+    assert typed({"_target_": f"{__name__}.{OfCheckersAlone.__name__}", "whole": 4.0}, "group")["whole"] == 4
+
+
+@pytest.mark.parametrize("given", [{"text": math.nan}, {"text": [1, math.nan]}, {"other": math.nan}])
+def test_nan_is_no_setting(given: dict[str, object]) -> None:
+    with pytest.raises(SettingError, match=r"group\.\w+=.*nan\S*: must be a number$"):
+        typed({"_target_": f"{__name__}.{Taking.__name__}", **given}, "group")
+
+
 def test_one_value_is_one_run(rnnbench: Command, own: Path) -> None:
     sweeps = ("cell.scale=1,1.0", "optimizer.weight_decay=0,-0.0,0.0", "optimizer.lr=1e-3,0.001", "cell.shift=2,2.0")
     code, _, errors = rnnbench("-m", *RUN, *sweeps, "task.length=4.0", "cell.norm=null")
     assert code == 0, errors
     assert len(runs(own.parent)) == 1
+
+
+def test_infinities_are_values(rnnbench: Command, rnnbench_report: Command, own: Path) -> None:
+    assert rnnbench("-m", *RUN, "cell.shift=inf,-inf,null,1.0")[0] == 0
+    for _ in range(2):
+        assert rnnbench_report("name=default", "figure=[]", "--config-dir", "own")[0] == 0
+        values = package.load(own.parent / "results/default").runs["cell.shift"]
+        assert sorted(map(str, values)) == ["-inf", "1.0", "inf", "nan"]
 
 
 def test_null_and_texts_stay_apart(rnnbench: Command, rnnbench_report: Command, own: Path) -> None:

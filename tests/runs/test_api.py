@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import rnnbench
+from rnnbench.cells.gru import Gru
 from rnnbench.errors import SettingError
 from rnnbench.recorders import ProgressBar
 
@@ -115,6 +117,10 @@ def test_a_class_is_a_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ({"cell.forget_biass": 1}, "cell.forget_biass"),
         ({"seed": -1}, "seed=-1"),
         ({"name": "a/b"}, "name=a/b"),
+        ({"cell": torch.nn.GRU}, "cell._target_=torch.nn.modules.rnn.GRU: must derive from rnnbench.cells.Cell"),
+        ({"cell": torch.nn.GRU(1, 1)}, "cell=.*not a GRU"),
+        ({"cell": {"_target_": Gru, "bias": len}}, "cell.bias=.*not a builtin"),
+        ({"optimizer.lr": torch.ones(2)}, "optimizer.lr=.*: must be a valid number"),
     ],
 )
 def test_wrong_settings_are_one_line(tmp_path: Path, arguments: dict[str, Any], named: str) -> None:
@@ -127,6 +133,9 @@ def test_wrong_settings_are_one_line(tmp_path: Path, arguments: dict[str, Any], 
 def test_wrong_sweeps_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="seed: no values"):
         rnnbench.sweep({"seed": []}, results_dir=tmp_path)
+    for wrong in ({"seed": 3}, {"cell": "gru"}, {"name": ["a", "b"]}):
+        with pytest.raises(SettingError, match=f"{next(iter(wrong))}.*: must be "):
+            rnnbench.sweep(wrong, results_dir=tmp_path)  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="processes=0"):
         rnnbench.sweep({"seed": [0]}, results_dir=tmp_path, processes=0)
 
