@@ -11,7 +11,7 @@ from rnnbench.cells import Cell
 from rnnbench.errors import SettingError, one_line
 from rnnbench.model import Model, hidden_size_for
 from rnnbench.probes import Probe
-from rnnbench.runs.components import component, construct
+from rnnbench.runs.components import Node, component, construct
 from rnnbench.runs.settings import Settings
 from rnnbench.tasks import Task
 from rnnbench.training import Run
@@ -42,6 +42,8 @@ def try_optimizer_and_schedule(
     group = "optimizer"
     try:
         optimizer = construct(make_optimizer, group, [torch.nn.Parameter(torch.zeros(1))])
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise SettingError(f"optimizer._target_={type(optimizer).__name__}: must derive from torch.optim.Optimizer")
         if make_schedule is not None:
             group = "schedule"
             schedule = make_schedule(optimizer, 1)
@@ -64,19 +66,24 @@ def build_device(name: str) -> torch.device:
     return device
 
 
+def _made(kind: type, node: Node, group: str, *arguments: Any) -> Any:
+    """The component. Raises SettingError where it does not derive from the abstract class of its group."""
+    made = construct(component(node, group), group, *arguments)
+    if not isinstance(made, kind):
+        public = f"{kind.__module__.rpartition('.')[0]}.{kind.__name__}"
+        raise SettingError(f"{group}._target_={node['_target_']}: must derive from {public}")
+    return made
+
+
 def build_task(settings: Settings) -> Task:
     """The task, from its constructor."""
-    task = construct(component(settings.task, "task"), "task")
-    if not isinstance(task, Task):
-        raise SettingError(f"task._target_={settings.task['_target_']}: must derive from rnnbench.tasks.Task")
+    task: Task = _made(Task, settings.task, "task")
     return task
 
 
 def build_probes(settings: Settings) -> dict[str, Probe]:
     """The probes by name."""
-    return {
-        name: construct(component(node, f"probes.{name}"), f"probes.{name}") for name, node in settings.probes.items()
-    }
+    return {name: _made(Probe, node, f"probes.{name}") for name, node in settings.probes.items()}
 
 
 def _hidden_size(settings: Settings, make_cell: Callable[[int, int], Cell], task: Task) -> int:
@@ -109,8 +116,7 @@ def build_layer(settings: Settings, task: Task) -> tuple[Callable[[int, int], Ce
     """The cell's constructor and the hidden size. Raises SettingError for a wrong setting of either."""
     make_cell: Callable[[int, int], Cell] = component(settings.cell, "cell")
     features, model = input_features(settings, task), settings.model
-    if not isinstance(construct(make_cell, "cell", features, model.hidden_size), Cell):
-        raise SettingError(f"cell._target_={settings.cell['_target_']}: must derive from rnnbench.cells.Cell")
+    _made(Cell, settings.cell, "cell", features, model.hidden_size)
     hidden_size: int = construct(partial(_hidden_size, settings, make_cell, task), "model")
     return make_cell, hidden_size
 

@@ -31,7 +31,7 @@ WRONG = {
     ("cell=gru_split_nobias",): "rnnbench: cell=gru_split_nobias: renamed; use cell=gru_no_bias",
     ("wandb.mode=maybe",): "rnnbench: wandb.mode=maybe: must be 'offline', 'online' or 'disabled'",
     ("cell=[",): "rnnbench: cell=[: cannot be read; close its brackets and quotes, or quote all of it: 'cell=\"[\"'",
-    ("name=" + 300 * "n",): f"rnnbench: name={300 * 'n'}: must have at most 255 bytes",
+    ("name=" + 300 * "n",): f"rnnbench: name={200 * 'n'}...: must have at most 255 bytes",
     ("threads=2000",): "rnnbench: threads=2000: must be at most ",
     ("cell=nan",): "rnnbench: cell=nan: must be a name; `rnnbench --help` lists the choices",
     ("-m", "cell=gru,1"): "rnnbench: cell=gru,1: must be a name; `rnnbench --help` lists the choices",

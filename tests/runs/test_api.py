@@ -118,6 +118,8 @@ def test_a_class_is_a_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ({"seed": -1}, "seed=-1"),
         ({"name": "a/b"}, "name=a/b"),
         ({"cell": torch.nn.GRU}, "cell._target_=torch.nn.modules.rnn.GRU: must derive from rnnbench.cells.Cell"),
+        ({"task": {"_target_": "torch.nn.Identity"}}, "task._target_=.*: must derive from rnnbench.tasks.Task"),
+        ({"optimizer": {"_target_": "torch.nn.Identity"}}, "optimizer._target_=.*: must derive from torch.optim"),
         ({"cell": torch.nn.GRU(1, 1)}, "cell=.*not a GRU"),
         ({"cell": {"_target_": Gru, "bias": len}}, "cell.bias=.*not a builtin"),
         ({"optimizer.lr": torch.ones(2)}, "optimizer.lr=.*: must be a valid number"),
