@@ -51,9 +51,9 @@ def check_is_state(step: Callable[..., Any], returned: object, tensors: int) -> 
             return
         kind = f"{len(returned)} tensors"
     remedy = "`return (h,)`" if tensors == 1 else f"it must return its {tensors} state tensors, h first"
-    code = inspect.unwrap(step).__code__
-    where = f"{code.co_filename}, line {code.co_firstlineno}"
-    raise ComponentError(f"{where}: {code.co_qualname} returns {kind}; {remedy}")
+    code = getattr(inspect.unwrap(step), "__code__", None)
+    where = f"{code.co_filename}, line {code.co_firstlineno}: {code.co_qualname}" if code else "step"
+    raise ComponentError(f"{where} returns {kind}; {remedy}")
 
 
 class Cell(nn.Module, ABC):

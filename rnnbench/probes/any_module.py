@@ -102,7 +102,8 @@ def _check_arguments(module: Any, losses: Any, states: Any, state_of: Any) -> No
             "example, such as lambda: loss(module(x), y)"
         )
     if states is not None and not (
-        isinstance(states, str) or (isinstance(states, Sequence) and all(isinstance(name, str) for name in states))
+        isinstance(states, str)
+        or (isinstance(states, Sequence) and states and all(isinstance(name, str) for name in states))
     ):
         raise ValueError(f"states={states!r}: must be the name of a submodule, or several")
     if state_of is not None and not callable(state_of):

@@ -120,7 +120,7 @@ class Recording:
         for name, steps in self.steps.items():
             for tensor in steps[0]:
                 shape = tuple(tensor.part.shape)
-                if losses.dim() != 1 or not shape or shape[0] != len(losses):
+                if losses.dim() != 1 or not len(losses) or shape[:1] != losses.shape:
                     raise ValueError(
                         f"losses of shape {tuple(losses.shape)} for a state of {name} of shape {shape}: must be one "
                         'per example of the state (batch, ...): use reduction="none" and sum or mean over time alone; '

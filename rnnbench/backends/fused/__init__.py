@@ -4,8 +4,8 @@ In: a cell. Out: `Fused`, the backend that runs it near the hardware's limit, an
 becomes of one line of a GRU, `z = torch.sigmoid(self.W_z(x) + self.U_z(h))`, stage by stage (docs/fused.md follows a
 whole cell, and shows what every stage makes of it):
 
-1. `frontend`: `trace` has `step` run on random tensors and `record` keep the functions of torch that it calls, `held`
-   finds tensors in containers, `lower` writes `%5 = sigmoid(%4) # z` by the table in `lowerings`, which joins those of
+1. `frontend`: `trace` has `step` run on random tensors and `record` keep the functions of torch that it calls, `lower`
+   writes `%5 = sigmoid(%4) # z` by the table in `lowerings`, which joins those of
    `products`, `parts`, `activations`, `reductions` and `noise`, on the `values` that it knows, with the name from
    `source_lines`. `invariants` are what torch computes before the loop, `torch_cells` the equations of nn.LSTMCell and
    its like, `remedies` what messages advise. `trace_guard` notices a later change of what the step can read: what

@@ -4,10 +4,10 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 from rnnbench.backends.backend import Backend, CannotRunError, StateHook
 from rnnbench.backends.eager import Eager
@@ -91,13 +91,13 @@ class _Entry:
             warnings.warn(f"{text}: {self.reason or self.wrong}", RuntimeWarning, stacklevel=3)
 
 
-_entries: WeakKeyDictionary[Cell, dict[bool, _Entry]] = WeakKeyDictionary()
+_entries = WeakIdKeyDictionary()
 """One entry for training and one for evaluation."""
 
 
 def _entry(cell: Cell) -> _Entry:
     """What is known of the cell in its mode; found again when what its step depends on has changed."""
-    by_mode = _entries.setdefault(cell, {})
+    by_mode: dict[bool, _Entry] = _entries.setdefault(cell, {})
     known = by_mode.get(cell.training)
     if known is None or not known.guard.hold():
         known = by_mode[cell.training] = _Entry(cell)
@@ -157,7 +157,7 @@ def _bound(cell: Cell, guard: TraceGuard) -> Binding | str:
             return f"{name} has dtype {tensor.dtype}; all must be float32, or all float64"
     try:
         with generators_kept(), tensors_kept(cell):
-            traced = trace(cell)
+            traced = trace(cell, guard)
         if changed := guard.changed():
             return f"step changes {changed}; keep it as a tensor of the state"
         program = generate(make_schedule(traced.graph, cell.state_names), _REAL_NAMES[dtype])
@@ -185,6 +185,8 @@ def _check_shapes(binding: Binding, inputs: Tensor, state: State) -> None:
 def _cannot_take(binding: Binding, inputs: Tensor, state: State) -> str | None:
     """Why these tensors would be computed otherwise than by the plain loop, if they would."""
     for tensor in (inputs, *state):
+        if type(tensor) not in (Tensor, nn.Parameter):
+            return f"a {type(tensor).__name__}, which may compute otherwise than a tensor; use eager or auto"
         if tensor.dtype != binding.dtype or tensor.device.type != "cpu":
             where = f"{tensor.dtype} on {tensor.device}"
             return f"a tensor of {where}: backend=fused runs this cell in {binding.dtype} on cpu; use eager or auto"

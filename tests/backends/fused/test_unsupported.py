@@ -1,7 +1,6 @@
 """What the fused backend does not support, in errors that name it; what `auto` does then."""
 
 import ast
-import itertools
 import random
 import subprocess
 import sys
@@ -69,9 +68,6 @@ class Reversed(torch.autograd.Function):
 @torch.library.custom_op("rnnbench_tests::doubled", mutates_args=())
 def doubled(x: Tensor) -> Tensor:
     return 2 * x
-
-
-ITERATOR = itertools.cycle([0.1, 0.2, 0.3])
 
 
 def assigned(cell: Any, x: Tensor, h: Tensor) -> Tensor:
@@ -173,7 +169,6 @@ UNSUPPORTED: dict[str, tuple[Callable[[Any, Tensor, Tensor], Any], str]] = {
     "gradients left off": (lambda cell, x, h: (torch.set_grad_enabled(False), 1 * h)[1], "leaves gradients"),
     "random": (lambda cell, x, h: h * random.random(), "random numbers of Python or NumPy"),
     "random of NumPy": (lambda cell, x, h: h * np.random.rand(), "random numbers of Python or NumPy"),  # noqa: NPY002
-    "iterator": (lambda cell, x, h: h * next(ITERATOR), "an iterator"),
     "hidden functions": (lambda cell, x, h: without_the_record(h), "none of torch's own functions made"),
     **{f"{name} of a copy of a weight": (unused(change, of_matrix), " on line ") for name, change in IN_PLACE.items()},
     **{f"{name} of a value": (unused(change, lambda cell, h: 1 * h), " on line ") for name, change in IN_PLACE.items()

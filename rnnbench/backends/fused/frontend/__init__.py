@@ -2,7 +2,6 @@
 
 - `trace` has `step` recorded twice, on different random examples: what differs is refused.
 - `record` runs `step` on real tensors and keeps every function of torch that it calls, as nodes of torch.fx.
-- `held` finds the tensors in lists, dictionaries and plain objects of the cell.
 - `lower` turns these nodes into ours, or raises UnsupportedStepError at the first that has no counterpart, or whose
   shape or type is not that of the tensor that torch computed.
 - `lowerings` is the table of what a `step` may call, and the operations that it becomes. It joins those of `products`

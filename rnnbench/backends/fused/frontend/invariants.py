@@ -10,10 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 from torch.fx.node import map_aggregate
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnnbench.backends.fused.frontend.values import Batch, Given
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 from rnnbench.cells import Cell
+
+
+def dtype_of(cell: Cell) -> torch.dtype:
+    """The type that the cell computes in, that of its parameters."""
+    return next(tensor.dtype for tensor in cell.parameters() if tensor.is_floating_point())
 
 
 class Invariants:
@@ -33,7 +39,8 @@ class Invariants:
         drawn = torch.get_rng_state()
         with torch.no_grad():
             try:
-                self.values[node] = evaluated(node, self.cell, self.values)
+                with _KnownShapes():  # type: ignore[no-untyped-call]
+                    self.values[node] = evaluated(node, self.cell, self.values)
             except UnsupportedStepError:
                 raise
             except Exception as error:
@@ -80,6 +87,18 @@ class Derived:
         for node in self.nodes:
             values[node] = evaluated(node, cell, values)
         return [values[node].to(self.dtype) for node in self.wanted.values()]
+
+
+class _KnownShapes(TorchDispatchMode):
+    """Refuses operations whose result has a shape that depends on numbers, such as an index by a mask."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        masks = [index for index in args[1] if index is not None] if func is torch.ops.aten.index.Tensor else None
+        is_fixed = masks is not None and not any(mask.dtype in (torch.bool, torch.uint8) for mask in masks)
+        if torch.Tag.dynamic_output_shape in func.tags and not is_fixed:
+            name = func.overloadpacket.__name__
+            raise UnsupportedStepError(f"{name}() whose shape depends on numbers; write torch.where(mask, a, 0)")
+        return func(*args, **(kwargs or {}))
 
 
 def _has_size(node: fx.Node) -> bool:

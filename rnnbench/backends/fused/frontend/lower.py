@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from rnnbench.backends.fused.frontend.held import dtype_of
-from rnnbench.backends.fused.frontend.invariants import Invariants
+from rnnbench.backends.fused.frontend.invariants import Invariants, dtype_of
 from rnnbench.backends.fused.frontend.lowerings import TABLE
 from rnnbench.backends.fused.frontend.parts import SHAPES, index_of_features
 from rnnbench.backends.fused.frontend.record import Recorder

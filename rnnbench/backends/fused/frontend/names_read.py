@@ -5,8 +5,17 @@ from collections.abc import Iterator
 from functools import lru_cache
 from types import CodeType
 
-DYNAMIC = frozenset({"getattr", "hasattr", "vars", "__dict__", "asdict", "astuple", "attrgetter", "eval"})
+DYNAMIC = frozenset(
+    {"getattr", "hasattr", "vars", "asdict", "astuple", "attrgetter", "methodcaller", "eval", "exec"}
+    | {"__dict__", "__getattribute__", "__getattr__", "__slots__", "__getstate__"}
+)
 """With one of these names code may read any attribute."""
+
+AMBIENT = frozenset(
+    {"is_grad_enabled", "is_inference_mode_enabled", "is_autocast_enabled", "get_default_dtype", "get_num_threads"}
+    | {"environ", "getenv", "getcontext", "hash", "id"}
+)
+"""Functions and variables that are another at another call, of which no trace of the step remains."""
 
 
 @lru_cache(maxsize=1024)

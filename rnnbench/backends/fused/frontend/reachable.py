@@ -4,6 +4,7 @@ closures and default arguments, found by following the names in the code of `ste
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, partial
 from inspect import getattr_static
@@ -11,12 +12,13 @@ from itertools import repeat
 from random import Random
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rnnbench.backends.fused.frontend.names_read import DYNAMIC, globals_read, names_read
+from rnnbench.backends.fused.frontend.names_read import AMBIENT, DYNAMIC, globals_read, names_read
 from rnnbench.backends.fused.frontend.torch_private import GLOBAL_HOOKS, TENSOR_DICTIONARIES
 
 _LIBRARIES = {*sys.stdlib_module_names, "torch", "numpy", "numba"}
@@ -24,14 +26,23 @@ LIMIT = 3000
 """The most places that are watched."""
 
 _PLAIN = (int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
-_NOT_CALLED = {"__init__", "__new__", "__repr__", "__reduce__", "__getstate__", "__setstate__", "__init_subclass__"}
+_NOT_CALLED = {
+    "__init__",
+    "__new__",
+    "__repr__",
+    "__hash__",
+    "__reduce__",
+    "__getstate__",
+    "__setstate__",
+    "__init_subclass__",
+}
 
 
 MISSING: Any = object()
 
 
-class TooManyError(Exception):
-    """More is reached than can be watched."""
+class UnwatchableError(Exception):
+    """Something is reached that cannot be watched."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class Reachable:
         """Why not all is watched."""
         try:
             self._follow(cell)
-        except TooManyError as error:
+        except UnwatchableError as error:
             self.problem = str(error)
 
     def _follow(self, cell: nn.Module) -> None:
@@ -66,10 +77,16 @@ class Reachable:
         while known != len(self.names):  # code that is reached adds names, by which more is reached
             known = len(self.names)
             self.places: list[Place] = []
-            self.arrays: list[tuple[str, np.ndarray[Any, Any]]] = []
+            self.arrays: list[tuple[str, Any]] = []
+            """Arrays of NumPy and other objects that hold numbers in a buffer."""
             self.tensors: list[tuple[str, Tensor]] = []
-            self.states: list[tuple[str, Callable[[], Any], Callable[[Any], Any] | None]] = []
-            """Of generators and iterators: how to read where they are, and how to put them back there."""
+            """Tensors that are no parameters or buffers of the cell."""
+            self.is_shared = False
+            """Whether a parameter or buffer is reached in another way too."""
+            self.things: list[tuple[str, Any]] = []
+            """Modules and objects, whose class may be exchanged."""
+            self.states: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = []
+            """Of generators of random numbers: how to read where they are, and how to put them back there."""
             self._seen: dict[int, object] = {}
             for name, hooks in GLOBAL_HOOKS.items():
                 self._mapping(hooks, name)
@@ -93,6 +110,8 @@ class Reachable:
             (type, self._class),
             (ModuleType, self._python_module),
             (dict, self._mapping),
+            (ContextVar, self._variable),
+            (ref, lambda reference, path: self._visit(reference(), path)),
             (tuple, self._each),
             ((list, deque), self._list),
             ((set, frozenset), self._set),
@@ -107,12 +126,15 @@ class Reachable:
             self._visit(value, f"{path}[{index}]")
 
     def _tensor(self, tensor: Tensor, path: str) -> None:
-        if id(tensor) not in self._registered:
+        if id(tensor) in self._registered:
+            self.is_shared = True
+        else:
             self.tensors.append((path, tensor))
 
     def _module(self, module: nn.Module, path: str) -> None:
         attributes = vars(module)
-        self._place(path, attributes.values(), attributes.keys, partial(_put_in_mapping, attributes))
+        for mapping in (attributes, attributes["_modules"]):
+            self._place(path, mapping.values(), mapping.keys, partial(_put_in_mapping, mapping))
         for name, value in attributes.items():
             if name in TENSOR_DICTIONARIES:
                 continue
@@ -120,7 +142,7 @@ class Reachable:
                 self._mapping(value, _joined(path, name))
             elif self._reads(name):
                 self._visit(value, _joined(path, name))
-        self._classes_of(module)
+        self._classes_of(module, path)
 
     def _mapping(self, mapping: dict[Any, Any], path: str) -> None:
         self._place(path, mapping.values(), mapping.keys, partial(_put_in_mapping, mapping))
@@ -137,6 +159,11 @@ class Reachable:
         for name, value in values.items():
             self._visit(value, f"{path}[{name!r}]")
 
+    def _variable(self, variable: ContextVar[Any], path: str) -> None:
+        values = _Calls(lambda: (variable.get(MISSING),))
+        self._place(path, values, lambda: ("value",), lambda _, then: variable.set(then[0]))
+        self._each(values, path)
+
     def _list(self, values: Any, path: str) -> None:
         self._place(path, values, lambda: range(len(values)), partial(_refill, values, values.extend))
         self._each(values, path)
@@ -151,6 +178,9 @@ class Reachable:
             return
         code = function.__code__
         self.names |= names_read(code)
+        for name in (AMBIENT & names_read(code)) - {"hash", "id"} | (AMBIENT & globals_read(code)):
+            if name not in function.__globals__ or not isinstance(function.__globals__[name], FunctionType):
+                raise UnwatchableError(f"its step may ask for {name}, which may be another at the next call")
         read = [name for name in globals_read(code) if name in function.__globals__]
         self._some(function.__globals__, read, "global ")
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
@@ -168,11 +198,13 @@ class Reachable:
         self._place(kind.__name__, attributes.values(), attributes.keys, partial(_put_in_class, kind))
         if self._is_of_library(_root(kind)):
             return
+        self._visit(type(kind), f"type({kind.__name__})")
         for name, value in list(attributes.items()):
             if name in self.names or (name.startswith("__") and name not in _NOT_CALLED and callable(value)):
                 self._visit(value, f"{kind.__name__}.{name}")
 
-    def _classes_of(self, thing: object) -> None:
+    def _classes_of(self, thing: object, path: str) -> None:
+        self.things.append((path, thing))
         for kind in type(thing).__mro__:
             if kind is nn.Module:
                 return
@@ -191,17 +223,19 @@ class Reachable:
             self.states.append((path, generator.getstate, generator.setstate))
 
     def _object(self, thing: Any, path: str) -> None:
-        """An object of any other class: the attributes that the code names; a decorated function; an iterator."""
+        """An object of any other class: the attributes that the code names; a decorated function; a buffer."""
         self._visit(getattr_static(thing, "__wrapped__", None), path)
-        if hasattr(thing, "__next__"):
-            self.states.append((path, partial(_position, thing), None))
         attributes = getattr(thing, "__dict__", None)
+        if attributes is None and hasattr(thing, "__next__"):  # one of C, which does not tell where it is
+            raise UnwatchableError(f"its step reads the iterator {path}; keep what changes as a tensor of the state")
+        if is_buffer(thing):
+            self.arrays.append((path, thing))
         if isinstance(attributes, dict):
             self._some(attributes, self._relevant(attributes), f"{path}.")
         slots = [name for kind in type(thing).__mro__ for name in _slots(kind)]
         if slots:
             self._some(_Attributes(thing), slots, f"{path}.")
-        self._classes_of(thing)
+        self._classes_of(thing, path)
 
     def _relevant(self, attributes: dict[str, Any]) -> list[str]:
         """The attributes of an object that are watched; those that it may yet get among them."""
@@ -223,7 +257,7 @@ class Reachable:
 
     def _place(self, path: str, values: Iterable[Any], names: Callable[[], Iterable[Any]], put: Any) -> None:
         if len(self.places) == LIMIT:
-            raise TooManyError(f"its step can reach more than {LIMIT} objects; give the cell plain settings")
+            raise UnwatchableError(f"its step can reach more than {LIMIT} objects; give the cell plain settings")
         self.places.append(Place(path, values, names, put))
 
 
@@ -304,12 +338,13 @@ def _set_torch(generator: torch.Generator, state: list[int]) -> None:
     generator.set_state(torch.tensor(state, dtype=torch.uint8))
 
 
-def _position(iterator: Any) -> str:
-    """Where an iterator of Python's is, as far as it can be asked without moving it."""
+def is_buffer(thing: Any) -> bool:
+    """Whether an object holds numbers in memory, as array.array and ctypes have them."""
     try:
-        return repr(iterator.__reduce__()) if type(iterator).__module__ == "builtins" else repr(iterator)
-    except TypeError:  # a generator
-        return ""
+        memoryview(thing).release()
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _slots(kind: type) -> list[str]:

@@ -6,6 +6,7 @@ refused. A tensor that torch's functions did not make, or that changed since the
 so are results of a custom autograd.Function, whose gradient the recorded functions do not have.
 """
 
+import math
 import operator
 import sys
 from collections.abc import Callable
@@ -64,17 +65,22 @@ class Recorder(TorchFunctionMode):
     """The graph of the functions that a step calls, with the line, the shape and the type of each node's result."""
 
     def __init__(self, given: dict[int, tuple[str, Tensor]], held: dict[int, Tensor], batch: Batch) -> None:
-        """`given` are the tensors of the cell with their paths, `held` those in its containers, both by their id."""
+        """`given` are the tensors of the cell with their paths, `held` others that its step may read, by their id."""
         super().__init__()
         self.given, self.held, self.batch = given, held, batch
         self.graph = fx.Graph()
         self.lines: dict[fx.Node, Line] = {}
         self.results: dict[fx.Node, Tensor] = {}
-        self.refusal: UnsupportedStepError | None = None
+        self._refusal: UnsupportedStepError | None = None
         self.line: Line = None
         """The line of the step, once it has returned."""
         self._known: dict[int, _Known] = {}
         self._parts: dict[int, tuple[fx.Node, int, Tensor, bool]] = {}
+
+    @property
+    def problem(self) -> UnsupportedStepError | None:
+        """Why the step is refused, also where the step itself has caught that."""
+        return self._refusal or self.batch.refusal
 
     def argument(self, name: str, width: int, dtype: torch.dtype) -> Tensor:
         """An argument of the step: random numbers, (batch, width)."""
@@ -117,6 +123,10 @@ class Recorder(TorchFunctionMode):
                 return func(*args, **named)
             if name in SHAPES:
                 return self._shape(args[0], *args[1:], **named)
+            if name in ("numel", "nelement"):
+                return math.prod(self._shape(args[0]))
+            if name == "__len__" and not self._is_over_examples(*args):
+                return len(*args)
         self._check_allowed(name, args, named)
         if name == "unbind" and self._is_over_examples(*args, **named):
             self._refuse(remedies.ITERATION)
@@ -197,7 +207,7 @@ class Recorder(TorchFunctionMode):
     def _refuse(self, reason: str) -> NoReturn:
         line = next(reversed(self.lines.values()), self.line) if self.line else line_of(sys._getframe(1))
         error = UnsupportedStepError(located(reason, line))
-        self.refusal = self.refusal or error
+        self._refusal = self._refusal or error
         raise error
 
 

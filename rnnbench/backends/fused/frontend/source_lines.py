@@ -1,6 +1,8 @@
 """Lines of the user's code, for messages and names."""
 
+import inspect
 import os
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
 import torch
@@ -26,6 +28,12 @@ def line_in(traceback: TracebackType | None) -> Line:
             line = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
         traceback = traceback.tb_next
     return line
+
+
+def line_of_function(function: Callable[..., object]) -> Line:
+    """Where a function begins; None for an object that is called like one."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return None if code is None else (code.co_filename, code.co_firstlineno)
 
 
 def located(message: str, line: Line) -> str:

@@ -14,14 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from rnnbench.backends.fused.frontend.held import dtype_of, held_by
-from rnnbench.backends.fused.frontend.invariants import Derived
+from rnnbench.backends.fused.frontend.invariants import Derived, dtype_of
 from rnnbench.backends.fused.frontend.lower import lower
 from rnnbench.backends.fused.frontend.record import Recorder
 from rnnbench.backends.fused.frontend.remedies import DIFFERS
-from rnnbench.backends.fused.frontend.source_lines import line_in, located
+from rnnbench.backends.fused.frontend.source_lines import line_in, line_of_function, located
 from rnnbench.backends.fused.frontend.torch_private import has_global_hooks, has_hooks
-from rnnbench.backends.fused.frontend.trace_guard import generators_kept, tensors_kept, tensors_of
+from rnnbench.backends.fused.frontend.trace_guard import TraceGuard, generators_kept, tensors_kept, tensors_of
 from rnnbench.backends.fused.frontend.values import Batch
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
 from rnnbench.backends.fused.ir.nodes import Linear, Parameter
@@ -37,7 +36,7 @@ class Traced:
     derived: Derived
 
 
-def trace(cell: Cell) -> Traced:
+def trace(cell: Cell, guard: TraceGuard | None = None) -> Traced:
     """The graph of a cell's step.
 
     Raises UnsupportedStepError, naming the operation and its line, for anything but products with matrices of the cell,
@@ -46,7 +45,7 @@ def trace(cell: Cell) -> Traced:
     _check_hooks(cell)
     widths = widths_of_states(cell)
     with generators_kept(), tensors_kept(cell):
-        lowered, invariants = lower(_recorded(cell, widths), cell, widths)
+        lowered, invariants = lower(_recorded(cell, widths, (guard or TraceGuard(cell)).held), cell, widths)
     linears = [lowered.at(position, Linear) for position in lowered.positions(Linear)]
     paths = [path for linear in linears for path in (linear.weight, linear.bias)]
     paths += [lowered.at(position, Parameter).path for position in lowered.positions(Parameter)]
@@ -85,14 +84,14 @@ def _check_hooks(cell: Cell) -> None:
             raise UnsupportedStepError(f"{path} has hooks; use torch.nn.utils.parametrize in place of hooks")
 
 
-def _recorded(cell: Cell, widths: tuple[int, ...]) -> Recorder:
+def _recorded(cell: Cell, widths: tuple[int, ...], held: dict[int, Tensor]) -> Recorder:
     """The step as it is recorded with some number of examples.
 
     It is recorded again with another number, and must be the same: else it depends on something besides its arguments
     and the cell.
     """
     sizes = {size for _, tensor in tensors_of(cell) for size in tensor.shape} | {cell.input_size, *widths}
-    first, second = (_record(cell, widths, batch) for batch in [size for size in _SIZES if size not in sizes][:2])
+    first, second = (_record(cell, widths, held, batch) for batch in [size for size in _SIZES if size not in sizes][:2])
     with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
         pairs = itertools.zip_longest(first.graph.nodes, second.graph.nodes)
         for one, other in pairs:
@@ -110,9 +109,9 @@ def _described(node: fx.Node) -> str:
     return f"{node.op} {node.target} {node.args} {node.kwargs}"
 
 
-def _record(cell: Cell, widths: tuple[int, ...], batch: int) -> Recorder:
+def _record(cell: Cell, widths: tuple[int, ...], held: dict[int, Tensor], batch: int) -> Recorder:
     given = {id(tensor): (path, tensor) for path, tensor in reversed(tensors_of(cell))}
-    recorder = Recorder(given, held_by(cell), Batch(batch))
+    recorder = Recorder(given, held, Batch(batch))
     dtype = dtype_of(cell)
     x = recorder.argument("x", cell.input_size, dtype)
     state = tuple(recorder.argument(f"state_{index}", width, dtype) for index, width in enumerate(widths))
@@ -121,21 +120,20 @@ def _record(cell: Cell, widths: tuple[int, ...], batch: int) -> Recorder:
             results = cell.step(x, state, **_defaults(cell))
             is_enabled = torch.is_grad_enabled()
     except Exception as error:
-        if recorder.refusal or isinstance(error, UnsupportedStepError):
-            raise recorder.refusal or UnsupportedStepError(located(str(error), line_in(error.__traceback__))) from error
+        if recorder.problem or isinstance(error, UnsupportedStepError):
+            raise recorder.problem or UnsupportedStepError(located(str(error), line_in(error.__traceback__))) from error
         words = re.sub(rf"(?<!\d){batch}(?!\d)", "batch", str(error).strip())
         reason = f"{type(error).__name__}: {words}".splitlines()[0].replace("; ", ", ")
         raise UnsupportedStepError(located(reason, line_in(error.__traceback__))) from error
-    if recorder.refusal:
-        raise recorder.refusal
+    if recorder.problem:
+        raise recorder.problem
     if not is_enabled:
         raise UnsupportedStepError("step leaves gradients switched off; write with torch.no_grad():")
     check_is_state(cell.step, results, len(cell.state_names))
     for result in results:
         if not isinstance(result, Tensor):
             raise UnsupportedStepError(f"step returns {result!r} as a state tensor")
-    code = inspect.unwrap(cell.step).__code__
-    recorder.finish(list(results), (code.co_filename, code.co_firstlineno))
+    recorder.finish(list(results), line_of_function(cell.step))
     return recorder
 
 

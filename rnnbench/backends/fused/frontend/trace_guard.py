@@ -28,15 +28,21 @@ class TraceGuard:
         reachable = Reachable(cell)
         self._places, self._arrays, self._tensors = reachable.places, reachable.arrays, reachable.tensors
         self._generators, self.problem = reachable.states, reachable.problem
+        self._thing_paths, self._things = (
+            [path for path, _ in reachable.things],
+            [thing for _, thing in reachable.things],
+        )
+        self._types = list(map(type, self._things))
         self._tensor_dictionaries = [vars(module)[kind] for module in cell.modules() for kind in TENSOR_DICTIONARIES]
+        registered = [tensor for tensor in self._tensors_now() if tensor is not None]
+        self._is_shared = reachable.is_shared or len({*map(id, registered)}) < len(registered)
         self._views = [place.values for place in self._places]
         self._then = [(list(place.names()), list(place.values)) for place in self._places]
         self._values = list(chain.from_iterable(self._views))
         self._ids = list(map(id, self._values))
         self._form = self._form_now()
-        self._bytes = [array.tobytes() for _, array in self._arrays]
+        self._bytes = [_content(array) for _, array in self._arrays]
         self._numbers = [tensor.detach().clone() for _, tensor in self._tensors]
-        self._versions = [tensor._version for _, tensor in self._tensors]
         self.note_generators()
 
     def note_generators(self) -> None:
@@ -55,8 +61,8 @@ class TraceGuard:
             self._values, self._ids = values, list(map(id, values))
         return (
             self._form_now() == self._form
-            and [array.tobytes() for _, array in self._arrays] == self._bytes
-            and [tensor._version for _, tensor in self._tensors] == self._versions
+            and [_content(array) for _, array in self._arrays] == self._bytes
+            and list(map(type, self._things)) == self._types
         )
 
     def changed(self) -> str | None:
@@ -80,9 +86,10 @@ class TraceGuard:
             if now:
                 return _named(place.path, next(iter(now)))
         for (path, array), content in zip(self._arrays, self._bytes, strict=True):
-            if array.tobytes() != content:
+            if _content(array) != content:
                 return path
-        return None
+        things = zip(self._thing_paths, self._things, self._types, strict=True)
+        return next((f"the class of {path}" for path, thing, kind in things if type(thing) is not kind), None)
 
     def restore(self) -> None:
         """Put everything back as it was, but for iterators, which cannot be wound back."""
@@ -90,20 +97,36 @@ class TraceGuard:
             for place, (names, values) in zip(self._places, self._then, strict=True):
                 place.put(names, values)
             for (_, array), content in zip(self._arrays, self._bytes, strict=True):
-                if array.tobytes() != content:
+                if isinstance(array, np.ndarray):
                     array[...] = np.frombuffer(content, array.dtype).reshape(array.shape)
+                elif _content(array) != content:
+                    memoryview(array).cast("B")[:] = content
+            for thing, kind in zip(self._things, self._types, strict=True):
+                if type(thing) is not kind:
+                    thing.__class__ = kind
         with torch.no_grad():
             for (_, tensor), numbers in zip(self._tensors, self._numbers, strict=True):
                 if not same_numbers(tensor, numbers):
                     tensor.copy_(numbers)
         for (_, _, write), then in zip(self._generators, self._states, strict=True):
-            if write is not None:
-                write(then)
+            write(then)
+
+    @property
+    def held(self) -> dict[int, Tensor]:
+        """The tensors that are no parameters or buffers of the cell, by their id."""
+        return {id(tensor): tensor for _, tensor in self._tensors}
+
+    def _tensors_now(self) -> Iterator[Tensor | None]:
+        return chain.from_iterable(dictionary.values() for dictionary in self._tensor_dictionaries)
 
     def _form_now(self) -> list[Any]:
-        """The types of the tensors, which `cell.double()` changes inside the tensors themselves."""
-        tensors = chain.from_iterable(dictionary.values() for dictionary in self._tensor_dictionaries)
-        return [_FORM(tensor) for tensor in tensors if tensor is not None]
+        """The types of the tensors, which `cell.double()` changes inside the tensors themselves.
+
+        Of tensors that are reached in two ways which they are, since the trace knows one of the two.
+        """
+        tensors = [tensor for tensor in self._tensors_now() if tensor is not None]
+        forms = [_FORM(tensor) for tensor in tensors] + [_FORM(tensor) for _, tensor in self._tensors]
+        return [forms, list(map(id, tensors)) if self._is_shared else None]
 
 
 @contextmanager
@@ -119,15 +142,16 @@ def generators_kept() -> Iterator[None]:
 
 
 @contextmanager
-def tensors_kept(cell: nn.Module) -> Iterator[None]:
+def tensors_kept(cell: nn.Module) -> Iterator[dict[int, Tensor]]:
     """A block after which the cell's tensors have the numbers and gradients that they had, and ask for the same.
 
-    They are put back past autograd, which may keep a tensor for a backward pass.
+    In it are the numbers by the tensors' ids. They are put back past autograd, which may keep a tensor for a backward
+    pass.
     """
     distinct = {id(tensor): tensor for _, tensor in tensors_of(cell)}.values()
     known = [(tensor, tensor.detach().clone(), tensor.requires_grad, tensor.grad) for tensor in distinct]
     try:
-        yield
+        yield {id(tensor): numbers for tensor, numbers, *_ in known}
     finally:
         for tensor, numbers, wanted, gradient in known:
             if tensor.is_leaf:
@@ -149,6 +173,10 @@ def _same(one: Any, other: Any) -> bool:
     if one is other:
         return True
     return type(one) is type(other) and isinstance(one, int | float | str) and repr(one) == repr(other)
+
+
+def _content(array: Any) -> bytes:
+    return array.tobytes() if isinstance(array, np.ndarray) else bytes(memoryview(array))
 
 
 def _named(path: str, name: object) -> str:

@@ -33,13 +33,13 @@ class Given:
 class Batch(int):
     """The number of examples, which is a size for torch's functions and nothing that Python may compute with."""
 
+    refusal: UnsupportedStepError | None = None
+    """Why not, where it was tried."""
+
     def __repr__(self) -> str:
         return "batch"
 
     __str__ = __repr__
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def __eq__(self, other: object) -> bool:
         return True if self is other else self._refuse(other)
@@ -48,11 +48,14 @@ class Batch(int):
         return not self == other
 
     def _refuse(self, *_: object) -> Any:
-        raise UnsupportedStepError(located(BATCH, line_of(sys._getframe(1))))
+        self.refusal = UnsupportedStepError(located(BATCH, line_of(sys._getframe(1))))
+        raise self.refusal
 
-    __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __int__ = __float__ = _refuse
+    __hash__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __int__ = __float__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = _refuse
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __and__ = __or__ = __xor__ = __lshift__ = (
+        __rshift__
+    ) = __pow__ = __rpow__ = __neg__ = _refuse
 
 
 Build = Callable[..., Any]
