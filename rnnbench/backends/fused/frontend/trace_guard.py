@@ -103,7 +103,7 @@ class TraceGuard:
                     memoryview(array).cast("B")[:] = content
             for thing, kind in zip(self._things, self._types, strict=True):
                 if type(thing) is not kind:
-                    thing.__class__ = kind
+                    object.__setattr__(thing, "__class__", kind)
         with torch.no_grad():
             for (_, tensor), numbers in zip(self._tensors, self._numbers, strict=True):
                 if not same_numbers(tensor, numbers):
