@@ -8,7 +8,6 @@ with SIGHUP, is still ignored. The second Ctrl-C ends the process at once, or wh
 - A job runs within `deferred`: a signal only sets the flag, and Interrupted is raised at the end of the block.
 - A call from Python runs within `raised_after`, after which a signal takes its usual course.
 - A worker process calls `listen_as_worker` once. There a signal only sets the flag.
-- A process with workers waits for them within `forwarded_to`, which passes SIGTERM on to them.
 
 A process has one handler for each signal, so what was received is kept per process.
 """
@@ -18,7 +17,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -53,7 +52,6 @@ class _Process:
     raises: bool = False
     command: str | None = None
     """The command that this process listens for."""
-    workers: Callable[[], Iterable[int]] = tuple
     goes_on_after: Collection[signal.Signals] = ()
     is_of_command: bool = False
     """Whether the process ends when its command has ended."""
@@ -91,17 +89,6 @@ def deferred() -> Iterator[None]:
         _process.raises = before
     if before:
         check()
-
-
-@contextmanager
-def forwarded_to(workers: Callable[[], Iterable[int]]) -> Iterator[None]:
-    """A deferred block that waits for the worker processes with the ids that `workers` returns; they get SIGTERM."""
-    before, _process.workers = _process.workers, workers
-    try:
-        with deferred():
-            yield
-    finally:
-        _process.workers = before
 
 
 @contextmanager
@@ -202,9 +189,6 @@ def _handle(number: int, frame: FrameType | None) -> None:
     _process.received = _process.received or signal.Signals(number)
     if number == signal.SIGINT:
         signal.signal(number, signal.SIG_DFL)  # the second one ends the process
-    for worker in _process.workers():
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(worker, signal.SIGTERM)
     if is_first and _process.raises:
         raise Interrupted(_process.received)
     if is_first and _process.command is not None:

@@ -7,12 +7,7 @@ takes a few away, and measures commands of the installed rnnbench. It prints a r
 - skip: the sweep when every run is done
 - report, again: the report on the run folders alone, and once more with what the first one left
 
-and another with what each launch does, in a process that has imported everything:
-
-- done: planning a job that is done
-- to run: composing and checking a job that is to run
-- whole: the same where Hydra composes it as a whole, as a job with `++key=value`
-- tidying: what the launch removes of earlier ones
+of the processor's seconds, which say little of other load, and the peak of resident memory.
 """
 
 import argparse
@@ -29,14 +24,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
 from rnnbench.cli.configuration import settings_of
 from rnnbench.cli.launches import write_outcome, write_plan
 from rnnbench.cli.menu import configuration_directory
-from rnnbench.cli.planning.planner import Planner
-from rnnbench.cli.tidying import tidy
 from rnnbench.recorders import RunStore
 from rnnbench.runs.settings import Settings
 from rnnbench.schema import ExperimentFiles, JobStatus
@@ -113,50 +106,21 @@ def copy_run(template: Path, settings: Settings, cell: str, results: Path, seeds
 
 
 def command(program: str, arguments: Sequence[str], folder: Path, until: Sequence[Path] = ()) -> tuple[float, float]:
-    """Run a command; seconds (until one of these files is there, if some are named) and MiB at most."""
-    started = time.monotonic()
+    """Run a command; its processor's seconds (until one of these files is there, if some are named) and MiB at most."""
     seen: float | None = None
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-c", program, *arguments], cwd=folder, stdout=log, stderr=log)
         while True:
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             if seen is None and any(path.exists() for path in until):
-                seen = time.monotonic() - started
+                seen = sum(psutil.Process(process.pid).cpu_times()[:2])
             if ended:
                 break
             time.sleep(0.02)
-    took = seen if until else time.monotonic() - started
+    took = seen if until else usage.ru_utime + usage.ru_stime
     if status or took is None:
         raise SystemExit((folder / "log.txt").read_text())
     return took, usage.ru_maxrss / 1024
-
-
-def in_process(runs: int, results: Path) -> str:
-    """A row of the other table."""
-    rates, seeds = sweep(runs)
-    with initialize_config_dir(str(configuration_directory()), version_base="1.3"):
-        own = [*SETTINGS, f"results_dir={results}"]
-        master = compose("config", return_hydra_config=True)
-        loader: Any = GlobalHydra.instance().config_loader()
-        planner = Planner(master, loader)
-        planner.plan([[*own, f"cell={cell}"] for cell in CELLS])  # composes what all have in common
-        jobs = [[*own, f"cell={cell}", f"optimizer.lr={rate}"] for cell in CELLS for rate in rates]
-        done = milliseconds(planner, [[*job, f"seed={seed}"] for job in jobs for seed in seeds], JobStatus.DONE_BEFORE)
-        to_run = milliseconds(planner, [[*job, f"seed={10_000 + seed}"] for job in jobs for seed in seeds], None)
-        whole = milliseconds(planner, [[*own, f"++seed={10_000 + seed}"] for seed in range(50)], None)
-    started = time.monotonic()
-    tidy(ExperimentFiles(results / "scale"))
-    tidying = time.monotonic() - started
-    return f"| {runs:,} | {done:.2f} ms | {to_run:.2f} ms | {whole:.0f} ms | {tidying:.2f} s |"
-
-
-def milliseconds(planner: Planner, jobs: list[list[str]], status: JobStatus | None) -> float:
-    """The mean time that planning these jobs takes, all of which must come to that status."""
-    started = time.monotonic()
-    planned = planner.plan(jobs)
-    took = time.monotonic() - started
-    assert all(job.status == status and job.run is not None for job in planned)
-    return 1000 * took / len(jobs)
 
 
 def measure(runs: int, root: Path, is_made: bool) -> str:
@@ -188,11 +152,8 @@ if __name__ == "__main__":
     parser.add_argument("--made", action="store_true", help="the experiments are in the folder already")
     chosen = parser.parse_args()
     print("| runs | plan | skip | report | again |\n| --- | --- | --- | --- | --- |")
-    rows = []
     for number in chosen.runs:
         with tempfile.TemporaryDirectory() as scratch:
             place = (chosen.folder or Path(scratch)) / str(number)
             place.mkdir(parents=True, exist_ok=chosen.made)
             print(measure(number, place, chosen.made), flush=True)
-            rows.append(in_process(number, place / "results"))
-    print("\n".join(["", "| runs | done | to run | whole | tidying |", "| --- | --- | --- | --- | --- |", *rows]))

@@ -1,7 +1,5 @@
 """What a signal does to a process: it raises where nothing is lost, once, and waits where something is."""
 
-import multiprocessing
-import os
 import pickle
 import signal
 import subprocess
@@ -13,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from rnnbench import interruption
-from rnnbench.interruption import Interrupted, deferred, forwarded_to, listen_as_worker, listening, received
+from rnnbench.interruption import Interrupted, deferred, listen_as_worker, listening, received
 
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGUSR1": 138, "SIGUSR2": 140}
 
@@ -84,37 +82,12 @@ def test_a_worker_does_not_take_the_handlers_of_a_command() -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def _work(is_ready: "multiprocessing.synchronize.Event") -> None:
-    listen_as_worker()
-    is_ready.set()
-    deadline = time.monotonic() + 60
-    while not (stop := received()) and time.monotonic() < deadline:
-        signal.sigtimedwait([], 0.05)
-    os._exit(0 if stop is None else stop.exit_code)
-
-
-def test_a_signal_goes_on_to_the_workers() -> None:
-    context = multiprocessing.get_context("spawn")
-    is_ready = context.Event()
-    worker = context.Process(target=_work, args=(is_ready,))
-    worker.start()
-    assert is_ready.wait(60)
-
-    def body() -> None:
-        with forwarded_to(lambda: [worker.pid or 0, 2**22 + 1]):  # the second has ended
-            signal.raise_signal(signal.SIGINT)
-            worker.join(60)
-
-    assert stopped(body) == EXIT_CODES["SIGINT"]
-    assert worker.exitcode == EXIT_CODES["SIGTERM"]
-
-
 def test_it_survives_a_journey_between_processes() -> None:
     assert pickle.loads(pickle.dumps(Interrupted(signal.SIGUSR1))).exit_code == EXIT_CODES["SIGUSR1"]
 
 
 IN_A_LONG_STEP = """
-from rnnbench.interruption import deferred, listening
+from rnnbench.interruption import deferred, listen_as_worker, listening
 with listening("command", "goes on"), deferred():
     print("ready", flush=True)
     while True:

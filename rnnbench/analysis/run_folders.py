@@ -108,7 +108,7 @@ def read_launches(files: ExperimentFiles) -> Launched:
         for path in launch.outcomes():
             number = launch.number(path)
             try:
-                launched.ended.add(_job(read_outcome(path)["overrides"]))
+                launched.ended.add(_job(read_outcome(path).overrides))
             except DamagedFileError as error:
                 launched.damaged[f"launch {launch.folder.name}, job {number}"] = error.brief
                 launched.ended |= set(plan[number : number + 1])

@@ -11,14 +11,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnbench.cli.configuration import import_from_config_directories, settings_of
-from rnnbench.cli.launches import fail, planned_jobs, write_outcome
+from rnnbench.cli.launches import fail, write_outcome
 from rnnbench.errors import SettingError, as_reported, one_line
 from rnnbench.interruption import Interrupted, check, deferred, goes_on_elsewhere, listen_as_worker
 from rnnbench.recorders.progress_file import StepsDone
 from rnnbench.runs.execute import execute, named, print_traceback
 from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.store.atomic import DamagedFileError
-from rnnbench.store.reader import JobOutcome
+from rnnbench.store.reader import JobOutcome, read_plan
 
 
 def run_job(config: DictConfig, all_frames: bool = False) -> float | None:
@@ -102,7 +102,7 @@ def launched_side_by_side(launcher: Any, launch: Path) -> bool:
     """Whether the launcher of that configuration runs several of the launch's jobs at a time."""
     at_a_time = _runs_at_a_time(launcher)
     try:
-        return at_a_time != 1 and len(planned_jobs(launch)) != 1
+        return at_a_time != 1 and len(read_plan(LaunchFiles(launch).plan)) != 1
     except DamagedFileError:  # the launch tells it when it ends
         return bool(at_a_time != 1)
 

@@ -24,7 +24,7 @@ from rnnbench.cli.arguments import OPTIONS_WITH_A_VALUE
 from rnnbench.cli.sweep import BASIC, UNION, check_one_per_launch
 from rnnbench.cli.tidying import tidy
 from rnnbench.cli.tuning_stages import first_jobs
-from rnnbench.errors import SettingError, one_line
+from rnnbench.errors import SettingError
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.store import reader
 from rnnbench.store.atomic import DamagedFileError, write_json
@@ -55,21 +55,15 @@ def read_outcome(launch: Path, number: int) -> JobOutcome | None:
 def _outcome(path: Path) -> JobOutcome | None:
     """The outcome in a file; None, with a line, when the file is damaged."""
     try:
-        content = reader.read_outcome(path)
-        return JobOutcome(**content | {"status": JobStatus(content["status"])})
-    except (DamagedFileError, TypeError) as error:
-        print(f"rnnbench: {one_line(error)}; its job counts as not run", file=sys.stderr)
+        return reader.read_outcome(path)
+    except DamagedFileError as error:
+        print(f"rnnbench: {error}; its job counts as not run", file=sys.stderr)
         return None
 
 
 def write_plan(launch: Path, jobs: Sequence[PlannedJob]) -> None:
     """Keep the jobs that the launch sets out to do, numbered in this order."""
     write_json(LaunchFiles(launch).plan, [job._asdict() for job in jobs])
-
-
-def planned_jobs(launch: Path) -> list[PlannedJob]:
-    """The jobs that the launch planned, by number. Raises DamagedFileError."""
-    return reader.read_plan(LaunchFiles(launch).plan)
 
 
 class LaunchRecord(Callback):
@@ -182,7 +176,7 @@ def _exit_code(launch: Path) -> int:
     """The exit code for the worst outcome of the launch's jobs; for a sweep, prints a line that counts them."""
     counts = Counter(_by_now(launch, outcome) for outcome in read_outcomes(launch))
     try:
-        jobs = planned_jobs(launch)
+        jobs = reader.read_plan(LaunchFiles(launch).plan)
     except DamagedFileError as error:
         print(f"rnnbench: {error}; how many jobs were planned is not known", file=sys.stderr)
         planned = counts.total() + 1

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -68,12 +69,13 @@ def _upload(folder: Path) -> str:
     synced = logged[-1].with_name(f"{logged[-1].name}.synced")
     if synced.exists():
         return "there already"
-    command = [sys.executable, "-m", "wandb", "sync", "--include-online", str(logged[-1].parent)]
+    command = [sys.executable, "-P", "-m", "wandb", "sync", "--include-online", "--", str(logged[-1].parent)]
     of_another = (*REPLACED, "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SERVICE", "WANDB_SILENT")
     environment = {name: value for name, value in os.environ.items() if name not in of_another}
-    environment["WANDB_DIR"] = str(folder)  # for its log
     try:
-        ended = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=LONGEST_S)
+        with tempfile.TemporaryDirectory() as elsewhere:  # for its logs, which name users and folders
+            environment["WANDB_DIR"] = elsewhere
+            ended = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=LONGEST_S)
     except subprocess.TimeoutExpired:
         return f"failed (W&B took longer than {LONGEST_S} s)"
     if not synced.exists():  # the exit code is 0 in any case

@@ -60,7 +60,7 @@ def remove_old_launches(files: ExperimentFiles) -> None:
 
 def _has_a_result(launch: LaunchFiles, number: int, job: PlannedJob) -> bool:
     with suppress(DamagedFileError):
-        return job.status in HAS_A_RESULT or read_outcome(launch.outcome(number))["status"] in HAS_A_RESULT
+        return job.status in HAS_A_RESULT or read_outcome(launch.outcome(number)).status in HAS_A_RESULT
     return False
 
 

@@ -39,6 +39,8 @@ def with_arguments(target: Callable[..., Any], arguments: Mapping[str, Any], gro
 def _imported(path: str, group: str) -> Any:
     """The class of that path. What the module itself raises while it is imported is a bug there, and propagates."""
     module, _, name = path.rpartition(".")
+    if module in sys.modules and hasattr(sys.modules[module], name):
+        return getattr(sys.modules[module], name)
     try:
         with standard_settings(f"{group}._target_={path}"):
             return getattr(importlib.import_module(module), name)
@@ -47,7 +49,7 @@ def _imported(path: str, group: str) -> Any:
             raise
         missing = f"there is no module {error.name}{_within(path)}"
     except AttributeError:
-        if hasattr(sys.modules.get(module), name) or module not in sys.modules:
+        if module not in sys.modules:
             raise
         missing = f"{module} has no {name}"
     except ValueError:  # of import_module(""), for a path without a dot

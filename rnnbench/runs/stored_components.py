@@ -5,7 +5,7 @@ A results folder may come from anyone, so what it names is never imported on its
 
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from rnnbench.errors import SettingError, printable
@@ -37,17 +37,3 @@ def stored_class(path: Any, kind: type[Kind], components: Sequence[type | str] =
         f"{printable(text)}: is no {kind.__name__.lower()} of rnnbench, and no code is run because a results folder "
         f"names it; hand the class over, components=[{printable(name)}], or name its package"
     )
-
-
-def stored_axes(config: Mapping[str, Any]) -> dict[str, Mapping[str, tuple[str, ...]]]:
-    """The axes of each array of each probe of a stored run; of a probe that is not one of rnnbench, none."""
-    from rnnbench.probes import Probe
-
-    axes: dict[str, Mapping[str, tuple[str, ...]]] = {}
-    probes = config.get("probes", {})
-    for name, node in probes.items() if isinstance(probes, Mapping) else ():
-        try:
-            axes[name] = stored_class(node.get("_target_") if isinstance(node, Mapping) else None, Probe).axes  # type: ignore[type-abstract]
-        except SettingError:
-            axes[name] = {}
-    return axes

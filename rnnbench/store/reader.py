@@ -7,7 +7,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from rnnbench.schema import IDENTITY, MEASURED, RESULTS, JobStatus, RunFiles, Status, is_name, is_setting, settings_hash
 from rnnbench.store.atomic import (
@@ -144,32 +146,24 @@ class PlannedJob(NamedTuple):
     """A number proportional to the time that it is expected to take, where that is known."""
 
 
+PLAN, OUTCOME = TypeAdapter(list[PlannedJob]), TypeAdapter(JobOutcome)
+Kind = TypeVar("Kind")
+
+
 def read_plan(path: Path) -> list[PlannedJob]:
     """The jobs of a launch by number. Raises DamagedFileError."""
-    return [_planned(path, job) for job in read_json_list(path)]
+    return _validated(path, read_json_list(path), PLAN)
 
 
-def _planned(path: Path, job: Any) -> PlannedJob:
-    """A job as version 0.1.0 wrote it, the overrides alone, or with what is known of it."""
-    content = {"overrides": job} if isinstance(job, list) else job
-    if not isinstance(content, dict) or set(content) - set(PlannedJob._fields):
-        raise DamagedFileError(path, "holds other things than jobs")
-    overrides = content.get("overrides")
-    if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
-        raise DamagedFileError(path, "holds other things than lists of overrides")
-    found = PlannedJob(**content | {"overrides": tuple(overrides)})
-    if not isinstance(found.run, str | None) or not isinstance(found.work, int | float | None):
-        raise DamagedFileError(path, "holds other things than a name as run and a number as work")
-    if found.status is not None and found.status not in list(JobStatus):
-        raise DamagedFileError(path, f"has an unknown status, {found.status!r}")
-    return found._replace(status=None if found.status is None else JobStatus(found.status))
+def read_outcome(path: Path) -> JobOutcome:
+    """What became of a job. Raises DamagedFileError."""
+    return _validated(path, read_json_object(path, {}), OUTCOME)
 
 
-def read_outcome(path: Path) -> dict[str, Any]:
-    """What became of a job: at least its `overrides` and `status`. Raises DamagedFileError."""
-    content = read_json_object(path, {"overrides": list, "status": str})
-    if content["status"] not in list(JobStatus):
-        raise DamagedFileError(path, f"has an unknown status, {content['status']!r}")
-    if not all(isinstance(override, str) for override in content["overrides"]):
-        raise DamagedFileError(path, "holds other things than overrides")
-    return content
+def _validated(path: Path, content: Any, kind: TypeAdapter[Kind]) -> Kind:
+    try:
+        return kind.validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DamagedFileError(path, f"is not as a launch wrote it ({where}: {first['msg']})") from None

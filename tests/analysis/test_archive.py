@@ -183,7 +183,7 @@ def test_jobs_that_are_missing_are_so_until_they_end(archived: Results) -> None:
     files.missing.write_text(json.dumps(["cell=gru seed=7", "cell=gru seed=8"]))
     launch = files.folder / "launches" / "now"
     launch.mkdir(parents=True)
-    (launch / "plan.json").write_text(json.dumps([["cell=gru", "seed=8"], ["cell=gru", "seed=9"]]))
+    (launch / "plan.json").write_text(json.dumps([{"overrides": ["cell=gru", f"seed={seed}"]} for seed in (8, 9)]))
     (launch / "job-0.json").write_text(json.dumps({"overrides": ["cell=gru", "seed=8"], "status": "done"}))
     merged = load_results(archived.root)
     assert merged.missing == ["cell=gru seed=9", "cell=gru seed=7"]

@@ -71,6 +71,16 @@ def test_runs_are_uploaded_once_past_damaged_ones(rnnbench: Command, server: Wan
     assert len(server.operations) == operations
 
 
+def test_no_module_of_the_working_directory_is_run(rnnbench: Command, server: WandbServer, tmp_path: Path) -> None:
+    """As where one is in a results folder that somebody else has filled."""
+    rnnbench("cell=gru", "task.length=3", "name=mine", *SMALL[:-1], "wandb=offline")
+    for name in ("wandb", "json", "click"):
+        (tmp_path / f"{name}.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    program = str(Path(sys.executable).with_name("rnnbench-sync"))
+    synced = subprocess.run([program, "name=mine"], env=os.environ | server.environment, capture_output=True, text=True)
+    assert (synced.returncode, (tmp_path / "ran").exists()) == (0, False), synced.stdout
+
+
 @pytest.mark.parametrize(("key", "said"), [("", "No API key configured"), (None, "failed (")])
 def test_no_key_or_a_refused_one(rnnbench: Command, server: WandbServer, key: str | None, said: str) -> None:
     rnnbench("cell=gru", "task.length=3", "name=mine", *SMALL[:-1], "wandb=offline")

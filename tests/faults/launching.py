@@ -1,7 +1,6 @@
 """Sweeps of long runs in processes of their own, whose workers are killed while they train."""
 
 import csv
-import json
 import re
 import subprocess
 import sys
@@ -67,9 +66,9 @@ class Launch:
         """What has become of the sweep in this folder; printed."""
         files = ExperimentFiles(self.folder / "results" / "default")
         planned = {job.run for job in read_plan(files.launches()[-1].plan)}
-        outcomes = [[read_outcome(path) for path in launch.outcomes()] for launch in files.launches()]
-        each = {json.dumps(outcome) for launch in outcomes for outcome in launch}  # one may be in two launches
-        trained = Counter(outcome["run"] for outcome in map(json.loads, each) if outcome["status"] == JobStatus.DONE)
+        outcomes = [read_outcome(path) for launch in files.launches() for path in launch.outcomes()]
+        each = {str(outcome): outcome for outcome in outcomes}.values()  # one may be in two launches
+        trained = Counter(outcome.run for outcome in each if outcome.status == JobStatus.DONE)
         runs = {run.name: run for run in files.begun_runs()}
         doubled = {name for name, times in trained.items() if times > 1} | (set(runs) - planned)
         done = 0

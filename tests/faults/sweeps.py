@@ -198,7 +198,7 @@ class Sweep:
         return Account(len(planned), len(done), lost, [*others, *twice], mixed)
 
 
-def _ended(files: ExperimentFiles) -> list[str]:
+def _ended(files: ExperimentFiles) -> list[str | None]:
     """The run of each job of any launch that trained it to the end."""
     ended = []
     for path in (path for launch in files.launches() for path in launch.outcomes()):
@@ -206,8 +206,8 @@ def _ended(files: ExperimentFiles) -> list[str]:
             outcome = read_outcome(path)
         except DamagedFileError:
             continue
-        if outcome["status"] in (JobStatus.DONE, JobStatus.DIVERGED):
-            ended.append(outcome["run"])
+        if outcome.status in (JobStatus.DONE, JobStatus.DIVERGED):
+            ended.append(outcome.run)
     return ended
 
 

@@ -88,7 +88,7 @@ def test_processes_of_srun_share_a_sweep(slurm: Cluster, tmp_path: Path) -> None
     files = ExperimentFiles(tmp_path / "results" / "default")
     outcomes = [read_outcome(path) for launch in files.launches() for path in launch.outcomes()]
     assert len(files.launches()) == 2
-    assert Counter(outcome["status"] for outcome in outcomes)["done"] == 6
+    assert Counter(outcome.status for outcome in outcomes)["done"] == 6
     assert launch.tally() == Tally(planned=6, done=6, doubled=0)
     assert code in (0, 1), output  # 1 where one process ended while the other was at its last run
 

@@ -90,7 +90,7 @@ def write_small_experiment(root: Path) -> Path:
     launch = root / "launches" / "20260101-000000"
     launch.mkdir(parents=True)
     jobs = [[f"cell={cell}", f"seed={seed}"] for cell in ("gru", "rnn", "lstm") for seed in (0, 1)]
-    (launch / "plan.json").write_text(json.dumps(jobs))
+    (launch / "plan.json").write_text(json.dumps([{"overrides": job} for job in jobs]))
     for number, overrides in enumerate(jobs[:-1]):
         outcome = {"overrides": overrides, "status": "done", "run": "some", "message": ""}
         (launch / f"job-{number}.json").write_text(json.dumps(outcome))

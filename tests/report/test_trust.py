@@ -14,17 +14,15 @@ import pytest
 import torch
 
 from rnnbench.analysis.archive import load_results, write_archive
-from rnnbench.cli.launches import planned_jobs, read_outcomes
+from rnnbench.cli.launches import read_outcomes
 from rnnbench.errors import SettingError
-from rnnbench.probes.gradient_profile import GradientProfile
 from rnnbench.recorders import RunFolder
 from rnnbench.report import write_report
 from rnnbench.report.tables.comparison import Comparison
-from rnnbench.runs.stored_components import stored_axes
 from rnnbench.runs.trained_model import load_model
 from rnnbench.schema import ExperimentFiles, RunFiles, settings_hash
 from rnnbench.store.atomic import DamagedFileError
-from rnnbench.store.reader import digests, read_run
+from rnnbench.store.reader import digests, read_plan, read_run
 
 
 class RunsCode:
@@ -89,7 +87,7 @@ def test_nothing_that_is_read_runs_code(small_experiment: Path, tmp_path: Path, 
                 with suppress(DamagedFileError):
                     results.probe(name, "gradient_profile")
             write_report(results, {}, {}, [])
-        for read in (run.summary, run.load_checkpoint, lambda: planned_jobs(launch.folder)):
+        for read in (run.summary, run.load_checkpoint, lambda: read_plan(launch.plan)):
             with suppress(DamagedFileError):
                 read()
         read_outcomes(launch.folder)
@@ -140,17 +138,11 @@ def test_what_a_stored_configuration_names_is_neither_imported_nor_called(
     wanted = {"cell": node, "probes": {"mine": node}, "task": node, "model": model, "threads": 1}
     folder = as_named(run.folder, lambda config: config.update(wanted))
     assert read_run(RunFiles(folder)).config["cell"] == node
-    assert stored_axes(read_run(RunFiles(folder)).config) == {"mine": {}}
     with pytest.raises(SettingError, match=r"is no cell of rnnbench|cannot be imported") as error:
         load_model(folder)
     assert "\n" not in str(error.value)
     write_report(load_results(small_experiment), {}, {}, [])
     assert not proof.exists()
-
-
-def test_the_axes_of_a_stored_probe_of_rnnbench() -> None:
-    node = {"_target_": "rnnbench.probes.gradient_profile.GradientProfile"}
-    assert stored_axes({"probes": {"mine": node}}) == {"mine": GradientProfile.axes}
 
 
 CRAFTED = {

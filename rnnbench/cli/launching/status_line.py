@@ -105,10 +105,10 @@ class Following(threading.Thread):
     def _print(self, number: int) -> None:
         self.ended[number] = JobStatus.LOST  # if its outcome is damaged
         outcome = read_outcome(self.files.outcome(number))
-        self.ended[number] = JobStatus(outcome["status"])
+        self.ended[number] = outcome.status
         if (printed := self.files.printed(number)).exists():
             tqdm.write(printed.read_text(encoding="utf-8", errors="replace").rstrip(), file=self.stream)
         planned = self.plan[number].run if number < len(self.plan) else None
-        name = outcome.get("run") or planned or " ".join(outcome["overrides"])
+        name = outcome.run or planned or " ".join(outcome.overrides)
         counted = f"[{len(self.ended)}/{len(self.plan) or '?'}]"
-        tqdm.write(f"{counted} {name}: {outcome['status']} {outcome.get('message', '')}".rstrip(), file=self.stream)
+        tqdm.write(f"{counted} {name}: {outcome.status} {outcome.message}".rstrip(), file=self.stream)
