@@ -80,7 +80,7 @@ class Archive:
         return set(self._histories(["run"])["run"])
 
     def _histories(self, columns: list[str] | None = None) -> pd.DataFrame:
-        compressed = read_bytes(self.files.histories)
+        compressed = self._content(self.files.histories)
         try:
             return pd.read_csv(io.BytesIO(gzip.decompress(compressed)), low_memory=False, usecols=columns)
         except Exception as error:  # gzip and pandas raise a dozen kinds
@@ -91,8 +91,15 @@ class Archive:
             path = self.files.arrays(name)
             if not path.exists():
                 return {}
-            self.opened[name] = _Arrays(path)
+            self.opened[name] = _Arrays(path, self._content(path))
         return self.opened[name].of(run)
+
+    def _content(self, path: Path) -> bytes:
+        """A file's bytes. Raises DamagedFileError unless they are those that the report wrote."""
+        content = read_bytes(path)
+        if read_json_object(self.files.schema, {}).get(path.name) not in (None, digest_of(content)):
+            raise DamagedFileError(path, "is not as a report wrote it")
+        return content
 
     def probes(self) -> list[str]:
         return self.files.probes()
@@ -101,10 +108,10 @@ class Archive:
 class _Arrays:
     """The arrays of one probe by run, read from the compressed file when asked for."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes) -> None:
         self.path = path
         try:
-            self.archive = zipfile.ZipFile(io.BytesIO(read_bytes(path)))
+            self.archive = zipfile.ZipFile(io.BytesIO(content))
         except Exception as error:  # zipfile raises a dozen kinds
             raise DamagedFileError(path, f"is cut, or does not hold arrays ({one_line(error)})") from None
         self.members: dict[str, list[str]] = {}
@@ -401,16 +408,19 @@ def write_archive(results: Results, folder: Path | None = None) -> Results:
     runs = results.runs["run"].tolist()
     histories = results.source.histories(runs)
     histories = histories[["run", *(column for column in histories if column != "run")]]
+    schema: dict[str, Any] = {"version": ARCHIVE_VERSION}
     with replacing_together() as replace:
         for name in results.source.probes():
-            _write_arrays(replace(files.arrays(name)), results, name)
-        with gzip.GzipFile(files.histories.name, "wb", fileobj=replace(files.histories), mtime=0) as file:
+            _write_arrays(written := replace(files.arrays(name)), results, name)
+            schema[files.arrays(name).name] = _digest_of_written(written)
+        with gzip.GzipFile(files.histories.name, "wb", fileobj=(written := replace(files.histories)), mtime=0) as file:
             file.write(histories.to_csv(index=False).encode())
+        schema[files.histories.name] = _digest_of_written(written)
         replace(files.missing).write((json.dumps(results.missing, indent=2) + "\n").encode())
         if results.damaged:
             replace(files.damaged).write((json.dumps(results.damaged, indent=2) + "\n").encode())
         table = _written(results.runs.drop(columns=VARIANT)).encode()
-        schema = {"version": ARCHIVE_VERSION, files.runs_table.name: digest_of(table)}
+        schema[files.runs_table.name] = digest_of(table)
         replace(files.schema).write((json.dumps(schema) + "\n").encode())
         replace(files.runs_table).write(table)
     if not results.damaged:
@@ -419,6 +429,11 @@ def write_archive(results: Results, folder: Path | None = None) -> Results:
     return dataclasses.replace(
         condensed, name=results.name, root=results.root, archive_warnings=results.archive_warnings
     )
+
+
+def _digest_of_written(file: IO[bytes]) -> str:
+    file.flush()
+    return digest(Path(file.name))
 
 
 def _write_arrays(file: IO[bytes], results: Results, probe: str) -> None:

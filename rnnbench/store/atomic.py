@@ -174,30 +174,22 @@ def _kind(content: Any) -> str:
     return kinds.get(type(content), "a number")
 
 
-def check_is_file(path: Path) -> None:
-    """Raises DamagedFileError unless there is a file of some bytes.
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes. Raises DamagedFileError when it is missing, empty, no plain file or cannot be read.
 
     What is no plain file is refused unopened, since opening a pipe waits for its other end.
     """
     try:
-        found = path.stat()
+        if not stat.S_ISREG(mode := path.stat().st_mode):
+            raise DamagedFileError(path, "is a folder" if stat.S_ISDIR(mode) else "is no plain file")
+        content = path.read_bytes()
     except FileNotFoundError:
         raise DamagedFileError(path, "is missing") from None
-    except OSError as error:
-        raise DamagedFileError(path, f"cannot be read ({error.strerror})") from None
-    if not stat.S_ISREG(found.st_mode):
-        raise DamagedFileError(path, "is a folder" if stat.S_ISDIR(found.st_mode) else "is no plain file")
-    if not found.st_size:
-        raise DamagedFileError(path, "is empty")
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes. Raises DamagedFileError when it is missing, empty, no plain file or cannot be read."""
-    check_is_file(path)
-    try:
-        return path.read_bytes()
     except (OSError, MemoryError) as error:
         raise DamagedFileError(path, f"cannot be read ({one_line(error)})") from None
+    if not content:
+        raise DamagedFileError(path, "is empty")
+    return content
 
 
 def read_arrays(path: Path) -> dict[str, "np.ndarray[Any, Any]"]:

@@ -52,7 +52,7 @@ def read_run(files: RunFiles) -> StoredRun:
         raise DamagedFileError(files.summary, f"is of the run {summary['run']}, of which this folder is a copy")
     if not isinstance(recorded, dict):
         raise DamagedFileError(files.summary, f"has no object as {DIGESTS}")
-    if recorded.pop(files.summary.name, None) not in (None, _digest_of_columns(summary)):
+    if recorded.pop(files.summary.name, None) not in (None, _digest_of_summary(summary, recorded)):
         raise DamagedFileError(files.summary, "is not as the run left it")
     config = read_json_object(files.config, {})
     if settings_hash(config) != files.name.rpartition("-")[2]:
@@ -90,8 +90,8 @@ def _check_columns(path: Path, summary: Mapping[str, Any]) -> None:
             raise DamagedFileError(path, f"has {value!r} as {name}")
 
 
-def _digest_of_columns(summary: Mapping[str, Any]) -> str:
-    return digest_of(json.dumps(summary, sort_keys=True).encode())
+def _digest_of_summary(columns: Mapping[str, Any], digests: Mapping[str, str]) -> str:
+    return digest_of(json.dumps([columns, digests], sort_keys=True).encode())
 
 
 def check_history(path: Path) -> None:
@@ -113,11 +113,10 @@ def check_history(path: Path) -> None:
 
 
 def digests(files: RunFiles, summary: Mapping[str, Any]) -> dict[str, str]:
-    """The digests of a run's files and of the columns of its summary, by name of the file."""
+    """The digests of a run's files by name; that of the summary is of its columns and the other digests."""
     others = [path for path in (files.config, files.weights, files.traceback) if os.path.exists(path)]
-    return {path.name: digest(path) for path in (*others, *files.records())} | {
-        files.summary.name: _digest_of_columns(summary)
-    }
+    found = {path.name: digest(path) for path in (*others, *files.records())}
+    return found | {files.summary.name: _digest_of_summary(summary, found)}
 
 
 @dataclass(frozen=True)

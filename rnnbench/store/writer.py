@@ -18,7 +18,6 @@ from rnnbench.errors import one_line
 from rnnbench.schema import ExperimentFiles, RunFiles, run_name
 from rnnbench.store.atomic import (
     DamagedFileError,
-    check_is_file,
     digest_of,
     read_bytes,
     remove,
@@ -42,6 +41,17 @@ def _save(content: Mapping[str, Any], file: IO[bytes]) -> None:
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
         raise
+
+
+def _loaded(path: Path, content: bytes) -> dict[str, Any]:
+    """What `_save` wrote: tensors and plain values, unlike a pickle, which could run code. Raises DamagedFileError."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:  # torch.load does not check the bytes of its members
+            if (member := archive.testzip()) is not None:
+                raise ValueError(f"other bytes in {member}")
+        return dict(torch.load(io.BytesIO(content), weights_only=True, map_location="cpu"))
+    except Exception as error:  # torch, pickle and zipfile raise a dozen kinds
+        raise DamagedFileError(path, f"cannot be read ({one_line(error).partition('. ')[0][:100]})") from None
 
 
 class RunFolder:
@@ -97,25 +107,9 @@ class RunFolder:
             _save(state, file)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """The last checkpoint, or None.
-
-        Raises DamagedFileError when it is not a dictionary of tensors and plain Python values: unlike a pickle, it must
-        not be able to run code.
-        """
+        """The last checkpoint, or None. Raises DamagedFileError."""
         path = self.files.checkpoint
-        if not path.exists():
-            return None
-        check_is_file(path)
-        try:
-            with zipfile.ZipFile(path) as archive:  # torch.load checks neither the size nor the bytes of its members
-                if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
-                    raise ValueError("compressed, which no checkpoint is")
-                if (member := archive.testzip()) is not None:
-                    raise ValueError(f"other bytes in {member}")
-            return dict(torch.load(path, weights_only=True, map_location="cpu"))
-        except Exception as error:  # torch, pickle and zipfile raise a dozen kinds
-            reason = one_line(error).partition(". ")[0][:100]
-            raise DamagedFileError(path, f"cannot be read ({reason})") from None
+        return _loaded(path, read_bytes(path)) if path.exists() else None
 
     def save_weights(self, kept: Mapping[str, Any]) -> None:
         """Write the weights of the trained model: tensors and plain Python values."""
@@ -131,12 +125,8 @@ class RunFolder:
         content = read_bytes(path)
         if digest_of(content) != read_run(self.files).digests.get(path.name):
             raise DamagedFileError(path, f"is not as the run left it; {remedy}")
-        try:
-            kept = dict(torch.load(io.BytesIO(content), weights_only=True, map_location="cpu"))
-            lacking = {"input_size", "output_size", "selection", "weights"} - set(kept)
-        except Exception as error:  # torch, pickle and zipfile raise a dozen kinds
-            raise DamagedFileError(path, f"cannot be read ({one_line(error).partition('. ')[0][:100]})") from None
-        if lacking or "last" not in kept["weights"]:
+        kept = _loaded(path, content)
+        if not {"input_size", "output_size", "selection", "weights"} <= set(kept) or "last" not in kept["weights"]:
             raise DamagedFileError(path, "does not hold the weights of a model")
         return kept
 

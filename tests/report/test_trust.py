@@ -6,6 +6,7 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,30 @@ def test_neither_a_table_nor_a_sidecar_takes_the_place_of_the_runs(small_experim
     assert "runs.csv" not in write_report(results, {}, {}, []).removed
     assert files.runs_table.read_bytes() == before
     assert files.report.exists()
+
+
+def test_any_bit_of_the_condensed_arrays_counts(small_experiment: Path) -> None:
+    """Those of the names in the archive too, which no checksum of its own covers."""
+    results = write_archive(load_results(small_experiment))
+    path = ExperimentFiles(small_experiment).arrays("gradient_profile")
+    whole = path.read_bytes()
+    for place in range(len(whole) - 400, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        archive = replace(results.source, opened={})  # type: ignore[type-var]
+        with pytest.raises(DamagedFileError, match=r"gradient_profile\.npz: is not as a report wrote it"):
+            archive.probe(results.runs["run"][0], "gradient_profile")
+
+
+def test_any_bit_of_a_summary_counts(small_experiment: Path) -> None:
+    """Those of the digests too."""
+    run = ExperimentFiles(small_experiment).begun_runs()[0]
+    folder = as_named(run.folder, lambda config: None)
+    files = RunFiles(folder)
+    content, whole = json.loads(files.summary.read_text()), read_run(files)
+    for place, kept in content["files"].items():
+        changed = {**content["files"], place: kept[::-1]}
+        files.summary.write_text(json.dumps({**content, "files": changed}))
+        with pytest.raises(DamagedFileError, match=r"summary\.json: is not as the run left it"):
+            read_run(files)
+    files.summary.write_text(json.dumps(content))
+    assert read_run(files) == whole
