@@ -4,7 +4,7 @@ They come with the extra `peers`. What is compared is what fused and eager give 
 with a paper.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -181,6 +181,50 @@ class ArrayLstm(Cell):
         return output, torch.cat(new, dim=1)
 
 
+class LeakyState(NamedTuple):
+    """A state as spiking packages have it."""
+
+    v: Tensor
+    i: Tensor
+
+
+class LeakyIntegrator(Cell):
+    """A leaky integrator as norse has it: state and constants are tensors in NamedTuples."""
+
+    state_names = ("v", "i")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = self.input_map(), self.recurrent_map()
+        self.rates = LeakyState(v=torch.as_tensor(0.1), i=torch.as_tensor(0.2))
+
+    def step(self, x: Tensor, state: State) -> State:
+        known = LeakyState(*state)
+        current = known.i + self.W(x) + self.U(known.v)
+        new = LeakyState(v=known.v + self.rates.v * (current - known.v), i=current - self.rates.i * current)
+        return new.v, new.i
+
+
+class CerebralLstm(Cell):
+    """Two cells of an LSTM, one of which inhibits what the other gives."""
+
+    state_names = ("h", "excites", "inhibits")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        names = [f"{gate}_{side}" for side in ("excites", "inhibits") for gate in ("forget", "write", "read", "new")]
+        self.maps = nn.ModuleDict({name: nn.Linear(input_size + hidden_size, hidden_size) for name in names})
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, *cells = state
+        given = {name: linear(torch.cat([x, h], dim=1)) for name, linear in self.maps.items()}
+        for index, side in enumerate(("excites", "inhibits")):
+            kept = torch.sigmoid(given[f"forget_{side}"]) * cells[index]
+            cells[index] = kept + torch.sigmoid(given[f"write_{side}"]) * torch.tanh(given[f"new_{side}"])
+            given[side] = torch.sigmoid(given[f"read_{side}"]) * torch.tanh(cells[index])
+        return (given["excites"] - given["inhibits"], *cells)
+
+
 class ExponentialLstm(Cell):
     """Beck et al. 2024, the sLSTM: exponential gates, kept finite by the largest so far."""
 
@@ -212,6 +256,8 @@ OTHERS: dict[str, Any] = {
     "LayerNorm and GroupNorm": LayerNormGru,
     "ArrayLstm": ArrayLstm,
     "ExponentialLstm": ExponentialLstm,
+    "leaky integrator": LeakyIntegrator,
+    "CerebralLstm": CerebralLstm,
 }
 
 
