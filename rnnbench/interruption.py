@@ -52,7 +52,7 @@ class _Process:
     raises: bool = False
     command: str | None = None
     """The command that this process listens for."""
-    goes_on_after: Collection[signal.Signals] = ()
+    requeued_after: Collection[signal.Signals] = ()
     is_of_command: bool = False
     """Whether the process ends when its command has ended."""
     ends_with: int | None = None
@@ -68,9 +68,9 @@ def received() -> Interrupted | None:
     return None if _process.received is None else Interrupted(_process.received)
 
 
-def goes_on_elsewhere() -> bool:
+def will_be_requeued() -> bool:
     """Whether the signal that asked this process to stop is one after which its job is started again."""
-    return _process.received in _process.goes_on_after
+    return _process.received in _process.requeued_after
 
 
 def check() -> None:
@@ -155,14 +155,14 @@ def _end(*_: Any) -> None:
         os._exit(_process.ends_with)
 
 
-def listen_as_worker(goes_on_after: Collection[signal.Signals] | None = None) -> None:
+def listen_as_worker(requeued_after: Collection[signal.Signals] | None = None) -> None:
     """Note signals from now on in a process whose main function is not ours; does nothing where handlers are in place.
 
     In a thread that is not the main one handlers cannot be set; it does nothing there either. After the signals
-    `goes_on_after` the worker's job is started again.
+    `requeued_after` the worker's job is started again.
     """
-    if goes_on_after is not None:
-        _process.goes_on_after = goes_on_after
+    if requeued_after is not None:
+        _process.requeued_after = requeued_after
     if not _is_listening() and threading.current_thread() is threading.main_thread():
         _set_handlers()
 

@@ -114,7 +114,7 @@ def parse_busy(stat: str) -> float:
     return (user + nice + system + interrupts + soft_interrupts + stolen) / os.sysconf("SC_CLK_TCK")
 
 
-class OthersMeter:
+class ExternalLoadMeter:
     """Measures the CPU time of other processes from its construction on, at the cost of two reads each time."""
 
     def __init__(self, read: Callable[[], CpuTimes] = cpu_times) -> None:

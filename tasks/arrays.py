@@ -230,7 +230,7 @@ class _Archive:
         if array.dtype.kind not in NUMBERS:
             raise self.wrong(name, array, "must be numbers")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise self.wrong(name, array, "hold a value that is not finite; padding is told by a mask")
+            raise self.wrong(name, array, "hold a value that is not finite; a mask says what is padding")
         return array
 
 
@@ -306,7 +306,7 @@ class _Part:
             )
         real = targets if self.at_end else targets[self.mask]
         if int(real.min()) < 0:
-            raise self.file.wrong(name, targets, "must be classes from 0; padding is told by a mask")
+            raise self.file.wrong(name, targets, "must be classes from 0; a mask says what is padding")
         self.targets = (targets if self.at_end else np.where(self.mask, targets, 0)).astype(np.int64)
 
     def check_like(self, other: "_Part") -> None:

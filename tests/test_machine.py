@@ -12,7 +12,7 @@ import pytest
 from rnnbench import machine
 from rnnbench.machine import (
     CpuTimes,
-    OthersMeter,
+    ExternalLoadMeter,
     Processor,
     cpu_limit,
     is_shared,
@@ -72,7 +72,7 @@ def test_where_the_system_tells_nothing_all_is_empty(monkeypatch: pytest.MonkeyP
     assert machine.processor.__wrapped__() == Processor()
     assert str(Processor()) == "unknown processor"
     assert cpu_limit() is None
-    meter = OthersMeter()
+    meter = ExternalLoadMeter()
     assert math.isnan(meter.cpu_s())
     assert not is_shared(meter.load(), threads=1)
 
@@ -108,7 +108,7 @@ def test_busy_time_by_hand() -> None:
 def test_the_load_of_others_by_hand(busy: float, threads: int, load: float, shared: bool) -> None:
     """Over ten seconds, in which the process itself used ten."""
     times = iter([CpuTimes(100.0, 1000.0, 50.0), CpuTimes(110.0, 1000.0 + busy, 60.0)])
-    measured = OthersMeter(lambda: next(times)).load()
+    measured = ExternalLoadMeter(lambda: next(times)).load()
     assert measured == pytest.approx(load)
     assert is_shared(measured, threads) is shared
 
@@ -119,7 +119,7 @@ def test_a_busy_process_beside_makes_the_times_shared() -> None:
     try:
         assert child.stdout is not None
         child.stdout.readline()
-        meter = OthersMeter()
+        meter = ExternalLoadMeter()
         time.sleep(1)
         assert is_shared(meter.load(), threads=1)
     finally:
@@ -130,7 +130,7 @@ def test_a_busy_process_beside_makes_the_times_shared() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")
 def test_a_process_s_own_work_is_not_others() -> None:
     """Without its own half a second or more, that is."""
-    meter = OthersMeter()
+    meter = ExternalLoadMeter()
     until = time.process_time() + 0.5
     while time.process_time() < until:
         pass

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from rnnbench.cli.configuration import import_from_config_directories, settings_of
 from rnnbench.cli.launches import fail, write_outcome
 from rnnbench.errors import SettingError, as_reported, one_line
-from rnnbench.interruption import Interrupted, check, deferred, goes_on_elsewhere, listen_as_worker
+from rnnbench.interruption import Interrupted, check, deferred, listen_as_worker, will_be_requeued
 from rnnbench.recorders.progress_file import StepsDone
 from rnnbench.runs.execute import execute, named, print_traceback
 from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
@@ -73,7 +73,7 @@ def _run_job(config: DictConfig, all_frames: bool) -> float | None:
         fail(outcome.message)
     text = f"{outcome.run or ' '.join(overrides)}: {outcome.status} {outcome.message}".rstrip()
     try:
-        if outcome.status != JobStatus.STOPPED or not goes_on_elsewhere():
+        if outcome.status != JobStatus.STOPPED or not will_be_requeued():
             write_outcome(launch, number, outcome)
     except OSError as error:  # the launch then counts the job as not run
         print(f"rnnbench: {launch} cannot be written ({one_line(error)}); {text}", file=sys.stderr)

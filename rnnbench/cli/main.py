@@ -6,7 +6,7 @@ from rnnbench.cli.menu import configuration_directory, menu, own_directories, ve
 from rnnbench.cli.systems import check_system
 from rnnbench.interruption import check, end_quickly, listening
 
-GOES_ON = "launched again, it goes on from its checkpoints"
+RESUMES = "launched again, it resumes from its checkpoints"
 
 
 def command() -> None:
@@ -18,7 +18,7 @@ def command() -> None:
 def main() -> None:
     """The menu for --help, the version for --version, or else the Hydra application."""
     check_system()
-    with listening("rnnbench", GOES_ON):
+    with listening("rnnbench", RESUMES):
         _answer(sys.argv[1:])
 
 

@@ -47,7 +47,7 @@ def refuse_undecodable_arguments() -> None:
 
 
 class Terminal(io.FileIO):
-    """A terminal or pipe. What is written after its other end was closed is dropped, and the command goes on."""
+    """A terminal or pipe. What is written after its other end was closed is dropped, and the command continues."""
 
     def write(self, data: Any) -> int:
         """Write the bytes, or drop them."""

@@ -29,7 +29,7 @@ class StepsDone(NamedTuple):
             return cls(0, 0, 0)
 
     def write(self, path: Path) -> None:
-        """Write the file; on a full disk the launching process knows less, and the run goes on."""
+        """Write the file; on a full disk the launching process knows less, and the run continues."""
         with suppress(OSError):
             path.write_text(" ".join(map(str, self)))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from rnnbench.cells import Cell
-from rnnbench.machine import OthersMeter
+from rnnbench.machine import ExternalLoadMeter
 from rnnbench.probes.probe import Array
 from rnnbench.timing.implementations import Pass, interleaved_seconds, synchronised, with_threads
 from rnnbench.timing.torch_mm_baseline import multiply_adds
@@ -51,7 +51,7 @@ def time_beside_peak(
     cell: Cell, passes: Mapping[str, Pass], steps: int, batch: int, threads: int, repetitions: int, eager: int
 ) -> Timings:
     """Time the passes over a batch of sequences, and the peak among them. `eager`: the eager loop's repetitions."""
-    others, peak = OthersMeter(), Peak(cell)
+    others, peak = ExternalLoadMeter(), Peak(cell)
     passes = {**passes, "peak": with_threads(threads, peak.measure)}
     seconds = interleaved_seconds(passes, repetitions, eager)
     del seconds["peak"]

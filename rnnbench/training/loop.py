@@ -172,7 +172,7 @@ class Loop:
             recorder.advance(progress.step)
 
     def _loss(self, window: Window) -> tuple[Tensor, list[State] | None]:
-        """The mean loss of a training step, and with truncation the states that the next one goes on from."""
+        """The mean loss of a training step, and with truncation the states that the next one continues from."""
         batch = window.batch
         if self.settings.truncate is None:
             return self.task.mean_loss(self.model.predict(batch), batch), None

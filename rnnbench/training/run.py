@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from rnnbench.cells import State
 from rnnbench.errors import SettingError, one_line
 from rnnbench.interruption import Interrupted, check
-from rnnbench.machine import OthersMeter, is_shared
+from rnnbench.machine import ExternalLoadMeter, is_shared
 from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder, RunFolder
@@ -80,7 +80,7 @@ class Run:
 
         `recorders` builds the recorders from the progress that the run starts from. A signal ends it with a checkpoint.
         """
-        started, others = time.monotonic(), OthersMeter()
+        started, others = time.monotonic(), ExternalLoadMeter()
         self.model.train()
         optimizer = self.make_optimizer(self.model.parameters())
         schedule = None if self.make_schedule is None else self.make_schedule(optimizer, self.limits.steps)
@@ -300,7 +300,7 @@ class Run:
 
 @dataclass
 class _Resumed:
-    """Where a run goes on from."""
+    """Where a run resumes."""
 
     progress: Progress
     noise: dict[str, torch.Tensor] | None = None

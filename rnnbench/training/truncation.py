@@ -17,7 +17,7 @@ class Window:
     before: Float[Tensor, "time batch input"] | None = None
     """Inputs of steps without a target that come right before; they are run without a gradient."""
     goes_on: bool = False
-    """Whether it goes on from the state after the window before; else from the initial state."""
+    """Whether it continues from the state after the window before; else from the initial state."""
 
 
 def windows(batches: Iterator[Batch], length: int | None) -> Iterator[Window]:

@@ -244,7 +244,7 @@ def test_a_search_whose_runs_all_fail_ends_with_a_line_and_the_count(
     assert "rnnbench: no run of the search has ended with an objective, so none is the best\n" in errors
 
 
-def test_a_search_goes_on_after_a_run_that_failed(rnnbench: Command, tmp_path: Path) -> None:
+def test_a_search_requeued_after_a_run_that_failed(rnnbench: Command, tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     search = ("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "objective=validation_loss")
     short = (*SMALL, "task.length=5", "probe=[costs]", "model.backend=eager", "hydra.sweeper.sampler.seed=0")

@@ -64,7 +64,7 @@ def test_a_stopped_sweep_is_counted_and_goes_on(rnnbench: Command, tmp_path: Pat
     (stopped,) = (line for line in errors.splitlines() if line.startswith("[2/3] "))
     assert stopped.startswith("[2/3] slow-adding-1-")
     assert ": stopped by SIGTERM at step " in stopped
-    assert last == "rnnbench: stopped by SIGTERM; launched again, it goes on from its checkpoints"
+    assert last == "rnnbench: stopped by SIGTERM; launched again, it resumes from its checkpoints"
     (folder,) = tmp_path.glob("results/default/runs/slow-adding-1-*")
     assert json.loads((folder / "summary.json").read_text())["status"] == "running"
     assert (folder / "checkpoint.pt").exists()
@@ -86,5 +86,5 @@ def test_a_signal_during_the_imports(tmp_path: Path) -> None:
         started.send_signal(signal.SIGHUP)
         *_, last = started.stderr.read().splitlines()
     assert started.returncode == 128 + signal.SIGHUP
-    assert last == "rnnbench: stopped by SIGHUP; launched again, it goes on from its checkpoints"
+    assert last == "rnnbench: stopped by SIGHUP; launched again, it resumes from its checkpoints"
     assert list(tmp_path.iterdir()) == []

@@ -213,7 +213,7 @@ def test_a_schedule_waits_for_a_plateau_of_the_validation_loss(make_run: MakeRun
 
 @pytest.mark.parametrize("cut", [4, 9])
 @pytest.mark.parametrize("schedule", [cosine, plateau])
-def test_all_of_a_protocol_goes_on_after_a_cut(make_run: MakeRun, execute: Execute, cut: int, schedule: Any) -> None:
+def test_all_of_a_protocol_requeued_after_a_cut(make_run: MakeRun, execute: Execute, cut: int, schedule: Any) -> None:
     settings = {
         **QUICK, "probes": None, "make_optimizer": ADAM, "weight_noise": 0.1, "selection": "best", "patience": 6,
         "eval_every": 2, "truncate": 3,

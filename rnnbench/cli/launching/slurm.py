@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from rnnbench.cli.launching.launcher import ExecutorLauncher, Job, JobCall
 from rnnbench.errors import SettingError, one_line
-from rnnbench.interruption import Interrupted, goes_on_elsewhere, listen_as_worker, received
+from rnnbench.interruption import Interrupted, listen_as_worker, received, will_be_requeued
 
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)
 """Signals by which Slurm warns of the end of a job's time; it is then queued again. Others, as of scancel, end it."""
@@ -91,11 +91,11 @@ def _in_queue() -> set[str] | None:
 def _call_in_slurm(call: JobCall, max_requeues: int, jobs: Sequence[Job]) -> None:
     """Execute those of a Slurm job's runs that have not ended before it was queued again."""
     requeues = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
-    listen_as_worker(goes_on_after=WARNINGS if requeues < max_requeues else ())
+    listen_as_worker(requeued_after=WARNINGS if requeues < max_requeues else ())
     try:
         call([job for job in jobs if not call.files.outcome(job[0]).exists()])
     except Interrupted as stop:
-        if goes_on_elsewhere():
+        if will_be_requeued():
             from submitit import JobEnvironment
 
             subprocess.run(["scontrol", "requeue", JobEnvironment().job_id], check=False)
