@@ -93,7 +93,7 @@ def test_a_bug_fails_with_the_traceback_from_the_own_file_on(
     assert "/rnnbench/cli/" not in told
     kept = [*tmp_path.glob("results/default/runs/own-*/traceback.txt"), *tmp_path.glob("results/*/launches/*/*.txt")]
     assert len(kept) == 1
-    assert "/rnnbench/cli/" in kept[0].read_text()
+    assert "/rnnbench/runs/" in kept[0].read_text()
     assert kept[0].read_text().endswith(f"{named}\n")
 
 
