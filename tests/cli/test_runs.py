@@ -16,8 +16,10 @@ from omegaconf import OmegaConf
 
 from rnnbench.cli.arguments import LISTS
 from rnnbench.cli.job import launched_side_by_side
+from rnnbench.cli.launches import write_plan
 from rnnbench.cli.menu import GROUPS, choices, configuration_directory, menu
-from rnnbench.schema import EMPTY, LaunchFiles, Status, settings_hash
+from rnnbench.schema import EMPTY, Status, settings_hash
+from rnnbench.store.reader import PlannedJob
 from rnnbench.training import Run
 from tests.cli.conftest import SMALL, Command
 
@@ -212,7 +214,7 @@ def test_parallel_sweep_equals_one_after_the_other(rnnbench: Command, tmp_path: 
 def test_which_launchers_run_side_by_side(
     tmp_path: Path, launcher: dict[str, object], jobs: int, side_by_side: bool
 ) -> None:
-    LaunchFiles(tmp_path).plan.write_text(json.dumps([[f"seed={job}"] for job in range(jobs)]))
+    write_plan(tmp_path, [PlannedJob((f"seed={job}",)) for job in range(jobs)])
     assert launched_side_by_side(OmegaConf.create(launcher), tmp_path) is side_by_side
 
 
