@@ -49,7 +49,12 @@ def numbers(backend: Backend, cell: Cell, inputs: Tensor, state: State) -> dict[
         received[cell.state_names[index]][first : first + len(gradients)] = gradients
 
     outputs, final = backend.run(cell, inputs, state, hook)
-    gradients = torch.autograd.grad(scalar(outputs, final), list(leaves.values()), allow_unused=True)
+    for leaf in leaves.values():
+        leaf.grad = None
+    scalar(outputs, final).backward()  # as probes do; autograd.grad would pass by states that lead to no leaf
+    gradients = [leaf.grad for leaf in leaves.values()]
+    for leaf in leaves.values():
+        leaf.grad = None
     found = {"outputs": outputs.detach()}
     found |= {f"final_{n}": s.detach() for n, s in zip(cell.state_names, final, strict=True)}
     found |= {f"profile_{name}": gradient for name, gradient in received.items()}
