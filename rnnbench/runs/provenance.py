@@ -53,7 +53,8 @@ def _git_state() -> tuple[str | None, bool | None]:
         return None, None
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True).stdout
+        command = ["git", "--no-optional-locks", "-C", str(root), *arguments]  # a killed run leaves no index.lock
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     try:
         return git("rev-parse", "HEAD").strip(), bool(git("status", "--porcelain").strip())
