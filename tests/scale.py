@@ -29,8 +29,8 @@ from hydra import compose, initialize_config_dir
 
 from rnnbench.cli.configuration import settings_of
 from rnnbench.cli.launches import write_outcome, write_plan
-from rnnbench.cli.menu import configuration_directory
 from rnnbench.recorders import RunStore
+from rnnbench.runs.catalogue import configuration_directory
 from rnnbench.runs.settings import Settings
 from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.store import atomic

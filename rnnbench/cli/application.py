@@ -19,10 +19,11 @@ from rnnbench.cli.arguments import as_meant, options_last, overrides
 from rnnbench.cli.completion import OPTIONS
 from rnnbench.cli.launches import end_search_without_result, fail, print_counts_of_stopped_launch
 from rnnbench.cli.launching import status_line
-from rnnbench.cli.menu import RENAMED, choices, configuration_directory, own_directories, setting_names
+from rnnbench.cli.menu import RENAMED, choices, own_directories, setting_names
 from rnnbench.cli.search_path import search_first
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted
+from rnnbench.runs.catalogue import configuration_directory
 
 
 def launch(arguments: list[str]) -> None:

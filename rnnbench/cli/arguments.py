@@ -13,9 +13,10 @@ from hydra.core.override_parser.types import Glob, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from rnnbench.cli.menu import GROUPS, choices, configuration_directory, is_among, own_directories
+from rnnbench.cli.menu import GROUPS, choices, is_among, own_directories
 from rnnbench.cli.search_path import search_first
 from rnnbench.errors import SettingError
+from rnnbench.runs.catalogue import configuration_directory
 from rnnbench.schema import is_plain
 
 HYDRA_OPTIONS_WITH_A_VALUE = frozenset(

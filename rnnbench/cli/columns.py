@@ -6,10 +6,11 @@ from typing import Any
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from rnnbench.cli.menu import choices, configuration_directory
+from rnnbench.cli.menu import choices
 from rnnbench.probes import Probe
 from rnnbench.report import Table
 from rnnbench.report.values import DESCRIPTION
+from rnnbench.runs.catalogue import configuration_directory
 from rnnbench.schema import EMPTY, IDENTITY, PROVENANCE, RESULTS, Column, milestone_column
 from rnnbench.schema.files import EXPERIMENT_FILES, RUN_FILES
 from rnnbench.tasks import Task

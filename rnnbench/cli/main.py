@@ -2,9 +2,10 @@
 
 import sys
 
-from rnnbench.cli.menu import configuration_directory, menu, own_directories, version_line
+from rnnbench.cli.menu import menu, own_directories, version_line
 from rnnbench.cli.systems import check_system
 from rnnbench.interruption import check, end_quickly, listening
+from rnnbench.runs.catalogue import configuration_directory
 
 RESUMES = "launched again, it resumes from its checkpoints"
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import rnnbench
+from rnnbench.runs.catalogue import configuration_directory
 
 GROUPS = {
     "experiment": "named sweeps (experiment=NAME runs all of it)",
@@ -24,15 +25,6 @@ RENAMED = {
     "cell=gru_split_nobias": "cell=gru_no_bias",
 }
 """Choices by their former name, which an old script may still use."""
-
-
-def configuration_directory() -> Path:
-    """The directory of config.yaml: inside the installed package, or at the top of a checkout."""
-    package = Path(rnnbench.__file__).resolve().parent
-    for candidate in (package / "conf", package.parent / "conf"):
-        if (candidate / "config.yaml").is_file():
-            return candidate
-    raise FileNotFoundError(f"no conf/config.yaml in {package} or beside it; install rnnbench again")
 
 
 def choices(group: str, directories: list[Path]) -> dict[str, str]:

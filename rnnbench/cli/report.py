@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.cli.console import answer
-from rnnbench.cli.menu import choices, configuration_directory, is_among, own_directories
+from rnnbench.cli.menu import choices, is_among, own_directories
 from rnnbench.cli.systems import check_system
 from rnnbench.errors import SettingError
 from rnnbench.interruption import listening
+from rnnbench.runs.catalogue import configuration_directory
 
 if TYPE_CHECKING:
     from rnnbench.analysis.results import Results

@@ -8,8 +8,9 @@ from typing import ClassVar
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from rnnbench.cli.menu import GROUPS, choices, configuration_directory
+from rnnbench.cli.menu import GROUPS, choices
 from rnnbench.errors import SettingError
+from rnnbench.runs.catalogue import configuration_directory
 
 
 class ConfigDirectories(SearchPathPlugin):

@@ -5,9 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 import rnnbench
 from rnnbench.errors import SettingError, one_line
 
@@ -96,6 +93,9 @@ def _names(choice: str | Sequence[str]) -> list[str]:
 
 def _read(path: Path) -> Content:
     """A YAML file as Hydra reads it: 1e-3 is a number."""
+    from omegaconf import OmegaConf  # which --help and completion can do without
+    from omegaconf.errors import OmegaConfBaseException
+
     try:
         content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except (OmegaConfBaseException, OSError) as error:

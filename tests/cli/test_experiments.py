@@ -8,11 +8,12 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from rnnbench.cli.configuration import settings_of
-from rnnbench.cli.menu import choices, configuration_directory
+from rnnbench.cli.menu import choices
 from rnnbench.cli.report import components
 from rnnbench.cli.sweep import sweep_of
 from rnnbench.errors import SettingError
 from rnnbench.runs.build import build_run
+from rnnbench.runs.catalogue import configuration_directory
 from rnnbench.runs.settings import Settings
 
 DIRECTORY = configuration_directory()

@@ -14,11 +14,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from rnnbench.cli.configuration import settings_of
-from rnnbench.cli.menu import choices, configuration_directory
+from rnnbench.cli.menu import choices
 from rnnbench.cli.planning.composer import Composer
 from rnnbench.cli.sweep import sweep_of
 from rnnbench.errors import SettingError
 from rnnbench.runs.build import build_run
+from rnnbench.runs.catalogue import configuration_directory
 from rnnbench.runs.identity import Identities
 from rnnbench.runs.settings import Settings
 from rnnbench.schema import run_name

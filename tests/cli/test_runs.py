@@ -17,7 +17,8 @@ from omegaconf import OmegaConf
 from rnnbench.cli.arguments import LISTS
 from rnnbench.cli.job import launched_side_by_side
 from rnnbench.cli.launches import write_plan
-from rnnbench.cli.menu import GROUPS, choices, configuration_directory, menu
+from rnnbench.cli.menu import GROUPS, choices, menu
+from rnnbench.runs.catalogue import configuration_directory
 from rnnbench.schema import EMPTY, Status, settings_hash
 from rnnbench.store.reader import PlannedJob
 from rnnbench.training import Run

@@ -9,8 +9,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from rnnbench.cli.configuration import settings_of
-from rnnbench.cli.menu import configuration_directory
 from rnnbench.cli.sweep import sweep_of, swept_jobs
+from rnnbench.runs.catalogue import configuration_directory
 from tests.cli.conftest import SMALL, Command
 
 SHORT = (*SMALL, "model.backend=eager")

@@ -11,8 +11,9 @@ from hydra.core.hydra_config import HydraConfig
 from rnnbench.cli import dashboard, explain, report, sync
 from rnnbench.cli.arguments import composed, overrides
 from rnnbench.cli.configuration import settings_of
-from rnnbench.cli.menu import choices, configuration_directory, own_directories
+from rnnbench.cli.menu import choices, own_directories
 from rnnbench.cli.sweep import swept_jobs
+from rnnbench.runs.catalogue import configuration_directory
 from tests.cli.conftest import Command
 from tests.docs.markdown import COMMANDS, PAGES, ROOT, anchors, answers, commands, links, named_files, tables
 
