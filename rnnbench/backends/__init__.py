@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from rnnbench.backends.backend import Backend, CannotRunError, StateHook
+from rnnbench.backends.backend import Backend, StateHook
 from rnnbench.backends.eager import Eager
 from rnnbench.backends.fused import Fused
 from rnnbench.backends.torch_nn import TorchNn
@@ -21,7 +21,6 @@ FASTEST_FIRST: tuple[type[Backend], ...] = (Fused, TorchNn, Eager)
 __all__ = [
     "FASTEST_FIRST",
     "Backend",
-    "CannotRunError",
     "Eager",
     "Fused",
     "StateHook",

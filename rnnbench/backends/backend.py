@@ -16,10 +16,6 @@ StateHook = Callable[[int, int, Tensor], None]
 total derivative of the differentiated scalar with respect to that state tensor after each of those steps."""
 
 
-class CannotRunError(ValueError):
-    """A backend cannot run this cell, or these inputs, which the plain loop can; nothing was computed."""
-
-
 @dataclass(frozen=True)
 class Backend(ABC):
     """Runs a cell over a sequence. `Eager` is the reference that the others are tested against.

@@ -104,20 +104,20 @@ def _results(
         raise RuntimeError(
             "; ".join(f"{outcome.run or name}: {outcome.status} {outcome.message}" for outcome in outcomes)
         )
-    root = Settings.from_content(calls[0]["content"]).results_dir / name
+    root = calls[0]["settings"].results_dir / name
     return load_results(root).limited({"run": runs})
 
 
 def _call(settings: Mapping[str, Any], job: Mapping[str, Any], folders: Sequence[Path], shared: bool) -> dict[str, Any]:
-    """The arguments of `_execute` for one run. Raises SettingError."""
+    """The arguments of `execute` for one run. Raises SettingError."""
     nodes = {group: _node(group, settings[group]) for group in GROUPS if group in settings}
     content = default_content(nodes, folders)
     others = {key: _plain(key, value) for key, value in settings.items() if key not in GROUPS}
     content = with_settings(content, others)
-    Settings.from_content(content)
+    checked = Settings.from_content(content)
     names = {group: _name(settings.get(group, default)) for group, default in (("cell", "gru"), ("task", "adding"))}
     overrides = [f"{key}={_name(value) if key in GROUPS else value}" for key, value in job.items()]
-    return {"content": content, **names, "overrides": overrides, "shares_machine": shared}
+    return {"settings": checked, **names, "overrides": overrides, "shares_machine": shared}
 
 
 def _node(group: str, choice: Any) -> Any:
@@ -171,7 +171,7 @@ def _name(choice: Any) -> str:
 def _one_by_one(calls: Sequence[Mapping[str, Any]]) -> list[JobOutcome]:
     outcomes = []
     for call in calls:
-        outcomes.append(_execute(**call))
+        outcomes.append(execute(**call))
         _report(outcomes[-1])
         if outcomes[-1].status == JobStatus.STOPPED:
             break
@@ -198,11 +198,7 @@ def _in_processes(calls: Sequence[Mapping[str, Any]], processes: int, path: Sequ
 
 def _in_worker(path: list[str], call: dict[str, Any]) -> JobOutcome:
     sys.path += [folder for folder in path if folder not in sys.path]
-    return _execute(**call)
-
-
-def _execute(content: Any, cell: str, task: str, overrides: list[str], shares_machine: bool) -> JobOutcome:
-    return execute(Settings.from_content(content), cell, task, overrides, shares_machine=shares_machine)
+    return execute(**call)
 
 
 def _report(outcome: JobOutcome) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-from rnnbench.backends.backend import Backend, CannotRunError, StateHook
+from rnnbench.backends.backend import Backend, StateHook
 from rnnbench.backends.eager import Eager
 from rnnbench.backends.fused.check import failed_check
 from rnnbench.backends.fused.codegen.generate import generate
@@ -50,7 +50,7 @@ class Fused(Backend):
         _check_shapes(entry.binding, inputs, state)
         if reason := _cannot_take(entry.binding, inputs, state):
             if not self.falls_back:
-                raise CannotRunError(reason)
+                raise ValueError(reason)
             return Eager().run(cell, inputs, state, hook)
         if not inputs.numel():
             return Eager().run(cell, inputs, state, hook)
@@ -124,8 +124,8 @@ def _reason(cell: Cell, find: Callable[[], str | None]) -> str | None:
             attributes["training"] = training
 
 
-def _unsupported(cell: Cell, reason: str) -> CannotRunError:
-    return CannotRunError(f"backend=fused: cannot run {type(cell).__name__} ({reason}); use eager or auto")
+def _unsupported(cell: Cell, reason: str) -> ValueError:
+    return ValueError(f"backend=fused: cannot run {type(cell).__name__} ({reason}); use eager or auto")
 
 
 def explain(cell: Cell) -> str:
