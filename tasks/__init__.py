@@ -5,9 +5,10 @@ package exports what all of them share:
 
 - `task`: the base class, and batches.
 - `milestone`: criteria weaker than a task's own, to compare runs that do not solve it.
-- `classification`, `finite_task`, `marked_pairs`: base classes for tasks with classes as targets, on a finite data set,
-  and on the sequences of Hochreiter & Schmidhuber (1997).
-- `data_file`: the file that a task on a user's own data reads; `piano_roll`: those of `polyphonic_music`.
+- `losses`: base classes for tasks whose targets are classes, and for those whose target is one number.
+- `finite_task`: the base class for a finite data set, and a user's file that holds one; `piano_roll`: the files of
+  `polyphonic_music`.
+- `marked_pairs`: the base class for the sequences of Hochreiter & Schmidhuber (1997).
 """
 
 from rnnbench.tasks.finite_task import FiniteTask

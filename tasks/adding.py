@@ -15,28 +15,19 @@ Solved: fewer than 1% of fresh sequences have |error| > 0.04 (Martens & Sutskeve
 import torch
 from torch import Tensor
 
-from rnnbench.tasks.milestone import (
-    HALF_BASELINE,
-    LARGE_SQUARED_ERROR,
-    MEAN_SQUARED_ERROR,
-    SQUARED_ERROR,
-    SQUARED_ERRORS,
-)
-from rnnbench.tasks.task import Batch, Task
+from rnnbench.tasks.losses import SquaredErrorTask
+from rnnbench.tasks.milestone import HALF_BASELINE, MEAN_SQUARED_ERROR, SQUARED_ERRORS
+from rnnbench.tasks.task import Batch, at_least
 
 
-class Adding(Task):
+class Adding(SquaredErrorTask):
     """The adding problem at a fixed length, the difficulty."""
 
     input_size = 2
-    output_size = 1
-    tolerated_error = 0.04
     milestones = (HALF_BASELINE, MEAN_SQUARED_ERROR, SQUARED_ERRORS)
 
     def __init__(self, length: int = 100) -> None:
-        if length < 2:
-            raise ValueError(f"length={length}: must be at least 2 (one marker per half)")
-        self.length = length
+        self.length = at_least(2, "length", length, "one marker per half")
 
     @property
     def baseline_loss(self) -> float:
@@ -53,13 +44,3 @@ class Adding(Task):
         markers = torch.zeros_like(values).scatter_(0, torch.cat([first, second]), 1)
         total = values.gather(0, first) + values.gather(0, second)
         return Batch(torch.stack([values, markers], dim=2), total.unsqueeze(2))
-
-    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return (outputs - targets).square().squeeze(2)
-
-    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        return (outputs - batch.targets).abs().amax(dim=(0, 2)) <= self.tolerated_error
-
-    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR
-        return {LARGE_SQUARED_ERROR: (~batch.at_every_scored_step(near)).float()}

@@ -25,8 +25,8 @@ fraction of labels that are right. An example is correct when every class or lab
 wrong.
 """
 
-import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -37,19 +37,19 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from rnnbench.tasks.data_file import data_file
-from rnnbench.tasks.finite_task import FiniteTask, Part
-from rnnbench.tasks.task import Batch, StepMeasure
+from rnnbench.tasks.finite_task import PARTS, FiniteTask, Part, check_fractions, read_file
+from rnnbench.tasks.task import Batch, StepMeasure, at_least
 
-REMEDY = "make the file with numpy.savez(FILE, inputs=..., targets=...) and name it, as task.path=FILE"
-PARTS: tuple[Part, ...] = ("training", "validation", "test")
+REMEDY = (
+    "save numbers, padded to one length, with numpy.savez(FILE, inputs=..., targets=..., mask=...) and name the file, "
+    "as task.path=FILE"
+)
+Array = np.ndarray[Any, np.dtype[Any]]
 Kind = Literal["classification", "regression", "labels"]
 BY_DTYPE: Mapping[str, Kind] = {"i": "classification", "u": "classification", "f": "regression", "b": "labels"}
 MEASURES: Mapping[Kind, str] = {
     "classification": "accuracy", "regression": "mean_absolute_error", "labels": "label_accuracy",
 }  # fmt: skip
-NUMBERS = "iufb"
-"""Kinds of dtypes: integers with and without sign, floats, booleans."""
 
 
 class Arrays(FiniteTask):
@@ -72,36 +72,26 @@ class Arrays(FiniteTask):
         test: float = 0.15,
         split_seed: int = 0,
     ) -> None:
-        if split_seed < 0:
-            raise ValueError(f"split_seed={split_seed}: must be at least 0")
-        if min(validation, test) <= 0 or validation + test >= 1:
-            raise ValueError(f"validation={validation}: must, like test={test}, be above 0, and both together below 1")
-        file = _Archive(path)
-        suffixes = [""] if "inputs" in file.arrays else [f"_{part}" for part in PARTS]
-        given = [_Part(file, suffix, kind, tokens) for suffix in suffixes]
+        at_least(0, "split_seed", split_seed, "a seed")
+        check_fractions(validation, test)
+        given = read_file(path, lambda file: _read(file, kind, tokens), REMEDY)
         first = given[0]
-        for other in given[1:]:
-            first.check_like(other)
-        self.kind = first.kind
-        self._at_end = first.at_end
-        inputs = [part.inputs for part in given]
-        features = int(max(int(part.max()) for part in inputs)) + 1 if tokens else first.inputs.shape[2]
-        self.input_size = features
-        self.vocabulary = features if tokens else None
+        self.kind, self._at_end = first.kind, first.at_end
+        self.input_size = 1 + max(int(part.inputs.max()) for part in given) if tokens else first.inputs.shape[2]
+        self.vocabulary = self.input_size if tokens else None
+        self.output_size = first.targets.shape[-1]
         if self.kind == "classification":
-            self.output_size = int(max(int(part.targets.max()) for part in given)) + 1
+            self.output_size = 1 + max(int(part.targets.max()) for part in given)
             if self.output_size < 2:
-                raise file.wrong("targets", first.targets, "hold class 0 alone and must hold at least two classes")
-        else:
-            self.output_size = first.targets.shape[-1]
+                raise ValueError(f"path={path}: its targets must hold at least two classes; {REMEDY}")
         self._parts: dict[Part, _Part] = dict(zip(PARTS, given, strict=False))
         if len(given) == 1:
             examples = len(first.inputs)
             order = np.random.default_rng(split_seed).permutation(examples)
             ends = np.cumsum([round(validation * examples), round(test * examples)])
-            if ends[0] < 1 or ends[1] - ends[0] < 1 or ends[1] >= examples:
-                raise file.wrong("inputs", first.inputs, f"have {examples} examples, too few for three parts")
             dealt = dict(zip(("validation", "test", "training"), np.split(order, ends), strict=True))
+            if not all(map(len, dealt.values())):
+                raise ValueError(f"path={path}: has {examples} examples, too few for three parts; {REMEDY}")
             self._parts = {part: first.chosen(np.sort(dealt[part])) for part in PARTS}
 
     @property
@@ -180,157 +170,92 @@ class Arrays(FiniteTask):
         return {MEASURES[self.kind]: StepMeasure(values)}
 
 
-class _Archive:
-    """The arrays of the file by name. Raises ValueError with one line where it cannot be read as such."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = path
-        file = data_file(path, REMEDY)
-        try:
-            with file.open("rb") as opened:
-                loaded = np.load(opened, allow_pickle=False)
-                if not isinstance(loaded, np.lib.npyio.NpzFile):
-                    raise ValueError(f"path={path}: holds one array and must be an .npz archive of several; {REMEDY}")
-                with loaded:
-                    self.arrays = {name: self._array(loaded, name) for name in loaded.files}
-        except (OSError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"path={path}: cannot be read as an .npz file ({_brief(error)}); {REMEDY}") from None
-        except ValueError as error:
-            if str(error).startswith("path="):
-                raise
-            raise ValueError(f"path={path}: cannot be read as an .npz file ({_brief(error)}); {REMEDY}") from None
-
-    def _array(self, loaded: Any, name: str) -> "np.ndarray[Any, Any]":
-        try:
-            array: np.ndarray[Any, Any] = loaded[name]
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            reason = "holds Python objects, which are not read" if "allow_pickle" in str(error) else _brief(error)
-            raise ValueError(
-                f"path={self.path}: its array {name!r} cannot be read ({reason}); save numbers, padded to one length, "
-                "with a mask"
-            ) from None
-        return array
-
-    def wrong(self, name: str, array: "np.ndarray[Any, Any]", problem: str) -> ValueError:
-        """The one line for an array that is not as it must be."""
-        shape = "x".join(map(str, array.shape)) or "()"
-        return ValueError(
-            f"path={self.path}: its {name} ({shape}, {array.dtype}) {problem}; see task=arrays in the docs"
-        )
-
-    def get(self, name: str) -> "np.ndarray[Any, Any]":
-        """The array of that name."""
-        if name not in self.arrays:
-            held = ", ".join(self.arrays) or "nothing"
-            raise ValueError(
-                f"path={self.path}: has no array {name!r}; it holds {held} and must hold inputs and targets, or these "
-                "with _training, _validation and _test"
-            )
-        array = self.arrays[name]
-        if array.dtype.kind not in NUMBERS:
-            raise self.wrong(name, array, "must be numbers")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise self.wrong(name, array, "hold a value that is not finite; a mask says what is padding")
-        return array
-
-
+@dataclass(frozen=True)
 class _Part:
-    """Inputs, targets and mask of some examples, checked, in the dtypes that torch wants."""
+    """Some examples, in the dtypes that torch wants; `at_end`: with a target at the end of each alone."""
 
-    inputs: "np.ndarray[Any, Any]"
-    targets: "np.ndarray[Any, Any]"
-    mask: "np.ndarray[Any, np.dtype[np.bool_]]"
+    inputs: Array
+    targets: Array
+    mask: Array
+    kind: Kind
+    at_end: bool
 
-    def __init__(self, file: _Archive, suffix: str, kind: Kind | None, tokens: bool) -> None:
-        self.file, self.suffix = file, suffix
-        self._read_inputs(tokens)
-        examples, steps = self.inputs.shape[:2]
-        self._read_mask(examples, steps)
-        self._read_targets(kind, examples, steps)
-
-    def _read_inputs(self, tokens: bool) -> None:
-        name = f"inputs{self.suffix}"
-        inputs = self.file.get(name)
-        if inputs.size == 0:
-            raise self.file.wrong(name, inputs, "are empty")
-        if tokens:
-            if inputs.ndim != 2 or inputs.dtype.kind not in "iu" or int(inputs.min()) < 0:
-                raise self.file.wrong(name, inputs, "must be integers from 0, examples x time, with tokens=true")
-            self.inputs = inputs.astype(np.int64)
-            return
-        if inputs.ndim not in (2, 3):
-            raise self.file.wrong(name, inputs, "must be examples x time x features, or examples x time")
-        with np.errstate(over="ignore"):
-            self.inputs = inputs.astype(np.float32).reshape(*inputs.shape[:2], -1)
-        if not np.isfinite(self.inputs).all():
-            raise self.file.wrong(name, inputs, "hold a value beyond single precision")
-
-    def _read_mask(self, examples: int, steps: int) -> None:
-        name = f"mask{self.suffix}"
-        if name not in self.file.arrays:
-            self.mask = np.ones((examples, steps), bool)
-            return
-        given = self.file.get(name)
-        if given.shape != (examples, steps) or not np.isin(given, (0, 1)).all():
-            raise self.file.wrong(name, given, f"must be 0 and 1, examples x time ({examples}x{steps})")
-        self.mask = given.astype(bool)
-        if not self.mask[:, 0].all() or (self.mask[:, 1:] & ~self.mask[:, :-1]).any():
-            raise self.file.wrong(name, given, "must be 1 at the first steps of each example and 0 at all behind them")
-
-    def _read_targets(self, kind: Kind | None, examples: int, steps: int) -> None:
-        name = f"targets{self.suffix}"
-        targets = self.file.get(name)
-        self.kind: Kind = kind or BY_DTYPE[targets.dtype.kind]
-        if targets.ndim == 0 or len(targets) != examples:
-            raise self.file.wrong(name, targets, f"must have an entry for each of the {examples} examples")
-        if self.kind == "classification":
-            self._set_classes(name, targets, (examples, steps))
-            return
-        self.at_end = targets.ndim < 3
-        values = targets.reshape(examples, 1) if targets.ndim == 1 else targets
-        if values.ndim not in (2, 3) or values.shape[-1] == 0 or (values.ndim == 3 and values.shape[1] != steps):
-            raise self.file.wrong(
-                name, targets, f"must be examples x outputs, or examples x time ({steps}) x outputs, for {self.kind}"
-            )
-        if self.kind == "labels" and not np.isin(values, (0, 1)).all():
-            raise self.file.wrong(name, targets, "must be 0 and 1, or booleans, for labels")
-        self.targets = values.astype(np.float32)
-
-    def _set_classes(self, name: str, targets: "np.ndarray[Any, Any]", per_step: tuple[int, int]) -> None:
-        if targets.dtype.kind not in "iu":
-            raise self.file.wrong(name, targets, "must be integers for classification")
-        self.at_end = targets.ndim == 1
-        if not self.at_end and targets.shape != per_step:
-            raise self.file.wrong(
-                name, targets, f"must be examples ({per_step[0]}), or examples x time ({per_step[1]})"
-            )
-        real = targets if self.at_end else targets[self.mask]
-        if int(real.min()) < 0:
-            raise self.file.wrong(name, targets, "must be classes from 0; a mask says what is padding")
-        self.targets = (targets if self.at_end else np.where(self.mask, targets, 0)).astype(np.int64)
-
-    def check_like(self, other: "_Part") -> None:
-        """Raise ValueError where the other part's arrays are not of the same sizes and kind."""
-        name, sizes = f"inputs{other.suffix}", self.inputs.shape[2:]
-        if other.inputs.shape[2:] != sizes:
-            raise self.file.wrong(
-                name, self.file.arrays[name], f"must have the features of inputs{self.suffix}, {sizes[0]}"
-            )
-        name = f"targets{other.suffix}"
-        if (other.kind, other.at_end) != (self.kind, self.at_end):
-            raise self.file.wrong(
-                name, self.file.arrays[name], f"must be of the kind and dimensions of targets{self.suffix}"
-            )
-        if self.kind != "classification" and other.targets.shape[-1] != self.targets.shape[-1]:
-            raise self.file.wrong(name, self.file.arrays[name], f"must have as many outputs as targets{self.suffix}")
-
-    def chosen(self, index: "np.ndarray[Any, Any]") -> "_Part":
+    def chosen(self, index: Array) -> "_Part":
         """Some of the examples."""
-        part = object.__new__(_Part)
-        part.file, part.suffix, part.kind, part.at_end = self.file, self.suffix, self.kind, self.at_end
-        part.inputs, part.targets, part.mask = self.inputs[index], self.targets[index], self.mask[index]
-        return part
+        return replace(self, inputs=self.inputs[index], targets=self.targets[index], mask=self.mask[index])
 
 
-def _brief(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _read(file: Path, kind: Kind | None, tokens: bool) -> list[_Part]:
+    """The whole of the data, or its three parts."""
+    with file.open("rb") as opened:
+        loaded = np.load(opened, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise ValueError("one array, and must be an .npz archive of several")
+        arrays = dict(loaded)
+    suffixes = [""] if "inputs" in arrays else [f"_{part}" for part in PARTS]
+    parts = [_part(arrays, suffix, kind, tokens) for suffix in suffixes]
+    outputs = [1 if part.kind == "classification" else part.targets.shape[-1] for part in parts]
+    if len({(part.inputs.shape[2:], part.kind, part.at_end, of) for part, of in zip(parts, outputs, strict=True)}) > 1:
+        raise ValueError("its three parts must agree in features, outputs and the kind of targets")
+    return parts
+
+
+def _part(arrays: Mapping[str, Array], suffix: str, kind: Kind | None, tokens: bool) -> _Part:
+    """The examples of one part. Raises ValueError, naming the array, its shape and its dtype, where it does not fit."""
+    name = f"inputs{suffix}"
+    inputs = _numbers(arrays, name)
+    _check(inputs.ndim in (2, 3) and inputs.size, inputs, name, "be examples x time x features, or examples x time")
+    examples, steps = inputs.shape[:2]
+    if tokens:
+        fits = inputs.ndim == 2 and inputs.dtype.kind in "iu" and inputs.min() >= 0
+        _check(fits, inputs, name, "be integers from 0, examples x time, with tokens=true")
+    inputs = inputs.astype(np.int64) if tokens else inputs.astype(np.float32).reshape(examples, steps, -1)
+
+    name = f"mask{suffix}"
+    given = arrays.get(name, np.ones((examples, steps)))
+    _check(
+        given.shape == (examples, steps) and np.isin(given, (0, 1)).all(), given, name, "be 0 and 1, examples x time"
+    )
+    mask = given.astype(bool)
+    steady = mask[:, 0].all() and not (mask[:, 1:] & ~mask[:, :-1]).any()
+    _check(steady, given, name, "be 1 at the first steps of each example and 0 at all behind them")
+    return _Part(inputs, *_targets(arrays, f"targets{suffix}", mask, kind))
+
+
+def _targets(arrays: Mapping[str, Array], name: str, mask: Array, kind: Kind | None) -> tuple[Array, Array, Kind, bool]:
+    """The targets, the mask, and what the targets are."""
+    given = _numbers(arrays, name)
+    examples, steps = mask.shape
+    kind = kind or BY_DTYPE[given.dtype.kind]
+    entries = given.ndim > 0 and len(given) == examples and given.size
+    _check(entries, given, name, f"have an entry for each of the {examples} examples")
+    if kind == "classification":
+        at_end = given.ndim == 1
+        fits = given.dtype.kind in "iu" and (at_end or given.shape == mask.shape)
+        _check(fits, given, name, "be integers, examples or examples x time, for classification")
+        targets = (given if at_end else np.where(mask, given, 0)).astype(np.int64)
+        _check(targets.min() >= 0, given, name, "be classes from 0; a mask says what is padding")
+        return targets, mask, kind, at_end
+    at_end = given.ndim < 3
+    fits = at_end or (given.ndim == 3 and given.shape[1] == steps)
+    _check(fits, given, name, f"be examples x outputs, or examples x time x outputs, for {kind}")
+    _check(kind != "labels" or np.isin(given, (0, 1)).all(), given, name, "be 0 and 1, or booleans, for labels")
+    targets = given.astype(np.float32)
+    return targets.reshape(examples, -1) if at_end else targets, mask, kind, at_end
+
+
+def _numbers(arrays: Mapping[str, Array], name: str) -> Array:
+    """The array of that name, of numbers that single precision can hold."""
+    if name not in arrays:
+        raise ValueError(f"has no array {name!r}; it holds {', '.join(arrays)}")
+    array = arrays[name]
+    with np.errstate(over="ignore"):
+        fits = array.dtype.kind in BY_DTYPE and np.isfinite(array.astype(np.float32)).all()
+    _check(fits, array, name, "be finite numbers, in single precision; a mask says what is padding")
+    return array
+
+
+def _check(fits: Any, array: Array, name: str, requirement: str) -> None:
+    if not fits:
+        shape = "x".join(map(str, array.shape)) or "()"
+        raise ValueError(f"its {name} ({shape}, {array.dtype}) must {requirement}")

@@ -29,10 +29,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnnbench.tasks.classification import ClassificationTask
-from rnnbench.tasks.data_file import data_file
-from rnnbench.tasks.finite_task import FiniteTask, Part
-from rnnbench.tasks.task import Batch, StepMeasure
+from rnnbench.tasks.finite_task import PARTS, FiniteTask, Part, check_fractions, read_file
+from rnnbench.tasks.losses import ClassificationTask
+from rnnbench.tasks.task import Batch, StepMeasure, at_least
 
 REMEDY = "name a text file in UTF-8, as task.path=FILE"
 
@@ -48,38 +47,27 @@ class Characters(FiniteTask, ClassificationTask):
         "accuracy": "fraction of characters predicted right",
     }
 
-    def __init__(
-        self,
-        path: str | Path,
-        length: int = 100,
-        validation: float = 0.05,
-        test: float = 0.05,
-    ) -> None:
-        if length < 1:
-            raise ValueError(f"length={length}: must be at least 1 (characters of a window)")
-        if min(validation, test) <= 0 or validation + test >= 1:
-            raise ValueError(f"validation={validation}: must, like test={test}, be above 0, and both together below 1")
-        text = _read(path)
+    def __init__(self, path: str | Path, length: int = 100, validation: float = 0.05, test: float = 0.05) -> None:
+        at_least(1, "length", length, "characters of a window")
+        check_fractions(validation, test)
+        text = read_file(path, lambda file: file.read_bytes().decode("utf-8"), REMEDY)
         self.characters = sorted(set(text))
         self.vocabulary = self.input_size = self.output_size = len(self.characters)
         if self.vocabulary < 2:
-            raise ValueError(f"path={path}: holds one distinct character and must hold at least 2; {REMEDY}")
+            raise ValueError(f"path={path}: must hold at least 2 distinct characters; {REMEDY}")
         numbers = {character: number for number, character in enumerate(self.characters)}
         tokens = torch.tensor([numbers[character] for character in text])
         ends = [len(text) - round((validation + test) * len(text)), len(text) - round(test * len(text))]
-        parts: dict[Part, Tensor] = dict(
-            zip(("training", "validation", "test"), tokens.tensor_split(ends), strict=True)
-        )
         self._windows: dict[Part, tuple[Tensor, Tensor]] = {}
-        for split, part in parts.items():
+        for split, part in zip(PARTS, tokens.tensor_split(ends), strict=True):
             count = (len(part) - 1) // length
             if count < 1:
                 raise ValueError(
                     f"length={length}: its {split} part has {len(part)} of the {len(text)} characters of {path} and "
                     f"must have at least {length + 1}; choose a smaller length, a longer text or another fraction"
                 )
-            self._windows[split] = (part[: count * length].view(count, length).T,
-                                    part[1 : count * length + 1].view(count, length).T)  # fmt: skip
+            inputs, targets = part[: count * length], part[1 : count * length + 1]
+            self._windows[split] = (inputs.view(count, length).T, targets.view(count, length).T)
 
     @cached_property
     def _counts(self) -> Float[Tensor, " vocabulary"]:
@@ -113,17 +101,3 @@ class Characters(FiniteTask, ClassificationTask):
             "bits_per_character": StepMeasure(losses / math.log(2)),
             "accuracy": self.accuracy(outputs, batch),
         }
-
-
-def _read(path: str | Path) -> str:
-    """The text, its line ends as they are."""
-    file = data_file(path, REMEDY)
-    try:
-        text = file.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"path={path}: is not UTF-8 at byte {error.start}; {REMEDY}") from None
-    except OSError as error:
-        raise ValueError(f"path={path}: cannot be read ({error.strerror}); {REMEDY}") from None
-    if not text:
-        raise ValueError(f"path={path}: is empty; {REMEDY}")
-    return text

@@ -1,9 +1,10 @@
-"""Tasks on finite data: shuffled epochs for training, whole splits for evaluation."""
+"""Tasks on finite data: the file that holds them, shuffled epochs for training, whole splits for evaluation."""
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
 
 import torch
 
@@ -11,6 +12,31 @@ from rnnbench.tasks.task import Batch, Split, Task
 
 Part = Literal["training"] | Split
 """A split of finite data."""
+PARTS: tuple[Part, ...] = ("training", "validation", "test")
+Data = TypeVar("Data")
+
+
+def read_file(path: str | Path, read: Callable[[Path], Data], remedy: str) -> Data:
+    """What `read` makes of a user's file; `~` is the home folder, and a relative path starts where the command did.
+
+    Raises ValueError with one line, the problem and the remedy, where there is no such file or `read` fails.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        where = "" if file.is_absolute() else f" in {Path.cwd()}"
+        raise ValueError(f"path={path}: there is no such file{where}; {remedy}")
+    try:
+        return read(file)
+    except Exception as error:  # libraries raise almost anything on a file of another kind
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        problem = f"{kind}{error}".partition("\n")[0]
+        raise ValueError(f"path={path}: cannot be used ({problem}); {remedy}") from error
+
+
+def check_fractions(validation: float, test: float) -> None:
+    """Raise ValueError unless these fractions of the data leave some for every split."""
+    if min(validation, test) <= 0 or validation + test >= 1:
+        raise ValueError(f"validation={validation}: must, like test={test}, be above 0, and both together below 1")
 
 
 class FiniteTask(Task):

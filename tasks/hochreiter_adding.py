@@ -16,24 +16,18 @@ Solved, as in the paper: every error is below 0.04 and the mean squared error be
 import torch
 from torch import Tensor
 
+from rnnbench.tasks.losses import SquaredErrorTask
 from rnnbench.tasks.marked_pairs import MarkedPairsTask
-from rnnbench.tasks.milestone import (
-    HALF_BASELINE,
-    LARGE_SQUARED_ERROR,
-    MEAN_SQUARED_ERROR,
-    SQUARED_ERROR,
-    SQUARED_ERRORS,
-)
+from rnnbench.tasks.milestone import HALF_BASELINE, MEAN_SQUARED_ERROR, SQUARED_ERRORS
 from rnnbench.tasks.task import Batch
 
 
-class HochreiterAdding(MarkedPairsTask):
+class HochreiterAdding(SquaredErrorTask, MarkedPairsTask):
     """The adding problem of 1997 with at least `length` steps, the difficulty."""
 
     neutral = 0.0
     solved_error_rate = 1 / 2000
     solved_loss = 0.01
-    tolerated_error = 0.04
     milestones = (HALF_BASELINE, MEAN_SQUARED_ERROR, SQUARED_ERRORS)
 
     @property
@@ -49,16 +43,8 @@ class HochreiterAdding(MarkedPairsTask):
     def target(self, marked: Tensor) -> Tensor:
         return 0.5 + marked.sum(0) / 4
 
-    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return (outputs - targets).square().squeeze(2)
-
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        near = (outputs - batch.targets).abs().squeeze(2) < self.tolerated_error
-        return batch.at_every_scored_step(near)
-
-    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR
-        return {LARGE_SQUARED_ERROR: (~batch.at_every_scored_step(near)).float()}
+        return batch.at_every_scored_step((outputs - batch.targets).abs().squeeze(2) < self.tolerated_error)
 
     def solved(self, loss: float, error_rate: float) -> bool:
         return super().solved(loss, error_rate) and loss < self.solved_loss

@@ -16,13 +16,12 @@ from abc import abstractmethod
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from rnnbench.tasks.task import Batch, Task
+from rnnbench.tasks.task import Batch, Task, at_least
 
 FIRST_WINDOW = 10
-SHORTEST_LENGTH = 2 * FIRST_WINDOW
 
 
 class MarkedPairsTask(Task):
@@ -38,11 +37,7 @@ class MarkedPairsTask(Task):
     """The value that leaves the target to the other marked value alone."""
 
     def __init__(self, length: int = 100) -> None:
-        if length < SHORTEST_LENGTH:
-            raise ValueError(
-                f"length={length}: must be at least {SHORTEST_LENGTH} (the first ten pairs in the first half)"
-            )
-        self.length = length
+        self.length = at_least(2 * FIRST_WINDOW, "length", length, "the first ten pairs in the first half")
 
     @abstractmethod
     def draw_values(self, steps: int, batch_size: int, generator: torch.Generator) -> Float[Tensor, "time batch"]:
@@ -53,13 +48,6 @@ class MarkedPairsTask(Task):
         """What the two marked values ask for."""
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
-        pairs, marked, lengths = self.draw_marked_pairs(batch_size, generator)
-        return Batch.scored_at_ends(pairs, self.target(marked).unsqueeze(1), lengths, self.length)
-
-    def draw_marked_pairs(
-        self, batch_size: int, generator: torch.Generator
-    ) -> tuple[Float[Tensor, "time batch 2"], Float[Tensor, "2 batch"], Int[Tensor, " batch"]]:
-        """Return the padded sequences, the two marked values of each, and their lengths; time is 1.1 length."""
         steps = self.length + self.length // 10
         values = self.draw_values(steps, batch_size, generator)
         lengths = torch.randint(self.length, steps + 1, (batch_size,), generator=generator)
@@ -73,7 +61,8 @@ class MarkedPairsTask(Task):
         markers.scatter_(0, lengths.unsqueeze(0) - 1, -1)
         real = torch.arange(steps).unsqueeze(1) < lengths
         pairs = torch.stack([values, markers], dim=2) * real.unsqueeze(2)
-        return pairs, values.gather(0, marked), lengths
+        target = self.target(values.gather(0, marked))
+        return Batch.scored_at_ends(pairs, target.unsqueeze(1), lengths, self.length)
 
     @property
     def first_pair_marked(self) -> float:

@@ -16,17 +16,15 @@ Solved: fewer than 1% of fresh sequences have |error| > 0.04 (Martens & Sutskeve
 import torch
 from torch import Tensor
 
+from rnnbench.tasks.losses import SquaredErrorTask
 from rnnbench.tasks.marked_pairs import MarkedPairsTask
-from rnnbench.tasks.milestone import HALF_BASELINE, LARGE_SQUARED_ERROR, SQUARED_ERROR, SQUARED_ERRORS
 from rnnbench.tasks.task import Batch
 
 
-class Multiplication(MarkedPairsTask):
+class Multiplication(SquaredErrorTask, MarkedPairsTask):
     """The multiplication problem with at least `length` steps, the difficulty."""
 
     neutral = 1.0
-    tolerated_error = 0.04
-    milestones = (HALF_BASELINE, SQUARED_ERRORS)
 
     @property
     def baseline_loss(self) -> float:
@@ -44,14 +42,3 @@ class Multiplication(MarkedPairsTask):
 
     def target(self, marked: Tensor) -> Tensor:
         return marked.prod(0)
-
-    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return (outputs - targets).square().squeeze(2)
-
-    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        near = (outputs - batch.targets).abs().squeeze(2) <= self.tolerated_error
-        return batch.at_every_scored_step(near)
-
-    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR
-        return {LARGE_SQUARED_ERROR: (~batch.at_every_scored_step(near)).float()}

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rnnbench.tasks.classification import ClassificationTask
-from rnnbench.tasks.milestone import HALF_BASELINE, LEFT_BASELINE, RECALL, RECALL_ERROR
-from rnnbench.tasks.task import Batch
+from rnnbench.tasks.losses import ClassificationTask
+from rnnbench.tasks.milestone import HALF_BASELINE, LEFT_BASELINE, RECALL
+from rnnbench.tasks.task import Batch, at_least
 
 BLANK = 0
 
@@ -33,13 +33,9 @@ class NoiselessMemorization(ClassificationTask):
     milestones = (LEFT_BASELINE, HALF_BASELINE, RECALL)
 
     def __init__(self, length: int = 100, symbols: int = 5, alphabet: int = 2) -> None:
-        if length < 1:
-            raise ValueError(f"length={length}: must be at least 1 (the step of the cue)")
-        if symbols < 1:
-            raise ValueError(f"symbols={symbols}: must be at least 1 (something to recall)")
-        if alphabet < 2:
-            raise ValueError(f"alphabet={alphabet}: must be at least 2 (one symbol alone says nothing)")
-        self.length, self.symbols, self.alphabet = length, symbols, alphabet
+        self.length = at_least(1, "length", length, "the step of the cue")
+        self.symbols = at_least(1, "symbols", symbols, "something to recall")
+        self.alphabet = at_least(2, "alphabet", alphabet, "one symbol alone says nothing")
         self.input_size = alphabet + 2
         self.output_size = alphabet + 1
 
@@ -65,5 +61,4 @@ class NoiselessMemorization(ClassificationTask):
         return (outputs[-self.symbols :].argmax(2) == batch.targets[-self.symbols :]).all(0)
 
     def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        wrong = outputs[-self.symbols :].argmax(2) != batch.targets[-self.symbols :]
-        return {RECALL_ERROR: wrong.float().mean(0)}
+        return self.recall_error(outputs, batch, self.symbols)

@@ -8,8 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnnbench.tasks.data_file import data_file
-from rnnbench.tasks.finite_task import Part
+from rnnbench.tasks.finite_task import Part, read_file
 
 KEYS = 88
 LOWEST_NOTE = 21
@@ -34,74 +33,44 @@ def read_piano_rolls(path: str | Path) -> PianoRolls:
 
     Raises ValueError with one line: what is wrong, and where such files can be downloaded.
     """
-    file = data_file(path, WHERE)
+    return read_file(path, _read, WHERE)
+
+
+def _read(file: Path) -> PianoRolls:
     if file.suffix not in (".mat", ".json"):
-        raise ValueError(f"path={path}: must end in .mat or .json; {WHERE}")
-    try:
-        rolls = _read_mat(file) if file.suffix == ".mat" else _read_json(file)
-        _check(rolls)
-    except ValueError as error:
-        raise ValueError(f"path={path}: {error}; {WHERE}") from None
-    return rolls
-
-
-def _check(rolls: PianoRolls) -> None:
+        raise ValueError("must end in .mat or .json")
+    rolls = _read_mat(file) if file.suffix == ".mat" else _read_json(file)
     for split, pieces in rolls.items():
-        if not pieces:
-            raise ValueError(f"its {split} split is empty")
-        for number, piece in enumerate(pieces):
-            if len(piece) < 2:
-                raise ValueError(
-                    f"piece {number} of its {split} split has {len(piece)} chords and must have at least 2"
-                )
+        if not pieces or min(map(len, pieces)) < 2:
+            raise ValueError(f"its {split} split must hold pieces, of at least 2 chords each")
+    return rolls
 
 
 def _read_mat(file: Path) -> PianoRolls:
     from scipy.io import loadmat
 
-    try:
-        content = loadmat(file)
-    except Exception as error:  # scipy raises almost anything on bytes that are no .mat file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"cannot be read as a .mat file ({reason})") from None
-    if missing := [name for name in MAT_NAMES.values() if name not in content]:
-        raise ValueError(f"has no {' or '.join(missing)}")
-    return {split: [_piece(array, name) for array in content[name].flat] for split, name in MAT_NAMES.items()}
+    content = loadmat(file)
+    return {split: [_piece(array) for array in content[name].flat] for split, name in MAT_NAMES.items()}
 
 
-def _piece(array: Any, name: str) -> Tensor:
-    shape: tuple[int, ...] = getattr(array, "shape", ())
-    if len(shape) != 2 or shape[1] != KEYS:
-        raise ValueError(f"{name} holds something of shape {shape}, not (time, {KEYS})")
-    if array.dtype.kind not in "biuf" or not ((array == 0) | (array == 1)).all():
-        raise ValueError(f"{name} holds values other than 0 and 1")
+def _piece(array: Any) -> Tensor:
+    if array.ndim != 2 or array.shape[1] != KEYS or not ((array == 0) | (array == 1)).all():
+        raise ValueError(f"a piece of shape {array.shape} must be (time, {KEYS}), of 0 and 1")
     return torch.tensor(array.astype("float32"))
 
 
 def _read_json(file: Path) -> PianoRolls:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"cannot be read as JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"must hold an object with {', '.join(JSON_NAMES.values())}")
-    if missing := [name for name in JSON_NAMES.values() if name not in content]:
-        raise ValueError(f"has no {' or '.join(missing)}")
-    for name in JSON_NAMES.values():
-        if not isinstance(content[name], list):
-            raise ValueError(f"{name} is no list of pieces")
-    return {split: [_chords(piece, name) for piece in content[name]] for split, name in JSON_NAMES.items()}
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return {split: [_chords(piece) for piece in content[name]] for split, name in JSON_NAMES.items()}
 
 
-def _chords(piece: Any, name: str) -> Tensor:
-    if not isinstance(piece, list) or not all(isinstance(chord, list) for chord in piece):
-        raise ValueError(f"{name} holds a piece that is no list of chords")
+def _chords(piece: list[list[int]]) -> Tensor:
     roll = torch.zeros(len(piece), KEYS)
     for time, chord in enumerate(piece):
         for note in chord:
             if note == SILENCE:
                 continue
             if not isinstance(note, int) or not LOWEST_NOTE <= note <= HIGHEST_NOTE:
-                raise ValueError(f"{name} holds the note {note!r}, which must be from {LOWEST_NOTE} to {HIGHEST_NOTE}")
+                raise ValueError(f"note {note!r} must be from {LOWEST_NOTE} to {HIGHEST_NOTE}")
             roll[time, note - LOWEST_NOTE] = 1
     return roll

@@ -19,19 +19,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rnnbench.tasks.classification import ClassificationTask
-from rnnbench.tasks.task import Batch
+from rnnbench.tasks.losses import ClassificationTask
+from rnnbench.tasks.task import Batch, at_least
 
 
 class RandomPermutation(ClassificationTask):
     """Random permutation with `length` steps, the difficulty."""
 
     def __init__(self, length: int = 100, vocabulary: int = 100) -> None:
-        if length < 2:
-            raise ValueError(f"length={length}: must be at least 2 (a symbol to keep and one to pass over)")
-        if vocabulary < 3:
-            raise ValueError(f"vocabulary={vocabulary}: must be at least 3 (two symbols to keep and one to pass over)")
-        self.length = length
+        self.length = at_least(2, "length", length, "a symbol to keep and one to pass over")
+        vocabulary = at_least(3, "vocabulary", vocabulary, "two symbols to keep and one to pass over")
         self.input_size = self.output_size = vocabulary
 
     @property

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rnnbench.tasks.classification import ClassificationTask
-from rnnbench.tasks.milestone import HALF_BASELINE, LEFT_BASELINE, RECALL, RECALL_ERROR
-from rnnbench.tasks.task import Batch
+from rnnbench.tasks.losses import ClassificationTask
+from rnnbench.tasks.milestone import HALF_BASELINE, LEFT_BASELINE, RECALL
+from rnnbench.tasks.task import Batch, at_least
 
 BLANK = 0
 
@@ -32,14 +32,9 @@ class SelectiveCopying(ClassificationTask):
     milestones = (LEFT_BASELINE, HALF_BASELINE, RECALL)
 
     def __init__(self, length: int = 4096, tokens: int = 16, vocabulary: int = 16) -> None:
-        if length < 1:
-            raise ValueError(f"length={length}: must be at least 1 (without blanks there is nothing to select)")
-        if tokens < 1:
-            raise ValueError(f"tokens={tokens}: must be at least 1 (something to recall)")
-        if vocabulary < 4:
-            raise ValueError(f"vocabulary={vocabulary}: must be at least 4 (blank, cue and two tokens)")
-        self.length, self.tokens = length, tokens
-        self.input_size = self.output_size = vocabulary
+        self.length = at_least(1, "length", length, "without blanks there is nothing to select")
+        self.tokens = at_least(1, "tokens", tokens, "something to recall")
+        self.input_size = self.output_size = at_least(4, "vocabulary", vocabulary, "blank, cue and two tokens")
 
     @property
     def baseline_loss(self) -> float:
@@ -59,4 +54,4 @@ class SelectiveCopying(ClassificationTask):
         return Batch(functional.one_hot(shown, self.input_size).float(), tokens)
 
     def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        return {RECALL_ERROR: (outputs.argmax(2) != batch.targets).float().mean(0)}
+        return self.recall_error(outputs, batch, self.tokens)

@@ -23,8 +23,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rnnbench.tasks.classification import ClassificationTask
 from rnnbench.tasks.finite_task import FiniteTask, Part
+from rnnbench.tasks.losses import ClassificationTask
 from rnnbench.tasks.task import Batch, StepMeasure
 
 DIGITS = 1797
@@ -44,7 +44,6 @@ class SequentialDigits(FiniteTask, ClassificationTask):
     step_measures: ClassVar[Mapping[str, str]] = {"accuracy": "fraction of digits named right"}
 
     def __init__(self, permuted: bool = False) -> None:
-        self.permuted = permuted
         images, digits = _load()
         if permuted:
             images = images[:, fixed_permutation(PIXELS, "pixels")]

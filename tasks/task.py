@@ -14,6 +14,13 @@ from rnnbench.tasks.milestone import HALF_BASELINE, Milestone
 Split = Literal["validation", "test"]
 
 
+def at_least(bound: int, name: str, value: int, why: str) -> int:
+    """The value of a setting. Raises ValueError, which gives the reason, where it is below its bound."""
+    if value < bound:
+        raise ValueError(f"{name}={value}: must be at least {bound} ({why})")
+    return value
+
+
 @dataclass(frozen=True)
 class StepMeasure:
     """A measure over data: the sum of `values` at all scored steps of all examples over that of `counts`."""

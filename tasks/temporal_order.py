@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rnnbench.tasks.classification import ClassificationTask
-from rnnbench.tasks.task import Batch
+from rnnbench.tasks.losses import ClassificationTask
+from rnnbench.tasks.task import Batch, at_least
 
 START, TRIGGER, FIRST_DISTRACTOR, FIRST_MARKER = 0, 1, 2, 6
 DISTRACTORS = 4
@@ -40,9 +40,8 @@ class TemporalOrder(ClassificationTask):
     def __init__(self, length: int = 100, markers: int = 2) -> None:
         if markers not in WINDOWS:
             raise ValueError(f"markers={markers}: must be 2 or 3 (experiments 6a and 6b)")
-        if length < 10:
-            raise ValueError(f"length={length}: must be at least 10 (the windows are tenths of it)")
-        self.length, self.markers = length, markers
+        self.length = at_least(10, "length", length, "the windows are tenths of it")
+        self.markers = markers
         self.output_size = 2**markers
 
     @property

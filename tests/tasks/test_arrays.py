@@ -114,7 +114,7 @@ def test_given_splits_are_kept(tmp_path: Path) -> None:
     assert task.examples("test", [0]).inputs.unique().tolist() == [2]
     arrays["inputs_test"] = np.zeros((4, 3, 2))
     np.savez(tmp_path / "given.npz", **arrays)
-    with pytest.raises(ValueError, match=r"its inputs_test \(4x3x2, float64\) must have the features of"):
+    with pytest.raises(ValueError, match="must agree in features"):
         Arrays(tmp_path / "given.npz")
 
 
@@ -126,50 +126,44 @@ def test_tokens(tmp_path: Path) -> None:
 
 
 GOOD = {"inputs": np.zeros((4, 3, 2)), "targets": np.array([0, 1, 0, 1])}
-BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "no targets": ({"inputs": GOOD["inputs"]}, "has no array 'targets'; it holds inputs"),
-    "no inputs": ({"x": GOOD["inputs"]}, "has no array 'inputs_training'; it holds x"),
-    "objects": (
-        {"targets": np.array([[1], [1, 2], [0], [1]], dtype=object)}, "its array 'targets' cannot be read (holds"
-    ),
-    "text": ({"targets": np.array(["a", "b", "a", "b"])}, "its targets (4, <U1) must be numbers"),
-    "four dimensions": ({"inputs": np.zeros((4, 3, 2, 1))}, "its inputs (4x3x2x1, float64) must be examples x time"),
-    "not finite": ({"inputs": np.full((4, 3), np.nan)}, "its inputs (4x3, float64) hold a value that is not finite"),
-    "too large": ({"inputs": np.full((4, 3), 1e300)}, "beyond single precision"),
-    "other count": ({"targets": np.arange(5)}, "its targets (5, int64) must have an entry for each of the 4 examples"),
-    "other length": ({"targets": np.zeros((4, 5), int)}, "its targets (4x5, int64) must be examples (4), or"),
-    "negative": ({"targets": np.array([0, -1, 0, 1])}, "must be classes from 0"),
-    "one class": ({"targets": np.zeros(4, int)}, "must hold at least two classes"),
-    "mask": ({"mask": np.array([[0, 1, 1]] * 4)}, "its mask (4x3, int64) must be 1 at the first steps"),
-    "mask's shape": ({"mask": np.ones((4, 2))}, "its mask (4x2, float64) must be 0 and 1, examples x time (4x3)"),
-    "empty": ({"inputs": np.zeros((4, 0))}, "its inputs (4x0, float64) are empty"),
-    "too few": ({"inputs": np.zeros((2, 3)), "targets": np.array([0, 1])}, "too few for three parts"),
-}  # fmt: skip
+BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    # arrays that are changed, settings, and what the line says
+    "text": ({"targets": np.array(["a", "b", "a", "b"])}, {}, "its targets (4, <U1) must be finite numbers"),
+    "objects": ({"targets": np.array([[1], [1, 2], [0], [1]], dtype=object)}, {}, "cannot be used"),
+    "shape": ({"inputs": np.zeros((4, 3, 2, 1))}, {}, "its inputs (4x3x2x1, float64) must be examples x time"),
+    "empty": ({"inputs": np.zeros((4, 0))}, {}, "its inputs (4x0, float64) must be examples x time"),
+    "not finite": ({"inputs": np.full((4, 3), np.nan)}, {}, "its inputs (4x3, float64) must be finite"),
+    "too large": ({"inputs": np.full((4, 3), 1e300)}, {}, "in single precision"),
+    "other count": ({"targets": np.arange(5)}, {}, "its targets (5, int64) must have an entry for each of the 4"),
+    "other length": ({"targets": np.zeros((4, 5), int)}, {}, "its targets (4x5, int64) must be integers, examples or"),
+    "negative": ({"targets": np.array([0, -1, 0, 1])}, {}, "must be classes from 0"),
+    "one class": ({"targets": np.zeros(4, int)}, {}, "must hold at least two classes"),
+    "mask": ({"mask": np.array([[0, 1, 1]] * 4)}, {}, "its mask (4x3, int64) must be 1 at the first steps"),
+    "mask's shape": ({"mask": np.ones((4, 2))}, {}, "its mask (4x2, float64) must be 0 and 1, examples x time"),
+    "too few": ({"inputs": np.zeros((2, 3)), "targets": np.array([0, 1])}, {}, "too few for three parts"),
+    "labels": ({"targets": np.linspace(0, 1, 4)}, {"kind": "labels"}, "its targets (4, float64) must be 0 and 1"),
+    "classes": ({"targets": np.linspace(0, 1, 4)}, {"kind": "classification"}, "must be integers"),
+    "tokens": ({}, {"tokens": True}, "its inputs (4x3x2, float64) must be integers from 0"),
+}
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_refusals_name_array_shape_and_dtype(tmp_path: Path, case: str) -> None:
-    arrays, problem = BAD[case]
-    arrays = arrays if case.startswith("no ") else GOOD | arrays
-    np.savez(tmp_path / "bad.npz", **arrays)
-    with pytest.raises(ValueError, match=r"^path=") as caught:
-        Arrays(tmp_path / "bad.npz")
-    assert problem in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("settings", [{"kind": "labels"}, {"kind": "classification"}, {"tokens": True}])
-def test_arrays_that_do_not_fit_the_settings(tmp_path: Path, settings: dict[str, Any]) -> None:
-    np.savez(tmp_path / "bad.npz", inputs=np.zeros((8, 3)), targets=np.linspace(0, 1, 8))
-    with pytest.raises(ValueError, match=r"^path=.* its (inputs|targets) \(8.*float64\) must be"):
+    changed, settings, problem = BAD[case]
+    np.savez(tmp_path / "bad.npz", **(GOOD | changed))
+    with pytest.raises(ValueError, match=r"^path=[^\n]*task.path=FILE$") as caught:
         Arrays(tmp_path / "bad.npz", **settings)
+    assert problem in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 cut"])
-def test_files_that_are_no_archive(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "bad.npz").write_bytes(content)
-    with pytest.raises(ValueError, match=r"^path=.*: cannot be read as an .npz file"):
-        Arrays(tmp_path / "bad.npz")
-    np.save(tmp_path / "one.npy", np.zeros(3))
-    with pytest.raises(ValueError, match=r"^path=.*: holds one array and must be an .npz archive"):
-        Arrays(tmp_path / "one.npy")
+@pytest.mark.parametrize("content", [None, b"", b"not an archive", b"PK\x03\x04 cut"])
+def test_files_that_are_no_archive(tmp_path: Path, content: bytes | None) -> None:
+    if content is None:
+        np.save(tmp_path / "bad.npy", np.zeros(3))
+    else:
+        (tmp_path / "bad.npy").write_bytes(content)
+    with pytest.raises(ValueError, match=r"^path=[^\n]*: cannot be used \("):
+        Arrays(tmp_path / "bad.npy")
+    np.savez(tmp_path / "other.npz", x=np.zeros(3))
+    with pytest.raises(ValueError, match="has no array 'inputs_training'; it holds x"):
+        Arrays(tmp_path / "other.npz")

@@ -85,22 +85,21 @@ def test_measures_are_those_of_independent_code(path: Path, embedding: int | Non
     assert found.columns("test").keys() == {"test_loss", "test_error_rate", "test_bits_per_character", "test_accuracy"}
 
 
-def test_refusals_name_the_file_and_what_to_do(tmp_path: Path) -> None:
-    def refused(content: bytes | None, **settings: Any) -> str:
-        file = tmp_path / "other.txt"
-        file.unlink(missing_ok=True)
-        if content is not None:
-            file.write_bytes(content)
-        with pytest.raises(ValueError, match=r"^(path|length|validation)=") as caught:
-            Characters(file, **settings)
-        return str(caught.value)
-
-    for content, problem in (
-        (None, "there is no such file"), (b"", "is empty"), (b"ab\xff", "not UTF-8 at byte 2"), (b"aa", "one distinct"),
-    ):  # fmt: skip
-        message = refused(content)
-        assert problem in message
-        assert message.endswith("name a text file in UTF-8, as task.path=FILE")
-    assert "validation part has 3 of the 50 characters" in refused(b"ab" * 25, length=10)
-    assert "above 0" in refused(b"ab" * 25, validation=0.6, test=0.4)
-    assert "at least 1" in refused(b"ab" * 25, length=0)
+@pytest.mark.parametrize(
+    ("content", "settings", "problem"),
+    [
+        (None, {}, "there is no such file; name a text file in UTF-8, as task.path=FILE"),
+        (b"", {}, "must hold at least 2 distinct"),
+        (b"ab\xff", {}, "can't decode byte 0xff in position 2"),
+        (b"ab" * 25, {"length": 10}, "validation part has 3 of the 50 characters"),
+        (b"ab" * 25, {"validation": 0.6, "test": 0.4}, "above 0"),
+        (b"ab" * 25, {"length": 0}, "at least 1"),
+    ],
+)
+def test_refusals(tmp_path: Path, content: bytes | None, settings: dict[str, Any], problem: str) -> None:
+    file = tmp_path / "other.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"^(path|length|validation)=") as caught:
+        Characters(file, **settings)
+    assert problem in str(caught.value)

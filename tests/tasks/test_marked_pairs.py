@@ -1,4 +1,4 @@
-"""The marked sequences of 1997 and the three tasks on them, decoded step by step in plain Python."""
+"""The marked sequences of 1997, the three tasks on them and adding, decoded step by step in plain Python."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from rnnbench.tasks import Batch, Task
+from rnnbench.tasks.adding import Adding
 from rnnbench.tasks.hochreiter_adding import HochreiterAdding
 from rnnbench.tasks.multiplication import Multiplication
 from rnnbench.tasks.xor import Xor
@@ -93,9 +94,10 @@ def at_ends(task: Task, batch: Batch, error: float) -> list[bool]:
 
 def test_criteria_at_their_boundary() -> None:
     """1997: below 0.04; 2011: not above 0.04. Targets are set to 0, so that no error is rounded."""
-    for task, at_the_bound in ((HochreiterAdding(LENGTH), False), (Multiplication(LENGTH), True)):
+    for task, at_the_bound in ((HochreiterAdding(40), False), (Multiplication(40), True), (Adding(40), True)):
         batch = drawn(task, 3)
-        batch = Batch(batch.inputs, torch.zeros(5, 3, 1, dtype=torch.float64), batch.scored, batch.lengths)
+        zeros = torch.zeros_like(batch.targets, dtype=torch.float64)
+        batch = Batch(batch.inputs, zeros, batch.scored, batch.lengths)
         assert at_ends(task, batch, 0.04) == [at_the_bound] * 3
         assert at_ends(task, batch, -0.04) == [at_the_bound] * 3
         assert at_ends(task, batch, 0.0399) == [True] * 3
@@ -110,9 +112,16 @@ def test_hochreiter_adding_is_solved_by_both_bounds() -> None:
     assert not task.solved(0.01, 0.0)
 
 
-@pytest.mark.parametrize("make", TASKS)
-def test_too_short(make: type[Task]) -> None:
-    assert drawn(make(20), 50).inputs.shape == (22, 50, 2)  # type: ignore[call-arg]
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
-        make(19)  # type: ignore[call-arg]
-    assert str(caught.value) == "length=19: must be at least 20 (the first ten pairs in the first half)"
+@pytest.mark.parametrize("length", [2, 3, 50])
+def test_adding_has_one_marker_per_half_and_their_sum(length: int) -> None:
+    batch = Adding(length).draw(500, torch.Generator().manual_seed(0))
+    reached = set()
+    for example in range(500):
+        values, markers = batch.inputs[:, example].T.tolist()
+        marked = [step for step, marker in enumerate(markers) if marker == 1]
+        assert set(markers) <= {0.0, 1.0}
+        assert len(marked) == 2
+        assert marked[0] < length // 2 <= marked[1]
+        assert float(batch.targets[0, example, 0]) == pytest.approx(sum(values[step] for step in marked), abs=1e-6)
+        reached |= set(marked)
+    assert reached == set(range(length))

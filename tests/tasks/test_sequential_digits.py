@@ -1,6 +1,5 @@
 """The digits: against scikit-learn's own arrays, and the fixed splits and permutation."""
 
-import subprocess
 import sys
 from collections import Counter
 from itertools import islice
@@ -79,10 +78,3 @@ def test_missing_scikit_learn_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(ValueError, match=r"^_target_=[\w.]+: needs scikit-learn; pip install rnnbench\[data\]$"):
         SequentialDigits()
-
-
-def test_importing_tasks_imports_neither_scikit_learn_nor_scipy_nor_the_rest_of_rnnbench() -> None:
-    others = ("sklearn", "scipy", "pandas", "rnnbench.cells")
-    script = f"import sys, rnnbench.tasks; print([name for name in {others} if name in sys.modules])"
-    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert shown.stdout.strip() == "[]"

@@ -1,0 +1,68 @@
+"""Tasks by the kind of their targets: classes, or one number."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from rnnbench.tasks.milestone import (
+    HALF_BASELINE,
+    LARGE_SQUARED_ERROR,
+    RECALL_ERROR,
+    SQUARED_ERROR,
+    SQUARED_ERRORS,
+    Milestone,
+)
+from rnnbench.tasks.task import Batch, StepMeasure, Task
+
+
+class ClassificationTask(Task):
+    """A task with one class per scored step. Derive and define the draw.
+
+    The loss is the cross-entropy in nats between the softmax of the outputs and the target class. An example is correct
+    when the largest output is the target's at every scored step.
+    """
+
+    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return functional.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")
+
+    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
+        return batch.at_every_scored_step(outputs.argmax(2) == batch.targets)
+
+    def accuracy(self, outputs: Tensor, batch: Batch) -> StepMeasure:
+        """The fraction of scored steps whose class is right, for tasks that name it among their `step_measures`."""
+        return StepMeasure((outputs.argmax(2) == batch.targets).to(outputs))
+
+    def recall_error(self, outputs: Tensor, batch: Batch, steps: int) -> dict[str, Tensor]:
+        """The fraction of wrong classes in the last `steps` steps, which the milestone RECALL needs."""
+        return {RECALL_ERROR: (outputs[-steps:].argmax(2) != batch.targets[-steps:]).float().mean(0)}
+
+    def guess_among(self, classes: Sequence[int], batch: Batch) -> Tensor:
+        """Outputs that hold these classes equally likely at every scored step, and all others impossible."""
+        logits = torch.full((self.output_size,), -torch.inf, device=batch.inputs.device)
+        logits[list(classes)] = 0
+        return logits.expand(*batch.targets.shape, self.output_size)
+
+
+class SquaredErrorTask(Task):
+    """A task with one number as the target. Derive and define the draw.
+
+    The loss is the squared error. An example is correct when |error| is at most 0.04 at every scored step (Martens &
+    Sutskever 2011).
+    """
+
+    output_size = 1
+    tolerated_error: ClassVar[float] = 0.04
+    milestones: ClassVar[tuple[Milestone, ...]] = (HALF_BASELINE, SQUARED_ERRORS)
+
+    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).square().squeeze(2)
+
+    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
+        return batch.at_every_scored_step((outputs - batch.targets).abs().squeeze(2) <= self.tolerated_error)
+
+    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR
+        return {LARGE_SQUARED_ERROR: (~batch.at_every_scored_step(near)).float()}
