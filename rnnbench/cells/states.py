@@ -1,7 +1,9 @@
 """The tensors of a state, of any shape, real or complex: their numbers, and the form that they must have."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -9,6 +11,19 @@ from torch import Tensor
 
 from rnnbench.cells.cell import Cell, State
 from rnnbench.errors import SettingError
+
+
+def nested_tensors(value: Any) -> list[Tensor]:
+    """The tensors in a value, in order, also inside its tuples, lists, dictionaries and dataclasses at any depth."""
+    if isinstance(value, Tensor):
+        return [value]
+    if is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, each.name) for each in fields(value)]
+    elif isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, tuple | list):
+        return []
+    return [tensor for element in value for tensor in nested_tensors(element)]
 
 
 def count_numbers(tensors: Iterable[Tensor]) -> int:

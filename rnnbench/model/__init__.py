@@ -5,7 +5,6 @@
 - `initialisation`: initialisations by name, for any cell.
 - `budget`: the hidden size for a given number of parameters.
 - `parameter_roles`: which parameters act on the input and which on the state.
-- `nested_tensors`: the tensors in nested arguments of a torch function.
 """
 
 from rnnbench.model.budget import Counted, hidden_size_for

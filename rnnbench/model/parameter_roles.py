@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from rnnbench.cells import Cell
-from rnnbench.model.nested_tensors import nested_tensors
+from rnnbench.cells.states import nested_tensors
 
 Role = Literal["input", "recurrent"]
 

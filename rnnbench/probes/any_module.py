@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -70,14 +71,8 @@ def gradient_through_time(
     losses do not depend on a layer's states, or the states not on those before (two sequences, or a detached state),
     and for losses that are not one per example or that depend on other examples.
     """
-    _check_arguments(module, losses, states, state_of)
     layers, recording = _layers(module, states), Recording(state_of)
-    with ExitStack() as stack:
-        stack.callback(recording.release)
-        stack.enter_context(_recorded(recording, layers))
-        for part in module.modules():
-            if isinstance(part, Model | Recurrent):
-                stack.enter_context(_eager(part))
+    with _recorded(recording, layers, module):
         found = losses()
         if not recording.steps:
             raise ValueError(
@@ -91,23 +86,6 @@ def gradient_through_time(
         norms[name] = np.linalg.norm(values, axis=1).mean(axis=1)
         by_state[name] = values.mean(axis=2).T
     return GradientThroughTime(norms, by_state)
-
-
-def _check_arguments(module: Any, losses: Any, states: Any, state_of: Any) -> None:
-    if not isinstance(module, nn.Module):
-        raise ValueError(f"module is a {type(module).__name__}: must be a torch.nn.Module")
-    if not callable(losses):
-        raise ValueError(
-            f"losses is a {type(losses).__name__}: must be a function that runs the module and returns one loss per "
-            "example, such as lambda: loss(module(x), y)"
-        )
-    if states is not None and not (
-        isinstance(states, str)
-        or (isinstance(states, Sequence) and states and all(isinstance(name, str) for name in states))
-    ):
-        raise ValueError(f"states={states!r}: must be the name of a submodule, or several")
-    if state_of is not None and not callable(state_of):
-        raise ValueError(f"state_of is a {type(state_of).__name__}: must be a function of what the submodule returns")
 
 
 def _layers(module: nn.Module, states: str | Sequence[str] | None) -> dict[str, nn.Module]:
@@ -131,29 +109,39 @@ def _layers(module: nn.Module, states: str | Sequence[str] | None) -> dict[str, 
 
 
 @contextmanager
-def _recorded(recording: Recording, layers: Mapping[str, nn.Module]) -> Iterator[None]:
-    """The recording takes the states of the layers inside the block."""
-    of_torch = {id(layer): name for name, layer in layers.items() if isinstance(layer, nn.RNN | nn.LSTM | nn.GRU)}
-
-    def run_of(forward: Callable[..., Any]) -> Callable[..., Any]:
-        def run(layer: nn.RNNBase, *arguments: Any, **named: Any) -> Any:
-            if id(layer) not in of_torch:
-                return forward(layer, *arguments, **named)
-            name = of_torch[id(layer)]
-            if layer.bidirectional and f"{name}.layer0" in recording.steps and not recording.closed:
-                raise ValueError(f"{name}: reads both ways and was called twice; its steps have no one order in time")
-            return unrolled(layer, lambda part, state: recording.record(f"{name}.{part}", state), *arguments, **named)
-
-        return run
-
+def _recorded(recording: Recording, layers: Mapping[str, nn.Module], module: nn.Module) -> Iterator[None]:
+    """The recording takes the states of the layers inside the block; cells run by `step`."""
+    of_torch: dict[nn.Module, str] = {
+        layer: name for name, layer in layers.items() if isinstance(layer, nn.RNN | nn.LSTM | nn.GRU)
+    }
     with ExitStack() as stack:
+        stack.callback(recording.release)
         for kind in (nn.RNN, nn.LSTM, nn.GRU):  # of the class, so that a subclass with its own forward calls it
-            stack.enter_context(_attribute(kind, "forward", run_of(kind.forward)))
+            stack.enter_context(patch.object(kind, "forward", _stepwise(kind.forward, recording, of_torch)))
         for name, layer in layers.items():
-            if id(layer) not in of_torch:
+            if layer not in of_torch:
                 method = "step" if isinstance(layer, Cell) else "forward"
-                stack.enter_context(_attribute(layer, method, _noted(getattr(layer, method), recording, name)))
+                stack.enter_context(patch.object(layer, method, _noted(getattr(layer, method), recording, name)))
+        for part in module.modules():
+            if isinstance(part, Model | Recurrent):
+                stack.enter_context(patch.object(part, "backend", Eager()))
         yield
+
+
+def _stepwise(
+    forward: Callable[..., Any], recording: Recording, of_torch: Mapping[nn.Module, str]
+) -> Callable[..., Any]:
+    """The `forward` of torch's layers, step by step for those that are recorded."""
+
+    def run(layer: nn.RNNBase, *arguments: Any, **named: Any) -> Any:
+        if layer not in of_torch:
+            return forward(layer, *arguments, **named)
+        name = of_torch[layer]
+        if layer.bidirectional and f"{name}.layer0" in recording.steps and not recording.closed:
+            raise ValueError(f"{name}: reads both ways and was called twice; its steps have no one order in time")
+        return unrolled(layer, lambda part, state: recording.record(f"{name}.{part}", state), *arguments, **named)
+
+    return run
 
 
 def _noted(method: Callable[..., Any], recording: Recording, name: str) -> Callable[..., Any]:
@@ -163,29 +151,3 @@ def _noted(method: Callable[..., Any], recording: Recording, name: str) -> Calla
         return output
 
     return call
-
-
-@contextmanager
-def _attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """The module or class with that attribute inside the block."""
-    own = vars(owner).get(name)
-    kind: Any = type if isinstance(owner, type) else object
-    kind.__setattr__(owner, name, value)
-    try:
-        yield
-    finally:
-        if own is None:
-            kind.__delattr__(owner, name)
-        else:
-            kind.__setattr__(owner, name, own)
-
-
-@contextmanager
-def _eager(model: Model | Recurrent) -> Iterator[None]:
-    """The model on the backend that calls each cell's `step`."""
-    backend = model.backend
-    model.backend = Eager()
-    try:
-        yield
-    finally:
-        model.backend = backend

@@ -8,9 +8,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from rnnbench.cells.states import count_numbers
+from rnnbench.cells.states import count_numbers, nested_tensors
 from rnnbench.model import Model
-from rnnbench.model.nested_tensors import nested_tensors
 from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.schema import Column
 from rnnbench.tasks import Batch, Task

@@ -1,9 +1,9 @@
 """What a cell does when a gate is fully open or closed, and how large its state gets with any weights."""
 
 import copy
-import itertools
 import math
 from collections.abc import Mapping
+from itertools import product
 from typing import ClassVar
 
 import torch
@@ -12,7 +12,6 @@ from torch import Tensor
 
 from rnnbench.cells import Cell
 from rnnbench.model import Model
-from rnnbench.probes.forced_gates import ForcedGates
 from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.probes.retention import retention
 from rnnbench.schema import Column
@@ -20,10 +19,12 @@ from rnnbench.tasks import Batch, Task
 
 SCALES = (0.1, 1.0, 10.0, 100.0)
 RANDOM_STEPS = 100
+EXACT = 1e-6
+"""A difference of two states below this is none."""
 
 
 class GateLimits(Probe):
-    """Gates held at exactly 0 and 1 (see `forced_gates`), on the first layer's cell with one state tensor.
+    """Gates held at exactly 0 and 1 (see `retention`), on the first layer's cell with one state tensor.
 
     The update gate is the sigmoid that, held at 0 or at 1, makes the step copy the state. The reset gate is the sigmoid
     whose value decides, while the update gate takes the candidate alone, whether the next state depends on the old one
@@ -59,54 +60,43 @@ class GateLimits(Probe):
         cell, x = model.cells[0], model.embedded(batch.inputs[:1])[0]
         scalars = {"largest_h_random_weights": largest_with_random_weights(cell, len(x))}
         if len(cell.state_names) == 1:
-            generator = torch.Generator().manual_seed(0)
-            one, other = (_uniform(len(x), cell, generator) for _ in range(2))
-            scalars |= update_gate(cell, x, one)
-            if "update_gate_copy_value" in scalars:
-                scalars |= reset_gate(cell, x, one, other)
-        return Measurement({name: value for name, value in scalars.items() if name in self.columns})
+            scalars |= _gates(cell, x)
+        return Measurement(scalars)
 
 
-def update_gate(cell: Cell, x: Float[Tensor, "batch input"], h: Float[Tensor, "batch hidden"]) -> dict[str, float]:
-    """The update gate's columns and, as `update_gate`, which sigmoid it is; empty where none copies the state."""
-    for gate, value in itertools.product(range(len(retention(cell, x, (h,)).gates)), (0.0, 1.0)):
-        error = float((_step(cell, x, h, {gate: value}) - h).abs().max())
-        if error < 1e-6:
-            with ForcedGates({gate: 1 - value}):
-                (kept,) = retention(cell, x, (h,)).kept
-            return {
-                "update_gate": gate,
-                "update_gate_copy_value": value,
-                "update_gate_copy_error": error,
-                "update_gate_leakage": 0.0 if kept is None else float(kept.abs().max()),
+def _gates(cell: Cell, x: Float[Tensor, "batch input"]) -> dict[str, float]:
+    """The columns of the gates that the cell has."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = 2 * torch.rand(2, len(x), cell.hidden_size, generator=generator) - 1
+    one, other = drawn.to(cell.zeros(0))
+    gates = range(len(retention(cell, x, (one,)).gates))
+
+    def after(h: Tensor, forced: Mapping[int, float]) -> Tensor:
+        return retention(cell, x, (h,), forced).state[0]
+
+    errors = {held: float((after(one, dict([held])) - one).abs().max()) for held in product(gates, (0.0, 1.0))}
+    copying = next((each for each, error in errors.items() if error < EXACT), None)
+    if copying is None:
+        return {}
+    update, value = copying
+    released = {update: 1 - value}
+    (kept,) = retention(cell, x, (one,), released).kept
+    found = {
+        "update_gate_copy_value": value,
+        "update_gate_copy_error": errors[copying],
+        "update_gate_leakage": 0.0 if kept is None else float(kept.abs().max()),
+    }
+    for gate in set(gates) - {update}:
+        held = [{**released, gate: value} for value in (0.0, 1.0)]
+        effects = [float((after(one, each) - after(other, each)).abs().max()) for each in held]
+        ignoring = effects.index(min(effects))
+        if effects[ignoring] < EXACT < effects[1 - ignoring]:
+            return found | {
+                "reset_gate_ignore_value": float(ignoring),
+                "reset_gate_state_effect": effects[ignoring],
+                "reset_gate_state_effect_opposite": effects[1 - ignoring],
             }
-    return {}
-
-
-def reset_gate(
-    cell: Cell,
-    x: Float[Tensor, "batch input"],
-    one: Float[Tensor, "batch hidden"],
-    other: Float[Tensor, "batch hidden"],
-) -> dict[str, float]:
-    """The reset gate's columns, measured from two old states; empty where no gate decides."""
-    found = update_gate(cell, x, one)
-    update, new = int(found["update_gate"]), 1 - found["update_gate_copy_value"]
-
-    def difference(gate: int, value: float) -> float:
-        forced = {update: new, gate: value}
-        return float((_step(cell, x, one, forced) - _step(cell, x, other, forced)).abs().max())
-
-    for gate in set(range(len(retention(cell, x, (one,)).gates))) - {update}:
-        effect = {value: difference(gate, value) for value in (0.0, 1.0)}
-        ignoring = min(effect, key=lambda value: effect[value])
-        if effect[ignoring] < 1e-6 < effect[1 - ignoring]:
-            return {
-                "reset_gate_ignore_value": ignoring,
-                "reset_gate_state_effect": effect[ignoring],
-                "reset_gate_state_effect_opposite": effect[1 - ignoring],
-            }
-    return {}
+    return found
 
 
 def largest_with_random_weights(cell: Cell, examples: int) -> float:
@@ -125,14 +115,3 @@ def largest_with_random_weights(cell: Cell, examples: int) -> float:
                 return math.inf
             largest = max(largest, size)
     return largest
-
-
-def _step(cell: Cell, x: Tensor, h: Tensor, forced: Mapping[int, float]) -> Tensor:
-    with ForcedGates(forced):
-        return cell.step(x, (h,))[0]
-
-
-def _uniform(examples: int, cell: Cell, generator: torch.Generator) -> Tensor:
-    like = next(cell.parameters())
-    drawn = 2 * torch.rand(examples, cell.hidden_size, generator=generator) - 1
-    return drawn.to(like.device, like.dtype)

@@ -5,7 +5,7 @@ whichever tensors later steps read, and in whatever container, what flows throug
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from rnnbench.cells.states import example_norms
+from rnnbench.cells.states import example_norms, nested_tensors
 
 StateOf = Callable[[Any], Any]
 """Picks the state from what a module returns: a tensor, or tensors in tuples, lists, dictionaries and dataclasses."""
@@ -64,7 +64,7 @@ class Recording:
                 "them out, or use checkpoint(..., use_reentrant=False)"
             )
         pick = self.state_of or (lambda found: found)
-        found, again = tensors_in(pick(output)), tensors_in(pick(output))
+        found, again = _numbers_in(pick(output)), _numbers_in(pick(output))
         if not found:
             raise ValueError(f"{name}: its output has no tensor of real or complex numbers that could be the state")
         state = tuple(self._state_tensor(name, *pair) for pair in zip(found, again, strict=True))
@@ -102,10 +102,10 @@ class Recording:
         for name, steps in self.steps.items():
             _check_one_sequence(name, steps)
         edges = list(dict.fromkeys(tensor.edge for steps in self.steps.values() for state in steps for tensor in state))
-        total = _gradients(losses, torch.ones_like(losses), edges)
+        total = _derivatives(losses, torch.ones_like(losses), edges)
         if len(losses) > 1:
             every_second = torch.arange(len(losses), device=losses.device) % 2
-            self._check_examples(_gradients(losses, every_second.to(losses.dtype), edges))
+            self._check_examples(_derivatives(losses, every_second.to(losses.dtype), edges))
         for name, steps in self.steps.items():
             if not any(tensor.edge in total for state in steps for tensor in state):
                 raise ValueError(
@@ -115,8 +115,6 @@ class Recording:
         return {name: [_norms(state, total) for state in steps] for name, steps in self.steps.items()}
 
     def _check(self, losses: Any) -> None:
-        if not isinstance(losses, Tensor):
-            raise ValueError(f"losses() returned a {type(losses).__name__}: must be a tensor of one loss per example")
         for name, steps in self.steps.items():
             for tensor in steps[0]:
                 shape = tuple(tensor.part.shape)
@@ -145,45 +143,29 @@ class Recording:
                     )
 
 
-def tensors_in(output: Any) -> list[Tensor]:
-    """The tensors in nested tuples, lists, dictionaries and dataclasses that can have a gradient, each once."""
-    return list({id(tensor): tensor for tensor in _tensors(output)}.values())
+def _numbers_in(output: Any) -> list[Tensor]:
+    """The tensors in it that can have a gradient, each once."""
+    tensors = {id(tensor): tensor for tensor in nested_tensors(output)}.values()
+    return [tensor for tensor in tensors if tensor.is_floating_point() or tensor.is_complex()]
 
 
-def _tensors(output: Any) -> list[Tensor]:
-    if isinstance(output, Tensor):
-        return [output] if output.is_floating_point() or output.is_complex() else []
-    if is_dataclass(output) and not isinstance(output, type):
-        output = [getattr(output, each.name) for each in fields(output)]
-    elif isinstance(output, Mapping):
-        output = list(output.values())
-    return [tensor for part in output for tensor in _tensors(part)] if isinstance(output, tuple | list) else []
-
-
-def _gradients(losses: Tensor, weights: Tensor, edges: Sequence[GradientEdge]) -> dict[GradientEdge, Tensor]:
-    """The total derivatives of the weighted sum of losses, of those tensors that it depends on."""
-    found = torch.autograd.grad(losses, edges, weights, retain_graph=True, allow_unused=True)
-    return {edge: gradient for edge, gradient in zip(edges, found, strict=True) if gradient is not None}
+def _derivatives(
+    outputs: Tensor | Sequence[GradientEdge], weights: Tensor | Sequence[Tensor], inputs: Sequence[GradientEdge]
+) -> dict[GradientEdge, Tensor]:
+    """The total derivatives of the weighted sum of outputs, with respect to those inputs that it depends on."""
+    found = torch.autograd.grad(outputs, inputs, weights, retain_graph=True, allow_unused=True)
+    return {edge: gradient for edge, gradient in zip(inputs, found, strict=True) if gradient is not None}
 
 
 def _check_one_sequence(name: str, steps: Sequence[Sequence[StateTensor]]) -> None:
     """Raise ValueError unless every state depends on the one before."""
     for number, (before, after) in enumerate(pairwise(steps), 2):
         ones = [torch.ones_like(tensor.whole) for tensor in after]
-        if not _derivative(after, ones, list({tensor.edge for tensor in before})):
+        if not _derivatives([tensor.edge for tensor in after], ones, [tensor.edge for tensor in before]):
             raise ValueError(
                 f"{name}: its state {number} does not depend on the one before; it was called for a second sequence, "
                 "its state was detached, or state_of picks another tensor than the state"
             )
-
-
-def _derivative(
-    outputs: Sequence[StateTensor], gradients: Sequence[Tensor], inputs: Sequence[GradientEdge]
-) -> dict[GradientEdge, Tensor]:
-    found = torch.autograd.grad(
-        [tensor.edge for tensor in outputs], inputs, gradients, retain_graph=True, allow_unused=True
-    )
-    return {edge: gradient for edge, gradient in zip(inputs, found, strict=True) if gradient is not None}
 
 
 def _norms(state: Sequence[StateTensor], total: Mapping[GradientEdge, Tensor]) -> list[Float[np.ndarray, " batch"]]:
@@ -201,7 +183,7 @@ def _with_others_fixed(
     for edge, tensor in sorted(state.items(), key=lambda item: item[0].node._sequence_nr(), reverse=True):
         gradient = total.get(edge, torch.zeros_like(tensor.whole))
         if partial:
-            through = _derivative([state[later] for later in partial], list(partial.values()), [edge]).get(edge)
+            through = _derivatives(list(partial), list(partial.values()), [edge]).get(edge)
             if through is not None:
                 rest = gradient - through
                 rounding = ROUNDING * torch.finfo(rest.dtype).eps * gradient.abs()

@@ -1,6 +1,6 @@
 """What fraction of its old state a cell keeps, and its gates, observed in one call of `step`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ _MATRIX_PRODUCTS = {
     functional.linear, functional.bilinear, torch.matmul, Tensor.matmul, Tensor.__matmul__, Tensor.__rmatmul__,
     torch.mm, Tensor.mm, torch.addmm, Tensor.addmm, torch.bmm, Tensor.bmm, torch.baddbmm, torch.einsum, torch.tensordot,
 }  # fmt: skip
-SIGMOIDS = {torch.sigmoid, Tensor.sigmoid, torch.special.expit, functional.hardsigmoid}
+_SIGMOIDS = {torch.sigmoid, Tensor.sigmoid, torch.special.expit, functional.hardsigmoid}
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,19 @@ class Retention:
     state: State
 
 
-def retention(cell: Cell, x: Float[Tensor, "batch input"], state: State) -> Retention:
+def retention(
+    cell: Cell, x: Float[Tensor, "batch input"], state: State, forced: Mapping[int, float] | None = None
+) -> Retention:
     """The fraction of its old value that each unit keeps: d state'_j / d state_j with gates and candidate fixed.
 
     Results of matrix products and sigmoids are treated as constants; what is left is the path by which a unit passes
     its own value on. For h' = (1 - z) h + z n it is 1 - z, for c' = f c + i g it is f. A vanilla RNN has none, nor
     has the h of an LSTM. For a unit with a recurrent weight of its own, phi(W x + u h), it is phi' u, of either sign.
+
+    `forced` holds sigmoids at a value, whatever their argument; they are counted from 0 in the order of the step.
     """
     old = tuple(tensor.detach().requires_grad_() for tensor in state)
-    with torch.enable_grad(), _FixedGates() as fixed:
+    with torch.enable_grad(), _FixedGates(forced or {}) as fixed:
         new = cell.step(x, old)
     kept = tuple(_diagonal(after, before) for before, after in zip(old, new, strict=True))
     return Retention(kept, tuple(fixed.gates), tuple(tensor.detach() for tensor in new))
@@ -53,14 +57,16 @@ def _diagonal(new: Tensor, old: Tensor) -> Tensor | None:
 class _FixedGates(TorchFunctionMode):
     """Detaches the results of matrix products and sigmoids from the graph, and keeps the sigmoids' outputs."""
 
-    def __init__(self) -> None:
+    def __init__(self, forced: Mapping[int, float]) -> None:
         super().__init__()
+        self.forced = forced
         self.gates: list[Tensor] = []
 
     def __torch_function__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
-        if function in SIGMOIDS:
-            result = result.detach()
+        if function in _SIGMOIDS:
+            value = self.forced.get(len(self.gates))
+            result = result.detach() if value is None else torch.full_like(result, value)
             self.gates.append(result)
         elif function in _MATRIX_PRODUCTS:
             result = result.detach()
