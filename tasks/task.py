@@ -63,6 +63,13 @@ class Batch:
 
         return Batch(self.inputs.to(device), self.targets.to(device), moved(self.scored), moved(self.lengths))
 
+    @property
+    def real(self) -> Bool[Tensor, "time batch"]:
+        """Which steps are not padding."""
+        steps, examples = self.inputs.shape[:2]
+        lengths = torch.full((examples,), steps) if self.lengths is None else self.lengths.cpu()
+        return (torch.arange(steps).unsqueeze(1) < lengths).to(self.inputs.device)
+
     def at_every_scored_step(self, correct: Bool[Tensor, "scored_time batch"]) -> Bool[Tensor, " batch"]:
         """Which examples are correct at every scored step."""
         return (correct if self.scored is None else correct | ~self.scored).all(0)

@@ -5,7 +5,6 @@ package exports what all of them share:
 
 - `cell`: the base class.
 - `states`: the numbers in state tensors of any shape, and the check of an initial state.
-- `activation`: the activation functions that can be named in settings.
 - `skew_symmetric`: skew-symmetric matrices, for cells whose recurrent matrix is one or its exponential.
 """
 

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from rnnbench.errors import ComponentError
 
 State = tuple[Tensor, ...]
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
+"""Those that a setting can name."""
 
 
 @dataclass(frozen=True)

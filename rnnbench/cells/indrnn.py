@@ -5,8 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells.activation import activation_named
-from rnnbench.cells.cell import Cell, State
+from rnnbench.cells.cell import ACTIVATIONS, Cell, State
 
 
 class Indrnn(Cell):
@@ -18,7 +17,7 @@ class Indrnn(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, activation: Literal["relu", "tanh"] = "relu") -> None:
         super().__init__(input_size, hidden_size)
-        self.phi = activation_named(activation)
+        self.phi = ACTIVATIONS[activation]
         self.W = self.input_map()
         self.u = self.unit_weights()
 

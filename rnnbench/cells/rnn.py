@@ -5,8 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from rnnbench.cells.activation import activation_named
-from rnnbench.cells.cell import Cell, State, TorchEquivalent
+from rnnbench.cells.cell import ACTIVATIONS, Cell, State, TorchEquivalent
 
 
 class Rnn(Cell):
@@ -15,7 +14,7 @@ class Rnn(Cell):
     def __init__(self, input_size: int, hidden_size: int, activation: Literal["tanh", "relu"] = "tanh") -> None:
         super().__init__(input_size, hidden_size)
         self.activation = activation
-        self.phi = activation_named(activation)
+        self.phi = ACTIVATIONS[activation]
         self.W = self.input_map()
         self.U = self.recurrent_map()
 

@@ -79,14 +79,12 @@ def check_initial_state(cell: Cell) -> None:
     if len(state) != len(cell.state_names):
         raise SettingError(f"{kind}: initial_state returns {len(state)} tensors; state_names has {names}; name each")
     for name, tensor in zip(cell.state_names, state, strict=True):
-        shape = f"({', '.join(map(str, tensor.shape))})"
-        if not (tensor.is_floating_point() or tensor.is_complex()):
-            raise SettingError(f"{kind}: state tensor {name} is {tensor.dtype}; write it in floating point, as 0.0")
-        if not tensor.dim() or len(tensor) != 2:
-            raise SettingError(f"{kind}: state tensor {name} is {shape} for a batch of 2; put the batch first")
-    wanted, h = (2, cell.hidden_size), state[0]
-    if tuple(h.shape) != wanted or h.is_complex():
-        raise SettingError(
-            f"{kind}: its first state tensor, {cell.state_names[0]}, is {tuple(h.shape)} of {h.dtype} for a batch "
-            f"of 2; it is the output and must be real and {wanted}; keep others beside it"
-        )
+        shape = tuple(tensor.shape)
+        fits = (tensor.is_floating_point() or tensor.is_complex()) and shape[:1] == (2,)
+        if tensor is state[0]:
+            fits = tensor.is_floating_point() and shape == (2, cell.hidden_size)
+        if not fits:
+            raise SettingError(
+                f"{kind}: state tensor {name} is {tensor.dtype} of shape {shape} for a batch of 2; must be in floating "
+                f"point, batch first, and {cell.state_names[0]}, the output, real and (2, {cell.hidden_size})"
+            )

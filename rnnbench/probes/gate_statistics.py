@@ -63,13 +63,9 @@ class GateStatistics(Probe):
 
     @torch.no_grad()
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
-        steps, examples = batch.inputs.shape[:2]
-        real = torch.ones(steps, examples, dtype=torch.bool, device=batch.inputs.device)
-        if batch.lengths is not None:
-            real &= torch.arange(steps, device=real.device).unsqueeze(1) < batch.lengths
         layers, inputs = [], model.embedded(batch.inputs)
         for cell in model.cells:
-            measured, inputs = layer_statistics(cell, inputs, real)
+            measured, inputs = layer_statistics(cell, inputs, batch.real)
             layers.append(measured)
         arrays = {name: _stacked([layer[name] for layer in layers]) for name in self.axes}
         carried = arrays["time_constant"][~np.isnan(arrays["time_constant"])]
@@ -79,7 +75,7 @@ class GateStatistics(Probe):
                 "time_constant": median,
                 "time_constant_lower_quartile": lower,
                 "time_constant_upper_quartile": upper,
-                "time_constant_beyond_sequence_fraction": _mean((carried >= steps).astype(float)),
+                "time_constant_beyond_sequence_fraction": _mean((carried >= len(inputs)).astype(float)),
                 "gate_closed_fraction": _mean(arrays["gate_closed_fraction"]),
                 "gate_open_fraction": _mean(arrays["gate_open_fraction"]),
                 "largest_h": float(arrays["largest"][:, 0].max()),

@@ -92,9 +92,7 @@ def gradient_norms_through_time(model: Model, task: Task, batch: Batch, loss_at:
         norms[layer, state, first : first + len(gradients)] = example_norms(gradients, 2).cpu()
 
     losses_at(loss_at, task, model.predict(batch, hook=record), batch).sum().backward()
-    real = torch.ones(steps, examples, dtype=torch.bool)
-    if batch.lengths is not None:
-        real = torch.arange(steps).unsqueeze(1) < batch.lengths.cpu()
+    real = batch.real.cpu()
 
     def mean(values: Tensor) -> Array:
         return np.asarray((values.where(real, 0).sum(-1) / real.sum(1)).numpy())

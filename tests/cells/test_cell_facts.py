@@ -86,12 +86,6 @@ def test_indrnn_recurrent_weights_start_between_zero_and_one() -> None:
     assert abs(cell.u.mean().item() - 0.5) < 0.026
 
 
-@pytest.mark.parametrize("cell_class", [Rnn, Indrnn])
-def test_wrong_activation(cell_class: Callable[..., Cell]) -> None:
-    with pytest.raises(ValueError, match=r"^activation=sigmoid: must be tanh or relu$"):
-        cell_class(3, 4, activation="sigmoid")
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -191,28 +191,13 @@ def returning(*state: Tensor) -> type[Cell]:
     ("state", "message"),
     [
         ([torch.zeros(2, 4)], "Odd: initial_state returns 1 tensors; state_names has h, n; name each"),
-        (
-            [torch.zeros(2, 4), torch.zeros(2, dtype=torch.long)],
-            "Odd: state tensor n is torch.int64; write it in floating point, as 0.0",
-        ),
-        (
-            [torch.zeros(2, 4), torch.zeros(3, 2)],
-            "Odd: state tensor n is (3, 2) for a batch of 2; put the batch first",
-        ),
-        ([torch.zeros(2, 4), torch.zeros(())], "Odd: state tensor n is () for a batch of 2; put the batch first"),
-        (
-            [torch.zeros(2, 5), torch.zeros(2)],
-            "Odd: its first state tensor, h, is (2, 5) of torch.float32 for a batch of 2; it is the output and must "
-            "be real and (2, 4); keep others beside it",
-        ),
-        (
-            [torch.zeros(2, 4, dtype=torch.complex64), torch.zeros(2)],
-            "Odd: its first state tensor, h, is (2, 4) of torch.complex64 for a batch of 2; it is the output and must "
-            "be real and (2, 4); keep others beside it",
-        ),
+        ([torch.zeros(2, 4), torch.zeros(2, dtype=torch.long)], "Odd: state tensor n is torch.int64"),
+        ([torch.zeros(2, 4), torch.zeros(3, 2)], r"Odd: state tensor n is torch.float32 of shape \(3, 2\) for"),
+        ([torch.zeros(2, 4), torch.zeros(())], r"Odd: state tensor n is torch.float32 of shape \(\) for a batch of 2"),
+        ([torch.zeros(2, 5), torch.zeros(2)], r"Odd: state tensor h .*h, the output, real and \(2, 4\)$"),
+        ([torch.zeros(2, 4, dtype=torch.complex64), torch.zeros(2)], "Odd: state tensor h is torch.complex64"),
     ],
 )
 def test_a_state_of_another_form_is_refused_by_name(state: list[Tensor], message: str) -> None:
-    with pytest.raises(SettingError) as caught:
+    with pytest.raises(SettingError, match=message):
         model_of(returning(*state))
-    assert str(caught.value) == message
