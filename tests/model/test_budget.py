@@ -10,6 +10,7 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm_peephole import LstmPeephole
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Counted, hidden_size_for
+from tests.probes.references import ComplexDiagonal
 
 
 def width(
@@ -85,6 +86,12 @@ def test_a_refusal_is_one_line_with_the_value_the_bound_and_the_remedy() -> None
 def test_a_budget_below_one_unit_is_refused(budget: int) -> None:
     with pytest.raises(ValueError, match="hidden_size=1 has 102"):
         width(Rnn, budget)
+
+
+def test_complex_parameters_count_twice() -> None:
+    """An LRU of n units on 2 inputs: two complex matrices, two vectors, a real map and its bias."""
+    n = width(ComplexDiagonal, 5000, inputs=2)
+    assert abs(2 * (2 * n + n * n) + 2 * n + 2 * n + n - 5000) <= 100
 
 
 def test_a_cell_whose_count_does_not_grow_is_refused() -> None:

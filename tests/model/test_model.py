@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from rnnbench.backends import choose_backend
-from rnnbench.cells import Cell
+from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
+from rnnbench.errors import SettingError
 from rnnbench.model import Model
+from tests.probes.references import Tally
 
 INPUT, HIDDEN, OUTPUT, BATCH, STEPS = 3, 5, 4, 3, 6
 CELLS = [Rnn, Gru, GruTorch, Lstm]
@@ -133,3 +135,29 @@ def test_a_hook_receives_the_gradients_of_every_layer() -> None:
     # The last h of the top layer goes nowhere but to the readout: d sum(V h + b) / dh = column sums of V.
     expected = model.readout.weight.sum(0).expand(1, BATCH, HIDDEN)
     torch.testing.assert_close(received[1, 0, STEPS - 1], expected, rtol=1e-12, atol=0)
+
+
+def returning(*state: Tensor) -> type[Cell]:
+    """A cell with these tensors as its first state, for a batch of 2."""
+
+    class Odd(Tally):
+        def initial_state(self, batch_size: int) -> State:
+            return state
+
+    return Odd
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ([torch.zeros(2, 5)], "Odd: initial_state returns 1 tensors; state_names has h, n; name each"),
+        ([torch.zeros(2, 5), torch.zeros(2, dtype=torch.long)], "Odd: state tensor n is torch.int64"),
+        ([torch.zeros(2, 5), torch.zeros(3, 2)], r"Odd: state tensor n is torch.float32 of shape \(3, 2\) for"),
+        ([torch.zeros(2, 5), torch.zeros(())], r"Odd: state tensor n is torch.float32 of shape \(\) for a batch of 2"),
+        ([torch.zeros(2, 4), torch.zeros(2)], r"Odd: state tensor h .*h, the output, real and \(2, 5\)$"),
+        ([torch.zeros(2, 5, dtype=torch.complex64), torch.zeros(2)], "Odd: state tensor h is torch.complex64"),
+    ],
+)
+def test_a_state_of_another_form_is_refused_by_name(state: list[Tensor], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        built(returning(*state))

@@ -11,53 +11,10 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
-from rnnbench.model import Model
 from rnnbench.probes.costs import Costs, peak_memory_bytes
 from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.adding import Adding
-
-# With m inputs and n units. A matrix on the input has nm weights and one on the state nn; either makes as many
-# multiply-adds per step of one example.
-FORMULAS: dict[type[Cell], tuple[Callable[[int, int], int], Callable[[int, int], int], int]] = {
-    Rnn: (lambda m, n: n * m + n * n + n, lambda m, n: n * m + n * n, 1),
-    Lstm: (lambda m, n: 4 * (n * m + n * n + n), lambda m, n: 4 * (n * m + n * n), 2),
-    Gru: (lambda m, n: 3 * (n * m + n * n + n), lambda m, n: 3 * (n * m + n * n), 1),
-    GruTorch: (lambda m, n: 3 * (n * m + n * n + 2 * n), lambda m, n: 3 * (n * m + n * n), 1),
-}
-
-
-@pytest.mark.parametrize("make_cell", FORMULAS)
-@pytest.mark.parametrize(
-    ("hidden", "layers", "dtype", "backend"),
-    [
-        (1, 1, torch.float32, "eager"),
-        (7, 1, torch.float64, "eager"),
-        (7, 3, torch.float32, "eager"),
-        pytest.param(7, 3, torch.float32, "auto", marks=pytest.mark.long),
-    ],
-)
-def test_counts_by_formula(make_cell: type[Cell], hidden: int, layers: int, dtype: torch.dtype, backend: str) -> None:
-    parameters, multiply_adds, states = FORMULAS[make_cell]
-    task = Adding(length=5)
-    generator = torch.Generator().manual_seed(0)
-    model = Model(
-        make_cell,
-        input_size=2,
-        output_size=1,
-        hidden_size=hidden,
-        layers=layers,
-        backend=backend,
-        generator=generator,
-    ).to(dtype)
-    drawn = task.draw(3, generator)
-    counts = Costs().measure(model, task, Batch(drawn.inputs.to(dtype), drawn.targets.to(dtype))).scalars
-    inputs = [2] + [hidden] * (layers - 1)
-    in_layers = sum(parameters(m, hidden) for m in inputs)
-    assert counts["parameters_recurrent_layers"] == in_layers
-    assert counts["parameters"] == in_layers + hidden + 1
-    assert counts["multiply_adds_per_token"] == sum(multiply_adds(m, hidden) for m in inputs) + hidden
-    assert counts["state_size"] == layers * states * hidden
-    assert set(counts) == set(Costs.columns)
+from tests.probes.references import ComplexDiagonal, LearnedStart, MatrixMemory, Projected, Tally, drawn, model_of
 
 
 class LowRank(Cell):
@@ -74,12 +31,35 @@ class LowRank(Cell):
         return (torch.tanh(self.W(x) + self.P(self.Q(h)) + self.d * h),)
 
 
-def test_counts_of_a_cell_that_nobody_foresaw() -> None:
-    model = Model(LowRank, input_size=2, output_size=1, hidden_size=6, generator=torch.Generator().manual_seed(0))
+# With m inputs and n units: parameters, numbers in the state, multiply-adds. A matrix on the input has nm weights and
+# one on the state nn; either makes as many multiply-adds. A complex number is two, a complex product four.
+FORMULAS: dict[type[Cell], Callable[[int, int], tuple[int, int, int]]] = {
+    Rnn: lambda m, n: (n * m + n * n + n, n, n * m + n * n),
+    Lstm: lambda m, n: (4 * (n * m + n * n + n), 2 * n, 4 * (n * m + n * n)),
+    Gru: lambda m, n: (3 * (n * m + n * n + n), n, 3 * (n * m + n * n)),
+    GruTorch: lambda m, n: (3 * (n * m + n * n + 2 * n), n, 3 * (n * m + n * n)),
+    LowRank: lambda m, n: (n * m + 5 * n, n, n * m + 4 * n),
+    LearnedStart: lambda m, n: (n * m + n * n + n + n, n, n * m + n * n),
+    Projected: lambda m, n: (8 * n * (m + n + 1) + 2 * n * n, 3 * n, 8 * n * (m + n) + 2 * n * n),
+    MatrixMemory: lambda m, n: ((3 * n + 2) * (m + 1) + n * n, n + n * n, (3 * n + 2) * m + n * n),
+    ComplexDiagonal: lambda m, n: (2 * (m * n + n * n) + 2 * n + n * m + n, 3 * n, 4 * (m * n + n * n) + n * m),
+    Tally: lambda m, n: (n * m + n * n + n, n + 1, n * m + n * n),
+}
+
+
+@pytest.mark.parametrize("make_cell", FORMULAS)
+@pytest.mark.parametrize(("hidden", "layers"), [(2, 1), (7, 1), (7, 3)])
+def test_counts_by_formula(make_cell: type[Cell], hidden: int, layers: int) -> None:
     task = Adding(length=5)
+    model = model_of(make_cell, hidden, layers, backend="eager")
     counts = Costs().measure(model, task, task.draw(3, torch.Generator().manual_seed(0))).scalars
-    assert counts["parameters_recurrent_layers"] == 6 * 2 + 2 * 6 + 6 * 2 + 6
-    assert counts["multiply_adds_per_token"] == 6 * 2 + 2 * 6 + 6 * 2 + 6  # the last 6 are the readout's, not d's
+    wanted = [FORMULAS[make_cell](m, hidden) for m in [2] + [hidden] * (layers - 1)]
+    parameters, state, multiply_adds = (sum(column) for column in zip(*wanted, strict=True))
+    assert counts["parameters_recurrent_layers"] == parameters
+    assert counts["parameters"] == parameters + hidden + 1
+    assert counts["state_size"] == state
+    assert counts["multiply_adds_per_token"] == multiply_adds + hidden
+    assert set(counts) == set(Costs.columns)
 
 
 class RepeatedExponential(nn.Module):
@@ -90,15 +70,11 @@ class RepeatedExponential(nn.Module):
         self.w = nn.Parameter(torch.full((size,), -1.0))
         self.depth = depth
 
-    def forward(self, inputs: Tensor, scored_steps: int) -> Tensor:
-        result = self.w
+    def predict(self, batch: Batch) -> Tensor:
+        result: Tensor = self.w
         for _ in range(self.depth):
             result = result.exp()
         return result
-
-    def predict(self, batch: Batch) -> Tensor:
-        outputs: Tensor = self(batch.inputs, len(batch.targets))
-        return outputs
 
 
 class Summed(Adding):
@@ -112,21 +88,16 @@ class Summed(Adding):
 def test_peak_memory_by_hand(size: int, depth: int) -> None:
     """Most is held when the backward pass begins: `depth` results, the first gradient, the loss and its gradient, 1."""
     model, task = RepeatedExponential(size, depth), Summed(length=2)
-    batch = task.draw(1, torch.Generator().manual_seed(0))
-    assert peak_memory_bytes(model, task, batch) == 4 * (size * (depth + 1) + 2)
+    assert peak_memory_bytes(model, task, drawn(task, 1)) == 4 * (size * (depth + 1) + 2)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("backend", ["eager", "torch", "auto"])
-@pytest.mark.parametrize("make_cell", [Rnn, Lstm, GruTorch])
-def test_peak_memory_is_the_same_each_time_and_of_the_batch_alone(make_cell: type[Cell], backend: str) -> None:
-    task = Adding(length=10)
-    generator = torch.Generator().manual_seed(0)
-    model = Model(make_cell, input_size=2, output_size=1, hidden_size=8, backend=backend, generator=generator)
-    batch, larger = task.draw(4, generator), task.draw(8, generator)
-    first = peak_memory_bytes(model, task, batch)
-    second = peak_memory_bytes(model, task, larger)
-    assert peak_memory_bytes(model, task, batch) == first
-    assert peak_memory_bytes(model, task, larger) == second
+def test_peak_memory_is_the_same_each_time_and_of_the_batch_alone(backend: str) -> None:
+    task, generator = Adding(length=10), torch.Generator().manual_seed(0)
+    model = model_of(Lstm, 8, backend=backend)
+    batches = [task.draw(size, generator) for size in (4, 8, 4, 8)]
+    first, second, *again = (peak_memory_bytes(model, task, batch) for batch in batches)
+    assert again == [first, second]
     assert first < second < 2 * first  # the weights' gradients do not grow with the batch
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -134,21 +105,9 @@ def test_peak_memory_is_the_same_each_time_and_of_the_batch_alone(make_cell: typ
 def test_peak_memory_of_a_longer_sequence_by_hand() -> None:
     """One more step of the eager tanh network keeps 2 B n numbers: tanh's result, and its copy in the stacked outputs,
     which are let go, when the readout's gradient is done, before their own gradient takes as much."""
-    hidden, examples = 16, 5
-    model = Model(
-        Rnn,
-        input_size=2,
-        output_size=1,
-        hidden_size=hidden,
-        backend="eager",
-        generator=torch.Generator().manual_seed(0),
-    )
+    model = model_of(Rnn, 16, backend="eager")
 
     def peak(task: Task) -> int:
-        return peak_memory_bytes(model, task, task.draw(examples, torch.Generator().manual_seed(0)))
+        return peak_memory_bytes(model, task, task.draw(5, torch.Generator().manual_seed(0)))
 
-    assert peak(Adding(length=50)) - peak(Adding(length=40)) == 10 * 2 * examples * hidden * 4
-
-
-def test_due_once_at_initialisation() -> None:
-    assert [step for step in range(200) if Costs().due(step, last=step == 199)] == [0]
+    assert peak(Adding(length=50)) - peak(Adding(length=40)) == 10 * 2 * 5 * 16 * 4

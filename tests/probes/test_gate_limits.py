@@ -1,6 +1,7 @@
 """Gates held at 0 and 1: what is found on cells whose gates are known, and nothing where there are none."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -13,10 +14,10 @@ from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.rnn import Rnn
-from rnnbench.model import Model
 from rnnbench.probes.gate_limits import GateLimits, largest_with_random_weights
 from rnnbench.probes.retention import retention
 from rnnbench.tasks.adding import Adding
+from tests.probes.references import model_of
 
 RESET = {"reset_gate_ignore_value", "reset_gate_state_effect", "reset_gate_state_effect_opposite"}
 UPDATE = {"update_gate_copy_value", "update_gate_copy_error", "update_gate_leakage"}
@@ -45,16 +46,10 @@ class Growing(Cell):
         return (state[0] + 1,)
 
 
-def measured(cell: type[Cell], **settings: object) -> dict[str, float]:
+def measured(cell: type[Cell]) -> dict[str, Any]:
     task = Adding(10)
-    model = Model(
-        lambda inputs, hidden: cell(inputs, hidden, **settings),
-        input_size=2, output_size=1, hidden_size=6, generator=torch.Generator().manual_seed(0),
-    )  # fmt: skip
-    before = [parameter.clone() for parameter in model.parameters()]
-    found = GateLimits().measure(model, task, task.draw(4, torch.Generator().manual_seed(0))).scalars
-    assert all(torch.equal(one, other) for one, other in zip(before, model.parameters(), strict=True))
-    return dict(found)
+    batch = task.draw(4, torch.Generator().manual_seed(0))
+    return dict(GateLimits().measure(model_of(cell, 6), task, batch).scalars)
 
 
 @pytest.mark.parametrize(("cell", "copies_at"), [(Gru, 0.0), (GruGoodfellow, 1.0), (GruTorch, 1.0)])

@@ -1,7 +1,7 @@
 """Gate statistics against gates that are known because the weights are, and against explicit loops."""
 
 import math
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +17,9 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.probes.gate_statistics import GateStatistics, time_constants
-from rnnbench.tasks import Batch, Task
+from rnnbench.tasks import Batch
 from rnnbench.tasks.adding import Adding
+from tests.probes.references import ComplexDiagonal, MatrixMemory, model_of
 
 TASK = Adding(length=12)
 KEPT = [0.05, 0.5, 0.99, 0.8]
@@ -48,19 +49,8 @@ class Integrator(Cell):
         return (state[0] + self.W(x),)
 
 
-def model_of(make_cell: Callable[[int, int], Cell], layers: int = 1, hidden_size: int = 4) -> Model:
-    return Model(
-        make_cell,
-        input_size=2,
-        output_size=1,
-        hidden_size=hidden_size,
-        layers=layers,
-        generator=torch.Generator().manual_seed(0),
-    )
-
-
-def drawn_batch(task: Task = TASK) -> Batch:
-    return task.draw(5, torch.Generator().manual_seed(2))
+def drawn_batch() -> Batch:
+    return TASK.draw(5, torch.Generator().manual_seed(2))
 
 
 def logits(shares: list[float]) -> Tensor:
@@ -74,8 +64,10 @@ def expected_times(shares: list[float]) -> list[float]:
 @torch.no_grad()
 def with_constant_gate(form: str) -> Model:
     """A model whose units keep KEPT at every step, whatever the input and the state."""
-    makers = {"gru": Gru, "goodfellow": GruGoodfellow, "gru_torch": GruTorch}
-    model = model_of(makers.get(form, {"lstm": Lstm, "leaky": Leaky}.get(form, Gru)))
+    makers: dict[str, type[Cell]] = {
+        "gru": Gru, "goodfellow": GruGoodfellow, "gru_torch": GruTorch, "lstm": Lstm, "leaky": Leaky,
+    }  # fmt: skip
+    model = model_of(makers[form])
     (cell,) = model.cells
     if isinstance(cell, Leaky):
         cell.s.copy_(logits(KEPT))
@@ -186,7 +178,16 @@ def test_padding_counts_for_nothing() -> None:
     np.testing.assert_allclose(whole["largest"], np.maximum(long["largest"], short["largest"]), rtol=1e-6)
 
 
-def test_no_gradient_is_left_behind() -> None:
-    model = model_of(Gru)
-    GateStatistics().measure(model, TASK, drawn_batch())
-    assert all(parameter.grad is None for parameter in model.parameters())
+def test_time_constants_of_a_matrix_and_of_complex_numbers() -> None:
+    """The matrix keeps f, which a fixed bias sets, in each of its numbers; the complex state keeps |a|."""
+    model = model_of(MatrixMemory, 3)
+    with torch.no_grad():
+        gates: Any = model.cells[0].gates
+        gates.weight.zero_()
+        gates.bias.copy_(torch.tensor([0.0, 2.0]))
+    found = GateStatistics().measure(model, TASK, drawn_batch()).arrays["time_constant"]
+    assert found.shape == (1, 2, 9)
+    assert np.isnan(found[0, 0]).all()
+    np.testing.assert_allclose(found[0, 1], -1 / np.log(1 / (1 + np.exp(-2.0))), rtol=1e-5)
+    of_complex = GateStatistics().measure(model_of(ComplexDiagonal, 3), TASK, drawn_batch()).arrays["time_constant"]
+    np.testing.assert_allclose(of_complex[0, 1], np.exp(1.0), rtol=1e-5)  # |a| = exp(-exp(-1))

@@ -23,7 +23,7 @@ from rnnbench.recorders.recorder import Scalars
 from rnnbench.schema import RESULTS, milestone_column
 from rnnbench.tasks import Batch
 from rnnbench.tasks.copy_memory import CopyMemory
-from tests.probes.odd_states import ODD, ComplexDiagonal
+from tests.probes.references import ODD, ComplexDiagonal
 from tests.training.conftest import Execute, Executed, MakeRun
 from tests.training.test_loop import OPTIMIZERS, Finite, LuckyAt
 

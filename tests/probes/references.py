@@ -1,11 +1,86 @@
-"""Cells whose states are not zeros of shape (batch, hidden)."""
+"""What the probes' tests share: small models, cells with states of any form, and finite differences."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rnnbench.cells import Cell, State
+from rnnbench.cells.states import double_cell, flattened, unflattened
+from rnnbench.model import Model
+from rnnbench.tasks import Batch, Task
+
+WIDTH = 1e-5
+"""Of the central differences."""
+
+
+def model_of(make_cell: Callable[[int, int], Cell], hidden_size: int = 4, layers: int = 1, **settings: Any) -> Model:
+    """A model of two inputs and one output, unless the settings say otherwise."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = {"input_size": 2, "output_size": 1} | settings
+    return Model(make_cell, hidden_size=hidden_size, layers=layers, generator=generator, **sizes)
+
+
+def in_double(model: Model) -> Model:
+    """The model itself, in double precision, complex numbers too."""
+    for cell in model.cells:
+        double_cell(cell)
+    return model.double()
+
+
+def drawn(task: Task, size: int = 3, seed: int = 1) -> Batch:
+    """A batch of the task in double precision."""
+    batch = task.draw(size, torch.Generator().manual_seed(seed))
+    targets = batch.targets.double() if batch.targets.is_floating_point() else batch.targets
+    return Batch(batch.inputs.double(), targets, batch.scored, batch.lengths)
+
+
+def changed(state: State, number: int, by: float) -> State:
+    """The state with one of its real numbers changed, in every example."""
+    numbers = flattened(state)
+    numbers[:, number] += by
+    return unflattened(numbers, state)
+
+
+@torch.no_grad()
+def state_gradient(model: Model, inputs: Tensor, losses: Callable[[Tensor], Tensor], layer: int, time: int) -> State:
+    """The derivative of every example's loss with respect to a layer's state after a step, by finite differences.
+
+    `losses` are those of the outputs at every step.
+    """
+
+    def outputs(number: int, by: float) -> Tensor:
+        sequence = inputs
+        for index, cell in enumerate(model.cells):
+            state, found = cell.initial_state(inputs.shape[1]), []
+            for step, x in enumerate(sequence):
+                state = cell.step(x, state)
+                if (index, step) == (layer, time):
+                    state = changed(state, number, by)
+                found.append(state[0])
+            sequence = torch.stack(found)
+        return model.readout(sequence)
+
+    like = model.cells[layer].initial_state(inputs.shape[1])
+    numbers = range(flattened(like).shape[1])
+    slopes = [(losses(outputs(each, WIDTH)) - losses(outputs(each, -WIDTH))) / (2 * WIDTH) for each in numbers]
+    return unflattened(torch.stack(slopes, dim=1), like)
+
+
+@torch.no_grad()
+def state_jacobians(cell: Cell, inputs: Tensor) -> Tensor:
+    """d state_t / d state_(t-1) of every step and example, (step, example, S, S), by finite differences."""
+    state, matrices = cell.initial_state(inputs.shape[1]), []
+    for x in inputs:
+        columns = []
+        for number in range(flattened(state).shape[1]):
+            ends = [flattened(cell.step(x, changed(state, number, by))) for by in (WIDTH, -WIDTH)]
+            columns.append((ends[0] - ends[1]) / (2 * WIDTH))
+        matrices.append(torch.stack(columns, dim=2))
+        state = cell.step(x, state)
+    return torch.stack(matrices)
 
 
 class LearnedStart(Cell):
@@ -86,6 +161,20 @@ class ComplexDiagonal(Cell):
         a = torch.polar(torch.exp(-torch.exp(self.nu)), self.theta)
         s = a * state[1] + x.to(self.B.dtype) @ self.B
         return torch.tanh((s @ self.C).real + self.D(x)), s
+
+
+class Counting(Cell):
+    """A state tensor that nothing trained reaches."""
+
+    state_names = ("h", "count")
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U = self.input_map(), self.recurrent_map()
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, count = state
+        return (torch.tanh(self.W(x) + self.U(h)) / (1 + count), count + 1)
 
 
 class Tally(Cell):
