@@ -38,17 +38,6 @@ class Leaky(Cell):
         return (a * state[0] + (1 - a) * self.W(x),)
 
 
-class Integrator(Cell):
-    """h' = h + W x: nothing is lost."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W = self.input_map()
-
-    def step(self, x: Tensor, state: State) -> State:
-        return (state[0] + self.W(x),)
-
-
 def drawn_batch() -> Batch:
     return TASK.draw(5, torch.Generator().manual_seed(2))
 
@@ -138,12 +127,6 @@ def test_a_vanilla_rnn_has_no_time_constants_and_no_gates() -> None:
     assert all(math.isnan(value) for name, value in measurement.scalars.items() if name != "largest_h")
     assert set(measurement.scalars) == set(GateStatistics.columns)
     assert set(measurement.arrays) == set(GateStatistics.axes)
-
-
-def test_an_integrator_keeps_for_ever() -> None:
-    scalars = GateStatistics().measure(model_of(Integrator), TASK, drawn_batch()).scalars
-    assert scalars["time_constant"] == scalars["time_constant_upper_quartile"] == math.inf
-    assert scalars["time_constant_beyond_sequence_fraction"] == 1
 
 
 def test_time_constants_by_hand() -> None:
