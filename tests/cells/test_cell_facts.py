@@ -6,45 +6,24 @@ from typing import get_args
 
 import pytest
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
-from torch import Tensor, fx, nn
+from torch import nn
 
 from rnnbench.backends import Eager
-from rnnbench.cells import Cell, State
+from rnnbench.cells import Cell
 from rnnbench.cells.antisymmetric_rnn import AntisymmetricRnn
 from rnnbench.cells.cornn import Cornn
 from rnnbench.cells.exprnn import Exprnn
 from rnnbench.cells.fastgrnn import Fastgrnn
-from rnnbench.cells.gru import Gru
-from rnnbench.cells.gru_concat import GruConcat
-from rnnbench.cells.gru_goodfellow import GruGoodfellow
 from rnnbench.cells.indrnn import Indrnn
 from rnnbench.cells.janet import Janet
 from rnnbench.cells.lem import Lem
 from rnnbench.cells.lstm_greff import LstmGreff, Variant
-from rnnbench.cells.lstm_peephole import LstmPeephole
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.mut1 import Mut1
 from rnnbench.cells.mut2 import Mut2
-from rnnbench.cells.rnn import Rnn
 from rnnbench.cells.skew_symmetric import skew_symmetric
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
-
-
-@pytest.mark.parametrize(
-    ("cell", "parameters"),
-    [
-        (Rnn(100, 100), 20_100),
-        (Gru(100, 46, bias=False), 20_148),
-        (GruConcat(100, 46, bias=False), 20_148),
-        (LstmPeephole(100, 36), 19_836),
-    ],
-    ids=["tanh", "gru", "gru_concat", "lstm_peephole"],
-)
-def test_chung_2014_recurrent_parameters(cell: Cell, parameters: int) -> None:
-    assert sum(parameter.numel() for parameter in cell.parameters()) == parameters
 
 
 @pytest.mark.parametrize("cell_class", [Mut1, Mut2])
@@ -60,12 +39,6 @@ def largest_state(cell: Cell, weight: float) -> float:
     with torch.no_grad():
         outputs, _ = Eager().run(cell, torch.randn(60, 50, 3, generator=generator), cell.initial_state(50))
     return float(outputs.abs().max())
-
-
-@pytest.mark.parametrize("weight", [0.1, 1.0, 10.0])
-def test_a_convex_mix_stays_within_one(weight: float) -> None:
-    for cell in (Gru(3, 8), GruGoodfellow(3, 8), Mut1(3, 8), Janet(3, 8, beta=0.0)):
-        assert largest_state(cell, weight) <= 1 + 1e-6
 
 
 def test_janet_is_bounded_by_e_to_beta_and_not_by_one() -> None:
@@ -153,33 +126,3 @@ def test_fastgrnn_starts_as_released() -> None:
     cell.initialise(torch.Generator().manual_seed(0))
     assert (cell.zeta.item(), cell.nu.item()) == (1, -4)
     assert cell.b_z.tolist() == cell.b_h.tolist() == [1, 1, 1, 1]
-
-
-class Step(nn.Module):
-    """A cell's step as a module's call, which torch.fx can trace."""
-
-    def __init__(self, cell: Cell) -> None:
-        super().__init__()
-        self.cell = cell
-
-    def forward(self, x: Tensor, h: Tensor, c: Tensor) -> State:
-        return self.cell.step(x, (h, c)[: len(self.cell.state_names)])
-
-
-@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
-def test_step_is_traceable_and_made_of_linear_maps_and_elementwise_functions(path: Path) -> None:
-    cell: Cell = instantiate(OmegaConf.load(path), 3, 4)
-    traced = fx.symbolic_trace(Step(cell))
-    functions = {node.target.__name__ for node in traced.graph.nodes if node.op == "call_function"}
-    elementwise = {"add", "sub", "mul", "sigmoid", "tanh", "relu", "abs", "sign"}
-    operations = {"placeholder", "output", "call_function", "call_module", "get_attr"}
-    if isinstance(cell, GruConcat):
-        elementwise |= {"cat"}
-    elif isinstance(cell, AntisymmetricRnn | Exprnn):  # the matrix is made of the parameters in the step
-        elementwise |= {"matmul", "getattr", "getitem", "triu_indices", "matrix_exp"}
-        operations |= {"call_method"}
-    assert functions <= elementwise
-    assert {node.op for node in traced.graph.nodes} <= operations
-    x, h, c = (torch.randn(2, size, generator=torch.Generator().manual_seed(size)) for size in (3, 4, 4))
-    for tensor, expected in zip(traced(x, h, c), Step(cell)(x, h, c), strict=True):
-        torch.testing.assert_close(tensor, expected, rtol=0, atol=0)

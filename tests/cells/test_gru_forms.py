@@ -31,17 +31,11 @@ def drawn(cell: Cell, seed: int = 0) -> Cell:
     return cell.double()
 
 
-def outputs(cell: Cell, scale: float = 1.0) -> Tensor:
+def outputs(cell: Cell) -> Tensor:
     generator = torch.Generator().manual_seed(9)
     inputs = torch.randn(STEPS, BATCH, INPUT, generator=generator, dtype=torch.float64)
-    state = (scale * torch.randn(BATCH, HIDDEN, generator=generator, dtype=torch.float64),)
+    state = (torch.randn(BATCH, HIDDEN, generator=generator, dtype=torch.float64),)
     return Eager().run(cell, inputs, state)[0]
-
-
-def initial_state() -> Tensor:
-    generator = torch.Generator().manual_seed(9)
-    torch.randn(STEPS, BATCH, INPUT, generator=generator, dtype=torch.float64)
-    return torch.randn(BATCH, HIDDEN, generator=generator, dtype=torch.float64)
 
 
 def load_split_into_concat(split: Gru, concat: GruConcat) -> None:
@@ -111,29 +105,3 @@ def test_goodfellow_form_differs_by_its_candidate_alone() -> None:
     nn.init.constant_(goodfellow.W_z.bias, -BIG)
     assert outputs(goodfellow).min() > 0
     assert outputs(goodfellow).max() < 1
-
-
-@pytest.mark.parametrize("gate", [0.0, 1.0])
-@pytest.mark.parametrize("make_cell", [Gru, GruGoodfellow])
-def test_forced_update_gate_copies_or_replaces_the_state(make_cell: type[Gru | GruGoodfellow], gate: float) -> None:
-    cell = drawn(make_cell(INPUT, HIDDEN))
-    for parameter in (cell.W_z.weight, cell.U_z.weight):
-        nn.init.zeros_(parameter)
-    nn.init.constant_(cell.W_z.bias, BIG if gate else -BIG)
-    keeps_all = (gate == 1.0) == (make_cell is GruGoodfellow)
-    state = initial_state()
-    if keeps_all:
-        torch.testing.assert_close(outputs(cell), state.expand(STEPS, -1, -1), rtol=1e-12, atol=1e-14)
-    else:
-        assert outputs(cell, scale=1e3)[0].abs().max() <= 1
-
-
-def test_reset_zero_makes_the_candidate_ignore_the_past() -> None:
-    cell = drawn(Gru(INPUT, HIDDEN))
-    for parameter in (cell.W_r.weight, cell.U_r.weight, cell.W_z.weight, cell.U_z.weight):
-        nn.init.zeros_(parameter)
-    nn.init.constant_(cell.W_z.bias, BIG)
-    nn.init.constant_(cell.W_r.bias, BIG)
-    assert not torch.allclose(outputs(cell, scale=0)[0], outputs(cell, scale=2)[0])
-    nn.init.constant_(cell.W_r.bias, -BIG)
-    torch.testing.assert_close(outputs(cell, scale=0), outputs(cell, scale=2), rtol=1e-12, atol=1e-14)

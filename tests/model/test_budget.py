@@ -65,27 +65,10 @@ def test_layers_are_counted_with_their_own_input_size() -> None:
 
 def test_two_percent_is_the_bound() -> None:
     """One unit has 102 parameters and two have 206: within 2% of 100 (2 away) and 104 (2 of 2.08), not of 99 or 105."""
-    assert width(Rnn, 100) == 1
-    assert width(Rnn, 104) == 1
-    with pytest.raises(ValueError, match="parameter_budget=99: "):
-        width(Rnn, 99)
-    with pytest.raises(ValueError, match="parameter_budget=105: "):
-        width(Rnn, 105)
-
-
-def test_a_refusal_is_one_line_with_the_value_the_bound_and_the_remedy() -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
-        width(Rnn, 150)
-    message = str(caught.value)
-    assert message.startswith("parameter_budget=150: no hidden size comes within 2% (hidden_size=1 has 102)")
-    assert message.endswith("choose a larger budget or set hidden_size")
-    assert "\n" not in message
-
-
-@pytest.mark.parametrize("budget", [1, 50])
-def test_a_budget_below_one_unit_is_refused(budget: int) -> None:
-    with pytest.raises(ValueError, match="hidden_size=1 has 102"):
-        width(Rnn, budget)
+    assert width(Rnn, 100) == width(Rnn, 104) == 1
+    for budget in (1, 50, 99, 105, 150):
+        with pytest.raises(ValueError, match=rf"^parameter_budget={budget}: no hidden size .*hidden_size=1 has 102.*;"):
+            width(Rnn, budget)
 
 
 def test_complex_parameters_count_twice() -> None:

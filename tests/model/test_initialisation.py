@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,16 +14,12 @@ from torch import Tensor, nn
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
-from rnnbench.cells.gru_goodfellow import GruGoodfellow
-from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.indrnn import Indrnn
-from rnnbench.cells.janet import Janet
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.lstm_peephole import LstmPeephole
-from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.rnn import Rnn
 from rnnbench.cells.star import Star
-from rnnbench.model import Model, initialise_cell
+from rnnbench.model import INITIALISATIONS, Model, initialise_cell
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN = 3, 6
@@ -139,18 +136,6 @@ def test_gain_scales_the_recurrent_matrices_and_nothing_else(configured: tuple[s
         assert torch.equal(parameter, factor * plain[name])
 
 
-def test_gain_of_an_orthogonal_matrix_is_its_singular_value() -> None:
-    cell = Rnn(INPUT, HIDDEN)
-    initialise_cell(cell, "orthogonal", seeded(), recurrent_gain=1.5)
-    torch.testing.assert_close(torch.linalg.svdvals(cell.U.weight), torch.full((HIDDEN,), 1.5), rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("gain", [0.0, -1.0, math.inf])
-def test_gain_that_is_not_above_0_is_refused(gain: float) -> None:
-    with pytest.raises(ValueError, match=rf"^recurrent_gain={gain}: must be above 0 and finite"):
-        initialise_cell(Rnn(INPUT, HIDDEN), "default", seeded(), recurrent_gain=gain)
-
-
 def test_identity_keeps_the_biases_that_settings_fix() -> None:
     cell = initialised(Lstm(INPUT, HIDDEN, forget_bias=1.5), "identity")
     assert torch.equal(cell.W_f.bias, torch.full((HIDDEN,), 1.5))
@@ -217,39 +202,24 @@ def test_chrono_of_the_lstm(make: Callable[[int, int], Cell]) -> None:
     assert abs(steps.mean().item() - 50.5) < 1.8
 
 
-def test_chrono_of_the_other_conventions() -> None:
-    new = initialised(Gru(INPUT, HIDDEN), "chrono", 100)
-    old = initialised(GruGoodfellow(INPUT, HIDDEN), "chrono", 100)
-    torch_form = initialised(GruTorch(INPUT, HIDDEN), "chrono", 100)
-    janet, minimal = initialised(Janet(INPUT, HIDDEN), "chrono", 100), initialised(MinGru(INPUT, HIDDEN), "chrono", 100)
-    assert bool((new.W_z.bias < 0).all())
-    assert bool((minimal.W_z.bias < 0).all())
-    assert bool((old.W_z.bias > 0).all())
-    assert bool((torch_form.W_z.bias > 0).all())
-    assert not torch_form.U_z.bias.any()
-    assert bool((janet.W_f.bias > 0).all())
-    assert torch.equal(new.W_z.bias, -old.W_z.bias)
-
-
 @pytest.mark.parametrize(
-    ("name", "length", "message"),
+    ("settings", "message"),
     [
-        ("xavier", None, "initialisation=xavier: must be one of default, orthogonal, identity, chrono"),
-        ("chrono", None, "chrono_length=None: must be at least 3 with initialisation=chrono (ln U[1, length - 1])"),
-        ("chrono", 2, "chrono_length=2: must be at least 3 with initialisation=chrono (ln U[1, length - 1])"),
+        ({"name": "xavier"}, "initialisation=xavier: must be one of default, orthogonal, identity, chrono"),
+        ({"name": "chrono"}, "chrono_length=None: must be at least 3"),
+        ({"name": "chrono", "chrono_length": 2}, "chrono_length=2: must be at least 3"),
+        ({"name": "default", "recurrent_gain": 0.0}, "recurrent_gain=0.0: must be above 0 and finite"),
+        ({"name": "default", "recurrent_gain": math.inf}, "recurrent_gain=inf: must be above 0 and finite"),
     ],
 )
-def test_wrong_settings(name: str, length: int | None, message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
-        initialised(Lstm(INPUT, HIDDEN), name, length)
-    assert str(caught.value) == message
+def test_wrong_settings(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{message}"):
+        initialise_cell(Lstm(INPUT, HIDDEN), generator=seeded(), **settings)
 
 
-@pytest.mark.parametrize("name", ["default", "orthogonal", "identity", "chrono"])
+@pytest.mark.parametrize("name", INITIALISATIONS)
 def test_all_draws_come_from_the_generator(name: str) -> None:
-    cell = Lstm(INPUT, HIDDEN)
-    before = torch.get_rng_state()
-    draws = []
+    cell, before, draws = Lstm(INPUT, HIDDEN), torch.get_rng_state(), []
     for seed in (0, 0, 1):
         initialised(cell, name, chrono_length=20, seed=seed)
         draws.append(torch.cat([parameter.detach().flatten() for parameter in cell.parameters()]))
@@ -343,15 +313,6 @@ def test_a_constructors_own_draws_follow_the_seed() -> None:
         for layer in (0, 1):
             assert not torch.equal(one[f"layers.{layer}.{name}"], other[f"layers.{layer}.{name}"]), name
         assert not torch.equal(one[f"layers.0.{name}"], one[f"layers.1.{name}"]), name
-
-
-def test_constructors_move_no_other_draw() -> None:
-    """The weights are those of the generator, whatever a constructor draws for itself."""
-    generator = seeded()
-    drawn = Model(Rnn, input_size=INPUT, output_size=1, hidden_size=HIDDEN, generator=generator).cells[0]
-    expected = initialised(Rnn(INPUT, HIDDEN), "default")
-    for value, wanted in zip(drawn.parameters(), expected.parameters(), strict=True):
-        assert torch.equal(value, wanted)
 
 
 def test_orthogonal_of_a_complex_matrix_is_refused_by_name() -> None:

@@ -60,6 +60,7 @@ def test_layers_are_stacked_as_by_hand_with_the_same_gradients(make_cell: Callab
     expected = outputs_by_hand(model, inputs)
     outputs = model(inputs, STEPS)
     torch.testing.assert_close(outputs, expected, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(model(inputs, 2), expected[-2:], rtol=1e-12, atol=1e-14)
     parameters = list(model.parameters())
     actual_gradients = torch.autograd.grad(outputs.square().sum(), parameters)
     for actual, reference in zip(
@@ -68,37 +69,16 @@ def test_layers_are_stacked_as_by_hand_with_the_same_gradients(make_cell: Callab
         torch.testing.assert_close(actual, reference, rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize("scored_steps", [1, 2, STEPS])
-def test_outputs_are_those_of_the_last_scored_steps(scored_steps: int) -> None:
-    model = built(Gru).double()
-    outputs = model(drawn_inputs(), scored_steps)
-    torch.testing.assert_close(outputs, outputs_by_hand(model, drawn_inputs())[STEPS - scored_steps :])
-
-
-def test_layers_do_not_share_weights() -> None:
-    model = built(Gru, layers=3)
-    matrices = [cell.U_r.weight for cell in model.cells]
-    assert not torch.equal(matrices[0], matrices[1])
-    assert not torch.equal(matrices[1], matrices[2])
-    assert len({id(parameter) for parameter in model.parameters()}) == 3 * 9 + 2
-
-
-@pytest.mark.parametrize("make_cell", CELLS)
-def test_weights_are_those_of_the_generator_and_the_global_one_is_untouched(make_cell: Callable[..., Cell]) -> None:
+def test_weights_are_those_of_the_generator_and_the_global_one_is_untouched() -> None:
     before = torch.get_rng_state()
-    first, again, other = (built(make_cell, seed=seed).state_dict() for seed in (3, 3, 4))
+    first, other = built(Lstm, seed=3).state_dict(), built(Lstm, seed=4).state_dict()
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(7)  # the global generator stands elsewhere
-    later = built(make_cell, seed=3).state_dict()
-    assert all(torch.equal(first[name], again[name]) and torch.equal(first[name], later[name]) for name in first)
-    changed = [name for name in first if not torch.equal(first[name], other[name])]
-    fixed = [name for name in first if name not in changed]
+    again = built(Lstm, backend="eager", seed=3).state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    fixed = [name for name in first if torch.equal(first[name], other[name])]
     assert all(name.endswith("W_f.bias") for name in fixed)  # the LSTM's forget bias, 1 in every draw
-
-
-def test_weights_do_not_depend_on_the_backend() -> None:
-    states = [built(Lstm, backend=backend).state_dict() for backend in ("eager", "torch")]
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert not torch.equal(first["layers.0.U_f.weight"], first["layers.1.U_f.weight"])
 
 
 def test_the_draw_is_uniform_within_the_documented_bounds() -> None:
