@@ -20,7 +20,7 @@ binary cross-entropy in nats, mean over the labels. The memoryless baseline is t
 targets, of all scored steps together: the frequencies of the classes or labels, with one added to each count so that
 none is impossible, or the mean. It is the training part's; elsewhere its loss may be higher.
 
-Solved: there is no criterion. Measured beside the loss, over the scored steps: accuracy; the mean absolute error; the
+Solved: there is no criterion. Measured besides the loss, over the scored steps: accuracy; the mean absolute error; the
 fraction of labels that are right. An example is correct when every class or label of it is; values have no right and
 wrong.
 """

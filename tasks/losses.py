@@ -1,5 +1,6 @@
 """Tasks by the kind of their targets: classes, or one number."""
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -22,8 +23,18 @@ class ClassificationTask(Task):
     """A task with one class per scored step. Derive and define the draw.
 
     The loss is the cross-entropy in nats between the softmax of the outputs and the target class. An example is correct
-    when the largest output is the target's at every scored step.
+    when the largest output is the target's at every scored step. Where a predictor without memory holds some classes
+    equally likely, name them in `guesses`: the baseline is the logarithm of their number.
     """
+
+    guesses: Sequence[int] = ()
+
+    @property
+    def baseline_loss(self) -> float | None:
+        return math.log(len(self.guesses)) if self.guesses else None
+
+    def baseline_outputs(self, batch: Batch) -> Tensor | None:
+        return self.guess_among(self.guesses, batch) if self.guesses else None
 
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return functional.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")

@@ -13,10 +13,7 @@ and judge the last.
 Solved: fewer than 1% of fresh sequences are answered wrong (Martens & Sutskever 2011).
 """
 
-import math
-
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from rnnbench.tasks.losses import ClassificationTask
@@ -26,17 +23,12 @@ from rnnbench.tasks.task import Batch, at_least
 class RandomPermutation(ClassificationTask):
     """Random permutation with `length` steps, the difficulty."""
 
+    guesses = range(2)
+
     def __init__(self, length: int = 100, vocabulary: int = 100) -> None:
         self.length = at_least(2, "length", length, "a symbol to keep and one to pass over")
         vocabulary = at_least(3, "vocabulary", vocabulary, "two symbols to keep and one to pass over")
         self.input_size = self.output_size = vocabulary
-
-    @property
-    def baseline_loss(self) -> float:
-        return math.log(2)
-
-    def baseline_outputs(self, batch: Batch) -> Tensor:
-        return self.guess_among(range(2), batch)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         first = torch.randint(0, 2, (1, batch_size), generator=generator)

@@ -16,7 +16,6 @@ Measured as well: the accuracy.
 """
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -39,6 +38,7 @@ class SequentialDigits(FiniteTask, ClassificationTask):
 
     input_size = 1
     output_size = 10
+    guesses = range(10)
     difficulty = "permuted"
     solved_error_rate = 0.05
     step_measures: ClassVar[Mapping[str, str]] = {"accuracy": "fraction of digits named right"}
@@ -56,13 +56,6 @@ class SequentialDigits(FiniteTask, ClassificationTask):
         }
         self._images = {split: images[part] for split, part in parts.items()}
         self._digits = {split: digits[part] for split, part in parts.items()}
-
-    @property
-    def baseline_loss(self) -> float:
-        return math.log(10)
-
-    def baseline_outputs(self, batch: Batch) -> Tensor:
-        return self.guess_among(range(self.output_size), batch)
 
     def measure_steps(self, outputs: Tensor, batch: Batch) -> dict[str, StepMeasure]:
         return {"accuracy": self.accuracy(outputs, batch)}

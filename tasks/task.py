@@ -117,8 +117,8 @@ class Task(ABC):
     """Criteria weaker than `solved`, by which runs that fail it still differ."""
 
     step_measures: ClassVar[Mapping[str, str]] = {}
-    """What `measure_steps` measures beside the loss, by name, with what it is; the first is the one that tables show,
-    beside the loss on test data."""
+    """What `measure_steps` measures besides the loss, by name, with what it is; the first is the one that tables show,
+    next to the loss on test data."""
 
     @property
     def baseline_loss(self) -> float | None:

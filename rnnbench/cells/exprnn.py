@@ -16,9 +16,9 @@ class Exprnn(Cell):
     """h' = modrelu(B h + W x), B = exp(A - A^T) and modrelu(v) = sign(v) max(|v| + b, 0).
 
     The exponential of a skew-symmetric matrix is orthogonal. A is zero but for the n (n - 1) / 2 numbers above its
-    diagonal, its parameters. At first those beside the diagonal, every other one, are angles from U(-pi, pi), so that B
-    rotates pairs of units (Henaff et al. 2016), and the others 0; b is drawn from U(-0.01, 0.01). The exponential is
-    taken anew at each step by the plain loop, and once per sequence by `fused`.
+    diagonal, its parameters. At first every other one next to the diagonal is an angle from U(-pi, pi), so that B
+    rotates pairs of units (Henaff et al. 2016), and the others are 0; b is drawn from U(-0.01, 0.01). The exponential
+    is taken anew at each step by the plain loop, and once per sequence by `fused`.
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:

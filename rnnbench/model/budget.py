@@ -1,5 +1,6 @@
 """The hidden size that a parameter budget buys."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Literal
 
@@ -42,11 +43,8 @@ def hidden_size_for(
     above = 1
     while count(above) < budget and above < LARGEST_HIDDEN_SIZE:
         above *= 2
-    below = above // 2
-    while above - below > 1:
-        middle = (above + below) // 2
-        below, above = (middle, above) if count(middle) < budget else (below, middle)
-    nearest = min((size for size in (below, above) if size), key=lambda size: abs(count(size) - budget))
+    size = 1 + bisect_left(range(1, above), budget, key=count)
+    nearest = min((max(size - 1, 1), size), key=lambda size: abs(count(size) - budget))
     if abs(count(nearest) - budget) > TOLERANCE * budget:
         raise ValueError(
             f"parameter_budget={budget}: no hidden size comes within 2% (hidden_size={nearest} has {count(nearest)}); "

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +48,7 @@ def initialise_cell(
       being the longest memory expected, in steps (Tallec & Ollivier 2018). A single gate that weights the new
       state gets -ln U[1, T - 1]. It replaces a forget bias.
 
-    A matrix of several blocks, one over the other or beside an input block, is set block by block.
+    A matrix of several blocks, one over the other or next to an input block, is set block by block.
 
     Raises ValueError for an unknown name, for a cell with no recurrent matrix or no such gate, for chrono without a
     length of at least 3, and for a gain that is not above 0.
@@ -61,29 +60,21 @@ def initialise_cell(
     cell.initialise(generator)
     with torch.no_grad():
         if name == "orthogonal":
-            for block in _matrix_blocks(cell, f"initialisation={name}").recurrent:
+            for block in _matrix_blocks(cell, f"initialisation={name}")[0]:
                 nn.init.orthogonal_(block, generator=generator)
         elif name == "identity":
-            _set_irnn(cell, _matrix_blocks(cell, f"initialisation={name}"), generator)
+            _set_irnn(cell, *_matrix_blocks(cell, f"initialisation={name}"), generator)
         elif name == "chrono":
             _set_chrono_biases(cell, generator, chrono_length)
         if recurrent_gain != 1:
-            for block in _matrix_blocks(cell, f"recurrent_gain={recurrent_gain}").recurrent:
+            for block in _matrix_blocks(cell, f"recurrent_gain={recurrent_gain}")[0]:
                 block.mul_(recurrent_gain)
 
 
-@dataclass(frozen=True)
-class _MatrixBlocks:
-    """Views of a cell's matrices: those on the state, each (hidden, hidden), and those on the input."""
-
-    recurrent: list[Tensor]
-    inputs: list[Tensor]
-
-
-def _set_irnn(cell: Cell, blocks: _MatrixBlocks, generator: torch.Generator) -> None:
-    for block in blocks.recurrent:
+def _set_irnn(cell: Cell, recurrent: list[Tensor], inputs: list[Tensor], generator: torch.Generator) -> None:
+    for block in recurrent:
         block.copy_(torch.eye(cell.hidden_size))
-    for block in blocks.inputs:
+    for block in inputs:
         nn.init.normal_(block, std=IRNN_INPUT_DEVIATION, generator=generator)
     for module in cell.modules():
         if isinstance(module, nn.Linear) and module.bias is not None:
@@ -106,14 +97,13 @@ def _set_chrono_biases(cell: Cell, generator: torch.Generator, length: int | Non
         nn.init.zeros_(bias)
 
 
-def _matrix_blocks(cell: Cell, wanted: str) -> _MatrixBlocks:
-    """The blocks of every matrix, `wanted` for a setting.
+def _matrix_blocks(cell: Cell, wanted: str) -> tuple[list[Tensor], list[Tensor]]:
+    """Views of the blocks on the state, each (hidden, hidden), and of those on the input; `wanted` for a setting.
 
     Raises ValueError, naming the setting and the parameter, where they cannot be told apart.
     """
     remedy = "use the default of this setting"
-    blocks = _MatrixBlocks([], [])
-    hidden = cell.hidden_size
+    recurrent, inputs, hidden = list[Tensor](), list[Tensor](), cell.hidden_size
     state_columns = _state_columns(cell)
     parameters = dict(cell.named_parameters())
     for name, role in parameter_roles(cell).items():
@@ -121,7 +111,7 @@ def _matrix_blocks(cell: Cell, wanted: str) -> _MatrixBlocks:
         if matrix.ndim != 2:
             continue
         if role == "input":
-            blocks.inputs.append(matrix)
+            inputs.append(matrix)
             continue
         columns = slice(0, hidden) if matrix.shape[1] == hidden else state_columns.get(name)
         if columns is None or matrix.shape[0] % hidden or matrix.is_complex():
@@ -129,11 +119,11 @@ def _matrix_blocks(cell: Cell, wanted: str) -> _MatrixBlocks:
                 f"{wanted}: cannot find the real (hidden, hidden) blocks of {type(cell).__name__}'s "
                 f"{'complex ' if matrix.is_complex() else ''}{name}, whose shape is {tuple(matrix.shape)}; {remedy}"
             )
-        blocks.recurrent.extend(matrix[:, columns].chunk(len(matrix) // hidden))
-        blocks.inputs.extend(part for part in (matrix[:, : columns.start], matrix[:, columns.stop :]) if part.numel())
-    if not blocks.recurrent:
+        recurrent.extend(matrix[:, columns].chunk(len(matrix) // hidden))
+        inputs.extend(part for part in (matrix[:, : columns.start], matrix[:, columns.stop :]) if part.numel())
+    if not recurrent:
         raise ValueError(f"{wanted}: {type(cell).__name__} has no recurrent matrix; {remedy}")
-    return blocks
+    return recurrent, inputs
 
 
 def _state_columns(cell: Cell) -> dict[str, slice]:

@@ -1,4 +1,4 @@
-"""Probes: measurements made beside training, never within the time that a training step is given.
+"""Probes: measurements made alongside training, never within the time that a training step is given.
 
 A concrete probe is imported from its own module (`rnnbench.probes.costs.Costs`), which its YAML in conf/probe names.
 The package exports what all of them share:

@@ -18,7 +18,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Measurement:
-    """Named numbers or texts, which become columns, and named arrays, which are stored beside them."""
+    """Named numbers or texts, which become columns, and named arrays, which are stored with them."""
 
     scalars: Mapping[str, float | str]
     arrays: Mapping[str, Array] = field(default_factory=dict)

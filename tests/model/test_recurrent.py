@@ -10,28 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from rnnbench import Recurrent
+from rnnbench.backends import Eager
 from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 
 
 @pytest.mark.parametrize("backend", ["auto", "fused", "torch", "eager"])
-def test_it_is_the_gru_of_torch_with_the_same_weights(backend: str) -> None:
-    layer = Recurrent(GruTorch(3, 5), backend)
-    equal = layer.cell.torch_equivalent()
-    assert equal is not None
-    theirs = nn.GRU(3, 5)
-    with torch.no_grad():
-        theirs.weight_ih_l0.copy_(torch.cat([each.weight for each in equal.input_maps]))
-        theirs.weight_hh_l0.copy_(torch.cat([each.weight for each in equal.recurrent_maps]))
-        theirs.bias_ih_l0.copy_(torch.cat([each.bias for each in equal.input_maps]))
-        theirs.bias_hh_l0.copy_(torch.cat([each.bias for each in equal.recurrent_maps]))
-    inputs, start = torch.randn(7, 2, 3), torch.randn(2, 5)
-    outputs, (final,) = layer(inputs, (start,))
-    expected, last = theirs(inputs, start.unsqueeze(0))
+def test_it_is_the_loop_over_the_cells_step(backend: str) -> None:
+    layer, inputs, start = Recurrent(GruTorch(3, 5), backend), torch.randn(7, 2, 3), (torch.randn(2, 5),)
+    expected, (last,) = Eager().run(layer.cell, inputs, start)
+    outputs, (final,) = layer(inputs, start)
     torch.testing.assert_close(outputs, expected)
-    torch.testing.assert_close(final, last[0])
-    first, _ = layer(inputs)
-    torch.testing.assert_close(first, theirs(inputs)[0])
+    torch.testing.assert_close(final, last)
+    torch.testing.assert_close(layer(inputs)[0], Eager().run(layer.cell, inputs, (torch.zeros(2, 5),))[0])
 
 
 def both() -> tuple[Recurrent, Recurrent]:

@@ -1,6 +1,8 @@
 """Gates held at 0 and 1: what is found on cells whose gates are known, and nothing where there are none."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_concat import GruConcat
 from rnnbench.cells.gru_goodfellow import GruGoodfellow
 from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
@@ -46,15 +49,27 @@ class Growing(Cell):
         return (state[0] + 1,)
 
 
-def measured(cell: type[Cell]) -> dict[str, Any]:
+def measured(cell: Callable[[int, int], Cell]) -> dict[str, Any]:
     task = Adding(10)
     batch = task.draw(4, torch.Generator().manual_seed(0))
     return dict(GateLimits().measure(model_of(cell, 6), task, batch).scalars)
 
 
-@pytest.mark.parametrize(("cell", "copies_at"), [(Gru, 0.0), (GruGoodfellow, 1.0), (GruTorch, 1.0)])
-def test_a_gru_has_both_gates(cell: type[Cell], copies_at: float) -> None:
-    found = measured(cell)
+FORMS: dict[str, tuple[Callable[[int, int], Cell], float]] = {
+    "gru": (Gru, 0.0),
+    "gru_no_bias": (partial(Gru, bias=False), 0.0),
+    "gru_concat": (GruConcat, 0.0),
+    "gru_concat_no_bias": (partial(GruConcat, bias=False), 0.0),
+    "gru_goodfellow": (GruGoodfellow, 1.0),
+    "gru_torch": (GruTorch, 1.0),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_the_gru_has_both_gates(form: str) -> None:
+    """Gate 0 copies the state where the gate weights the new one (notes 000 to 003), gate 1 where the old (004)."""
+    make, copies_at = FORMS[form]
+    found = measured(make)
     assert found["update_gate_copy_value"] == copies_at
     assert found["update_gate_copy_error"] == found["update_gate_leakage"] == 0
     assert found["reset_gate_ignore_value"] == found["reset_gate_state_effect"] == 0
