@@ -8,6 +8,6 @@ package exports what all of them share:
 - `skew_symmetric`: skew-symmetric matrices, for cells whose recurrent matrix is one or its exponential.
 """
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State, TorchEquivalent
+from rnnbench.cells.cell import Cell, State, TorchEquivalent
 
-__all__ = ["Cell", "MemoryBiases", "State", "TorchEquivalent"]
+__all__ = ["Cell", "State", "TorchEquivalent"]

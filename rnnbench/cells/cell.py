@@ -31,20 +31,6 @@ class TorchEquivalent:
     recurrent_maps: tuple[nn.Linear, ...]
 
 
-@dataclass(frozen=True)
-class MemoryBiases:
-    """The biases that set how long a cell remembers before it is trained, each (hidden,).
-
-    `keep` is the bias of the gate that weights the old state, `write` that of the gate that weights the new; where one
-    gate does both, the cell has only `keep` (the gate weights the old) or only `write` (the new). `added` are further
-    biases of the same gates.
-    """
-
-    keep: Tensor | None = None
-    write: Tensor | None = None
-    added: tuple[Tensor, ...] = ()
-
-
 def check_is_state(step: Callable[..., Any], returned: object, tensors: int) -> None:
     """Raise ComponentError unless what a step returned is as many tensors as it was given, in a tuple or list."""
     kind = f"a {type(returned).__name__}"
@@ -73,6 +59,13 @@ class Cell(nn.Module, ABC):
 
     state_names: tuple[str, ...] = ("h",)
     """One name per state tensor; the first is the output h."""
+    keep_bias: ClassVar[str] = ""
+    """The name of the parameter (hidden,) that is the bias of the gate on the old state, which chrono initialisation
+    sets. A gate that weights both states has only `keep_bias` (its value weights the old) or `write_bias` (the new)."""
+    write_bias: ClassVar[str] = ""
+    """Likewise of the gate on the new state."""
+    added_bias: ClassVar[str] = ""
+    """A second bias of one of them."""
     nearest_torch_module: ClassVar[type[nn.Module] | None] = None
     """The module of torch.nn to compare the speed with, for a cell whose equations none computes."""
 
@@ -164,10 +157,6 @@ class Cell(nn.Module, ABC):
         """Set the biases for which the cell's settings fix a start, such as a forget bias."""
         for linear, start in self.bias_starts:
             nn.init.constant_(linear.bias, start)
-
-    def memory_biases(self) -> MemoryBiases | None:
-        """The biases that chrono initialisation sets, or None for a cell without such a gate."""
-        return None
 
     def torch_equivalent(self) -> TorchEquivalent | None:
         """The torch kernel with the same equations, where there is one."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class Fastgrnn(Cell):
@@ -13,6 +13,8 @@ class Fastgrnn(Cell):
     `zeta_start` and `nu_start`; these and the biases, which start at 1, are the released code's. W and U have full
     rank here and are dense.
     """
+
+    keep_bias = "b_z"
 
     def __init__(self, input_size: int, hidden_size: int, zeta_start: float = 1.0, nu_start: float = -4.0) -> None:
         super().__init__(input_size, hidden_size)
@@ -26,6 +28,3 @@ class Fastgrnn(Cell):
         z = torch.sigmoid(total + self.b_z)
         candidate = torch.tanh(total + self.b_h)
         return ((torch.sigmoid(self.zeta) * (1 - z) + torch.sigmoid(self.nu)) * candidate + z * h,)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(keep=self.b_z)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class Gru(Cell):
@@ -18,10 +18,10 @@ class Gru(Cell):
     """
 
     nearest_torch_module = nn.GRU
+    write_bias = "W_z.bias"
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size)
-        self.bias = bias
         self.W_r, self.U_r = self.input_map(bias), self.recurrent_map()
         self.W_z, self.U_z = self.input_map(bias), self.recurrent_map()
         self.W_n, self.U_n = self.input_map(bias), self.recurrent_map()
@@ -32,6 +32,3 @@ class Gru(Cell):
         z = torch.sigmoid(self.W_z(x) + self.U_z(h))
         n = torch.tanh(self.W_n(x) + self.U_n(r * h))
         return ((1 - z) * h + z * n,)
-
-    def memory_biases(self) -> MemoryBiases | None:
-        return MemoryBiases(write=self.W_z.bias) if self.bias else None

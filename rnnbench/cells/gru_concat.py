@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class GruConcat(Cell):
@@ -15,10 +15,10 @@ class GruConcat(Cell):
     """
 
     nearest_torch_module = nn.GRU
+    write_bias = "W_z.bias"
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size)
-        self.bias = bias
         self.W_r = nn.Linear(hidden_size + input_size, hidden_size, bias=bias)
         self.W_z = nn.Linear(hidden_size + input_size, hidden_size, bias=bias)
         self.W_n = nn.Linear(hidden_size + input_size, hidden_size, bias=bias)
@@ -30,6 +30,3 @@ class GruConcat(Cell):
         z = torch.sigmoid(self.W_z(hx))
         n = torch.tanh(self.W_n(torch.cat([r * h, x], dim=1)))
         return ((1 - z) * h + z * n,)
-
-    def memory_biases(self) -> MemoryBiases | None:
-        return MemoryBiases(write=self.W_z.bias) if self.bias else None

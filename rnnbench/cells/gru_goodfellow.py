@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class GruGoodfellow(Cell):
@@ -17,10 +17,10 @@ class GruGoodfellow(Cell):
     """
 
     nearest_torch_module = nn.GRU
+    keep_bias = "W_z.bias"
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size)
-        self.bias = bias
         self.W_r, self.U_r = self.input_map(bias), self.recurrent_map()
         self.W_z, self.U_z = self.input_map(bias), self.recurrent_map()
         self.W_n, self.U_n = self.input_map(bias), self.recurrent_map()
@@ -31,6 +31,3 @@ class GruGoodfellow(Cell):
         z = torch.sigmoid(self.W_z(x) + self.U_z(h))
         n = torch.sigmoid(self.W_n(x) + self.U_n(r * h))
         return (z * h + (1 - z) * n,)
-
-    def memory_biases(self) -> MemoryBiases | None:
-        return MemoryBiases(keep=self.W_z.bias) if self.bias else None

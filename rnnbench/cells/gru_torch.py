@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State, TorchEquivalent
+from rnnbench.cells.cell import Cell, State, TorchEquivalent
 
 
 class GruTorch(Cell):
@@ -12,6 +12,8 @@ class GruTorch(Cell):
     r = sigma(W_r x + b_r + U_r h + c_r), z = sigma(W_z x + b_z + U_z h + c_z),
     n = tanh(W_n x + b_n + r (U_n h + c_n)), h' = (1 - z) n + z h.
     """
+
+    keep_bias, added_bias = "W_z.bias", "U_z.bias"
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -25,9 +27,6 @@ class GruTorch(Cell):
         z = torch.sigmoid(self.W_z(x) + self.U_z(h))
         n = torch.tanh(self.W_n(x) + r * self.U_n(h))
         return ((1 - z) * n + z * h,)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(keep=self.W_z.bias, added=(self.U_z.bias,))
 
     def torch_equivalent(self) -> TorchEquivalent:
         return TorchEquivalent(torch.gru, (self.W_r, self.W_z, self.W_n), (self.U_r, self.U_z, self.U_n))

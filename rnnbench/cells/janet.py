@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class Janet(Cell):
@@ -16,6 +16,8 @@ class Janet(Cell):
     initialisation.
     """
 
+    keep_bias = "W_f.bias"
+
     def __init__(self, input_size: int, hidden_size: int, beta: float = 1.0, forget_bias: float | None = 1.0) -> None:
         super().__init__(input_size, hidden_size)
         self.beta = beta
@@ -27,6 +29,3 @@ class Janet(Cell):
         s = self.W_f(x) + self.U_f(h)
         g = torch.tanh(self.W_g(x) + self.U_g(h))
         return (torch.sigmoid(s) * h + (1 - torch.sigmoid(s - self.beta)) * g,)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(keep=self.W_f.bias)

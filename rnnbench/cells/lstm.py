@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State, TorchEquivalent
+from rnnbench.cells.cell import Cell, State, TorchEquivalent
 
 
 class Lstm(Cell):
@@ -16,6 +16,7 @@ class Lstm(Cell):
     """
 
     state_names = ("h", "c")
+    keep_bias, write_bias = "W_f.bias", "W_i.bias"
 
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float | None = 1.0) -> None:
         super().__init__(input_size, hidden_size)
@@ -32,9 +33,6 @@ class Lstm(Cell):
         o = torch.sigmoid(self.W_o(x) + self.U_o(h))
         c = f * c + i * g
         return (o * torch.tanh(c), c)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(keep=self.W_f.bias, write=self.W_i.bias)
 
     def torch_equivalent(self) -> TorchEquivalent:
         return TorchEquivalent(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class LstmCifg(Cell):
@@ -17,6 +17,7 @@ class LstmCifg(Cell):
     """
 
     state_names = ("h", "c")
+    keep_bias = "W_f.bias"
 
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float | None = 1.0) -> None:
         super().__init__(input_size, hidden_size)
@@ -31,6 +32,3 @@ class LstmCifg(Cell):
         o = torch.sigmoid(self.W_o(x) + self.U_o(h))
         c = f * c + (1 - f) * g
         return (o * torch.tanh(c), c)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(keep=self.W_f.bias)

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 Variant = Literal["vanilla", "nig", "nfg", "nog", "niaf", "noaf", "cifg", "np", "fgr"]
 GATES = {"nig": "fo", "nfg": "io", "nog": "if", "cifg": "io"}
@@ -30,6 +30,8 @@ class LstmGreff(Cell):
     The forget gate's bias starts at `forget_bias`, that of cifg's input gate at its negative; None leaves it random,
     as the paper has it.
     """
+
+    keep_bias, write_bias = "W_f.bias", "W_i.bias"
 
     def __init__(
         self, input_size: int, hidden_size: int, variant: Variant = "vanilla", forget_bias: float | None = 1.0
@@ -80,8 +82,3 @@ class LstmGreff(Cell):
     def _map(self, kind: str, of: str) -> nn.Linear:
         found: nn.Linear = getattr(self, f"{kind}_{of}")
         return found
-
-    def memory_biases(self) -> MemoryBiases | None:
-        write = self._map("W", "i").bias if "i" in self.gates else None
-        keep = self._map("W", "f").bias if "f" in self.gates else None
-        return MemoryBiases(keep=keep, write=write)

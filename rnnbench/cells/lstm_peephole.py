@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class LstmPeephole(Cell):
@@ -18,6 +18,7 @@ class LstmPeephole(Cell):
     """
 
     state_names = ("h", "c")
+    keep_bias, write_bias = "W_f.bias", "W_i.bias"
 
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float | None = 1.0) -> None:
         super().__init__(input_size, hidden_size)
@@ -35,6 +36,3 @@ class LstmPeephole(Cell):
         c = f * c + i * g
         o = torch.sigmoid(self.W_o(x) + self.U_o(h) + self.p_o * c)
         return (o * torch.tanh(c), c)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(keep=self.W_f.bias, write=self.W_i.bias)

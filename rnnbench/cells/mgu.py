@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class Mgu(Cell):
@@ -11,6 +11,8 @@ class Mgu(Cell):
 
     A GRU whose reset and update gates are one.
     """
+
+    write_bias = "W_f.bias"
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -21,6 +23,3 @@ class Mgu(Cell):
         (h,) = state
         f = torch.sigmoid(self.W_f(x) + self.U_f(h))
         return ((1 - f) * h + f * torch.tanh(self.W(x) + self.U(f * h)),)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(write=self.W_f.bias)

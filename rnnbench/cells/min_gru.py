@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class MinGru(Cell):
@@ -15,6 +15,8 @@ class MinGru(Cell):
     numbers. Its form for the scan in log space, which passes n through a positive function, is another cell.
     """
 
+    write_bias = "W_z.bias"
+
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
         self.W_z = self.input_map()
@@ -24,6 +26,3 @@ class MinGru(Cell):
         (h,) = state
         z = torch.sigmoid(self.W_z(x))
         return ((1 - z) * h + z * self.W_n(x),)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(write=self.W_z.bias)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class Mut2(Cell):
@@ -14,6 +14,8 @@ class Mut2(Cell):
     A bare x needs as many inputs as units. Where the sizes differ, x there is P x, with P (hidden, input) and no bias,
     which adds its entries to the parameter count.
     """
+
+    write_bias = "W_z.bias"
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -29,6 +31,3 @@ class Mut2(Cell):
         r = torch.sigmoid(bare_x + self.U_r(h))
         n = torch.tanh(self.U_n(r * h) + self.W_n(x))
         return (z * n + (1 - z) * h,)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(write=self.W_z.bias)

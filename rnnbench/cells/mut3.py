@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class Mut3(Cell):
@@ -12,6 +12,8 @@ class Mut3(Cell):
     z = sigma(W_z x + U_z tanh(h) + b_z), r = sigma(W_r x + U_r h + b_r), n = tanh(U_n (r h) + W_n x + b_n),
     h' = z n + (1 - z) h.
     """
+
+    write_bias = "W_z.bias"
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -25,6 +27,3 @@ class Mut3(Cell):
         r = torch.sigmoid(self.W_r(x) + self.U_r(h))
         n = torch.tanh(self.U_n(r * h) + self.W_n(x))
         return (z * n + (1 - z) * h,)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(write=self.W_z.bias)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class Sru(Cell):
@@ -15,6 +15,7 @@ class Sru(Cell):
     """
 
     state_names = ("h", "c")
+    keep_bias = "W_f.bias"
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -28,6 +29,3 @@ class Sru(Cell):
         r = torch.sigmoid(self.W_r(x) + self.v_r * c)
         c = f * c + (1 - f) * self.W(x)
         return (r * c + (1 - r) * (x if self.P is None else self.P(x)), c)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(keep=self.W_f.bias)

@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class Star(Cell):
     """k = sigma(W_k x + U_k h + b_k), z = tanh(W_z x + b_z), h' = tanh((1 - k) h + k z)."""
+
+    write_bias = "W_k.bias"
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -19,6 +21,3 @@ class Star(Cell):
         k = torch.sigmoid(self.W_k(x) + self.U_k(h))
         z = torch.tanh(self.W_z(x))
         return (torch.tanh((1 - k) * h + k * z),)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(write=self.W_k.bias)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnbench.cells.cell import Cell, MemoryBiases, State
+from rnnbench.cells.cell import Cell, State
 
 
 class Ugrnn(Cell):
@@ -11,6 +11,8 @@ class Ugrnn(Cell):
 
     b_g starts at `gate_bias`, so that the cell remembers at first; None leaves it random.
     """
+
+    keep_bias = "W_g.bias"
 
     def __init__(self, input_size: int, hidden_size: int, gate_bias: float | None = 1.0) -> None:
         super().__init__(input_size, hidden_size)
@@ -21,6 +23,3 @@ class Ugrnn(Cell):
         (h,) = state
         g = torch.sigmoid(self.W_g(x) + self.U_g(h))
         return (g * h + (1 - g) * torch.tanh(self.W(x) + self.U(h)),)
-
-    def memory_biases(self) -> MemoryBiases:
-        return MemoryBiases(keep=self.W_g.bias)

@@ -83,18 +83,19 @@ def _set_irnn(cell: Cell, recurrent: list[Tensor], inputs: list[Tensor], generat
 
 
 def _set_chrono_biases(cell: Cell, generator: torch.Generator, length: int | None) -> None:
-    biases = cell.memory_biases()
-    if biases is None:
+    parameters = dict(cell.named_parameters())
+    keep, write, added = (parameters.get(name) for name in (cell.keep_bias, cell.write_bias, cell.added_bias))
+    if keep is None and write is None:
         raise ValueError(f"initialisation=chrono: {type(cell).__name__} has no gate bias for it; use another one")
     if length is None or length < 3:
         raise ValueError(f"chrono_length={length}: must be at least 3 with initialisation=chrono (ln U[1, length - 1])")
     log_time = nn.init.uniform_(torch.empty(cell.hidden_size), 1, length - 1, generator=generator).log()
-    if biases.keep is not None:
-        biases.keep.copy_(log_time)
-    if biases.write is not None:
-        biases.write.copy_(-log_time)
-    for bias in biases.added:
-        nn.init.zeros_(bias)
+    if keep is not None:
+        keep.copy_(log_time)
+    if write is not None:
+        write.copy_(-log_time)
+    if added is not None:
+        nn.init.zeros_(added)
 
 
 def _matrix_blocks(cell: Cell, wanted: str) -> tuple[list[Tensor], list[Tensor]]:
