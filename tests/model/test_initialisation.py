@@ -1,7 +1,6 @@
 """Initialisations by name: what each sets, on every cell that has it, and who refuses."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
 from rnnbench.cells.indrnn import Indrnn
 from rnnbench.cells.lstm import Lstm
-from rnnbench.cells.lstm_peephole import LstmPeephole
 from rnnbench.cells.rnn import Rnn
 from rnnbench.cells.star import Star
 from rnnbench.model import INITIALISATIONS, Model, initialise_cell
+from tests.probes.references import model_of
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN = 3, 6
@@ -82,31 +81,30 @@ def configured(request: pytest.FixtureRequest) -> tuple[str, Cell]:
     return request.param.stem, instantiate(OmegaConf.load(request.param), INPUT, HIDDEN)
 
 
-@pytest.mark.parametrize("name", ["orthogonal", "identity"])
-def test_recurrent_matrices_are_orthogonal_or_the_identity(configured: tuple[str, Cell], name: str) -> None:
+@pytest.mark.parametrize("name", ["orthogonal", "identity", "gain"])
+def test_recurrent_matrices_are_orthogonal_the_identity_or_scaled(configured: tuple[str, Cell], name: str) -> None:
+    """And, but for the identity, everything else is as the cell draws it."""
     cell_name, cell = configured
+    settings = {"name": "default", "recurrent_gain": 2} if name == "gain" else {"name": name}
     if cell_name in NO_RECURRENT_MATRIX:
-        with pytest.raises(ValueError, match=rf"^initialisation={name}: {type(cell).__name__} has no recurrent matrix"):
-            initialised(cell, name)
+        with pytest.raises(ValueError, match=rf"^\w+=\w+: {type(cell).__name__} has no recurrent matrix"):
+            initialise_cell(cell, generator=seeded(), **settings)
         return
-    matrices = state_matrices(initialised(cell, name))
+    plain = {name: parameter.detach().clone() for name, parameter in initialised(cell, "default").named_parameters()}
+    initialise_cell(cell, generator=seeded(), **settings)
+    matrices = state_matrices(cell)
     assert matrices
-    for matrix in matrices.values():
-        torch.testing.assert_close(matrix @ matrix.T, torch.eye(HIDDEN), rtol=0, atol=1e-5)
-        assert torch.equal(matrix, torch.eye(HIDDEN)) == (name == "identity")
-    if name == "orthogonal":
+    for key, matrix in matrices.items():
+        if name == "gain":
+            assert torch.equal(matrix, 2 * plain[key][:, :HIDDEN])
+        else:
+            torch.testing.assert_close(matrix @ matrix.T, torch.eye(HIDDEN), rtol=0, atol=1e-5)
+            assert torch.equal(matrix, torch.eye(HIDDEN)) == (name == "identity")
+    if name != "identity":
         assert len({float(matrix.detach()[0, 0]) for matrix in matrices.values()}) == len(matrices)
-
-
-def test_orthogonal_leaves_everything_else_to_the_cell() -> None:
-    default, orthogonal = (
-        initialised(GruConcat(INPUT, HIDDEN), "default"),
-        initialised(GruConcat(INPUT, HIDDEN), "orthogonal"),
-    )
-    for gate in (default.W_r, default.W_z, default.W_n):
-        assert gate.weight.abs().max() <= HIDDEN**-0.5
-    assert torch.equal(default.W_z.weight[:, HIDDEN:], orthogonal.W_z.weight[:, HIDDEN:])
-    assert torch.equal(default.W_z.bias, orthogonal.W_z.bias)
+        for key, parameter in cell.named_parameters():
+            rest = slice(HIDDEN if key in matrices else 0, None)
+            assert torch.equal(parameter[..., rest], plain[key][..., rest])
 
 
 def test_identity_is_the_irnn() -> None:
@@ -120,22 +118,6 @@ def test_identity_is_the_irnn() -> None:
     torch.testing.assert_close(after, positive, rtol=0, atol=0)
 
 
-def test_gain_scales_the_recurrent_matrices_and_nothing_else(configured: tuple[str, Cell]) -> None:
-    cell_name, cell = configured
-    if cell_name in NO_RECURRENT_MATRIX:
-        with pytest.raises(ValueError, match=rf"^recurrent_gain=2: {type(cell).__name__} has no recurrent matrix"):
-            initialise_cell(cell, "default", seeded(), recurrent_gain=2)
-        return
-    plain = {name: parameter.detach().clone() for name, parameter in initialised(cell, "default").named_parameters()}
-    initialise_cell(cell, "default", seeded(), recurrent_gain=2)
-    scaled = state_matrices(cell)
-    for name, parameter in cell.named_parameters():
-        factor = torch.ones_like(parameter)
-        if name in scaled:
-            factor[:, :HIDDEN] = 2
-        assert torch.equal(parameter, factor * plain[name])
-
-
 def test_identity_keeps_the_biases_that_settings_fix() -> None:
     cell = initialised(Lstm(INPUT, HIDDEN, forget_bias=1.5), "identity")
     assert torch.equal(cell.W_f.bias, torch.full((HIDDEN,), 1.5))
@@ -143,7 +125,7 @@ def test_identity_keeps_the_biases_that_settings_fix() -> None:
 
 
 @pytest.mark.parametrize("name", ["orthogonal", "identity"])
-def test_blocks_of_a_cell_of_the_users_own(name: str) -> None:
+def test_blocks_of_a_custom_cell(name: str) -> None:
     cell = initialised(TransposedGates(INPUT, HIDDEN), name)
     gates = cell.gates.weight[:, INPUT:]
     for block in (gates[:HIDDEN], gates[HIDDEN:], cell.R):
@@ -191,9 +173,8 @@ def test_chrono_gives_every_cell_the_same_time_scales(configured: tuple[str, Cel
     assert len(set(scales.tolist())) == HIDDEN
 
 
-@pytest.mark.parametrize("make", [Lstm, LstmPeephole])
-def test_chrono_of_the_lstm(make: Callable[[int, int], Cell]) -> None:
-    cell = initialised(make(INPUT, 4000), "chrono", chrono_length=101)
+def test_chrono_of_the_lstm() -> None:
+    cell = initialised(Lstm(INPUT, 4000), "chrono", chrono_length=101)
     assert torch.equal(cell.W_i.bias, -cell.W_f.bias)
     steps = cell.W_f.bias.detach().double().exp()
     assert steps.min() >= 1 - 1e-5
@@ -229,21 +210,12 @@ def test_all_draws_come_from_the_generator(name: str) -> None:
 
 
 def test_the_model_passes_the_initialisation_to_every_layer() -> None:
-    model = Model(
-        Gru,
-        input_size=INPUT,
-        output_size=1,
-        hidden_size=HIDDEN,
-        layers=3,
-        initialisation="chrono",
-        chrono_length=3,
-        generator=seeded(),
-    )
+    model = model_of(Gru, HIDDEN, 3, initialisation="chrono", chrono_length=3)
     for cell in model.cells:
         assert isinstance(cell, Gru)
         assert bool((cell.W_z.bias <= 0).all() and (cell.W_z.bias >= -math.log(2)).all())
     with pytest.raises(ValueError, match=r"^initialisation=identity: Indrnn has no recurrent matrix"):
-        Model(Indrnn, input_size=1, output_size=1, hidden_size=4, initialisation="identity", generator=seeded())
+        model_of(Indrnn, initialisation="identity")
 
 
 class Set(Cell):
@@ -274,7 +246,7 @@ class Set(Cell):
 
 
 def set_model(seed: int, layers: int = 1) -> Model:
-    return Model(Set, input_size=INPUT, output_size=1, hidden_size=HIDDEN, layers=layers, generator=seeded(seed))
+    return model_of(Set, HIDDEN, layers, input_size=INPUT, seed=seed)
 
 
 def test_what_a_constructor_sets_stays() -> None:

@@ -15,23 +15,15 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.errors import SettingError
 from rnnbench.model import Model
-from tests.probes.references import Tally
+from tests.probes.references import Tally, model_of
 
 INPUT, HIDDEN, OUTPUT, BATCH, STEPS = 3, 5, 4, 3, 6
 CELLS = [Rnn, Gru, GruTorch, Lstm]
 
 
 def built(make_cell: Callable[[int, int], Cell], layers: int = 2, backend: str = "auto", seed: int = 0) -> Model:
-    generator = torch.Generator().manual_seed(seed)
-    return Model(
-        make_cell,
-        input_size=INPUT,
-        output_size=OUTPUT,
-        hidden_size=HIDDEN,
-        layers=layers,
-        backend=backend,
-        generator=generator,
-    )
+    sizes = {"input_size": INPUT, "output_size": OUTPUT}
+    return model_of(make_cell, HIDDEN, layers, backend=backend, seed=seed, **sizes)
 
 
 def drawn_inputs() -> Tensor:
@@ -82,9 +74,7 @@ def test_weights_are_those_of_the_generator_and_the_global_one_is_untouched() ->
 
 
 def test_the_draw_is_uniform_within_the_documented_bounds() -> None:
-    model = Model(
-        Rnn, input_size=40, output_size=40, hidden_size=100, generator=torch.Generator().manual_seed(0)
-    ).double()
+    model = model_of(Rnn, 100, input_size=40, output_size=40).double()
     bound = 1 / math.sqrt(100)
     for parameter in (model.cells[0].W.weight, model.cells[0].U.weight, model.readout.weight):
         assert parameter.abs().max() <= bound

@@ -16,11 +16,13 @@ WIDTH = 1e-5
 """Of the central differences."""
 
 
-def model_of(make_cell: Callable[[int, int], Cell], hidden_size: int = 4, layers: int = 1, **settings: Any) -> Model:
+def model_of(
+    make_cell: Callable[[int, int], Cell], hidden_size: int = 4, layers: int = 1, *, seed: int = 0, **settings: Any
+) -> Model:
     """A model of two inputs and one output, unless the settings say otherwise."""
-    generator = torch.Generator().manual_seed(0)
-    sizes = {"input_size": 2, "output_size": 1} | settings
-    return Model(make_cell, hidden_size=hidden_size, layers=layers, generator=generator, **sizes)
+    settings = {"input_size": 2, "output_size": 1} | settings
+    generator = torch.Generator().manual_seed(seed)
+    return Model(make_cell, hidden_size=hidden_size, layers=layers, generator=generator, **settings)
 
 
 def in_double(model: Model) -> Model:
