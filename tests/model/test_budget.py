@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -37,30 +38,25 @@ def test_the_widths_of_chung_2014(make_cell: Callable[[int, int], Cell], units: 
     assert sum(parameter.numel() for parameter in make_cell(100, units).parameters()) == parameters
 
 
-@pytest.mark.parametrize("units", [1, 2, 3, 17, 64, 100])
-def test_an_exact_count_gives_its_width(units: int) -> None:
-    assert width(Rnn, units * 100 + units * units + units) == units
-    assert width(Rnn, units * 7 + units * units + units, inputs=7) == units
+LAYER, UPPER = 30 * (100 + 30 + 1), 30 * (30 + 30 + 1)
+"""Parameters of 30 units on 100 inputs, and on 30."""
 
 
-def test_the_nearest_width_is_taken_on_either_side() -> None:
-    """An RNN on 100 inputs has n^2 + 101 n parameters: 9882 with 61 units, 10,106 with 62."""
-    assert width(Rnn, 9995) == 62
-    assert width(Rnn, 9993) == 61
-
-
-def test_all_counts_the_readout() -> None:
-    """40 units: 1600 + 40 x 101 = 5640 in the layer, and 41 x 10 in the readout."""
-    assert width(Rnn, 5640) == 40
-    assert width(Rnn, 5640 + 410, counted="all") == 40
-    assert width(Rnn, 5640, counted="all") < 40
-
-
-def test_layers_are_counted_with_their_own_input_size() -> None:
-    """30 units: 30 (100 + 30 + 1) in the first layer and 30 (30 + 30 + 1) in each further one."""
-    assert width(Rnn, 30 * 131 + 30 * 61, layers=2) == 30
-    assert width(Rnn, 30 * 131 + 2 * 30 * 61, layers=3) == 30
-    assert width(Rnn, 30 * 131 + 30 * 61 + 31 * 10, layers=2, counted="all") == 30
+@pytest.mark.parametrize(
+    ("budget", "settings", "units"),
+    [
+        *((units * 100 + units * units + units, {}, units) for units in (1, 2, 17, 100)),
+        (17 * 7 + 17 * 17 + 17, {"inputs": 7}, 17),
+        (9995, {}, 62),  # n^2 + 101 n: 9882 with 61 units, 10,106 with 62
+        (9993, {}, 61),
+        (LAYER + 31 * 10, {"counted": "all"}, 30),
+        (LAYER + UPPER, {"layers": 2}, 30),
+        (LAYER + 2 * UPPER, {"layers": 3}, 30),
+        (LAYER + UPPER + 31 * 10, {"layers": 2, "counted": "all"}, 30),
+    ],
+)
+def test_the_nearest_width(budget: int, settings: dict[str, Any], units: int) -> None:
+    assert width(Rnn, budget, **settings) == units
 
 
 def test_two_percent_is_the_bound() -> None:

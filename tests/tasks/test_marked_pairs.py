@@ -80,14 +80,6 @@ def test_first_pair_marked_by_enumeration() -> None:
     assert Xor(24).first_pair_marked == pytest.approx(fraction, rel=1e-14)
 
 
-def test_baseline_losses_at_length_100() -> None:
-    p = 0.1 + 0.9 / 49
-    assert HochreiterAdding(100).baseline_loss == pytest.approx((0.9 + 1 - 0.9 / 49) / 3 / 16, rel=1e-14)
-    mean = (1 - p) / 4 + p / 2
-    assert Multiplication(100).baseline_loss == pytest.approx((1 - p) / 9 + p / 3 - mean**2, rel=1e-14)
-    assert Xor(100).baseline_loss == pytest.approx(0.6931471805599453)
-
-
 def at_ends(task: Task, batch: Batch, error: float) -> list[bool]:
     return task.correct(batch.targets + error, batch).tolist()
 

@@ -73,12 +73,6 @@ def test_loss_is_summed_over_keys_and_averaged_over_real_steps(tmp_path: Path) -
     torch.testing.assert_close(task.losses(outputs, batch), expected)
 
 
-def test_baseline_loss_by_hand(tmp_path: Path) -> None:
-    """Targets of the training pieces: {22, 108}, {}, {21}, {60, 64}: five keys, each in one of four steps."""
-    entropy = -(math.log(1 / 4) / 4 + 3 * math.log(3 / 4) / 4)
-    assert PolyphonicMusic(write_json(tmp_path)).baseline_loss == pytest.approx(5 * entropy, rel=1e-12)
-
-
 def test_a_silent_voice_is_no_note(tmp_path: Path) -> None:
     task = PolyphonicMusic(write_json(tmp_path, {**PIECES, "test": [[[-1, 60], [-1, -1]]]}))
     batch = task.examples("test", [0])

@@ -61,16 +61,6 @@ def test_temporal_order_at_the_papers_length(markers: int) -> None:
     assert [(min(steps), max(steps)) for steps in reached] == windows
 
 
-def test_temporal_order_is_judged_at_the_end_alone() -> None:
-    task = TemporalOrder(10)
-    batch = drawn(task, 4)
-    assert batch.scored is not None
-    right = torch.nn.functional.one_hot(batch.targets, 4).float()
-    elsewhere = torch.where(batch.scored.unsqueeze(2), right, right.roll(1, 2))
-    assert task.correct(elsewhere, batch).all()
-    assert not task.correct(right.roll(1, 2), batch).any()
-
-
 @pytest.mark.parametrize(
     ("task", "count", "alphabet"),
     [
