@@ -30,6 +30,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+from zipfile import is_zipfile
 
 import numpy as np
 import torch
@@ -187,10 +188,9 @@ class _Part:
 
 def _read(file: Path, kind: Kind | None, tokens: bool) -> list[_Part]:
     """The whole of the data, or its three parts."""
-    with file.open("rb") as opened:
-        loaded = np.load(opened, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            raise ValueError("one array, and must be an .npz archive of several")
+    if not is_zipfile(file):
+        raise ValueError("it is no .npz archive")
+    with np.load(file, allow_pickle=False) as loaded:
         arrays = dict(loaded)
     suffixes = [""] if "inputs" in arrays else [f"_{part}" for part in PARTS]
     parts = [_part(arrays, suffix, kind, tokens) for suffix in suffixes]
