@@ -1,7 +1,6 @@
-"""Counts from the papers, bounds of the state, wrong settings, and a step that can be traced."""
+"""Counts from the papers, bounds of the state, starts of weights, and wrong settings."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -22,8 +21,6 @@ from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.mut1 import Mut1
 from rnnbench.cells.mut2 import Mut2
 from rnnbench.cells.skew_symmetric import skew_symmetric
-
-CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("cell_class", [Mut1, Mut2])
