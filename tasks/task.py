@@ -57,11 +57,7 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
-
-        def moved(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.to(device)
-
-        return Batch(self.inputs.to(device), self.targets.to(device), moved(self.scored), moved(self.lengths))
+        return Batch(**{name: tensor.to(device) for name, tensor in vars(self).items() if tensor is not None})
 
     @property
     def real(self) -> Bool[Tensor, "time batch"]:

@@ -1,13 +1,16 @@
 """Counts from the papers, bounds of the state, starts of weights, and wrong settings."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import get_args
 
 import pytest
 import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from torch import nn
 
-from rnnbench.backends import Eager
+from rnnbench.backends import Eager, Fused
 from rnnbench.cells import Cell
 from rnnbench.cells.antisymmetric_rnn import AntisymmetricRnn
 from rnnbench.cells.cornn import Cornn
@@ -123,3 +126,8 @@ def test_fastgrnn_starts_as_released() -> None:
     cell.initialise(torch.Generator().manual_seed(0))
     assert (cell.zeta.item(), cell.nu.item()) == (1, -4)
     assert cell.b_z.tolist() == cell.b_h.tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "conf/cell").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_cell_of_the_menu_is_compiled(path: Path) -> None:
+    assert Fused().unsupported_reason(instantiate(OmegaConf.load(path), 3, 4)) is None
