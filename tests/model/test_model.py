@@ -92,21 +92,6 @@ def test_the_named_backend_runs_it_or_says_why_not() -> None:
         built(Gru, backend="torch")
 
 
-def test_a_hook_receives_the_gradients_of_every_layer() -> None:
-    model = built(Lstm, layers=2, backend="torch").double()
-    received: dict[tuple[int, int, int], Tensor] = {}
-
-    def hook(layer: int, state: int, first: int, gradients: Tensor) -> None:
-        received[layer, state, first] = gradients.clone()
-
-    outputs = model(drawn_inputs(), 2, hook)
-    outputs.sum().backward()
-    assert {key[:2] for key in received} == {(0, 0), (0, 1), (1, 0), (1, 1)}
-    # The last h of the top layer goes nowhere but to the readout: d sum(V h + b) / dh = column sums of V.
-    expected = model.readout.weight.sum(0).expand(1, BATCH, HIDDEN)
-    torch.testing.assert_close(received[1, 0, STEPS - 1], expected, rtol=1e-12, atol=0)
-
-
 def returning(*state: Tensor) -> type[Cell]:
     """A cell with these tensors as its first state, for a batch of 2."""
 
