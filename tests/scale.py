@@ -29,11 +29,10 @@ from hydra import compose, initialize_config_dir
 
 from rnnbench.cli.configuration import settings_of
 from rnnbench.cli.launches import write_outcome, write_plan
-from rnnbench.recorders import RunStore
+from rnnbench.recorders import RunFolder
 from rnnbench.runs.catalogue import configuration_directory
 from rnnbench.runs.settings import Settings
-from rnnbench.schema import ExperimentFiles, JobStatus
-from rnnbench.store import atomic
+from rnnbench.schema import ExperimentFiles, JobStatus, run_name
 from rnnbench.store.reader import JobOutcome, PlannedJob
 
 CELLS = ("rnn", "lstm", "gru", "gru_no_bias", "gru_goodfellow")
@@ -89,7 +88,7 @@ def copy_run(template: Path, settings: Settings, cell: str, results: Path, seeds
     for seed in seeds:
         own = settings.model_copy(update={"seed": seed})
         content = own.result_settings(config["model"]["hidden_size"], config["model"]["backend"])
-        folder = RunStore(results / settings.name).folder(cell, "adding", seed, content)
+        folder = RunFolder(results / settings.name / "runs" / run_name(cell, "adding", seed, content))
         factor = float(np.exp(np.random.default_rng(seed).normal(0, 0.3)))
         columns = {"run": folder.name, "seed": seed}
         moved = {key: summary[key] * factor for key in ("test_loss", "validation_loss")}
@@ -127,7 +126,7 @@ def measure(runs: int, root: Path, is_made: bool) -> str:
     """A row of the table."""
     results = root / "results"
     if not is_made:
-        atomic._onto_the_disk = lambda path: None  # a machine that crashes may lose these runs
+        os.fsync = lambda file: None  # a machine that crashes may lose these runs
         make(results, runs)
     rates, seeds = sweep(runs)
     axes = [f"cell={','.join(CELLS)}", f"optimizer.lr={','.join(map(str, rates))}", f"seed=range(0,{len(seeds)})"]
@@ -138,8 +137,9 @@ def measure(runs: int, root: Path, is_made: bool) -> str:
         shutil.rmtree(folder)
     timed = [command(RNNBENCH, launch, root, until=[folder / "summary.json" for folder in folders])]
     timed.append(command(RNNBENCH, launch, root))
-    for path in files.report_files():
-        path.unlink()
+    for folder in (files.folder, files.data, files.figures):
+        for path in folder.glob("*.*"):
+            path.unlink()
     timed.append(command(REPORT, ["name=scale"], root))
     timed.append(command(REPORT, ["name=scale"], root))
     return " | ".join([f"| {runs:,}", *(f"{seconds:.1f} s, {mib:.0f} MiB" for seconds, mib in timed)]) + " |"

@@ -50,7 +50,6 @@ from rnnbench.store.atomic import (
     read_bytes,
     read_json_list,
     read_json_object,
-    remove,
     replacing_together,
 )
 from rnnbench.store.reader import NUMBERS
@@ -424,7 +423,7 @@ def write_archive(results: Results, folder: Path | None = None) -> Results:
         replace(files.schema).write((json.dumps(schema) + "\n").encode())
         replace(files.runs_table).write(table)
     if not results.damaged:
-        remove(files.damaged)
+        files.damaged.unlink(missing_ok=True)
     condensed = read_archive(files)
     return dataclasses.replace(
         condensed, name=results.name, root=results.root, archive_warnings=results.archive_warnings

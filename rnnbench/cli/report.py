@@ -147,7 +147,7 @@ def _names(config: Any) -> list[str]:
     """The names of the experiments to be reported."""
     from omegaconf import ListConfig
 
-    from rnnbench.runs.names import checked_name
+    from rnnbench.schema import checked_name
 
     names = list(config.name) if isinstance(config.name, ListConfig) else [config.name]
     if not names:

@@ -10,6 +10,6 @@ from rnnbench.recorders.progress_bar import ProgressBar
 from rnnbench.recorders.progress_file import ProgressFile
 from rnnbench.recorders.recorder import Recorder
 from rnnbench.recorders.weights_and_biases import WeightsAndBiases
-from rnnbench.store.writer import RunFolder, RunStore
+from rnnbench.store.writer import RunFolder
 
-__all__ = ["ProgressBar", "ProgressFile", "Recorder", "RunFolder", "RunStore", "WeightsAndBiases"]
+__all__ = ["ProgressBar", "ProgressFile", "Recorder", "RunFolder", "WeightsAndBiases"]

@@ -20,7 +20,7 @@ from rnnbench.errors import one_line
 from rnnbench.interruption import received
 from rnnbench.recorders.recorder import Arrays, Recorder, Scalars
 from rnnbench.schema import MEASURED, RunFiles
-from rnnbench.store.atomic import remove, write_text
+from rnnbench.store.atomic import write_text
 from rnnbench.wandb_logging import content
 from rnnbench.wandb_logging.settings import REPLACED
 
@@ -64,7 +64,7 @@ class WeightsAndBiases(Recorder):
         """W&B's own process, where it was started for this run and not by a program around it."""
         self.hooks = sys.exit, sys.excepthook  # wandb replaces them
         started = time.monotonic()
-        remove(RunFiles(folder).wandb_address)
+        RunFiles(folder).wandb_address.unlink(missing_ok=True)
         for attempt in ("online", "offline") if mode == "online" and not self.away else ("offline",):
             if self.run is None and not received() and self._guarded(self._connect, PATIENCE_S):
                 self.run = self._guarded(partial(self._init, attempt, init_timeout_s), init_timeout_s + CALL_S)

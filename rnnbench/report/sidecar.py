@@ -9,7 +9,7 @@ import rnnbench
 from rnnbench.analysis.results import Results
 from rnnbench.report.incomplete import incomplete
 from rnnbench.schema import ExperimentFiles
-from rnnbench.store.atomic import DamagedFileError, read_json_object, remove, write_text
+from rnnbench.store.atomic import DamagedFileError, read_json_object, write_text
 
 KINDS = frozenset({".csv", ".md", ".tex", ".pdf", ".png", ".svg", ".json"})
 """The suffixes of a report's tables and figures, and of sidecars."""
@@ -60,7 +60,7 @@ def remove_earlier(before: Iterable[Path], made: Iterable[Path], failed: Iterabl
     stale = set(before) - set(made)
     removed = sorted(path for path in stale if path.stem not in set(failed) and path.is_file())
     for path in removed:
-        remove(path)
+        path.unlink(missing_ok=True)
     return removed
 
 

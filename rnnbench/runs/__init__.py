@@ -7,7 +7,6 @@
 - `catalogue`: the settings from the YAML files in conf/, for calls from Python.
 - `build`: builds the objects that the settings name.
 - `identity`: the name of the run that settings describe, without building the run.
-- `names`: what experiments, cells and tasks may be called.
 - `provenance`: records code, versions and machine of a run.
 - `stored_components`: the classes that a stored configuration names, without importing on its word.
 - `trained_model`: the trained model of a run.

@@ -12,12 +12,11 @@ from rnnbench.backends import planned_backend
 from rnnbench.errors import SettingError, as_reported, component_traceback, one_line
 from rnnbench.interruption import Interrupted, check, received
 from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
-from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, RunStore, WeightsAndBiases
+from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, WeightsAndBiases
 from rnnbench.runs.build import build_run
-from rnnbench.runs.names import check_run_name
 from rnnbench.runs.provenance import provenance, source_hash
-from rnnbench.runs.settings import Settings
-from rnnbench.schema import MEASURED, JobStatus, Status, difficulty_value
+from rnnbench.runs.settings import Settings, check_run_name
+from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status, difficulty_value, run_name
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import JobOutcome
 from rnnbench.training import Run
@@ -82,8 +81,8 @@ def _execute(
     first = run.model.cells[0]
     planned = planned_backend(first, settings.model.backend, settings.threads)  # as the planner names the run
     config = settings.result_settings(first.hidden_size, planned.name)
-    store = RunStore((settings.results_dir / settings.name).absolute())  # a component may change the working directory
-    folder = store.folder(cell, task, settings.seed, config)
+    runs = ExperimentFiles((settings.results_dir / settings.name).absolute())  # a component may change the directory
+    folder = RunFolder(runs.run(run_name(cell, task, settings.seed, config)).folder)
     components = [type(first), type(run.task)]
     with folder.lock() as mine:
         if not mine:

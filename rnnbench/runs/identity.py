@@ -15,9 +15,8 @@ from rnnbench.backends import planned_backend
 from rnnbench.interruption import Interrupted
 from rnnbench.process_settings import standard_settings
 from rnnbench.runs.build import build_device, build_layer, build_task, input_features
-from rnnbench.runs.names import check_run_name
 from rnnbench.runs.provenance import source_hash
-from rnnbench.runs.settings import Settings
+from rnnbench.runs.settings import Settings, check_run_name
 from rnnbench.schema import run_name
 from rnnbench.tasks import Task
 

@@ -15,13 +15,12 @@ from pydantic import (
     ValidationError,
 )
 
-from rnnbench.errors import MissingSettingError, SettingError, validation_message
+from rnnbench.errors import MissingSettingError, SettingError, printable, validation_message
 from rnnbench.machine import logical_cores
 from rnnbench.model import Counted
 from rnnbench.runs.components import Node, one_form, typed
-from rnnbench.runs.names import checked_name
 from rnnbench.runs.tuning_settings import TuningSettings
-from rnnbench.schema import LARGEST_SEED, result_settings
+from rnnbench.schema import LARGEST_SEED, LONGEST_NAME, checked_name, is_name, result_settings
 from rnnbench.training import TrainSettings
 from rnnbench.wandb_logging.settings import WandbSettings
 
@@ -111,3 +110,13 @@ class Settings(BaseModel):
                 content[group] = typed(content[group], group)
         content["probes"] = {name: typed(node, f"probes.{name}") for name, node in content["probes"].items()}
         return result_settings(content, hidden_size, backend)
+
+
+def check_run_name(cell: str, task: str, seed: int) -> None:
+    """Raise SettingError where the names of cell and task cannot be part of a run's."""
+    for group, name in (("cell", cell), ("task", task)):
+        if not is_name(name):
+            raise SettingError(f"{group}={printable(name)}: must be one name, of letters, digits and _ . -")
+    longest = LONGEST_NAME - len(f".--{seed}-12345678.lock")
+    if (length := len((cell + task).encode())) > longest:
+        raise SettingError(f"cell={cell} task={task}: have {length} bytes, together must have at most {longest}")

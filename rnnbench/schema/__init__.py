@@ -2,18 +2,15 @@
 
 - `status`: how a run or a job stands, and what counts as ended and as measured
 - `files`: the files and folders of a run, a launch and an experiment
-- `column`: what a column is: its meaning and unit
-- `columns`: the columns of every run: identity, results, provenance; a probe declares its own in the same type
+- `columns`: what a column is, and the columns of every run; a probe declares its own in the same type
 - `settings`: which settings can change a result, and so identify a run; which columns are settings
 - `stored_text`: values of settings as text that keeps their types
-- `archive_version`: the version of the condensed files, raised whenever reading an older one would misread it
 
 It imports neither torch nor Hydra nor any other package of rnnbench.
 """
 
-from rnnbench.schema.archive_version import ARCHIVE_VERSION
-from rnnbench.schema.column import Column
 from rnnbench.schema.columns import (
+    ARCHIVE_VERSION,
     DIFFICULTY,
     EMPTY,
     GROUP,
@@ -24,12 +21,15 @@ from rnnbench.schema.columns import (
     STORED_GROUP,
     TASK_GROUP,
     VARIANT,
+    Column,
     milestone_column,
 )
 from rnnbench.schema.files import ExperimentFiles, LaunchFiles, RunFiles
 from rnnbench.schema.settings import (
     LARGEST_SEED,
+    LONGEST_NAME,
     changes_what_is_run,
+    checked_name,
     difficulty_value,
     is_name,
     is_setting,
@@ -49,6 +49,7 @@ __all__ = [
     "GROUP",
     "IDENTITY",
     "LARGEST_SEED",
+    "LONGEST_NAME",
     "MEASURED",
     "PROVENANCE",
     "RESULTS",
@@ -63,6 +64,7 @@ __all__ = [
     "RunFiles",
     "Status",
     "changes_what_is_run",
+    "checked_name",
     "difficulty_value",
     "from_stored_text",
     "is_name",

@@ -1,9 +1,25 @@
 """The columns that every run has, whatever its probes: one row of runs.csv, and of summary.json."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from rnnbench.schema.column import Column
 from rnnbench.schema.status import Status
+
+
+@dataclass(frozen=True)
+class Column:
+    """What the values of a column mean, and their unit; empty for names, counts of runs and pure numbers."""
+
+    meaning: str
+    unit: str = ""
+
+    def __str__(self) -> str:
+        """`meaning (unit)`."""
+        return f"{self.meaning} ({self.unit})" if self.unit else self.meaning
+
+
+ARCHIVE_VERSION = 3
+"""The version of the condensed files of an experiment: raise it when a column's or file's meaning changes."""
 
 VARIANT = "variant"
 """The settings in which a run differs from others of its cell and task. Analysis makes it of the runs; not stored."""
@@ -20,10 +36,8 @@ STORED_GROUP = [*TASK_GROUP, "cell"]
 GROUP = [*STORED_GROUP, VARIANT]
 """What distinguishes runs from others than their repetitions, which differ in nothing but the seed."""
 
-STEPS = "training steps"
-LOSS = "nats or squared error, by task"
+STEPS, SECONDS, LOSS = "training steps", "s", "nats or squared error, by task"
 FRACTION = "fraction of examples"
-SECONDS = "s"
 
 IDENTITY: Mapping[str, Column] = {
     "run": Column("the run's folder below runs/: cell, task, seed and a hash of all settings that can change a result"),

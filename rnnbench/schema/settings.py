@@ -24,8 +24,8 @@ NEUTRAL: Mapping[str, Any] = {
 }  # fmt: skip
 """Settings that a run's name leaves out at these values, at which a run is what it is without them."""
 
-NAME = re.compile(r"\w[\w.-]*")
-"""What experiments, cells and tasks may be called: what is one folder's name everywhere, and plain text in any file."""
+LONGEST_NAME = 255
+"""Bytes of a folder's name on Linux and macOS."""
 
 LARGEST_SEED = 2**63 - 1
 """The largest integer that tables hold."""
@@ -60,8 +60,19 @@ def settings_hash(settings: Mapping[str, Any]) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether an experiment, a cell or a task may be called that."""
-    return NAME.fullmatch(text) is not None
+    """Whether an experiment, a cell or a task may be called that: one folder's name, and plain text in any file."""
+    return re.fullmatch(r"\w[\w.-]*", text) is not None
+
+
+def checked_name(name: object) -> str:
+    """The name of an experiment. Raises ValueError."""
+    if not isinstance(name, str):
+        raise ValueError("must be text; in a file, put it in quotes")
+    if not is_name(name):
+        raise ValueError("must be one folder's name, of letters, digits and _ . -")
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"must have at most {LONGEST_NAME} bytes")
+    return name
 
 
 def run_name(cell: str, task: str, seed: int, settings: Mapping[str, Any]) -> str:

@@ -31,8 +31,13 @@ def override_text(value: Any) -> str:
 
 def is_plain(text: str) -> bool:
     """Whether the text is read as what it is without quotes."""
-    is_odd = not text or text != text.strip() or not text.isprintable() or text.startswith(OF_FORMULAS)
-    return not is_odd and text.lower() not in WORDS and not _is_number(text)
+    if not text or text != text.strip() or not text.isprintable() or text.startswith(OF_FORMULAS):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return text.lower() not in WORDS
+    return False
 
 
 def from_stored_text(text: str) -> bool | int | float | str | None:
@@ -48,11 +53,3 @@ def from_stored_text(text: str) -> bool | int | float | str | None:
     if not NUMBER.fullmatch(text):
         return text
     return int(text) if text.lstrip("-").isdecimal() else float(text)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -1,10 +1,10 @@
 """Files that are written whole or not at all, and read with a check of what they hold.
 
-A write goes to a temporary file alongside the file and takes the file's place when it is on the disk. It has the
-permissions that the umask leaves. What a process that was killed left of that is removed by `remove_stale_temporaries`.
+A write goes to a temporary file alongside the file and takes the file's place when it is on the disk. What a process
+that was killed left of that is removed by `remove_stale_temporaries`.
 
-Whatever a file of the results holds that it should not becomes a DamagedFileError, which names the file and what is
-wrong with it. Nothing that is read runs code.
+A file of the results that does not hold what it should is a DamagedFileError, which names the file and what is wrong
+with it. Nothing that is read runs code.
 """
 
 import hashlib
@@ -12,13 +12,11 @@ import io
 import json
 import os
 import secrets
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 
@@ -32,8 +30,7 @@ WRITTEN_WITHIN_S = 3600
 
 TEMPORARY_SUFFIX = ".part"
 
-DEEPEST_JSON = 32
-"""Levels of lists and objects in a JSON file; those that are written have fewer than ten."""
+Kind = TypeVar("Kind")
 
 
 class DamagedFileError(SettingError):
@@ -55,8 +52,8 @@ class DamagedFileError(SettingError):
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes the place of `path` when the block ends, and leaves nothing when it raises."""
-    with replacing_together() as replace, replace(path) as file:
-        yield file
+    with replacing_together() as replace:
+        yield replace(path)
 
 
 @contextmanager
@@ -65,51 +62,27 @@ def replacing_together() -> Iterator[Callable[[Path], IO[bytes]]]:
 
     They do so once all of them are on the disk; when the block or a write raises, none does.
     """
-    started: list[Path] = []
-    written: list[tuple[Path, Path]] = []
+    temporaries: dict[Path, Path] = {}
 
     def replace(path: Path) -> IO[bytes]:
-        started.append(path)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
-        file = stack.enter_context(temporary.open("xb"))
-        written.append((temporary, path))
-        return file
+        temporaries[path] = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+        return stack.enter_context(temporaries[path].open("xb"))
 
     try:
         with ExitStack() as stack:
             yield replace
-        for temporary, _ in written:
-            _onto_the_disk(temporary)
-        for temporary, path in written:
-            if path.is_dir():
-                set_aside(path)
+        for temporary in temporaries.values():
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+        for path, temporary in temporaries.items():
             temporary.replace(path)
     except BaseException as error:
-        for temporary, _ in written:
+        for temporary in temporaries.values():
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno and started:
-            raise OSError(error.errno, error.strerror, str(started[-1])) from None  # a full disk names no file
+        if isinstance(error, OSError) and error.errno and temporaries:
+            raise OSError(error.errno, error.strerror, str([*temporaries][-1])) from None  # a full disk names no file
         raise
-
-
-def _onto_the_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def set_aside(path: Path) -> Path:
-    """Rename what is in a file's place and is none, such as a folder; returns the new path."""
-    names = (path.with_name(f"{path.name}.set-aside-{number}") for number in count(1))
-    return path.rename(next(name for name in names if not name.exists()))
-
-
-def remove(path: Path) -> None:
-    """Remove a file, if it is there; a folder in its place is set aside."""
-    if path.is_dir() and not path.is_symlink():
-        set_aside(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -120,72 +93,41 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write an object or a list as JSON."""
-    with replacing(path) as file:
-        file.write((json.dumps(content, indent=2) + "\n").encode())
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def read_json_object(path: Path, required: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
     """The object in a JSON file. Raises DamagedFileError unless it is one, with the required keys and types."""
-    content = _read_json(path)
-    if not isinstance(content, dict):
-        raise DamagedFileError(path, f"holds {_kind(content)} where an object belongs")
-    if lacking := [key for key in required if key not in content]:
-        raise DamagedFileError(path, f"has no {', '.join(lacking)}, so another version of rnnbench wrote it")
+    content: dict[str, Any] = _read_json(path, dict)
     for key, kind in required.items():
-        if not isinstance(content[key], kind):
-            raise DamagedFileError(path, f"has {_kind(content[key])} as {key}")
+        if not isinstance(content.get(key), kind):
+            raise DamagedFileError(path, f"lacks {key}, or it is of another kind; another version may have written it")
     return content
 
 
 def read_json_list(path: Path) -> list[Any]:
     """The list in a JSON file. Raises DamagedFileError unless it is one."""
-    content = _read_json(path)
-    if not isinstance(content, list):
-        raise DamagedFileError(path, f"holds {_kind(content)} where a list belongs")
-    return content
+    return _read_json(path, list)
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path, kind: type[Kind]) -> Kind:
     content = read_bytes(path)
     try:
-        parsed = json.loads(content.decode())
-        json.dumps(parsed, ensure_ascii=False).encode()  # half of a surrogate pair is no text
-    except (ValueError, RecursionError, MemoryError):
+        parsed = json.loads(content)
+    except (ValueError, RecursionError):
         raise DamagedFileError(path, "is cut, or is not JSON") from None
-    if _is_deeper_than(parsed, DEEPEST_JSON):
-        raise DamagedFileError(path, f"is nested more than {DEEPEST_JSON} levels deep")
+    if not isinstance(parsed, kind):
+        raise DamagedFileError(path, f"holds no JSON {'object' if kind is dict else 'list'}")
     return parsed
 
 
-def _is_deeper_than(content: Any, levels: int) -> bool:
-    level = [content]
-    for _ in range(levels):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-    return bool(level)
-
-
-def _kind(content: Any) -> str:
-    kinds = {dict: "an object", list: "a list", str: "text", type(None): "null"}
-    return kinds.get(type(content), "a number")
-
-
 def read_bytes(path: Path) -> bytes:
-    """A file's bytes. Raises DamagedFileError when it is missing, empty, no plain file or cannot be read.
-
-    What is no plain file is refused unopened, since opening a pipe waits for its other end.
-    """
+    """A file's bytes. Raises DamagedFileError when it is missing, empty or cannot be read."""
     try:
-        if not stat.S_ISREG(mode := path.stat().st_mode):
-            raise DamagedFileError(path, "is a folder" if stat.S_ISDIR(mode) else "is no plain file")
         content = path.read_bytes()
     except FileNotFoundError:
         raise DamagedFileError(path, "is missing") from None
-    except (OSError, MemoryError) as error:
+    except OSError as error:
         raise DamagedFileError(path, f"cannot be read ({one_line(error)})") from None
     if not content:
         raise DamagedFileError(path, "is empty")
@@ -193,14 +135,11 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_arrays(path: Path) -> dict[str, "np.ndarray[Any, Any]"]:
-    """The arrays of numbers in an npz file by name. Raises DamagedFileError; objects could run code and are refused."""
+    """The arrays in an npz file by name. Raises DamagedFileError; objects, which could run code, are refused."""
     content = read_bytes(path)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as loaded:
-            arrays = dict(loaded)
-        if not all(isinstance(array, np.ndarray) and array.dtype.kind in "biuf" for array in arrays.values()):
-            raise ValueError("other things than numbers")
-        return arrays
+            return dict(loaded)
     except Exception as error:  # numpy and zipfile raise a dozen kinds
         raise DamagedFileError(path, f"is cut, or does not hold plain arrays ({one_line(error)})") from None
 

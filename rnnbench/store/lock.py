@@ -28,10 +28,8 @@ LEASE_SUFFIX = ".lease"
 def locked(path: Path, patience_s: float = PATIENCE_S) -> Iterator[bool]:
     """A block that holds the lock; yields False when another process holds it. The file is gone afterwards.
 
-    A link in its place, which locks nothing, is removed; what it points to is not touched. Raises OSError.
+    Raises OSError.
     """
-    if path.is_symlink():
-        path.unlink(missing_ok=True)
     lock: BaseFileLock = FileLock(path, fallback_to_soft=False)
     try:
         mine = _acquire(lock, patience_s)

@@ -9,9 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+)
 
-from rnnbench.schema import IDENTITY, MEASURED, RESULTS, JobStatus, RunFiles, Status, is_name, is_setting, settings_hash
+from rnnbench.schema import MEASURED, RESULTS, JobStatus, RunFiles, Status, settings_hash
 from rnnbench.store.atomic import (
     DamagedFileError,
     digest,
@@ -27,6 +37,25 @@ DIGESTS = "files"
 
 NUMBERS = tuple(name for name, column in RESULTS.items() if column.unit)
 """The results that are numbers: they have a unit."""
+
+Kind = TypeVar("Kind")
+Value = StrictStr | StrictBool | StrictInt | StrictFloat | None
+
+
+class _Identity(BaseModel):
+    """The columns that every summary has, by kind; the others are values of any kind."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, Value]
+
+    run: str
+    status: Status = Field(strict=False)
+    task: str
+    difficulty_setting: Value
+    difficulty: Value
+    cell: str
+    seed: int
+    backend: str
 
 
 class StoredRun(NamedTuple):
@@ -45,13 +74,11 @@ def read_run(files: RunFiles) -> StoredRun:
 
     Raises DamagedFileError when one is missing, cut or changed, was written by another version, or is another run's.
     """
-    summary = read_json_object(files.summary, dict.fromkeys(IDENTITY, object))
-    recorded = summary.pop(DIGESTS, {})
-    _check_columns(files.summary, summary)
+    summary = read_json_object(files.summary, {})
+    recorded = _validated(files.summary, summary.pop(DIGESTS, {}), DIGESTS_BY_NAME)
+    _validated(files.summary, summary, IDENTITY_OF_RUN)
     if summary["run"] != files.name:
         raise DamagedFileError(files.summary, f"is of the run {summary['run']}, of which this folder is a copy")
-    if not isinstance(recorded, dict):
-        raise DamagedFileError(files.summary, f"has no object as {DIGESTS}")
     if recorded.pop(files.summary.name, None) not in (None, _digest_of_summary(summary, recorded)):
         raise DamagedFileError(files.summary, "is not as the run left it")
     config = read_json_object(files.config, {})
@@ -69,27 +96,6 @@ def read_run(files: RunFiles) -> StoredRun:
     return StoredRun(summary, config, recorded)
 
 
-def _check_columns(path: Path, summary: Mapping[str, Any]) -> None:
-    """Raises DamagedFileError unless the columns have values that columns can have."""
-    if summary["status"] not in list(Status):
-        raise DamagedFileError(path, f"has an unknown status, {summary['status']!r}")
-    if not isinstance(summary["seed"], int):
-        raise DamagedFileError(path, f"has {summary['seed']!r} as seed")
-    for name, value in summary.items():
-        named = name in ("run", "task", "cell", "backend")
-        if is_setting(name) or not isinstance(value, str if named else str | float | int | None):
-            raise DamagedFileError(path, f"has {value!r} as {name}")
-        if named and not value.isprintable():  # a terminal would obey it
-            raise DamagedFileError(path, f"has {value!r} as {name}")
-        if name in ("task", "cell") and not is_name(str(value)):
-            raise DamagedFileError(path, f"has {value!r} as {name}")
-        if isinstance(value, int) and abs(value) >= 2**63:
-            raise DamagedFileError(path, f"has a number of {value.bit_length()} bits as {name}")
-    for name in NUMBERS:
-        if isinstance(value := summary.get(name), str | bool):
-            raise DamagedFileError(path, f"has {value!r} as {name}")
-
-
 def _digest_of_summary(columns: Mapping[str, Any], digests: Mapping[str, str]) -> str:
     return digest_of(json.dumps([columns, digests], sort_keys=True).encode())
 
@@ -102,14 +108,11 @@ def check_history(path: Path) -> None:
         header, *rows = csv.reader(io.StringIO(text), strict=True)
         place = header.index("step")
         steps = [int(row[place]) for row in rows]
+        whole = text.endswith("\n") and all(len(row) == len(header) == len(set(header)) for row in rows)
     except (ValueError, IndexError, csv.Error):
         raise DamagedFileError(path, "is cut, or is not a history") from None
-    if not text.endswith("\n") or "\0" in text or any(len(row) != len(header) for row in rows):
-        raise DamagedFileError(path, "is cut")
-    if len(header) != len(set(header)):
-        raise DamagedFileError(path, "has a column twice")
-    if steps != sorted(set(steps)):
-        raise DamagedFileError(path, "has steps that do not increase")
+    if not whole or steps != sorted(set(steps)):
+        raise DamagedFileError(path, "is cut, or its steps do not increase")
 
 
 def digests(files: RunFiles, summary: Mapping[str, Any]) -> dict[str, str]:
@@ -146,7 +149,7 @@ class PlannedJob(NamedTuple):
 
 
 PLAN, OUTCOME = TypeAdapter(list[PlannedJob]), TypeAdapter(JobOutcome)
-Kind = TypeVar("Kind")
+IDENTITY_OF_RUN, DIGESTS_BY_NAME = TypeAdapter(_Identity), TypeAdapter(dict[str, str])
 
 
 def read_plan(path: Path) -> list[PlannedJob]:
@@ -165,4 +168,4 @@ def _validated(path: Path, content: Any, kind: TypeAdapter[Kind]) -> Kind:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise DamagedFileError(path, f"is not as a launch wrote it ({where}: {first['msg']})") from None
+        raise DamagedFileError(path, f"is not as it was written ({where}: {first['msg']})") from None

@@ -1,26 +1,24 @@
 """The run store: one folder per run, each file written atomically."""
 
-import errno
 import io
 import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 from rnnbench.errors import one_line
-from rnnbench.schema import ExperimentFiles, RunFiles, run_name
+from rnnbench.schema import RunFiles
 from rnnbench.store.atomic import (
     DamagedFileError,
     digest_of,
     read_bytes,
-    remove,
     remove_stale_temporaries,
     replacing,
     write_json,
@@ -33,14 +31,15 @@ Scalars = Mapping[str, float | str]
 Arrays = Mapping[str, "np.ndarray[Any, np.dtype[np.float64]]"]
 
 
-def _save(content: Mapping[str, Any], file: IO[bytes]) -> None:
+def _save(path: Path, content: Mapping[str, Any]) -> None:
     """Write tensors and plain values; an error of the disk stays one, which torch covers with its own."""
-    try:
-        torch.save(dict(content), file)
-    except RuntimeError as error:
-        if isinstance(error.__context__, OSError):
-            raise error.__context__ from None
-        raise
+    with replacing(path) as file:
+        try:
+            torch.save(dict(content), file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def _loaded(path: Path, content: bytes) -> dict[str, Any]:
@@ -69,26 +68,17 @@ class RunFolder:
         """The summary as written last; empty before. Raises DamagedFileError when a file of the run is damaged."""
         return read_run(self.files).summary if os.path.lexists(self.files.summary) else {}
 
-    @contextmanager
-    def lock(self) -> Iterator[bool]:
+    def lock(self) -> AbstractContextManager[bool]:
         """Lock the run for this process; yields False when another process has locked it."""
         self.files.lock.parent.mkdir(parents=True, exist_ok=True)
-        with locked(self.files.lock) as mine:
-            yield mine
+        return locked(self.files.lock)
 
     def start(self, config: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
         """Write the resolved configuration and the first summary, with the status `running`. Raises OSError."""
-        self.check_is_no_link()
         self.path.mkdir(parents=True, exist_ok=True)
         remove_stale_temporaries(self.path, older_than_s=0)  # the run is locked, so nobody is writing
         write_json(self.files.config, config)
         write_json(self.files.summary, summary)
-
-    def check_is_no_link(self) -> None:
-        """Raise OSError where the folder is a link: nothing is written or removed outside the results."""
-        if self.path.is_symlink():
-            problem = "Is a link, and a run writes to a folder of the results only; remove the link"
-            raise OSError(errno.ELOOP, problem, str(self.path))
 
     def write_records(self, history: Sequence[Scalars], arrays: Mapping[str, Sequence[tuple[int, Arrays]]]) -> None:
         """Write the history and, per probe, its arrays stacked over the steps at which it measured."""
@@ -103,8 +93,7 @@ class RunFolder:
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write what a resumed run needs to reach the same numbers: tensors and plain Python values."""
-        with replacing(self.files.checkpoint) as file:
-            _save(state, file)
+        _save(self.files.checkpoint, state)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """The last checkpoint, or None. Raises DamagedFileError."""
@@ -113,8 +102,7 @@ class RunFolder:
 
     def save_weights(self, kept: Mapping[str, Any]) -> None:
         """Write the weights of the trained model: tensors and plain Python values."""
-        with replacing(self.files.weights) as file:
-            _save(kept, file)
+        _save(self.files.weights, kept)
 
     def load_weights(self) -> dict[str, Any]:
         """What `save_weights` wrote. Raises DamagedFileError when it is missing or, in any bit, anything else."""
@@ -125,10 +113,7 @@ class RunFolder:
         content = read_bytes(path)
         if digest_of(content) != read_run(self.files).digests.get(path.name):
             raise DamagedFileError(path, f"is not as the run left it; {remedy}")
-        kept = _loaded(path, content)
-        if not {"input_size", "output_size", "selection", "weights"} <= set(kept) or "last" not in kept["weights"]:
-            raise DamagedFileError(path, "does not hold the weights of a model")
-        return kept
+        return _loaded(path, content)
 
     def set_checkpoint_aside(self) -> Path:
         """Rename the checkpoint so that the run no longer resumes from it; returns the new path."""
@@ -137,33 +122,19 @@ class RunFolder:
 
     def drop_records(self) -> None:
         """Remove the measurements and weights of a run that starts again, and where its former copy on W&B is."""
-        self.files.weights.unlink(missing_ok=True)
-        self.files.wandb_address.unlink(missing_ok=True)
-        for path in self.files.records():
-            remove(path)
+        for path in (self.files.weights, self.files.wandb_address, *self.files.records()):
+            path.unlink(missing_ok=True)
 
     def drop_checkpoint(self) -> None:
-        """Delete the checkpoint. Raises OSError."""
-        self.check_is_no_link()
-        remove(self.files.checkpoint)
+        """Delete the checkpoint."""
+        self.files.checkpoint.unlink(missing_ok=True)
 
     def finish(self, summary: Mapping[str, Any], traceback: str | None = None) -> None:
         """Write the final summary. A failed run keeps its checkpoint, to be resumed from, and its traceback."""
         if traceback is None:
-            remove(self.files.traceback)
+            self.files.traceback.unlink(missing_ok=True)
         else:
             write_text(self.files.traceback, traceback)
         write_json(self.files.summary, {**summary, DIGESTS: digests(self.files, summary)})
         if traceback is None:
             self.drop_checkpoint()
-
-
-class RunStore:
-    """The run folders of one experiment, below `<results_dir>/<name>/`."""
-
-    def __init__(self, root: Path) -> None:
-        self.files = ExperimentFiles(root)
-
-    def folder(self, cell: str, task: str, seed: int, settings: Mapping[str, Any]) -> RunFolder:
-        """The folder of a run with these settings, whether or not it exists."""
-        return RunFolder(self.files.run(run_name(cell, task, seed, settings)).folder)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.incomplete import incomplete
 from rnnbench.schema import ARCHIVE_VERSION, ExperimentFiles, run_name
-from rnnbench.store import atomic
 from tests.analysis.made import NoSource, results, table
 
 
@@ -197,11 +197,11 @@ def test_a_write_that_fails_leaves_the_archive_as_it_was(
     write_run(archived.root, "lstm", 0)
     loaded = load_results(archived.root)
 
-    def full(path: Path) -> None:
-        if failing in path.name:
+    def full(file: int) -> None:
+        if failing in os.readlink(f"/proc/self/fd/{file}"):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(atomic, "_onto_the_disk", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_archive(loaded)
     after = {
@@ -238,7 +238,7 @@ def test_a_damaged_archive_is_named_and_never_replaced(archived: Results, name: 
     assert path.read_bytes() == contents[damage]
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[3]", '["\\ud800"]'])
+@pytest.mark.parametrize("content", ["", "{}", "[3]"])
 def test_a_damaged_list_of_missing_jobs_is_named_and_the_runs_are_reported(archived: Results, content: str) -> None:
     ExperimentFiles(archived.root).missing.write_text(content)
     (line,) = incomplete(load_results(archived.root))

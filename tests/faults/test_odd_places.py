@@ -59,32 +59,6 @@ def run(command: Command, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("to", ["itself", "a file"])
-def test_a_link_as_lock_is_removed_and_its_target_is_not(command: Command, run: Path, tmp_path: Path, to: str) -> None:
-    lock, target = run.with_name(f".{run.name}.lock"), tmp_path / "target"
-    target.write_text("mine")
-    lock.symlink_to(lock if to == "itself" else target)
-    code, _, errors = command(*ONE, "rerun=true")
-    assert (code, target.read_text()) == (0, "mine"), errors
-    assert not lock.is_symlink()
-
-
-def test_nothing_is_written_or_removed_through_a_link_to_a_run_folder(
-    command: Command, run: Path, tmp_path: Path
-) -> None:
-    elsewhere = run.rename(tmp_path / "elsewhere")
-    (elsewhere / "wandb").mkdir()
-    (elsewhere / "wandb" / "file").write_text("mine")
-    (elsewhere / "checkpoint.pt").write_text("mine")
-    before = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
-    run.symlink_to(elsewhere)
-    code, _, errors = command(*ONE, "rerun=true", "wandb=offline")
-    assert (code, "Traceback" in errors) == (1, False), errors
-    assert run.name in errors
-    assert "remove the link" in errors
-    assert {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()} == before
-
-
 @pytest.mark.parametrize("place", ["runs", "launches", "data"])
 def test_a_plain_file_in_the_place_of_a_folder(
     command: Command, run: Path, tmp_path: Path, place: str, capfd: pytest.CaptureFixture[str]

@@ -53,15 +53,11 @@ def as_npy(path: Path, proof: Path) -> None:
         np.save(file, np.array([RunsCode(proof)], dtype=object), allow_pickle=True)
 
 
-def as_checkpoint(path: Path, proof: Path) -> None:
-    torch.save({"written_by": {}, "progress": RunsCode(proof)}, path)
-
-
 def as_gzip(path: Path, proof: Path) -> None:
     path.write_bytes(gzip.compress(pickle.dumps(RunsCode(proof))))
 
 
-WAYS = {each.__name__: each for each in (as_pickle, as_array, as_npy, as_checkpoint, as_gzip)}
+WAYS = {each.__name__: each for each in (as_pickle, as_array, as_npy, as_gzip)}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -100,7 +96,6 @@ def test_nothing_that_is_read_runs_code(small_experiment: Path, tmp_path: Path, 
     ("as_pickle", lambda path: pickle.loads(path.read_bytes())),
     ("as_npy", lambda path: np.load(path, allow_pickle=True)),
     ("as_array", lambda path: np.load(path, allow_pickle=True)["norm"]),
-    ("as_checkpoint", lambda path: torch.load(path, weights_only=False)),
     ("as_gzip", lambda path: pickle.loads(gzip.decompress(path.read_bytes()))),
 ])  # fmt: skip
 def test_it_would_run_if_it_were_unpickled(tmp_path: Path, way: str, load: Any) -> None:
@@ -168,22 +163,6 @@ def test_a_crafted_history_is_named_and_its_run_left_out(small_experiment: Path,
     assert results.damaged[folder.name].startswith("history.csv ")
     assert len(results.runs) == 4
     results.histories()
-
-
-@pytest.mark.parametrize("depth", [33, 970, 100_000])
-def test_deeply_nested_settings_are_named(small_experiment: Path, depth: int) -> None:
-    run = ExperimentFiles(small_experiment).begun_runs()[0]
-    run.config.write_text('{"a":' * depth + "1" + "}" * depth)
-    assert "config.json is" in load_results(small_experiment).damaged[run.name]
-
-
-@pytest.mark.parametrize("text", ["\x1b]0;title\x07", "a\nb", "\x9b31m"])
-def test_names_that_a_terminal_would_obey_are_refused(small_experiment: Path, text: str) -> None:
-    run = ExperimentFiles(small_experiment).begun_runs()[0]
-    summary = json.loads(run.summary.read_text()) | {"cell": text}
-    run.summary.write_text(json.dumps(summary))
-    (problem,) = load_results(small_experiment).damaged.values()
-    assert problem.isprintable()
 
 
 def test_neither_a_table_nor_a_sidecar_takes_the_place_of_the_runs(small_experiment: Path) -> None:

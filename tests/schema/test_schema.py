@@ -75,7 +75,7 @@ def test_what_counts_as_measured_and_as_ended() -> None:
 
 def test_files_of_an_experiment(tmp_path: Path) -> None:
     files = ExperimentFiles(tmp_path)
-    for name in ("b", "a", "empty"):
+    for name in ("b", "a", ".hidden"):
         files.run(name).folder.mkdir(parents=True)
     for name in ("b", "a"):
         files.run(name).summary.write_text("{}")

@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 import torch
 
-from rnnbench.recorders import RunFolder, RunStore
-from rnnbench.schema import IDENTITY
+from rnnbench.recorders import RunFolder
+from rnnbench.schema import IDENTITY, settings_hash
 from rnnbench.store.atomic import DamagedFileError
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    made = RunStore(tmp_path).folder("gru", "adding", 3, {"lr": 0.1})
+    made = RunFolder(tmp_path / "runs" / f"gru-adding-3-{settings_hash({'lr': 0.1})}")
     made.start({"lr": 0.1}, summary(made, "running"))
     return made
 
@@ -32,11 +32,6 @@ def summary(folder: RunFolder, status: str) -> dict[str, Any]:
 
 def names(folder: RunFolder) -> set[str]:
     return {path.name for path in folder.path.iterdir()}
-
-
-def test_the_folder_is_named_after_the_run(folder: RunFolder, tmp_path: Path) -> None:
-    assert folder.path == tmp_path / "runs" / "gru-adding-3-9c9ba942"
-    assert folder.name == folder.path.name
 
 
 def test_a_write_that_is_cut_leaves_the_file_as_it_was(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +101,7 @@ def test_a_run_belongs_to_one_process_at_a_time(folder: RunFolder) -> None:
 
 
 def test_nothing_is_there_before_the_first_write(tmp_path: Path) -> None:
-    folder = RunStore(tmp_path).folder("gru", "adding", 0, {})
+    folder = RunFolder(tmp_path / "run")
     assert (folder.summary(), folder.load_checkpoint()) == ({}, None)
 
 
