@@ -21,39 +21,36 @@ WHOLE_RUN = ("T_max", "total_iters", "total_steps")
 """Arguments of torch's schedules that are a number of training steps; null stands for all of the run's."""
 
 
-def build_schedule(settings: Settings) -> Callable[[torch.optim.Optimizer, int], Any] | None:
-    """Makes the schedule for an optimizer and a number of training steps; None: the learning rate stays as it is."""
-    node = settings.schedule
-    if node is None:
-        return None
-    component({key: value for key, value in node.items() if key not in WHOLE_RUN or value is not None}, "schedule")
+def build_optimizer(settings: Settings, model: Model, steps: int) -> tuple[torch.optim.Optimizer, LRScheduler | None]:
+    """The optimizer of the model's parameters, and the schedule of its learning rate over so many training steps.
 
-    def make(optimizer: torch.optim.Optimizer, steps: int) -> Any:
-        given = {key: max(steps, 1) if key in WHOLE_RUN and value is None else value for key, value in node.items()}
-        return construct(component(given, "schedule"), "schedule", optimizer)
-
-    return make
-
-
-def try_optimizer_and_schedule(
-    make_optimizer: Callable[..., Any], make_schedule: Callable[[torch.optim.Optimizer, int], Any] | None
-) -> None:
-    """Try their settings on a parameter of its own; torch refuses them as ValueErrors without their names."""
+    Raises SettingError for a wrong setting of either; torch refuses them as ValueErrors without their names.
+    """
+    _check_complex(settings, model)
+    node = settings.schedule or {}
+    whole = {key: max(steps, 1) for key in WHOLE_RUN if key in node and node[key] is None}
     group = "optimizer"
     try:
-        optimizer = construct(make_optimizer, group, [torch.nn.Parameter(torch.zeros(1))])
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise SettingError(f"optimizer._target_={type(optimizer).__name__}: must derive from torch.optim.Optimizer")
-        if make_schedule is not None:
-            group = "schedule"
-            schedule = make_schedule(optimizer, 1)
-            if not isinstance(schedule, LRScheduler):
-                name = type(schedule).__name__
-                raise SettingError(f"schedule._target_={name}: must derive from torch.optim.lr_scheduler.LRScheduler")
+        optimizer = _made(torch.optim.Optimizer, settings.optimizer, group, model.parameters())
+        group = "schedule"
+        return optimizer, _made(LRScheduler, {**node, **whole}, group, optimizer) if node else None
     except SettingError:
         raise
     except ValueError as error:
         raise SettingError(f"{group}: {one_line(error)}") from error
+
+
+def _check_complex(settings: Settings, model: Model) -> None:
+    """Raise SettingError for what torch cannot do with complex parameters, which it finds at the first update."""
+    if not any(parameter.is_complex() for parameter in model.parameters()):
+        return
+    if settings.optimizer.get("fused"):
+        raise SettingError("optimizer.fused=true: must be false for a cell with complex parameters")
+    if settings.train.gradient_clip_value is not None:
+        raise SettingError(
+            f"train.gradient_clip_value={settings.train.gradient_clip_value}: complex parameters have no order; use "
+            "train.gradient_clip_norm"
+        )
 
 
 def build_device(name: str) -> torch.device:
@@ -70,7 +67,7 @@ def _made(kind: type, node: Node, group: str, *arguments: Any) -> Any:
     """The component. Raises SettingError where it does not derive from the abstract class of its group."""
     made = construct(component(node, group), group, *arguments)
     if not isinstance(made, kind):
-        public = f"{kind.__module__.rpartition('.')[0]}.{kind.__name__}"
+        public = f"{kind.__module__.removesuffix(f'.{kind.__name__.lower()}')}.{kind.__name__}"
         raise SettingError(f"{group}._target_={node['_target_']}: must derive from {public}")
     return made
 
@@ -125,8 +122,6 @@ def build_run(settings: Settings) -> Run:
     """The run that the settings describe. Raises SettingError for the first wrong setting."""
     task = build_task(settings)
     make_cell, hidden_size = build_layer(settings, task)
-    make_optimizer, make_schedule = component(settings.optimizer, "optimizer"), build_schedule(settings)
-    try_optimizer_and_schedule(make_optimizer, make_schedule)
     streams, device = Streams.from_seed(settings.seed), build_device(settings.device)
 
     def make_model() -> Model:
@@ -146,13 +141,6 @@ def build_run(settings: Settings) -> Run:
             generator=streams.weights,
         )
 
-    return Run(
-        construct(make_model, "model"),
-        task,
-        make_optimizer,
-        settings.train,
-        build_probes(settings),
-        streams,
-        device,
-        make_schedule,
-    )
+    model, train = construct(make_model, "model"), settings.train.in_steps(task)
+    optimizer, schedule = build_optimizer(settings, model, train.steps)
+    return Run(model, task, optimizer, train, build_probes(settings), streams, device, schedule)

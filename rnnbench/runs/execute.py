@@ -3,7 +3,7 @@
 import math
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from rnnbench.interruption import Interrupted, check, received
 from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, WeightsAndBiases
 from rnnbench.runs.build import build_run
-from rnnbench.runs.provenance import provenance, source_hash
+from rnnbench.runs.provenance import provenance
 from rnnbench.runs.settings import Settings, check_run_name
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status, difficulty_value, run_name
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import JobOutcome
 from rnnbench.training import Run
-from rnnbench.training.loop import Progress
+from rnnbench.training.checkpoint import source_hash
+from rnnbench.training.progress import Progress
 from rnnbench.wandb_logging.content import configuration, identity
 
 
@@ -57,55 +58,49 @@ def execute(
 
     Raises SettingError for a wrong setting, Interrupted after a signal, and what a component raises while it is built.
     """
-    with standard_settings(f"a component of the run {' '.join(overrides)}".rstrip()):
-        return _execute(settings, cell, task, overrides, shares_machine, all_frames, progress, worst)
-
-
-def _execute(
-    settings: Settings,
-    cell: str,
-    task: str,
-    overrides: list[str],
-    shares_machine: bool,
-    all_frames: bool,
-    progress: Path | None,
-    worst: float,
-) -> JobOutcome:
     check_run_name(cell, task, settings.seed)
+    with standard_settings(f"a component of the run {' '.join(overrides)}".rstrip()):
+        run = _built(settings)
+        first = run.model.cells[0]
+        planned = planned_backend(first, settings.model.backend, settings.threads)  # as the planner names the run
+        config = settings.result_settings(first.hidden_size, planned.name)
+        files = ExperimentFiles((settings.results_dir / settings.name).absolute())  # a component may change directory
+        folder = RunFolder(files.run(run_name(cell, task, settings.seed, config)).folder)
+        with folder.lock() as mine:
+            if not mine:
+                return JobOutcome(overrides, JobStatus.BUSY, folder.name, "(another process is at it)")
+            if settings.rerun:
+                folder.drop_checkpoint()
+            summary = {} if settings.rerun else _stored_summary(folder)
+            if summary.get("status") in MEASURED:
+                status = JobStatus.DONE_BEFORE if summary["status"] == Status.DONE else JobStatus.DIVERGED
+                _warn_of_other_code(folder, summary, run)
+                objective = _objective(summary, settings.objective, worst)
+                return JobOutcome(overrides, status, folder.name, objective=objective)
+            job = Job(settings, run, folder, config, cell, task, shares_machine, progress)
+            summary = job.execute(summary.get("started_at"), all_frames)
+    if summary["status"] == Status.RUNNING:
+        return JobOutcome(overrides, JobStatus.STOPPED, folder.name, _ending(summary))
+    objective = _objective(summary, settings.objective, worst)
+    return JobOutcome(overrides, summary["status"], folder.name, _ending(summary), objective)
+
+
+def _built(settings: Settings) -> Run:
+    """The run, with the process's settings as it wants them."""
     choose(THREADS, settings.threads)
     choose(FLUSH_DENORMALS, settings.flush_denormals)
     seed_random_numbers(settings.seed)
     run = build_run(settings)
     check()
     choose(THREADS, run.model.backend.torch_threads)  # fewer where the backend has threads of its own
-    first = run.model.cells[0]
-    planned = planned_backend(first, settings.model.backend, settings.threads)  # as the planner names the run
-    config = settings.result_settings(first.hidden_size, planned.name)
-    runs = ExperimentFiles((settings.results_dir / settings.name).absolute())  # a component may change the directory
-    folder = RunFolder(runs.run(run_name(cell, task, settings.seed, config)).folder)
-    components = [type(first), type(run.task)]
-    with folder.lock() as mine:
-        if not mine:
-            return JobOutcome(overrides, JobStatus.BUSY, folder.name, "(another process is at it)")
-        before = _stored_summary(folder)
-        if before.get("status") in MEASURED and not settings.rerun:
-            if before.get("component_source") != source_hash(components):
-                changed = "the code of its cell or task has changed since; rerun=true does it again"
-                print(f"rnnbench: {folder.name}: {changed}", file=sys.stderr)
-            outcome = JobStatus.DONE_BEFORE if before["status"] == Status.DONE else JobStatus.DIVERGED
-            return JobOutcome(overrides, outcome, folder.name, objective=_objective(before, settings.objective, worst))
-        if settings.rerun:
-            folder.drop_checkpoint()
-            before = {}
-        if run.model.backend_reason and run.device.type == "cpu":
-            how = f"backend={run.model.backend.name}, since fused cannot run it"
-            print(f"rnnbench: {folder.name}: {how}: {run.model.backend_reason}", file=sys.stderr)
-        job = Job(settings, run, folder, config, cell, task, shares_machine, before.get("started_at"), progress)
-        summary = job.execute(all_frames)
-    if summary["status"] == Status.RUNNING:
-        return JobOutcome(overrides, JobStatus.STOPPED, folder.name, _ending(summary))
-    objective = _objective(summary, settings.objective, worst)
-    return JobOutcome(overrides, summary["status"], folder.name, _ending(summary), objective)
+    return run
+
+
+def _warn_of_other_code(folder: RunFolder, summary: Mapping[str, Any], run: Run) -> None:
+    """Say where a run that is done is of other code than the one that was asked for."""
+    if summary.get("component_source") != source_hash([type(run.model.cells[0]), type(run.task)]):
+        changed = "the code of its cell or task has changed since; rerun=true does it again"
+        print(f"rnnbench: {folder.name}: {changed}", file=sys.stderr)
 
 
 def _objective(summary: Mapping[str, Any], column: str | None, worst: float) -> float | None:
@@ -142,50 +137,43 @@ class Job:
     cell: str
     task: str
     shares_machine: bool
-    """Whether it was launched side by side with other runs."""
-    first_started_at: str | None = None
-    """When an earlier launch first started the run."""
-    progress_path: Path | None = None
-    """Where the launching process of a sweep reads how far the run has come."""
+    progress_path: Path | None
 
-    def execute(self, all_frames: bool) -> dict[str, Any]:
+    def execute(self, started_at: str | None, all_frames: bool) -> dict[str, Any]:
         """Train and return the summary, which is written to the folder however the run ends.
 
-        After a signal the status is still `running`, as in the folder, and the run stays at its checkpoint.
+        `started_at` is when an earlier launch first started the run. After a signal the status is still `running`, as
+        in the folder, and the run stays at its checkpoint.
         """
-        recorders: list[Recorder] = []
-        trained: list[Progress] = []
-        summary = self._begun()
+        summary = self._begun(started_at)
         self.folder.start(self.config, summary)
-
-        def make_recorders(progress: Progress) -> Sequence[Recorder]:
+        if self.run.model.backend_reason and self.run.device.type == "cpu":
+            how = f"backend={self.run.model.backend.name}, since fused cannot run it"
+            print(f"rnnbench: {self.folder.name}: {how}: {self.run.model.backend_reason}", file=sys.stderr)
+        progress, recorders, error_text = Progress(), list[Recorder](), None
+        try:
+            progress = self.run.resume(self.folder)
             for recorder in self._recorders(progress, summary):
                 recorders.append(recorder)  # one by one, so that those made before an error are finished
-            trained.append(progress)
-            return recorders
-
-        error_text = None
-        try:
-            summary["status"], results = self.run.execute(self.folder, make_recorders)
+            summary["status"], results = self.run.train(self.folder, progress, recorders)
             summary |= {**results, "backend_reason": self.run.model.backend_reason}  # a cell may change meanwhile
             if self.shares_machine:
                 summary["times_shared"] = True
         except Interrupted:
-            summary["steps_trained"] = max((progress.step for progress in trained), default=0)
+            summary["steps_trained"] = progress.step
         except BaseException as raised:
             error = as_reported(raised)
             error_text = print_traceback(error, all_frames)
-            for progress in trained:
-                summary |= self.run.reached(progress)
-            summary |= {"status": Status.FAILED, "error": named(error)}
-        finally:
+            summary |= {**self.run.reached(progress), "status": Status.FAILED, "error": named(error)}
+        try:
             if summary["status"] != Status.RUNNING:
                 self.folder.finish(summary, error_text)
+        finally:
             for recorder in recorders:
                 recorder.finish(summary)
         return summary
 
-    def _begun(self) -> dict[str, Any]:
+    def _begun(self, started_at: str | None) -> dict[str, Any]:
         """The summary of a run that starts now."""
         cell = self.run.model.cells[0]
         return {
@@ -199,15 +187,15 @@ class Job:
             "difficulty_setting": self.run.task.difficulty,
             "difficulty": difficulty_value(self.config["task"], self.run.task.difficulty),
             **provenance(self.run.device, [type(cell), type(self.run.task)]),
-            **({"started_at": self.first_started_at} if self.first_started_at else {}),
+            **({"started_at": started_at} if started_at else {}),
         }
 
     def _recorders(self, progress: Progress, begun: Mapping[str, Any]) -> Iterator[Recorder]:
         """A progress bar, and W&B unless it is disabled, from the progress that the run resumes."""
         settings, run = self.settings, self.run
         if self.progress_path is not None:
-            yield ProgressFile(self.progress_path, progress.step, run.limits.steps)
-        yield ProgressBar(self.folder.name, run.limits.steps, progress.step, run.task.baseline_loss)
+            yield ProgressFile(self.progress_path, progress.step, run.settings.steps)
+        yield ProgressBar(self.folder.name, run.settings.steps, progress.step, run.task.baseline_loss)
         if (mode := settings.wandb.resolved_mode()) == "disabled":
             return
         config = configuration(self.config, begun, settings.name, settings.model.parameter_budget)

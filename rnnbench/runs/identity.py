@@ -15,10 +15,10 @@ from rnnbench.backends import planned_backend
 from rnnbench.interruption import Interrupted
 from rnnbench.process_settings import standard_settings
 from rnnbench.runs.build import build_device, build_layer, build_task, input_features
-from rnnbench.runs.provenance import source_hash
 from rnnbench.runs.settings import Settings, check_run_name
 from rnnbench.schema import run_name
 from rnnbench.tasks import Task
+from rnnbench.training.checkpoint import source_hash
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Where a run's numbers come from: code, versions, machine, command."""
 
-import hashlib
-import inspect
 import platform
 import shlex
 import subprocess
@@ -14,6 +12,7 @@ from typing import Any
 import torch
 
 from rnnbench.machine import cpu_limit, logical_cores, processor
+from rnnbench.training.checkpoint import source_hash
 
 
 def provenance(device: torch.device, components: list[type]) -> dict[str, Any]:
@@ -38,12 +37,6 @@ def provenance(device: torch.device, components: list[type]) -> dict[str, Any]:
         "command_line": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def source_hash(components: list[type]) -> str:
-    """A hash of the files that define the components."""
-    files = [Path(inspect.getfile(component)).read_bytes() for component in components]
-    return hashlib.sha256(b"\0".join(files)).hexdigest()[:8]
 
 
 def _git_state() -> tuple[str | None, bool | None]:

@@ -2,13 +2,12 @@
 
 - `run`: one whole run, from its start or last checkpoint to its results.
 - `loop`: the training loop, with evaluation, early stopping, probes and checkpoints.
+- `progress`: how far a run has come.
 - `settings`: how long and how to train, and budgets in epochs as training steps.
 - `batch_check`: the shapes of a task's batches, losses and verdicts.
 - `truncation`: truncated backpropagation through time: batches cut into windows.
-- `checkpoint`: what a resumed run needs, with what wrote it, as tensors and plain values.
+- `checkpoint`: what wrote a checkpoint; digests of code and weights.
 - `evaluation`: loss and error rate on held-out data.
-- `memory`: an estimate of the memory that a run needs, compared with what is free.
-- `weights`: the digest of a model's weights.
 - `streams`: random generators for weights, training data, held-out data and noise, all from one seed.
 - `noise`: randomness in training, evaluation without it, and randomness that no seed reaches.
 """

@@ -4,8 +4,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,64 +14,20 @@ from rnnbench.interruption import Interrupted, check
 from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder
-from rnnbench.recorders.recorder import Arrays, Scalars
+from rnnbench.recorders.recorder import Arrays
 from rnnbench.schema import Status
 from rnnbench.tasks import Batch, Task
 from rnnbench.training.evaluation import evaluate
 from rnnbench.training.noise import Noise, evaluating
+from rnnbench.training.progress import Progress
 from rnnbench.training.settings import StepSettings
 from rnnbench.training.truncation import Window, scored_examples
 
 Weights = dict[str, Tensor]
-End = Literal["solved", "patience", "budget"]
 
 
 class NotFiniteError(Exception):
     """A loss or gradient is not finite."""
-
-
-@dataclass
-class Progress:
-    """How far a run has come; with weights and optimizer state, what a checkpoint holds."""
-
-    step: int = 0
-    history: list[Scalars] = field(default_factory=list)
-    arrays: dict[str, list[tuple[int, Arrays]]] = field(default_factory=dict)
-    recent_losses: list[float] = field(default_factory=list)
-    """Training losses since the last evaluation."""
-    step_times_s: list[float] = field(default_factory=list)
-    tokens: list[int] = field(default_factory=list)
-    """Real steps of all examples, per training step."""
-    gradient_norm: float = math.nan
-    """Of the last training step, before clipping."""
-    first_crossing_step: int | None = None
-    """The first evaluation that met the task's criterion on validation data."""
-    confirmation_attempts: int = 0
-    steps_to_solve: int | None = None
-    """The first evaluation that met it, on validation data and then on fresh data as well."""
-    milestones: dict[str, int] = field(default_factory=dict)
-    """The first evaluation that met each of the task's milestones on validation data."""
-    batches: int = 0
-    """Training batches begun: with truncation, one for many steps."""
-    best_loss: float = math.inf
-    """The lowest validation loss so far."""
-    best_step: int | None = None
-    """The first evaluation with it."""
-    evaluations_since_best: int = 0
-    diverged_at_step: int | None = None
-    elapsed_s: float = 0.0
-    """Wall time of the sessions before this one."""
-    others_cpu_s: float = 0.0
-    """CPU time that other processes used meanwhile; NaN where the system does not report it."""
-
-
-def end_of_training(progress: Progress, settings: StepSettings) -> End | None:
-    """Why no training step is to follow; None where one is."""
-    if settings.stop_when_solved and progress.steps_to_solve is not None:
-        return "solved"
-    if settings.patience is not None and progress.evaluations_since_best >= settings.patience:
-        return "patience"
-    return "budget" if progress.step == settings.steps else None
 
 
 def weights_of(model: nn.Module) -> Weights:
@@ -112,21 +66,18 @@ class Loop:
         Returns `done`, or `diverged` at the first loss or gradient that is not finite. A signal ends it between two
         steps, with a checkpoint.
         """
-        progress = self.progress
         try:
-            check()
-            if not progress.history:
+            if not self.progress.history:
                 self._evaluate_and_probe()
-            for window in islice(training, self.settings.steps - progress.step):
+            while not self._finished:
                 check()
-                if self._finished:
-                    break
-                self._train_step(window)
+                self._train_step(next(training))
                 self._evaluate_and_probe()
-                self._checkpoint_if_due()
+                if time.monotonic() - self.saved_at >= self.settings.checkpoint_every_s:
+                    self.checkpoint()
             check()
         except NotFiniteError:
-            progress.diverged_at_step = progress.step
+            self.progress.diverged_at_step = self.progress.step
             return Status.DIVERGED
         except Interrupted:
             self.checkpoint()
@@ -134,40 +85,33 @@ class Loop:
         return Status.DONE
 
     def checkpoint(self) -> None:
-        """Save a checkpoint, unless there is nothing to resume from yet."""
-        if self.progress.history:
-            self.save()
-            self.saved_at = time.monotonic()
+        """Save a checkpoint."""
+        self.save()
+        self.saved_at = time.monotonic()
 
     @property
     def _finished(self) -> bool:
         """Whether no training step is to follow."""
-        return end_of_training(self.progress, self.settings) is not None
+        return self.progress.ended_by(self.settings) is not None
 
     def _train_step(self, window: Window) -> None:
         """One update. Raises NotFiniteError, with the weights as they were, when the loss or its gradient is not."""
-        started = self._synchronized_time()
+        progress, started = self.progress, self._synchronized_time()
         with self.noise.on_weights(self.model):
             loss, self.carried = self._loss(window)
             self.optimizer.zero_grad()
             loss.backward()
-        norm = self._clip_gradient()
-        self.progress.batches += not window.goes_on
-        self._update(window.batch, float(loss.detach()), norm, started)
-
-    def _update(self, batch: Batch, loss: float, gradient_norm: float, started: float) -> None:
-        """Change weights and progress, which belong together. Raises NotFiniteError."""
-        progress = self.progress
+        progress.gradient_norm = self._clip_gradient()
+        progress.recent_losses.append(float(loss.detach()))
+        progress.batches += not window.goes_on
         progress.step += 1
-        progress.gradient_norm = gradient_norm
-        progress.recent_losses.append(loss)
-        if not (math.isfinite(loss) and math.isfinite(gradient_norm)):
+        if not (math.isfinite(progress.recent_losses[-1]) and math.isfinite(progress.gradient_norm)):
             raise NotFiniteError
         self.optimizer.step()
         if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step()
         progress.step_times_s.append(self._synchronized_time() - started)
-        progress.tokens.append(batch.tokens)
+        progress.tokens.append(window.batch.tokens)
         for recorder in self.recorders:
             recorder.advance(progress.step)
 
@@ -276,11 +220,6 @@ class Loop:
             "confirmation_error_rate": evaluation.error_rate,
             "confirmation_examples": evaluation.examples,
         }
-
-    def _checkpoint_if_due(self) -> None:
-        """Save a checkpoint when the last one is `checkpoint_every_s` old."""
-        if time.monotonic() - self.saved_at >= self.settings.checkpoint_every_s:
-            self.checkpoint()
 
     def _synchronized_time(self) -> float:
         """The clock's seconds, read once the device has finished what was queued."""

@@ -1,7 +1,7 @@
 """Randomness in training, from the run's seed: what a step draws, noise on the weights; and what no seed reaches."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -30,38 +30,30 @@ class Noise:
         self.device = device
         self.deviation = deviation
 
-    @contextmanager
-    def seeded(self) -> Iterator[None]:
+    def seeded(self) -> AbstractContextManager[None]:
         """torch's global generators, seeded from the run's seed; afterwards they are as they were before."""
-        with seeded(self.seed, self.device):
-            yield
+        return seeded(self.seed, self.device)
 
     @contextmanager
     def on_weights(self, model: nn.Module) -> Iterator[None]:
         """Noise on every parameter, drawn anew, as Graves (2011) and Chung et al. (2014); then they are as before."""
-        if self.deviation == 0:
-            yield
-            return
-        parameters = list(model.parameters())
+        noisy = list(model.parameters()) if self.deviation else []
+        clean = [parameter.detach().clone() for parameter in noisy]
         with torch.no_grad():
-            clean = [parameter.clone() for parameter in parameters]
-        try:
-            with torch.no_grad():
-                for parameter in parameters:
-                    drawn = torch.randn(parameter.shape, dtype=parameter.dtype, generator=self.weights)
-                    parameter.add_(drawn.to(parameter.device), alpha=self.deviation)
-            yield
-        finally:
-            with torch.no_grad():
-                for parameter, before in zip(parameters, clean, strict=True):
-                    parameter.copy_(before)
+            for parameter in noisy:
+                drawn = torch.randn(parameter.shape, dtype=parameter.dtype, generator=self.weights)
+                parameter.add_(drawn.to(parameter.device), alpha=self.deviation)
+        yield
+        with torch.no_grad():
+            for parameter, before in zip(noisy, clean, strict=True):
+                parameter.copy_(before)
 
     def state(self) -> dict[str, Tensor]:
         """The states of the generators, for a checkpoint."""
         states = {"cpu": torch.get_rng_state(), "weights": self.weights.get_state()}
         return states | ({"cuda": torch.cuda.get_rng_state(self.device)} if self.device.type == "cuda" else {})
 
-    def restore(self, states: dict[str, Tensor]) -> None:
+    def restore(self, states: Mapping[str, Tensor]) -> None:
         """Put the generators back."""
         torch.set_rng_state(states["cpu"])
         self.weights.set_state(states["weights"])
@@ -109,20 +101,12 @@ def unseeded_randomness(model: Model, batch: Batch) -> str:
             for cell in model.cells:
                 sequence, _ = Eager().run(cell, sequence, cell.initial_state(sequence.shape[1]))
             result: Tensor = model.readout(sequence)
+        model.train(training)
         for name, buffer in model.named_buffers():
             buffer.copy_(buffers[name])
-        return result
+        return result.nan_to_num()
 
-    try:
-        found = [
-            what
-            for what, mode, seed in (
-                ("two passes from the same seed differ in training", True, 0),
-                ("two passes from the same seed differ in evaluation", False, 0),
-                ("it draws random numbers in evaluation as well", False, 1),
-            )
-            if not torch.equal(outputs(mode, 0).nan_to_num(), outputs(mode, seed).nan_to_num())
-        ]
-    finally:
-        model.train(training)
-    return found[0] if found else ""
+    for mode, where in ((True, "training"), (False, "evaluation")):
+        if not torch.equal(outputs(mode, 0), outputs(mode, 0)):
+            return f"two passes from the same seed differ in {where}"
+    return "" if torch.equal(outputs(False, 0), outputs(False, 1)) else "it draws random numbers in evaluation as well"

@@ -1,10 +1,8 @@
 """One whole run: from its start or last checkpoint to its results."""
 
-import copy
 import math
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +10,8 @@ import numpy as np
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from rnnbench.cells import State
-from rnnbench.errors import SettingError, one_line
-from rnnbench.interruption import Interrupted, check
-from rnnbench.machine import ExternalLoadMeter, is_shared
+from rnnbench.interruption import check
+from rnnbench.machine import is_shared
 from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder, RunFolder
@@ -24,14 +20,14 @@ from rnnbench.store.atomic import DamagedFileError
 from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.task import Split
 from rnnbench.training.batch_check import check_batch
-from rnnbench.training.checkpoint import CheckpointError, differences, from_plain, inconsistency, to_plain, writer
+from rnnbench.training.checkpoint import differences, weights_digest, writer
 from rnnbench.training.evaluation import EVALUATION_BATCH, baseline_loss, evaluate
-from rnnbench.training.loop import Loop, Progress, Weights, end_of_training, weights_of
+from rnnbench.training.loop import Loop, weights_of
 from rnnbench.training.noise import Noise, unseeded_randomness
-from rnnbench.training.settings import StepSettings, TrainSettings
+from rnnbench.training.progress import Clock, Progress
+from rnnbench.training.settings import StepSettings
 from rnnbench.training.streams import Streams
 from rnnbench.training.truncation import windows
-from rnnbench.training.weights import digest_of
 
 
 @dataclass
@@ -40,203 +36,142 @@ class Run:
 
     model: Model
     task: Task
-    make_optimizer: Callable[[Iterable[torch.nn.Parameter]], torch.optim.Optimizer]
-    settings: TrainSettings
+    optimizer: torch.optim.Optimizer
+    settings: StepSettings
     probes: Mapping[str, Probe]
     streams: Streams
     device: torch.device
-    make_schedule: Callable[[torch.optim.Optimizer, int], LRScheduler] | None = None
-    """Of the learning rate; called with the number of training steps too."""
-    limits: StepSettings = field(init=False)
-    """The settings with budget and interval in training steps."""
+    schedule: LRScheduler | None = None
+    """Of the learning rate."""
+    resumed: Mapping[str, Any] = field(init=False, default_factory=dict)
+    """The checkpoint that the run resumes from; empty at its start."""
+    written_by: Mapping[str, str] = field(init=False, default_factory=dict)
+    """What writes the run's checkpoints."""
 
     def __post_init__(self) -> None:
-        """Raises SettingError for a budget in epochs where the task has none, and for settings that complex parameters
-        cannot have."""
-        self.limits = self.settings.in_steps(self.task)
-        for name, parameter in self.model.named_parameters():
-            if parameter.is_complex():
-                self._check_complex(name, parameter)
+        self.noise = Noise(self.streams, self.device, self.settings.weight_noise)
+        schedule = {} if self.schedule is None else {"schedule": self.schedule}
+        self.stateful: dict[str, Any] = {"model": self.model, "optimizer": self.optimizer, **schedule}
 
-    def _check_complex(self, name: str, parameter: torch.nn.Parameter) -> None:
-        if self.settings.gradient_clip_value is not None:
-            raise SettingError(
-                f"train.gradient_clip_value={self.settings.gradient_clip_value}: {name} is complex, and complex "
-                "numbers have no order; use train.gradient_clip_norm"
-            )
-        tried = torch.nn.Parameter(torch.zeros(1, dtype=parameter.dtype))
-        tried.grad = torch.zeros_like(tried)
-        try:
-            self.make_optimizer([tried]).step()
-        except RuntimeError as error:
-            raise SettingError(
-                f"optimizer: takes no complex parameter, as {name} is; set optimizer.fused=false, or use another one"
-            ) from error
+    def resume(self, folder: RunFolder) -> Progress:
+        """Put back the states of the folder's checkpoint; returns where the run starts from, the beginning without one.
 
-    def execute(
-        self, folder: RunFolder, recorders: Callable[[Progress], Sequence[Recorder]]
-    ) -> tuple[Status, dict[str, Any]]:
-        """Train from the folder's checkpoint or from the start, write the records, and return status and results.
-
-        `recorders` builds the recorders from the progress that the run starts from. A signal ends it with a checkpoint.
+        A checkpoint that the run cannot resume from is set aside, with a line that says why.
         """
-        started, others = time.monotonic(), ExternalLoadMeter()
+        made = [each for each in (self.optimizer, self.schedule) if each is not None]
+        components = [*self.model.cells, self.task, *self.probes.values(), *made]
+        self.written_by = writer(folder.name, map(type, components), self.device)
+        problem = None
+        try:
+            self.resumed = folder.load_checkpoint() or {}
+        except DamagedFileError as error:
+            problem = error.problem
+        if self.resumed and (differing := differences(self.resumed.get("written_by", {}), self.written_by)):
+            self.resumed, problem = {}, f"is of another {', '.join(differing)}"
+        if self.resumed:
+            for name, each in self.stateful.items():
+                each.load_state_dict(self.resumed[name])
+            return Progress.from_plain(self.resumed["progress"])
+        if problem is not None:
+            kept = folder.set_checkpoint_aside().name
+            said = f"its checkpoint {problem}; it is kept as {kept}, and the run starts again from the beginning"
+            print(f"rnnbench: {folder.name}: {said}", file=sys.stderr)
+        folder.drop_records()
+        return Progress()
+
+    def train(
+        self, folder: RunFolder, progress: Progress, recorders: Sequence[Recorder]
+    ) -> tuple[Status, dict[str, Any]]:
+        """Train on from what `resume` returned, write the records, and return status and results.
+
+        A signal ends it with a checkpoint, and Interrupted.
+        """
+        clock = Clock(progress)
         self.model.train()
-        optimizer = self.make_optimizer(self.model.parameters())
-        schedule = None if self.make_schedule is None else self.make_schedule(optimizer, self.limits.steps)
-        made = [optimizer] if schedule is None else [optimizer, schedule]
-        stateful = dict(zip(("model", "optimizer", "schedule"), (self.model, *made), strict=False))
-        written_by = writer(folder.name, self._components(*made), self.device)
-        noise = Noise(self.streams, self.device, self.settings.weight_noise)
-        resumed = self._resume(folder, stateful, written_by)
-        progress = resumed.progress
-        before, others_before = progress.elapsed_s, progress.others_cpu_s
-
-        def measure_time() -> None:
-            progress.elapsed_s = before + time.monotonic() - started
-            progress.others_cpu_s = others_before + others.cpu_s()
-
-        def save() -> None:
-            measure_time()
-            folder.write_records(progress.history, progress.arrays)
-            folder.save_checkpoint(
-                {
-                    "written_by": written_by,
-                    **{name: each.state_dict() for name, each in stateful.items()},
-                    "noise": noise.state(),
-                    "carried": loop.carried,
-                    "best": loop.best,
-                    "progress": to_plain(progress),
-                }
-            )
-
-        validation = self._held_out("validation", self.streams.validation)
-        probe_batch = self._probe_batch()
+        probe_batch = next(self.task.training_batches(self.settings.batch_size, self.streams.probes)).to(self.device)
         check_batch(self.task, probe_batch)
-        unseeded = self._unseeded_randomness(probe_batch)
-        if unseeded:
+        if unseeded := self._unseeded_randomness(probe_batch):
             print(f"rnnbench: {folder.name}: {unseeded}; the same seed may give other numbers", file=sys.stderr)
         loop = Loop(
             self.model,
             self.task,
-            optimizer,
-            self.limits,
-            validation=validation,
+            self.optimizer,
+            self.settings,
+            validation=self._held_out("validation", self.streams.validation),
             confirmation=self._confirmation,
             probe_batch=probe_batch,
             probes=self.probes,
-            recorders=recorders(progress),
-            save=save,
-            noise=noise,
-            schedule=schedule,
+            recorders=recorders,
+            save=lambda: self._save(folder, loop, clock),
+            noise=self.noise,
+            schedule=self.schedule,
             progress=progress,
-            carried=resumed.carried,
-            best=resumed.best,
+            carried=self.resumed.get("carried"),
+            best=self.resumed.get("best"),
         )
-        training = windows(self._training_batches(), self.settings.truncate)
-        with noise.seeded():
-            for _ in range(progress.step):
-                check()
-                next(training)
-            if resumed.noise is not None:
-                noise.restore(resumed.noise)
-            try:
-                status = loop.run(training)
-            except Interrupted:
-                raise
-            except BaseException:
-                folder.write_records(progress.history, progress.arrays)
-                raise
-        folder.write_records(progress.history, progress.arrays)
+        try:
+            status = self._trained(loop)
+        finally:
+            folder.write_records(progress.history, progress.arrays)
         last = weights_of(self.model)
         weights = {"last": last} | ({} if loop.best is None else {"best": loop.best})
         selected = weights.get(self.settings.selection, last)
         self.model.load_state_dict(selected)
         tested = self._tested(status)
         if self.settings.keep_weights:
-            folder.save_weights(self._kept(weights, progress))
-        results = self.reached(progress) | tested
-        results |= {"weights_sha256": digest_of(selected), "unseeded_randomness": unseeded or None}
-        measure_time()
-        return status, results | {"wall_time_s": progress.elapsed_s} | _load(progress, self.model.backend.threads)
+            folder.save_weights(
+                {
+                    "input_size": self.task.input_size,
+                    "output_size": self.task.output_size,
+                    "selection": self.settings.selection,
+                    "steps": {"last": progress.step, "best": progress.best_step},
+                    "weights": weights,
+                }
+            )
+        clock.update()
+        results = {**self.reached(progress), **tested, "weights_sha256": weights_digest(selected)}
+        results |= {"unseeded_randomness": unseeded or None, "wall_time_s": progress.elapsed_s}
+        return status, results | _load(progress, self.model.backend.threads)
 
-    def _resume(self, folder: RunFolder, stateful: Mapping[str, Any], written_by: Mapping[str, str]) -> "_Resumed":
-        """What the folder's checkpoint holds, with the objects' states put back, or a new start.
+    def _trained(self, loop: Loop) -> Status:
+        """Run the loop over the training data that follow what it was trained on already."""
+        training = windows(self._training_batches(), self.settings.truncate)
+        with self.noise.seeded():
+            for _ in range(loop.progress.step):
+                check()
+                next(training)
+            if self.resumed:
+                self.noise.restore(self.resumed["noise"])
+            return loop.run(training)
 
-        A checkpoint that the run cannot go on from is set aside, with a line that says why.
-        """
-        try:
-            state = folder.load_checkpoint()
-            resumed = None if state is None else self._restored(state, stateful, written_by)
-        except CheckpointError as error:
-            problem = str(error)
-        except DamagedFileError as error:
-            problem = error.problem
-        else:
-            if resumed is not None:
-                return resumed
-            folder.drop_records()
-            return _Resumed(Progress())
-        kept = folder.set_checkpoint_aside()
-        folder.drop_records()
-        print(
-            f"rnnbench: {folder.name}: its checkpoint {problem}; it is kept as {kept.name}, and the run starts again "
-            "from the beginning",
-            file=sys.stderr,
+    def _save(self, folder: RunFolder, loop: Loop, clock: Clock) -> None:
+        """Write a checkpoint, and the records up to it."""
+        clock.update()
+        folder.write_records(loop.progress.history, loop.progress.arrays)
+        folder.save_checkpoint(
+            {
+                "written_by": self.written_by,
+                **{name: each.state_dict() for name, each in self.stateful.items()},
+                "noise": self.noise.state(),
+                "carried": loop.carried,
+                "best": loop.best,
+                "progress": loop.progress.to_plain(),
+            }
         )
-        return _Resumed(Progress())
-
-    def _restored(
-        self, state: Mapping[str, Any], stateful: Mapping[str, Any], written_by: Mapping[str, str]
-    ) -> "_Resumed":
-        """Put the states back, all or nothing. Raises CheckpointError when they do not fit."""
-        if differing := differences(state.get("written_by"), written_by):
-            raise CheckpointError(f"is of another {', '.join(differing)}")
-        before = {name: copy.deepcopy(each.state_dict()) for name, each in stateful.items()}
-        try:
-            resumed = _Resumed(from_plain(state["progress"]), state["noise"], state["carried"], state["best"])
-            problem = inconsistency(resumed.progress, self.limits.steps)
-            for name, each in stateful.items():
-                each.load_state_dict(state[name])
-        except Exception as error:  # whatever is not as `save` made it
-            problem = f"does not fit the run ({one_line(error)[:100]})"
-        if problem is not None:
-            for name, each in stateful.items():
-                each.load_state_dict(before[name])
-            raise CheckpointError(problem)
-        return resumed
-
-    def _components(self, *made: torch.optim.Optimizer | LRScheduler) -> list[type]:
-        """The classes whose code the run's numbers come from, beside the package's own."""
-        return [type(each) for each in (*self.model.cells, self.task, *self.probes.values(), *made)]
 
     def _training_batches(self) -> Iterator[Batch]:
         for batch in self.task.training_batches(self.settings.batch_size, self.streams.training):
             yield batch.to(self.device)
 
-    def _probe_batch(self) -> Batch:
-        return next(self.task.training_batches(self.settings.batch_size, self.streams.probes)).to(self.device)
-
     def _unseeded_randomness(self, batch: Batch) -> str:
         """What does not follow from the seed: a line's part on the cell, or on the task; "" where all does."""
         if found := unseeded_randomness(self.model, batch):
             return f"{type(self.model.cells[0]).__name__}: {found}"
-        same = torch.Generator()
-        same.manual_seed(self.streams.probes.initial_seed())
+        same = torch.Generator().manual_seed(self.streams.probes.initial_seed())
         again = next(self.task.training_batches(self.settings.batch_size, same)).to(self.device)
         if torch.equal(again.inputs, batch.inputs) and torch.equal(again.targets, batch.targets):
             return ""
         return f"{type(self.task).__name__}: two batches drawn from generators of the same state differ"
-
-    def _kept(self, weights: Mapping[str, Weights], progress: Progress) -> dict[str, Any]:
-        """What is kept of the trained model."""
-        return {
-            "input_size": self.task.input_size,
-            "output_size": self.task.output_size,
-            "selection": self.settings.selection,
-            "steps": {"last": progress.step, "best": progress.best_step},
-            "weights": dict(weights),
-        }
 
     def _held_out(self, split: Split, generator: torch.Generator) -> list[Batch]:
         batches = self.task.evaluation_batches(split, self.settings.eval_examples, EVALUATION_BATCH, generator)
@@ -260,10 +195,10 @@ class Run:
         epoch = self.task.batches_per_epoch(self.settings.batch_size)
         repeated = [name for name in probed if sum(name in row for row in progress.history) > 1]
         return {
-            "budget_steps": self.limits.steps,
+            "budget_steps": self.settings.steps,
             "steps_trained": progress.step,
             "epochs_trained": None if epoch is None else progress.batches / epoch,
-            "training_ended_by": None if progress.diverged_at_step else end_of_training(progress, self.limits),
+            "training_ended_by": None if progress.diverged_at_step else progress.ended_by(self.settings),
             **self._selected(progress),
             "has_criterion": self.task.has_criterion,
             "solved": progress.steps_to_solve is not None if self.task.has_criterion else None,
@@ -296,16 +231,6 @@ class Run:
             return baseline
         test = evaluate(self.model, self.task, batches)
         return baseline | test.columns("test")
-
-
-@dataclass
-class _Resumed:
-    """Where a run resumes."""
-
-    progress: Progress
-    noise: dict[str, torch.Tensor] | None = None
-    carried: list[State] | None = None
-    best: Weights | None = None
 
 
 def _load(progress: Progress, threads: int) -> dict[str, Any]:

@@ -248,14 +248,14 @@ def test_every_optimizer_trains(rnnbench: Command, tmp_path: Path, optimizer: st
 
 
 def test_threads_and_denormals_are_settings(rnnbench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    execute, seen = Run.execute, []
+    train, seen = Run.train, []
 
     def noted(run: Run, *arguments: Any) -> Any:
         flushed = float(torch.tensor(1e-30) * torch.tensor(1e-12)) == 0
         seen.append((run.model.backend.threads, torch.get_num_threads(), flushed))
-        return execute(run, *arguments)
+        return train(run, *arguments)
 
-    monkeypatch.setattr(Run, "execute", noted)
+    monkeypatch.setattr(Run, "train", noted)
     assert rnnbench(*SHORT, "threads=2", "flush_denormals=false", "model.backend=torch", "cell=lstm")[0] == 0
     assert rnnbench(*SHORT, "threads=2", "model.backend=fused")[0] == 0
     assert rnnbench(*SHORT, "threads=1")[0] == 0

@@ -1,10 +1,12 @@
-"""A run small enough to be done hundreds of times."""
+"""A run small enough to be done hundreds of times, and what it is compared by when it was cut and resumed."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -20,12 +22,31 @@ from rnnbench.recorders.recorder import Arrays, Scalars
 from rnnbench.tasks import Task
 from rnnbench.tasks.adding import Adding
 from rnnbench.training import Run, TrainSettings
-from rnnbench.training.loop import Progress
 from rnnbench.training.streams import Streams
 
 MakeRun = Callable[..., Run]
 ADAM = partial(torch.optim.Adam, lr=1e-2)
 Execute = Callable[..., "Executed"]
+CheckResumed = Callable[..., tuple["Executed", "Executed"]]
+
+
+class PowerCut(BaseException):
+    """Like a KeyboardInterrupt: nothing in the run handles it."""
+
+
+class Cut(Recorder):
+    """Ends it all after a training step, or while a row is recorded."""
+
+    def __init__(self, step: int, at: str = "advance") -> None:
+        self.step, self.at = step, at
+
+    def advance(self, step: int) -> None:
+        if self.at == "advance" and step == self.step:
+            raise PowerCut
+
+    def record(self, row: Scalars) -> None:
+        if self.at == "record" and row["step"] == self.step:
+            raise PowerCut
 
 
 class EventLog(Recorder):
@@ -52,13 +73,9 @@ class Executed:
     def __init__(self, run: Run, folder: RunFolder, recorders: Sequence[Recorder] = ()) -> None:
         self.events = EventLog()
         self.folder = folder
-        self.started_from = -1
-
-        def listen(progress: Progress) -> Sequence[Recorder]:
-            self.progress, self.started_from = progress, progress.step
-            return [self.events, *recorders]
-
-        self.outcome, self.results = run.execute(folder, listen)
+        self.progress = run.resume(folder)
+        self.started_from = self.progress.step
+        self.outcome, self.results = run.train(folder, self.progress, [self.events, *recorders])
         self.weights = {name: value.clone() for name, value in run.model.state_dict().items()}
 
     @property
@@ -66,6 +83,25 @@ class Executed:
         """The results without what is measured by the clock."""
         by_the_clock = ("_s", "_per_second", "cpu_load", "times_shared")
         return {name: value for name, value in self.results.items() if not name.endswith(by_the_clock)}
+
+    @property
+    def validation_losses(self) -> dict[int, float]:
+        """By step."""
+        return {int(row["step"]): float(row["validation_loss"]) for row in self.events.rows if "validation_loss" in row}
+
+
+def assert_same(actual: Executed, expected: Executed) -> None:
+    """Weights bit for bit, results, history and profiles, in memory and in the folder."""
+    assert actual.outcome == expected.outcome
+    assert repr(actual.numbers) == repr(expected.numbers)  # to the last bit, NaN and None alike
+    assert all(torch.equal(actual.weights[name], expected.weights[name]) for name in expected.weights)
+    histories = [pd.read_csv(each.folder.path / "history.csv") for each in (actual, expected)]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+    pd.testing.assert_frame_equal(pd.DataFrame(actual.progress.history), pd.DataFrame(expected.progress.history))
+    profiles = [np.load(each.folder.path / "gradient_profile.npz") for each in (actual, expected)]
+    assert set(profiles[0].files) == {"step", "norm", "norm_by_state"}
+    for name in profiles[0].files:
+        np.testing.assert_array_equal(profiles[0][name], profiles[1][name])
 
 
 @pytest.fixture
@@ -81,6 +117,7 @@ def make_run() -> MakeRun:
         layers: int = 1,
         backend: str = "auto",
         make_optimizer: Callable[..., torch.optim.Optimizer] = ADAM,
+        make_schedule: Callable[..., Any] | None = None,
         probes: dict[str, Probe] | None = None,
         **settings: Any,
     ) -> Run:
@@ -111,15 +148,10 @@ def make_run() -> MakeRun:
             "stop_when_solved": False,
             "checkpoint_every_s": 1000,
         }
-        return Run(
-            model,
-            chosen,
-            make_optimizer,
-            TrainSettings(**(train | settings)),
-            probes,
-            streams,
-            torch.device("cpu"),
-        )
+        limits = TrainSettings(**(train | settings)).in_steps(chosen)
+        optimizer = make_optimizer(model.parameters())
+        schedule = None if make_schedule is None else make_schedule(optimizer, limits.steps)
+        return Run(model, chosen, optimizer, limits, probes, streams, torch.device("cpu"), schedule)
 
     return make
 
@@ -137,3 +169,23 @@ def execute(tmp_path: Path) -> Execute:
         return Executed(run, folder, recorders)
 
     return run_in_folder
+
+
+@pytest.fixture
+def check_resumed(execute: Execute, tmp_path: Path) -> CheckResumed:
+    """Cut a run after some of its steps and resume it: the numbers are those of one that was not cut.
+
+    Returns both, the undisturbed one first.
+    """
+
+    def check(make: Callable[..., Run], *cuts: int, at: str = "advance") -> tuple[Executed, Executed]:
+        whole, folder = execute(make()), RunFolder(tmp_path / "cut")
+        for step in cuts:
+            with pytest.raises(PowerCut):
+                execute(make(checkpoint_every_s=0), folder, [Cut(step, at)])
+        resumed = execute(make(), folder)
+        assert resumed.started_from == cuts[-1] - 1  # the checkpoint is of the step before
+        assert_same(resumed, whole)
+        return whole, resumed
+
+    return check

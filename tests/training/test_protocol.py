@@ -13,17 +13,25 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, ReduceLROnPlateau
 
 from rnnbench.errors import SettingError
-from rnnbench.recorders import RunFolder
 from rnnbench.tasks import Batch, FiniteTask
 from rnnbench.tasks.adding import Adding
 from rnnbench.training.settings import TrainSettings
 from rnnbench.training.streams import Streams
-from tests.training.conftest import ADAM, Execute, Executed, MakeRun
-from tests.training.test_run import Cut, PowerCut, assert_same
+from tests.training.conftest import Execute, MakeRun
 
 QUICK: dict[str, Any] = {"backend": "eager", "probes": {}, "hidden_size": 4}
-UNSTEADY = partial(torch.optim.SGD, lr=0.7)
+UNSTEADY: dict[str, Any] = {
+    **QUICK,
+    "make_optimizer": partial(torch.optim.SGD, lr=0.7),
+    "eval_every": 1,
+    "gradient_clip_norm": None,
+}
 """With it the validation loss goes up and down."""
+PROTOCOL: dict[str, Any] = {
+    "backend": "eager", "hidden_size": 4, "weight_noise": 0.1, "selection": "best", "patience": 6, "eval_every": 2,
+    "truncate": 3,
+}  # fmt: skip
+"""All that a protocol can have."""
 
 
 class TwelveExamples(FiniteTask, Adding):
@@ -37,23 +45,18 @@ class TwelveExamples(FiniteTask, Adding):
         return Batch(whole.inputs[:, list(chosen)], whole.targets[:, list(chosen)])
 
 
-def validation_losses(executed: Executed) -> dict[int, float]:
-    return {int(row["step"]): float(row["validation_loss"]) for row in executed.progress.history}
-
-
 def test_the_best_weights_on_validation_data_are_tested(make_run: MakeRun, execute: Execute) -> None:
-    settings = {**QUICK, "make_optimizer": UNSTEADY, "eval_every": 1, "gradient_clip_norm": None}
-    best = execute(make_run(**settings, steps=20, selection="best"))
-    losses = validation_losses(best)
+    best = execute(make_run(**UNSTEADY, steps=20, selection="best"))
+    losses = best.validation_losses
     step = min(losses, key=lambda step: (losses[step], step))
     assert 0 < step < 20, "the case is to have its best evaluation in the middle"
     assert best.results["selected_step"] == step
     assert best.results["selected_validation_loss"] == losses[step]
     assert best.results["validation_loss"] == losses[20]
-    stopped_there = execute(make_run(**settings, steps=step))
+    stopped_there = execute(make_run(**UNSTEADY, steps=step))
     for name in ("test_loss", "weights_sha256"):
         assert best.results[name] == stopped_there.results[name]
-    last = execute(make_run(**settings, steps=20))
+    last = execute(make_run(**UNSTEADY, steps=20))
     assert last.results["selected_step"] == 20
     assert last.results["test_loss"] != best.results["test_loss"]
     assert last.results["validation_loss"] == best.results["validation_loss"]
@@ -63,7 +66,7 @@ def test_of_equal_validation_losses_the_first_is_the_best(make_run: MakeRun, exe
     still = execute(make_run(**QUICK, make_optimizer=partial(torch.optim.SGD, lr=0.0), selection="best", patience=2))
     assert still.results["selected_step"] == 0
     assert (still.results["steps_trained"], still.results["training_ended_by"]) == (10, "patience")
-    assert sorted(validation_losses(still)) == [0, 5, 10]
+    assert sorted(still.validation_losses) == [0, 5, 10]
 
 
 def test_a_run_that_diverges_is_not_tested_whatever_it_selects(make_run: MakeRun, execute: Execute) -> None:
@@ -81,15 +84,14 @@ def test_a_run_that_diverges_is_not_tested_whatever_it_selects(make_run: MakeRun
 def test_early_stopping_ends_after_so_many_evaluations_without_a_lower_loss(
     make_run: MakeRun, execute: Execute, patience: int
 ) -> None:
-    settings = {**QUICK, "make_optimizer": UNSTEADY, "eval_every": 1, "gradient_clip_norm": None}
-    losses = validation_losses(execute(make_run(**settings, steps=60)))
+    losses = execute(make_run(**UNSTEADY, steps=60)).validation_losses
     lowest, without = math.inf, 0
     for expected in range(61):
         without = 0 if losses[expected] < lowest else without + 1
         lowest = min(lowest, losses[expected])
         if without == patience:
             break
-    stopped = execute(make_run(**settings, steps=60, patience=patience))
+    stopped = execute(make_run(**UNSTEADY, steps=60, patience=patience))
     assert expected < 60
     assert (stopped.results["steps_trained"], stopped.results["training_ended_by"]) == (expected, "patience")
     assert stopped.results["budget_steps"] == 60
@@ -101,12 +103,12 @@ def test_a_budget_in_epochs_is_the_same_run_as_its_steps(make_run: MakeRun, exec
     )
     in_steps = execute(make_run(task=TwelveExamples(), **QUICK, steps=9, eval_every=3))
     assert repr(in_epochs.numbers) == repr(in_steps.numbers)
-    assert sorted(validation_losses(in_epochs)) == [0, 3, 6, 9]
+    assert sorted(in_epochs.validation_losses) == [0, 3, 6, 9]
     results = in_epochs.results
     assert (results["steps_trained"], results["budget_steps"], results["epochs_trained"]) == (9, 9, 3)
     assert execute(make_run(**QUICK)).results["epochs_trained"] is None
     in_windows = make_run(task=TwelveExamples(), **QUICK, steps=None, epochs=2, truncate=3)
-    assert in_windows.limits.steps == 2 * 3 * 1  # of eight steps only the last has a target
+    assert in_windows.settings.steps == 2 * 3 * 1  # of eight steps only the last has a target
 
 
 @pytest.mark.parametrize(
@@ -120,43 +122,39 @@ def test_a_budget_in_epochs_is_the_same_run_as_its_steps(make_run: MakeRun, exec
     ],
 )
 def test_what_cannot_be_is_refused(make_run: MakeRun, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises((SettingError, ValueError), match=message.replace("=", "=").split("(")[0]):
+    with pytest.raises((SettingError, ValueError), match=message):
         make_run(**QUICK, **settings)
 
 
 def by_hand(run: Any, steps: int, change: Any = lambda model, step: None) -> list[Tensor]:
-    """Weights after a loop of one's own over the run's own data; `change` acts on the gradient."""
-    optimizer = run.make_optimizer(run.model.parameters())
+    """Weights after a plain loop over the run's own data; `change` acts on the gradient."""
     batches = run.task.training_batches(run.settings.batch_size, run.streams.training)
     for step in range(steps):
         batch = next(batches)
         loss = run.task.mean_loss(run.model.predict(batch), batch)
-        optimizer.zero_grad()
+        run.optimizer.zero_grad()
         loss.backward()
         change(run.model, step)
-        optimizer.step()
+        run.optimizer.step()
     return [parameter.detach().clone() for parameter in run.model.parameters()]
 
 
 def test_the_gradient_is_clipped_by_element(make_run: MakeRun, execute: Execute) -> None:
-    settings = {**QUICK, "make_optimizer": UNSTEADY, "gradient_clip_norm": None, "gradient_clip_value": 0.05}
-
     def clip(model: torch.nn.Module, step: int) -> None:
         for parameter in model.parameters():
             assert parameter.grad is not None
             parameter.grad = parameter.grad.maximum(torch.tensor(-0.05)).minimum(torch.tensor(0.05))
 
-    expected = by_hand(make_run(**settings), 12, clip)
-    run = make_run(**settings)
+    expected = by_hand(make_run(**UNSTEADY), 12, clip)
+    run = make_run(**UNSTEADY, gradient_clip_value=0.05)
     execute(run)
     assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), expected, strict=True))
-    assert not all(torch.equal(a, b) for a, b in zip(expected, by_hand(make_run(**settings), 12), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(expected, by_hand(make_run(**UNSTEADY), 12), strict=True))
 
 
 def test_weight_noise_is_of_the_pass_alone(make_run: MakeRun, execute: Execute) -> None:
     """Forward and backward with noisy weights, the update on clean ones (Graves 2011)."""
-    settings = {**QUICK, "make_optimizer": UNSTEADY, "gradient_clip_norm": None}
-    model = (run := make_run(**settings)).model
+    model = (run := make_run(**UNSTEADY)).model
     generator = Streams.from_seed(0).weight_noise
     batches = run.task.training_batches(5, run.streams.training)
     for _ in range(6):
@@ -170,12 +168,12 @@ def test_weight_noise_is_of_the_pass_alone(make_run: MakeRun, execute: Execute) 
         with torch.no_grad():
             for parameter, gradient in zip(model.parameters(), gradients, strict=True):
                 parameter -= 0.7 * gradient
-    trained = make_run(**settings, weight_noise=0.075, steps=6)
+    trained = make_run(**UNSTEADY, weight_noise=0.075, steps=6)
     execute(trained)
     for actual, expected in zip(trained.model.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-6)
     torch.manual_seed(5)
-    again = execute(make_run(**settings, weight_noise=0.075, steps=6))
+    again = execute(make_run(**UNSTEADY, weight_noise=0.075, steps=6))
     assert all(
         torch.equal(a, b) for a, b in zip(trained.model.state_dict().values(), again.weights.values(), strict=True)
     )
@@ -190,16 +188,13 @@ def plateau(optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
 
 
 def test_a_schedule_sets_the_learning_rate(make_run: MakeRun, execute: Execute) -> None:
-    run = make_run(**QUICK, eval_every=1)
-    run.make_schedule = cosine
+    run = make_run(**QUICK, eval_every=1, make_schedule=cosine)
     rates = [row["learning_rate"] for row in execute(run).progress.history]
     np.testing.assert_allclose(rates, [0.5e-2 * (1 + math.cos(math.pi * step / 12)) for step in range(13)], atol=1e-12)
 
 
 def test_a_schedule_waits_for_a_plateau_of_the_validation_loss(make_run: MakeRun, execute: Execute) -> None:
-    run = make_run(**QUICK, make_optimizer=UNSTEADY, eval_every=1, steps=30, gradient_clip_norm=None)
-    run.make_schedule = plateau
-    history = execute(run).progress.history
+    history = execute(make_run(**UNSTEADY, steps=30, make_schedule=plateau)).progress.history
     rate, lowest, bad, expected = 0.7, math.inf, 0, [0.7]
     for row in history[1:]:
         loss = float(row["validation_loss"])
@@ -209,32 +204,6 @@ def test_a_schedule_waits_for_a_plateau_of_the_validation_loss(make_run: MakeRun
         expected.append(rate)
     assert [row["learning_rate"] for row in history] == expected
     assert rate < 0.7
-
-
-@pytest.mark.parametrize("cut", [4, 9])
-@pytest.mark.parametrize("schedule", [cosine, plateau])
-def test_all_of_a_protocol_requeued_after_a_cut(make_run: MakeRun, execute: Execute, cut: int, schedule: Any) -> None:
-    settings = {
-        **QUICK, "probes": None, "make_optimizer": ADAM, "weight_noise": 0.1, "selection": "best", "patience": 6,
-        "eval_every": 2, "truncate": 3,
-    }  # fmt: skip
-
-    def made(**further: Any) -> Any:
-        run = make_run(task=TwelveExamples(), **settings, **further)
-        run.make_schedule = schedule
-        return run
-
-    whole = execute(made())
-    folder = RunFolder(whole.folder.path.parent / "cut")
-    with pytest.raises(PowerCut):
-        execute(made(checkpoint_every_s=0), folder, [Cut(cut)])
-    resumed = execute(made(), folder)
-    assert resumed.started_from == cut - 1
-    assert_same(resumed, whole)
-    kept = [torch.load(each.folder.path / "weights.pt", weights_only=True) for each in (whole, resumed)]
-    assert set(kept[0]["weights"]) == {"last", "best"}
-    for name, weights in kept[0]["weights"].items():
-        assert all(torch.equal(value, kept[1]["weights"][name][key]) for key, value in weights.items())
 
 
 def test_weights_are_kept_on_request(make_run: MakeRun, execute: Execute, tmp_path: Path) -> None:

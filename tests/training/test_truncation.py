@@ -1,4 +1,4 @@
-"""Truncated backpropagation through time, beside a loop of one's own."""
+"""Truncated backpropagation through time, against a plain loop."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def test_the_state_is_carried_and_no_gradient_passes_a_cut(
 ) -> None:
     settings = {**QUICK, "backend": backend, "steps": 7, "layers": 2}
     run = make_run(Lstm, Stream(), **settings)
-    optimizer = run.make_optimizer(run.model.parameters())
+    optimizer = run.optimizer
     batches, step = Stream().training_batches(5, run.streams.training), 0
     while step < 7:
         batch = next(batches)

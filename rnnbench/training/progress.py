@@ -1,0 +1,90 @@
+"""How far a run has come; with weights and optimizer state, what a checkpoint holds."""
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from rnnbench.machine import ExternalLoadMeter
+from rnnbench.recorders.recorder import Arrays, Scalars
+from rnnbench.training.settings import StepSettings
+
+
+@dataclass
+class Progress:
+    """How far a run has come."""
+
+    step: int = 0
+    history: list[Scalars] = field(default_factory=list)
+    arrays: dict[str, list[tuple[int, Arrays]]] = field(default_factory=dict)
+    recent_losses: list[float] = field(default_factory=list)
+    """Training losses since the last evaluation."""
+    step_times_s: list[float] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    """Real steps of all examples, per training step."""
+    gradient_norm: float = math.nan
+    """Of the last training step, before clipping."""
+    first_crossing_step: int | None = None
+    """The first evaluation that met the task's criterion on validation data."""
+    confirmation_attempts: int = 0
+    steps_to_solve: int | None = None
+    """The first evaluation that met it, on validation data and then on fresh data as well."""
+    milestones: dict[str, int] = field(default_factory=dict)
+    """The first evaluation that met each of the task's milestones on validation data."""
+    batches: int = 0
+    """Training batches begun: with truncation, one for many steps."""
+    best_loss: float = math.inf
+    """The lowest validation loss so far."""
+    best_step: int | None = None
+    """The first evaluation with it."""
+    evaluations_since_best: int = 0
+    diverged_at_step: int | None = None
+    elapsed_s: float = 0.0
+    """Wall time of all sessions of a resumed run."""
+    others_cpu_s: float = 0.0
+    """CPU time that other processes used meanwhile; NaN where the system does not report it."""
+
+    def ended_by(self, settings: StepSettings) -> Literal["solved", "patience", "budget"] | None:
+        """Why no training step is to follow; None where one is."""
+        if settings.stop_when_solved and self.steps_to_solve is not None:
+            return "solved"
+        if settings.patience is not None and self.evaluations_since_best >= settings.patience:
+            return "patience"
+        return "budget" if self.step >= settings.steps else None
+
+    def to_plain(self) -> dict[str, Any]:
+        """The progress as plain values, its arrays as tensors."""
+        arrays = {
+            probe: [
+                [step, {name: torch.from_numpy(np.array(value)) for name, value in named.items()}]
+                for step, named in measured
+            ]
+            for probe, measured in self.arrays.items()
+        }
+        return vars(self) | {"arrays": arrays}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Progress":
+        """The progress of `to_plain`."""
+        arrays = {
+            probe: [(step, {name: value.numpy() for name, value in named.items()}) for step, named in measured]
+            for probe, measured in plain["arrays"].items()
+        }
+        return cls(**(plain | {"arrays": arrays}))
+
+
+class Clock:
+    """Measures the wall time of a session and the CPU time that others use meanwhile, added to those before."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.before_s, self.others_before_s = progress.elapsed_s, progress.others_cpu_s
+        self.started, self.others = time.monotonic(), ExternalLoadMeter()
+
+    def update(self) -> None:
+        """Bring the progress's times up to date."""
+        self.progress.elapsed_s = self.before_s + time.monotonic() - self.started
+        self.progress.others_cpu_s = self.others_before_s + self.others.cpu_s()

@@ -1,0 +1,330 @@
+"""A run that was killed or stopped resumes to exactly the numbers of one that was not, whatever its settings."""
+
+import importlib.util
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.lstm import Lstm
+from rnnbench.interruption import deferred, listening
+from rnnbench.model import Model
+from rnnbench.probes import Measurement, Probe
+from rnnbench.probes.gradient_profile import GradientProfile
+from rnnbench.recorders import Recorder, RunFolder
+from rnnbench.recorders.recorder import Scalars
+from rnnbench.tasks import Batch, Task
+from rnnbench.tasks.adding import Adding
+from rnnbench.tasks.copy_memory import CopyMemory
+from rnnbench.training.checkpoint import differences, writer
+from rnnbench.training.progress import Progress
+from tests.probes.references import ODD
+from tests.training.conftest import CheckResumed, Cut, Execute, Executed, MakeRun, PowerCut, assert_same
+from tests.training.test_loop import OPTIMIZERS, Finite, LuckyAt
+from tests.training.test_noise import Dropout, Zoneout
+from tests.training.test_protocol import PROTOCOL, TwelveExamples, cosine, plateau
+
+DIVERGING: dict[str, Any] = {
+    "make_cell": Gru, "make_optimizer": partial(torch.optim.SGD, lr=30.0), "gradient_clip_norm": None, "steps": 1000,
+    "eval_every": 1000, "hidden_size": 30,
+}  # fmt: skip
+
+CASES: dict[str, tuple[Callable[[], dict[str, Any]], int, str]] = {
+    **{
+        f"{name} at {at} {step}": (
+            partial(dict, make_cell=Lstm, make_optimizer=optimizer, seed=1, layers=2), step, at,
+        )
+        for name, optimizer in OPTIMIZERS.items() for step, at in ((1, "advance"), (10, "record"), (12, "advance"))
+    },
+    **{
+        f"odd state: {kind.__name__}": (partial(dict, make_cell=kind, layers=2, backend="eager"), 7, "advance")
+        for kind in ODD
+    },
+    "dropout": (partial(dict, make_cell=Dropout, hidden_size=4), 3, "advance"),
+    "zoneout": (partial(dict, make_cell=Zoneout, hidden_size=4), 7, "advance"),
+    "in an epoch": (lambda: {"task": Finite()}, 6, "advance"),
+    "before it diverges": (lambda: {"task": CopyMemory(length=3), **DIVERGING}, 5, "advance"),
+    "unconfirmed": (
+        lambda: {"task": LuckyAt(evaluation=1, refused=99), "eval_every": 2, "confirm_examples": 20}, 7, "advance",
+    ),
+    "cosine": (lambda: {"task": TwelveExamples(), "make_schedule": cosine, **PROTOCOL}, 4, "advance"),
+    "plateau": (lambda: {"task": TwelveExamples(), "make_schedule": plateau, **PROTOCOL}, 9, "advance"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "step", "at"), CASES.values(), ids=CASES)
+def test_a_run_that_was_cut_is_resumed_to_the_same_numbers(
+    make_run: MakeRun, check_resumed: CheckResumed, settings: Callable[[], dict[str, Any]], step: int, at: str
+) -> None:
+    whole, resumed = check_resumed(lambda **changes: make_run(**{**settings(), **changes}), step, at=at)
+    assert resumed.events.steps == [each for each in whole.events.steps if each >= step]
+    kept = [torch.load(each.folder.path / "weights.pt", weights_only=True)["weights"] for each in (whole, resumed)]
+    for name, weights in kept[0].items():
+        assert all(torch.equal(value, kept[1][name][key]) for key, value in weights.items())
+
+
+def test_a_run_can_be_cut_again_and_again(make_run: MakeRun, check_resumed: CheckResumed) -> None:
+    _, resumed = check_resumed(make_run, 3, 4, 9)
+    assert len(resumed.progress.step_times_s) == len(resumed.progress.tokens) == 12
+
+
+def test_a_run_that_was_cut_before_its_first_checkpoint_starts_again(make_run: MakeRun, execute: Execute) -> None:
+    whole = execute(make_run())
+    folder = RunFolder(whole.folder.path.parent / "cut")
+    with pytest.raises(PowerCut):
+        execute(make_run(checkpoint_every_s=1000), folder, [Cut(9)])
+    assert folder.load_checkpoint() is None
+    assert_same(execute(make_run(), folder), whole)
+
+
+KILLED_WHILE_IT_WRITES = """
+import os, signal, sys
+from functools import partial
+from pathlib import Path
+import torch
+from rnnbench.cells.lstm import Lstm
+from rnnbench.model import Model
+from rnnbench.probes.gradient_profile import GradientProfile
+from rnnbench.recorders import RunFolder
+from rnnbench.tasks.adding import Adding
+from rnnbench.training import Run, TrainSettings
+from rnnbench.training.streams import Streams
+
+torch.set_num_threads(1)
+written, save = 0, torch.save
+def save_and_die(state, file):
+    global written
+    written += 1
+    if written == 7:
+        file.write(b"half a checkpoint")
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(state, file)
+
+folder = RunFolder(Path(sys.argv[1]))
+torch.save = save_and_die
+folder.start({}, {"status": "running"})
+streams, task = Streams.from_seed(4), Adding(length=8)
+model = Model(Lstm, input_size=2, output_size=1, hidden_size=6, generator=streams.weights)
+settings = TrainSettings(
+    steps=12, batch_size=5, gradient_clip_norm=1.0, eval_every=5, eval_examples=9, confirm_examples=20,
+    stop_when_solved=False, checkpoint_every_s=0,
+)
+optimizer, probes = torch.optim.Adam(model.parameters(), lr=1e-2), {"gradient_profile": GradientProfile()}
+run = Run(model, task, optimizer, settings.in_steps(task), probes, streams, torch.device("cpu"))
+run.train(folder, run.resume(folder), [])
+"""
+
+
+def test_a_process_that_was_killed_while_it_wrote(make_run: MakeRun, execute: Execute, tmp_path: Path) -> None:
+    """A real SIGKILL in the middle of the seventh checkpoint: the sixth stands, and the run ends as it would have."""
+    folder = RunFolder(tmp_path / "killed")
+    died = subprocess.run(
+        [sys.executable, "-c", KILLED_WHILE_IT_WRITES, str(folder.path)],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert json.loads((folder.path / "summary.json").read_text()) == {"status": "running"}
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    settings = {"make_cell": Lstm, "seed": 4, "probes": {"gradient_profile": GradientProfile()}}
+    whole, resumed = execute(make_run(**settings)), execute(make_run(**settings), folder)
+    torch.set_num_threads(before)
+    assert resumed.started_from == 6
+    assert_same(resumed, whole)
+
+
+def test_progress_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    progress = Progress(
+        step=2,
+        history=[{"step": 0, "loss": math.inf, "kind": "text"}, {"step": 2, "loss": 1 / 3}],
+        arrays={"profile": [(0, {"norm": np.array([[1 / 3, math.nan]]), "count": np.array(3)})]},
+        recent_losses=[0.1 + 0.2],
+        step_times_s=[1e-9, 2.0],
+        tokens=[3, 4],
+    )
+    torch.save(progress.to_plain(), tmp_path / "plain.pt")
+    again = Progress.from_plain(torch.load(tmp_path / "plain.pt", weights_only=True))
+    assert repr(again) == repr(progress)
+    for name, value in progress.arrays["profile"][0][1].items():
+        stored = again.arrays["profile"][0][1][name]
+        assert (stored.dtype, stored.shape, stored.tobytes()) == (value.dtype, value.shape, value.tobytes())
+
+
+def custom_cell(folder: Path, body: str) -> type[Cell]:
+    """A custom cell, of a file that can be rewritten."""
+    path = folder / "custom_checkpointed_cell.py"
+    path.write_text(
+        "from rnnbench.cells.rnn import Rnn\n\n\nclass Custom(Rnn):\n    def step(self, x, state):\n"
+        f"        (h,) = super().step(x, state)\n        return ({body},)\n"
+    )
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    made: type[Cell] = module.Custom
+    return made
+
+
+def test_the_writer_is_told_by_the_code_of_a_class_and_of_what_it_derives_from(tmp_path: Path) -> None:
+    def derived(body: str) -> dict[str, str]:
+        return writer("run", [type("Derived", (custom_cell(tmp_path, body),), {})], torch.device("cpu"))
+
+    before = derived("h")
+    assert differences(before, derived("h")) == []
+    assert differences(before, derived("2 * h")) == ["source code"]
+    assert differences({}, before) == list(before)
+
+
+@pytest.mark.parametrize("damage", ["rewritten cell", "version of torch", "processor", "run", "cut"])
+def test_a_checkpoint_that_does_not_fit_is_set_aside(
+    make_run: MakeRun, execute: Execute, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    folder = RunFolder(tmp_path / "cut")
+    with pytest.raises(PowerCut):
+        execute(make_run(custom_cell(tmp_path, "h"), backend="eager", checkpoint_every_s=0), folder, [Cut(5)])
+    state = folder.load_checkpoint()
+    assert state is not None
+    told = f"is of another {damage}"
+    if damage == "cut":
+        folder.files.checkpoint.write_bytes(folder.files.checkpoint.read_bytes()[:1000])
+        told = "cannot be read"
+    elif damage != "rewritten cell":
+        folder.save_checkpoint(state | {"written_by": state["written_by"] | {damage: "other"}})
+    new = custom_cell(tmp_path, "h / 2" if damage == "rewritten cell" else "h")
+    whole = execute(make_run(new, backend="eager"))
+    capsys.readouterr()
+    resumed = execute(make_run(new, backend="eager"), folder)
+    assert resumed.started_from == 0
+    assert_same(resumed, whole)
+    said = capsys.readouterr().err
+    assert said.startswith(f"rnnbench: cut: its checkpoint {told.replace('rewritten cell', 'source code')}")
+    assert said.endswith("is kept as checkpoint-set-aside-1.pt, and the run starts again from the beginning\n")
+    assert folder.files.checkpoint_set_aside(1).exists()
+
+
+class Moment:
+    """Signals this process at the n-th time that it is passed at a place; 0: never. Counts how often it was passed."""
+
+    def __init__(self, place: str = "", number: int = 0) -> None:
+        self.place, self.number = place, number
+        self.passed: dict[str, int] = {}
+
+    def passes(self, place: str) -> None:
+        self.passed[place] = self.passed.get(place, 0) + 1
+        if (place, self.passed[place]) == (self.place, self.number):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Stepped(Lstm):
+    """Passes the moment in every step of a sequence."""
+
+    def __init__(self, moment: Moment, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.moment = moment
+
+    def step(self, x: Tensor, state: State) -> State:
+        self.moment.passes("step")
+        return super().step(x, state)
+
+
+class Adam(torch.optim.Adam):
+    """Passes it with half of the update made."""
+
+    def __init__(self, parameters: Any, moment: Moment) -> None:
+        super().__init__(parameters, lr=1e-2)
+        self.moment = moment
+
+    def step(self, closure: Any = None) -> Any:
+        result = super().step(closure)
+        self.moment.passes("update")
+        return result
+
+
+class Zeroing(Probe):
+    """Passes it while all weights are zero."""
+
+    columns = {}  # noqa: RUF012
+
+    def __init__(self, moment: Moment) -> None:
+        super().__init__()
+        self.moment = moment
+
+    @torch.no_grad()
+    def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
+        kept = [parameter.clone() for parameter in model.parameters()]
+        for parameter in model.parameters():
+            parameter.zero_()
+        self.moment.passes("probe")
+        for parameter, values in zip(model.parameters(), kept, strict=True):
+            parameter.copy_(values)
+        return Measurement({})
+
+
+class Reported(Recorder):
+    """Passes it while a step or a row is reported to it."""
+
+    def __init__(self, moment: Moment) -> None:
+        self.moment = moment
+
+    def advance(self, step: int) -> None:
+        self.moment.passes("advance")
+
+    def record(self, row: Scalars) -> None:
+        self.moment.passes("record")
+
+
+@pytest.fixture
+def run(make_run: MakeRun, execute: Execute) -> Callable[..., Executed]:
+    """Execute a run of six steps that passes the moment, in a folder."""
+
+    def execute_it(moment: Moment, folder: RunFolder | None = None) -> Executed:
+        made = make_run(
+            partial(Stepped, moment),
+            Adding(length=4),
+            backend="eager",
+            make_optimizer=partial(Adam, moment=moment),
+            probes={"gradient_profile": GradientProfile(), "zeroing": Zeroing(moment)},
+            steps=6,
+            eval_every=2,
+        )
+        return execute(made, folder, [Reported(moment)])
+
+    return execute_it
+
+
+MOMENTS = [("step", 1, 0), ("step", 60, 5), ("update", 3, 3), ("update", 6, 6), ("probe", 1, 0), ("probe", 2, 1),
+           ("advance", 4, 4), ("advance", 6, 6), ("record", 4, 4)]  # fmt: skip
+"""Places, how often each was passed, and the steps that were trained by the end of that one."""
+
+
+@pytest.mark.parametrize(("place", "number", "trained"), MOMENTS)
+def test_a_signal_anywhere_changes_no_number(
+    run: Callable[..., Executed], place: str, number: int, trained: int
+) -> None:
+    whole = run(Moment())
+    folder = RunFolder(whole.folder.path.parent / "stopped")
+    with pytest.raises(SystemExit) as ended, listening("command", "resumes"), deferred():
+        run(Moment(place, number), folder)
+    assert ended.value.code == 143
+    resumed = run(Moment(), folder)
+    assert resumed.started_from == trained
+    assert_same(resumed, whole)
