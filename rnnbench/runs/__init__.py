@@ -8,6 +8,5 @@
 - `build`: builds the objects that the settings name.
 - `identity`: the name of the run that settings describe, without building the run.
 - `provenance`: records code, versions and machine of a run.
-- `stored_components`: the classes that a stored configuration names, without importing on its word.
 - `trained_model`: the trained model of a run.
 """

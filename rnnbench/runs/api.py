@@ -4,7 +4,7 @@ import inspect
 import itertools
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,48 +98,34 @@ def _results(
     place = {"name": name, "results_dir": str(Path(results_dir).expanduser())}
     calls = [_call({**common, **job, **place}, job, folders, processes > 1 and len(jobs) > 1) for job in jobs]
     with raised_after():
-        outcomes = _in_processes(calls, processes, sys.path) if processes > 1 else _one_by_one(calls)
+        outcomes = list(_in_processes(calls, processes) if processes > 1 else _one_by_one(calls))
     runs = [outcome.run for outcome in outcomes if outcome.run and outcome.status not in WITHOUT_A_RUN]
     if not runs:
-        raise RuntimeError(
-            "; ".join(f"{outcome.run or name}: {outcome.status} {outcome.message}" for outcome in outcomes)
-        )
-    root = calls[0]["settings"].results_dir / name
-    return load_results(root).limited({"run": runs})
+        raise RuntimeError("; ".join(map(_line, outcomes)))
+    return load_results(calls[0]["settings"].results_dir / name).limited({"run": runs})
 
 
 def _call(settings: Mapping[str, Any], job: Mapping[str, Any], folders: Sequence[Path], shared: bool) -> dict[str, Any]:
     """The arguments of `execute` for one run. Raises SettingError."""
     nodes = {group: _node(group, settings[group]) for group in GROUPS if group in settings}
-    content = default_content(nodes, folders)
     others = {key: _plain(key, value) for key, value in settings.items() if key not in GROUPS}
-    content = with_settings(content, others)
-    checked = Settings.from_content(content)
+    checked = Settings.from_content(with_settings(default_content(nodes, folders), others))
     names = {group: _name(settings.get(group, default)) for group, default in (("cell", "gru"), ("task", "adding"))}
     overrides = [f"{key}={_name(value) if key in GROUPS else value}" for key, value in job.items()]
     return {"settings": checked, **names, "overrides": overrides, "shares_machine": shared}
 
 
 def _node(group: str, choice: Any) -> Any:
-    """What `default_content` takes: a class becomes a mapping that names it."""
-    if isinstance(choice, type):
-        return {"_target_": _path(group, choice)}
-    if not isinstance(choice, Mapping):
-        plain = _plain(group, choice)
-        return str(plain) if isinstance(plain, int | float) else plain
-    target = choice.get("_target_")
-    return _plain(group, {**choice, "_target_": _path(group, target) if isinstance(target, type) else target})
-
-
-def _path(group: str, component: type) -> str:
-    """The import path of a class. Raises SettingError where it has no file."""
+    """What `default_content` takes: a class becomes a mapping that names it. Raises SettingError."""
+    node = {"_target_": choice} if isinstance(choice, type) else choice
+    if not isinstance(node, Mapping) or not isinstance(component := node.get("_target_"), type):
+        return _plain(group, node)
     try:
         inspect.getfile(component)
     except (TypeError, OSError):
-        raise SettingError(
-            f"{group}={component.__name__}: must be defined in a file, which is kept with the run"
-        ) from None
-    return f"{component.__module__}.{component.__qualname__}"
+        what = "must be defined in a file, which is kept with the run"
+        raise SettingError(f"{group}={component.__name__}: {what}") from None
+    return _plain(group, {**node, "_target_": f"{component.__module__}.{component.__qualname__}"})
 
 
 def _plain(key: str, value: Any) -> Any:
@@ -160,29 +146,26 @@ def _plain(key: str, value: Any) -> Any:
 
 def _name(choice: Any) -> str:
     """What a run calls its cell or task: the choice of the menu, or the class's name as a file of the menu has it."""
-    if isinstance(choice, Mapping):
-        choice = choice.get("_target_", "")
-    elif not isinstance(choice, type):
+    component = choice.get("_target_", "") if isinstance(choice, Mapping) else choice
+    if component is choice and not isinstance(choice, type):
         return str(choice)
-    choice = choice.__name__ if isinstance(choice, type) else str(choice).rpartition(".")[2]
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", choice).lower()
+    name = component.__name__ if isinstance(component, type) else str(component).rpartition(".")[2]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _one_by_one(calls: Sequence[Mapping[str, Any]]) -> list[JobOutcome]:
-    outcomes = []
+def _one_by_one(calls: Sequence[Mapping[str, Any]]) -> Iterator[JobOutcome]:
     for call in calls:
-        outcomes.append(execute(**call))
-        _report(outcomes[-1])
-        if outcomes[-1].status == JobStatus.STOPPED:
-            break
-    return outcomes
+        outcome = execute(**call)
+        print(_line(outcome), file=sys.stderr)
+        yield outcome
+        if outcome.status == JobStatus.STOPPED:
+            return
 
 
-def _in_processes(calls: Sequence[Mapping[str, Any]], processes: int, path: Sequence[str]) -> list[JobOutcome]:
+def _in_processes(calls: Sequence[Mapping[str, Any]], processes: int) -> Iterator[JobOutcome]:
     """The outcomes of runs in worker processes; a process that was killed makes its runs lost."""
     executor = get_reusable_executor(max_workers=min(processes, len(calls)))
-    futures = [executor.submit(_in_worker, list(path), dict(call)) for call in calls]
-    outcomes = []
+    futures = [executor.submit(_in_worker, list(sys.path), dict(call)) for call in calls]
     for call, future in zip(calls, futures, strict=True):
         try:
             outcome = future.result()
@@ -191,18 +174,13 @@ def _in_processes(calls: Sequence[Mapping[str, Any]], processes: int, path: Sequ
             raise
         except Exception as error:
             outcome = JobOutcome(call["overrides"], JobStatus.LOST, message=f"({one_line(error)})")
-        _report(outcome)
-        outcomes.append(outcome)
-    return outcomes
+        print(_line(outcome), file=sys.stderr)
+        yield outcome
 
 
 def _in_worker(path: list[str], call: dict[str, Any]) -> JobOutcome:
     sys.path += [folder for folder in path if folder not in sys.path]
     return execute(**call)
-
-
-def _report(outcome: JobOutcome) -> None:
-    print(_line(outcome), file=sys.stderr)
 
 
 def _line(outcome: JobOutcome) -> str:

@@ -22,7 +22,7 @@ WHOLE_RUN = ("T_max", "total_iters", "total_steps")
 
 
 def build_optimizer(settings: Settings, model: Model, steps: int) -> tuple[torch.optim.Optimizer, LRScheduler | None]:
-    """The optimizer of the model's parameters, and the schedule of its learning rate over so many training steps.
+    """The optimizer of the model's parameters, and the schedule of its learning rate over this many training steps.
 
     Raises SettingError for a wrong setting of either; torch refuses them as ValueErrors without their names.
     """

@@ -1,7 +1,7 @@
 """The settings of a run from the YAML files in conf/, composed without Hydra for calls from Python."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,9 @@ def default_content(choices: Mapping[str, Any], directories: Sequence[Path] = ()
             continue
         choice = choices.get(group, default)
         if section := LISTS.get(group):
-            content[section] = {name: _choice(group, name, directories) for name in _names(choice)}
+            content[section] = {
+                name: _choice(group, name, directories) for name in (choice if isinstance(choice, list) else [choice])
+            }
         elif group == "schedule" and choice in (None, "none"):
             content[group] = None
         else:
@@ -62,9 +64,7 @@ def with_settings(content: Content, settings: Mapping[str, Any]) -> Content:
 def _with(content: Content, path: Sequence[str], value: Any, key: str) -> Content:
     name, *below = path
     if name not in content and "_target_" not in content:
-        near = difflib.get_close_matches(name, content, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise SettingError(f"{key}: no such setting; {hint}there are {', '.join(content)}")
+        raise SettingError(f"{key}: no such setting; {_hint(name, content)}there are {', '.join(content)}")
     within = content.get(name)
     if below:
         if not isinstance(within, dict):
@@ -82,13 +82,12 @@ def _choice(group: str, name: str, directories: Sequence[Path]) -> Content:
         if (path := directory / group / f"{name}.yaml").is_file():
             return _read(path)
     there = sorted({path.stem for directory in directories for path in (directory / group).glob("*.yaml")})
-    near = difflib.get_close_matches(str(name), there, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise SettingError(f"{group}={name}: no such choice; {hint}choose from {', '.join(there)}")
+    raise SettingError(f"{group}={name}: no such choice; {_hint(str(name), there)}choose from {', '.join(there)}")
 
 
-def _names(choice: str | Sequence[str]) -> list[str]:
-    return [choice] if isinstance(choice, str) else list(choice)
+def _hint(name: str, there: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, there, n=1)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 def _read(path: Path) -> Content:

@@ -2,9 +2,11 @@
 
 import importlib.util
 import inspect
+import json
 import math
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import Enum
 from functools import cache, partial
 from pathlib import Path
@@ -71,7 +73,18 @@ def typed(node: Node, group: str) -> Node:
     """
     given = {name: value for name, value in node.items() if name != "_target_" and value is not None}
     checked = component({"_target_": node.get("_target_"), **given}, group).keywords  # type: ignore[attr-defined]
-    return node | {name: given[name] if (plain := _plain(checked[name])) is _NOT_PLAIN else plain for name in given}
+    for name in given:
+        with suppress(TypeError):  # of what no JSON can hold
+            node = node | {name: json.loads(json.dumps(checked[name], default=_plain))}
+    return node
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError
 
 
 def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str, Any]:
@@ -119,22 +132,6 @@ def one_form(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(one_form(each) for each in value)
     return {key: one_form(each) for key, each in value.items()} if type(value) is dict else value
-
-
-_NOT_PLAIN = object()
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON has it; _NOT_PLAIN for what it cannot hold."""
-    if type(value) in (list, tuple):
-        each = [_plain(one) for one in value]
-        return _NOT_PLAIN if _NOT_PLAIN in each else each
-    if type(value) is dict:
-        plain = {key: _plain(one) for key, one in value.items()}
-        return _NOT_PLAIN if _NOT_PLAIN in plain.values() else plain
-    if isinstance(value, Enum | Path):
-        return _plain(value.value) if isinstance(value, Enum) else str(value)
-    return value if value is None or type(value) in (bool, int, float, str) else _NOT_PLAIN
 
 
 def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:

@@ -6,13 +6,11 @@ depend on a few of the settings, so they are found once for all jobs that agree 
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from rnnbench.backends import planned_backend
-from rnnbench.interruption import Interrupted
 from rnnbench.process_settings import standard_settings
 from rnnbench.runs.build import build_device, build_layer, build_task, input_features
 from rnnbench.runs.settings import Settings, check_run_name
@@ -21,8 +19,7 @@ from rnnbench.tasks import Task
 from rnnbench.training.checkpoint import source_hash
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """What is known of a run before it is built."""
 
     name: str
@@ -32,8 +29,7 @@ class Identity:
     """Training steps, times sequences, times their length, times parameters of the recurrent layers."""
 
 
-@dataclass(frozen=True)
-class _Shape:
+class _Shape(NamedTuple):
     """What a run's name needs of the model."""
 
     hidden_size: int
@@ -68,19 +64,11 @@ class Identities:
         )
 
     def _once(self, find: Callable[[], Any], *key: Any) -> Any:
-        """What `find` returns or raises, found once for each key."""
+        """What `find` returns, found once for each key."""
         text = json.dumps(key, sort_keys=True, default=str)
         if text not in self._found:
-            try:
-                self._found[text] = find()
-            except Interrupted:
-                raise
-            except BaseException as error:  # a component may raise anything
-                self._found[text] = error
-        found = self._found[text]
-        if isinstance(found, BaseException):
-            raise found
-        return found
+            self._found[text] = find()
+        return self._found[text]
 
 
 def _shape(settings: Settings, task: Task) -> _Shape:

@@ -1,5 +1,7 @@
 """The trained model of a run, from its folder."""
 
+import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -7,12 +9,11 @@ from typing import Any, Literal
 import torch
 
 from rnnbench.cells import Cell
-from rnnbench.errors import SettingError
+from rnnbench.errors import SettingError, printable
 from rnnbench.model import Model
 from rnnbench.process_settings import standard_settings
 from rnnbench.recorders import RunFolder
 from rnnbench.runs.components import with_arguments
-from rnnbench.runs.stored_components import stored_class
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import read_run
 
@@ -39,20 +40,16 @@ def load_model(
     kept = folder.load_weights()
     state = _chosen(kept, weights)
     config = read_run(folder.files).config
-    try:
-        cell, shape, threads = dict(config["cell"]), config["model"], config["threads"]
-        hidden_size, layers, own_backend = shape["hidden_size"], shape["layers"], shape["backend"]
-    except (KeyError, TypeError, ValueError):
-        raise DamagedFileError(folder.files.config, "has not the settings of a model") from None
+    cell, shape = dict(config["cell"]), config["model"]
     model = Model(
-        with_arguments(stored_class(cell.pop("_target_", None), Cell, components), cell, "cell"),
+        with_arguments(_stored_cell(cell.pop("_target_", None), components), cell, "cell"),
         input_size=kept["input_size"],
         output_size=kept["output_size"],
-        hidden_size=hidden_size,
-        layers=layers,
+        hidden_size=shape["hidden_size"],
+        layers=shape["layers"],
         embedding=shape.get("embedding"),
-        backend=own_backend if backend is None else backend,
-        threads=threads,
+        backend=backend or shape["backend"],
+        threads=config["threads"],
         generator=torch.Generator(),
     )
     try:
@@ -69,3 +66,28 @@ def _chosen(kept: Mapping[str, Any], which: str) -> Mapping[str, torch.Tensor]:
     if which not in names:
         raise SettingError(f"weights={which}: must be one of {', '.join(names)}")
     return of_name.get(kept["selection"], of_name["last"]) if which == "selected" else of_name[which]
+
+
+def _stored_cell(path: Any, components: Sequence[type | str]) -> type[Cell]:
+    """The cell that a stored `_target_` names: one of rnnbench, among `components`, or of a module named there.
+
+    A results folder may come from anyone, so what it names is never imported on its word alone. Raises SettingError.
+    """
+    text = str(path)
+    module, _, name = text.rpartition(".")
+    for each in components:
+        if isinstance(each, type) and each.__name__ == name and issubclass(each, Cell):
+            return each
+    trusted = ("rnnbench", *(each for each in components if isinstance(each, str)))
+    found: Any = None
+    if any(f"{module}.".startswith(f"{package}.") for package in trusted) and not module.endswith("__main__"):
+        try:
+            found = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise SettingError(f"{printable(text)}: cannot be imported ({error})") from None
+    if inspect.isclass(found) and issubclass(found, Cell):
+        return found
+    raise SettingError(
+        f"{printable(text)}: is no cell of rnnbench, and no code is run because a results folder "
+        f"names it; hand the class over, components=[{printable(name)}], or name its package"
+    )
