@@ -69,9 +69,8 @@ def test_single_precision_is_as_good_as_the_plain_loop(backend: Backend, name: s
     cell = make(name, torch.float32)
     if backend.unsupported_reason(cell):
         pytest.skip("not supported")
-    for found, plain in zip(
-        everything(backend, cell, 20, 4, hooked=False), everything(Eager(), cell, 20, 4, hooked=False), strict=True
-    ):
+    results = (everything(each, cell, 20, 4, hooked=False) for each in (backend, Eager()))
+    for found, plain in zip(*results, strict=True):
         if found.numel() or plain.numel():
             torch.testing.assert_close(found, plain, rtol=2e-4, atol=2e-5)
 

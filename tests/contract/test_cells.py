@@ -8,7 +8,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from rnnbench.backends import FASTEST_FIRST, Backend, Eager
+from rnnbench.backends import Eager
 from rnnbench.cells import Cell, State
 from rnnbench.cells.sru import Sru
 from rnnbench.model import Model
@@ -120,35 +120,19 @@ def test_gradients_are_those_of_finite_differences(cell: Cell) -> None:
     assert torch.autograd.gradcheck(run, (drawn_inputs(3).requires_grad_(), *state, *parameters))
 
 
-@pytest.mark.parametrize("steps", [1, 2, 63])
-def test_a_sequence_is_its_steps(cell: Cell, steps: int) -> None:
-    inputs, state = drawn_inputs(steps), drawn_state(cell)
-    outputs, final = Eager().run(cell, inputs, state)
-    for time in range(steps):
-        state = cell.step(inputs[time], state)
-        torch.testing.assert_close(outputs[time], state[0], rtol=0, atol=0)
+def test_a_sequence_is_its_steps_wherever_it_is_split(cell: Cell) -> None:
+    inputs, state = drawn_inputs(7), drawn_state(cell)
+    whole, final = Eager().run(cell, inputs, state)
+    head, between = Eager().run(cell, inputs[:3], state)
+    tail, end = Eager().run(cell, inputs[3:], between)
+    outputs = []
+    for x in inputs:
+        state = cell.step(x, state)
+        outputs.append(state[0])
     assert len(final) == len(cell.state_names)
-    assert outputs.shape == (steps, BATCH, HIDDEN)
-    for tensor, expected in zip(final, state, strict=True):
-        torch.testing.assert_close(tensor, expected, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize("steps", [1, 2, 63])
-@pytest.mark.parametrize("backend", [kind() for kind in FASTEST_FIRST[:-1]], ids=lambda backend: backend.name)
-def test_every_backend_gives_the_same(cell: Cell, backend: Backend, steps: int) -> None:
-    if reason := backend.unsupported_reason(cell):
-        pytest.skip(reason)
-    results = []
-    for candidate in (backend, Eager()):
-        inputs = drawn_inputs(steps).requires_grad_()
-        state = tuple(tensor.requires_grad_() for tensor in drawn_state(cell))
-        outputs, final = candidate.run(cell, inputs, state)
-        weighted = sum((tensor * (index + 1)).square().sum() for index, tensor in enumerate((outputs, *final)))
-        leaves = (inputs, *state, *cell.parameters())
-        gradients = torch.autograd.grad(weighted, leaves, allow_unused=True, materialize_grads=True)
-        results.append((outputs, *final, *gradients))
-    for actual, expected in zip(*results, strict=True):
-        torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-12)
+    assert torch.equal(whole, torch.stack(outputs))
+    assert torch.equal(torch.cat([head, tail]), whole)
+    assert all(torch.equal(one, other) for found in (end, final) for one, other in zip(found, state, strict=True))
 
 
 def test_the_initial_state_matters(cell: Cell) -> None:
@@ -162,45 +146,22 @@ def test_the_initial_state_matters(cell: Cell) -> None:
         assert not torch.allclose(outputs, from_zero)
 
 
-def test_no_output_depends_on_later_inputs(cell: Cell) -> None:
+def test_no_output_depends_on_later_inputs_or_on_other_examples(cell: Cell) -> None:
     inputs, state = drawn_inputs(6), drawn_state(cell)
     outputs, _ = Eager().run(cell, inputs, state)
-    later = torch.cat([inputs[:3], inputs[3:] + 1])
-    changed, _ = Eager().run(cell, later, state)
-    torch.testing.assert_close(changed[:3], outputs[:3], rtol=0, atol=0)
+    changed, _ = Eager().run(cell, torch.cat([inputs[:3], inputs[3:] + 1]), state)
+    assert torch.equal(changed[:3], outputs[:3])
     assert not torch.allclose(changed[3], outputs[3])
-
-
-def test_examples_of_a_batch_are_independent(cell: Cell) -> None:
-    inputs, state = drawn_inputs(4), drawn_state(cell)
-    outputs, _ = Eager().run(cell, inputs, state)
     alone, _ = Eager().run(cell, inputs[:, 1:], tuple(tensor[1:] for tensor in state))
     torch.testing.assert_close(alone, outputs[:, 1:], rtol=1e-12, atol=1e-14)
 
 
-def test_split_and_continue_equals_whole(cell: Cell) -> None:
-    inputs, state = drawn_inputs(7), drawn_state(cell)
-    whole, final = Eager().run(cell, inputs, state)
-    head, between = Eager().run(cell, inputs[:3], state)
-    tail, end = Eager().run(cell, inputs[3:], between)
-    torch.testing.assert_close(torch.cat([head, tail]), whole, rtol=0, atol=0)
-    for tensor, expected in zip(end, final, strict=True):
-        torch.testing.assert_close(tensor, expected, rtol=0, atol=0)
-
-
 @pytest.mark.parametrize("name", PARAMETERS)
-@pytest.mark.parametrize(("input_size", "hidden_size"), [(3, 4), (5, 5), (1, 7)])
-def test_parameter_count_by_hand(name: str, input_size: int, hidden_size: int) -> None:
+def test_parameter_count_by_hand(name: str) -> None:
     (path,) = [path for path in CONFIGURATIONS if path.stem == name]
-    cell: Cell = instantiate(OmegaConf.load(path), input_size, hidden_size)
-    assert sum(parameter.numel() for parameter in cell.parameters()) == PARAMETERS[name](input_size, hidden_size)
-
-
-def test_every_parameter_is_used(cell: Cell) -> None:
-    outputs, _ = Eager().run(cell, drawn_inputs(4), drawn_state(cell))
-    outputs.square().sum().backward()
-    unused = [name for name, parameter in cell.named_parameters() if parameter.grad is None or not parameter.grad.any()]
-    assert unused == []
+    for sizes in ((3, 4), (5, 5), (1, 7)):
+        cell: Cell = instantiate(OmegaConf.load(path), *sizes)
+        assert sum(parameter.numel() for parameter in cell.parameters()) == PARAMETERS[name](*sizes)
 
 
 def test_weights_come_from_the_generator_alone(make_cell: Callable[[int, int], Cell]) -> None:

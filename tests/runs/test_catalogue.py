@@ -43,18 +43,11 @@ def test_a_folder_of_the_user_comes_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "named"),
-    [
-        ({"train.stepps": 5}, "did you mean steps"),
-        ({"train": {"stepps": 5}}, "train.stepps"),
-        ({"seed.x": 5}, "seed.x"),
-        ({"learning_rate": 1}, "learning_rate"),
-    ],
-)
-def test_unknown_settings_are_refused(settings: dict[str, object], named: str) -> None:
+    [({"train.stepps": 5}, "did you mean steps"), ({"train": {"stepps": 5}}, "train.stepps"), ({"seed.x": 5}, "seed.x"),
+     ({"learning_rate": 1}, "learning_rate")],
+)  # fmt: skip
+def test_unknown_settings_and_choices_are_refused(settings: dict[str, object], named: str) -> None:
     with pytest.raises(SettingError, match=named):
         with_settings(default_content({}), settings)
-
-
-def test_an_unknown_choice_is_refused() -> None:
     with pytest.raises(SettingError, match="did you mean lstm"):
         default_content({"cell": "lsmt"})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rnnbench import schema
-from rnnbench.schema import ExperimentFiles, LaunchFiles, RunFiles, Status
+from rnnbench.schema import ExperimentFiles, LaunchFiles, RunFiles
 
 SETTINGS: dict[str, Any] = {
     "name": "x", "seed": 3, "results_dir": "r", "device": "cpu", "threads": 1, "flush_denormals": True, "rerun": False,
@@ -65,12 +65,6 @@ def test_the_difficulty_is_a_value() -> None:
     assert schema.difficulty_value({"permuted": True}, "permuted") is True
     assert schema.difficulty_value({"path": "/data/JSB_Chorales.mat"}, "path") == "JSB_Chorales"
     assert schema.difficulty_value({}, "length") == ""
-
-
-def test_what_counts_as_measured_and_as_ended() -> None:
-    assert {Status.DONE, Status.DIVERGED} == schema.MEASURED
-    assert set(Status) - schema.ENDED == {Status.RUNNING}
-    assert "done" in schema.MEASURED  # as it is read from a file
 
 
 def test_files_of_an_experiment(tmp_path: Path) -> None:

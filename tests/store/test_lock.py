@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import SoftFileLease
-from filelock._marker import OwnerRecord, encode_marker
 
 from rnnbench.store.lock import LEASE_SUFFIX, locked, remove_stale_locks
 
-LEASE_S = SoftFileLease("any").lease_duration
-"""filelock's own."""
-
 SPAWN = multiprocessing.get_context("spawn")
+
+
+def refuse(*_: Any) -> None:
+    """What flock does on a file system without it."""
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
 
 @pytest.fixture
@@ -26,30 +26,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def no_flock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system without flock."""
-    number = getattr(request, "param", errno.ENOLCK)
-
-    def refuse(*_: Any) -> None:
-        raise OSError(number, os.strerror(number))
-
+def no_flock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", refuse)
-
-
-def lease_of(path: Path, host: str, process: int, start: int | None, age_s: float) -> Path:
-    """The lease of some process, as it was written."""
-    lease = path.with_name(path.name + LEASE_SUFFIX)
-    owner = OwnerRecord(pid=process, hostname=host, mode="lease", start=start, token="0" * 32, lease_duration=LEASE_S)
-    lease.write_bytes(encode_marker(owner))
-    os.utime(lease, (time.time() - age_s,) * 2)
-    return lease
-
-
-def own_lease(path: Path) -> OwnerRecord:
-    """What a lease of this process says."""
-    with SoftFileLease(path.with_name("probe"), lease_duration=LEASE_S) as lease:
-        assert lease.owner is not None
-        return lease.owner
 
 
 def test_the_file_is_gone_afterwards(path: Path) -> None:
@@ -63,7 +41,6 @@ def test_the_file_is_gone_afterwards(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_flock")
-@pytest.mark.parametrize("no_flock", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP], indirect=True)
 def test_without_flock_likewise(path: Path) -> None:
     with locked(path) as mine, locked(path) as other:
         assert (mine, other) == (True, False)
@@ -71,83 +48,36 @@ def test_without_flock_likewise(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+def _kill_while_holding(path: Path, has_flock: bool) -> None:
+    if not has_flock:
+        fcntl.flock = refuse
+    with locked(path) as mine:
+        os._exit(0 if mine else 1)
+
+
+def killed_while_holding(path: Path, has_flock: bool) -> None:
+    """Leave what a process that was killed leaves of its lock."""
+    killed = SPAWN.Process(target=_kill_while_holding, args=(path, has_flock))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == 0
+
+
 @pytest.mark.usefixtures("no_flock")
-@pytest.mark.parametrize("owner", ["dead", "reused"])
-def test_the_lease_of_a_dead_process_of_this_host_is_taken_over_at_once(path: Path, owner: str) -> None:
-    own = own_lease(path)
-    ended = SPAWN.Process()
-    ended.start()
-    ended.join()
-    process, start = (ended.pid or 0, own.start) if owner == "dead" else (own.pid, (own.start or 0) + 1)
-    lease_of(path, own.hostname, process, start, age_s=0)
+def test_the_lease_of_a_dead_process_of_this_host_is_taken_over_at_once(path: Path) -> None:
+    killed_while_holding(path, has_flock=False)
+    assert len(list(path.parent.iterdir())) == 1
     with locked(path) as mine:
         assert mine
     assert list(path.parent.iterdir()) == []
 
 
-@pytest.mark.usefixtures("no_flock")
-def test_the_lease_of_a_living_process_of_this_host_is_respected(path: Path) -> None:
-    own = own_lease(path)
-    lease = lease_of(path, own.hostname, own.pid, own.start, age_s=0)
-    with locked(path) as mine:
-        assert not mine
-    assert lease.exists()
-
-
-@pytest.mark.usefixtures("no_flock")
-@pytest.mark.parametrize(("age_s", "left"), [(60, 1), (2 * 24 * 3600, 0)])
-def test_the_lease_of_another_host_is_respected_until_nothing_has_renewed_it_for_a_day(
-    path: Path, age_s: float, left: int
-) -> None:
-    lease_of(path, "elsewhere", 1, None, age_s)
-    with locked(path) as mine:
-        assert not mine
-    remove_stale_locks(path.parent)
-    assert len(list(path.parent.iterdir())) == left
-    with locked(path) as mine:
-        assert mine == (left == 0)
-
-
-def _race(path: Path, barrier: Any, answers: Any) -> None:
-    def refuse(*_: Any) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    fcntl.flock = refuse
-    barrier.wait()
-    with locked(path) as mine:
-        answers.put(mine)
-        barrier.wait()  # nobody lets go before all have tried
-
-
-def test_of_processes_that_take_over_at_once_one_wins(path: Path) -> None:
-    processes = 4
-    barrier, answers = SPAWN.Barrier(processes), SPAWN.SimpleQueue()
-    own = own_lease(path)
-    lease_of(path, own.hostname, own.pid, (own.start or 0) + 1, age_s=0)
-    racing = [SPAWN.Process(target=_race, args=(path, barrier, answers)) for _ in range(processes)]
-    for process in racing:
-        process.start()
-    for process in racing:
-        process.join()
-    assert sorted(answers.get() for _ in racing) == [False, False, False, True]
-    assert list(path.parent.iterdir()) == []
-
-
-def _kill_while_holding(path: Path) -> None:
-    with locked(path):
-        os._exit(0)
-
-
 def test_stale_locks_are_removed_and_held_ones_stay(tmp_path: Path) -> None:
-    killed = SPAWN.Process(target=_kill_while_holding, args=(tmp_path / ".killed.lock",))
-    killed.start()
-    killed.join()
-    lease_of(tmp_path / ".old.lock", "elsewhere", 1, None, age_s=2 * 24 * 3600)
-    fresh = lease_of(tmp_path / ".fresh.lock", "elsewhere", 1, None, age_s=0)
-    lease_of(tmp_path / ".half.lock", "elsewhere", 1, None, age_s=2 * 24 * 3600).rename(
-        tmp_path / f".half.lock{LEASE_SUFFIX}.break.1.0"
-    )
-    assert len(list(tmp_path.iterdir())) == 4
+    killed_while_holding(tmp_path / ".killed.lock", has_flock=True)
+    old, fresh = (tmp_path / f".{name}.lock{LEASE_SUFFIX}" for name in ("old", "fresh"))
+    for lease, age_s in ((old, 2 * 24 * 3600), (fresh, 60)):
+        lease.write_bytes(b"of another host")
+        os.utime(lease, (time.time() - age_s,) * 2)
     with locked(tmp_path / ".held.lock") as mine:
         assert mine
         remove_stale_locks(tmp_path)
@@ -155,9 +85,9 @@ def test_stale_locks_are_removed_and_held_ones_stay(tmp_path: Path) -> None:
 
 
 def test_other_errors_are_not_taken_for_a_missing_flock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", fail)
     with pytest.raises(OSError, match=os.strerror(errno.EIO)), locked(path):
         pass

@@ -60,6 +60,7 @@ def test_every_scored_step_counts_alike(model: Model, sizes: list[int], masked: 
     result = evaluate(model, task, batches)
     assert result.loss == pytest.approx(sum(losses) / len(losses), rel=1e-12)
     assert result.error_rate == wrong / 7
+    assert all(parameter.grad is None for parameter in model.parameters())
 
 
 class Readable(Adding):
@@ -85,9 +86,3 @@ def test_the_error_rate_is_over_examples_of_batches_of_unequal_size() -> None:
     assert (result.examples, result.measures) == (5, {"above_0_85": 1 / 5})
     assert result.means == {"loss": result.loss, "error_rate": 3 / 5, "above_0_85": 1 / 5}
     assert result.loss == pytest.approx((0.81 + 0.64 + 0.01 + 0.04 + 0.09) / 5)
-
-
-def test_no_gradients_are_kept(model: Model) -> None:
-    task = CopyMemory(length=3)
-    evaluate(model, task, [with_mask(task)])
-    assert all(parameter.grad is None for parameter in model.parameters())
