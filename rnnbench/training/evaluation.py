@@ -45,28 +45,22 @@ def evaluate(model: Model, task: Task, batches: Iterable[Batch]) -> Evaluation:
 
     The model is in evaluation mode meanwhile.
     """
-    with evaluating(model):
-        return _evaluated(model, task, batches)
-
-
-def _evaluated(model: Model, task: Task, batches: Iterable[Batch]) -> Evaluation:
     loss = weight = wrong = 0.0
     examples = 0
-    sums: defaultdict[str, float] = defaultdict(float)
-    values: defaultdict[str, float] = defaultdict(float)
-    counts: defaultdict[str, float] = defaultdict(float)
-    for batch in batches:
-        outputs = model.predict(batch)
-        loss += float((task.losses(outputs, batch).double() * batch.weights).sum())
-        weight += float(batch.weights.sum())
-        correct = task.correct(outputs, batch)
-        wrong += math.nan if correct is None else int((~correct).sum())
-        for name, of_examples in task.measures(outputs, batch).items():
-            sums[name] += float(of_examples.double().sum())
-        for name, measure in task.measure_steps(outputs, batch).items():
-            values[name] += batch.total(measure.values)
-            counts[name] += float(batch.weights.sum()) if measure.counts is None else batch.total(measure.counts)
-        examples += batch.inputs.shape[1]
+    sums, values, counts = (defaultdict[str, float](float) for _ in range(3))
+    with evaluating(model):
+        for batch in batches:
+            outputs = model.predict(batch)
+            loss += float((task.losses(outputs, batch).double() * batch.weights).sum())
+            weight += float(batch.weights.sum())
+            correct = task.correct(outputs, batch)
+            wrong += math.nan if correct is None else int((~correct).sum())
+            for name, of_examples in task.measures(outputs, batch).items():
+                sums[name] += float(of_examples.double().sum())
+            for name, measure in task.measure_steps(outputs, batch).items():
+                values[name] += batch.total(measure.values)
+                counts[name] += float(batch.weights.sum()) if measure.counts is None else batch.total(measure.counts)
+            examples += batch.inputs.shape[1]
     measures = {name: total / examples for name, total in sums.items()}
     over_steps = {name: total / counts[name] if counts[name] else math.nan for name, total in values.items()}
     return Evaluation(loss / weight, wrong / examples, measures, over_steps, examples)

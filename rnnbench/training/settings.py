@@ -13,6 +13,9 @@ from rnnbench.training.truncation import windows
 Budget = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
+IN_STEPS = {"epochs": "steps", "eval_every_epochs": "eval_every"}
+"""The settings in epochs, with those in training steps that they take the place of."""
+
 
 class TrainSettings(BaseModel):
     """How long and how to train; conf/config.yaml explains each setting."""
@@ -40,12 +43,12 @@ class TrainSettings(BaseModel):
     @classmethod
     def _one_unit(cls, epochs: int | None, info: ValidationInfo) -> int | None:
         """Steps or epochs, exactly one of them."""
-        in_steps = {"epochs": "steps", "eval_every_epochs": "eval_every"}[str(info.field_name)]
+        in_steps = IN_STEPS[str(info.field_name)]
         if in_steps not in info.data:  # refused already
             return epochs
         steps = info.data[in_steps]
         if steps is not None and epochs is not None:
-            raise ValueError(f"must be null beside train.{in_steps}={steps}; set train.{in_steps}=null")
+            raise ValueError(f"must be null where train.{in_steps}={steps}; set train.{in_steps}=null")
         if steps is None and epochs is None:
             raise ValueError(f"must be a number where train.{in_steps} is null")
         return epochs
@@ -55,18 +58,17 @@ class TrainSettings(BaseModel):
     def _one_clipping(cls, value: float | None, info: ValidationInfo) -> float | None:
         norm = info.data.get("gradient_clip_norm")
         if value is not None and norm is not None:
-            raise ValueError(
-                f"must be null beside train.gradient_clip_norm={norm:g}; set train.gradient_clip_norm=null"
-            )
+            raise ValueError(f"must be null where train.gradient_clip_norm={norm:g}; set train.gradient_clip_norm=null")
         return value
 
     def in_steps(self, task: Task) -> "StepSettings":
         """The same with budget and interval in training steps. Raises SettingError where the task has no epochs."""
-        counted: dict[str, Any] = {"epochs": None, "eval_every_epochs": None}
-        for steps, epochs in (("steps", self.epochs), ("eval_every", self.eval_every_epochs)):
+        counted: dict[str, Any] = {}
+        for name, epochs in (("epochs", self.epochs), ("eval_every_epochs", self.eval_every_epochs)):
             if epochs is not None:
-                name = "epochs" if steps == "steps" else "eval_every_epochs"
-                counted[steps] = epochs * self._steps_per_epoch(task, f"train.{name}={epochs}", f"train.{steps}")
+                in_steps = IN_STEPS[name]
+                steps = epochs * self._steps_per_epoch(task, f"train.{name}={epochs}", f"train.{in_steps}")
+                counted |= {in_steps: steps, name: None}
         return StepSettings.model_validate(self.model_dump() | counted)
 
     def _steps_per_epoch(self, task: Task, wanted: str, remedy: str) -> int:

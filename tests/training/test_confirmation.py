@@ -66,18 +66,3 @@ def test_luck_is_distinguished_from_a_solution(known: Callable[..., dict[str, An
         assert confirmed <= crossed / 4
     else:
         assert confirmed == crossed >= 0.99 * RUNS
-
-
-@pytest.mark.long
-def test_evaluations_that_all_cross_by_luck_are_confirmed_as_often_as_fresh_data_say(
-    known: Callable[..., dict[str, Any]],
-) -> None:
-    """Each attempt is independent of those before: the last of n unconfirmed ones makes the next no likelier."""
-    attempts, confirmed = 0, 0
-    chance = float(binom.cdf(5, 20, 0.4))  # fewer than 30% of 20 wrong
-    for seed in range(RUNS):
-        results = known(0.4, 0.3, seed=seed, steps=4, eval_every=1, confirm_examples=20, stop_when_solved=True)
-        attempts += results["confirmation_attempts"]
-        confirmed += results["solved"]
-    assert attempts > 40
-    assert_binomial(confirmed, attempts, chance)

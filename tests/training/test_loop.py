@@ -221,6 +221,7 @@ def test_divergence_ends_the_run_at_its_step(make_run: MakeRun, execute: Execute
     assert not set(EMPTY[Status.DIVERGED]) & set(executed.results)
     assert executed.results["test_baseline_loss"] == baseline_on_test_data(seed)
     assert executed.results["solved"] is False
+    assert executed.results["training_ended_by"] is None
     assert executed.events.steps == list(range(1, step))
     assert all(value.isfinite().all() for value in executed.weights.values())
     if rate == 1e20:  # the weights after one update make the next loss infinite: an evaluation meets it first
