@@ -9,72 +9,38 @@
 It imports neither torch nor Hydra nor any other package of rnnbench.
 """
 
-from rnnbench.schema.columns import (
-    ARCHIVE_VERSION,
-    DIFFICULTY,
-    EMPTY,
-    GROUP,
-    IDENTITY,
-    PROVENANCE,
-    RESULTS,
-    RUN_COLUMNS,
-    STORED_GROUP,
-    TASK_GROUP,
-    VARIANT,
-    Column,
-    milestone_column,
-)
-from rnnbench.schema.files import ExperimentFiles, LaunchFiles, RunFiles
-from rnnbench.schema.settings import (
-    LARGEST_SEED,
-    LONGEST_NAME,
-    changes_what_is_run,
-    checked_name,
-    difficulty_value,
-    is_name,
-    is_setting,
-    result_settings,
-    run_name,
-    setting_columns,
-    settings_hash,
-)
-from rnnbench.schema.status import ENDED, MEASURED, JobStatus, Status
-from rnnbench.schema.stored_text import from_stored_text, is_plain, override_text, stored_text
-
-__all__ = [
-    "ARCHIVE_VERSION",
-    "DIFFICULTY",
-    "EMPTY",
-    "ENDED",
-    "GROUP",
-    "IDENTITY",
-    "LARGEST_SEED",
-    "LONGEST_NAME",
-    "MEASURED",
-    "PROVENANCE",
-    "RESULTS",
-    "RUN_COLUMNS",
-    "STORED_GROUP",
-    "TASK_GROUP",
-    "VARIANT",
-    "Column",
-    "ExperimentFiles",
-    "JobStatus",
-    "LaunchFiles",
-    "RunFiles",
-    "Status",
-    "changes_what_is_run",
-    "checked_name",
-    "difficulty_value",
-    "from_stored_text",
-    "is_name",
-    "is_plain",
-    "is_setting",
-    "milestone_column",
-    "override_text",
-    "result_settings",
-    "run_name",
-    "setting_columns",
-    "settings_hash",
-    "stored_text",
-]
+from rnnbench.schema.columns import ARCHIVE_VERSION as ARCHIVE_VERSION
+from rnnbench.schema.columns import DIFFICULTY as DIFFICULTY
+from rnnbench.schema.columns import EMPTY as EMPTY
+from rnnbench.schema.columns import GROUP as GROUP
+from rnnbench.schema.columns import IDENTITY as IDENTITY
+from rnnbench.schema.columns import PROVENANCE as PROVENANCE
+from rnnbench.schema.columns import RESULTS as RESULTS
+from rnnbench.schema.columns import RUN_COLUMNS as RUN_COLUMNS
+from rnnbench.schema.columns import STORED_GROUP as STORED_GROUP
+from rnnbench.schema.columns import TASK_GROUP as TASK_GROUP
+from rnnbench.schema.columns import VARIANT as VARIANT
+from rnnbench.schema.columns import Column as Column
+from rnnbench.schema.columns import milestone_column as milestone_column
+from rnnbench.schema.files import ExperimentFiles as ExperimentFiles
+from rnnbench.schema.files import LaunchFiles as LaunchFiles
+from rnnbench.schema.files import RunFiles as RunFiles
+from rnnbench.schema.settings import LARGEST_SEED as LARGEST_SEED
+from rnnbench.schema.settings import LONGEST_NAME as LONGEST_NAME
+from rnnbench.schema.settings import changes_what_is_run as changes_what_is_run
+from rnnbench.schema.settings import checked_name as checked_name
+from rnnbench.schema.settings import difficulty_value as difficulty_value
+from rnnbench.schema.settings import is_name as is_name
+from rnnbench.schema.settings import is_setting as is_setting
+from rnnbench.schema.settings import result_settings as result_settings
+from rnnbench.schema.settings import run_name as run_name
+from rnnbench.schema.settings import setting_columns as setting_columns
+from rnnbench.schema.settings import settings_hash as settings_hash
+from rnnbench.schema.status import ENDED as ENDED
+from rnnbench.schema.status import MEASURED as MEASURED
+from rnnbench.schema.status import JobStatus as JobStatus
+from rnnbench.schema.status import Status as Status
+from rnnbench.schema.stored_text import from_stored_text as from_stored_text
+from rnnbench.schema.stored_text import is_plain as is_plain
+from rnnbench.schema.stored_text import override_text as override_text
+from rnnbench.schema.stored_text import stored_text as stored_text
