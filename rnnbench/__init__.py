@@ -11,7 +11,7 @@ Packages, each of which imports only those below it:
 - `wandb_logging`: what Weights & Biases gets of a run.
 - `model`: layers of a cell, the readout, initialisation and parameter budgets.
 - `backends`: ways to run a cell over a sequence.
-- `cells`, `tasks`: the equations, and the data that they are tried on; `tasks` is the folder beside this one.
+- `cells`, `tasks`: the equations, and the data that they are tried on; `tasks` is the folder alongside this one.
 - `store`: a run on disk, written whole, locked, and read with a check.
 
 Below all of these, without torch and Hydra:

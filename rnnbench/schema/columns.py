@@ -105,7 +105,7 @@ RESULTS: Mapping[str, Column] = {
     ),
     "test_error_rate": Column("test examples with an error anywhere; empty likewise", FRACTION),
     "measure": Column(
-        "the task's own measure that tables show beside the loss, such as accuracy: see Measures; on test data it is "
+        "the task's own measure that tables show next to the loss, such as accuracy: see Measures; on test data it is "
         "in test_<measure>, at the last evaluation in validation_<measure>"
     ),
     "gradient_norm": Column("L2 norm of the gradient of all weights at the last evaluated step, before clipping"),

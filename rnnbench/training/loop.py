@@ -103,7 +103,7 @@ class Loop:
             loss.backward()
         progress.gradient_norm = self._clip_gradient()
         progress.recent_losses.append(float(loss.detach()))
-        progress.batches += not window.goes_on
+        progress.batches += not window.continues
         progress.step += 1
         if not (math.isfinite(progress.recent_losses[-1]) and math.isfinite(progress.gradient_norm)):
             raise NotFiniteError
@@ -120,7 +120,7 @@ class Loop:
         batch = window.batch
         if self.settings.truncate is None:
             return self.task.mean_loss(self.model.predict(batch), batch), None
-        states = self.carried if window.goes_on else None
+        states = self.carried if window.continues else None
         if window.before is not None:
             with torch.no_grad():
                 _, states = self.model.advance(window.before, 1, states)

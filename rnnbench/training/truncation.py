@@ -16,7 +16,7 @@ class Window:
     batch: Batch
     before: Float[Tensor, "time batch input"] | None = None
     """Inputs of steps without a target that come right before; they are run without a gradient."""
-    goes_on: bool = False
+    continues: bool = False
     """Whether it continues from the state after the window before; else from the initial state."""
 
 
@@ -34,7 +34,7 @@ def windows(batches: Iterator[Batch], length: int | None) -> Iterator[Window]:
 
 def _cut(batch: Batch, length: int) -> Iterator[Window]:
     steps, first_target = len(batch.inputs), len(batch.inputs) - len(batch.targets)
-    done, goes_on = 0, False
+    done, continues = 0, False
     for start in range(0, steps, length):
         stop = min(start + length, steps)
         with_target = slice(max(start, first_target) - first_target, stop - first_target)
@@ -46,8 +46,8 @@ def _cut(batch: Batch, length: int) -> Iterator[Window]:
             None if batch.scored is None else batch.scored[with_target],
             None if batch.lengths is None else (batch.lengths - start).clamp(0, stop - start),
         )
-        yield Window(part, batch.inputs[done:start] if done < start else None, goes_on)
-        done, goes_on = stop, True
+        yield Window(part, batch.inputs[done:start] if done < start else None, continues)
+        done, continues = stop, True
 
 
 def scored_examples(

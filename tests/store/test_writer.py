@@ -6,8 +6,6 @@ import resource
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -46,18 +44,6 @@ def test_a_write_that_is_cut_leaves_the_file_as_it_was(folder: RunFolder, monkey
         folder.save_checkpoint({"step": 2})
     assert folder.load_checkpoint() == {"step": 1}
     assert names(folder) == before
-
-
-def test_records_are_read_as_they_were_written(folder: RunFolder) -> None:
-    rows = [{"step": 0, "loss": 1 / 3}, {"step": 100, "other": 2.0}]
-    arrays = {"probe": [(0, {"norm": np.arange(3.0)}), (100, {"norm": np.ones(3)})]}
-    folder.write_records(rows, arrays)
-    history = pd.read_csv(folder.path / "history.csv")
-    assert history["loss"][0] == 1 / 3
-    assert np.isnan(history["loss"][1])
-    with np.load(folder.path / "probe.npz") as stored:
-        assert list(stored["step"]) == [0, 100]
-        np.testing.assert_array_equal(stored["norm"], [[0, 1, 2], [1, 1, 1]])
 
 
 def test_a_finished_run_keeps_no_checkpoint_a_failed_one_does(folder: RunFolder) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong with a task's batches is told in one line."""
+"""What is wrong with a task's batches is reported in one line."""
 
 from dataclasses import replace
 from typing import Any

@@ -15,7 +15,6 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, ReduceLROnP
 from rnnbench.errors import SettingError
 from rnnbench.tasks import Batch, FiniteTask
 from rnnbench.tasks.adding import Adding
-from rnnbench.training.settings import TrainSettings
 from rnnbench.training.streams import Streams
 from tests.training.conftest import Execute, MakeRun
 
@@ -200,13 +199,3 @@ def test_weights_are_kept_on_request(make_run: MakeRun, execute: Execute, tmp_pa
     assert not (executed.folder.path / "weights.pt").exists()
     with pytest.raises(SettingError, match=r"weights\.pt: is missing: the run did not end, or kept no weights; train"):
         executed.folder.load_weights()
-
-
-def test_settings_refuse_what_is_no_number() -> None:
-    valid = {
-        "steps": 1, "batch_size": 1, "gradient_clip_norm": None, "eval_every": 1, "eval_examples": 1,
-        "confirm_examples": None, "stop_when_solved": False, "checkpoint_every_s": 1,
-    }  # fmt: skip
-    for name, value in (("weight_noise", math.nan), ("weight_noise", -1), ("patience", 0), ("truncate", 0)):
-        with pytest.raises(ValueError, match=name):
-            TrainSettings.model_validate(valid | {name: value})

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm import Lstm
 from rnnbench.tasks import Batch, Task
 from rnnbench.training.truncation import Window, scored_examples, windows
@@ -70,13 +69,6 @@ def test_the_state_is_carried_and_no_gradient_passes_a_cut(
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_a_window_longer_than_the_sequence_changes_nothing(make_run: MakeRun, execute: Execute) -> None:
-    whole, cut = (execute(make_run(Gru, Stream(), **QUICK, truncate=length)) for length in (None, 10))
-    assert repr(whole.numbers) == repr(cut.numbers)
-    shorter = execute(make_run(Gru, Stream(), **QUICK, truncate=5))
-    assert shorter.results["test_loss"] != whole.results["test_loss"]
-
-
 def numbered(steps: int, first_target: int, scored: Tensor | None = None) -> Batch:
     inputs = torch.arange(steps).reshape(steps, 1, 1).expand(steps, 2, 1).float()
     return Batch(inputs, inputs[first_target:], scored, torch.tensor([steps, steps - 3]))
@@ -93,8 +85,8 @@ def test_steps_without_a_target_are_run_without_a_gradient() -> None:
     assert first.batch.inputs[:, 0, 0].tolist() == [4, 5, 6, 7]
     assert first.batch.targets[:, 0, 0].tolist() == [5, 6, 7]
     assert first.batch.lengths is not None
-    assert (first.goes_on, first.batch.lengths.tolist()) == (False, [4, 3])
-    assert (second.before, second.goes_on) == (None, True)
+    assert (first.continues, first.batch.lengths.tolist()) == (False, [4, 3])
+    assert (second.before, second.continues) == (None, True)
     assert second.batch.inputs[:, 0, 0].tolist() == second.batch.targets[:, 0, 0].tolist() == [8, 9]
 
 
@@ -111,7 +103,7 @@ def test_examples_without_a_target_in_a_window_do_not_count() -> None:
     assert Stream().mean_loss(outputs, batch) == (64 + 64 + 81) / 3
 
 
-def test_state_goes_on_through_steps_without_a_target(make_run: MakeRun) -> None:
+def test_state_continues_through_steps_without_a_target(make_run: MakeRun) -> None:
     """With one target at the end, a cut sequence has the loss of the whole one."""
     run = make_run(**QUICK)
     batch = run.task.draw(5, torch.Generator().manual_seed(3))
