@@ -92,23 +92,7 @@ class Run:
         check_batch(self.task, probe_batch)
         if unseeded := self._unseeded_randomness(probe_batch):
             print(f"rnnbench: {folder.name}: {unseeded}; the same seed may give other numbers", file=sys.stderr)
-        loop = Loop(
-            self.model,
-            self.task,
-            self.optimizer,
-            self.settings,
-            validation=self._held_out("validation", self.streams.validation),
-            confirmation=self._confirmation,
-            probe_batch=probe_batch,
-            probes=self.probes,
-            recorders=recorders,
-            save=lambda: self._save(folder, loop, clock),
-            noise=self.noise,
-            schedule=self.schedule,
-            progress=progress,
-            carried=self.resumed.get("carried"),
-            best=self.resumed.get("best"),
-        )
+        loop = self._loop(folder, progress, recorders, clock, probe_batch)
         try:
             status = self._trained(loop)
         finally:
@@ -132,6 +116,29 @@ class Run:
         results = {**self.reached(progress), **tested, "weights_sha256": weights_digest(selected)}
         results |= {"unseeded_randomness": unseeded or None, "wall_time_s": progress.elapsed_s}
         return status, results | _load(progress, self.model.backend.threads)
+
+    def _loop(
+        self, folder: RunFolder, progress: Progress, recorders: Sequence[Recorder], clock: Clock, probe_batch: Batch
+    ) -> Loop:
+        """The loop, at the point where the run starts or resumes."""
+        loop = Loop(
+            self.model,
+            self.task,
+            self.optimizer,
+            self.settings,
+            validation=self._held_out("validation", self.streams.validation),
+            confirmation=self._confirmation,
+            probe_batch=probe_batch,
+            probes=self.probes,
+            recorders=recorders,
+            save=lambda: self._save(folder, loop, clock),
+            noise=self.noise,
+            schedule=self.schedule,
+            progress=progress,
+            carried=self.resumed.get("carried"),
+            best=self.resumed.get("best"),
+        )
+        return loop
 
     def _trained(self, loop: Loop) -> Status:
         """Run the loop over the training data that follow what it was trained on already."""
