@@ -32,6 +32,7 @@ UNSEEN = {
     "typing_context": "an argument that numba names",
     "cached_jit": "generated source imports it",
     "cached_callback": "generated source imports it",
+    "blocked_matmul": "generated source imports it",
     "model_config": "pydantic reads it",
     "on_*": "Hydra's callbacks, and the tests' W&B server's answers",
     "daemon_threads": "socketserver reads it",

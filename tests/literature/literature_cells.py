@@ -1,6 +1,6 @@
 """Cells of the literature, each written as its paper writes it, with the functions that its code would use.
 
-Where papers give a name to the output other than h, it is h here. The collection has the cells of the menu too.
+Where papers give a name to the output other than h, it is h here. tests/contract has the cells of the menu.
 """
 
 import math
@@ -11,35 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rnnbench.cells import Cell, State
-
-
-class Elman(Cell):
-    """Elman 1990: h' = sigma(W x + U h + b)."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.U = self.input_map(), self.recurrent_map()
-
-    def step(self, x: Tensor, state: State) -> State:
-        return (torch.sigmoid(self.W(x) + self.U(state[0])),)
-
-
-class Jordan(Cell):
-    """Jordan 1986: the output, here of four units, is what comes back."""
-
-    state_names = ("h", "y")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.U, self.V = self.input_map(), nn.Linear(4, hidden_size, bias=False), nn.Linear(hidden_size, 4)
-
-    def initial_state(self, batch_size: int) -> State:
-        zeros = next(self.parameters()).new_zeros
-        return zeros(batch_size, self.hidden_size), zeros(batch_size, 4)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h = torch.sigmoid(self.W(x) + self.U(state[1]))
-        return h, torch.sigmoid(self.V(h))
 
 
 class OneMatrixLstm(Cell):
@@ -79,77 +50,6 @@ class RawLstm(Cell):
         return o * torch.tanh(c), c
 
 
-class Lstmp(Cell):
-    """Sak et al. 2014: c is twice as wide as h, a projection of the output."""
-
-    state_names = ("h", "c")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.cells = 2 * hidden_size
-        self.W = nn.Linear(input_size, 4 * self.cells)
-        self.U = nn.Linear(hidden_size, 4 * self.cells, bias=False)
-        self.project = nn.Linear(self.cells, hidden_size, bias=False)
-
-    def initial_state(self, batch_size: int) -> State:
-        zeros = next(self.parameters()).new_zeros
-        return zeros(batch_size, self.hidden_size), zeros(batch_size, self.cells)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c = state
-        i, f, g, o = torch.split(self.W(x) + self.U(h), self.cells, dim=-1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return self.project(torch.sigmoid(o) * torch.tanh(c)), c
-
-
-class PeepholeLstm(Cell):
-    """Gers & Schmidhuber 2000, peepholes as vectors."""
-
-    state_names = ("h", "c")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.U = nn.Linear(input_size, 4 * hidden_size), nn.Linear(hidden_size, 4 * hidden_size, bias=False)
-        self.p = nn.Parameter(torch.zeros(3 * hidden_size))
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c = state
-        p_i, p_f, p_o = self.p.chunk(3)
-        i, f, g, o = (self.W(x) + self.U(h)).chunk(4, 1)
-        c = torch.sigmoid(f + p_f * c) * c + torch.sigmoid(i + p_i * c) * torch.tanh(g)
-        return torch.sigmoid(o + p_o * c) * torch.tanh(c), c
-
-
-class Cifg(Cell):
-    """Greff et al. 2017: input gate 1 - f."""
-
-    state_names = ("h", "c")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.U = nn.Linear(input_size, 3 * hidden_size), nn.Linear(hidden_size, 3 * hidden_size, bias=False)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c = state
-        f, g, o = (self.W(x) + self.U(h)).chunk(3, -1)
-        f = f.sigmoid()
-        c = torch.lerp(g.tanh(), c, f)
-        return o.sigmoid() * c.tanh(), c
-
-
-class Janet(Cell):
-    """van der Westhuizen & Lasenby 2018: forget gate only, with beta = 1."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.U = nn.Linear(input_size, 2 * hidden_size), nn.Linear(hidden_size, 2 * hidden_size, bias=False)
-
-    def step(self, x: Tensor, state: State) -> State:
-        (c,) = state
-        s, g = (self.W(x) + self.U(c)).chunk(2, 1)
-        return (torch.sigmoid(s) * c + (1 - torch.sigmoid(s - 1)) * torch.tanh(g),)
-
-
 class LayerNormLstm(Cell):
     """Ba et al. 2016: norms of both sums and of the cell state."""
 
@@ -168,24 +68,6 @@ class LayerNormLstm(Cell):
         i, f, g, o = (self.of_x(self.W(x)) + self.of_h(self.U(h)) + self.b).chunk(4, 1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(self.of_c(c)), c
-
-
-class LayerNormGru(Cell):
-    """A GRU with layer norm before each nonlinearity (Ba et al. 2016, supplement)."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.U = nn.Linear(input_size, 3 * hidden_size), nn.Linear(hidden_size, 3 * hidden_size, bias=False)
-        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in range(4))
-
-    def step(self, x: Tensor, state: State) -> State:
-        (h,) = state
-        x_z, x_r, x_n = self.W(x).chunk(3, 1)
-        h_z, h_r, h_n = self.U(h).chunk(3, 1)
-        z = torch.sigmoid(self.norms[0](x_z + h_z))
-        r = torch.sigmoid(self.norms[1](x_r + h_r))
-        n = torch.tanh(self.norms[2](x_n) + r * self.norms[3](h_n))
-        return ((1 - z) * n + z * h,)
 
 
 class ZoneoutLstm(OneMatrixLstm):
@@ -219,69 +101,6 @@ class RecurrentDropoutLstm(Cell):
         return torch.sigmoid(o) * torch.tanh(c), c
 
 
-class MultiplicativeLstm(Cell):
-    """Krause et al. 2016: the gates see m = (W_m x) (U_m h) in the place of h."""
-
-    state_names = ("h", "c")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W_m, self.U_m = self.input_map(bias=False), self.recurrent_map()
-        self.W, self.U = nn.Linear(input_size, 4 * hidden_size), nn.Linear(hidden_size, 4 * hidden_size, bias=False)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c = state
-        m = self.W_m(x) * self.U_m(h)
-        g, i, f, o = (self.W(x) + self.U(m)).chunk(4, 1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.tanh(c) * torch.sigmoid(o), c
-
-
-class MiRnn(Cell):
-    """Wu et al. 2016, multiplicative integration: phi(alpha Wx Uh + beta_1 Uh + beta_2 Wx + b)."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.U = self.input_map(bias=False), self.recurrent_map()
-        self.alpha, self.beta_1, self.beta_2, self.b = (nn.Parameter(torch.ones(hidden_size)) for _ in range(4))
-
-    def step(self, x: Tensor, state: State) -> State:
-        Wx, Uh = self.W(x), self.U(state[0])
-        return (torch.tanh(self.alpha * Wx * Uh + self.beta_1 * Uh + self.beta_2 * Wx + self.b),)
-
-
-class Scrn(Cell):
-    """Mikolov et al. 2015: context units that change slowly, s = (1 - alpha) B x + alpha s."""
-
-    state_names = ("h", "s")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.slow = 5
-        self.B, self.A = nn.Linear(input_size, self.slow, bias=False), self.input_map(bias=False)
-        self.P, self.R = nn.Linear(self.slow, hidden_size, bias=False), self.recurrent_map()
-
-    def initial_state(self, batch_size: int) -> State:
-        zeros = next(self.parameters()).new_zeros
-        return zeros(batch_size, self.hidden_size), zeros(batch_size, self.slow)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, s = state
-        s = 0.05 * self.B(x) + 0.95 * s
-        return torch.sigmoid(self.P(s) + self.A(x) + self.R(h)), s
-
-
-class Irnn(Cell):
-    """Le et al. 2015: relu, and the identity as the first recurrent matrix."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.cell = nn.RNNCell(input_size, hidden_size, nonlinearity="relu")
-
-    def step(self, x: Tensor, state: State) -> State:
-        return (self.cell(x, state[0]),)
-
-
 class SkipRnn(Cell):
     """Campos et al. 2018 on a GRU: a unit decides whether to update, rounded with a straight-through gradient."""
 
@@ -301,20 +120,6 @@ class SkipRnn(Cell):
         new = updates * self.cell(x, h) + (1 - updates) * h
         more = torch.sigmoid(self.to_u(new))
         return new, updates * more + (1 - updates) * (u + torch.minimum(more, 1 - u))
-
-
-class LearnedStart(Cell):
-    """A GRU of torch.nn whose initial state is a parameter."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.cell, self.start = nn.GRUCell(input_size, hidden_size), nn.Parameter(torch.zeros(hidden_size))
-
-    def initial_state(self, batch_size: int) -> State:
-        return (self.start.expand(batch_size, -1),)
-
-    def step(self, x: Tensor, state: State) -> State:
-        return (self.cell(x, state[0]),)
 
 
 class Lmu(Cell):
@@ -349,17 +154,6 @@ class Lmu(Cell):
         return torch.tanh(self.W_x(x) + self.W_h(h) + self.W_m(m)), m
 
 
-class Indrnn(Cell):
-    """Li et al. 2018, with |u| kept below a bound inside the step."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.u = self.input_map(), nn.Parameter(torch.zeros(hidden_size))
-
-    def step(self, x: Tensor, state: State) -> State:
-        return (torch.relu(self.W(x) + self.u.clamp(-1.2, 1.2) * state[0]),)
-
-
 class Clockwork(Cell):
     """Koutnik et al. 2014: modules of units that are updated every 1, 2, 4, ... steps and read slower ones only."""
 
@@ -382,20 +176,6 @@ class Clockwork(Cell):
         return torch.where(t % self.periods == 0, new, h), t + 1
 
 
-class FastRnn(Cell):
-    """Kusupati et al. 2018: h' = alpha tanh(Wx + Uh + b) + beta h with two learned numbers."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.U = self.input_map(), self.recurrent_map()
-        self.alpha, self.beta = nn.Parameter(torch.tensor(-3.0)), nn.Parameter(torch.tensor(3.0))
-
-    def step(self, x: Tensor, state: State) -> State:
-        (h,) = state
-        new = torch.tanh(self.W(x) + self.U(h))
-        return (torch.sigmoid(self.alpha) * new + torch.sigmoid(self.beta) * h,)
-
-
 class Rhn(Cell):
     """Zilly et al. 2017, the recurrent highway network with coupled gates, three layers deep."""
 
@@ -412,20 +192,6 @@ class Rhn(Cell):
             t = torch.sigmoid(gate)
             s = torch.tanh(new) * t + s * (1 - t)
         return (s,)
-
-
-class ResidualRnn(Cell):
-    """h' = h + two layers of it (Pascanu et al. 2014, deep transition with a shortcut)."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.layers = nn.Sequential(
-            nn.Linear(input_size + hidden_size, hidden_size), nn.GELU(), nn.Linear(hidden_size, hidden_size), nn.Tanh()
-        )
-
-    def step(self, x: Tensor, state: State) -> State:
-        (h,) = state
-        return (h + 0.1 * self.layers(torch.cat((x, h), -1)),)
 
 
 class MinGru(Cell):
@@ -531,21 +297,6 @@ class Lru(Cell):
         return self.C_re(new_re) - self.C_im(new_im) + self.D(x), new_re, new_im
 
 
-class Brc(Cell):
-    """Vecoven et al. 2021, the bistable cell before neuromodulation: recurrences by vectors."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.U = nn.Linear(input_size, 3 * hidden_size, bias=False)
-        self.w_a, self.w_c = nn.Parameter(torch.zeros(hidden_size)), nn.Parameter(torch.zeros(hidden_size))
-
-    def step(self, x: Tensor, state: State) -> State:
-        (h,) = state
-        u, u_a, u_c = self.U(x).chunk(3, 1)
-        a, c = 1 + torch.tanh(u_a + self.w_a * h), torch.sigmoid(u_c + self.w_c * h)
-        return (c * h + (1 - c) * torch.tanh(u + a * h),)
-
-
 class Qrnn(Cell):
     """Bradbury et al. 2017, fo-pooling over a convolution of two steps: the state holds the input before."""
 
@@ -582,20 +333,6 @@ class LightGru(Cell):
         return (z * h + (1 - z) * functional.relu(new),)
 
 
-class GruOfBiases(Cell):
-    """Dey & Salem 2017, GRU3: the gates are biases alone."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.b_z, self.b_r = nn.Parameter(torch.zeros(hidden_size)), nn.Parameter(torch.zeros(hidden_size))
-        self.W, self.U = self.input_map(), self.recurrent_map()
-
-    def step(self, x: Tensor, state: State) -> State:
-        (h,) = state
-        z, r = torch.sigmoid(self.b_z), torch.sigmoid(self.b_r)
-        return ((1 - z) * h + z * torch.tanh(self.W(x) + self.U(r * h)),)
-
-
 class OrthogonalRnn(Cell):
     """A tanh RNN whose matrix torch.nn.utils.parametrizations keeps orthogonal (Helfrich et al. 2018)."""
 
@@ -606,28 +343,6 @@ class OrthogonalRnn(Cell):
 
     def step(self, x: Tensor, state: State) -> State:
         return (torch.tanh(self.W(x) + self.U(state[0])),)
-
-
-class HyperRnn(Cell):
-    """Ha et al. 2017, a small network scales the rows of a larger one's matrices at every step."""
-
-    state_names = ("h", "small")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.small = nn.LSTMCell(input_size + hidden_size, 4)
-        self.scale = nn.Linear(4, 2 * hidden_size)
-        self.W, self.U = self.input_map(), self.recurrent_map()
-
-    def initial_state(self, batch_size: int) -> State:
-        zeros = next(self.parameters()).new_zeros
-        return zeros(batch_size, self.hidden_size), zeros(batch_size, 8)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, small = state
-        s_h, s_c = self.small(torch.cat((x, h), 1), tuple(small.chunk(2, 1)))
-        of_x, of_h = self.scale(s_h).chunk(2, 1)
-        return torch.tanh(of_x * self.W(x) + of_h * self.U(h)), torch.cat((s_h, s_c), 1)
 
 
 class MLstm(Cell):

@@ -13,8 +13,9 @@ from rnnbench.backends.backend import Backend, StateHook
 from rnnbench.backends.eager import Eager
 from rnnbench.backends.fused.check import failed_check
 from rnnbench.backends.fused.codegen.generate import generate
+from rnnbench.backends.fused.frontend.cell_state import generators_kept, tensors_kept, tensors_of
 from rnnbench.backends.fused.frontend.trace import trace
-from rnnbench.backends.fused.frontend.trace_guard import TraceGuard, generators_kept, tensors_kept, tensors_of
+from rnnbench.backends.fused.frontend.trace_guard import TraceGuard
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 from rnnbench.backends.fused.ir.schedule import make_schedule
 from rnnbench.backends.fused.runtime.binding import Binding

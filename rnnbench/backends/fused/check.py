@@ -18,14 +18,9 @@ from torch import Tensor, nn
 
 from rnnbench.backends.backend import StateHook
 from rnnbench.backends.eager import loop
+from rnnbench.backends.fused.frontend.cell_state import generators_kept, same_numbers, tensors_kept, tensors_of
 from rnnbench.backends.fused.frontend.source_lines import line_of_function, located
-from rnnbench.backends.fused.frontend.trace_guard import (
-    TraceGuard,
-    generators_kept,
-    same_numbers,
-    tensors_kept,
-    tensors_of,
-)
+from rnnbench.backends.fused.frontend.trace_guard import TraceGuard
 from rnnbench.backends.fused.runtime.binding import Binding
 from rnnbench.cells import Cell, State
 
@@ -247,7 +242,6 @@ def _add_noise(tensors: dict[str, Tensor]) -> None:
 def _left_as_it_was(cell: Cell, guard: TraceGuard) -> Iterator[tuple[dict[str, Tensor], dict[str, Tensor]]]:
     """The cell's tensors by name, parameters asking for gradients, and their numbers; all is put back at the end."""
     tensors = dict(tensors_of(cell))
-    guard.note_generators()
     with generators_kept(), tensors_kept(cell) as numbers:
         for tensor in tensors.values():
             if isinstance(tensor, nn.Parameter) and tensor.is_leaf:

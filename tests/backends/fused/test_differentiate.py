@@ -6,12 +6,10 @@ from torch import Tensor
 
 from rnnbench.backends.fused.frontend.trace import trace
 from rnnbench.backends.fused.ir import nodes
-from rnnbench.backends.fused.ir.differentiate import differentiate
+from rnnbench.backends.fused.ir.differentiate import differentiate, phases_of, simplified
 from rnnbench.backends.fused.ir.gather import gather_products
 from rnnbench.backends.fused.ir.graph import Graph
-from rnnbench.backends.fused.ir.phases import phases_of
 from rnnbench.backends.fused.ir.schedule import Loop, Products, make_schedule
-from rnnbench.backends.fused.ir.simplify import simplified
 from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm import Lstm

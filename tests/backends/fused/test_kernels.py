@@ -6,8 +6,6 @@ import torch
 from numba import njit
 
 from rnnbench.backends.fused.kernels import matmul as library
-from rnnbench.backends.fused.kernels import operands as operands_module
-from rnnbench.backends.fused.kernels.operands import expression, flat_names, from_flat
 from rnnbench.backends.fused.kernels.vector_math import FLOAT32, FLOAT64
 from rnnbench.backends.fused.runtime.compile import publish_matmul
 
@@ -73,11 +71,3 @@ def test_functions_are_exact_to_a_few_units_in_the_last_place(kind: type[np.floa
         with np.errstate(over="ignore"):
             rounded = expected.numpy().astype(kind)
         np.testing.assert_allclose(values, rounded, rtol=4 * np.finfo(kind).eps, atol=3e-38)
-
-
-def test_operands_are_the_same_one_by_one() -> None:
-    names = flat_names()
-    assert names[:4] == ["rows", "depth", "columns", "a_address"]
-    operands = from_flat(iter(names))
-    assert operands.b.panel_stride == "b_panel_stride"
-    assert eval(expression(), {**vars(operands_module), **{name: name for name in names}}) == operands

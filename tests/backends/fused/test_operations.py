@@ -11,10 +11,9 @@ from reference_operations import evaluated, function_of
 from torch import Tensor
 
 from rnnbench.backends.fused.frontend.lowerings import TABLE
-from rnnbench.backends.fused.ir.forms import Precedence
 from rnnbench.backends.fused.ir.graph import Graph
-from rnnbench.backends.fused.ir.nodes import LOGICAL, Constant, State
-from rnnbench.backends.fused.ir.operations import OPERATIONS
+from rnnbench.backends.fused.ir.nodes import State
+from rnnbench.backends.fused.ir.operations import OPERATIONS, Precedence
 from rnnbench.backends.fused.ir.terms import Term, apply
 
 SMOOTH = [-2.6, -1.1, -0.3, 0.2, 0.9, 1.7]
@@ -39,10 +38,8 @@ def operands_of(name: str, points: list[float]) -> list[Tensor]:
     count = OPERATIONS[name].arity - len(SETTINGS.get(name, []))
     x = torch.tensor(points, dtype=torch.float64)
     if count == 1:
-        return [x > 0 if name in LOGICAL else x]
+        return [x]
     a, b = x.repeat_interleave(len(x)), x.repeat(len(x)) + (0.05 if points is SMOOTH else 0)
-    if name in LOGICAL:
-        return [a > 0, b > 0]
     return [a, b] if count == 2 else [a > b, a, b]
 
 
@@ -134,15 +131,3 @@ def test_brackets_stand_only_where_they_are_needed() -> None:
     assert choice[0] == "a * b if a - b > b else a"
     assert forms["where"].filled([a, b, choice]) == "b if a else (a * b if a - b > b else a)"
     assert forms["mul"].filled([choice, a]) == "(a * b if a - b > b else a) * a"
-
-
-def test_a_rule_makes_the_nodes_that_it_names() -> None:
-    graph = Graph()
-    g, x = (Term(graph, graph.add(State(index=index, width=3))) for index in range(2))
-    y = apply("tanh", x)
-    (rule,) = OPERATIONS["tanh"].gradients
-    assert rule is not None
-    rule(g, y, x)
-    operations = [(getattr(node, "operation", ""), node.operands) for node in graph.nodes[3:]]
-    assert operations == [("mul", (2, 2)), ("", ()), ("sub", (4, 3)), ("mul", (0, 5))]
-    assert graph.nodes[4] == Constant(number=1.0)

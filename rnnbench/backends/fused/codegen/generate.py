@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from rnnbench.backends.fused.codegen.backward import backward_lines
-from rnnbench.backends.fused.codegen.forward import forward_lines
 from rnnbench.backends.fused.codegen.layout import Argument, Layout
+from rnnbench.backends.fused.codegen.passes import backward_lines, forward_lines
 from rnnbench.backends.fused.ir.nodes import Input, StoredGradient
 from rnnbench.backends.fused.ir.schedule import Schedule
 

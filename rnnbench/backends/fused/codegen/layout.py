@@ -8,16 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rnnbench.backends.fused.codegen.names import names_of_nodes, names_of_states
-from rnnbench.backends.fused.ir.nodes import (
-    Columns,
-    Gradient,
-    Input,
-    NextStateGradient,
-    Noise,
-    Parameter,
-    RowSum,
-    State,
-)
+from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.schedule import Schedule
 
 Role = Literal[
@@ -46,11 +37,11 @@ class Layout:
         self.backward = set(range(len(self.graph.nodes))) - schedule.phases.keys()
         """The nodes that only the backward pass computes."""
         widths = sorted({node.width for node in self.graph.nodes if node.width is not None})
-        special = {self.graph.width(self.graph.positions(Input)[0]): "inputs"}
-        special[self.graph.width(self.graph.positions(State)[0])] = "hidden"
+        special = {self.graph.width(self.graph.positions(nodes.Input)[0]): "inputs"}
+        special[self.graph.width(self.graph.positions(nodes.State)[0])] = "hidden"
         self.width_names = {width: special.get(width, f"width{index}") for index, width in enumerate(widths)}
-        columns = [self.graph.at(p, Columns) for p in self.graph.positions(Columns)]
-        sums = [self.graph.at(p, RowSum) for p in self.graph.positions(RowSum)]
+        columns = [self.graph.at(p, nodes.Columns) for p in self.graph.positions(nodes.Columns)]
+        sums = [self.graph.at(p, nodes.RowSum) for p in self.graph.positions(nodes.RowSum)]
         numbers = {number for node in columns for number in (node.first, node.at, node.count)}
         numbers |= {node.divisor for node in sums}
         self.size_names = {0: "0", 1: "1"} | {
@@ -70,7 +61,7 @@ class Layout:
     @property
     def state_widths(self) -> dict[str, str]:
         """The name of the width of every state tensor."""
-        widths = map(self.width, self.graph.positions(State))
+        widths = map(self.width, self.graph.positions(nodes.State))
         return dict(zip(self.state_names, widths, strict=True))
 
     def forward_arguments(self) -> tuple[Argument, ...]:
@@ -95,7 +86,7 @@ class Layout:
         return (
             Argument("input", 0, "input_all"),
             *(Argument("state", index, f"{name}_all") for index, name in enumerate(self.state_names)),
-            *(Argument("noise", p, f"{self.names[p]}_all") for p in self.graph.positions(Noise)),
+            *(Argument("noise", p, f"{self.names[p]}_all") for p in self.graph.positions(nodes.Noise)),
             *(Argument("saved", p, f"{self.names[p]}_all") for p in self.schedule.saved_for_backward),
             *(Argument("parameter", p, f"{self.names[p]}_all") for p in self.schedule.parameters),
         )
@@ -112,9 +103,9 @@ class Layout:
     def now(self, position: int) -> str:
         """The name of a node's rows at this step."""
         node = self.graph.nodes[position]
-        if isinstance(node, NextStateGradient):
+        if isinstance(node, nodes.NextStateGradient):
             return f"{self.now(node.of)}_gradient"
-        if isinstance(node, Gradient):
+        if isinstance(node, nodes.Gradient):
             return self.gradient(node.of)
         if position in self.graph.outputs:
             return f"{self.state_names[self.graph.outputs.index(position)]}_next"
@@ -122,18 +113,18 @@ class Layout:
 
     def gradient(self, position: int) -> str:
         """The name of the rows, at this step, in which the gradient with respect to a node gathers."""
-        if isinstance(self.graph.nodes[position], (Input, State, Parameter)):
+        if isinstance(self.graph.nodes[position], (nodes.Input, nodes.State, nodes.Parameter)):
             return f"{self.now(position)}_gradient"
         return f"{self.names[position]}_gradient_now"
 
     def step_slices(self) -> list[str]:
         """The rows of every value at this step; `row` is the first of them."""
         lines = [f"at_{width} = row * {width}" for width in dict.fromkeys(self.width_names.values())]
-        lines.append(_slice("input_now", "input_all", self.width(self.graph.positions(Input)[0])))
+        lines.append(_slice("input_now", "input_all", self.width(self.graph.positions(nodes.Input)[0])))
         for name, width in self.state_widths.items():
             lines.append(_slice(f"{name}_now", f"{name}_all", width))
             lines.append(_slice(f"{name}_next", f"{name}_all", width, skip=f" + batch * {width}"))
-        kept = (*self.graph.positions(Noise), *self.schedule.saved_for_backward)
+        kept = (*self.graph.positions(nodes.Noise), *self.schedule.saved_for_backward)
         return lines + [_slice(self.now(p), self.whole(p), self.width(p)) for p in kept]
 
     def gradient_slices(self) -> list[str]:
@@ -142,7 +133,7 @@ class Layout:
         for name, width in self.state_widths.items():
             lines.append(_slice(f"{name}_now_gradient", f"{name}_gradients", width))
             lines.append(_slice(f"{name}_next_gradient", f"{name}_gradients", width, skip=f" + batch * {width}"))
-        inputs = self.width(self.graph.positions(Input)[0])
+        inputs = self.width(self.graph.positions(nodes.Input)[0])
         return [*lines, _slice("input_now_gradient", "input_gradients", inputs)]
 
     def parameter_slices(self) -> list[str]:

@@ -1,20 +1,15 @@
 """The work of one step, forward or backward: its loops and its products, in the order of the schedule."""
 
+import math
 from collections.abc import Sequence
 
-from rnnbench.backends.fused.codegen.expressions import Expressions
 from rnnbench.backends.fused.codegen.layout import Layout, indented
-from rnnbench.backends.fused.ir.nodes import (
-    Columns,
-    Elementwise,
-    Input,
-    Linear,
-    LinearGradient,
-    RowSum,
-    Spread,
-    StoredGradient,
-)
+from rnnbench.backends.fused.ir import nodes
+from rnnbench.backends.fused.ir.operations import OPERATIONS, Precedence
 from rnnbench.backends.fused.ir.schedule import Loop, Products
+
+Expression = tuple[str, Precedence]
+"""A piece of source, and the precedence of its outermost operator."""
 
 
 def work_lines(layout: Layout, work: Sequence[Loop | Products], in_memory: set[int]) -> list[str]:
@@ -27,7 +22,7 @@ def work_lines(layout: Layout, work: Sequence[Loop | Products], in_memory: set[i
             in_memory.update(piece.stores)
         else:
             for position in piece.nodes:
-                is_backward = isinstance(layout.graph.nodes[position], LinearGradient)
+                is_backward = isinstance(layout.graph.nodes[position], nodes.LinearGradient)
                 lines += _backward_product(layout, position) if is_backward else _products(layout, position)
     return lines
 
@@ -40,7 +35,7 @@ def _loop(layout: Layout, loop: Loop, in_memory: set[int]) -> list[str]:
     stores = []
     for position in loop.stores:
         node = layout.graph.nodes[position]
-        if isinstance(node, StoredGradient):
+        if isinstance(node, nodes.StoredGradient):
             value, _ = expressions.value(node.operands[0])
             stores.append(f"{layout.now(position)}[k] = flushed({value})")
         else:
@@ -53,7 +48,7 @@ def _adjoints_of(layout: Layout, loop: Loop) -> list[int]:
     """The adjoint nodes that a loop computes, in the order of the backward pass."""
     needed = {operand for p in loop.stores if p in layout.backward for operand in layout.graph.nodes[p].operands}
     for position in sorted(layout.backward, reverse=True):
-        if position in needed and isinstance(layout.graph.nodes[position], Elementwise):
+        if position in needed and isinstance(layout.graph.nodes[position], nodes.Elementwise):
             needed.update(layout.graph.nodes[position].operands)
     return sorted(needed & layout.backward)
 
@@ -64,7 +59,7 @@ def _products(layout: Layout, preactivation: int) -> list[str]:
     out, columns = layout.now(preactivation), layout.width(preactivation)
     for index, product in enumerate(layout.graph.nodes[preactivation].operands):
         source = layout.schedule.source(product)
-        if not isinstance(layout.graph.nodes[product], Linear):
+        if not isinstance(layout.graph.nodes[product], nodes.Linear):
             lines += [] if index else [f"{out}[:] = real(0)"]
             lines.append(_movement(layout, product, layout.now(source), out, is_backward=False))
             continue
@@ -78,33 +73,71 @@ def _products(layout: Layout, preactivation: int) -> list[str]:
 def _movement(layout: Layout, product: int, read: str, written: str, is_backward: bool) -> str:
     """The call that adds a product without a weight to a buffer; backward, its transpose."""
     node, source = layout.graph.nodes[product], layout.schedule.source(product)
-    if isinstance(node, Columns):
+    if isinstance(node, nodes.Columns):
         there = (layout.width(source), layout.size_names[node.first])
         here = (layout.width(product), layout.size_names[node.at])
         (of_read, first), (of_written, at) = (here, there) if is_backward else (there, here)
         sizes = f"{of_read}, {first}, {of_written}, {at}, {layout.size_names[node.count]}"
         return f"columns_accumulate({read}, {written}, rows, {sizes})"
-    narrow = source if isinstance(node, Spread) else product
-    is_spread = isinstance(node, Spread) != is_backward
+    narrow = source if isinstance(node, nodes.Spread) else product
+    is_spread = isinstance(node, nodes.Spread) != is_backward
     wide = layout.width(product if narrow is source else source)
-    divisor = layout.size_names[node.divisor] if isinstance(node, RowSum) else "1"
+    divisor = layout.size_names[node.divisor] if isinstance(node, nodes.RowSum) else "1"
     function = "spread_accumulate" if is_spread else "row_sum_accumulate"
     return f"{function}({read}, {written}, rows, {wide}, {divisor})"
 
 
 def _backward_product(layout: Layout, position: int) -> list[str]:
     """The contribution of a Preactivation's gradient to the gradient of what one of its products reads."""
-    node = layout.graph.at(position, LinearGradient)
+    node = layout.graph.at(position, nodes.LinearGradient)
     gradient, *earlier = node.operands
     depth, columns = layout.width(gradient), layout.width(position)
     out = layout.now(position)
-    if isinstance(layout.graph.nodes[node.product], Linear):
+    if isinstance(layout.graph.nodes[node.product], nodes.Linear):
         function, addend = ("matmul_accumulate", "") if earlier else ("matmul", f"zeros_{columns}, ")
         weight = f"{layout.names[node.product]}_packed"
         lines = [f"{function}({layout.now(gradient)}, {weight}, {addend}{out}, rows, {depth}, {columns})"]
     else:
         lines = [] if earlier else [f"{out}[:] = real(0)"]
         lines.append(_movement(layout, node.product, layout.now(gradient), out, is_backward=True))
-    if isinstance(layout.graph.nodes[node.of], Input):
+    if isinstance(layout.graph.nodes[node.of], nodes.Input):
         return ["if wants_input:", *indented(lines, 1)]
     return lines
+
+
+class Expressions:
+    """The values of one loop: each is computed once, from what lies in a buffer."""
+
+    def __init__(self, layout: Layout, in_memory: set[int]) -> None:
+        self.layout = layout
+        self.in_memory = in_memory
+        self.lines: list[str] = []
+        """Assignments of values to names."""
+        self.known: dict[int, Expression] = {}
+
+    def value(self, position: int) -> Expression:
+        """The value of a node: its name, for which lines are written, or the expression itself."""
+        if position not in self.known:
+            expression = self._expression(position)
+            name = self.layout.names[position]
+            if name and not isinstance(self.layout.graph.nodes[position], nodes.Constant):
+                self.lines.append(f"{name} = {expression[0]}")
+                expression = (name, Precedence.ATOM)
+            self.known[position] = expression
+        return self.known[position]
+
+    def _expression(self, position: int) -> Expression:
+        node = self.layout.graph.nodes[position]
+        if isinstance(node, nodes.Constant):
+            return literal(node.number), Precedence.ATOM
+        if isinstance(node, nodes.Elementwise) and position not in self.in_memory:
+            form = OPERATIONS[node.operation].form
+            return form.filled([self.value(operand) for operand in node.operands]), form.precedence
+        return f"{self.layout.now(position)}[k]", Precedence.ATOM
+
+
+def literal(number: float) -> str:
+    """A constant, in the floating-point type of the loops."""
+    if math.isfinite(number):
+        return f"real({number!r})"
+    return "real(np.nan)" if math.isnan(number) else f"real({'-' if number < 0 else ''}np.inf)"

@@ -48,7 +48,7 @@ class Invariants:
                 raise UnsupportedStepError(f"{name}(): {str(error).strip().splitlines()[0]}") from error
         if not torch.equal(drawn, torch.get_rng_state()):
             torch.set_rng_state(drawn)
-            raise UnsupportedStepError("random numbers of no example; write torch.rand_like(h) or torch.randn_like(h)")
+            raise UnsupportedStepError("random numbers of no example; write torch.rand_like(h)")
         self.nodes.append(node)
         return True
 
@@ -93,11 +93,8 @@ class _KnownShapes(TorchDispatchMode):
     """Refuses operations whose result has a shape that depends on numbers, such as an index by a mask."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        masks = [index for index in args[1] if index is not None] if func is torch.ops.aten.index.Tensor else None
-        is_fixed = masks is not None and not any(mask.dtype in (torch.bool, torch.uint8) for mask in masks)
-        if torch.Tag.dynamic_output_shape in func.tags and not is_fixed:
-            name = func.overloadpacket.__name__
-            raise UnsupportedStepError(f"{name}() whose shape depends on numbers; write torch.where(mask, a, 0)")
+        if torch.Tag.dynamic_output_shape in func.tags:
+            raise UnsupportedStepError(f"{func.overloadpacket.__name__}() whose shape depends on numbers")
         return func(*args, **(kwargs or {}))
 
 

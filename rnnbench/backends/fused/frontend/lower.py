@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from rnnbench.backends.fused.frontend.features import SHAPES, index_of_features
 from rnnbench.backends.fused.frontend.invariants import Invariants, dtype_of
 from rnnbench.backends.fused.frontend.lowerings import TABLE
-from rnnbench.backends.fused.frontend.parts import SHAPES, index_of_features
 from rnnbench.backends.fused.frontend.record import Recorder
-from rnnbench.backends.fused.frontend.remedies import remedy_for
 from rnnbench.backends.fused.frontend.source_lines import Line, located
 from rnnbench.backends.fused.frontend.values import Given, Value, operand
 from rnnbench.backends.fused.ir import nodes
@@ -68,9 +67,7 @@ class _Lowering:
         """Where a line of `step` assigns to one name, its last value gets that name."""
         line = self.lines[node]
         name = line and _ASSIGNMENT.match(linecache.getline(*line))
-        if not name:
-            return
-        if not isinstance(self.values[node], Value):
+        if not name or not isinstance(self.values[node], Value):
             return
         earlier, position = self.named.get(line), int(self.values[node])
         if earlier is not None:
@@ -92,14 +89,14 @@ class _Lowering:
         if node.target is operator.getitem and isinstance(arguments[0], list):
             return self._checked(arguments[0][arguments[1]], self.recorded.results[node], _name_of(node.args[0]))
         if node.target not in TABLE:
-            raise UnsupportedStepError(f"{name}(){remedy_for(name)}")
+            raise UnsupportedStepError(f"{name}()")
         if node.target is operator.getitem and isinstance(arguments[0], (Value, Given)):
             read = self.recorded.results[node.args[0]]  # type: ignore[index]
             arguments = arguments[0], index_of_features(arguments[1], tuple(read.shape))
         try:
             value = TABLE[node.target](self.graph, *arguments, **named)
         except (TypeError, IndexError) as error:
-            raise UnsupportedStepError(f"{name}() with these arguments{remedy_for(name)}") from error
+            raise UnsupportedStepError(f"{name}() with these arguments") from error
         result = self.recorded.results.get(node)
         if isinstance(value, Value) and result is not None:
             value = self._checked(value, result, name)
@@ -113,30 +110,15 @@ class _Lowering:
         if width and name in SHAPES:
             value = Value(self.graph.widened(int(value), width))
         if not width or self.graph.nodes[int(value)].width != width:
-            shape = ", ".join("batch" if size == examples else str(size) for size in result.shape)
-            remedy = remedy_for(name) or "; values are (batch, features)"
-            raise UnsupportedStepError(f"{name}() that gives a tensor of shape ({shape}){remedy}")
-        self._check_type(self.graph.nodes[int(value)], result.dtype, name)
+            raise UnsupportedStepError(f"{name}() that gives {self._shape(result)}; values are (batch, features)")
+        if result.dtype != (torch.bool if is_comparison(self.graph.nodes[int(value)]) else self.dtype):
+            raise UnsupportedStepError(f"{name}() that gives {result.dtype} in a cell of {self.dtype}")
         return value
 
-    def _check_type(self, node: nodes.Node, dtype: torch.dtype, name: str) -> None:
-        if is_comparison(node):
-            is_right = dtype == torch.bool
-        else:
-            is_right = dtype == self.dtype or (dtype != torch.bool and self._is_exact(node, dtype))
-        if not is_right:
-            raise UnsupportedStepError(f"{name}() that gives {dtype} in a cell of {self.dtype}; write x.to(h.dtype)")
-
-    def _is_exact(self, node: nodes.Node, dtype: torch.dtype) -> bool:
-        """Whether a value is one of two numbers that are the same in another type, such as a comparison as 1 and 0."""
-        if not isinstance(node, nodes.Elementwise) or node.operation != "where":
-            return False
-        choices = [self.graph.nodes[operand] for operand in node.operands[1:]]
-        return all(
-            isinstance(choice, nodes.Constant)
-            and float(torch.tensor(choice.number, dtype=torch.float64).to(dtype)) == choice.number
-            for choice in choices
-        )
+    def _shape(self, result: Tensor) -> str:
+        examples = int.__int__(self.recorded.batch)
+        sizes = ", ".join("batch" if size == examples else str(size) for size in result.shape)
+        return f"a tensor ({sizes}) of {result.dtype}"
 
     def _output(self, node: fx.Node) -> None:
         results = node.args[0]
@@ -144,26 +126,12 @@ class _Lowering:
         outputs: list[int] = []
         for result, width in zip(results, self.widths, strict=True):
             assert isinstance(result, fx.Node)
-            self._check_state(self.recorded.results[result], width)
-            try:
-                outputs.append(self._state(self.values[result], width))
-            except UnsupportedStepError as error:
-                raise UnsupportedStepError(located(str(error), self.lines.get(result))) from error
+            tensor, value = self.recorded.results[result], self.values[result]
+            if tensor.shape != (int.__int__(self.recorded.batch), width) or tensor.dtype != self.dtype:
+                reason = f"step returns {self._shape(tensor)}, not (batch, {width}) of {self.dtype}"
+                raise UnsupportedStepError(located(reason, self.lines.get(result)))
+            outputs.append(self.graph.widened(operand(self.graph, value), width))
         self.graph.outputs = tuple(outputs)
-
-    def _check_state(self, result: Tensor, width: int) -> None:
-        examples = int.__int__(self.recorded.batch)
-        if result.shape != (examples, width) or result.dtype != self.dtype:
-            shape = ", ".join("batch" if size == examples else str(size) for size in result.shape)
-            raise UnsupportedStepError(
-                f"step returns a state tensor ({shape}) of {result.dtype}, not (batch, {width}) of {self.dtype}"
-            )
-
-    def _state(self, value: Any, width: int) -> int:
-        """A tensor of the next state."""
-        if not isinstance(value, (Value, Given)):
-            raise UnsupportedStepError("a state tensor that is not one tensor")
-        return self.graph.widened(operand(self.graph, value), width)
 
 
 def _name_of(node: Any) -> str:

@@ -1,30 +1,34 @@
 """Which torch functions and methods a `step` may use, and the operations they become.
 
 Every operation of `ir.operations` is known by its name: as a function of torch, as a method of a tensor and as an
-operator. Those that take more than tensors and numbers, or have other names too, have a line here.
+operator. Those that take more than tensors and numbers, or have other names too, have a line here. `features` has
+products, parts and norms. Changes in place never come here: `record` refuses them.
 """
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn import functional
 
-from rnnbench.backends.fused.frontend import activations, noise, parts, products, reductions
+from rnnbench.backends.fused.frontend import features
 from rnnbench.backends.fused.frontend.values import (
+    Batch,
     Build,
     Given,
     Operand,
     Value,
-    is_condition,
     is_number,
     number_of,
     operand,
+    width_of,
 )
+from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
 from rnnbench.backends.fused.ir.operations import OPERATIONS
-from rnnbench.backends.fused.ir.terms import Term, apply
+from rnnbench.backends.fused.ir.terms import Term, apply, where
 
 
 def plain(name: str) -> Build:
@@ -34,73 +38,53 @@ def plain(name: str) -> Build:
     def build(graph: Graph, *arguments: Operand) -> Value:
         if len(arguments) != arity:
             raise UnsupportedStepError(f"{name}() with {len(arguments)} arguments")
-        if any(isinstance(argument, (Value, Given)) for argument in arguments[arity - settings :]):
-            raise UnsupportedStepError(f"{name}() with a tensor as setting")
+        _check_numbers(name, arguments[arity - settings :])
         return Value(graph.apply(name, *(operand(graph, argument) for argument in arguments)))
 
     return build
 
 
+def _check_numbers(name: str, settings: tuple[Operand, ...]) -> None:
+    if any(isinstance(setting, (Value, Given)) for setting in settings):
+        raise UnsupportedStepError(f"{name}() with a tensor as setting")
+
+
 def _clamp(graph: Graph, value: Operand, min: Operand = None, max: Operand = None) -> Value:
-    if isinstance(min, (Value, Given)) or isinstance(max, (Value, Given)):
-        raise UnsupportedStepError("clamp() between tensors")
-    if min is None and max is None:
-        raise UnsupportedStepError("clamp() without bounds")
-    position = operand(graph, value)
+    _check_numbers("clamp", (min, max))
     if max is None:
-        return Value(graph.apply("clamp_min", position, graph.constant(min)))
+        return Value(plain("clamp_min")(graph, value, min))
     if min is None:
-        return Value(graph.apply("clamp_max", position, graph.constant(max)))
+        return Value(plain("clamp_max")(graph, value, max))
     if not min <= max:
         raise UnsupportedStepError(f"clamp() from {min} to {max}")
-    return Value(graph.apply("clamp", position, graph.constant(min), graph.constant(max)))
-
-
-def _relu(graph: Graph, value: Operand, inplace: bool = False) -> Value:
-    if inplace:
-        raise UnsupportedStepError("relu() in place")
-    return Value(graph.apply("relu", operand(graph, value)))
+    return Value(plain("clamp")(graph, value, min, max))
 
 
 def _softplus(graph: Graph, value: Operand, beta: Operand = 1, threshold: Operand = 20) -> Value:
-    if isinstance(beta, (Value, Given)) or isinstance(threshold, (Value, Given)):
-        raise UnsupportedStepError("softplus() with a tensor as setting")
-    position = operand(graph, value)
-    return Value(graph.apply("softplus", position, graph.constant(beta), graph.constant(threshold)))
+    return Value(plain("softplus")(graph, value, beta, threshold))
 
 
 def _power(graph: Graph, value: Operand, exponent: Operand) -> Value:
     names = {2: "square", 0.5: "sqrt", -1: "reciprocal"}
-    if is_number(value) and value > 0 and isinstance(exponent, Value):
-        return Value(apply("exp", math.log(value) * Term(graph, int(exponent))).position)
     if not is_number(exponent) or not isinstance(value, Value):
-        raise UnsupportedStepError("pow() other than of a tensor to a number, or of a positive number to a tensor")
+        raise UnsupportedStepError("pow() other than of a tensor to a number")
     if exponent == 0:
         return Value(_filled(1.0)(graph, value))
     if exponent in names:
-        return Value(graph.apply(names[exponent], operand(graph, value)))
-    return Value(graph.apply("pow", operand(graph, value), graph.constant(exponent)))
+        return Value(graph.apply(names[exponent], int(value)))
+    return Value(graph.apply("pow", int(value), graph.constant(exponent)))
 
 
-def _exp2(graph: Graph, value: Operand) -> Value:
-    return _power(graph, 2, value)
-
-
-def _arithmetic(name: str, is_reversed: bool = False) -> Build:
+def _arithmetic(name: str) -> Build:
     """add, sub, mul or div, where a comparison counts as 1 and 0; a number that is added or multiplied stands first."""
 
     def build(graph: Graph, input: Operand, other: Operand, *, alpha: Operand = 1) -> Value:
-        if is_reversed:
-            input, other = other, input
         if alpha != 1:
             other = Value(graph.apply("mul", graph.constant(alpha), number_of(graph, operand(graph, other))))
         first, second = input, other
         if name in ("add", "mul") and not isinstance(second, (Value, Given)):
             first, second = second, first
-        if all(is_condition(graph, argument) for argument in (first, second)):
-            return Value(graph.apply(name, operand(graph, first), operand(graph, second)))
-        a, b = (number_of(graph, operand(graph, argument)) for argument in (first, second))
-        return Value(graph.apply(name, a, b))
+        return Value(graph.apply(name, *(number_of(graph, operand(graph, each)) for each in (first, second))))
 
     return build
 
@@ -128,37 +112,102 @@ def _filled(number: float) -> Build:
 
     def build(graph: Graph, value: Operand, **settings: Operand) -> Value:
         width = graph.nodes[operand(graph, value)].width
-        copy = graph.apply("copy", graph.constant(number))
-        return Value(graph.widened(copy, width))
-
-    return build
-
-
-def _full_like(graph: Graph, value: Operand, fill_value: Operand, **settings: Operand) -> Value:
-    if not is_number(fill_value):
-        raise UnsupportedStepError("full_like() with a tensor as value")
-    return Value(_filled(float(fill_value))(graph, value))
-
-
-def _filled_of_size(number: float) -> Build:
-    """A constant (batch, width)."""
-
-    def build(graph: Graph, *size: Operand, **settings: Operand) -> Value:
-        sizes = [part for part in size if not isinstance(part, Value)]  # the method is called on a value
-        width = noise.width_in(sizes, "zeros")
         return Value(graph.widened(graph.apply("copy", graph.constant(number)), width))
 
     return build
 
 
-def _full(graph: Graph, size: Operand, fill_value: Operand, **settings: Operand) -> Value:
-    if not is_number(fill_value):
-        raise UnsupportedStepError("full() with a tensor as value")
-    return Value(_filled_of_size(float(fill_value))(graph, size))
+def _filled_of_size(number: float) -> Build:
+    """A constant (batch, width), the shape given as one argument or as two."""
+
+    def build(graph: Graph, *size: Operand, **settings: Operand) -> Value:
+        sizes = [part for part in size if not isinstance(part, Value)]  # the method is called on a value
+        shape = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+        if len(shape) != 2 or not isinstance(shape[0], Batch) or type(shape[1]) is not int:
+            raise UnsupportedStepError("zeros() or ones() of other than (batch, width)")
+        return Value(graph.widened(graph.apply("copy", graph.constant(number)), shape[1]))
+
+    return build
 
 
-_OPERATORS = {"neg", "abs", "gt", "ge", "lt", "le", "eq", "ne"}
-"""Where `operator` and `torch` mean the same by a name."""
+def _formula(formula: Callable[..., Term]) -> Build:
+    """What a formula of one Term and some numbers builds, for a function of torch with the same arguments."""
+
+    def build(graph: Graph, input: Operand, *settings: Operand, **named: Operand) -> Value:
+        named = {name: setting for name, setting in named.items() if name != "inplace"}
+        _check_numbers("an activation function", (*settings, *named.values()))
+        return Value(formula(Term(graph, operand(graph, input)), *settings, **named).position)
+
+    return build
+
+
+def _elu(x: Term, alpha: float = 1.0) -> Term:
+    return where(x > 0, x, alpha * apply("expm1", apply("clamp_max", x, 0)))
+
+
+def _gelu(x: Term, approximate: str = "none") -> Term:
+    if approximate == "tanh":
+        return 0.5 * x * (1 + apply("tanh", math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
+    return 0.5 * x * (1 + apply("erf", x * math.sqrt(0.5)))
+
+
+def _log_sigmoid(x: Term) -> Term:
+    return apply("minimum", x, 0 * x) - apply("log1p", apply("exp", -apply("abs", x)))
+
+
+def _hard_sigmoid(x: Term) -> Term:
+    inner = apply("hardtanh", x, -3.0, 3.0)
+    rounded = 0.16666667163372040 * inner  # 1 / 6 in float32, torch's derivative in every precision
+    return rounded + apply("detach", inner / 6 + 0.5 - rounded)
+
+
+def _hard_tanh(x: Term, min_val: float = -1.0, max_val: float = 1.0) -> Term:
+    return apply("hardtanh", x, min_val, max_val)
+
+
+def _leaky_relu(x: Term, negative_slope: float = 0.01) -> Term:
+    return where(x > 0, x, negative_slope * x)
+
+
+ACTIVATIONS: dict[str, Callable[..., Term]] = {
+    "elu": _elu,
+    "gelu": _gelu,
+    "hardsigmoid": _hard_sigmoid,
+    "hardtanh": _hard_tanh,
+    "leaky_relu": _leaky_relu,
+    "logsigmoid": _log_sigmoid,
+    "silu": lambda x: x * apply("sigmoid", x),
+}
+"""The functions of torch.nn.functional by their names, with their settings."""
+
+
+def _lerp(graph: Graph, input: Operand, end: Operand, weight: Operand) -> Value:
+    start, stop, by = (Term(graph, operand(graph, argument)) for argument in (input, end, weight))
+    return Value((start + by * (stop - start)).position)
+
+
+def _addcmul(graph: Graph, input: Operand, first: Operand, second: Operand) -> Value:
+    total, a, b = (Term(graph, operand(graph, argument)) for argument in (input, first, second))
+    return Value((total + a * b).position)
+
+
+def _drawn(graph: Graph, draw: str, width: int, setting: float = 0.0) -> Value:
+    """Random numbers (batch, width), which torch draws before the loop as the plain loop draws them."""
+    count = len(graph.positions(nodes.Noise))
+    return Value(graph.add(nodes.Noise(draw=draw, setting=setting, index=count, width=width)))
+
+
+def _like(draw: str) -> Build:
+    return lambda graph, input: _drawn(graph, draw, width_of(graph, input, f"{draw}_like"))
+
+
+def _dropout(graph: Graph, input: Operand, p: Operand = 0.5, training: Operand = True, *_: Operand) -> Value:
+    value = Value(operand(graph, input))
+    if not training or p == 0:
+        return value
+    _check_numbers("dropout", (p,))
+    mask = _drawn(graph, "dropout", width_of(graph, value, "dropout"), float(p))
+    return Value(graph.apply("mul", int(value), int(mask)))
 
 
 _ARITHMETIC: dict[str, list[Any]] = {
@@ -176,30 +225,27 @@ def _build_table() -> dict[Any, Build]:
     for name in OPERATIONS:
         if hasattr(torch, name):
             table[getattr(torch, name)] = plain(name)
-        if hasattr(torch.Tensor, name) and name != "where":  # the method takes its operands in another order
+        if hasattr(torch.Tensor, name):
             table[name] = plain(name)
-    table |= {getattr(operator, name): plain(name) for name in _OPERATORS}
+    table |= {getattr(operator, name): plain(name) for name in ("neg", "abs", "gt", "ge", "lt", "le", "eq", "ne")}
     for name, others in _ARITHMETIC.items():
         table |= dict.fromkeys([name, getattr(torch, name), *others], _arithmetic(name))
-    table |= dict.fromkeys([torch.rsub, "rsub"], _arithmetic("sub", is_reversed=True))
-    table |= {torch.negative: plain("neg"), torch.exp2: _exp2, "exp2": _exp2}
     table |= dict.fromkeys([torch.max, "max"], _larger_or_smaller("maximum"))
     table |= dict.fromkeys([torch.min, "min"], _larger_or_smaller("minimum"))
     table |= dict.fromkeys([torch.masked_fill, "masked_fill"], _masked_fill)
-    table |= {operator.mod: plain("remainder"), torch.special.expm1: plain("expm1")}
-    table |= {operator.and_: plain("logical_and"), operator.or_: plain("logical_or")}
-    table |= {operator.invert: plain("logical_not"), torch.bitwise_not: plain("logical_not")}
-    table |= dict.fromkeys([torch.relu, functional.relu, "relu"], _relu)
+    table |= {functional.relu: lambda graph, input, **_: plain("relu")(graph, input)}
     table |= dict.fromkeys([torch.clamp, torch.clip, "clamp", "clip"], _clamp)
     table |= dict.fromkeys([torch.pow, operator.pow, "pow"], _power)
-    table |= {functional.softplus: _softplus, functional.sigmoid: plain("sigmoid")}
-    table |= {functional.tanh: plain("tanh"), torch.special.expit: plain("sigmoid")}
-    table |= {torch.zeros_like: _filled(0.0), torch.ones_like: _filled(1.0), torch.full_like: _full_like}
-    table |= {torch.zeros: _filled_of_size(0.0), torch.ones: _filled_of_size(1.0), torch.full: _full}
-    table |= {"new_zeros": _filled_of_size(0.0), "new_ones": _filled_of_size(1.0)}
+    table |= {operator.mod: plain("remainder"), functional.softplus: _softplus}
+    table |= {functional.sigmoid: plain("sigmoid"), functional.tanh: plain("tanh")}
+    table |= {torch.zeros_like: _filled(0.0), torch.ones_like: _filled(1.0)}
+    table |= dict.fromkeys([torch.zeros, "new_zeros"], _filled_of_size(0.0))
+    table |= dict.fromkeys([torch.ones, "new_ones"], _filled_of_size(1.0))
     table |= {"where": _where_method, "clone": plain("copy"), torch.clone: plain("copy")}
-    table |= products.TABLE | noise.TABLE | activations.TABLE | reductions.TABLE | parts.TABLE
-    return table | {operator.getitem: parts.ITEM}
+    table |= {getattr(functional, name): _formula(formula) for name, formula in ACTIVATIONS.items()}
+    table |= dict.fromkeys([torch.lerp, "lerp"], _lerp) | dict.fromkeys([torch.addcmul, "addcmul"], _addcmul)
+    table |= {torch.rand_like: _like("rand"), torch.randn_like: _like("randn"), functional.dropout: _dropout}
+    return table | features.TABLE
 
 
 TABLE = _build_table()

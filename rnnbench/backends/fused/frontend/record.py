@@ -18,7 +18,6 @@ from torch import Tensor, fx
 from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode
 
-from rnnbench.backends.fused.frontend import remedies
 from rnnbench.backends.fused.frontend.source_lines import Line, line_of, located
 from rnnbench.backends.fused.frontend.torch_cells import EQUATIONS
 from rnnbench.backends.fused.frontend.values import Batch
@@ -30,8 +29,11 @@ METADATA = {
 }
 """What may be asked of any tensor: it is the same for every batch."""
 
-SHAPES = {"size", "shape"}
-"""What may be asked of any tensor, the number of examples being a `Batch`."""
+_READS = {
+    *("__bool__", "equal", "allclose", "is_nonzero", "__iter__", "__len__"),
+    *("__float__", "__int__", "__index__", "__complex__"),
+}
+"""Functions that give Python a value of a tensor."""
 
 _OPERATORS: dict[str, tuple[Callable[..., Any], bool]] = {
     "__rsub__": (operator.sub, True),
@@ -41,14 +43,15 @@ _OPERATORS: dict[str, tuple[Callable[..., Any], bool]] = {
     "__rmod__": (operator.mod, True),
     "__rmatmul__": (operator.matmul, True),
     "__pow__": (operator.pow, False),
-    "__and__": (operator.and_, False),
-    "__or__": (operator.or_, False),
-    "__invert__": (operator.invert, False),
     "__eq__": (operator.eq, False),
     "__ne__": (operator.ne, False),
     "__getitem__": (operator.getitem, False),
 }
 """Methods behind operators: the operator, and whether its operands stand the other way round."""
+
+_CHANGED = "a tensor that was changed in place, or whose gradient was; write h = h + y"
+_CUSTOM = "a custom autograd.Function, whose backward cannot be compiled; write soft + (hard - soft).detach()"
+_UNKNOWN = "a tensor that no recorded function of torch made; keep it as a buffer of the cell"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +75,7 @@ class Recorder(TorchFunctionMode):
         self.lines: dict[fx.Node, Line] = {}
         self.results: dict[fx.Node, Tensor] = {}
         self._refusal: UnsupportedStepError | None = None
-        self.line: Line = None
+        self._line: Line = None
         """The line of the step, once it has returned."""
         self._known: dict[int, _Known] = {}
         self._parts: dict[int, tuple[fx.Node, int, Tensor, bool]] = {}
@@ -98,16 +101,16 @@ class Recorder(TorchFunctionMode):
             known = self._known[key]
             if tensor.grad_fn is not known.history:
                 custom = isinstance(tensor.grad_fn, torch.autograd.function.BackwardCFunction)
-                self._refuse(remedies.CUSTOM_GRADIENT if custom else remedies.CHANGED)
+                self._refuse(_CUSTOM if custom else _CHANGED)
             if tensor._version != known.version:
-                self._refuse(remedies.CHANGED)
+                self._refuse(_CHANGED)
             return known.node
         if key in self.given:
             self._remember(tensor, self._node("get_attr", self.given[key][0], (), {}))
         elif key in self.held:
             self._remember(tensor, self._node("call_function", _held, (_Box(tensor),), {}))
         else:
-            self._refuse(remedies.UNKNOWN)
+            self._refuse(_UNKNOWN)
         return self._known[key].node
 
     def __torch_function__(
@@ -121,15 +124,13 @@ class Recorder(TorchFunctionMode):
         if args and isinstance(args[0], Tensor):
             if name in METADATA:
                 return func(*args, **named)
-            if name in SHAPES:
+            if name in ("size", "shape"):
                 return self._shape(args[0], *args[1:], **named)
             if name in ("numel", "nelement"):
                 return math.prod(self._shape(args[0]))
             if name == "__len__" and not self._is_over_examples(*args):
                 return len(*args)
         self._check_allowed(name, args, named)
-        if name == "unbind" and self._is_over_examples(*args, **named):
-            self._refuse(remedies.ITERATION)
         nodes: Any = self._arguments(args), self._arguments(named)
         result = func(*args, **named)
         if isinstance(result, Tensor):
@@ -139,31 +140,30 @@ class Recorder(TorchFunctionMode):
             parent = self._call(func, name, *nodes)
             for index, part in enumerate(result):
                 self._parts[id(part)] = parent, index, part, not torch.is_grad_enabled()
-        elif name not in ("__eq__", "__ne__") and _tensors_in((args, named)):  # h == None is false whatever h is
-            self._refuse(remedies.of_a_read(name))
+        elif name not in ("__eq__", "__ne__") and _has_tensors((args, named)):  # h == None is false whatever h is
+            self._refuse(f"{name}() of a tensor, which is no tensor")
         return result
 
     def _is_over_examples(self, input: Tensor, dim: int = 0) -> bool:
         return input.shape[dim] == int.__int__(self.batch)
 
     def _shape(self, tensor: Tensor, dim: int | None = None) -> Any:
+        """The shape, the number of examples being a `Batch`."""
         examples = int.__int__(self.batch)
         shape = torch.Size(self.batch if int(size) == examples else size for size in tensor.shape)
         return shape if dim is None else shape[dim]
 
     def _check_allowed(self, name: str, args: Any, named: dict[str, Any]) -> None:
-        if (name.endswith("_") and not name.endswith("__")) or name in ("__setitem__", "__set__", "__delete__"):
-            self._refuse(remedies.in_place(name))
-        if name.startswith("__i") and name not in ("__int__", "__index__", "__invert__", "__iter__"):
-            self._refuse(remedies.IN_PLACE)
-        if named.get("out") is not None:
-            self._refuse("out=; write h = torch.add(h, y)")
-        if named.get("inplace"):
-            self._refuse(f"{name}() in place; write inplace=False")
+        is_in_place = name.endswith("_") and not name.endswith("__")
+        is_in_place |= name.startswith("__i") and name not in ("__int__", "__index__", "__invert__", "__iter__")
+        if is_in_place or named.get("inplace") or named.get("out") is not None:
+            self._refuse(f"{name}() in place; write h = h + y")
+        if name in ("__setitem__", "__set__", "__delete__"):
+            self._refuse("an assignment to a tensor or one of its attributes; write torch.where or torch.cat")
         if torch.is_inference_mode_enabled():
-            self._refuse("inference_mode; write torch.no_grad() or h.detach()")
-        if reason := remedies.of_a_read(name, known_only=True):
-            self._refuse(reason)
+            self._refuse("inference_mode; write torch.no_grad()")
+        if name in _READS or (name == "unbind" and self._is_over_examples(*args, **named)):
+            self._refuse(f"a value of a tensor in Python, {name}(); write torch.where(condition, a, b)")
 
     def _arguments(self, arguments: Any) -> Any:
         return map_aggregate(arguments, lambda value: self.node_of(value) if isinstance(value, Tensor) else value)
@@ -198,14 +198,14 @@ class Recorder(TorchFunctionMode):
 
     def finish(self, results: list[Tensor], line: Line) -> None:
         """The step, defined on a line, has returned these tensors: nothing recorded may have changed since."""
-        self.line = line
+        self._line = line
         self.graph.output(tuple(self.node_of(result) for result in results))
         for known in self._known.values():
             if known.tensor._version != known.version:
-                self._refuse(located(remedies.CHANGED, self.lines.get(known.node)))
+                self._refuse(located(_CHANGED, self.lines.get(known.node)))
 
     def _refuse(self, reason: str) -> NoReturn:
-        line = next(reversed(self.lines.values()), self.line) if self.line else line_of(sys._getframe(1))
+        line = next(reversed(self.lines.values()), self._line) if self._line else line_of(sys._getframe(1))
         error = UnsupportedStepError(located(reason, line))
         self._refusal = self._refusal or error
         raise error
@@ -228,7 +228,7 @@ def _name_of(func: Callable[..., Any]) -> str:
     return func.__self__.__name__ if name == "__get__" else name  # type: ignore[attr-defined]
 
 
-def _tensors_in(arguments: Any) -> list[Tensor]:
-    found: list[Tensor] = []
-    map_aggregate(arguments, lambda value: found.append(value) if isinstance(value, Tensor) else None)
-    return found
+def _has_tensors(arguments: Any) -> bool:
+    found: list[bool] = []
+    map_aggregate(arguments, lambda value: found.append(isinstance(value, Tensor)))
+    return any(found)

@@ -10,21 +10,22 @@ from torch.nn import functional
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 
 
-def _sums(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor | None, c: Tensor | None) -> tuple[Tensor, Tensor]:
+def _sums(input: Tensor, h: Tensor, *weights: Tensor | None) -> tuple[Tensor, Tensor]:
     """W x + b and U h + c of all gates."""
-    return functional.linear(x, W, b), functional.linear(h, U, c)
+    W, U, b, c = (*weights, None, None)[:4]
+    return functional.linear(input, W, b), functional.linear(h, U, c)  # type: ignore[arg-type]
 
 
-def _lstm(input: Tensor, hx: tuple[Tensor, Tensor], *weights: Any) -> tuple[Tensor, Tensor]:
+def _lstm(input: Tensor, hx: tuple[Tensor, Tensor], *weights: Tensor | None) -> tuple[Tensor, Tensor]:
     h, c = hx
-    of_input, of_state = _sums(input, h, *_four(weights))
+    of_input, of_state = _sums(input, h, *weights)
     i, f, g, o = (of_input + of_state).chunk(4, 1)
     kept = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
     return torch.sigmoid(o) * torch.tanh(kept), kept
 
 
-def _gru(input: Tensor, hx: Tensor, *weights: Any) -> Tensor:
-    of_input, of_state = _sums(input, hx, *_four(weights))
+def _gru(input: Tensor, hx: Tensor, *weights: Tensor | None) -> Tensor:
+    of_input, of_state = _sums(input, hx, *weights)
     input_r, input_z, input_n = of_input.chunk(3, 1)
     state_r, state_z, state_n = of_state.chunk(3, 1)
     r, z = torch.sigmoid(input_r + state_r), torch.sigmoid(input_z + state_z)
@@ -33,37 +34,22 @@ def _gru(input: Tensor, hx: Tensor, *weights: Any) -> Tensor:
 
 
 def _rnn(nonlinearity: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
-    def called(input: Tensor, hx: Tensor, *weights: Any) -> Tensor:
-        of_input, of_state = _sums(input, hx, *_four(weights))
-        return nonlinearity(of_input + of_state)
-
-    return called
-
-
-def _four(weights: tuple[Any, ...]) -> tuple[Any, Any, Any, Any]:
-    W, U, b, c = (*weights, None, None)[:4]
-    return W, U, b, c
+    return lambda input, hx, *weights: nonlinearity(torch.add(*_sums(input, hx, *weights)))
 
 
 def _conv1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, *others: Any
 ) -> Tensor:
     """Of one channel, (batch, 1, features): a product with a matrix that has the weight on its diagonals."""
-    (step,), (border,), (gap,) = ((n,) if isinstance(n, int) else n for n in (stride, padding, dilation))
-    if weight.shape[:2] != (1, 1) or step != 1 or isinstance(padding, str) or input.dim() != 3 or groups != 1:
-        raise UnsupportedStepError("conv1d() of several channels, with a stride or a named padding")
+    (step,), (border,) = ((n,) if isinstance(n, int) else n for n in (stride, padding))
+    if weight.shape[:2] != (1, 1) or step != 1 or input.dim() != 3 or others not in ((), ((1,), 1)):
+        raise UnsupportedStepError("conv1d() of several channels, with a stride or a dilation")
     before, size = int(input.shape[2]), int(weight.shape[2])
-    after = before + 2 * border - gap * (size - 1)
+    after = before + 2 * border - (size - 1)
     ones = torch.ones(before + after, dtype=weight.dtype)
-    diagonals = [weight[0, 0, k] * ones.diag(border - gap * k)[:before, :after] for k in range(size)]
-    matrix = sum(diagonals[1:], diagonals[0])
-    return input @ matrix if bias is None else input @ matrix + bias
+    diagonals = [weight[0, 0, k] * ones.diag(border - k)[:before, :after] for k in range(size)]
+    product = input @ sum(diagonals[1:], diagonals[0])
+    return product if bias is None else product + bias
 
 
 EQUATIONS: dict[Any, Callable[..., Any]] = {

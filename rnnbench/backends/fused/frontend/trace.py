@@ -14,13 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
+from rnnbench.backends.fused.frontend.cell_state import generators_kept, hooked, tensors_kept, tensors_of
 from rnnbench.backends.fused.frontend.invariants import Derived, dtype_of
 from rnnbench.backends.fused.frontend.lower import lower
 from rnnbench.backends.fused.frontend.record import Recorder
-from rnnbench.backends.fused.frontend.remedies import DIFFERS
 from rnnbench.backends.fused.frontend.source_lines import line_in, line_of_function, located
-from rnnbench.backends.fused.frontend.torch_private import has_global_hooks, has_hooks
-from rnnbench.backends.fused.frontend.trace_guard import TraceGuard, generators_kept, tensors_kept, tensors_of
+from rnnbench.backends.fused.frontend.trace_guard import TraceGuard
 from rnnbench.backends.fused.frontend.values import Batch
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
 from rnnbench.backends.fused.ir.nodes import Linear, Parameter
@@ -42,7 +41,8 @@ def trace(cell: Cell, guard: TraceGuard | None = None) -> Traced:
     Raises UnsupportedStepError, naming the operation and its line, for anything but products with matrices of the cell,
     elementwise arithmetic and the functions of `lowerings`.
     """
-    _check_hooks(cell)
+    if reason := hooked(cell):
+        raise UnsupportedStepError(reason)
     widths = widths_of_states(cell)
     with generators_kept(), tensors_kept(cell):
         lowered, invariants = lower(_recorded(cell, widths, (guard or TraceGuard(cell)).held), cell, widths)
@@ -67,21 +67,11 @@ def widths_of_states(cell: Cell) -> tuple[int, ...]:
             shape = ", ".join(["batch", *map(str, tensor.shape[1:])])
             raise UnsupportedStepError(f"the state tensor {name} is ({shape}), not (batch, features)")
         if not tensor.is_floating_point():
-            raise UnsupportedStepError(
-                f"the state tensor {name} has dtype {tensor.dtype}; write complex numbers as two real tensors"
-            )
+            raise UnsupportedStepError(f"the state tensor {name} has dtype {tensor.dtype}; write real tensors")
         widths.append(tensor.shape[1])
     if widths[0] != cell.hidden_size:
         raise UnsupportedStepError(f"h has {widths[0]} features, not hidden_size={cell.hidden_size}")
     return tuple(widths)
-
-
-def _check_hooks(cell: Cell) -> None:
-    if has_global_hooks():
-        raise UnsupportedStepError("hooks of all modules; remove them")
-    for path, module in cell.named_modules():
-        if path and has_hooks(module):
-            raise UnsupportedStepError(f"{path} has hooks; use torch.nn.utils.parametrize in place of hooks")
 
 
 def _recorded(cell: Cell, widths: tuple[int, ...], held: dict[int, Tensor]) -> Recorder:
@@ -97,10 +87,14 @@ def _recorded(cell: Cell, widths: tuple[int, ...], held: dict[int, Tensor]) -> R
         for one, other in pairs:
             if one is None or other is None or _described(one) != _described(other):
                 line = first.lines.get(one) if one is not None and one.op != "output" else second.lines.get(other)
-                raise UnsupportedStepError(located(DIFFERS, line))
+                raise UnsupportedStepError(located(_DIFFERS, line))
     return first
 
 
+_DIFFERS = (
+    "a step that is another at the next call or with another number of examples (a counter, random numbers of Python "
+    "or NumPy, a size); keep what changes as a tensor of the state, write torch.rand_like(h)"
+)
 _SIZES = (23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131)
 """Numbers of examples, of which two are no other size in the cell; primes, so that they are no products of such."""
 

@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnbench.backends.fused.frontend.remedies import BATCH
 from rnnbench.backends.fused.frontend.source_lines import line_of, located
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
-from rnnbench.backends.fused.ir.nodes import Node, Parameter
+from rnnbench.backends.fused.ir.nodes import Parameter
 
 Operand = Any
 """A `Value`, a `Given`, or something of Python's, such as a number."""
+
+Build = Callable[..., Any]
+"""From a graph and the arguments of a function of torch to the value of its result."""
 
 
 class Value(int):
@@ -48,7 +50,8 @@ class Batch(int):
         return not self == other
 
     def _refuse(self, *_: object) -> Any:
-        self.refusal = UnsupportedStepError(located(BATCH, line_of(sys._getframe(1))))
+        reason = "the number of examples used as a number of Python; use it as a size, x.new_zeros(x.shape[0], width)"
+        self.refusal = UnsupportedStepError(located(reason, line_of(sys._getframe(1))))
         raise self.refusal
 
     __hash__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __int__ = __float__ = _refuse
@@ -56,10 +59,6 @@ class Batch(int):
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __and__ = __or__ = __xor__ = __lshift__ = (
         __rshift__
     ) = __pow__ = __rpow__ = __neg__ = _refuse
-
-
-Build = Callable[..., Any]
-"""From a graph and the arguments of a function of torch to the value of its result."""
 
 
 def operand(graph: Graph, argument: Operand) -> int:
@@ -70,8 +69,6 @@ def operand(graph: Graph, argument: Operand) -> int:
         return _parameter(graph, argument)
     if is_number(argument):
         return graph.constant(float(argument))
-    if isinstance(argument, Batch):
-        raise UnsupportedStepError(BATCH)
     raise UnsupportedStepError(f"an argument of type {type(argument).__name__}")
 
 
@@ -80,22 +77,12 @@ def is_number(argument: Operand) -> bool:
     return isinstance(argument, (bool, int, float, np.number)) and not isinstance(argument, (Value, Batch))
 
 
-def node_of(graph: Graph, value: Value) -> Node:
-    """The node that a value is."""
-    return graph.nodes[int(value)]
-
-
 def width_of(graph: Graph, argument: Operand, function: str) -> int:
     """The number of features of a value that has them."""
     width = graph.nodes[operand(graph, argument)].width
     if width is None:
         raise UnsupportedStepError(f"{function}() of a scalar")
     return width
-
-
-def is_condition(graph: Graph, argument: Operand) -> bool:
-    """Whether an argument is a comparison."""
-    return isinstance(argument, Value) and is_comparison(graph.nodes[int(argument)])
 
 
 def number_of(graph: Graph, position: int) -> int:
@@ -108,15 +95,9 @@ def number_of(graph: Graph, position: int) -> int:
 def _parameter(graph: Graph, given: Given) -> int:
     """The node of a tensor that is read elementwise."""
     tensor = given.tensor
-    if tensor.is_complex():
-        raise UnsupportedStepError(f"{given.path} is complex; write its real and imaginary part as two tensors")
-    if tensor.numel() == 1:
-        position = graph.add(Parameter(path=given.path))
-    elif tensor.numel() == tensor.shape[-1]:
-        position = graph.add(Parameter(width=tensor.shape[-1], path=given.path))
-    else:
+    if tensor.is_complex() or tensor.numel() not in (1, tensor.shape[-1] if tensor.dim() else 1):
         shape = tuple(tensor.shape)
-        raise UnsupportedStepError(f"{given.path} has shape {shape}, not one value per feature, outside a product")
-    if tensor.dtype == torch.bool:
-        return graph.apply("ne", position, graph.constant(0.0))
-    return position
+        raise UnsupportedStepError(f"{given.path} of shape {shape}, not one real number per feature, outside a product")
+    width = None if tensor.numel() == 1 else tensor.shape[-1]
+    position = graph.add(Parameter(width=width, path=given.path))
+    return graph.apply("ne", position, graph.constant(0.0)) if tensor.dtype == torch.bool else position

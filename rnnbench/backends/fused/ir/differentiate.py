@@ -1,4 +1,8 @@
-"""Reverse-mode differentiation of a step: adjoint nodes are added to its graph.
+"""Reverse-mode differentiation of a step: adjoint nodes are added to its graph, which is then simplified.
+
+A step is cut by its matrix products: a phase is elementwise work, and between two phases lie the products that the
+later one needs. Phases are counted from the end of the step: phase 0 makes the next state, and what a product reads is
+made at least one phase before the product is used. Everything is made as late as possible.
 
 Backward through the step, phase by phase: the gradient of an elementwise node, its adjoint, is the sum of what its
 users contribute to it; the rules of `operations.OPERATIONS` define its contributions to the gradients of its operands.
@@ -7,24 +11,27 @@ and so does that of a Preactivation, which its products propagate to what they r
 like others here: each time the buffer is written, it is a new node.
 """
 
+from dataclasses import replace
+
+from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph
-from rnnbench.backends.fused.ir.nodes import (
-    Constant,
-    EarlierGradient,
-    Elementwise,
-    Input,
-    LinearGradient,
-    NextStateGradient,
-    Node,
-    Noise,
-    Parameter,
-    Preactivation,
-    State,
-    StoredGradient,
-)
 from rnnbench.backends.fused.ir.operations import OPERATIONS
-from rnnbench.backends.fused.ir.phases import Phases
 from rnnbench.backends.fused.ir.terms import Term
+
+Phases = dict[int, int]
+"""The phase of every node of the forward pass."""
+
+
+def phases_of(graph: Graph) -> Phases:
+    """The phase of every node that the outputs need, by what reads it; what is given is always there."""
+    needed = graph.reachable([*graph.outputs, *graph.positions(nodes.Input, nodes.State, nodes.Noise)])
+    phases = dict.fromkeys(sorted(needed), 0)
+    for position in sorted(needed, reverse=True):
+        node = graph.nodes[position]
+        phase = phases[position] + isinstance(node, nodes.Product)
+        for operand in node.operands:
+            phases[operand] = max(phases[operand], phase)
+    return phases
 
 
 def differentiate(step: Graph, phases: Phases) -> Graph:
@@ -52,19 +59,19 @@ class _Differentiation:
                 self._leave_phase(phase)
             for position in self._preactivations(phase):
                 self._propagate_through_products(position)
-        kept = step.positions(Input, State, Parameter, Preactivation)
+        kept = step.positions(nodes.Input, nodes.State, nodes.Parameter, nodes.Preactivation)
         self.graph.gradients = {position: self.buffers[position] for position in kept if position in self.buffers}
 
     def _visit(self, position: int) -> None:
         """The gradient of a node, now complete, and what it contributes to those of its operands."""
         node = self.graph.nodes[position]
-        if not isinstance(node, (Elementwise, Preactivation)):
+        if not isinstance(node, (nodes.Elementwise, nodes.Preactivation)):
             return
         terms = [*self._stored_earlier(position), *self.contributions.pop(position, [])]
         if not terms:
             return
         gradient = self._sum(terms)
-        if isinstance(node, Preactivation):
+        if isinstance(node, nodes.Preactivation):
             self._store(position, gradient)
             return
         self.graph.adjoints[position] = gradient
@@ -77,7 +84,7 @@ class _Differentiation:
         """What later steps and other phases have stored for a node."""
         arrived = []
         if position in self.graph.outputs:
-            arrived.append(self.graph.add(NextStateGradient(of=position, width=self.graph.width(position))))
+            arrived.append(self.graph.add(nodes.NextStateGradient(of=position, width=self.graph.width(position))))
         if position in self.buffers:
             arrived.append(self.buffers.pop(position))
         return arrived
@@ -91,20 +98,20 @@ class _Differentiation:
     def _store(self, position: int, gradient: int, phase: int | None = None) -> None:
         phase = self.phases[position] if phase is None else phase
         width = self.graph.width(position)
-        stored = StoredGradient(of=position, operands=(gradient,), phase=phase, width=width)
+        stored = nodes.StoredGradient(of=position, operands=(gradient,), phase=phase, width=width)
         self.buffers[position] = self.graph.add(stored)
 
     def _content(self, position: int) -> list[int]:
         """The current content of the buffer of a node's gradient, if any."""
         node = self.graph.nodes[position]
-        starts_full = isinstance(node, Parameter) or (isinstance(node, State) and node.index == 0)
+        starts_full = isinstance(node, nodes.Parameter) or (isinstance(node, nodes.State) and node.index == 0)
         if position not in self.buffers and starts_full:
-            return [self.graph.add(EarlierGradient(of=position, width=node.width))]
+            return [self.graph.add(nodes.EarlierGradient(of=position, width=node.width))]
         return [self.buffers[position]] if position in self.buffers else []
 
     def _preactivations(self, phase: int) -> list[int]:
         """Those of a phase that a gradient has reached."""
-        reached = [position for position in self.buffers if isinstance(self.graph.nodes[position], Preactivation)]
+        reached = [position for position in self.buffers if isinstance(self.graph.nodes[position], nodes.Preactivation)]
         return [position for position in reached if self.phases[position] == phase]
 
     def _propagate_through_products(self, preactivation: int) -> None:
@@ -112,7 +119,7 @@ class _Differentiation:
         for product in self.graph.nodes[preactivation].operands:
             (source,) = self.graph.nodes[product].operands
             self.buffers[source] = self.graph.add(
-                LinearGradient(
+                nodes.LinearGradient(
                     of=source,
                     product=product,
                     operands=(self.buffers[preactivation], *self._content(source)),
@@ -127,6 +134,42 @@ class _Differentiation:
         return total
 
 
-def _has_gradient(node: Node) -> bool:
-    is_comparison = isinstance(node, Elementwise) and node.is_comparison
-    return not (is_comparison or isinstance(node, (Constant, Noise)))
+def _has_gradient(node: nodes.Node) -> bool:
+    is_comparison = isinstance(node, nodes.Elementwise) and node.is_comparison
+    return not (is_comparison or isinstance(node, (nodes.Constant, nodes.Noise)))
+
+
+def simplified(graph: Graph) -> Graph:
+    """The same outputs and gradients, without dead nodes and common subexpressions.
+
+    Leaves stay, also those that nothing reads, since they are the arguments of the step. An output and what a product
+    reads have buffers of their own, and stay themselves.
+    """
+    roots = {*graph.outputs, *graph.gradients.values(), *graph.positions(*nodes.Leaf)}
+    needed = graph.reachable(roots | set(graph.gradients))
+    is_buffer = {*graph.outputs, *(graph.nodes[product].operands[0] for product in graph.positions(nodes.Product))}
+    small = Graph()
+    moved: dict[int, int] = {}
+    known: dict[nodes.Node | str, int] = {}
+    for position in sorted(needed):
+        node = graph.nodes[position].moved(moved)
+        if position in is_buffer or not isinstance(node, (nodes.Elementwise, nodes.Constant)):
+            moved[position] = small.add(node)
+            continue
+        key = repr(node) if isinstance(node, nodes.Constant) else node  # 0.0 == -0.0, but they are not the same
+        if key not in known:
+            known[key] = small.add(node)
+        elif isinstance(node, nodes.Elementwise) and node.label:
+            _name(small, known[key], node.label)
+        moved[position] = known[key]
+    small.outputs = tuple(moved[position] for position in graph.outputs)
+    small.gradients = {moved[position]: moved[gradient] for position, gradient in graph.gradients.items()}
+    small.adjoints = {moved[p]: moved[g] for p, g in graph.adjoints.items() if p in needed and g in needed}
+    return small
+
+
+def _name(graph: Graph, position: int, label: str) -> None:
+    """Give a value without a name the name of its duplicate."""
+    node = graph.nodes[position]
+    if isinstance(node, nodes.Elementwise) and not node.label:
+        graph.nodes[position] = replace(node, label=label)

@@ -6,22 +6,8 @@ product with a Concatenation has become several, one for each part, and every ou
 
 from dataclasses import replace
 
+from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph
-from rnnbench.backends.fused.ir.nodes import (
-    Columns,
-    Concatenation,
-    Constant,
-    Elementwise,
-    Input,
-    Leaf,
-    Linear,
-    Node,
-    Noise,
-    Parameter,
-    Preactivation,
-    Product,
-    State,
-)
 
 
 def gather_products(traced: Graph) -> Graph:
@@ -38,10 +24,10 @@ class _Gathering:
         self.done: dict[int, int] = {}
         self.leaves: dict[str, int] = {}
         self.uses = _uses(traced)
-        for position in traced.positions(Input, State, Noise):
+        for position in traced.positions(nodes.Input, nodes.State, nodes.Noise):
             self._copy(position)
         outputs: list[int] = []
-        for position, state in zip(traced.outputs, traced.positions(State), strict=True):
+        for position, state in zip(traced.outputs, traced.positions(nodes.State), strict=True):
             outputs.append(self._own_node(self._copy(position), outputs, traced.width(state)))
         self.graph.outputs = tuple(outputs)
 
@@ -50,24 +36,24 @@ class _Gathering:
             self.done[position] = self._copied(self.traced.nodes[position], position)
         return self.done[position]
 
-    def _copied(self, node: Node, position: int) -> int:
-        if isinstance(node, Leaf):
+    def _copied(self, node: nodes.Node, position: int) -> int:
+        if isinstance(node, nodes.Leaf):
             return self._leaf(node)
-        if isinstance(node, Product):
+        if isinstance(node, nodes.Product):
             return self._preactivation([node])
-        if isinstance(node, Concatenation):
+        if isinstance(node, nodes.Concatenation):
             return self._preactivation(_placed(self.traced, node))
         terms = self._terms(node) if _is_addition(node) else [position]
         products = [term for term in terms if self._is_only_added(term)]
         if not products:
             return self.graph.add(replace(node, operands=tuple(self._copy(operand) for operand in node.operands)))
-        total = self._preactivation([self.traced.at(product, Product) for product in products])
+        total = self._preactivation([self.traced.at(product, nodes.Product) for product in products])
         for term in terms:
             if term not in products:
                 total = self.graph.apply("add", total, self._copy(term))
         return total
 
-    def _terms(self, addition: Node) -> list[int]:
+    def _terms(self, addition: nodes.Node) -> list[int]:
         """What a chain of additions adds, as long as nothing else needs the sums between."""
         terms: list[int] = []
         for operand in addition.operands:
@@ -77,38 +63,43 @@ class _Gathering:
         return terms
 
     def _is_only_added(self, position: int) -> bool:
-        return isinstance(self.traced.nodes[position], Product) and self.uses[position] == 1
+        return isinstance(self.traced.nodes[position], nodes.Product) and self.uses[position] == 1
 
-    def _preactivation(self, products: list[Product]) -> int:
+    def _preactivation(self, products: list[nodes.Product]) -> int:
         """A sum of products, those of the input first: the others need not be known when it is begun.
 
         Linears come before others, since the first of them begins the sum with the biases.
         """
         pieces = [piece for product in products for piece in self._pieces(product)]
-        nodes = self.graph.nodes
+        made = self.graph.nodes
         pieces.sort(
-            key=lambda p: (not isinstance(nodes[p], Linear), not isinstance(nodes[nodes[p].operands[0]], Input))
+            key=lambda p: (
+                not isinstance(made[p], nodes.Linear),
+                not isinstance(made[made[p].operands[0]], nodes.Input),
+            )
         )
-        return self.graph.add(Preactivation(operands=tuple(pieces), width=nodes[pieces[0]].width))
+        return self.graph.add(nodes.Preactivation(operands=tuple(pieces), width=made[pieces[0]].width))
 
-    def _pieces(self, product: Product) -> list[int]:
+    def _pieces(self, product: nodes.Product) -> list[int]:
         """A product; of a concatenation, one for each part, a Linear with its columns of the weight."""
         source = product.operands[0]
         read = self.traced.nodes[source]
-        parts = read.operands if isinstance(read, Concatenation) else (source,)
+        parts = read.operands if isinstance(read, nodes.Concatenation) else (source,)
         pieces, column = [], 0
         for part in parts:
             copy, width = self._copy(part), self.traced.width(part)
-            if isinstance(self.graph.nodes[copy], (Parameter, Constant)):  # a product reads a (batch, width) buffer
+            if isinstance(
+                self.graph.nodes[copy], (nodes.Parameter, nodes.Constant)
+            ):  # a product reads a (batch, width) buffer
                 copy = self._duplicate(copy, width)
             piece = replace(product, operands=(copy,))
-            if isinstance(piece, Linear) and column:
+            if isinstance(piece, nodes.Linear) and column:
                 piece = replace(piece, first_column=column, bias="")
             pieces.append(self.graph.add(piece))
             column += width
         return pieces
 
-    def _leaf(self, node: Node) -> int:
+    def _leaf(self, node: nodes.Node) -> int:
         key = repr(node)  # 0.0 == -0.0, but they are different constants
         if key not in self.leaves:
             self.leaves[key] = self.graph.add(node)
@@ -117,27 +108,27 @@ class _Gathering:
     def _own_node(self, position: int, taken: list[int], width: int) -> int:
         """A node that is this state tensor and nothing else, so that it has a buffer of its own."""
         node = self.graph.nodes[position]
-        if position in taken or isinstance(node, (*Leaf, Preactivation)):
+        if position in taken or isinstance(node, (*nodes.Leaf, nodes.Preactivation)):
             return self._duplicate(position, node.width or width)
         return position
 
     def _duplicate(self, position: int, width: int) -> int:
-        return self.graph.add(Elementwise(operation="copy", operands=(position,), width=width))
+        return self.graph.add(nodes.Elementwise(operation="copy", operands=(position,), width=width))
 
 
-def _placed(graph: Graph, node: Concatenation) -> list[Product]:
+def _placed(graph: Graph, node: nodes.Concatenation) -> list[nodes.Product]:
     """The parts of a concatenation, each at its place among zeros."""
-    products: list[Product] = []
+    products: list[nodes.Product] = []
     at = 0
     for part in node.operands:
         count = graph.width(part)
-        products.append(Columns(operands=(part,), at=at, count=count, width=node.width))
+        products.append(nodes.Columns(operands=(part,), at=at, count=count, width=node.width))
         at += count
     return products
 
 
-def _is_addition(node: Node) -> bool:
-    return isinstance(node, Elementwise) and node.operation == "add"
+def _is_addition(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Elementwise) and node.operation == "add"
 
 
 def _uses(graph: Graph) -> list[int]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from rnnbench.backends.fused.ir.nodes import (
-    LOGICAL,
     Columns,
     Concatenation,
     Constant,
@@ -63,7 +62,7 @@ class Graph:
         """A comparison is good for a condition and nothing else."""
         for index, operand in enumerate(operands):
             node = self.nodes[operand]
-            wants_condition = operation in LOGICAL or (operation == "where" and index == 0)
+            wants_condition = operation == "where" and index == 0
             if wants_condition != is_comparison(node):
                 kind = node.operation if isinstance(node, Elementwise) else type(node).__name__.lower()
                 raise UnsupportedStepError(f"{operation}() with {kind}() as operand {index + 1}")

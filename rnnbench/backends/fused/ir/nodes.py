@@ -13,10 +13,7 @@ from typing import Self
 Operands = tuple[int, ...]
 """Positions of nodes in the graph."""
 
-LOGICAL = frozenset({"logical_and", "logical_or", "logical_not"})
-"""The operations on what is true or false."""
-
-COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"}) | LOGICAL
+COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
 """The operations whose values are true or false."""
 
 

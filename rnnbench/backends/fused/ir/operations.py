@@ -14,9 +14,65 @@ tanh, `g * (1 - y * y)`. The rules follow torch's conventions where a function h
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 
-from rnnbench.backends.fused.ir.forms import Form, Precedence, call, conditional, infix, prefix
 from rnnbench.backends.fused.ir.terms import Term, apply, equal, where
+
+
+class Precedence(IntEnum):
+    """Of the operators of Python, the loosest first."""
+
+    CONDITIONAL = 0
+    COMPARISON = 1
+    SUM = 2
+    PRODUCT = 3
+    SIGN = 4
+    ATOM = 5
+
+
+@dataclass(frozen=True)
+class Form:
+    """An expression in the operands {0}, {1}, ...; `real` is the type computed in."""
+
+    template: str
+    precedence: Precedence
+    bare: tuple[int, ...]
+    """For each operand the lowest precedence at which it needs no brackets."""
+
+    def occurrences(self, operand: int) -> int:
+        """How often an operand occurs in the expression."""
+        return self.template.count(f"{{{operand}}}")
+
+    def filled(self, operands: list[tuple[str, Precedence]]) -> str:
+        """The expression of some operands, given as text and precedence."""
+        texts = (
+            f"({text})" if precedence < bare else text
+            for (text, precedence), bare in zip(operands, self.bare, strict=True)
+        )
+        return self.template.format(*texts)
+
+
+def infix(sign: str, precedence: Precedence) -> Form:
+    """An operator between two operands, evaluated from the left."""
+    is_chained = precedence is not Precedence.COMPARISON  # a < b < c means something else
+    return Form(f"{{0}} {sign} {{1}}", precedence, (precedence + (not is_chained), precedence + 1))
+
+
+def prefix(sign: str) -> Form:
+    """A sign before an operand."""
+    return Form(f"{sign}{{0}}", Precedence.SIGN, (Precedence.ATOM,))
+
+
+def call(function: str, operands: int = 1) -> Form:
+    """A function that the generated source imports."""
+    names = ", ".join(f"{{{index}}}" for index in range(operands))
+    return Form(f"{function}({names})", Precedence.ATOM, (Precedence.CONDITIONAL,) * operands)
+
+
+def conditional(template: str, operands: int) -> Form:
+    """One value or another, such as `{1} if {0} else {2}`."""
+    return Form(template, Precedence.CONDITIONAL, (Precedence.COMPARISON,) * operands)
+
 
 Rule = Callable[..., Term]
 """(g, y, *operands) -> what is added to the gradient of one of the operands."""
@@ -39,20 +95,8 @@ class Operation:
         return len(self.gradients) + self.settings
 
 
-def _sum(sign: str) -> Form:
-    return infix(sign, Precedence.SUM)
-
-
-def _product(sign: str) -> Form:
-    return infix(sign, Precedence.PRODUCT)
-
-
 def _comparison(sign: str) -> Operation:
     return Operation(infix(sign, Precedence.COMPARISON), (None, None))
-
-
-def _logical(template: str, operands: int) -> Operation:
-    return Operation(Form(template, Precedence.CONDITIONAL, (Precedence.ATOM,) * operands), (None,) * operands)
 
 
 def _floored_quotient(remainder: Term, a: Term, b: Term) -> Term:
@@ -63,10 +107,10 @@ def _floored_quotient(remainder: Term, a: Term, b: Term) -> Term:
 
 OPERATIONS: dict[str, Operation] = {
     "copy": Operation(Form("{0}", Precedence.CONDITIONAL, (Precedence.CONDITIONAL,)), (lambda g, y, x: g,)),
-    "add": Operation(_sum("+"), (lambda g, y, a, b: g, lambda g, y, a, b: g)),
-    "sub": Operation(_sum("-"), (lambda g, y, a, b: g, lambda g, y, a, b: -g)),
-    "mul": Operation(_product("*"), (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)),
-    "div": Operation(_product("/"), (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)),
+    "add": Operation(infix("+", Precedence.SUM), (lambda g, y, a, b: g, lambda g, y, a, b: g)),
+    "sub": Operation(infix("-", Precedence.SUM), (lambda g, y, a, b: g, lambda g, y, a, b: -g)),
+    "mul": Operation(infix("*", Precedence.PRODUCT), (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)),
+    "div": Operation(infix("/", Precedence.PRODUCT), (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)),
     "neg": Operation(prefix("-"), (lambda g, y, x: -g,)),
     "sigmoid": Operation(call("sigmoid"), (lambda g, y, x: g * y * (1 - y),), costly=True),
     "tanh": Operation(call("tanh"), (lambda g, y, x: g * (1 - y * y),), costly=True),
@@ -84,9 +128,6 @@ OPERATIONS: dict[str, Operation] = {
         (lambda g, y, x: -0.5 * g * (y * y * y),),
         costly=True,
     ),
-    "atan": Operation(call("math.atan"), (lambda g, y, x: g / (x * x + 1),), costly=True),
-    "sinh": Operation(call("math.sinh"), (lambda g, y, x: g * apply("cosh", x),), costly=True),
-    "cosh": Operation(call("math.cosh"), (lambda g, y, x: g * apply("sinh", x),), costly=True),
     "cos": Operation(call("np.cos"), (lambda g, y, x: -g * apply("sin", x),), costly=True),
     "sin": Operation(call("np.sin"), (lambda g, y, x: g * apply("cos", x),), costly=True),
     "erf": Operation(
@@ -118,9 +159,6 @@ OPERATIONS: dict[str, Operation] = {
         (lambda g, y, x, low, high: where(x <= low, 0, where(x >= high, 0, g)),),
         settings=2,
     ),
-    "floor": Operation(call("np.floor"), (None,)),
-    "ceil": Operation(call("np.ceil"), (None,)),
-    "trunc": Operation(call("np.trunc"), (None,)),
     "round": Operation(call("np.rint"), (None,)),
     "sign": Operation(
         conditional("real(1) if {0} > real(0) else (real(-1) if {0} < real(0) else real(0))", 1), (None,)
@@ -164,9 +202,6 @@ OPERATIONS: dict[str, Operation] = {
         settings=2,
         costly=True,
     ),
-    "logical_and": _logical("{0} & {1}", 2),
-    "logical_or": _logical("{0} | {1}", 2),
-    "logical_not": _logical("not {0}", 1),
     "gt": _comparison(">"),
     "ge": _comparison(">="),
     "lt": _comparison("<"),

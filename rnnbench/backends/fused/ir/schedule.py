@@ -7,22 +7,11 @@ Preactivations that it reads; backward the other way round.
 
 from dataclasses import dataclass
 
-from rnnbench.backends.fused.ir.differentiate import differentiate
+from rnnbench.backends.fused.ir import nodes
+from rnnbench.backends.fused.ir.differentiate import Phases, differentiate, phases_of, simplified
 from rnnbench.backends.fused.ir.gather import gather_products
 from rnnbench.backends.fused.ir.graph import Graph
-from rnnbench.backends.fused.ir.nodes import (
-    Elementwise,
-    Leaf,
-    Linear,
-    LinearGradient,
-    Parameter,
-    Preactivation,
-    Product,
-    StoredGradient,
-)
 from rnnbench.backends.fused.ir.operations import OPERATIONS
-from rnnbench.backends.fused.ir.phases import Phases, phases_of
-from rnnbench.backends.fused.ir.simplify import simplified
 
 
 @dataclass(frozen=True)
@@ -71,7 +60,7 @@ class Schedule:
     def linears_of(self, preactivation: int) -> tuple[int, ...]:
         """The Linears among the products of a Preactivation."""
         products = self.graph.nodes[preactivation].operands
-        return tuple(product for product in products if isinstance(self.graph.nodes[product], Linear))
+        return tuple(product for product in products if isinstance(self.graph.nodes[product], nodes.Linear))
 
     def source(self, product: int) -> int:
         """What a product reads."""
@@ -84,7 +73,7 @@ def make_schedule(traced: Graph, state_names: tuple[str, ...]) -> Schedule:
     graph = simplified(differentiate(step, phases_of(step)))
     phases = phases_of(graph)
     saved = _saved_for_backward(graph, phases)
-    preactivations = tuple(sorted(graph.positions(Preactivation), key=lambda position: -phases[position]))
+    preactivations = tuple(sorted(graph.positions(nodes.Preactivation), key=lambda position: -phases[position]))
     return Schedule(
         graph=graph,
         phases=phases,
@@ -92,7 +81,7 @@ def make_schedule(traced: Graph, state_names: tuple[str, ...]) -> Schedule:
         backward=_backward(graph, phases),
         saved_for_backward=saved,
         preactivations=preactivations,
-        parameters=graph.positions(Parameter),
+        parameters=graph.positions(nodes.Parameter),
         state_names=state_names,
     )
 
@@ -100,18 +89,18 @@ def make_schedule(traced: Graph, state_names: tuple[str, ...]) -> Schedule:
 def _forward(graph: Graph, phases: Phases, stored: set[int]) -> tuple[Loop | Products, ...]:
     work: list[Loop | Products] = []
     for phase in reversed(range(max(phases.values()) + 1)):
-        work += _products([p for p in graph.positions(Preactivation) if phases[p] == phase])
-        here = [p for p in graph.positions(Elementwise) if p in stored and phases[p] == phase]
+        work += _products([p for p in graph.positions(nodes.Preactivation) if phases[p] == phase])
+        here = [p for p in graph.positions(nodes.Elementwise) if p in stored and phases[p] == phase]
         work += _loops(graph, here)
     return tuple(work)
 
 
 def _backward(graph: Graph, phases: Phases) -> tuple[Loop | Products, ...]:
     work: list[Loop | Products] = []
-    stored, propagated = graph.positions(StoredGradient), graph.positions(LinearGradient)
+    stored, propagated = graph.positions(nodes.StoredGradient), graph.positions(nodes.LinearGradient)
 
     def phase_of(gradient: int) -> int:
-        return graph.at(gradient, StoredGradient).phase
+        return graph.at(gradient, nodes.StoredGradient).phase
 
     for phase in range(max(phases.values()) + 1):
         work += _loops(graph, [p for p in stored if phase_of(p) == phase])
@@ -130,20 +119,24 @@ def _loops(graph: Graph, stored: list[int]) -> list[Loop]:
 
 def _saved_for_backward(graph: Graph, phases: Phases) -> tuple[int, ...]:
     """The nodes to save for every step, in addition to the states."""
-    read_by_products = {graph.nodes[product].operands[0] for product in graph.positions(Product)}
-    costly = {p for p in graph.positions(Elementwise) if OPERATIONS[graph.at(p, Elementwise).operation].costly}
+    read_by_products = {graph.nodes[product].operands[0] for product in graph.positions(nodes.Product)}
+    costly = {
+        p for p in graph.positions(nodes.Elementwise) if OPERATIONS[graph.at(p, nodes.Elementwise).operation].costly
+    }
     costly &= phases.keys()
     read = _read_by_backward(graph, phases, read_by_products | costly | set(graph.outputs))
     saved = read_by_products | (costly & (read | _read_later(graph, phases)))
-    saved |= read & set(graph.positions(Preactivation))
-    return tuple(sorted(saved - set(graph.positions(*Leaf)) - set(graph.outputs)))
+    saved |= read & set(graph.positions(nodes.Preactivation))
+    return tuple(sorted(saved - set(graph.positions(*nodes.Leaf)) - set(graph.outputs)))
 
 
 def _read_by_backward(graph: Graph, phases: Phases, kept: set[int]) -> set[int]:
     """The values of the forward pass that gradients are computed from, following those that are computed again."""
     read: set[int] = set()
     for position in reversed(range(len(graph.nodes))):
-        is_computed_again = position in read and position not in kept and isinstance(graph.nodes[position], Elementwise)
+        is_computed_again = (
+            position in read and position not in kept and isinstance(graph.nodes[position], nodes.Elementwise)
+        )
         if position not in phases or is_computed_again:
             read.update(graph.nodes[position].operands)
     return read

@@ -1,10 +1,19 @@
 """Writing nodes as arithmetic: the language of the rules of differentiation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rnnbench.backends.fused.ir.graph import Graph
 
 Number = int | float
+
+
+def _binary(operation: str) -> Callable[["Term", "Term | Number"], "Term"]:
+    return lambda self, other: apply(operation, self, other)
+
+
+def _reflected(operation: str) -> Callable[["Term", Number], "Term"]:
+    return lambda self, other: apply(operation, other, self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,44 +23,15 @@ class Term:
     graph: Graph
     position: int
 
-    def __add__(self, other: "Term | Number") -> "Term":
-        return apply("add", self, other)
-
-    def __radd__(self, other: Number) -> "Term":
-        return apply("add", other, self)
-
-    def __sub__(self, other: "Term | Number") -> "Term":
-        return apply("sub", self, other)
-
-    def __rsub__(self, other: Number) -> "Term":
-        return apply("sub", other, self)
-
-    def __mul__(self, other: "Term | Number") -> "Term":
-        return apply("mul", self, other)
-
-    def __rmul__(self, other: Number) -> "Term":
-        return apply("mul", other, self)
-
-    def __truediv__(self, other: "Term | Number") -> "Term":
-        return apply("div", self, other)
-
-    def __rtruediv__(self, other: Number) -> "Term":
-        return apply("div", other, self)
+    __add__, __radd__ = _binary("add"), _reflected("add")
+    __sub__, __rsub__ = _binary("sub"), _reflected("sub")
+    __mul__, __rmul__ = _binary("mul"), _reflected("mul")
+    __truediv__, __rtruediv__ = _binary("div"), _reflected("div")
+    __gt__, __ge__ = _binary("gt"), _binary("ge")
+    __lt__, __le__ = _binary("lt"), _binary("le")
 
     def __neg__(self) -> "Term":
         return apply("neg", self)
-
-    def __gt__(self, other: "Term | Number") -> "Term":
-        return apply("gt", self, other)
-
-    def __ge__(self, other: "Term | Number") -> "Term":
-        return apply("ge", self, other)
-
-    def __lt__(self, other: "Term | Number") -> "Term":
-        return apply("lt", self, other)
-
-    def __le__(self, other: "Term | Number") -> "Term":
-        return apply("le", self, other)
 
 
 def apply(operation: str, *operands: Term | Number) -> Term:

@@ -1,15 +1,95 @@
 """Matrix products over flat buffers, for the generated loops.
 
 A matrix that multiplies from the right is packed into panels of as many columns as a vector has lanes, each panel
-(depth, lanes) and contiguous, the last one padded with zeros. Walking down a panel touches every cache line once.
+(depth, lanes) and contiguous, the last one padded with zeros. Walking down a panel touches every cache line once. The
+product, cut into microkernels, is compiled once for all cells and found by its name in LLVM's table of symbols, so that
+the code of a cell holds a call to it and no copy of it.
 """
+
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from rnnbench.backends.fused.kernels.jit import Array, Real, intrinsic, jit
+from rnnbench.backends.fused.kernels.microkernel import (
+    INDEX,
+    ROWS,
+    VECTOR_BYTES,
+    Operands,
+    address,
+    extracted,
+    microkernel,
+)
+
+_NAMES = ", ".join(Operands._fields)
+
+SOURCE = f'''"""The matrix product for one type; see rnnbench.backends.fused.kernels.matmul."""
 
 import numpy as np
 
-from rnnbench.backends.fused.kernels.blocked_matmul import published_matmul
-from rnnbench.backends.fused.kernels.jit import Array, jit
-from rnnbench.backends.fused.kernels.microkernel import VECTOR_BYTES, address
-from rnnbench.backends.fused.kernels.operands import MatmulOperands, Panels, Rows, Strided
+from rnnbench.backends.fused.kernels.matmul import blocked_matmul
+from rnnbench.backends.fused.kernels.jit import cached_callback
+
+
+@cached_callback("void({", ".join(["int64"] * len(Operands._fields))})")
+def matmul({_NAMES}):
+    blocked_matmul(np.{{real}}(0), {{item_bytes}}, ({_NAMES}))
+'''
+
+
+@jit
+def blocked_matmul(like: Real, item_bytes: int, whole: Operands) -> None:
+    """The product, block by block of at most `ROWS` rows and two vectors; `like` is any number of the type."""
+    lanes = VECTOR_BYTES // item_bytes
+    rows, depth, columns, a, a_row, a_column, b, b_row, b_panel, addend, addend_row, out, out_row = whole
+    blocks = (rows + ROWS - 1) // ROWS
+    column = 0
+    while column < columns:
+        left = columns - column
+        count = 2 * lanes if left >= 2 * lanes else min(left, lanes)
+        row = 0
+        for block in range(blocks):
+            height = (rows - row) // (blocks - block)
+            part_of_a, part_of_b = a + row * a_row * item_bytes, b + column // lanes * b_panel * item_bytes
+            part_of_addend = addend + (row * addend_row + column) * item_bytes
+            part_of_out = out + (row * out_row + column) * item_bytes
+            sizes = (height, depth, count, part_of_a, a_row, a_column, part_of_b, b_row, b_panel)
+            microkernel(like, (*sizes, part_of_addend, addend_row, part_of_out, out_row))
+            row += height
+        column += count
+
+
+def symbol(real: str) -> str:
+    """The name under which the product for "float32" or "float64" is found."""
+    return f"rnnbench_matmul_{real}"
+
+
+def source(real: str) -> str:
+    """The product for "float32" or "float64" as a module of its own."""
+    return SOURCE.format(real=real, item_bytes=4 if real == "float32" else 8)
+
+
+def publish(real: str, place: int) -> None:
+    """Make the compiled product known to the code that calls it."""
+    llvm.add_symbol(symbol(real), place)
+
+
+@intrinsic
+def published_matmul(typing_context: Any, like: Any, operands: Any) -> Any:
+    """Call the published product of a tuple of operands; `like` is any array of the type."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [INDEX] * len(Operands._fields))
+        declare: Any = cgutils.get_or_insert_function
+        function = declare(builder.module, kind, symbol(str(signature.args[0].dtype)))
+        builder.call(function, extracted(builder, arguments[1]))
+        return context.get_dummy_value()
+
+    return types.void(like, operands), generate
 
 
 @jit
@@ -45,28 +125,30 @@ def pack_transpose(matrix: Array, depth: int, columns: int) -> Array:
 @jit
 def matmul(a: Array, panels: Array, addend: Array, out: Array, rows: int, depth: int, columns: int) -> None:
     """out = addend + a @ b for a packed b (depth, columns); `addend` is one row for all, such as the bias."""
-    _product(a, panels, Rows(address(addend), 0), out, rows, depth, columns)
+    _product(a, panels, address(addend), 0, out, rows, depth, columns)
 
 
 @jit
 def matmul_accumulate(a: Array, panels: Array, out: Array, rows: int, depth: int, columns: int) -> None:
     """out += a @ b for a packed b (depth, columns)."""
-    _product(a, panels, Rows(address(out), columns), out, rows, depth, columns)
+    _product(a, panels, address(out), columns, out, rows, depth, columns)
 
 
 @jit
-def _product(a: Array, panels: Array, addend: Rows, out: Array, rows: int, depth: int, columns: int) -> None:
+def _product(
+    a: Array, panels: Array, addend: int, addend_row: int, out: Array, rows: int, depth: int, columns: int
+) -> None:
     lanes = VECTOR_BYTES // out.itemsize
-    left, right = Strided(address(a), depth, 1), Panels(address(panels), lanes, depth * lanes)
-    published_matmul(out, MatmulOperands(rows, depth, columns, left, right, addend, Rows(address(out), columns)))
+    left, right = (address(a), depth, 1), (address(panels), lanes, depth * lanes)
+    published_matmul(out, (rows, depth, columns, *left, *right, addend, addend_row, address(out), columns))
 
 
 @jit
 def _outer(left: Array, right: Array, out: Array, rows: int, features: int, columns: int) -> None:
     """out += left^T @ right for left (rows, features) and right (rows, columns); right's panels lie within its rows."""
     lanes = VECTOR_BYTES // out.itemsize
-    a, b, to = Strided(address(left), 1, features), Panels(address(right), columns, lanes), Rows(address(out), columns)
-    published_matmul(out, MatmulOperands(features, rows, columns, a, b, to, to))
+    a, b, to = (address(left), 1, features), (address(right), columns, lanes), (address(out), columns)
+    published_matmul(out, (features, rows, columns, *a, *b, *to, *to))
 
 
 @jit

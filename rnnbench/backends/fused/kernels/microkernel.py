@@ -5,7 +5,7 @@ when a block of the result stays in registers: `ROWS` rows by two vectors, to wh
 one row of b is added at a time.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -13,14 +13,37 @@ from numba import types
 from numba.core import cgutils
 
 from rnnbench.backends.fused.kernels.jit import intrinsic
-from rnnbench.backends.fused.kernels.operands import INDEX, MatmulOperands, Rows, flat_values, from_flat
 
+INDEX = ir.IntType(64)
 _FEATURES = llvm.get_host_cpu_features()
 VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx2") else 16
 ROWS = 12 if _FEATURES.get("avx512f") or _FEATURES.get("neon") else 6
 """The most rows of a block: two vectors for each and some more must fit into 32 registers, or 16."""
 
 _INT32 = ir.IntType(32)
+
+
+class Operands(NamedTuple):
+    """out = addend + a @ b, where a is (rows, depth), b (depth, columns), addend and out (rows, columns).
+
+    For every matrix the address of its first number, and how many numbers apart rows, columns or panels lie: b lies in
+    panels of as many columns as a vector has lanes, rows of addend and out are contiguous; a stride of 0 means that one
+    row stands for all. Compiled functions pass the integers as a tuple in this order.
+    """
+
+    rows: Any
+    depth: Any
+    columns: Any
+    a: Any
+    a_row: Any
+    a_column: Any
+    b: Any
+    b_row: Any
+    b_panel: Any
+    addend: Any
+    addend_row: Any
+    out: Any
+    out_row: Any
 
 
 @intrinsic
@@ -43,16 +66,21 @@ def microkernel(typing_context: Any, like: Any, operands: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         scalar = context.get_value_type(signature.args[0])
-        _Writer(builder, scalar, from_flat(iter(flat_values(builder, arguments[1])))).write()
+        _Writer(builder, scalar, extracted(builder, arguments[1])).write()
         return context.get_dummy_value()
 
     return types.void(like, operands), generate
 
 
+def extracted(builder: Any, operands: Any) -> Operands:
+    """The LLVM values in that of a tuple of operands."""
+    return Operands(*(builder.extract_value(operands, index) for index in range(len(Operands._fields))))
+
+
 class _Writer:
     """Writes one loop over k for every number of rows and vectors, and the choice among them."""
 
-    def __init__(self, builder: Any, scalar: Any, operands: MatmulOperands) -> None:
+    def __init__(self, builder: Any, scalar: Any, operands: Operands) -> None:
         self.builder, self.scalar, self.operands = builder, scalar, operands
         self.item_bytes = 4 if isinstance(scalar, ir.FloatType) else 8
         self.lanes = VECTOR_BYTES // self.item_bytes
@@ -94,10 +122,12 @@ class _Writer:
 
     def _write_loop(self, rows: int, vectors: int) -> None:
         """The loop over k with `rows` x `vectors` sums in registers; only single vectors are masked."""
-        builder, a, b = self.builder, self.operands.a, self.operands.b
+        builder, operands = self.builder, self.operands
         self.mask = self._mask() if vectors == 1 else None
         block = [(row, vector) for row in range(rows) for vector in range(vectors)]
-        addends = [self._load(self._vector_of(self.operands.addend, row, vector)) for row, vector in block]
+        addends = [
+            self._load(self._vector_of(operands.addend, operands.addend_row, row, vector)) for row, vector in block
+        ]
         entry, loop, end = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("end")
         builder.branch(loop)
         builder.position_at_end(loop)
@@ -105,13 +135,13 @@ class _Writer:
         k.add_incoming(INDEX(0), entry)
         sums = [builder.phi(self.vector) for _ in block]
         offsets = [
-            builder.add(builder.mul(k, b.row_stride), builder.mul(INDEX(vector), b.panel_stride))
+            builder.add(builder.mul(k, operands.b_row), builder.mul(INDEX(vector), operands.b_panel))
             for vector in range(vectors)
         ]
-        b_row = [self._load(self._pointer(b.address, offset, self.vector)) for offset in offsets]
-        k_offset = builder.mul(k, a.column_stride)
+        b_row = [self._load(self._pointer(operands.b, offset, self.vector)) for offset in offsets]
+        k_offset = builder.mul(k, operands.a_column)
         a_column = [
-            self._broadcast_load(builder.add(k_offset, builder.mul(INDEX(row), a.row_stride))) for row in range(rows)
+            self._broadcast_load(builder.add(k_offset, builder.mul(INDEX(row), operands.a_row))) for row in range(rows)
         ]
         products = [
             builder.call(self.fma, [a_column[row], b_row[vector], total])
@@ -122,10 +152,10 @@ class _Writer:
             total.add_incoming(product, loop)
         k_next = builder.add(k, INDEX(1))
         k.add_incoming(k_next, loop)
-        builder.cbranch(builder.icmp_signed("<", k_next, self.operands.depth), loop, end)
+        builder.cbranch(builder.icmp_signed("<", k_next, operands.depth), loop, end)
         builder.position_at_end(end)
         for (row, vector), product in zip(block, products, strict=True):
-            self._store(product, self._vector_of(self.operands.out, row, vector))
+            self._store(product, self._vector_of(operands.out, operands.out_row, row, vector))
 
     def _mask(self) -> Any:
         """True for the lanes below the number of columns."""
@@ -141,13 +171,13 @@ class _Writer:
 
     def _broadcast_load(self, offset: Any) -> Any:
         """One number of a in every lane."""
-        pointer = self._pointer(self.operands.a.address, offset, self.scalar)
+        pointer = self._pointer(self.operands.a, offset, self.scalar)
         return self._broadcast(self.builder.load(pointer), self.vector)
 
-    def _vector_of(self, matrix: Rows, row: int, vector: int) -> Any:
+    def _vector_of(self, address: Any, row_stride: Any, row: int, vector: int) -> Any:
         """The pointer to a vector of the block, in the addend or in the result."""
-        offset = self.builder.mul(matrix.row_stride, INDEX(row))
-        return self._pointer(matrix.address, self.builder.add(offset, INDEX(vector * self.lanes)), self.vector)
+        offset = self.builder.mul(row_stride, INDEX(row))
+        return self._pointer(address, self.builder.add(offset, INDEX(vector * self.lanes)), self.vector)
 
     def _pointer(self, base: Any, offset: Any, kind: Any) -> Any:
         """The pointer `offset` numbers behind an address."""

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnbench.backends.fused.codegen.generate import Program
+from rnnbench.backends.fused.frontend.cell_state import TENSOR_DICTIONARIES, tensors_of
 from rnnbench.backends.fused.frontend.invariants import Derived
-from rnnbench.backends.fused.frontend.torch_private import TENSOR_DICTIONARIES
-from rnnbench.backends.fused.frontend.trace_guard import tensors_of
 from rnnbench.backends.fused.ir.nodes import Linear, Noise, Parameter, State
 from rnnbench.backends.fused.runtime.memory import BlockLayout
 from rnnbench.cells import Cell

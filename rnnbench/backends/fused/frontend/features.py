@@ -1,0 +1,219 @@
+"""What mixes the features of a value: products with matrices of the cell, parts, sums and norms; and shapes.
+
+Over which axis a function goes is not looked at here: the result has the shape that torch computed when the step was
+recorded, or is refused.
+"""
+
+import operator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from rnnbench.backends.fused.frontend.values import Build, Given, Operand, Value, number_of, operand, width_of
+from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
+from rnnbench.backends.fused.ir.nodes import Concatenation, Linear, RowSum
+from rnnbench.backends.fused.ir.terms import Term, apply
+
+
+def _linear(graph: Graph, input: Operand, weight: Operand, bias: Operand = None) -> Value:
+    """input @ weight.T + bias; the bias belongs to the Linear where it is a vector of the cell."""
+    product = _product(graph, input, weight, is_transposed=False)
+    if bias is None:
+        return product
+    if isinstance(bias, Given) and bias.tensor.shape == (graph.width(product),) and bias.tensor.is_floating_point():
+        graph.nodes[product] = replace(graph.at(product, Linear), bias=bias.path)
+        return product
+    return Value(graph.apply("add", int(product), operand(graph, bias)))
+
+
+def _matmul(graph: Graph, input: Operand, other: Operand) -> Value:
+    return _product(graph, input, other, is_transposed=True)
+
+
+def _product(graph: Graph, input: Operand, weight: Operand, *, is_transposed: bool) -> Value:
+    is_matrix = isinstance(weight, Given) and weight.tensor.dim() == 2 and weight.tensor.is_floating_point()
+    if not is_matrix or not isinstance(input, (Value, Given)):
+        raise UnsupportedStepError("a product other than of (batch, features) with a matrix of the cell, h @ self.U")
+    features, width = weight.tensor.shape if is_transposed else reversed(weight.tensor.shape)
+    position = graph.widened(operand(graph, input), features)
+    read = graph.nodes[position]
+    if is_comparison(read) or read.width != features:
+        raise UnsupportedStepError(f"{weight.path} takes {features} numbers, not {read.width} features")
+    product = Linear(operands=(position,), width=width, weight=weight.path, transposed=is_transposed)
+    return Value(graph.add(product))
+
+
+def _chunk(graph: Graph, input: Operand, chunks: Operand, dim: Operand = 0) -> list[Value]:
+    return _split(graph, input, -(-width_of(graph, input, "chunk") // int(chunks)), dim)
+
+
+def _split(graph: Graph, tensor: Operand, split_size_or_sections: Operand, dim: Operand = 0) -> list[Value]:
+    width, size = width_of(graph, tensor, "split"), split_size_or_sections
+    if isinstance(size, int):
+        sizes = [min(size, width - first) for first in range(0, width, size)]
+    else:
+        sizes = [int(part) for part in size]
+    if sum(sizes) != width:
+        raise UnsupportedStepError(f"split() of {width} features into {sizes}")
+    position = operand(graph, tensor)
+    return [Value(graph.part(position, sum(sizes[:index]), count)) for index, count in enumerate(sizes)]
+
+
+def _narrow(graph: Graph, input: Operand, dim: Operand, start: Operand, length: Operand) -> Value:
+    first = start + width_of(graph, input, "narrow") if start < 0 else start
+    return Value(graph.part(operand(graph, input), first, length))
+
+
+def index_of_features(index: Operand, shape: tuple[int, ...]) -> Operand:
+    """What an index picks on the axes that are longer than 1; those of length 1 may be picked, dropped and added."""
+    items = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(item, (list, bool, Value, Given)) for item in items):
+        return index
+    count = len([item for item in items if item is not None and item is not Ellipsis])
+    axes: list[Operand] = []
+    for item in items:
+        if item is Ellipsis:
+            axes += [slice(None)] * (len(shape) - count)
+        elif item is not None:
+            axes.append(item)
+    return tuple(item for item, size in zip(axes, shape, strict=False) if size != 1)
+
+
+def _item(graph: Graph, read: Operand, index: Operand) -> Operand:
+    """One of several values, or the features x[:, first:stop]; the index is that of `index_of_features`."""
+    if isinstance(read, (list, tuple)):
+        return read[index]
+    items = index if isinstance(index, tuple) else (index,)
+    chosen = [part for part in items if part != slice(None)]
+    if not chosen:
+        return read
+    width = width_of(graph, read, "indexing")
+    features = chosen[0]
+    if type(features) is int:
+        features = slice(features % width, features % width + 1)
+    if len(chosen) > 1 or not isinstance(features, slice):
+        raise UnsupportedStepError("indexing other than of neighbouring features, x[:, first:stop]")
+    first, stop, step = features.indices(width)
+    if step != 1 or stop <= first:
+        raise UnsupportedStepError("indexing other than of neighbouring features, x[:, first:stop]")
+    return Value(graph.part(operand(graph, read), first, stop - first))
+
+
+def _concatenation(graph: Graph, tensors: Operand, dim: Operand = 0) -> Value:
+    """Features side by side."""
+    parts: list[int] = []
+    for tensor in tensors:
+        position = operand(graph, tensor)
+        node = graph.nodes[position]
+        if not isinstance(tensor, Value) or node.width is None or is_comparison(node):
+            raise UnsupportedStepError("cat() of a scalar, a parameter or a comparison")
+        parts += node.operands if isinstance(node, Concatenation) else [position]
+    return Value(graph.add(Concatenation(operands=tuple(parts), width=sum(graph.width(part) for part in parts))))
+
+
+SHAPES = {
+    *("unsqueeze", "squeeze", "view", "view_as", "reshape", "reshape_as", "flatten", "unflatten", "contiguous"),
+    *("expand", "expand_as"),
+}
+"""Functions that change a shape, known by their names. That a value is (batch, features), but for axes of length 1, is
+checked where the step was recorded: the order of the numbers is then the same."""
+
+
+def _same(graph: Graph, input: Operand, *_: Operand, **named: Operand) -> Value:
+    """The same numbers in another shape, one for every example and feature."""
+    return Value(operand(graph, input))
+
+
+def _same_type(graph: Graph, input: Operand, *settings: Operand, **named: Operand) -> Value:
+    """The same in another type, a comparison as 1 and 0; the type is checked where the step was recorded."""
+    return Value(number_of(graph, operand(graph, input)))
+
+
+def _summed(x: Term, divisor: int = 1) -> Term:
+    """The sum over features, (batch, 1)."""
+    return Term(x.graph, x.graph.add(RowSum(operands=(x.position,), divisor=divisor, width=1)))
+
+
+def _reduction(function: str) -> Build:
+    def build(graph: Graph, input: Operand, *_: Operand, **settings: Operand) -> Value:
+        width = width_of(graph, input, function)
+        return Value(_summed(Term(graph, operand(graph, input)), width if function == "mean" else 1).position)
+
+    return build
+
+
+def _layer_norm(
+    graph: Graph,
+    input: Operand,
+    normalized_shape: Operand,
+    weight: Operand = None,
+    bias: Operand = None,
+    eps: Operand = 1e-5,
+) -> Value:
+    width = _normalised_width(graph, input, normalized_shape)
+    return _scaled(_normalised(Term(graph, operand(graph, input)), width, eps), weight, bias)
+
+
+def _normalised(x: Term, width: int, eps: float) -> Term:
+    difference = x - _summed(x, width)
+    return difference * apply("rsqrt", _summed(difference * difference, width) + eps)
+
+
+def _scaled(y: Term, weight: Operand, bias: Operand = None) -> Value:
+    if weight is not None:
+        y = y * Term(y.graph, operand(y.graph, weight))
+    return Value((y if bias is None else y + Term(y.graph, operand(y.graph, bias))).position)
+
+
+def _group_norm(
+    graph: Graph,
+    input: Operand,
+    num_groups: Operand,
+    weight: Operand = None,
+    bias: Operand = None,
+    eps: Operand = 1e-5,
+) -> Value:
+    count = width_of(graph, input, "group_norm") // num_groups
+    position = operand(graph, input)
+    groups = [Term(graph, graph.part(position, group * count, count)) for group in range(num_groups)]
+    parts = tuple(_normalised(group, count, eps).position for group in groups)
+    joined = graph.add(Concatenation(operands=parts, width=count * num_groups))
+    return _scaled(Term(graph, joined), weight, bias)
+
+
+def _rms_norm(
+    graph: Graph, input: Operand, normalized_shape: Operand, weight: Operand = None, eps: Operand = None
+) -> Value:
+    width = _normalised_width(graph, input, normalized_shape)
+    x = Term(graph, operand(graph, input))
+    y = x * apply("rsqrt", _summed(x * x, width) + (graph.epsilon if eps is None else eps))
+    return _scaled(y, weight)
+
+
+def _normalised_width(graph: Graph, input: Operand, shape: Operand) -> int:
+    width = width_of(graph, input, "norm")
+    if [*(shape if isinstance(shape, (tuple, list)) else (shape,))] != [width]:
+        raise UnsupportedStepError(f"a norm over {shape} of {width} features")
+    return width
+
+
+TABLE: dict[Any, Build] = {
+    functional.linear: _linear,
+    **dict.fromkeys([torch.matmul, torch.mm, operator.matmul, "matmul", "mm"], _matmul),
+    **dict.fromkeys([torch.chunk, "chunk"], _chunk),
+    **dict.fromkeys([torch.split, "split"], _split),
+    **dict.fromkeys([torch.narrow, "narrow"], _narrow),
+    **dict.fromkeys([torch.cat, torch.concat, torch.concatenate], _concatenation),
+    operator.getitem: _item,
+    **dict.fromkeys(["type_as", "float", "double", "to"], _same_type),
+    **{getattr(torch, name): _same for name in SHAPES if hasattr(torch, name)},
+    **dict.fromkeys(SHAPES, _same),
+    **dict.fromkeys([torch.sum, "sum"], _reduction("sum")),
+    **dict.fromkeys([torch.mean, "mean"], _reduction("mean")),
+    functional.group_norm: _group_norm,
+    **dict.fromkeys([functional.layer_norm, torch.layer_norm], _layer_norm),
+    **dict.fromkeys([functional.rms_norm, torch.rms_norm], _rms_norm),
+}
+"""From a function, or a method's name, to what it builds."""
