@@ -176,24 +176,6 @@ class Clockwork(Cell):
         return torch.where(t % self.periods == 0, new, h), t + 1
 
 
-class Rhn(Cell):
-    """Zilly et al. 2017, the recurrent highway network with coupled gates, three layers deep."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W = nn.Linear(input_size, 2 * hidden_size, bias=False)
-        self.R = nn.ModuleList(nn.Linear(hidden_size, 2 * hidden_size) for _ in range(3))
-
-    def step(self, x: Tensor, state: State) -> State:
-        (s,) = state
-        for depth, recurrent in enumerate(self.R):
-            total = recurrent(s) + self.W(x) if depth == 0 else recurrent(s)
-            new, gate = total.chunk(2, dim=1)
-            t = torch.sigmoid(gate)
-            s = torch.tanh(new) * t + s * (1 - t)
-        return (s,)
-
-
 class MinGru(Cell):
     """Feng et al. 2024: gate and candidate of the input alone, with the positive candidate of the paper's log form."""
 
@@ -257,46 +239,6 @@ class PhasedLstm(Cell):
         return k * new_h + (1 - k) * h, k * new_c + (1 - k) * c, t + 1
 
 
-class Selective(Cell):
-    """A diagonal selective state space model with one state per channel, in the manner of Gu & Dao 2023."""
-
-    state_names = ("h", "s")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.into, self.select = self.input_map(bias=False), nn.Linear(hidden_size, 3 * hidden_size)
-        self.log_A, self.D = nn.Parameter(torch.zeros(hidden_size)), nn.Parameter(torch.ones(hidden_size))
-
-    def step(self, x: Tensor, state: State) -> State:
-        u = self.into(x)
-        delta, B, C = self.select(u).chunk(3, dim=-1)
-        delta = functional.softplus(delta)
-        s = torch.exp(-delta * torch.exp(self.log_A)) * state[1] + delta * B * u
-        return (C * s + self.D * u) * functional.silu(u), s
-
-
-class Lru(Cell):
-    """Orvieto et al. 2023: a complex diagonal recurrence, as real and imaginary part."""
-
-    state_names = ("h", "re", "im")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.nu, self.theta = nn.Parameter(torch.zeros(hidden_size)), nn.Parameter(torch.zeros(hidden_size))
-        self.B_re, self.B_im = self.input_map(bias=False), self.input_map(bias=False)
-        self.C_re, self.C_im = self.recurrent_map(), self.recurrent_map()
-        self.D = self.input_map()
-
-    def step(self, x: Tensor, state: State) -> State:
-        _, re, im = state
-        size = torch.exp(-torch.exp(self.nu))
-        a, b = size * torch.cos(torch.exp(self.theta)), size * torch.sin(torch.exp(self.theta))
-        gamma = torch.sqrt(1 - size**2)
-        new_re = a * re - b * im + gamma * self.B_re(x)
-        new_im = a * im + b * re + gamma * self.B_im(x)
-        return self.C_re(new_re) - self.C_im(new_im) + self.D(x), new_re, new_im
-
-
 class Qrnn(Cell):
     """Bradbury et al. 2017, fo-pooling over a convolution of two steps: the state holds the input before."""
 
@@ -316,21 +258,6 @@ class Qrnn(Cell):
         f = torch.sigmoid(f)
         c = f * c + (1 - f) * torch.tanh(z)
         return torch.sigmoid(o) * c, c, x
-
-
-class LightGru(Cell):
-    """Ravanelli et al. 2018: no reset gate, relu, and a norm in the place of batch normalisation."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.U = nn.Linear(input_size, 2 * hidden_size, bias=False), nn.Linear(hidden_size, 2 * hidden_size)
-        self.norm = nn.RMSNorm(2 * hidden_size)
-
-    def step(self, x: Tensor, state: State) -> State:
-        (h,) = state
-        z, new = (self.norm(self.W(x)) + self.U(h)).chunk(2, 1)
-        z = torch.sigmoid(z)
-        return (z * h + (1 - z) * functional.relu(new),)
 
 
 class OrthogonalRnn(Cell):

@@ -12,7 +12,6 @@ import torch
 from interpreted import interpreted
 from test_literature import made, worst_difference
 from torch import Tensor, nn
-from torch.nn import functional
 
 import rnnbench.backends.fused.runtime.run as fused_run
 from rnnbench.backends import Fused
@@ -143,44 +142,6 @@ class TorchCell(Cell):
         return self.gru(self.rnn(h), state[0]), c
 
 
-class LayerNormGru(Cell):
-    """A GRU whose sums are normalised, one group of features per gate."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.U = nn.Linear(input_size, 3 * hidden_size), nn.Linear(hidden_size, 3 * hidden_size)
-        self.norm_x, self.norm_h = nn.GroupNorm(3, 3 * hidden_size), nn.LayerNorm(3 * hidden_size)
-
-    def step(self, x: Tensor, state: State) -> State:
-        (h,) = state
-        assert x.ndim == 2 and x.shape[-1] == self.input_size and h.size(0) == x.size(0)  # noqa: PT018
-        of_x, of_h = self.norm_x(self.W(x)).chunk(3, dim=-1), self.norm_h(self.U(h)).chunk(3, dim=-1)
-        r, z = torch.sigmoid(of_x[0] + of_h[0]), torch.sigmoid(of_x[1] + of_h[1])
-        return (torch.lerp(torch.tanh(torch.addcmul(of_x[2], r, of_h[2])), h, z),)
-
-
-class ArrayLstm(Cell):
-    """Rocki 2016: several memory cells for each output, whose results are added."""
-
-    state_names = ("h", "c")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.gates = nn.ModuleList(nn.Linear(input_size + hidden_size, 4 * hidden_size) for _ in range(2))
-
-    def initial_state(self, batch_size: int) -> State:
-        return self.zeros(batch_size, self.hidden_size), self.zeros(batch_size, 2 * self.hidden_size)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, cells = state
-        new, output = [], torch.zeros_like(h)
-        for gates, c in zip(self.gates, torch.split(cells, self.hidden_size, dim=1), strict=True):
-            i, f, g, o = torch.split(gates(torch.cat((x, h), dim=-1)), self.hidden_size, dim=-1)
-            new.append(c * f.sigmoid() + i.sigmoid() * g.tanh())
-            output = torch.add(output, o.sigmoid() * new[-1].tanh(), alpha=0.5)
-        return output, torch.cat(new, dim=1)
-
-
 class LeakyState(NamedTuple):
     """A state as spiking packages have it."""
 
@@ -205,45 +166,6 @@ class LeakyIntegrator(Cell):
         return new.v, new.i
 
 
-class CerebralLstm(Cell):
-    """Two cells of an LSTM, one of which inhibits what the other gives."""
-
-    state_names = ("h", "excites", "inhibits")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        names = [f"{gate}_{side}" for side in ("excites", "inhibits") for gate in ("forget", "write", "read", "new")]
-        self.maps = nn.ModuleDict({name: nn.Linear(input_size + hidden_size, hidden_size) for name in names})
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, *cells = state
-        given = {name: linear(torch.cat([x, h], dim=1)) for name, linear in self.maps.items()}
-        for index, side in enumerate(("excites", "inhibits")):
-            kept = torch.sigmoid(given[f"forget_{side}"]) * cells[index]
-            cells[index] = kept + torch.sigmoid(given[f"write_{side}"]) * torch.tanh(given[f"new_{side}"])
-            given[side] = torch.sigmoid(given[f"read_{side}"]) * torch.tanh(cells[index])
-        return (given["excites"] - given["inhibits"], *cells)
-
-
-class ExponentialLstm(Cell):
-    """Beck et al. 2024, the sLSTM: exponential gates, kept finite by the largest so far."""
-
-    state_names = ("h", "c", "n", "m")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.R = nn.Linear(input_size, 4 * hidden_size), nn.Linear(hidden_size, 4 * hidden_size, bias=False)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c, n, m = state
-        i, f, z, o = (self.W(x) + self.R(h)).unflatten(-1, (-1,)).chunk(4, -1)
-        kept = functional.logsigmoid(f) + m
-        largest = torch.max(kept, i)
-        i, f = torch.exp(i - largest), torch.exp(kept - largest)
-        c, n = f * c + i * torch.tanh(z), f * n + i
-        return torch.sigmoid(o) * c / torch.clamp(n, min=1e-6), c, n, largest
-
-
 OTHERS: dict[str, Any] = {
     "CfC": Closed,
     "CfC, pure": lambda i, h: Closed(i, h, mode="pure"),
@@ -253,11 +175,7 @@ OTHERS: dict[str, Any] = {
     "minGRU": Minimal,
     "sLSTM of torchxlstm": ScalarLstm,
     "torch.nn": TorchCell,
-    "LayerNorm and GroupNorm": LayerNormGru,
-    "ArrayLstm": ArrayLstm,
-    "ExponentialLstm": ExponentialLstm,
     "leaky integrator": LeakyIntegrator,
-    "CerebralLstm": CerebralLstm,
 }
 
 
@@ -266,11 +184,7 @@ def test_other_cells_run_compiled_with_the_numbers_of_eager(monkeypatch: pytest.
     check(made(OTHERS[name], 3, 6, torch.float64), monkeypatch)
 
 
-@pytest.mark.parametrize("name", ["torchrecurrent", "ExponentialLstm"])
-def test_truly_compiled_loops_of_others_have_the_numbers_of_eager(name: str) -> None:
-    if name == "torchrecurrent":
-        package = pytest.importorskip(name)
-        cell = made(lambda i, h: Peer(package.MGUCell, i, h), 3, 6, torch.float64)
-    else:
-        cell = made(ExponentialLstm, 3, 6, torch.float64)
+def test_truly_compiled_loops_of_others_have_the_numbers_of_eager() -> None:
+    package = pytest.importorskip("torchrecurrent")
+    cell = made(lambda i, h: Peer(package.MGUCell, i, h), 3, 6, torch.float64)
     assert worst_difference(cell, 7, 3) < 1e-11

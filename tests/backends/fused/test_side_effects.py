@@ -4,6 +4,7 @@ import itertools
 import random
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -116,9 +117,21 @@ def listed(cell: Any, v: Tensor) -> Tensor:
     return v / (1 + len(cell.log) % 3)
 
 
+def remembered(cell: Any, v: Tensor, known: dict[str, Any] = {}) -> Tensor:  # noqa: B006 - the point
+    known.setdefault(id(cell), cell.U.weight.detach() * 2)
+    return v @ known[id(cell)]
+
+
+def caught(cell: Any, v: Tensor) -> Tensor:
+    try:
+        return 2 * v if v.shape[0] == 1 else v
+    except ValueError:
+        return v
+
+
 EFFECTS: list[Any] = [
     in_place, in_place_on_view, of_weight, of_view_of_weight, clamped, counted, counted_in_namespace,
-    counted_in_buffer, cached, unseen, partly_unseen, hooked, listed,
+    counted_in_buffer, cached, unseen, partly_unseen, hooked, listed, remembered, caught,
     lambda cell, v: Halved.apply(v),
     lambda cell, v: v * (2 if isinstance(v, Tensor) else 1),
     lambda cell, v: v * (2 if type(v) is Tensor else 1),
@@ -138,6 +151,11 @@ EFFECTS: list[Any] = [
     lambda cell, v: v * cell.settings["inner"][0],
     lambda cell, v: v * float(cell.array[0]),
     lambda cell, v: v * type(cell).shared,
+    lambda cell, v: v * {1: 2.0}.get(v.shape[0], 1.0),
+    lambda cell, v: v * (2.0 if [*range(v.shape[0])][-1] else 1.0),
+    lambda cell, v: v * len((cell.U.weight > 0).nonzero()),
+    lambda cell, v: v * (2.0 if torch.is_grad_enabled() else 1.0),
+    lambda cell, v: (random.random(), v)[1],
 ]  # fmt: skip
 PURE: list[Any] = [
     lambda cell, v: torch.tanh(v),
@@ -207,9 +225,9 @@ def changed(cell: Any, seed: int) -> None:
         cell.drop.train(not cell.drop.training)
 
 
-def outcome(seed: int) -> str:
+def outcome(seed: int, make: Callable[[int], Cell] = made) -> str:
     """How auto ran a random step, compared with the plain loop over several calls and a change of settings."""
-    cell, plain = made(seed), made(seed)
+    cell, plain = make(seed), make(seed)
     backend = choose_backend(cell)
     if Fused().unsupported_reason(cell):
         kind = "refused when traced"
@@ -220,7 +238,7 @@ def outcome(seed: int) -> str:
         if call == 2:
             changed(cell, seed)
             changed(plain, seed)
-        inputs, state = drawn(cell, 3, 2)
+        inputs, state = drawn(cell, 3, 2 - call % 2)
         found = []
         for each, run in ((backend, cell), (Eager(), plain)):
             for start in (random.seed, torch.manual_seed, np.random.seed):
@@ -241,6 +259,14 @@ def count(monkeypatch: pytest.MonkeyPatch, seeds: range) -> Counter[str]:
             except Exception as error:
                 raise AssertionError(f"seed {seed}") from error
     return found
+
+
+@pytest.mark.parametrize("index", range(len(EFFECTS)))
+def test_no_side_effect_is_silently_lost(monkeypatch: pytest.MonkeyPatch, index: int) -> None:
+    monkeypatch.setattr(fused_run, "compiled", interpreted)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        outcome(index, lambda _: prepared(Effects([PURE[0], EFFECTS[index]], 0)))
 
 
 def test_random_side_effects_are_never_silently_lost(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,6 +135,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "RNNCell": as_h(lambda cell, x, h, c: cell.rnn(h, h)),
     "comparison times a tensor": as_h(lambda cell, x, h, c: (h > 0) * h + (h < 0.5).to(h.dtype)),
     "where as a method": as_h(lambda cell, x, h, c: h.where(h > 0, 0.1 * h)),
+    "group_norm": as_h(lambda cell, x, h, c: functional.group_norm(h, 2, cell.b)),
     "lerp": as_h(lambda cell, x, h, c: torch.lerp(h, cell.b.expand_as(h), torch.sigmoid(h))),
     "addcmul": as_h(lambda cell, x, h, c: torch.addcmul(h, h, cell.b)),
     "detach": as_h(lambda cell, x, h, c: torch.round(h).detach() + h - h.detach()),

@@ -201,7 +201,9 @@ def _like(draw: str) -> Build:
     return lambda graph, input: _drawn(graph, draw, width_of(graph, input, f"{draw}_like"))
 
 
-def _dropout(graph: Graph, input: Operand, p: Operand = 0.5, training: Operand = True, *_: Operand) -> Value:
+def _dropout(
+    graph: Graph, input: Operand, p: Operand = 0.5, training: Operand = True, *_: Operand, **__: Operand
+) -> Value:
     value = Value(operand(graph, input))
     if not training or p == 0:
         return value
