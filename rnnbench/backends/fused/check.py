@@ -27,14 +27,9 @@ from rnnbench.cells import Cell, State
 STEPS, EXAMPLES = 3, 4
 """Of the first random sequence; half of the examples begin at the initial state."""
 
-ROUNDING = 100
-"""The largest difference of a number, in units of the rounding of the largest number of its tensor."""
-
-SENSITIVITY = 8
-"""Beyond that, the largest difference in units of what inputs with other last bits change in the plain loop."""
-
-LAST_BITS = 4
-"""By how many units of rounding those inputs differ."""
+ROUNDING, SENSITIVITY, LAST_BITS = 100, 8, 4
+"""The largest difference of a number, in units of the rounding of the largest number of its tensor; beyond that, in units
+of what inputs with other last bits change in the plain loop; and by how many units of rounding those inputs differ."""
 
 FLUSHED = {torch.float32: 2.0**-90, torch.float64: 2.0**-980}
 """Below this part of the largest gradient the loops round to zero."""
@@ -73,7 +68,7 @@ def _difference(
         return run_binding(binding, cell, inputs, state, hook, threads=1)
 
     trained = {f"gradient of {path}": tensor for path, tensor in tensors.items() if tensor.requires_grad}
-    drawn = random.getstate(), _of_numpy()
+    drawn = random.getstate(), repr(np.random.get_state())  # noqa: NPY002 - it is the one that a step may use
     differences, drew_alike, changed = [], True, dict[str, None]()
     for other_weights in (False, True):
         if other_weights:
@@ -91,8 +86,8 @@ def _difference(
         changed |= {path: None for path in tensors if not same_numbers(tensors[path].detach(), before[path])}
     if path := guard.changed() or next(iter(changed), None):
         return f"step changes {path}; keep it as a tensor of the state"
-    if drawn != (random.getstate(), _of_numpy()):
-        return "step draws random numbers of Python or NumPy; write torch.rand_like(h) or torch.randn_like(h)"
+    if drawn != (random.getstate(), repr(np.random.get_state())):  # noqa: NPY002
+        return "step draws random numbers of Python or NumPy; write torch.rand_like(h)"
     if not drew_alike:
         return "the compiled loops draw other random numbers than the plain loop"
     return next((difference for difference in differences if difference is not None), None)
@@ -160,11 +155,11 @@ def _compared(found: Numbers, truth: Numbers, sequence: _Sequence, run: Callable
             continue  # of a state that depends on nothing trained: autograd.grad does not pass through it
         if (expected is None) != (found[name] is None):
             return f"{name}: {'none' if expected is None else 'one'} in the plain loop, but not in the compiled loops"
-    diverged = not all(_is_finite(truth[name]) for name in truth if not name.startswith("gradient"))
     both = zip(truth, found.values(), truth.values(), strict=True)
     pairs = {name: (mine, theirs) for name, mine, theirs in both if mine is not None and theirs is not None}
-    if diverged:  # numbers that overflow are compared as far as they are finite, and have no gradients to speak of
-        pairs = {name: pair for name, pair in pairs.items() if not name.startswith("gradient")}
+    values = {name: pair for name, pair in pairs.items() if not name.startswith("gradient")}
+    if not all(bool(expected.isfinite().all()) for _, expected in values.values()):
+        pairs = values  # numbers that overflow are compared as far as they are finite, and have no gradients to speak of
     suspects = {name: pair for name, pair in pairs.items() if not _close(*pair)}
     if not suspects:
         return None
@@ -175,7 +170,7 @@ def _compared(found: Numbers, truth: Numbers, sequence: _Sequence, run: Callable
                 return f"{name} differs by {apart:.2g} when the plain loop runs again"
     nearby = [sequence.numbers(run, scale, LAST_BITS)[0] for scale in SCALES]
     largest = {n: max(_size(t) for name, (_, t) in pairs.items() if name[:8] == n[:8]) for n in suspects}
-    worst: tuple[float, str] | None = None
+    worst = 0.0, ""
     for name, (mine, expected) in suspects.items():
         eps = torch.finfo(expected.dtype).eps
         allowed = (ROUNDING * eps) * _size(expected) + (8 * eps + FLUSHED[expected.dtype]) * largest[name]
@@ -184,15 +179,13 @@ def _compared(found: Numbers, truth: Numbers, sequence: _Sequence, run: Callable
         if not apart <= allowed:
             scale = _size(expected)
             text = f"{name} differs by {apart:.2g} from the plain loop's, of which the largest number is {scale:.2g}"
-            worst = max(worst or (-1.0, ""), (apart / max(scale, 1e-300), text))
-    return None if worst is None else worst[1]
+            worst = max(worst, (apart / max(scale, 1e-300), text))
+    return worst[1] or None
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors are equal but for rounding; False for what is not finite."""
-    if not other.numel():
-        return True
-    return _largest(one - other) <= _rounding(other)
+    return not other.numel() or _largest(one - other) <= _rounding(other)
 
 
 def _rounding(tensor: Tensor) -> float:
@@ -209,21 +202,14 @@ def _largest(tensor: Tensor) -> float:
 
 def _distance(one: Tensor | None, other: Tensor) -> float:
     """The largest difference of two numbers; infinite where only one of them is finite, zero where none is."""
-    if one is None:
+    if one is None or not torch.equal(one.isfinite(), other.isfinite()):
         return inf
-    lost = ~one.isfinite(), ~other.isfinite()
-    if bool((lost[0] != lost[1]).any()):
-        return inf
-    return (one - other).masked_fill(lost[0], 0.0).abs().amax().item() if one.numel() else 0.0
+    return _largest((one - other).masked_fill(~one.isfinite(), 0.0)) if one.numel() else 0.0
 
 
 def _size(tensor: Tensor) -> float:
     """The largest finite number."""
-    return tensor.masked_fill(~tensor.isfinite(), 0.0).abs().amax().item() if tensor.numel() else 0.0
-
-
-def _is_finite(tensor: Tensor | None) -> bool:
-    return tensor is None or bool(tensor.isfinite().all())
+    return _largest(tensor.masked_fill(~tensor.isfinite(), 0.0)) if tensor.numel() else 0.0
 
 
 def _add_noise(tensors: dict[str, Tensor]) -> None:
@@ -251,9 +237,3 @@ def _left_as_it_was(cell: Cell, guard: TraceGuard) -> Iterator[tuple[dict[str, T
                 yield tensors, {path: numbers[id(tensor)] for path, tensor in tensors.items()}
         finally:
             guard.restore()
-
-
-def _of_numpy() -> str:
-    """NumPy's global generator, to be compared."""
-    name, keys, *others = np.random.get_state()  # noqa: NPY002 - it is the one that a step may use
-    return f"{name} {hash(np.asarray(keys).tobytes())} {others}"

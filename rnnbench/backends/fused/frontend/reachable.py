@@ -119,6 +119,8 @@ class Reachable:
         if isinstance(value, _PLAIN) or id(value) in self._seen or type(value) is object:
             return
         self._seen[id(value)] = value
+        if getattr(value, "__name__", None) in _AMBIENT:
+            raise UnwatchableError(f"its step may ask for {path}, which may be another at the next call")
         kinds: tuple[tuple[Any, Callable[[Any, str], None]], ...] = (
             (Tensor, self._tensor),
             (np.ndarray, self._array),
