@@ -176,19 +176,6 @@ class Clockwork(Cell):
         return torch.where(t % self.periods == 0, new, h), t + 1
 
 
-class MinGru(Cell):
-    """Feng et al. 2024: gate and candidate of the input alone, with the positive candidate of the paper's log form."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.maps = nn.Linear(input_size, 2 * hidden_size)
-
-    def step(self, x: Tensor, state: State) -> State:
-        gate, new = self.maps(x).chunk(2, dim=-1)
-        z = torch.sigmoid(gate)
-        return ((1 - z) * state[0] + z * torch.where(new >= 0, new + 0.5, new.sigmoid()),)
-
-
 class SLstm(Cell):
     """Beck et al. 2024, sLSTM of xLSTM: exponential gates with a normaliser n and a stabiliser m."""
 
@@ -237,39 +224,6 @@ class PhasedLstm(Cell):
         k = torch.where(phase < 0.5 * self.r_on, rising, late)
         new_h, new_c = self.cell(x, (h, c))
         return k * new_h + (1 - k) * h, k * new_c + (1 - k) * c, t + 1
-
-
-class Qrnn(Cell):
-    """Bradbury et al. 2017, fo-pooling over a convolution of two steps: the state holds the input before."""
-
-    state_names = ("h", "c", "before")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.convolution = nn.Linear(2 * input_size, 3 * hidden_size)
-
-    def initial_state(self, batch_size: int) -> State:
-        zeros = next(self.parameters()).new_zeros
-        return (*(zeros(batch_size, self.hidden_size) for _ in range(2)), zeros(batch_size, self.input_size))
-
-    def step(self, x: Tensor, state: State) -> State:
-        _, c, before = state
-        z, f, o = self.convolution(torch.cat((before, x), 1)).chunk(3, 1)
-        f = torch.sigmoid(f)
-        c = f * c + (1 - f) * torch.tanh(z)
-        return torch.sigmoid(o) * c, c, x
-
-
-class OrthogonalRnn(Cell):
-    """A tanh RNN whose matrix torch.nn.utils.parametrizations keeps orthogonal (Helfrich et al. 2018)."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W = self.input_map()
-        self.U = nn.utils.parametrizations.orthogonal(self.recurrent_map(), orthogonal_map="cayley")
-
-    def step(self, x: Tensor, state: State) -> State:
-        return (torch.tanh(self.W(x) + self.U(state[0])),)
 
 
 class MLstm(Cell):

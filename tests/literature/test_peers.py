@@ -88,18 +88,6 @@ class Closed(Cell):
         return (self.cell(x, state[0], 1.0)[0],)
 
 
-class WiredClosed(Cell):
-    """One of ncps whose units are wired sparsely, layer by layer."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        wiring = pytest.importorskip("ncps.wirings").AutoNCP(hidden_size, 2, seed=1)
-        self.cell = pytest.importorskip("ncps.torch").WiredCfCCell(input_size, wiring)
-
-    def step(self, x: Tensor, state: State) -> State:
-        return (self.cell(x, state[0], 1.0)[1],)
-
-
 class Minimal(Cell):
     """minGRU_pytorch's minGRU for one step: it takes (batch, 1, features)."""
 
@@ -169,9 +157,7 @@ class LeakyIntegrator(Cell):
 OTHERS: dict[str, Any] = {
     "CfC": Closed,
     "CfC, pure": lambda i, h: Closed(i, h, mode="pure"),
-    "CfC, no gate": lambda i, h: Closed(i, h, mode="no_gate"),
     "CfC, two layers with dropout": lambda i, h: Closed(i, h, backbone_layers=2, backbone_dropout=0.2),
-    "CfC, wired": WiredClosed,
     "minGRU": Minimal,
     "sLSTM of torchxlstm": ScalarLstm,
     "torch.nn": TorchCell,

@@ -28,8 +28,8 @@ STEPS, EXAMPLES = 3, 4
 """Of the first random sequence; half of the examples begin at the initial state."""
 
 ROUNDING, SENSITIVITY, LAST_BITS = 100, 8, 4
-"""The largest difference of a number, in units of the rounding of the largest number of its tensor; beyond that, in units
-of what inputs with other last bits change in the plain loop; and by how many units of rounding those inputs differ."""
+"""The largest difference of a number, in units of the rounding of the largest number of its tensor; beyond that, in
+units of what inputs with other last bits change in the plain loop; by how many units of rounding those differ."""
 
 FLUSHED = {torch.float32: 2.0**-90, torch.float64: 2.0**-980}
 """Below this part of the largest gradient the loops round to zero."""
@@ -159,7 +159,7 @@ def _compared(found: Numbers, truth: Numbers, sequence: _Sequence, run: Callable
     pairs = {name: (mine, theirs) for name, mine, theirs in both if mine is not None and theirs is not None}
     values = {name: pair for name, pair in pairs.items() if not name.startswith("gradient")}
     if not all(bool(expected.isfinite().all()) for _, expected in values.values()):
-        pairs = values  # numbers that overflow are compared as far as they are finite, and have no gradients to speak of
+        pairs = values  # numbers that overflow are compared as far as they are finite, and have no gradients
     suspects = {name: pair for name, pair in pairs.items() if not _close(*pair)}
     if not suspects:
         return None

@@ -23,19 +23,13 @@ def gru() -> Cell:
     return prepared(Gru(3, 7))
 
 
-def test_no_steps_return_the_initial_state(gru: Cell) -> None:
+def test_no_examples_and_no_steps(gru: Cell) -> None:
+    assert Fused().run(gru, *drawn(gru, 5, 0))[0].shape == (5, 0, 7)
     inputs, state = drawn(gru, 0, 4)
     outputs, final = Fused().run(gru, inputs, state)
     assert outputs.shape == (0, 4, 7)
     assert torch.equal(final[0], state[0])
     assert_same_as_eager(gru, 0, 4)
-
-
-def test_no_examples_give_empty_outputs(gru: Cell) -> None:
-    inputs, state = drawn(gru, 5, 0)
-    outputs, final = Fused().run(gru, inputs, state)
-    assert outputs.shape == (5, 0, 7)
-    assert final[0].shape == (0, 7)
 
 
 @pytest.mark.parametrize("make_cell", long_but((Gru,), (Gru, Lstm, partial(Rnn, activation="relu"))))
@@ -72,14 +66,6 @@ def test_second_backward_through_a_kept_graph_gives_the_same(gru: Cell) -> None:
     second = torch.autograd.grad(loss, list(gru.parameters()))
     for one, other in zip(first, second, strict=True):
         assert torch.equal(one, other)
-
-
-def test_second_backward_through_a_freed_graph_raises(gru: Cell) -> None:
-    inputs, state = drawn(gru, 5, 4)
-    loss = scalar(*Fused().run(gru, inputs, state))
-    loss.backward()
-    with pytest.raises(RuntimeError, match="second time"):
-        loss.backward()
 
 
 def test_double_backward_raises(gru: Cell) -> None:
@@ -152,14 +138,6 @@ def test_gradients_of_the_inputs_are_made_only_where_asked_for(gru: Cell) -> Non
         assert torch.equal(gradient, asked[f"gradient_{name}"])
 
 
-def test_without_gradients_nothing_is_kept(gru: Cell) -> None:
-    inputs, state = drawn(gru, 5, 4)
-    with torch.no_grad():
-        outputs, _ = Fused().run(gru, inputs, state)
-    assert outputs.grad_fn is None
-    torch.testing.assert_close(outputs, Eager().run(gru, inputs, state)[0].detach(), rtol=1e-12, atol=1e-12)
-
-
 def test_frozen_weights_get_no_gradient_and_the_others_the_right_one(gru: Cell) -> None:
     inputs, state = drawn(gru, 5, 4)
     truth = numbers(Eager(), gru, inputs, state)
@@ -185,16 +163,6 @@ def test_a_hook_receives_the_gradients_of_a_cell_of_which_nothing_is_trained(gru
         received.append(profile)
     assert received[1].abs().min() > 0
     torch.testing.assert_close(received[0], received[1], rtol=1e-11, atol=1e-12)
-
-
-def test_a_setting_that_changes_is_noticed() -> None:
-    cell, fused = prepared(Rnn(3, 7)), Fused()
-    inputs, state = drawn(cell, 5, 4)
-    first, _ = fused.run(cell, inputs, state)
-    cell.phi = torch.relu
-    second, _ = fused.run(cell, inputs, state)
-    assert not torch.equal(first, second)
-    torch.testing.assert_close(second, Eager().run(cell, inputs, state)[0], rtol=1e-12, atol=1e-12)
 
 
 def test_a_change_of_type_is_noticed() -> None:

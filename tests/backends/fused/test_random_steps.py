@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from interpreted import interpreted
 from side_by_side import assert_same_numbers, drawn, numbers, prepared
 from torch import Tensor, nn
@@ -92,13 +92,3 @@ def test_generated_loops_agree_with_eager(monkeypatch: pytest.MonkeyPatch, cell:
     with monkeypatch.context() as patch, np.errstate(all="ignore"):
         patch.setattr(fused_run, "compiled", interpreted)
         assert_agrees(cell)
-
-
-@pytest.mark.long
-@settings(
-    max_examples=8, deadline=None, derandomize=True, phases=[Phase.generate]
-)  # shrinking would compile for minutes
-@given(cell=steps())
-def test_compiled_loops_agree_with_eager(cell: RandomStep) -> None:
-    """Not shrunk when it fails, since every try is compiled."""
-    assert_agrees(cell)

@@ -53,23 +53,6 @@ class Spike(torch.autograd.Function):
         return gradient / (25 * context.saved_tensors[0].abs() + 1) ** 2
 
 
-class Reversed(torch.autograd.Function):
-    """The identity, whose gradient has the other sign."""
-
-    @staticmethod
-    def forward(context: Any, v: Tensor) -> Tensor:
-        return v
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:
-        return -gradient
-
-
-@torch.library.custom_op("rnnbench_tests::doubled", mutates_args=())
-def doubled(x: Tensor) -> Tensor:
-    return 2 * x
-
-
 def assigned(cell: Any, x: Tensor, h: Tensor) -> Tensor:
     w = 1.0 * h
     w[:, 0] = 0
@@ -114,8 +97,6 @@ UNSUPPORTED: dict[str, Callable[[Any, Tensor, Tensor], Any]] = {
     "matrix on the left": lambda cell, x, h: (cell.matrix @ h.T).T,
     "matrix as features": lambda cell, x, h: (h.unsqueeze(-1) * cell.matrix).sum(1),
     "sum over the batch": lambda cell, x, h: h - h.sum(0, keepdim=True),
-    "sum over all": lambda cell, x, h: h - h.sum((1, 0), keepdim=True),
-    "mean over all": lambda cell, x, h: h - h.mean(dim=(-1, -2), keepdim=True),
     "mean of all": lambda cell, x, h: h - h.mean(),
     "heads": lambda cell, x, h: h.unsqueeze(2).expand(-1, -1, 2).reshape(h.shape[0], 14)[:, :7],
     "cumsum": lambda cell, x, h: h.cumsum(1),
@@ -128,11 +109,9 @@ UNSUPPORTED: dict[str, Callable[[Any, Tensor, Tensor], Any]] = {
     "noise in place": lambda cell, x, h: torch.empty_like(h).bernoulli_(0.5),
     "computed probability": lambda cell, x, h: torch.bernoulli(torch.sigmoid(h)),
     "NumPy": lambda cell, x, h: h * torch.from_numpy(np.ones(7)).float(),
-    "number of a parameter": lambda cell, x, h: h * cell.matrix[0, 0].item(),
     "numpy": lambda cell, x, h: h * float(cell.matrix.detach().numpy()[0, 0]),
     "branch": lambda cell, x, h: h if (h > 0).all() else -h,
     "branch on a parameter": lambda cell, x, h: h if cell.matrix[0, 0] > 0 else -h,
-    "truth": lambda cell, x, h: h if (h > 0).any() and h.sum() else -h,
     "equal": lambda cell, x, h: h if torch.equal(h, h) else -h,
     "loop": lambda cell, x, h: h * torch.stack([row.sum() for row in h])[:, None],
     "number": lambda cell, x, h: h * float(h.sum()),
@@ -142,7 +121,6 @@ UNSUPPORTED: dict[str, Callable[[Any, Tensor, Tensor], Any]] = {
     "examples in a loop": lambda cell, x, h: h * sum(1 for _ in range(x.shape[0])),
     "in place": in_place,
     "method in place": lambda cell, x, h: (1 * h).mul_(2),
-    "unused method in place": lambda cell, x, h: (g := 1 * h, g.add_(1), g)[-1],
     "assignment": assigned,
     "rounding": lambda cell, x, h: torch.div(h, 2.0, rounding_mode="floor"),
     "power": lambda cell, x, h: torch.sigmoid(h) ** torch.sigmoid(h),
@@ -154,20 +132,15 @@ UNSUPPORTED: dict[str, Callable[[Any, Tensor, Tensor], Any]] = {
     "narrow state": lambda cell, x, h: cell.narrow(h),
     "state without examples": lambda cell, x, h: cell.matrix[0],
     "wrong Linear": lambda cell, x, h: cell.narrow(x),
-    "concatenated batch": lambda cell, x, h: torch.cat([h, h])[:5],
     "constant state": lambda cell, x, h: (1.0,),
     "bound that is a tensor": lambda cell, x, h: torch.clamp_min(h, 0 * h),
     "surrogate gradient": lambda cell, x, h: Spike.apply(h),
-    "surrogate gradient in a sum": lambda cell, x, h: h + Spike.apply(cell.W(x)),
     "surrogate gradient of a weight": lambda cell, x, h: h @ Spike.apply(cell.matrix),
-    "reversed gradient": lambda cell, x, h: 0.5 * Reversed.apply(h),
-    "custom operation": lambda cell, x, h: doubled(h),
     "hook of a tensor": lambda cell, x, h: (g := 1 * h, g.register_hook(lambda v: 2 * v), g)[-1],
     "gradient asked for": lambda cell, x, h: h if h.requires_grad else -h,
     "inference mode": lambda cell, x, h: torch.inference_mode()(cell.W)(x) + h,
     "gradients left off": lambda cell, x, h: (torch.set_grad_enabled(False), 1 * h)[1],
     "random": lambda cell, x, h: h * random.random(),
-    "random of NumPy": lambda cell, x, h: h * np.random.rand(),  # noqa: NPY002
     "hidden functions": lambda cell, x, h: without_the_record(h),
     **{f"{name} of a copy of a weight": unused(change, of_matrix) for name, change in IN_PLACE.items()},
     **{f"{name} of a value": unused(change, lambda cell, h: 1 * h) for name, change in IN_PLACE.items()

@@ -4,11 +4,14 @@ Every buffer is flat. What is saved for the backward pass lies as (steps, batch,
 width) with the initial state first, so that a step's rows are one slice, and loops run over plain contiguous arrays.
 """
 
+import keyword
+import re
 from dataclasses import dataclass
 from typing import Literal
 
-from rnnbench.backends.fused.codegen.names import names_of_nodes, names_of_states
 from rnnbench.backends.fused.ir import nodes
+from rnnbench.backends.fused.ir.graph import Graph
+from rnnbench.backends.fused.ir.operations import OPERATIONS
 from rnnbench.backends.fused.ir.schedule import Schedule
 
 Role = Literal[
@@ -151,3 +154,73 @@ def _slice(name: str, whole: str, width: str, skip: str = "") -> str:
 def indented(lines: list[str], levels: int) -> list[str]:
     """The lines, so many levels deeper."""
     return ["    " * levels + line if line else line for line in lines]
+
+
+_SIZES = "k at row rows step steps batch batch_start batch_stop start stop chunk wants_input hidden inputs input"
+_KERNELS = "matmul matmul_accumulate outer_product_accumulate pack pack_transpose sum_accumulate"
+_KERNELS += " columns_accumulate row_sum_accumulate spread_accumulate"
+_FUNCTIONS = "exponential exponential_minus_one logarithm square_root flushed cached_jit forward backward functions"
+_BUILT_IN = "range max abs real np math"
+_TAKEN = frozenset(f"{_SIZES} {_KERNELS} {_FUNCTIONS} {_BUILT_IN}".split())
+_DERIVED = re.compile(r"(at|zeros|width|size).*|.*_(now|next|all|weight|packed|bias|chunk|gradients?)")
+
+
+def names_of_states(names: tuple[str, ...]) -> tuple[str, ...]:
+    """A name for every state tensor: the cell's own where it is one that Python takes and that is free."""
+    return tuple(name if _is_free(name) else f"state{index}" for index, name in enumerate(names))
+
+
+def names_of_nodes(schedule: Schedule, states: tuple[str, ...]) -> tuple[str, ...]:
+    """A unique name for every node; an empty one for a value that is inlined where it is read.
+
+    That is a node of the backward pass that is read in one place and is no gradient of a node of the step.
+    """
+    graph = schedule.graph
+    names: list[str] = []
+    for position, node in enumerate(graph.nodes):
+        if isinstance(node, nodes.State):
+            names.append(states[node.index])
+            continue
+        name = re.sub(r"\W", "_", _wanted(graph, node), flags=re.ASCII)
+        free = name == "input" or (_is_free(name) and name not in names and name not in states)
+        names.append(name if free else f"{name}_{position}")
+    return tuple(_gradients_named(schedule, names))
+
+
+def _wanted(graph: Graph, node: nodes.Node) -> str:
+    """The preferred name of a node."""
+    if isinstance(node, nodes.Linear):
+        return node.weight.removesuffix(".weight")
+    if isinstance(node, nodes.Parameter):
+        return node.path
+    if isinstance(node, nodes.Preactivation):
+        return "_".join(["sum", *(_wanted(graph, graph.nodes[product]) for product in node.operands)])
+    if isinstance(node, nodes.Elementwise):
+        return node.label or node.operation
+    return type(node).__name__.lower()
+
+
+def _gradients_named(schedule: Schedule, names: list[str]) -> list[str]:
+    """The names, gradients being named after their node, and those of inlined values empty."""
+    known, named = schedule.graph.nodes, list(names)
+    places = [0] * len(known)
+    for node in known:
+        form = OPERATIONS[node.operation].form if isinstance(node, nodes.Elementwise) else None
+        for index, operand in enumerate(node.operands):
+            places[operand] += 1 if form is None else form.occurrences(index)
+    gradients = {gradient: position for position, gradient in reversed(schedule.graph.adjoints.items())}
+    for position in range(len(known)):
+        if position in schedule.phases:
+            continue
+        if position in gradients:
+            named[position] = f"{names[gradients[position]]}_gradient"
+        elif places[position] <= 1:
+            named[position] = ""
+    return named
+
+
+def _is_free(name: str) -> bool:
+    """Whether a name is unused in the generated source."""
+    is_numbered = re.sub(r"_\d+$", "", name) in OPERATIONS
+    means_something = name in _TAKEN or name in OPERATIONS or is_numbered or _DERIVED.fullmatch(name)
+    return name.isidentifier() and not keyword.iskeyword(name) and not means_something

@@ -46,7 +46,7 @@ class Noise(Node):
     """Random numbers, drawn by torch before the loop as the plain loop would draw them: for every step anew."""
 
     draw: str
-    """What is drawn, one of `runtime.noise.DRAWS`."""
+    """What is drawn, one of `runtime.run.DRAWS`."""
     setting: float
     """The probability of a dropout; 0 where there is none."""
     index: int

@@ -1,22 +1,40 @@
 """Running the compiled loops as one node of autograd's graph."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from rnnbench.backends.backend import StateHook
+from rnnbench.backends.fused.ir.nodes import Noise
 from rnnbench.backends.fused.runtime.batch_threads import BatchRange, batch_ranges, run_on_threads
 from rnnbench.backends.fused.runtime.binding import Arrays, Binding
 from rnnbench.backends.fused.runtime.buffers import Activations, Gradients, flat
 from rnnbench.backends.fused.runtime.compile import compiled
-from rnnbench.backends.fused.runtime.noise import draw_noise
 from rnnbench.cells import Cell, State
 
 CHUNK_ROWS = 192
 """Rows of gradients that are collected before they are multiplied into the weights' gradients: enough to keep the
 microkernel busy, few enough to stay in the cache."""
+
+
+DRAWS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "rand": lambda like, _: torch.rand_like(like),
+    "randn": lambda like, _: torch.randn_like(like),
+    "dropout": lambda like, p: functional.dropout(torch.ones_like(like), p),
+}
+"""What a `Noise` node can be, drawn in the shape of a tensor."""
+
+
+def draw_noise(kinds: Sequence[Noise], steps: int, batch: int, dtype: torch.dtype) -> list[Tensor]:
+    """Numbers (steps, batch, width) for each of the nodes, from torch's generator in the order of the plain loop."""
+    found = [torch.empty(steps, batch, kind.width or 1, dtype=dtype) for kind in kinds]
+    for step in range(steps):
+        for kind, numbers in zip(kinds, found, strict=True):
+            numbers[step] = DRAWS[kind.draw](torch.zeros_like(numbers[step]), kind.setting)
+    return found
 
 
 def run_binding(
