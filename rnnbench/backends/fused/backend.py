@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -49,11 +49,10 @@ class Fused(Backend):
             entry.warn(cell)
             return Eager().run(cell, inputs, state, hook)
         _check_shapes(entry.binding, inputs, state)
-        if reason := _cannot_take(entry.binding, inputs, state):
-            if not self.falls_back:
-                raise ValueError(reason)
-            return Eager().run(cell, inputs, state, hook)
-        if not inputs.numel():
+        reason = _cannot_take(entry.binding, inputs, state)
+        if reason and not self.falls_back:
+            raise ValueError(reason)
+        if reason or not inputs.numel():
             return Eager().run(cell, inputs, state, hook)
         from rnnbench.backends.fused.runtime.run import run_binding  # imports numba, which takes a while
 
@@ -169,10 +168,6 @@ def _bound(cell: Cell, guard: TraceGuard) -> Binding | str:
         guard.restore()
 
 
-def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
-    return ", ".join(map(str, shapes))
-
-
 def _check_shapes(binding: Binding, inputs: Tensor, state: State) -> None:
     """Raise ValueError for inputs and states of other shapes than the cell's."""
     shapes = [(inputs.shape[1], width) for width in binding.state_widths]
@@ -180,7 +175,8 @@ def _check_shapes(binding: Binding, inputs: Tensor, state: State) -> None:
         raise ValueError(f"inputs of width {inputs.shape[2]}: the cell takes input_size={binding.input_size}")
     found = [tuple(tensor.shape) for tensor in state]
     if found != shapes:
-        raise ValueError(f"state of shapes {_listed(found)}: must be {_listed(shapes)}, each (batch, features)")
+        is_state, must_be = (", ".join(map(str, each)) for each in (found, shapes))
+        raise ValueError(f"state of shapes {is_state}: must be {must_be}, each (batch, features)")
 
 
 def _cannot_take(binding: Binding, inputs: Tensor, state: State) -> str | None:

@@ -45,7 +45,7 @@ class Step(Cell):
         self.W, self.U = nn.Linear(3, 24), nn.Linear(6, 24, bias=False)
         self.V, self.P = nn.Parameter(torch.zeros(6, 6)), nn.Parameter(torch.zeros(4, 6))
         self.b, self.b4, self.s = (nn.Parameter(torch.zeros(size)) for size in (6, 24, 1))
-        self.to_c, self.norm, self.rms = nn.Linear(6, 4), nn.LayerNorm(6), nn.RMSNorm(24)
+        self.to_c, self.norm = nn.Linear(6, 4), nn.LayerNorm(6)
         self.gru, self.lstm, self.rnn = (
             nn.GRUCell(3, 6),
             nn.LSTMCell(4, 6, bias=False),
@@ -128,7 +128,6 @@ STEPS: dict[str, Callable[..., Any]] = {
     "comparison times a tensor": as_h(lambda cell, x, h, c: (h > 0) * h + (h < 0.5).to(h.dtype)),
     "group_norm": as_h(lambda cell, x, h, c: functional.group_norm(h, 2, cell.b)),
     "lerp": as_h(lambda cell, x, h, c: torch.lerp(h, cell.b.expand_as(h), torch.sigmoid(h))),
-    "addcmul": as_h(lambda cell, x, h, c: torch.addcmul(h, h, cell.b)),
     "detach": as_h(lambda cell, x, h, c: torch.round(h).detach() + h - h.detach()),
     "reversed": as_h(lambda cell, x, h, c: 1 - h + 2 / (2 + h * h)),
     "powers": as_h(lambda cell, x, h, c: h**3 + torch.pow(h, 2)),

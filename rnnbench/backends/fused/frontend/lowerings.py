@@ -186,11 +186,6 @@ def _lerp(graph: Graph, input: Operand, end: Operand, weight: Operand) -> Value:
     return Value((start + by * (stop - start)).position)
 
 
-def _addcmul(graph: Graph, input: Operand, first: Operand, second: Operand) -> Value:
-    total, a, b = (Term(graph, operand(graph, argument)) for argument in (input, first, second))
-    return Value((total + a * b).position)
-
-
 def _drawn(graph: Graph, draw: str, width: int, setting: float = 0.0) -> Value:
     """Random numbers (batch, width), which torch draws before the loop as the plain loop draws them."""
     count = len(graph.positions(nodes.Noise))
@@ -245,7 +240,7 @@ def _build_table() -> dict[Any, Build]:
     table |= dict.fromkeys([torch.ones, "new_ones"], _filled_of_size(1.0))
     table |= {"where": _where_method, "clone": plain("copy"), torch.clone: plain("copy")}
     table |= {getattr(functional, name): _formula(formula) for name, formula in ACTIVATIONS.items()}
-    table |= dict.fromkeys([torch.lerp, "lerp"], _lerp) | dict.fromkeys([torch.addcmul, "addcmul"], _addcmul)
+    table |= dict.fromkeys([torch.lerp, "lerp"], _lerp)
     table |= {torch.rand_like: _like("rand"), torch.randn_like: _like("randn"), functional.dropout: _dropout}
     return table | features.TABLE
 

@@ -1,14 +1,12 @@
 """From a cell's `step` to a graph: it is recorded on random numbers, and the recorded functions are lowered."""
 
 import gc
-import inspect
 import itertools
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -111,7 +109,7 @@ def _record(cell: Cell, widths: tuple[int, ...], held: dict[int, Tensor], batch:
     state = tuple(recorder.argument(f"state_{index}", width, dtype) for index, width in enumerate(widths))
     try:
         with _like_the_plain_loop(), recorder:
-            results = cell.step(x, state, **_defaults(cell))
+            results = cell.step(x, state)
             is_enabled = torch.is_grad_enabled()
     except Exception as error:
         if recorder.problem or isinstance(error, UnsupportedStepError):
@@ -147,13 +145,3 @@ def _like_the_plain_loop() -> Iterator[None]:
         if "torch._dynamo" in sys.modules:
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield
-
-
-def _defaults(cell: Cell) -> dict[str, Any]:
-    """Further arguments of `step` than x and the state, which have defaults."""
-    _, _, *others = inspect.signature(cell.step).parameters.values()
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    others = [argument for argument in others if argument.kind not in kinds]
-    if any(argument.default is inspect.Parameter.empty for argument in others):
-        raise UnsupportedStepError("step takes more than x and the state")
-    return {argument.name: argument.default for argument in others}
