@@ -1,7 +1,7 @@
 """The tensors and hooks of a cell, where torch keeps them, and blocks that leave them and the generators as they were.
 
 There is no public access to a module's hooks, to those of all modules, or to the dictionaries of its tensors: what this
-takes from torch's private modules, tests/backends/fused/test_check.py watches.
+takes from torch's private modules, the tests of hooks in tests/backends/fused/test_unsupported.py watch.
 """
 
 import random
