@@ -24,8 +24,6 @@ class GradientFit(NamedTuple):
     """Its slope: decades lost per step of backpropagation through time; negative when the gradient grows."""
     r_squared: float
     """R^2 of the line: 1 when the gradient decays or grows exactly exponentially."""
-    steps: int
-    """Steps where g_t > 0."""
 
 
 def fit_gradient(norms: Float[np.ndarray, " time_step"], fewest_steps: int = 2) -> GradientFit:
@@ -35,19 +33,12 @@ def fit_gradient(norms: Float[np.ndarray, " time_step"], fewest_steps: int = 2) 
     """
     (steps,) = np.nonzero(norms > 0)
     if len(steps) < fewest_steps:
-        return GradientFit(math.nan, math.nan, len(steps))
+        return GradientFit(math.nan, math.nan)
     logarithms = np.log10(norms[steps].astype(np.float64))
     if np.ptp(logarithms) <= FLAT:
-        return GradientFit(0.0, 0.0, len(steps))
+        return GradientFit(0.0, 0.0)
     line: Any = stats.linregress(steps, logarithms)
-    return GradientFit(float(line.slope), float(line.rvalue**2), len(steps))
-
-
-def half_life(decay: float) -> float:
-    """Steps over which a gradient that loses `decay` decades per step halves; infinite when it does not decay."""
-    if math.isnan(decay):
-        return math.nan
-    return math.log10(2) / decay if decay > 0 else math.inf
+    return GradientFit(float(line.slope), float(line.rvalue**2))
 
 
 def decades_lost(norms: Float[np.ndarray, " time_step"]) -> float:
@@ -87,17 +78,17 @@ def reported_half_life(norms: Float[np.ndarray, " time_step"]) -> HalfLife:
     when R^2 is below 0.9, and when the half-life is longer than T: no sequence of that length has seen it. NaN, at
     steps that are padding, counts as no gradient. All tables and the probe's columns follow this rule.
     """
-    if np.isinf(norms).any():
-        return HalfLife(math.nan, NoHalfLife.NO_DECAY)
-    fit = fit_gradient(norms, FEWEST_STEPS_OF_A_HALF_LIFE)
+    fit = fit_gradient(norms, FEWEST_STEPS_OF_A_HALF_LIFE) if not np.isinf(norms).any() else GradientFit(0.0, 0.0)
+    reason = None
     if math.isnan(fit.decay):
-        return HalfLife(math.nan, NoHalfLife.TOO_FEW_STEPS)
-    if fit.decay <= 0:
-        return HalfLife(math.nan, NoHalfLife.NO_DECAY)
-    if fit.r_squared < EXPONENTIAL_R_SQUARED:
-        return HalfLife(math.nan, NoHalfLife.NOT_EXPONENTIAL)
-    steps = half_life(fit.decay)
-    return HalfLife(math.nan, NoHalfLife.BEYOND_SEQUENCE) if steps > norms.size else HalfLife(steps, None)
+        reason = NoHalfLife.TOO_FEW_STEPS
+    elif fit.decay <= 0:
+        reason = NoHalfLife.NO_DECAY
+    elif fit.r_squared < EXPONENTIAL_R_SQUARED:
+        reason = NoHalfLife.NOT_EXPONENTIAL
+    elif math.log10(2) / fit.decay > norms.size:
+        reason = NoHalfLife.BEYOND_SEQUENCE
+    return HalfLife(math.nan if reason else math.log10(2) / fit.decay, reason)
 
 
 class GradientSummary(NamedTuple):
@@ -114,6 +105,6 @@ class GradientSummary(NamedTuple):
 def summarise_gradient(norms: Float[np.ndarray, " time_step"]) -> GradientSummary:
     """The summary of the norms g_1 .. g_T; NaN, at steps that are padding, counts as no gradient."""
     known = np.where(np.isnan(norms), 0, norms)
-    fit = fit_gradient(known, FEWEST_STEPS) if np.isfinite(known).all() else GradientFit(math.nan, math.nan, 0)
+    fit = fit_gradient(known, FEWEST_STEPS) if np.isfinite(known).all() else GradientFit(math.nan, math.nan)
     decay = fit.decay if fit.r_squared >= EXPONENTIAL_R_SQUARED else math.nan
     return GradientSummary(decades_lost(known), fit.r_squared, decay, reported_half_life(known))

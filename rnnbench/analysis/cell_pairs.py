@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from rnnbench.analysis.identity import check_once
+from rnnbench.analysis.results import check_once
 from rnnbench.analysis.variant import Variant
 
 CELL = ["cell", "variant"]
@@ -34,24 +34,14 @@ class CellPair:
 
     def identity(self, difficulty: Any) -> dict[str, Any]:
         """The columns that say which pair a row is of, and at which difficulty."""
-        return {
-            "task": self.task,
-            "difficulty_setting": self.difficulty_setting,
-            "difficulty": difficulty,
-            "cell": self.cell,
-            "variant": self.variant,
-            "other_cell": self.other_cell,
-            "other_variant": self.other_variant,
-        }
+        task, cells = ({name: getattr(self, name) for name in names} for names in (TASK, (*CELL, *PAIR)))
+        return {**task, "difficulty": difficulty, **cells}
 
     def by_difficulty(self) -> Iterator[tuple[Any, pd.DataFrame, pd.DataFrame]]:
         """Each difficulty with the runs of both cells at it, in the order of the runs."""
         for difficulty in self.runs["difficulty"].unique().tolist():
-            yield (
-                difficulty,
-                self.runs[self.runs["difficulty"] == difficulty],
-                self.other_runs[self.other_runs["difficulty"] == difficulty],
-            )
+            a, b = (runs[runs["difficulty"] == difficulty] for runs in (self.runs, self.other_runs))
+            yield difficulty, a, b
 
 
 def cell_pairs(runs: pd.DataFrame) -> Iterator[CellPair]:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.identity import RUN
-from rnnbench.analysis.results import Results, Source, sorted_runs
+from rnnbench.analysis.results import RUN, Results, sorted_runs
 from rnnbench.analysis.variant import setting_columns, variants
 from rnnbench.errors import SettingError
 from rnnbench.schema import MEASURED, VARIANT
+from rnnbench.store.archive import Source
 
 EXPERIMENT = "experiment"
 """The column with the experiment that a run is taken from."""
@@ -26,18 +26,17 @@ class CombinedSource:
     """By run."""
 
     def histories(self, runs: Sequence[str]) -> pd.DataFrame:
-        of_source: dict[int, list[str]] = {}
-        for run in runs:
-            of_source.setdefault(id(self.sources[run]), []).append(run)
-        tables = [self.sources[names[0]].histories(names) for names in of_source.values()]
+        tables = [source.histories([run for run in runs if self.sources[run] is source]) for source in self._distinct()]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["step", "run"])
 
     def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
         return self.sources[run].probe(run, name)
 
     def probes(self) -> list[str]:
-        sources = {id(source): source for source in self.sources.values()}
-        return sorted({probe for source in sources.values() for probe in source.probes()})
+        return sorted({probe for source in self._distinct() for probe in source.probes()})
+
+    def _distinct(self) -> list[Source]:
+        return list({id(source): source for source in self.sources.values()}.values())
 
 
 def together(several: Sequence[Results], folder: Path) -> Results:

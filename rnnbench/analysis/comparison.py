@@ -4,18 +4,22 @@ No run is dropped silently: where some runs have no value of an interval `x`, th
 one, and the table shows it.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from rnnbench.analysis.degenerate import exact_rate
-from rnnbench.analysis.gradient_profile import top_layer_norms
-from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval, median_interval, median_of_signed
-from rnnbench.analysis.loss_scale import SCALES, is_logarithmic, mean_loss, with_scale
-from rnnbench.analysis.median_steps import median_steps
+from rnnbench.analysis.gradient_profile import half_life_columns, top_layer_norms
+from rnnbench.analysis.intervals import (
+    UNDEFINED,
+    exact_rate,
+    mean_interval,
+    median_interval,
+    median_of_signed,
+)
+from rnnbench.analysis.loss_scale import BASELINE, SCALES, is_logarithmic, mean_loss, with_scale
 from rnnbench.analysis.milestones import (
     BUDGET,
     SOLVED,
@@ -27,6 +31,7 @@ from rnnbench.analysis.milestones import (
     stopped_by_solving,
 )
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.steps_to_solve import median_steps
 from rnnbench.gradient_fit import HalfLife, NoHalfLife, reported_half_life
 from rnnbench.schema import ENDED, GROUP, Status
 
@@ -89,22 +94,19 @@ def comparison(results: Results, milestone: str = SOLVED) -> pd.DataFrame:
 
 
 def _compare(results: Results, runs: pd.DataFrame, milestone: str, logarithmic: bool) -> dict[str, Any]:
-    status = runs["status"]
-    ended = runs[status.isin(ENDED)]
+    status = runs["status"].value_counts()
+    ended = runs[runs["status"].isin(ENDED)]
     return {
         "runs": len(ended),
-        "diverged": int((status == Status.DIVERGED).sum()),
-        "failed": int((status == Status.FAILED).sum()),
-        "unfinished": int((status == Status.RUNNING).sum()),
+        "diverged": int(status.get(Status.DIVERGED, 0)),
+        "failed": int(status.get(Status.FAILED, 0)),
+        "unfinished": int(status.get(Status.RUNNING, 0)),
         "budget": _one(runs, BUDGET),
         "milestone": milestone,
         **_success(ended, milestone),
         **_losses(ended, logarithmic),
-        **_own_measure(ended),
         **_times(ended),
-        "parameters": _one(runs, "parameters"),
-        "parameters_recurrent_layers": _one(runs, "parameters_recurrent_layers"),
-        "backend": _one(runs, "backend"),
+        **{column: _one(runs, column) for column in ("parameters", "parameters_recurrent_layers", "backend")},
         **_gradient(results, ended, "_initial"),
         **_gradient(results, ended[ended["status"] == Status.DONE], ""),
     }
@@ -125,29 +127,24 @@ def _success(ended: pd.DataFrame, milestone: str) -> dict[str, Any]:
 
 def _losses(ended: pd.DataFrame, logarithmic: bool) -> dict[str, Any]:
     tested = ended[_values(ended, "test_loss").notna()]
-    stopped = stopped_by_solving(tested)
-    on_test_data = _values(tested, "test_baseline_loss").dropna()
+    recorded = _known(tested, BASELINE)
+    expected = _one(ended, "baseline_loss")
+    name = _one(ended, "measure")
     return {
         "test_loss": mean_loss(tested["test_loss"].to_numpy(float), logarithmic),
         "test_loss_runs": len(tested),
-        "test_loss_at_stop": int(stopped.sum()),
-        "baseline_loss": mean_loss(np.asarray(on_test_data, dtype=np.float64), logarithmic).estimate
-        if len(on_test_data)
-        else _one(ended, "baseline_loss"),
+        "test_loss_at_stop": int(stopped_by_solving(tested).sum()),
+        "baseline_loss": mean_loss(recorded, logarithmic).estimate if recorded.size else expected,
+        "measure": name,
+        "test_measure": mean_interval(_known(ended, f"test_{name}")) if name else UNDEFINED,
     }
-
-
-def _own_measure(ended: pd.DataFrame) -> dict[str, Any]:
-    """The measure that the task names, on test data."""
-    name = _one(ended, "measure")
-    return {"measure": name, "test_measure": _over(ended, f"test_{name}", mean_interval) if name else UNDEFINED}
 
 
 def _times(ended: pd.DataFrame) -> dict[str, Any]:
     timed = ended[_values(ended, "step_time_s").notna()]
     shared = _values(timed, "times_shared")
     return {
-        "step_time_s": _over(timed, "step_time_s", median_interval),
+        "step_time_s": median_interval(_known(timed, "step_time_s")),
         "step_time_s_runs": len(timed),
         "times_shared": float(shared.sum()) if shared.notna().any() else np.nan,
     }
@@ -155,16 +152,12 @@ def _times(ended: pd.DataFrame) -> dict[str, Any]:
 
 def _gradient(results: Results, runs: pd.DataFrame, when: str) -> dict[str, Any]:
     """Decades of all runs with a profile; half-lives of those that have one, and why the others have none."""
-    decades, half_life = f"gradient_decades_lost{when}", f"gradient_half_life{when}"
+    decades = f"gradient_decades_lost{when}"
     probed = runs[_values(runs, decades).notna()]
     found = [_half_life(results, run, when) for run in probed.to_dict("records")]
-    steps = np.array([each.steps for each in found if each.reason is None])
-    counts = Counter(str(each.reason) for each in found if each.reason is not None)
     return {
         decades: median_of_signed(_values(probed, decades).to_numpy(float)),
-        half_life: median_interval(steps),
-        f"{half_life}_runs": len(steps),
-        f"{half_life}_why": "; ".join(f"{count}: {reason}" for reason, count in counts.items()),
+        **half_life_columns(f"gradient_half_life{when}", found),
     }
 
 
@@ -177,16 +170,14 @@ def _half_life(results: Results, run: Mapping[Any, Any], when: str) -> HalfLife:
     return HalfLife(recorded, None if np.isfinite(recorded) else NoHalfLife.NOT_RECORDED)
 
 
-def _over(runs: pd.DataFrame, column: str, statistic: Callable[[Any], Interval]) -> Interval:
-    """The statistic of the column's values, NaN being the runs that have none."""
-    return statistic(_values(runs, column).dropna().to_numpy(float))
-
-
 def _values(runs: pd.DataFrame, column: str) -> "pd.Series[float]":
     """The column as numbers, all NaN where no run has it."""
-    if column not in runs:
-        return pd.Series(np.nan, index=runs.index)
-    return pd.to_numeric(runs[column]).astype(float)
+    return pd.to_numeric(runs.get(column, pd.Series(np.nan, runs.index))).astype(float)
+
+
+def _known(runs: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """The column's values, of the runs that have one."""
+    return np.asarray(_values(runs, column).dropna(), dtype=np.float64)
 
 
 def _one(runs: pd.DataFrame, column: str) -> Any:

@@ -1,7 +1,7 @@
 """Whether a gradient decays or grows exponentially through time.
 
-R^2 of the straight line through log10 g_t does not tell: over 100 steps exp(-sqrt k) has 0.95. A course is exponential
-when its slope is the same early and late, which the slopes of its two halves say directly.
+R^2 of the straight line through log10 g_t does not show it: over 100 steps exp(-sqrt k) has 0.95. A profile is
+exponential when its slope is the same early and late, which the slopes of its two halves say directly.
 """
 
 from typing import NamedTuple
@@ -29,25 +29,23 @@ class HalfSlopes(NamedTuple):
 
 
 def half_slopes(norms: Float[np.ndarray, " time_step"]) -> HalfSlopes:
-    """The slopes of the two halves of a course g_1 .. g_T; NaN with fewer than three steps in a half.
+    """The slopes of the two halves of a profile g_1 .. g_T; NaN with fewer than three steps in a half.
 
-    An odd middle step belongs to the second half. Raises ValueError on NaN and on negative or infinite norms.
+    An odd middle step belongs to the second half. Raises ValueError on NaN and infinite norms.
     """
-    checked = _norms(norms, ("time_step",))
+    checked = as_float_array(norms, "norms", axes=("time_step",), remedy="leave out a run that diverged")
     (steps,) = np.nonzero(checked > 0)
-    middle = steps[steps.size // 2] if steps.size else 0
-    first, second = (np.where(half, checked, 0) for half in _split(checked.size, int(middle)))
+    is_earlier = np.arange(checked.size) < (steps[steps.size // 2] if steps.size else 0)
+    first, second = np.where(is_earlier, checked, 0), np.where(is_earlier, 0, checked)
     return HalfSlopes(*(fit_gradient(half, FEWEST_STEPS_OF_A_HALF).decay for half in (first, second)))
 
 
 class ExponentialTest(NamedTuple):
-    """Whether the courses of several runs are exponential."""
+    """Whether the profiles of several runs are exponential."""
 
     verdict: Verdict
     change: Interval
     """Mean over runs of the second half's slope minus the first's, decades per step: 0 is exponential."""
-    slope: Interval
-    """Mean over runs of |slope of the whole|, decades per step, with which the change is compared."""
     p_value: float
     """Student's, that the coefficient of t^2 in log10 g_t is 0: whether the course is exactly straight."""
     p_margin: float
@@ -55,29 +53,25 @@ class ExponentialTest(NamedTuple):
 
     Small both where the verdict holds and where it fails; the verdict says which.
     """
-    runs: int
 
 
-def exponential_test(norms: Float[np.ndarray, "runs time_step"], margin: float = CURVATURE_MARGIN) -> ExponentialTest:
+def exponential_test(norms: Float[np.ndarray, "runs time_step"]) -> ExponentialTest:
     """That the gradients of several runs, a row of norms g_1 .. g_T each, decay or grow exponentially.
 
     The change d of the slope from the first half to the second is compared with the slope s of the whole. The verdict
     HOLDS where |d| < margin |s| on average over the runs: the 95% intervals of the means of d - margin |s| and of
     d + margin |s| are below and above 0. It FAILS where one of them is on the other side, else it is UNDECIDED. A ratio
     whose denominator may be 0 is avoided so (Fieller 1954). A gradient that neither decays nor grows is undecided or
-    fails, as a slope of 0 is. Runs whose halves have no slope are left out and not counted in `runs`.
+    fails, as a slope of 0 is. Runs whose halves have no slope are left out; the margin is CURVATURE_MARGIN.
 
-    Raises ValueError on NaN and on negative or infinite norms, and on a margin that is not positive.
+    Raises ValueError on NaN and infinite norms.
     """
-    if not margin > 0:
-        raise ValueError(f"margin={margin}: must be above 0 (a fraction of the slope)")
-    courses = _norms(norms, ("runs", "time_step"))
-    halves = np.array([half_slopes(course) for course in courses]).reshape(-1, 2)
+    halves = np.array([half_slopes(profile) for profile in norms]).reshape(-1, 2)
     usable = ~np.isnan(halves).any(axis=1)
     changes = halves[usable, 1] - halves[usable, 0]
-    slopes = np.abs([fit_gradient(course).decay for course in courses[usable]])
-    quadratics = np.array([_quadratic(course) for course in courses[usable]])
-    beyond, short_of = changes - margin * slopes, changes + margin * slopes
+    slopes = np.abs([fit_gradient(profile).decay for profile in norms[usable]])
+    quadratics = np.array([_quadratic(profile) for profile in norms[usable]])
+    beyond, short_of = changes - CURVATURE_MARGIN * slopes, changes + CURVATURE_MARGIN * slopes
     excess, lack = mean_interval(beyond), mean_interval(short_of)
     verdict = Verdict.UNDECIDED if changes.size else Verdict.NOT_MEASURED
     if excess.low > 0 or lack.high < 0:
@@ -87,29 +81,15 @@ def exponential_test(norms: Float[np.ndarray, "runs time_step"], margin: float =
     return ExponentialTest(
         verdict,
         mean_interval(changes),
-        mean_interval(slopes),
         student_p_value(quadratics),
         max(student_p_value(beyond), student_p_value(short_of)),
-        changes.size,
     )
 
 
 def _quadratic(norms: Float[np.ndarray, " time_step"]) -> float:
-    """The coefficient of t^2 in log10 g_t; 0 where it is rounding alone, as in a straight course."""
+    """The coefficient of t^2 in log10 g_t; 0 where it is rounding alone, as in a straight profile."""
     (steps,) = np.nonzero(norms > 0)
     values = np.log10(norms[steps])
     half_width = (steps[-1] - steps[0]) / 2
     bend = float(np.polynomial.Polynomial.fit(steps, values, 2).coef[2])  # with t from -1 to 1
     return bend / half_width**2 if abs(bend) > ROUNDING * np.abs(values).max() else 0.0
-
-
-def _split(size: int, middle: int) -> tuple[np.ndarray, np.ndarray]:
-    earlier = np.arange(size) < middle
-    return earlier, ~earlier
-
-
-def _norms(norms: Float[np.ndarray, "..."], axes: tuple[str, ...]) -> Float[np.ndarray, "..."]:
-    values = as_float_array(norms, "norms", axes=axes, remedy="leave out a run that diverged")
-    if values.size and values.min() < 0:
-        raise ValueError(f"norms={values.min():g}: must be at least 0 (a norm)")
-    return values

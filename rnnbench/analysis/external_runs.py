@@ -33,42 +33,37 @@ def results_of(runs: pd.DataFrame, histories: pd.DataFrame | None = None, name: 
         raise SettingError("runs: needs the column 'steps_trained' with 'steps_to_solve', where runs are censored")
     if histories is not None and not ({"run", "step"} <= set(histories.columns) and "run" in runs):
         raise SettingError("histories: needs the columns 'run' and 'step', and runs the column 'run'")
-    table = runs.copy().reset_index(drop=True)
-    for column in {*MEASURED, "steps_trained"} & set(table.columns):
-        try:
-            table[column] = pd.to_numeric(table[column])
-        except (ValueError, TypeError) as error:
-            raise SettingError(f"{column}: {error}") from None
     defaults: dict[str, Any] = {
         "task": "task",
         "difficulty": "",
-        "difficulty_setting": "length" if "difficulty" in table else "",
+        "difficulty_setting": "length" if "difficulty" in runs else "",
         "status": str(Status.DONE),
         "test_loss": np.nan,
         "steps_to_solve": np.nan,
         "steps_trained": 0,
         "baseline_loss": np.nan,
     }
-    for column, value in defaults.items():
-        if column not in table:
-            table[column] = value
+    table = runs.assign(**{column: value for column, value in defaults.items() if column not in runs})
+    table = table.reset_index(drop=True)
+    for column in (*MEASURED, "steps_trained"):
+        try:
+            table[column] = pd.to_numeric(table[column])
+        except (ValueError, TypeError) as error:
+            raise SettingError(f"{column}: {error}") from None
     if unknown := set(table["status"]) - set(Status):
         raise SettingError(f"status={min(unknown)}: must be one of {', '.join(Status)}")
     if "run" not in table:
         settings = [column for column in map(str, table) if "." in column]
         parts = table[["cell", "task", "difficulty", *settings, "seed"]].astype(str)
         table["run"] = parts.agg("-".join, axis=1)
-    table["difficulty"] = [_difficulty(value) for value in table["difficulty"]]
+    table["difficulty"] = [  # a number where text can be one: tables are often read from CSV
+        from_stored_text(value) if isinstance(value, str) else value for value in table["difficulty"]
+    ]
     if (doubled := table["run"][table["run"].duplicated()]).any():
         raise SettingError(
             f"runs: {doubled.iloc[0]} is there twice; a run is a cell, task, difficulty, setting and seed"
         )
     return Results(name, Path(name), sorted_runs(table), Table(histories))
-
-
-def _difficulty(value: Any) -> Any:
-    """A number where text can be one: tables are often read from CSV."""
-    return from_stored_text(value) if isinstance(value, str) else value
 
 
 class Table:

@@ -1,14 +1,13 @@
 """How much the gradient of each cell decays in backpropagation through time, how fast, and whether exponentially."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from rnnbench.analysis.gradient_profile import PROBE, joint_norms
+from rnnbench.analysis.gradient_profile import PROBE, half_life_columns, joint_norms
 from rnnbench.analysis.intervals import mean_interval, median_of_signed
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
@@ -40,7 +39,7 @@ DECAYS: dict[str, str] = {
 
 
 class Profile(NamedTuple):
-    """Summary of the gradient norms of one run at one training step."""
+    """The gradient norms of one run at one training step."""
 
     whole_state: GradientSummary
     decades_lost_by_state: tuple[float, ...]
@@ -76,24 +75,18 @@ def _profiles(results: Results, run: str) -> tuple[Profile, Profile] | None:
     arrays = results.probe(run, PROBE)
     if not arrays:
         return None
-    whole = joint_norms(arrays)
-    return _profile(whole, arrays, 0), _profile(whole, arrays, -1)
+    whole, by_state = joint_norms(arrays)[:, -1], arrays.get("norm_by_state")
 
+    def at(probed: int) -> Profile:
+        states = () if by_state is None else np.nan_to_num(by_state[probed, -1].astype(np.float64), posinf=np.inf)
+        return Profile(summarise_gradient(whole[probed]), tuple(map(decades_lost, states)))
 
-def _profile(
-    whole: Float[np.ndarray, "probed layer time_step"], arrays: Mapping[str, "np.ndarray[Any, Any]"], probed: int
-) -> Profile:
-    states = arrays["norm_by_state"][probed, -1] if "norm_by_state" in arrays else ()
-    by_state = tuple(decades_lost(np.where(np.isnan(state), 0, state).astype(np.float64)) for state in states)
-    return Profile(summarise_gradient(whole[probed, -1]), by_state)
+    return at(0), at(-1)
 
 
 def _moment(profiles: Sequence[Profile], when: str) -> dict[str, Any]:
     """The columns of several runs' profiles at one moment."""
     found = [profile.whole_state for profile in profiles]
-    half_lives = [each.half_life for each in found]
-    have = [half_life.steps for half_life in half_lives if half_life.reason is None]
-    reasons = Counter(str(half_life.reason) for half_life in half_lives if half_life.reason is not None)
     decays = _known(each.decay for each in found)
     columns = {
         "decades_lost": median_of_signed(_known(each.decades_lost for each in found)),
@@ -104,9 +97,7 @@ def _moment(profiles: Sequence[Profile], when: str) -> dict[str, Any]:
         "r_squared": median_of_signed(_known(each.r_squared for each in found)),
         "decay": mean_interval(decays),
         "decay_runs": decays.size,
-        "half_life": median_of_signed(np.array(have)),
-        "half_life_runs": len(have),
-        "half_life_why": "; ".join(f"{count}: {reason}" for reason, count in reasons.items()),
+        **half_life_columns("half_life", [each.half_life for each in found]),
     }
     return {f"{name}{when}": value for name, value in columns.items()}
 

@@ -1,24 +1,37 @@
-"""Reads the stored norms of the gradient through time."""
+"""Stored norms of the gradient through time, as they are and relative to that at its end, g_t / g_T.
 
-from collections.abc import Mapping
+Relative to g_T cells can be compared after training, where a cell with a smaller residual has smaller gradients at
+every step. T is the last step with a gradient.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from rnnbench.analysis.intervals import median_interval
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
+from rnnbench.gradient_fit import HalfLife
 
 PROBE = "gradient_profile"
+
+ROUNDED_TO_ZERO = {"fused": 2.0**-106}
+"""The magnitude below which a backend rounds the elements of a float32 gradient to zero."""
+DENORMAL = 2.0**-126
+"""That of the other backends: float32's smallest normal number."""
+MARGIN = 100
+"""From this many times that magnitude on down, a norm has lost so many elements that it is no longer a norm: it falls
+off a cliff."""
 
 
 def joint_norms(arrays: Mapping[str, "np.ndarray[Any, Any]"]) -> Float[np.ndarray, "probed layer time_step"]:
     """g_t over the whole state at each step, all its tensors together: by probed training step, layer and time step.
 
-    `arrays` are those of one run's profile, `norm` with the axes (probed, layer, time_step). Older profiles have the
-    norm of each state tensor by itself (probed, layer, state, time_step); of a cell with one tensor that is the same,
-    of one with several it is not, and the joint norm cannot be made from them: that is refused. Raises SettingError
-    then, and when there is no norm.
+    `arrays` are those of one run's profile. Raises SettingError when they have no `norm` with these axes.
     """
     if "norm" not in arrays:
         raise SettingError("needs gradient profiles; add probe=[gradient_profile]")
@@ -40,3 +53,49 @@ def top_layer_norms(results: Results, run: str, probed: int) -> Float[np.ndarray
     """
     arrays = results.probe(run, PROBE)
     return joint_norms(arrays)[probed, -1] if arrays else None
+
+
+def half_life_columns(name: str, found: Sequence[HalfLife]) -> dict[str, Any]:
+    """Columns for several runs: the median of those that have a half-life, how many, and why the others have none."""
+    steps = np.array([each.steps for each in found if each.reason is None])
+    reasons = Counter(str(each.reason) for each in found if each.reason is not None)
+    return {
+        name: median_interval(steps),
+        f"{name}_runs": steps.size,
+        f"{name}_why": "; ".join(f"{count}: {reason}" for reason, count in reasons.items()),
+    }
+
+
+def relative_gradients(
+    arrays: Mapping[str, "np.ndarray[Any, Any]"], backend: str, probed: Sequence[int] | slice = slice(None)
+) -> Float[np.ndarray, "probed time_step"]:
+    """log10(g_t / g_T) of the top layer in a run's profile, at probed training steps (0 the first, -1 the last).
+
+    -inf where the gradient is rounded to zero, NaN throughout where there is none at all. Raises SettingError as
+    `joint_norms` does.
+    """
+    norms = joint_norms(arrays)[probed, -1]
+    rounded = ROUNDED_TO_ZERO.get(backend, DENORMAL)
+    return np.reshape([relative_to_last(of_step, rounded) for of_step in norms], norms.shape)
+
+
+def relative_to_last(norms: Float[np.ndarray, " time_step"], rounded: float) -> Float[np.ndarray, " time_step"]:
+    """log10(g_t / g_T) of norms whose elements are rounded to zero below `rounded`."""
+    kept = np.where(norms > MARGIN * rounded, norms, 0.0)
+    (steps,) = np.nonzero(kept)
+    if not steps.size:
+        return np.full(norms.shape, math.nan)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log10(kept) - np.log10(kept[steps[-1]]))
+
+
+def growth_per_step(relative: Float[np.ndarray, " time_step"]) -> float:
+    """Decades by which the gradient grows per step back through time, from T to the first step not rounded to zero.
+
+    Negative where it vanishes. NaN with fewer than two steps.
+    """
+    (steps,) = np.nonzero(np.isfinite(relative))
+    if steps.size < 2:
+        return math.nan
+    first, last = steps[[0, -1]]
+    return float((relative[first] - relative[last]) / (last - first))

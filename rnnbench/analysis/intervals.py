@@ -1,22 +1,23 @@
-"""Estimates over seeds with 95% intervals: a mean, a median, a paired difference; and the quartiles.
+"""Estimates over seeds with 95% intervals: a mean, a median, a rate, a probability; and the quartiles.
 
 All intervals here are exact for small samples under the assumption their docstring names, because five seeds are the
 usual case: there a percentile bootstrap of the mean covers about 85%, not 95%.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
-from jaxtyping import Float
-from scipy import stats
+from jaxtyping import Bool, Float
+from scipy import optimize, stats
 
 from rnnbench.analysis.samples import as_float_array
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
+ROUNDING = 1e-9
 LARGEST = float(np.finfo(np.float64).max)
 FEWEST_RUNS_FOR_A_MEDIAN = 5
 """Below five runs no order statistic bounds a median with about 95%: even the range covers only 1 - 2^(1 - n)."""
@@ -35,6 +36,10 @@ class Interval:
 
     def __str__(self) -> str:
         return f"{self.estimate:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+    def map(self, increasing: Callable[[float], float]) -> "Interval":
+        """The interval of an increasing function of the quantity."""
+        return Interval(increasing(self.estimate), increasing(self.low), increasing(self.high))
 
 
 UNDEFINED = Interval(math.nan)
@@ -79,7 +84,9 @@ def median_interval(values: Float[np.ndarray, " runs"]) -> Interval:
     sample = as_float_array(values, "values", allow_infinity=True)
     if sample.size == 0:
         return UNDEFINED
-    median = quartiles(sample).median
+    ordered = np.sort(sample)
+    low, high = float(ordered[(sample.size - 1) // 2]), float(ordered[sample.size // 2])
+    median = low if low == high else low + 0.5 * (high - low)
     if sample.size < FEWEST_RUNS_FOR_A_MEDIAN:
         return Interval(median)
     if sample.size == FEWEST_RUNS_FOR_A_MEDIAN:
@@ -91,45 +98,56 @@ def median_interval(values: Float[np.ndarray, " runs"]) -> Interval:
 def median_of_signed(values: Float[np.ndarray, " runs"]) -> Interval:
     """`median_interval` of values that may be -inf as well: a number below all others stands for it."""
     found = median_interval(np.where(np.isneginf(values), -LARGEST, values))
-    bounds = (found.estimate, found.low, found.high)
-    return Interval(*(-math.inf if bound < -LARGEST / 4 else bound for bound in bounds))
+    return found.map(lambda bound: -math.inf if bound < -LARGEST / 4 else bound)
 
 
-def paired_difference(a: pd.Series, b: pd.Series) -> Interval:
-    """The mean over shared seeds of a - b, with Student's interval on the differences.
+def is_degenerate(interval: Interval) -> bool:
+    """Whether both bounds are one and the same value but for rounding, as when all resamples of a bootstrap agree.
 
-    `a` and `b` hold one value per run, indexed by seed; seeds that only one of them has are left out. Runs that share
-    a seed share their data, so the difference within a seed is free of the variance of the data. Student's interval is
-    exact for normal differences from two pairs on, where a paired bootstrap is far too narrow (five pairs: about 85%).
-    One shared seed has NaN bounds, none NaN throughout. Raises ValueError on a repeated seed, and on values that are
-    NaN or infinite: leaving those out would drop the diverged runs.
+    Five runs that agree have a bootstrap without width, [1, 1]: no interval, and a table says so. Infinite bounds that
+    are equal count as well, NaN do not.
     """
-    for name, series in (("a", a), ("b", b)):
-        if series.index.has_duplicates:
-            seed = series.index[series.index.duplicated()][0]
-            raise ValueError(f"{name}.index={seed}: must occur once (one run per seed)")
-    seeds = a.index.intersection(b.index)
-    first = as_float_array(a.loc[seeds].to_numpy(), "a", remedy="score a diverged run, never drop it")
-    second = as_float_array(b.loc[seeds].to_numpy(), "b", remedy="score a diverged run, never drop it")
-    return mean_interval(first - second)
+    return math.isclose(interval.low, interval.high, rel_tol=ROUNDING)
 
 
-def quartiles(values: Float[np.ndarray, " runs"]) -> Quartiles:
-    """The quartiles, between order statistics by linear interpolation (type 7 of Hyndman & Fan 1996, numpy's default).
+def exact_rate(outcomes: Bool[np.ndarray, " runs"]) -> Interval:
+    """The fraction k/n of true outcomes with the interval of Clopper & Pearson, which covers at least 95% at every n.
 
-    Values may be inf: a quartile between a finite value and inf is inf. No runs are NaN throughout. Raises ValueError
-    on NaN and -inf.
+    Wilson's is narrower and covers 95% on average, 83% at the worst rates near 0 and 1. All of five:
+    [0.478, 1]. No runs: NaN. Source: Clopper & Pearson (1934).
     """
-    ordered = np.sort(as_float_array(values, "values", allow_infinity=True))
-    return Quartiles(*(_quantile(ordered, probability) for probability in (0.25, 0.5, 0.75)))
+    if outcomes.size == 0:
+        return UNDEFINED
+    bounds: Any = stats.binomtest(int(outcomes.sum()), outcomes.size).proportion_ci(CONFIDENCE, method="exact")
+    return Interval(float(outcomes.mean()), float(bounds.low), float(bounds.high))
 
 
-def _quantile(ordered: Float[np.ndarray, " runs"], probability: float) -> float:
-    # numpy's own interpolation gives NaN between two infinities.
-    if ordered.size == 0:
-        return math.nan
-    fraction, whole = math.modf(probability * (ordered.size - 1))
-    below = float(ordered[int(whole)])
-    if fraction == 0 or math.isinf(below):
-        return below
-    return below + fraction * (float(ordered[int(whole) + 1]) - below)
+def improvement_interval(a: Float[np.ndarray, " runs_a"], b: Float[np.ndarray, " runs_b"]) -> Interval:
+    """The probability that a run of a is above a run of b, ties counting one half, with Newcombe's score interval.
+
+    The estimate is Mann & Whitney's U / (n m). The bounds are the p with |p - estimate| = 1.96 sqrt(V(p)),
+    V(p) = p (1 - p) (1 + k ((1 - p) / (2 - p) + p / (1 + p))) / (n m), k = (n + m) / 2 - 1: the variance for
+    exponential values (Hanley & McNeil 1982), taken at the bound, so that they have a width where a wins every pair: of
+    five runs against five [0.643, 1]. Approximate: with five runs each they covered 93 to 96% of simulated normal
+    samples, down to 92% with unequal spreads, and with three runs 90 to 97%. Values may be inf. Fewer than two runs in
+    a group: NaN bounds. Source: Newcombe, Statistics in Medicine 25 (2006), part 2, method 5. Raises ValueError on NaN.
+    """
+    first = as_float_array(a, "a", allow_infinity=True)
+    second = as_float_array(b, "b", allow_infinity=True)
+    if not first.size or not second.size:
+        return UNDEFINED
+    estimate = float((first[:, None] > second).mean() + (first[:, None] == second).mean() / 2)
+    if min(first.size, second.size) < 2:
+        return Interval(estimate)
+    z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+    k = (first.size + second.size) / 2 - 1
+
+    def beyond(p: float) -> float:
+        variance = p * (1 - p) * (1 + k * ((1 - p) / (2 - p) + p / (1 + p))) / (first.size * second.size)
+        return abs(p - estimate) - z * math.sqrt(max(variance, 0))
+
+    # At the estimate the difference is at most 0; at 0 and 1, where V is 0, at least 0.
+    inside = min(max(estimate, 1e-9), 1 - 1e-9)
+    low = 0.0 if estimate == 0 else float(optimize.brentq(beyond, 0, inside))
+    high = 1.0 if estimate == 1 else float(optimize.brentq(beyond, inside, 1))
+    return Interval(estimate, low, high)

@@ -1,8 +1,7 @@
 """The stratified log-rank test of two groups of steps to solve, with its permutation distribution.
 
 With the d_j solves at step t_j among n_j runs still unsolved just before it, n_aj of them in group a, the test compares
-the solves of a with those expected were both groups alike, O - E = sum d_aj - d_j n_aj / n_j, and adds this and the
-hypergeometric variance V = sum n_aj n_bj d_j (n_j - d_j) / (n_j^2 (n_j - 1)) over the strata.
+the solves of a with those expected were both groups alike, O - E = sum d_aj - d_j n_aj / n_j, over the strata.
 
 O - E is also the sum over the runs of group a of one score per run, its outcome (1 or 0) minus the pooled Nelson-Aalen
 cumulative hazard at its last step, which does not depend on the groups. So its permutation distribution is that of a
@@ -19,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from rnnbench.analysis.steps_to_solve import StepsToSolve, shared_strata
 
@@ -36,55 +34,31 @@ Numbers = NDArray[np.float64]
 class LogRank(NamedTuple):
     """A log-rank test of group a against group b, two-sided."""
 
-    observed_minus_expected: float
-    """Solves in group a beyond those expected were both alike; positive when a solves sooner."""
-    variance: float
-    """Its hypergeometric variance."""
-    z: float
-    """(O - E) / sqrt(V); NaN when V is 0, as when no run solved."""
-    p_asymptotic: float
-    """Of z under the normal distribution: with five runs in a group too small; 1 when V is 0."""
     p_value: float
     """Of O - E under permutation within the strata: exact at every number of runs."""
     smallest_p_value: float
     """The smallest that any outcome without ties can have with so few runs: the test cannot reject below it."""
-    enumerated: bool
-    """Whether all permutations were counted; otherwise p_value is a Monte Carlo estimate of it."""
 
 
 def log_rank_test(
     a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, permutations: int = PERMUTATIONS
 ) -> LogRank:
-    """The stratified log-rank test of two groups, z and permutation p-value (see the module for both).
+    """The stratified log-rank test of two groups by permutation (see the module).
 
-    The permutation p-value is exact when the runs are exchangeable within a stratum under the hypothesis, which takes
-    equal budgets; where the groups' largest budgets differ, all is cut at the smaller. All of up to 20,000 ways to deal
-    the runs are enumerated, else `permutations` are drawn, the observed one counted in. Raises ValueError on a stratum
-    that only one group has, and on fewer than one permutation.
+    The p-value is exact when the runs are exchangeable within a stratum under the hypothesis, which takes equal
+    budgets; where the groups' largest budgets differ, all is cut at the smaller. All of up to 20,000 ways to deal the
+    runs are enumerated, else `permutations` are drawn, the observed one counted in. Raises ValueError on a stratum that
+    only one group has, and on fewer than one permutation.
     """
     if permutations < 1:
         raise ValueError(f"permutations={permutations}: must be at least 1 (9999 leave p = 0.05 uncertain by 0.002)")
-    strata = shared_strata(a, b)
-    pairs = [(a.of(stratum), b.of(stratum)) for stratum in strata]
-    observed = variance = 0.0
-    for of_a, of_b in pairs:
-        difference, spread = _observed_minus_expected(*scaled_steps(of_a, of_b, np.ones(1)), of_a.steps.size)
-        observed, variance = observed + float(difference[0]), variance + float(spread[0])
-    z = observed / math.sqrt(variance) if variance > 0 else math.nan
+    sizes = [(a.of(stratum).steps.size, b.of(stratum).steps.size) for stratum in shared_strata(a, b)]
     _, p_values = permutation_p_values(a, b, np.ones(1), generator, permutations)
-    ways = math.prod(math.comb(of_a.steps.size + of_b.steps.size, of_a.steps.size) for of_a, of_b in pairs)
-    balanced = all(of_a.steps.size == of_b.steps.size for of_a, of_b in pairs)
-    enumerated = ways <= MOST_ENUMERATED
+    ways = math.prod(math.comb(in_a + in_b, in_a) for in_a, in_b in sizes)
+    balanced = all(in_a == in_b for in_a, in_b in sizes)
     smallest = min(1.0, (2 if balanced else 1) / ways)
-    return LogRank(
-        observed,
-        variance,
-        z,
-        2 * float(stats.norm.sf(abs(z))) if variance > 0 else 1.0,
-        float(p_values[0]),
-        smallest if enumerated else max(smallest, 1 / (permutations + 1)),
-        enumerated,
-    )
+    smallest = smallest if ways <= MOST_ENUMERATED else max(smallest, 1 / (permutations + 1))
+    return LogRank(float(p_values[0]), smallest)
 
 
 def permutation_p_values(
@@ -145,17 +119,6 @@ def log_rank_scores(times: Numbers, solved: NDArray[np.bool_]) -> Numbers:
     at_risk = not_before.sum(axis=-2)
     hazards = np.where(solved, 1 / at_risk, 0)
     return np.asarray(solved - (not_before * hazards[..., None, :]).sum(axis=-1))
-
-
-def _observed_minus_expected(times: Numbers, solved: NDArray[np.bool_], in_a: int) -> tuple[Numbers, Numbers]:
-    """O - E of the first `in_a` runs and its variance, from times and outcomes ... x runs."""
-    not_before = times[..., :, None] >= times[..., None, :]
-    at_risk, at_risk_a = not_before.sum(axis=-2), not_before[..., :in_a, :].sum(axis=-2)
-    together = ((times[..., :, None] == times[..., None, :]) & solved[..., :, None]).sum(axis=-2)
-    # A step with d solves appears once for each of them, so that its d is already in the sum.
-    variances = at_risk_a * (at_risk - at_risk_a) * (at_risk - together) / (at_risk**2 * np.maximum(at_risk - 1, 1))
-    variance = np.where(solved, variances, 0).sum(axis=-1)
-    return np.asarray(log_rank_scores(times, solved)[..., :in_a].sum(axis=-1)), np.asarray(variance)
 
 
 def _all_ways(in_a: int, runs: int) -> Numbers:

@@ -7,20 +7,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rnnbench.analysis.cell_pairs import CellPair, cell_pairs
-from rnnbench.analysis.degenerate import improvement_interval, is_degenerate
-from rnnbench.analysis.equivalence import within_margin
-from rnnbench.analysis.intervals import UNDEFINED
-from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference
-from rnnbench.analysis.loss_scale import SCALES, is_logarithmic, with_scale
+from rnnbench.analysis.intervals import UNDEFINED, improvement_interval, is_degenerate
+from rnnbench.analysis.loss_scale import (
+    BASELINE,
+    SCALES,
+    decades_over_baseline,
+    is_logarithmic,
+    log_loss_difference,
+    with_scale,
+)
 from rnnbench.analysis.milestones import budgets, trained_runs
-from rnnbench.analysis.multiplicity import corrected
-from rnnbench.analysis.verdict import Verdict, below
+from rnnbench.analysis.verdict import Verdict, below, holm_corrected, within_margin
 from rnnbench.schema import Status
 
 FACTOR = 2.0
 """Losses within this factor of each other count as equivalent; a convention."""
-
-LOSS, BASELINE = "test_loss", "test_baseline_loss"
 
 DIFFERENCES: dict[str, str] = {
     "pairs": "seeds that both cells have, diverged and failed runs included: their loss counts as infinite",
@@ -61,7 +62,7 @@ def loss_comparison(runs: pd.DataFrame, generator: np.random.Generator) -> pd.Da
 
 def losses_of(runs: pd.DataFrame) -> NDArray[np.float64]:
     """The loss on test data of each run, inf for one that diverged or failed; NaN where a finished run has none."""
-    losses = pd.to_numeric(runs[LOSS]).to_numpy(float)
+    losses = pd.to_numeric(runs["test_loss"]).to_numpy(float)
     return np.where((runs["status"] == Status.DONE).to_numpy(), losses, np.inf)
 
 
@@ -137,12 +138,9 @@ def _decades(runs: pd.DataFrame) -> float:
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of one pair with Holm's correction for those of them that were tested, and the verdicts as text."""
-    p_values = np.array([row["p_value"] for row in rows])
-    tested = [
-        Verdict.NOT_MEASURED if np.isnan(p_value) else row["smaller_loss"]
-        for row, p_value in zip(rows, p_values, strict=True)
-    ]
-    smaller = corrected(tested, p_values)
+    p_values = [row["p_value"] for row in rows]
+    tested = [Verdict.NOT_MEASURED if np.isnan(row["p_value"]) else row["smaller_loss"] for row in rows]
+    smaller = holm_corrected(tested, p_values)
     return [
         row | {"p_holm": float(p_value), "smaller_loss": verdict.value, "equivalent": row["equivalent"].value}
         for row, p_value, verdict in zip(rows, smaller.p_values, smaller.verdicts, strict=True)

@@ -28,8 +28,8 @@ def steps_column(milestone: str) -> str:
 def check_milestone(runs: pd.DataFrame, milestone: str) -> None:
     """Raise SettingError, naming the known milestones, when no run has a column of steps to this one."""
     if steps_column(milestone) not in runs:
-        known = [name.removeprefix("steps_to_") for name in map(str, runs) if name.startswith("steps_to_")]
-        known = [SOLVED if name == "solve" else name for name in known]
+        steps = [name.removeprefix("steps_to_") for name in map(str, runs) if name.startswith("steps_to_")]
+        known = [SOLVED if name == "solve" else name for name in steps]
         raise SettingError(
             f"milestone={milestone}: needs the column {steps_column(milestone)!r}, which no run has; "
             f"there are {', '.join(known) or 'none'}"
@@ -75,10 +75,10 @@ def stopped_by_solving(runs: pd.DataFrame) -> NDArray[np.bool_]:
     """
     done = (runs["status"] == Status.DONE).to_numpy()
     early = done & (pd.to_numeric(runs["steps_trained"]).to_numpy(float) < budgets(runs))
-    if "training_ended_by" not in runs:
-        return early
-    ended_by = runs["training_ended_by"]
-    return np.asarray(np.where(ended_by.isna(), early, done & (ended_by == "solved")), dtype=np.bool_) & early
+    if "training_ended_by" in runs:
+        ended_by = runs["training_ended_by"]
+        early &= (ended_by.isna() | (ended_by == "solved")).to_numpy()
+    return early
 
 
 def reached(runs: pd.DataFrame, milestone: str = SOLVED) -> NDArray[np.bool_]:
@@ -96,11 +96,7 @@ def steps_to(runs: pd.DataFrame, milestone: str = SOLVED) -> StepsToSolve:
     planned, trained = budgets(runs), pd.to_numeric(runs["steps_trained"]).to_numpy(float)
     censored = np.isnan(steps) & (runs["status"] == Status.DONE).to_numpy()
     known = np.where(censored & ~np.isnan(trained), np.minimum(trained, planned), planned)
-    return StepsToSolve(np.where(np.isnan(steps), np.inf, np.maximum(steps, 1)), known, _strata(runs))
-
-
-def _strata(runs: pd.DataFrame) -> NDArray[np.float64]:
-    """A number for each difficulty, the same in any part of the runs where difficulties are numbers."""
-    if any(isinstance(value, str) for value in runs["difficulty"]):
-        return pd.factorize(runs["difficulty"].astype(str), sort=True)[0].astype(float)
-    return runs["difficulty"].to_numpy(float)
+    strata = runs["difficulty"]
+    if any(isinstance(value, str) for value in strata):
+        strata = pd.Series(pd.factorize(strata.astype(str), sort=True)[0])
+    return StepsToSolve(np.where(np.isnan(steps), np.inf, np.maximum(steps, 1)), known, strata.to_numpy(float))

@@ -8,7 +8,6 @@ from jaxtyping import Float
 from scipy import stats
 
 from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval, median_of_signed
-from rnnbench.analysis.samples import RUNS, as_float_array, check_axes
 
 SIGN_FLIPS = 9_999
 """Up to 13 pairs have fewer signs, 8,192, and are enumerated; of more, these are drawn."""
@@ -25,9 +24,10 @@ class PairedTest(NamedTuple):
     p_value: float
     """Student's, exact for normal differences; with infinite differences the sign flips'; NaN with fewer than two."""
     p_sign_flip: float
-    """By flipping the signs of the differences, exact for any differences that are symmetric around none."""
-    smallest_p_sign_flip: float
-    """The smallest it can be, 2 / 2^n: with five pairs 0.0625, so that it cannot reject at 5%."""
+    """By flipping the signs of the differences, exact for any differences that are symmetric around none.
+
+    At least 2 / 2^n: with five pairs 0.0625, so that it cannot reject at 5%.
+    """
     pairs: int
 
 
@@ -41,12 +41,11 @@ def paired_test(differences: Float[np.ndarray, " pairs"], generator: np.random.G
     ValueError on NaN, as inf - inf is: pass 0 for two exploding runs.
     """
     values = np.asarray(differences, dtype=np.float64)
-    check_axes(values, "differences", RUNS)
     if np.isnan(values).any():
         place = int(np.argmax(np.isnan(values)))
         raise ValueError(f"differences[{place}]=nan: must be a number or infinite (0 where both runs exploded)")
     if values.size == 0:
-        return PairedTest(UNDEFINED, math.nan, math.nan, math.nan, 0)
+        return PairedTest(UNDEFINED, math.nan, math.nan, 0)
     if np.isfinite(values).all():
         interval, tested = mean_interval(values), values
         p_value = student_p_value(values)
@@ -54,27 +53,13 @@ def paired_test(differences: Float[np.ndarray, " pairs"], generator: np.random.G
         interval, tested = median_of_signed(values), np.sign(values) * stats.rankdata(np.abs(values))
         p_value = math.nan
     if values.size == 1:
-        return PairedTest(interval, math.nan, 1.0, 1.0, 1)
+        return PairedTest(interval, math.nan, 1.0, 1)
     flipped: Any = stats.permutation_test(
         (tested,), np.mean, permutation_type="samples", vectorized=True, n_resamples=SIGN_FLIPS, rng=generator
     )
     p_sign_flip = float(flipped.pvalue)
     p_value = p_sign_flip if math.isnan(p_value) else p_value
-    return PairedTest(interval, p_value, p_sign_flip, _smallest(values.size), values.size)
-
-
-def absolute_difference(
-    a: Float[np.ndarray, " pairs"], b: Float[np.ndarray, " pairs"], generator: np.random.Generator
-) -> PairedTest:
-    """The paired test of |a| - |b|, such as of the decay of two cells' gradients by seed, in decades per step.
-
-    Where gradients explode the slopes are negative, and the cell whose slope is nearer to 0 is the better one there
-    too. Raises ValueError on NaN, on infinite values and on different numbers of values.
-    """
-    first = as_float_array(a, "a", remedy="leave out a seed whose gradient has no slope, in both groups")
-    second = as_float_array(b, "b", remedy="leave out a seed whose gradient has no slope, in both groups")
-    check_pairs(first, second)
-    return paired_test(np.abs(first) - np.abs(second), generator)
+    return PairedTest(interval, p_value, p_sign_flip, values.size)
 
 
 def margin_p_value(differences: Float[np.ndarray, " pairs"], margin: float, generator: np.random.Generator) -> float:
@@ -87,12 +72,6 @@ def margin_p_value(differences: Float[np.ndarray, " pairs"], margin: float, gene
     return float(np.max([paired_test(values - bound, generator).p_value for bound in (-margin, margin)]))
 
 
-def check_pairs(a: Float[np.ndarray, " pairs"], b: Float[np.ndarray, " pairs"], name: str = "b") -> None:
-    """Raises ValueError when the arrays have different sizes."""
-    if a.size != b.size:
-        raise ValueError(f"{name}.size={b.size}: must be {a.size}, one value for each pair")
-
-
 def student_p_value(values: Float[np.ndarray, " pairs"]) -> float:
     """Student's two-sided p-value that the mean of finite values is 0; NaN with fewer than two."""
     if values.size < 2:
@@ -101,8 +80,3 @@ def student_p_value(values: Float[np.ndarray, " pairs"]) -> float:
         return 1.0 if values[0] == 0 else 0.0
     result: Any = stats.ttest_1samp(values, 0)
     return float(result.pvalue)
-
-
-def _smallest(pairs: int) -> float:
-    exact = 2.0 ** (1 - pairs)
-    return exact if 2**pairs <= SIGN_FLIPS else max(exact, 1 / (SIGN_FLIPS + 1))

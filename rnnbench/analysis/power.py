@@ -13,9 +13,9 @@ from scipy import optimize, stats
 
 from rnnbench.analysis.log_rank import DECIMALS, log_rank_scores, score_p_values
 from rnnbench.analysis.steps_to_solve import StepsToSolve, shared_strata
+from rnnbench.analysis.verdict import LEVEL
 
 POWER = 0.8
-LEVEL = 0.05
 SIMULATIONS = 400
 """A power of 0.8 has a standard error of 0.02 with these."""
 PERMUTATIONS = 999
@@ -23,27 +23,23 @@ SMALLEST_RATIO = 0.01
 HALVINGS = 12
 
 
-def detectable_mean_difference(spread: float, pairs: int, power: float = POWER, level: float = LEVEL) -> float:
-    """The mean difference that a two-sided paired Student test finds with this power, in the unit of `spread`.
+def detectable_mean_difference(spread: float, pairs: int) -> float:
+    """The mean difference that a paired Student test at 5% finds with power 0.8, in the unit of `spread`.
 
     `spread` is the standard deviation of the differences within pairs. With d = difference / spread, t follows the
     noncentral t distribution with n - 1 degrees of freedom and noncentrality d sqrt(n). Five pairs: 1.68 spreads. NaN
-    with fewer than two pairs. Source: Cohen, Statistical Power Analysis (1988), section 2.3. Raises ValueError on a
-    spread that is negative or not finite and on a power that is not between the level and 1.
+    with fewer than two pairs. Source: Cohen, Statistical Power Analysis (1988), section 2.3.
     """
-    _check(power, level)
-    if not (math.isfinite(spread) and spread >= 0):
-        raise ValueError(f"spread={spread}: must be at least 0 and finite (a standard deviation)")
     if pairs < 2:
         return math.nan
-    critical = float(stats.t.isf(level / 2, pairs - 1))
+    critical = float(stats.t.isf(LEVEL / 2, pairs - 1))
 
     def lacking(effect: float) -> float:
         shift = effect * math.sqrt(pairs)
         found: Any = stats.nct.sf(critical, pairs - 1, shift)
         # Rejecting on the wrong side is so rare at large shifts that scipy has NaN for it.
         wrong_side = float(np.nan_to_num(stats.nct.cdf(-critical, pairs - 1, shift)))
-        return float(found) + wrong_side - power
+        return float(found) + wrong_side - POWER
 
     largest = 1.0
     while lacking(largest) < 0:
@@ -70,55 +66,49 @@ def log_spread(*groups: StepsToSolve) -> float:
     when none does.
     """
     total, weights = 0.0, 0
-    for group in groups:
-        for stratum in np.unique(group.strata):
-            runs = group.of(float(stratum))
-            solves = np.log(runs.steps[runs.solved])
-            if solves.size < 2 or np.ptp(solves) == 0:
-                continue
-            if runs.solved.all():
-                variance = float(solves.var(ddof=1))
-            else:
-                data = stats.CensoredData(uncensored=solves, right=np.log(runs.budgets[~runs.solved]))
-                fitted: Any = stats.norm.fit(data)
-                variance = float(fitted[1]) ** 2
-            total, weights = total + (solves.size - 1) * variance, weights + solves.size - 1
+    for runs in (group.of(float(stratum)) for group in groups for stratum in np.unique(group.strata)):
+        solves = np.log(runs.steps[runs.solved])
+        if solves.size < 2 or np.ptp(solves) == 0:
+            continue
+        if runs.solved.all():
+            variance = float(solves.var(ddof=1))
+        else:
+            data = stats.CensoredData(uncensored=solves, right=np.log(runs.budgets[~runs.solved]))
+            fitted: Any = stats.norm.fit(data)
+            variance = float(fitted[1]) ** 2
+        total, weights = total + (solves.size - 1) * variance, weights + solves.size - 1
     return math.sqrt(total / weights) if weights else math.nan
 
 
 def log_rank_power(
-    a: StepsToSolve, b: StepsToSolve, ratio: float, spread: float, generator: np.random.Generator, level: float = LEVEL
+    a: StepsToSolve, b: StepsToSolve, ratio: float, spread: float, generator: np.random.Generator
 ) -> float:
-    """The probability that the permutation log-rank test rejects when a takes `ratio` times as many steps as b.
+    """The probability that the permutation log-rank test rejects at 5% when a takes `ratio` times as many steps as b.
 
     Simulated with the runs, strata and budgets of the two groups. Steps are log-normal with standard deviation `spread`
     of their natural logarithm; their medians are the medians of b (of a where b solved none), within their strata.
     """
-    scores = []
-    sizes = []
+    scores, sizes = [], []
     for stratum in shared_strata(a, b):
         of_a, of_b = a.of(stratum), b.of(stratum)
-        middle = math.log(_median(of_a, of_b))
+        middle = math.log(np.median((of_b if of_b.solved.any() else of_a).last_steps))
         shifts = np.repeat([math.log(ratio), 0.0], [of_a.steps.size, of_b.steps.size])
         times = middle + shifts + spread * generator.standard_normal((SIMULATIONS, shifts.size))
         ends = np.log(np.concatenate([of_a.budgets, of_b.budgets]))
         scores.append(log_rank_scores(np.minimum(times, ends).round(DECIMALS), times <= ends))
         sizes.append(of_a.steps.size)
     _, p_values = score_p_values(scores, sizes, SIMULATIONS, generator, PERMUTATIONS)
-    return float((p_values <= level).mean())
+    return float((p_values <= LEVEL).mean())
 
 
-def detectable_steps_ratio(
-    a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, power: float = POWER, level: float = LEVEL
-) -> float:
-    """The ratio of steps to solve below 1, a's over b's, that the log-rank test of these runs finds with this power.
+def detectable_steps_ratio(a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator) -> float:
+    """The ratio of steps to solve below 1, a's over b's, that the log-rank test of these runs finds with power 0.8.
 
     0.6: had a taken 60% of b's steps or less, it would have been found in 80% of such experiments. By bisection on
     `log_rank_power` with the spread `log_spread(a, b)`, good to about 2%. 0 when not even a hundredth is found, as with
     three runs in each group and one stratum; NaN when the spread is not known. Raises ValueError on a stratum that only
-    one group has and on a power that is not between the level and 1.
+    one group has.
     """
-    _check(power, level)
     spread = log_spread(a, b)
     if math.isnan(spread):
         return math.nan
@@ -126,7 +116,7 @@ def detectable_steps_ratio(
     seed = int(generator.integers(2**63))
 
     def found(ratio: float) -> bool:
-        return log_rank_power(a, b, ratio, spread, np.random.default_rng(seed), level) >= power
+        return log_rank_power(a, b, ratio, spread, np.random.default_rng(seed)) >= POWER
 
     low, high = math.log(SMALLEST_RATIO), 0.0
     if not found(SMALLEST_RATIO):
@@ -135,13 +125,3 @@ def detectable_steps_ratio(
         middle = (low + high) / 2
         low, high = (middle, high) if found(math.exp(middle)) else (low, middle)
     return math.exp(low)
-
-
-def _median(a: StepsToSolve, b: StepsToSolve) -> float:
-    """The median of b's solves, with runs that did not solve at their budget; of a's where b solved none."""
-    return float(np.median(b.last_steps if b.solved.any() else a.last_steps))
-
-
-def _check(power: float, level: float) -> None:
-    if not 0 < level < power < 1:
-        raise ValueError(f"power={power}: must be between level={level} and 1")

@@ -4,28 +4,18 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.identity import check_once
 from rnnbench.analysis.variant import typed_value, value_order, variants
 from rnnbench.errors import SettingError
 from rnnbench.schema import GROUP, override_text
+from rnnbench.store.archive import Source
 
-
-class Source(Protocol):
-    """Where histories and arrays come from: run folders, or the files condensed from them."""
-
-    def histories(self, runs: Sequence[str]) -> pd.DataFrame:
-        """The histories of the runs, one row per recorded step, with a column `run`."""
-
-    def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
-        """A probe's arrays for one run; empty when it did not measure."""
-
-    def probes(self) -> list[str]:
-        """The probes that stored arrays."""
+RUN = [*GROUP, "seed"]
+"""What a run is in statistics: of one cell, task, difficulty, variant and seed there is one run."""
 
 
 @dataclass(frozen=True)
@@ -80,29 +70,42 @@ class Results:
         """
         runs = self.runs
         for column, values in only.items():
+            given = f"only.{column}={list(values)}"
             if column not in runs:
-                near = difflib.get_close_matches(column, map(str, self.runs), n=1)
+                near = difflib.get_close_matches(column, map(str, runs), n=1)
                 hint = f"; did you mean only.{near[0]}?" if near else ""
-                raise SettingError(f"only.{column}={list(values)}: no run has this column{hint}")
+                raise SettingError(f"{given}: no run has this column{hint}")
             left = runs[runs[column].map(typed_value).isin({typed_value(value) for value in values})]
             if left.empty:
-                raise SettingError(
-                    f"only.{column}={list(values)}: no run has one of these values; there are {_some(runs[column])}"
-                )
+                raise SettingError(f"{given}: no run has one of these values; there are {_some(runs[column])}")
             runs = left
         return self.of(runs) if only else self
 
     def of(self, runs: pd.DataFrame) -> "Results":
         """The results of these of the runs, their variants being what differs among these."""
-        return replace(
-            self, runs=sorted_runs(runs, ignored=[*self.ignored_settings, *([self.tuned] if self.tuned else [])])
-        )
+        return replace(self, runs=sorted_runs(runs, ignored=[*self.ignored_settings, self.tuned or ""]))
 
 
 def _some(column: "pd.Series[Any]", most: int = 12) -> str:
     """The values of a column, the first of many."""
     values = [override_text(value) for _, value in dict.fromkeys(column.map(typed_value))]
     return ", ".join([*values[:most], *(["..."] if len(values) > most else [])]) or "none"
+
+
+def check_once(runs: pd.DataFrame) -> None:
+    """Raise SettingError, naming them, where two runs are of one cell, task, difficulty, variant and seed.
+
+    They would count as two independent repetitions.
+    """
+    if not set(RUN) <= set(runs) or (doubled := runs[runs.duplicated(RUN, keep=False)]).empty:
+        return
+    first = doubled.iloc[0]
+    same = (doubled[RUN] == first[RUN]).all(axis=1)
+    names = f" ({', '.join(map(str, doubled.loc[same, 'run']))})" if "run" in doubled else ""
+    raise SettingError(
+        f"cell={first['cell']} task={first['task']} seed={first['seed']}: is there {same.sum()} times{names}; no "
+        "setting tells these runs apart, and they would count as independent; keep one of them"
+    )
 
 
 FIRST = ("rnn", "lstm", "gru")

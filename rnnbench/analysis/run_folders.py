@@ -2,8 +2,7 @@
 
 import io
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,17 +25,19 @@ class RunFolders:
 
     def histories(self, runs: Sequence[str]) -> pd.DataFrame:
         """Those with the same columns are read as one table, many times as fast as one by one."""
-        rows: dict[bytes, dict[str, bytes]] = {}
+        by_header: dict[bytes, dict[str, bytes]] = {}
         for run in runs:
             if os.path.exists(path := self.files.run(run).history):
-                header, _, content = read_bytes(path).partition(b"\n")
-                rows.setdefault(header, {})[run] = content
-        tables = [_table(header, of_runs) for header, of_runs in rows.items()]
-        if not tables:
-            return pd.DataFrame(columns=["step", "run"])
-        table = pd.concat(tables, ignore_index=True)
+                header, _, rows = read_bytes(path).partition(b"\n")
+                by_header.setdefault(header, {})[run] = rows
+        tables = [pd.DataFrame(columns=["step", "run"])]
+        for header, of_runs in by_header.items():
+            table = pd.read_csv(io.BytesIO(b"\n".join([header, b"".join(of_runs.values())])), low_memory=False)
+            names = [run for run, rows in of_runs.items() for _ in range(rows.count(b"\n"))]
+            tables.append(table.assign(run=np.array(names, dtype=object)))
         order = {run: position for position, run in enumerate(runs)}
-        return table.sort_values("run", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+        together = pd.concat(tables[1:] or tables, ignore_index=True)
+        return together.sort_values("run", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
     def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
         path = self.files.run(run).arrays(name)
@@ -46,13 +47,6 @@ class RunFolders:
         return sorted({probe for run in self.files.begun_runs() for probe in run.probes()})
 
 
-def _table(header: bytes, rows: Mapping[str, bytes]) -> pd.DataFrame:
-    """The histories with these columns, whose lines are whole."""
-    table = pd.read_csv(io.BytesIO(b"\n".join([header, b"".join(rows.values())])), low_memory=False)
-    runs = [run for run, content in rows.items() for _ in range(content.count(b"\n"))]
-    return table.assign(run=np.array(runs, dtype=object))
-
-
 def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, str]]:
     """The runs that have an undamaged folder, one row each, and what is wrong with each of the other folders."""
     summaries, settings, damaged = [], [], {}
@@ -60,7 +54,7 @@ def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, st
         try:
             stored = read_run(run)
         except DamagedFileError as error:
-            damaged[re.sub(r"[^\w.-]", "?", run.name)] = error.brief  # as no run is called
+            damaged[run.name] = error.brief
         else:
             summaries.append(stored.summary)
             settings.append(setting_columns(stored.config))
@@ -79,7 +73,7 @@ def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, st
 class Launched:
     """The jobs of an experiment's launches, without the overrides that do not change what is run."""
 
-    planned: list[str]
+    planned: dict[str, None]
     ended: set[str]
     """Those that left an outcome, or whose run was done before the launch."""
     damaged: dict[str, str]
@@ -88,14 +82,12 @@ class Launched:
 
 def read_launches(files: ExperimentFiles) -> Launched:
     """What the experiment's launches planned, and what left an outcome."""
-    planned: dict[str, None] = {}
-    launched = Launched([], set(), {})
+    launched = Launched({}, set(), {})
     try:
         launches = files.launches()
     except OSError as error:
         problem = f"cannot be read ({error.strerror}), so the missing jobs are not known"
-        launched.damaged[files.launches_folder.name] = problem
-        return launched
+        return Launched({}, set(), {files.launches_folder.name: problem})
     for launch in launches:
         plan: list[str] = []
         try:
@@ -112,11 +104,9 @@ def read_launches(files: ExperimentFiles) -> Launched:
             except DamagedFileError as error:
                 launched.damaged[f"launch {launch.folder.name}, job {number}"] = error.brief
                 launched.ended |= set(plan[number : number + 1])
-        planned |= dict.fromkeys(plan)
-    launched.planned += planned
+        launched.planned |= dict.fromkeys(plan)
     return launched
 
 
 def _job(overrides: Iterable[str]) -> str:
-    """A job's overrides, without those that do not change what is run."""
     return " ".join(override for override in overrides if changes_what_is_run(override))

@@ -1,19 +1,40 @@
-"""Runs as normalised scores, cell against cell."""
+"""Runs as normalised scores: those of a cell over many runs and tasks, with stratified bootstrap intervals.
 
-from typing import Any
+The statistics take a matrix of scores, runs x tasks, higher is better. The bootstrap draws runs with replacement within
+each task, never tasks, so its intervals generalise to other seeds on the same tasks; the bounds are the 2.5% and 97.5%
+quantiles of the resamples. They are somewhat narrow with few runs: resampling n runs has a variance (n - 1)/n of the
+true one, which alone brings 95% to about 92% at five runs and 94% at twenty. With one run the bounds are NaN, with no
+runs or no tasks everything is.
+
+Source: Agarwal et al., Deep Reinforcement Learning at the Edge of the Statistical Precipice (2021).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
-from rnnbench.analysis.aggregates import interquartile_mean, normalised_score
-from rnnbench.analysis.baselines import baselines
-from rnnbench.analysis.cell_pairs import CELL, cell_pairs
-from rnnbench.analysis.intervals import paired_difference
+from rnnbench.analysis.cell_pairs import CELL
+from rnnbench.analysis.intervals import CONFIDENCE, RESAMPLES, UNDEFINED, Interval
+from rnnbench.analysis.loss_scale import BASELINE, baselines
 from rnnbench.analysis.milestones import stopped_by_solving
+from rnnbench.analysis.samples import as_float_array
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, TASK_GROUP, Status
 
-SAME = "test_baseline_loss"
+TRIMMED_FRACTION = 0.25
+LOWEST_SCORE = -1.0
+"""Of a run that diverged or failed. A bound, so that one run far above the baseline does not decide a mean."""
+
+RESAMPLES_AT_ONCE = 250
+"""Bounds the memory; a constant, because it decides the order of the draws."""
+
+Numbers = NDArray[np.float64]
 
 SCORES: dict[str, str] = {
     "tasks": "tasks with a baseline above 0 and no negative loss, which the score is over, each difficulty of one "
@@ -29,6 +50,91 @@ SCORES: dict[str, str] = {
 }
 
 SAME_DATA, EXPECTED = "on the same data", "expected"
+
+
+def normalised_score(loss: ArrayLike, baseline: ArrayLike) -> Float[np.ndarray, "..."]:
+    """The fraction of the baseline loss that a run removed, 1 - loss/baseline, at least LOWEST_SCORE: 1 is perfect.
+
+    The baseline is the best predictor without memory, and scores 0. A run that is a little worse than it scores a
+    little below 0: cut off at 0, a model that has learned nothing would score above 0 by the luck of its data. `loss`
+    and `baseline`, which is above 0, are in the same unit and broadcast against each other. A NaN or infinite loss, of
+    a run that diverged or failed, has the lowest score, as has a loss of twice the baseline's.
+    """
+    losses = np.asarray(loss, dtype=np.float64)
+    return np.clip(1 - np.where(np.isfinite(losses), losses, np.inf) / baseline, LOWEST_SCORE, 1)
+
+
+def interquartile_mean(
+    scores: Float[np.ndarray, "runs tasks"], generator: np.random.Generator, resamples: int = RESAMPLES
+) -> Interval:
+    """The mean of the middle half of all runs x tasks scores, the 25% trimmed mean, with a stratified bootstrap.
+
+    floor(N/4) of the N scores are cut at each end. It is not moved by a few lucky runs, and has less variance than the
+    median; but up to a quarter of diverged runs do not move it either, so read it together with the success rate.
+    Raises ValueError on a score that is NaN.
+    """
+    matrix = _score_matrix(scores)
+    if matrix.size == 0:
+        return UNDEFINED
+
+    def trimmed(*tasks: Numbers, axis: int = -1) -> Numbers:
+        return np.asarray(stats.trim_mean(np.concatenate(tasks, axis=axis), TRIMMED_FRACTION, axis=axis))
+
+    low, high = _stratified_bounds(trimmed, list(matrix.T), generator, resamples)
+    return Interval(float(trimmed(*matrix.T)), float(low), float(high))
+
+
+def performance_profile(
+    scores: Float[np.ndarray, "runs tasks"],
+    thresholds: Float[np.ndarray, " thresholds"],
+    generator: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> pd.DataFrame:
+    """The fraction of all runs x tasks scores above each threshold (strictly), with a pointwise bootstrap band.
+
+    One row per threshold, in the order given, with the columns `threshold`, `estimate`, `low` and `high`. Each
+    threshold's bounds hold for it alone, not for the whole curve at once; where all scores are on one side they are
+    equal. Source: Dolan & Moré (2002). Raises ValueError on a score or threshold that is NaN.
+    """
+    matrix = _score_matrix(scores)
+    levels = as_float_array(thresholds, "thresholds", axes=("thresholds",))
+
+    def fractions(*tasks: Numbers, axis: int = -1) -> Numbers:
+        pooled = np.concatenate(tasks, axis=axis)
+        return np.stack([(pooled > level).mean(axis=axis) for level in levels])
+
+    if matrix.size == 0 or levels.size == 0:
+        estimate, low, high = np.full((3, levels.size), math.nan)
+    else:
+        estimate = fractions(*matrix.T)
+        low, high = _stratified_bounds(fractions, list(matrix.T), generator, resamples)
+    return pd.DataFrame({"threshold": levels, "estimate": estimate, "low": low, "high": high})
+
+
+def _score_matrix(scores: ArrayLike) -> Numbers:
+    remedy = "a diverged run scores -1, see normalised_score"
+    return as_float_array(scores, "scores", axes=("runs", "tasks"), remedy=remedy)
+
+
+def _stratified_bounds(
+    statistic: Callable[..., Numbers], strata: Sequence[Numbers], generator: np.random.Generator, resamples: int
+) -> tuple[Numbers, Numbers]:
+    """The percentile bounds of a statistic of several samples, each resampled on its own."""
+    if min(stratum.size for stratum in strata) < 2:
+        undefined = np.full_like(statistic(*strata), math.nan)
+        return undefined, undefined
+    bounds = stats.bootstrap(
+        strata,
+        statistic,
+        n_resamples=resamples,
+        batch=min(resamples, RESAMPLES_AT_ONCE),
+        vectorized=True,
+        axis=-1,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=generator,
+    ).confidence_interval
+    return cast(Numbers, bounds.low), cast(Numbers, bounds.high)
 
 
 def with_scores(runs: pd.DataFrame) -> pd.DataFrame:
@@ -62,35 +168,16 @@ def scores(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
     scored = with_scores(runs)
     for key, group in runs[runs["task"].isin(scored["task"])].groupby(CELL, sort=False):
         matrix = score_matrix(group)
+        done = group[group["status"] == Status.DONE]
         rows.append(
             dict(zip(CELL, key, strict=True))
             | {
                 "tasks": matrix.shape[1],
                 "runs": matrix.shape[0],
                 "left_out": int(group["status"].isin(ENDED).sum()) - matrix.size,
-                "at_stop": _stopped(group),
+                "at_stop": int(stopped_by_solving(group).sum()),
                 "score": interquartile_mean(matrix.to_numpy(), generator),
-                "baseline": _baseline(group[group["status"] == Status.DONE]),
+                "baseline": SAME_DATA if BASELINE in done and done[BASELINE].notna().all() else EXPECTED,
             }
         )
-    return pd.DataFrame(rows)
-
-
-def _stopped(runs: pd.DataFrame) -> int:
-    return int(stopped_by_solving(runs).sum())
-
-
-def _baseline(done: pd.DataFrame) -> str:
-    return SAME_DATA if SAME in done and done[SAME].notna().all() else EXPECTED
-
-
-def paired_differences(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per task, difficulty and pair of different cells of the same variant: the pair, `pairs`, the seeds that
-    both have, and `difference`, the mean over them of the cell's score minus the other's, as `Interval`."""
-    rows: list[dict[str, Any]] = []
-    for pair in cell_pairs(with_scores(runs)):
-        for difficulty, a, b in pair.by_difficulty():
-            one, other = a.set_index("seed")["score"], b.set_index("seed")["score"]
-            pairs = len(one.index.intersection(other.index))
-            rows.append(pair.identity(difficulty) | {"pairs": pairs, "difference": paired_difference(one, other)})
     return pd.DataFrame(rows)

@@ -7,14 +7,12 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.cell_pairs import CellPair, cell_pairs
-from rnnbench.analysis.degenerate import improvement_interval
-from rnnbench.analysis.equivalence import FACTOR, steps_equivalence
-from rnnbench.analysis.intervals import UNDEFINED, Interval
+from rnnbench.analysis.intervals import UNDEFINED, Interval, improvement_interval
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.milestones import SOLVED, check_milestone, reached, steps_to, trained_runs, with_milestone
-from rnnbench.analysis.multiplicity import corrected
+from rnnbench.analysis.steps_ratio import FACTOR, steps_equivalence
 from rnnbench.analysis.steps_to_solve import StepsToSolve
-from rnnbench.analysis.verdict import Verdict, below
+from rnnbench.analysis.verdict import Verdict, below, holm_corrected
 
 ALL = "all"
 """The difficulty of a row over all of them."""
@@ -101,13 +99,12 @@ def _probability_of_fewer(a: StepsToSolve, b: StepsToSolve) -> Interval:
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of one pair with Holm's correction for their number, and the verdicts as text."""
-    p_values, equivalences = (np.array([row[name] for row in rows]) for name in ("p_value", "equivalence_p_value"))
-    fewer = corrected([row["fewer_steps"] for row in rows], p_values)
-    equivalent = corrected([row["equivalent"] for row in rows], equivalences)
+    fewer = holm_corrected([row["fewer_steps"] for row in rows], [row["p_value"] for row in rows])
+    equivalences = [row.pop("equivalence_p_value") for row in rows]
+    equivalent = holm_corrected([row["equivalent"] for row in rows], equivalences)
     corrections = zip(rows, fewer.p_values, fewer.verdicts, equivalent.verdicts, strict=True)
     return [
-        {name: value for name, value in row.items() if name != "equivalence_p_value"}
-        | {"p_holm": float(p_value), "fewer_steps": is_fewer.value, "equivalent": is_equivalent.value}
+        row | {"p_holm": float(p_value), "fewer_steps": is_fewer.value, "equivalent": is_equivalent.value}
         for row, p_value, is_fewer, is_equivalent in corrections
     ]
 
@@ -119,10 +116,9 @@ def _over_all(
     identity = pair.identity(f"{ALL} {pair.difficulty_setting}s")
     row = identity | _compare(pair.runs, pair.other_runs, milestone, generator, permutations)
     if not have_one_in_common(ratios):
-        sooner = [below(ratio, 1) for ratio in ratios]
-        one_way = len(set(sooner)) == 1
+        sooner = {below(ratio, 1) for ratio in ratios}
         row |= {"ratio": UNDEFINED, "why_no_ratio": CONTRADICTED, "equivalent": Verdict.UNDECIDED}
-        row["fewer_steps"] = sooner[0] if one_way else Verdict.UNDECIDED
+        row["fewer_steps"] = sooner.pop() if len(sooner) == 1 else Verdict.UNDECIDED
     return _corrected([row])[0]
 
 

@@ -9,40 +9,37 @@ Lehmann (1963) for the estimate; Kalbfleisch & Prentice (2002), chapter 7.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from rnnbench.analysis.intervals import CONFIDENCE, Interval
 from rnnbench.analysis.log_rank import DECIMALS, PERMUTATIONS, Numbers, permutation_p_values
 from rnnbench.analysis.steps_to_solve import StepsToSolve, shared_strata
+from rnnbench.analysis.verdict import Verdict, within
+
+FACTOR = 1.5
+"""Steps to solve within this factor of each other count as equivalent; a convention, stated with every verdict."""
 
 RATIOS_AT_ONCE = 64
 """Bounds the memory for the sums of all permutations."""
 
 
 def steps_ratio(
-    a: StepsToSolve,
-    b: StepsToSolve,
-    generator: np.random.Generator,
-    permutations: int = PERMUTATIONS,
-    confidence: float = CONFIDENCE,
+    a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, permutations: int = PERMUTATIONS
 ) -> Interval:
     """The ratio of steps to solve, a's over b's: 0.5 when a takes half as many. No unit.
 
-    Covers at least `confidence` whatever the distribution, when budgets within a stratum and group are equal (see
+    Covers at least 95% whatever the distribution, when budgets within a stratum and group are equal (see
     `permutation_p_values`). The test changes only where a divided step of a passes one of b, so these ratios and one
     between each two of them stand for all; the bounds are the outermost that are not rejected. They are open, 0 or
     inf, when no ratio on that side is: with few solved runs in a group, and always with three
     runs in each and one stratum, where no permutation test rejects at 5%. NaN estimate: no run solved.
 
     Steps known only at every e-th step (train.eval_every) are rounded up by e/2 on average, the more in proportion the
-    fewer they are, so a ratio below 1 comes out somewhat too close to 1. Raises ValueError as `log_rank_test` does, and
-    on a confidence outside (0, 1).
+    fewer they are, so a ratio below 1 comes out somewhat too close to 1. Raises ValueError on a stratum that
+    only one group has.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence}: must be between 0 and 1 (0.95 for an interval, 0.9 for two tests)")
-    if permutations < 1:
-        raise ValueError(f"permutations={permutations}: must be at least 1 (9999 leave p = 0.05 uncertain by 0.002)")
     ratios, lefts, rights = _distinct_ratios(a, b)
     if ratios.size == 0:
         return Interval(math.nan)
@@ -53,10 +50,37 @@ def steps_ratio(
         for part in np.array_split(ratios, math.ceil(ratios.size / RATIOS_AT_ONCE))
     ]
     differences, p_values = (np.concatenate(parts) for parts in zip(*tests, strict=True))
-    kept = p_values > 1 - confidence
+    kept = p_values > 1 - CONFIDENCE
     if not kept.any():
         kept = p_values == p_values.max()
     return Interval(_sign_change(differences, lefts, rights), float(lefts[kept].min()), float(rights[kept].max()))
+
+
+class StepsEquivalence(NamedTuple):
+    """Whether two groups take as many steps to solve, within FACTOR."""
+
+    ratio: Interval
+    """Steps of group a over those of group b."""
+    verdict: Verdict
+    p_value: float
+    """The larger of the two-sided permutation p-values at 1/FACTOR and FACTOR: for a correction over several cases.
+
+    Small both for equivalence and for a difference beyond the factor; the verdict says which.
+    """
+
+
+def steps_equivalence(
+    a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, permutations: int = PERMUTATIONS
+) -> StepsEquivalence:
+    """That the steps to solve of two groups are within FACTOR of each other, from the 95% interval of `steps_ratio`.
+
+    Raises ValueError as `steps_ratio` does.
+    """
+    ratio = steps_ratio(a, b, generator, permutations)
+    if a.steps.size == 0:
+        return StepsEquivalence(ratio, Verdict.UNDECIDED, 1.0)
+    _, p_values = permutation_p_values(a, b, np.array([1 / FACTOR, FACTOR]), generator, permutations)
+    return StepsEquivalence(ratio, within(ratio, 1 / FACTOR, FACTOR), float(p_values.max()))
 
 
 def _distinct_ratios(a: StepsToSolve, b: StepsToSolve) -> tuple[Numbers, Numbers, Numbers]:

@@ -1,12 +1,19 @@
-"""Steps to solve as the comparisons take them: one group of runs, censored where the budget ended, in strata."""
+"""Steps to solve of one group of runs, censored where the budget ended, in strata; and their median."""
 
+import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
+from scipy import stats
 
+from rnnbench.analysis.intervals import CONFIDENCE, FEWEST_RUNS_FOR_A_MEDIAN, UNDEFINED, Interval, median_interval
 from rnnbench.analysis.samples import as_float_array
+
+ROUNDING = 1e-9
+"""The Kaplan-Meier curve is a product of fractions: 5/6 * 4/5 * 3/4 may come out just above one half."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +38,16 @@ class StepsToSolve:
         budgets = as_float_array(self.budgets, "budgets", remedy="the steps that the run was to train")
         strata = as_float_array(self.strata, "strata", remedy="a number for each stratum, such as the length")
         strata = strata if strata.size else np.zeros(steps.size)
-        for name, array in (("budgets", budgets), ("strata", strata)):
+        for name, array in (("steps", steps), ("budgets", budgets), ("strata", strata)):
             if array.size != steps.size:
                 raise ValueError(f"{name}.size={array.size}: must be {steps.size}, the number of steps given")
-        for name, array in (("steps", steps), ("budgets", budgets)):
-            if array.size and array.min() <= 0:
+            if name != "strata" and array.size and array.min() <= 0:
                 raise ValueError(f"{name}={array.min():g}: must be above 0 (training steps)")
+            object.__setattr__(self, name, array)
         late = np.isfinite(steps) & (steps > budgets)
         if late.any():
             run = int(np.argmax(late))
             raise ValueError(f"steps[{run}]={steps[run]:g}: must be at most budgets[{run}]={budgets[run]:g}, or inf")
-        for name, array in (("steps", steps), ("budgets", budgets), ("strata", strata)):
-            object.__setattr__(self, name, array)
 
     @property
     def solved(self) -> NDArray[np.bool_]:
@@ -67,3 +72,49 @@ def shared_strata(a: StepsToSolve, b: StepsToSolve) -> list[float]:
         alone = min(of_a ^ of_b)
         raise ValueError(f"strata={alone:g}: must be in both groups (leave out what only one of them ran)")
     return sorted(of_a)
+
+
+class MedianSteps(NamedTuple):
+    """The median steps to solve of one group of runs."""
+
+    interval: Interval
+    level: float
+    """The least probability with which the bounds hold the median: 0.9375 with five runs, at least 0.95 with more; NaN
+    without bounds."""
+
+
+def median_steps(runs: StepsToSolve) -> MedianSteps:
+    """The median steps to solve with bounds that hold it whatever the distribution and the censoring.
+
+    The number of runs below the median is Binomial(n, 1/2), so the k-th smallest and the k-th largest step hold it with
+    probability 1 - 2 P(X < k), the `level`; k is that of `median_interval`. A run that did not solve has a step beyond
+    its budget: the lower bound counts its budget, the upper one inf. So the level is exact where no budget ended before
+    a bound, as with equal budgets, and else at least attained, where the bounds of Brookmeyer & Crowley on the
+    Kaplan-Meier curve are narrower but only approximate, below about seven runs always up to inf.
+
+    The estimate is the first step by which at least half have solved, by Kaplan-Meier; inf when fewer did. Fewer than
+    five runs have no bounds, no runs NaN throughout. Sources: Conover, Practical Nonparametric Statistics (1999), 3.2;
+    Kaplan & Meier (1958).
+    """
+    count = runs.steps.size
+    if count == 0:
+        return MedianSteps(UNDEFINED, math.nan)
+    estimate = _kaplan_meier_median(runs)
+    if count < FEWEST_RUNS_FOR_A_MEDIAN:
+        return MedianSteps(Interval(estimate), math.nan)
+    low, high = median_interval(runs.last_steps).low, median_interval(runs.steps).high
+    return MedianSteps(Interval(estimate, low, high), _level(count))
+
+
+def _kaplan_meier_median(runs: StepsToSolve) -> float:
+    """The first step t with S(t) = prod over s <= t of (1 - d_s/n_s) <= 1/2, d_s of the n_s runs left solving at s."""
+    last, solved = runs.last_steps, runs.solved
+    unsolved = stats.ecdf(stats.CensoredData(uncensored=last[solved], right=last[~solved])).sf
+    reached = np.asarray(unsolved.quantiles)[np.asarray(unsolved.probabilities) <= 0.5 + ROUNDING]
+    return float(reached[0]) if reached.size else math.inf
+
+
+def _level(runs: int) -> float:
+    """What the bounds of `median_interval` hold: the largest k with both tails at most 2.5%, and 1 for five runs."""
+    below = int(stats.binom.ppf((1 - CONFIDENCE) / 2, runs, 0.5))  # the first with a larger tail
+    return 1 - 2 * float(stats.binom.cdf(max(below, 1) - 1, runs, 0.5))

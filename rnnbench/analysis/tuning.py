@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.equivalence import FACTOR
 from rnnbench.analysis.results import Results, sorted_runs
+from rnnbench.analysis.steps_ratio import FACTOR
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, GROUP, Status
 
@@ -57,16 +57,15 @@ def ranked(runs: pd.DataFrame, setting: str, by: str) -> list[dict[str, Any]]:
     """
     if by not in runs:
         raise SettingError(f"tuning.by={by}: no run has this column")
-    seen = runs.assign(**{VALIDATION_LOSS: _selected_loss(runs)})[list(dict.fromkeys([*SEEN, by, setting]))]
-    seen = seen.assign(baseline_loss=_baselines(runs))
+    seen = runs[list(dict.fromkeys([*SEEN, by, setting]))].assign(baseline_loss=_numbers(runs, "baseline_loss"))
+    seen[VALIDATION_LOSS] = _numbers(runs, SELECTED).fillna(_numbers(runs, VALIDATION_LOSS))
     reached = by != VALIDATION_LOSS and bool((seen[by].notna() & (seen["status"] == Status.DONE)).any())
     rows = [
         {"value": value, "objective": by if reached else VALIDATION_LOSS} | _summary(of_value, by, reached)
         for value, of_value in seen.groupby(setting, sort=True)
     ]
-    values = [row["value"] for row in rows]
     for row in rows:
-        row["at_edge"] = row["value"] in (values[0], values[-1])
+        row["at_edge"] = row["value"] in (rows[0]["value"], rows[-1]["value"])
     best = min(rows, key=_rank)
     return [row | {"chosen": row is best} for row in rows]
 
@@ -80,9 +79,8 @@ def next_value(rows: Sequence[dict[str, Any]]) -> float | int | None:
     """
     (best,) = [row for row in rows if row["chosen"]]
     values = [row["value"] for row in rows]
-    if not best["at_edge"] or best["failure_rate"] > 0 or len(values) < 2:
-        return None
-    if any(isinstance(value, str | bool | np.bool_) or value <= 0 for value in values):
+    is_positive = not any(isinstance(value, str | bool | np.bool_) or value <= 0 for value in values)
+    if not (best["at_edge"] and best["failure_rate"] == 0 and len(values) > 1 and is_positive):
         return None
     outward = values if best["value"] == values[-1] else values[::-1]
     ratio = outward[-2] / outward[-3] if len(outward) > 2 else outward[-1] / outward[-2]
@@ -122,13 +120,13 @@ def tune(results: Results, setting: str, seeds: Sequence[int] = (), by: str = "s
         raise SettingError(f"tuning.seeds={list(seeds)}: no run has one of these seeds; set tuning.seeds=[]")
     tuned = replace(results, candidates=runs[chooses], tuned=setting, tuned_by=by, tuning_seeds=tuple(seeds))
     table = candidates(tuned, setting)
-    chosen = set(table.loc[table["chosen"], [*GROUP, "value"]].itertuples(False, None))
+    chosen = dict.fromkeys(table.loc[table["chosen"], [*GROUP, "value"]].itertuples(False, None))
     keep = np.array([key in chosen for key in runs[[*GROUP, setting]].itertuples(False, None)])
     reported = runs[keep & ~chooses] if seeds else runs[keep]
     has = set(reported[[*GROUP, setting]].itertuples(False, None))
-    absent = [key for key in table.loc[table["chosen"], [*GROUP, "value"]].itertuples(False, None) if key not in has]
     missing = [f"{cell} {task} {name}={at} {setting}={value}, all seeds to be reported"
-               for task, name, at, cell, _, value in absent]  # fmt: skip
+               for task, name, at, cell, variant, value in chosen
+               if (task, name, at, cell, variant, value) not in has]  # fmt: skip
     return replace(tuned, runs=reported.reset_index(drop=True), missing=[*results.missing, *missing])
 
 
@@ -159,10 +157,9 @@ def choices(results: Results, setting: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _selected_loss(runs: pd.DataFrame) -> "pd.Series[float]":
-    """The loss on validation data of the weights that are evaluated on test data."""
-    last = pd.to_numeric(runs[VALIDATION_LOSS])
-    return last if SELECTED not in runs else pd.to_numeric(runs[SELECTED]).fillna(last)
+def _numbers(runs: pd.DataFrame, column: str) -> "pd.Series[float]":
+    """The column as numbers, NaN where no run has it."""
+    return pd.to_numeric(runs.get(column, pd.Series(np.nan, runs.index))).astype(float)
 
 
 def _summary(runs: pd.DataFrame, by: str, reached: bool) -> dict[str, Any]:
@@ -183,12 +180,6 @@ def _summary(runs: pd.DataFrame, by: str, reached: bool) -> dict[str, Any]:
         "budget": float(runs["train.steps"].mean()),
         "steps_trained": int(runs["steps_trained"].fillna(0).sum()),
     }
-
-
-def _baselines(runs: pd.DataFrame) -> "pd.Series[float]":
-    """NaN for a task without one."""
-    found = runs["baseline_loss"] if "baseline_loss" in runs else pd.Series(np.nan, index=runs.index)
-    return pd.to_numeric(found).astype(float)
 
 
 def _rank(row: dict[str, Any]) -> tuple[float, ...]:

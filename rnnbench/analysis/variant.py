@@ -45,10 +45,8 @@ class Variant:
         return tuple((name, typed_value(value)) for name, value in self.settings)
 
     def __lt__(self, other: "Variant") -> bool:
-        return self._order() < other._order()
-
-    def _order(self) -> tuple[Any, ...]:
-        return tuple((name, *value_order(value)) for name, value in self.settings)
+        mine, others = ([(name, value_order(value)) for name, value in each.settings] for each in (self, other))
+        return mine < others
 
 
 def typed_value(value: Any) -> Typed:

@@ -1,8 +1,22 @@
-"""Verdicts, and how an interval decides one."""
+"""Verdicts on claims: how an interval decides one, and the correction for several tests behind one claim.
 
+A claim of equivalence holds when the whole interval lies within the margins, and fails when it lies wholly outside;
+otherwise it is undecided: that a difference is not found is no evidence that there is none. With a 95% interval this
+is two one-sided tests at 2.5% each. Sources: Schuirmann (1987); Wellek, Testing Statistical Hypotheses of Equivalence
+and Noninferiority (2010).
+"""
+
+from collections.abc import Sequence
 from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
 
 from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.samples import as_float_array
+
+LEVEL = 0.05
 
 
 class Verdict(Enum):
@@ -25,7 +39,24 @@ def above(interval: Interval, bound: float = 0.0) -> Verdict:
 
 def below(interval: Interval, bound: float = 0.0) -> Verdict:
     """That the quantity is below the bound: UNDECIDED where its interval contains the bound, or has no bounds."""
-    return above(Interval(-interval.estimate, -interval.high, -interval.low), -bound)
+    return opposite(above(interval, bound))
+
+
+def within(interval: Interval, low: float, high: float) -> Verdict:
+    """That the quantity lies between two bounds."""
+    if interval.low > low and interval.high < high:
+        return Verdict.HOLDS
+    return Verdict.FAILS if interval.low > high or interval.high < low else Verdict.UNDECIDED
+
+
+def within_margin(difference: Interval, margin: float) -> Verdict:
+    """That a difference lies between -margin and margin, both in its unit, such as decades of loss.
+
+    Raises ValueError on a margin that is not positive.
+    """
+    if not margin > 0:
+        raise ValueError(f"margin={margin}: must be above 0 (in the unit of the difference)")
+    return within(difference, -margin, margin)
 
 
 def holds_if(truth: bool) -> Verdict:
@@ -36,3 +67,45 @@ def holds_if(truth: bool) -> Verdict:
 def opposite(verdict: Verdict) -> Verdict:
     """The verdict on the claim's negation."""
     return {Verdict.HOLDS: Verdict.FAILS, Verdict.FAILS: Verdict.HOLDS}.get(verdict, verdict)
+
+
+def holm(p_values: Float[np.ndarray, " cases"]) -> Float[np.ndarray, " cases"]:
+    """The p-values of several cases adjusted by Holm's step-down procedure, in the order given.
+
+    The i-th smallest of m becomes the largest of (m - j + 1) p_(j) over j <= i, at most 1. Rejecting where the adjusted
+    value is at most 5% errs in any case at all with probability at most 5%, however the tests depend on each other.
+    Source: Holm (1979). Raises ValueError on NaN and on values outside [0, 1].
+    """
+    values = as_float_array(p_values, "p_values", axes=("cases",), remedy="leave out a case that was not tested")
+    wrong = values[(values < 0) | (values > 1)]
+    if wrong.size:
+        raise ValueError(f"p_values={wrong[0]:g}: must be between 0 and 1")
+    order = np.argsort(values, kind="stable")
+    stepped = np.maximum.accumulate(values[order] * np.arange(values.size, 0, -1)) if values.size else values
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(stepped, 1)
+    return adjusted
+
+
+class Corrected(NamedTuple):
+    """Several cases after the correction, in the order given."""
+
+    verdicts: list[Verdict]
+    p_values: Float[np.ndarray, " cases"]
+    """NaN for a case that was not measured."""
+
+
+def holm_corrected(verdicts: Sequence[Verdict], p_values: Sequence[float]) -> Corrected:
+    """The cases by Holm's correction: a verdict whose adjusted p-value is above LEVEL is undecided.
+
+    Cases that were not measured take no part, whatever their p-value. A test without a p-value (NaN), as of a single
+    run, cannot decide: it counts as 1.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    tested = np.array([verdict is not Verdict.NOT_MEASURED for verdict in verdicts], dtype=bool)
+    adjusted = np.full(values.size, np.nan)
+    adjusted[tested] = holm(np.where(np.isnan(values), 1.0, values)[tested])
+    after = [
+        Verdict.UNDECIDED if p_value > LEVEL else verdict for verdict, p_value in zip(verdicts, adjusted, strict=True)
+    ]
+    return Corrected(after, adjusted)

@@ -6,12 +6,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-import numpy as np
-
-from rnnbench.analysis import multiplicity
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.verdict import Verdict
+from rnnbench.analysis.verdict import Verdict, holm_corrected
 from rnnbench.errors import SettingError
 
 
@@ -122,9 +119,7 @@ def corrected(cases: list[Case]) -> list[Case]:
     A case without a test is left as it is.
     """
     tested = [(index, case.significance) for index, case in enumerate(cases) if case.significance]
-    together = multiplicity.corrected(
-        [cases[index].verdict for index, _ in tested], np.array([each.p_value for _, each in tested])
-    )
+    together = holm_corrected([cases[index].verdict for index, _ in tested], [each.p_value for _, each in tested])
     found = list(cases)
     for (index, each), verdict, p_holm in zip(tested, *together, strict=True):
         found[index] = replace(cases[index], verdict=verdict, significance=replace(each, p_holm=float(p_holm)))

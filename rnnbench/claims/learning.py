@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.equivalence import FACTOR, steps_equivalence, within_margin
 from rnnbench.analysis.intervals import UNDEFINED
-from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference, log_loss_differences
 from rnnbench.analysis.log_rank import log_rank_test
+from rnnbench.analysis.loss_scale import decades_over_baseline, log_loss_difference, loss_differences
 from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
 from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.paired import margin_p_value
 from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.steps_ratio import steps_ratio
+from rnnbench.analysis.steps_ratio import FACTOR, steps_equivalence, steps_ratio
 from rnnbench.analysis.steps_to_solve import StepsToSolve
-from rnnbench.analysis.verdict import Verdict, below
+from rnnbench.analysis.verdict import Verdict, below, within_margin
 from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError, Significance
 from rnnbench.claims.selection import (
     STEPS,
@@ -132,7 +131,7 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
             condition, Verdict.NOT_MEASURED, UNDEFINED, "", details={"": "a loss of 0, or none, has no logarithm"}
         )
     test = log_loss_difference(a, b, _budgets(one), _budgets(other), np.random.default_rng(0))
-    differences = log_loss_differences(a, b)
+    differences = loss_differences(a, b)
     verdict = within_margin(test.interval, LOSS_MARGIN)
     over_baseline = [_median_over_baseline(runs, losses) for runs, losses in ((one, a), (other, b))]
     if verdict is Verdict.HOLDS and not min(over_baseline) < HALVED:

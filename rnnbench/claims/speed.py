@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.intervals import UNDEFINED, Interval
+from rnnbench.analysis.intervals import UNDEFINED
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.paired import paired_test
@@ -67,8 +67,7 @@ def _pass_time(implementation: str, runs: pd.DataFrame) -> Case:
     of_gru, of_lstm = (runs[column].to_numpy(float) for column in _columns(implementation))
     logarithms = np.log(of_gru) - np.log(of_lstm)
     test = paired_test(logarithms, np.random.default_rng(0))
-    bounds = test.interval.estimate, test.interval.low, test.interval.high
-    ratio = Interval(*(math.exp(bound) for bound in bounds))
+    ratio = test.interval.map(math.exp)
     shared = (
         {"taken_beside_other_runs": float(runs["times_shared"].isin([True]).sum())} if "times_shared" in runs else {}
     )

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 
+from rnnbench.analysis.paired import paired_test
 from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.spread_change import spread_change
 from rnnbench.analysis.verdict import above
 from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError, Significance
 from rnnbench.claims.selection import by_seed, names, trained_by_length
@@ -33,13 +33,14 @@ def _spread(condition: dict[str, float], runs: pd.DataFrame) -> Case:
     finite = (np.isfinite(quartiles) & (quartiles > 0)).all(axis=1)
     kept = runs[(runs["status"] == Status.DONE).to_numpy() & finite]
     lower_before, upper_before, lower, upper = (kept[column].to_numpy(float) for column in QUARTILES)
-    test = spread_change(lower_before, upper_before, lower, upper, np.random.default_rng(0))
     before, after = np.log(upper_before / lower_before), np.log(upper / lower)
+    test = paired_test(after - before, np.random.default_rng(0))
+    factor = test.interval.map(math.exp)
     left_out = {"runs_left_out": float(len(runs) - len(kept))} if len(kept) < len(runs) else {}
     return Case(
         condition,
-        above(test.interval, 1),
-        test.interval,
+        above(factor, 1),
+        factor,
         "upper over lower quartile, after training over before",
         names(kept),
         Significance("paired Student of logarithms", test.p_value),

@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from rnnbench.analysis.degenerate import is_degenerate
-from rnnbench.analysis.intervals import Interval, Quartiles
+from rnnbench.analysis.intervals import Interval, Quartiles, is_degenerate
 from rnnbench.analysis.matched_comparisons import WIDTH, Match
 from rnnbench.analysis.variant import Variant
 from rnnbench.schema import stored_text

@@ -1,4 +1,4 @@
-"""What the table of gradients says of ones that vanish, explode, bend, stay, and of runs that diverged."""
+"""What the table of gradients shows for ones that vanish, explode, bend, stay, and for runs that diverged."""
 
 import math
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rnnbench.analysis.gradient_decay import gradient_decays
+from rnnbench.analysis.gradient_profile import growth_per_step, joint_norms, relative_gradients, top_layer_norms
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.tables.gradient_decay import GradientDecay
@@ -47,7 +48,7 @@ def row(monkeypatch: pytest.MonkeyPatch, *runs: tuple[dict[str, Any], Any, Any],
     ],
     ids=["vanishes", "explodes", "bent", "bent and falls", "stays", "overflows", "underflows", "padded"],
 )
-def test_one_course(
+def test_one_profile(
     monkeypatch: pytest.MonkeyPatch, norms: Any, lost: float, decay: float, half_life: float, why: str
 ) -> None:
     found = row(monkeypatch, ({}, norms, norms))
@@ -71,28 +72,44 @@ def test_numbers_say_how_many_runs_they_are_of(monkeypatch: pytest.MonkeyPatch) 
     (cells,) = GradientDecay().formatted(rows).to_dict("records")
     assert cells["runs"] == "4 (2 trained)"
     assert cells["decades per step, after training"] == "0.2 (1 of 2)"
+    untrained = gradient_decays(with_profiles(monkeypatch, ({"steps_trained": 0}, VANISHES, VANISHES)))
+    assert not [name for name in GradientDecay().formatted(untrained) if "after training" in name]
 
 
-def test_untrained_runs_say_nothing_of_after_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = gradient_decays(with_profiles(monkeypatch, ({"steps_trained": 0}, VANISHES, VANISHES)))
-    assert not [name for name in GradientDecay().formatted(rows) if "after training" in name]
-
-
-def test_tensors_of_the_state_beside_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensors_of_the_state_alongside_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory is in the second tensor: that of the first alone vanishes, the whole does not."""
     by_state = np.stack([np.stack([VANISHES, STAYS])] * 2)[:, None]
-    found = row(monkeypatch, ({}, STAYS, STAYS), norm_by_state=by_state)
+    found = row(monkeypatch, ({"gradient_loss_at": "last scored step"}, STAYS, STAYS), norm_by_state=by_state)
     assert found["decades_lost"].estimate == pytest.approx(0.029)
     assert found["decades_lost_by_state"] == pytest.approx((5.8, 0.029))
+    assert found["loss_at"] == "last scored step"
 
 
-def test_the_loss_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert row(monkeypatch, ({"gradient_loss_at": "last scored step"}, STAYS, STAYS))["loss_at"] == "last scored step"
-
-
-def test_what_is_missing_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_and_old_profiles_are_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingError, match=r"^GradientDecay: needs gradient profiles, which no run has; add probe"):
         GradientDecay().rows(results({}))
     old = with_profiles(monkeypatch, ({}, np.stack([STAYS, STAYS]), np.stack([STAYS, STAYS])))
     with pytest.raises(SettingError, match=r"^GradientDecay: norm\.shape=.*run the experiment again$"):
         GradientDecay().rows(old)
+    with pytest.raises(SettingError, match="needs gradient profiles"):
+        joint_norms({"step": STEPS})
+
+
+def test_the_norms_of_the_top_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = with_profiles(monkeypatch, ({}, VANISHES, STAYS))
+    for probed, norms in ((0, VANISHES), (-1, STAYS)):
+        assert np.array_equal(top_layer_norms(made, "run0", probed), norms)
+
+
+def test_relative_to_the_last_step_with_a_gradient() -> None:
+    """Rounded to zero are elements below 2^-126, and a norm within a factor of 100 of that has lost too many."""
+    norms = np.where(STEPS > 27, 0, 10 ** (2.0 * (STEPS - 27)))
+    (found,) = relative_gradients({"norm": norms[None, None]}, "eager")
+    assert np.isneginf(found[STEPS > 27]).all()
+    assert np.isneginf(found[norms <= 100 * 2.0**-126]).all()
+    assert found[20:28] == pytest.approx(2.0 * (STEPS[20:28] - 27))
+    assert growth_per_step(found) == pytest.approx(-2)
+    (fused,) = relative_gradients({"norm": norms[None, None]}, "fused")  # which rounds below 2^-106
+    assert np.isfinite(fused).sum() < np.isfinite(found).sum()
+    assert np.isnan(relative_gradients({"norm": 0 * norms[None, None]}, "eager")).all()
+    assert math.isnan(growth_per_step(np.full(30, math.nan)))

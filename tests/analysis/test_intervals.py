@@ -1,16 +1,22 @@
-"""Means, medians, paired differences and quartiles against hand-computed cases, and how often their intervals hold."""
+"""Means, medians, rates and probabilities against hand-computed cases, and how often their intervals hold."""
 
 import math
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
-from rnnbench.analysis.intervals import Interval, mean_interval, median_interval, paired_difference, quartiles
-
-INF = math.inf
+from rnnbench.analysis.intervals import (
+    Interval,
+    exact_rate,
+    improvement_interval,
+    is_degenerate,
+    mean_interval,
+    median_interval,
+    median_of_signed,
+)
+from tests.analysis.two_groups import INF, binomial_error
 
 
 def covered_share(interval: Callable[[], Interval], truth: float, repeats: int) -> float:
@@ -18,109 +24,49 @@ def covered_share(interval: Callable[[], Interval], truth: float, repeats: int) 
     return sum(each.low <= truth <= each.high for each in intervals) / repeats
 
 
-def binomial_error(share: float, repeats: int) -> float:
-    """Three standard errors of a simulated share."""
-    return 3 * math.sqrt(share * (1 - share) / repeats)
-
-
 def test_mean_interval_by_hand():
     # Mean 2, s = 1, standard error 1/sqrt(3) = 0.577350; t(0.975; 2) = 4.302653 in the tables; margin 2.484138.
     result = mean_interval(np.array([1.0, 2.0, 3.0]))
-    assert result.estimate == 2
-    assert result.low == pytest.approx(-0.484138, abs=1e-6)
-    assert result.high == pytest.approx(4.484138, abs=1e-6)
-
-
-def test_mean_interval_of_equal_values_has_no_width():
+    assert (result.estimate, result.low, result.high) == pytest.approx((2, -0.484138, 4.484138), abs=1e-6)
     assert mean_interval(np.full(4, 0.5)) == Interval(0.5, 0.5, 0.5)
 
 
-def test_median_interval_by_hand():
-    # Nine runs: P(Binomial(9, 1/2) <= 1) = 10/512 = 0.0195 <= 0.025 < 46/512 = P(... <= 2): the second of each end.
-    assert median_interval(np.array([90, 10, 80, 20, 70, 30, 60, 40, 50.0])) == Interval(50, 20, 80)
-    # Six runs: 1/64 = 0.0156 <= 0.025 < 7/64: the range. The median is halfway between the third and the fourth.
-    assert median_interval(np.array([1, 2, 3, 5, 8, 13.0])) == Interval(4, 1, 13)
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        # Nine runs: P(Binomial(9, 1/2) <= 1) = 10/512 = 0.0195 <= 0.025 < 46/512 = P(... <= 2): the second of each end.
+        ([90, 10, 80, 20, 70, 30, 60, 40, 50], Interval(50, 20, 80)),
+        # Six runs: 1/64 = 0.0156 <= 0.025 < 7/64: the range. The median is halfway between the third and the fourth.
+        ([1, 2, 3, 5, 8, 13], Interval(4, 1, 13)),
+        ([5, 1, 4, 2, 3], Interval(3, 1, 5)),
+        ([1, 2, 3, 4, INF, INF], Interval(3.5, 1, INF)),
+        ([1, 2, INF, INF, INF, INF], Interval(INF, 1, INF)),
+        ([INF] * 6, Interval(INF, INF, INF)),
+    ],
+)
+def test_median_interval_by_hand(values, expected):
+    assert median_interval(np.array(values, dtype=float)) == expected
+    flipped = median_of_signed(-np.array(values, dtype=float))
+    assert flipped == Interval(-expected.estimate, -expected.high, -expected.low)
 
 
-def test_median_interval_of_five_runs_is_their_range():
-    assert median_interval(np.array([5, 1, 4, 2, 3.0])) == Interval(3, 1, 5)
+def test_few_runs_have_an_estimate_and_no_bounds():
+    for statistic in (mean_interval, median_interval):
+        one, none = statistic(np.array([7.0])), statistic(np.array([]))
+        assert one.estimate == 7
+        assert all(map(math.isnan, (one.low, one.high, none.estimate, none.low, none.high)))
+    four = median_interval(np.array([1, 2, 3, 4.0]))
+    assert four.estimate == 2.5
+    assert math.isnan(four.low)
 
 
-def test_median_interval_carries_infinite_half_lives():
-    assert median_interval(np.array([1, 2, 3, 4, INF, INF])) == Interval(3.5, 1, INF)
-    assert median_interval(np.array([1, 2, INF, INF, INF, INF])) == Interval(INF, 1, INF)
-    assert median_interval(np.full(6, INF)) == Interval(INF, INF, INF)
-
-
-@pytest.mark.parametrize("statistic", [mean_interval, median_interval])
-def test_one_run_has_an_estimate_and_no_bounds(statistic):
-    result = statistic(np.array([7.0]))
-    assert result.estimate == 7
-    assert math.isnan(result.low)
-    assert math.isnan(result.high)
-
-
-def test_four_runs_do_not_bound_a_median():
-    result = median_interval(np.array([1, 2, 3, 4.0]))
-    assert result.estimate == 2.5
-    assert math.isnan(result.low)
-    assert math.isnan(result.high)
-
-
-@pytest.mark.parametrize("statistic", [mean_interval, median_interval])
-def test_no_runs_are_nan(statistic):
-    result = statistic(np.array([]))
-    assert all(math.isnan(bound) for bound in (result.estimate, result.low, result.high))
-
-
-def test_paired_difference_by_hand():
-    # Shared seeds 1, 2, 3; differences 3-2, 5-3, 6-3 = 1, 2, 3, whatever the order: the case of the mean above.
-    a = pd.Series([5.0, 3.0, 6.0, 100.0], index=[2, 1, 3, 9])
-    b = pd.Series([2.0, 3.0, 3.0], index=[1, 2, 3])
-    result = paired_difference(a, b)
-    assert result.estimate == 2
-    assert result.low == pytest.approx(-0.484138, abs=1e-6)
-    assert result.high == pytest.approx(4.484138, abs=1e-6)
-
-
-def test_paired_difference_is_that_of_the_paired_t_test():
-    generator = np.random.default_rng(0)
-    a, b = pd.Series(generator.normal(size=8)), pd.Series(generator.normal(size=8))
-    expected = stats.ttest_rel(a, b).confidence_interval(0.95)
-    result = paired_difference(a, b)
-    assert (result.low, result.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-def test_paired_difference_with_one_and_no_shared_seed():
-    a, b = pd.Series([1.0, 2.0], index=[0, 1]), pd.Series([5.0, 6.0], index=[1, 2])
-    one = paired_difference(a, b)
-    assert one.estimate == -3
-    assert math.isnan(one.low)
-    assert math.isnan(one.high)
-    assert math.isnan(paired_difference(a, b.loc[[2]]).estimate)
-
-
-def test_quartiles_by_hand():
-    # Positions 0.25 * 3 = 0.75, 1.5 and 2.25 between the ordered 1, 2, 4, 8.
-    assert quartiles(np.array([8, 1, 4, 2.0])) == (1.75, 3, 5)
-    assert quartiles(np.array([3.0])) == (3, 3, 3)
-    assert all(map(math.isnan, quartiles(np.array([]))))
-
-
-def test_quartiles_with_infinite_values():
-    assert quartiles(np.array([1, 2, INF, INF])) == (1.75, INF, INF)
-    assert quartiles(np.array([1, 2, 3, 4, INF])) == (2, 3, 4)
-
-
-def test_students_interval_covers_95_percent_of_five_normal_pairs():
+def test_students_interval_covers_95_percent_of_five_normal_values():
     generator = np.random.default_rng(11)
-
-    def draw() -> Interval:
-        return paired_difference(pd.Series(generator.normal(1, 2, 5)), pd.Series(generator.normal(0, 1, 5)))
-
-    assert covered_share(draw, truth=1, repeats=2000) == pytest.approx(0.95, abs=binomial_error(0.95, 2000))
+    share = covered_share(lambda: mean_interval(generator.normal(1, 2, 5)), truth=1, repeats=2000)
+    assert share == pytest.approx(0.95, abs=binomial_error(0.95, 2000))
 
 
+@pytest.mark.long
 def test_the_percentile_bootstrap_of_five_values_would_not():
     # Its half-width is about 1.96 sqrt(4/5) s/sqrt(5), so that it covers P(|t_4| <= 1.753) = 84.5%: why it is not used.
     generator = np.random.default_rng(12)
@@ -137,5 +83,53 @@ def test_the_percentile_bootstrap_of_five_values_would_not():
 @pytest.mark.parametrize(("runs", "expected"), [(5, 0.9375), (9, 0.9609)])
 def test_the_median_interval_covers_what_the_binomial_says(runs, expected):
     generator = np.random.default_rng(13)
-    share = covered_share(lambda: median_interval(generator.exponential(size=runs)), math.log(2), repeats=1000)
-    assert share == pytest.approx(expected, abs=binomial_error(expected, 1000))
+    share = covered_share(lambda: median_interval(generator.exponential(size=runs)), math.log(2), repeats=500)
+    assert share == pytest.approx(expected, abs=binomial_error(expected, 500))
+
+
+def test_intervals_without_width_are_degenerate():
+    assert is_degenerate(Interval(INF, INF, INF))
+    assert is_degenerate(Interval(1, 0.1 + 0.2, 0.3))
+    assert not is_degenerate(Interval(1, 0.9, 1))
+    assert not is_degenerate(Interval(1.0))
+
+
+@pytest.mark.parametrize(
+    ("successes", "low", "high"), [(5, 0.4781762, 1), (3, 0.1466328, 0.9472551), (0, 0, 1 - 0.4781762)]
+)
+def test_exact_rate_agrees_with_the_beta_quantiles(successes, low, high):
+    # All of five: low^5 = 0.025.
+    result = exact_rate(np.arange(5) < successes)
+    assert (result.estimate, result.low, result.high) == pytest.approx((successes / 5, low, high), abs=1e-6)
+    assert math.isnan(exact_rate(np.array([], dtype=bool)).estimate)
+
+
+@pytest.mark.parametrize("runs", [3, 5, 10])
+def test_exact_rate_holds_every_rate(runs):
+    intervals = [exact_rate(np.arange(runs) < successes) for successes in range(runs + 1)]
+    for rate in np.linspace(0, 1, 101):
+        held = [interval.low <= rate <= interval.high for interval in intervals]
+        assert stats.binom.pmf(np.arange(runs + 1)[held], runs, rate).sum() >= 0.95 - 1e-9
+
+
+def test_improvement_by_hand():
+    # All 25 pairs won: 25 (1 - p) = z^2 p (1 + 4 ((1 - p)/(2 - p) + p/(1 + p))); at p = 0.6427 both are 8.93.
+    result = improvement_interval(np.arange(5.0) + 9, np.arange(5.0))
+    assert result == Interval(1, pytest.approx(0.6427, abs=1e-4), 1)
+    assert improvement_interval(np.arange(5.0), np.arange(5.0) + 9) == Interval(0, 0, pytest.approx(0.3573, abs=1e-4))
+    # 1 of 4 pairs is a tie's two halves: (1 + 0.5 + 0.5) / 4.
+    assert improvement_interval(np.array([1.0, 2]), np.array([1.0, 2])).estimate == 0.5
+    assert improvement_interval(np.array([INF, 2]), np.array([1.0, INF])).estimate == pytest.approx((1 + 1 + 0.5) / 4)
+    assert math.isnan(improvement_interval(np.array([1.0]), np.array([2.0])).low)
+    assert math.isnan(improvement_interval(np.array([]), np.array([2.0])).estimate)
+
+
+@pytest.mark.parametrize("shift", [0.0, 2.0])
+def test_coverage_of_the_improvement(shift):
+    generator = np.random.default_rng(1)
+    share = covered_share(
+        lambda: improvement_interval(generator.normal(shift, 1, 5), generator.normal(0, 1, 5)),
+        float(stats.norm.cdf(shift / math.sqrt(2))),
+        repeats=400,
+    )
+    assert share >= 0.94 - binomial_error(0.94, 400)

@@ -1,4 +1,4 @@
-"""Paired tests by hand, with explosions, and how often they reject."""
+"""Paired tests and losses on the log scale by hand, with explosions, and how often they reject."""
 
 import math
 
@@ -7,89 +7,116 @@ import pytest
 from scipy import stats
 
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.paired import absolute_difference, margin_p_value, paired_test
-from rnnbench.analysis.verdict import Verdict, above
+from rnnbench.analysis.loss_scale import decades_over_baseline, log_loss_difference, loss_differences
+from rnnbench.analysis.paired import margin_p_value, paired_test
+from rnnbench.analysis.verdict import Verdict, below
 from tests.analysis.two_groups import INF, binomial_error
+
+
+def paired(differences, seed=0):
+    return paired_test(np.array(differences, dtype=float), np.random.default_rng(seed))
 
 
 def test_by_hand():
     # Mean 2, s = 1, t = 2 sqrt(3) = 3.4641 with 2 degrees of freedom: P(|t| > x) = 1 - x / sqrt(2 + x^2) = 0.0742.
     # Of the 8 signs only +++ and --- are as extreme: 2/8.
-    result = paired_test(np.array([1.0, 2, 3]), np.random.default_rng(0))
-    assert result.interval.estimate == 2
-    assert result.interval.low == pytest.approx(2 - 4.302653 / math.sqrt(3), abs=1e-6)
+    result = paired([1, 2, 3])
+    assert (result.interval.estimate, result.interval.low) == pytest.approx((2, 2 - 4.302653 / math.sqrt(3)), abs=1e-6)
     assert result.p_value == pytest.approx(1 - math.sqrt(12 / 14))
-    assert result.p_sign_flip == result.smallest_p_sign_flip == 2 / 8
-    assert result.pairs == 3
-
-
-def test_five_pairs_cannot_reject_by_sign_flips():
-    assert paired_test(np.arange(1.0, 6), np.random.default_rng(0)).p_sign_flip == 0.0625
+    assert (result.p_sign_flip, result.pairs) == (2 / 8, 3)
+    assert paired(range(1, 6)).p_sign_flip == 0.0625  # five pairs cannot reject by sign flips
 
 
 def test_an_explosion_is_the_largest_difference():
     # Ranks 1 to 5 and the explosion 6, all positive: 2/64. Median of six between the third and the fourth.
-    result = paired_test(np.array([0.3, 0.1, INF, 0.2, 0.4, 0.5]), np.random.default_rng(0))
+    result = paired([0.3, 0.1, INF, 0.2, 0.4, 0.5])
     assert result.interval == Interval(pytest.approx(0.35), 0.1, INF)
     assert result.p_value == result.p_sign_flip == 2 / 64
-    # Turned around everything is.
-    result = paired_test(-np.array([0.3, 0.1, INF, 0.2, 0.4, 0.5]), np.random.default_rng(0))
-    assert result.interval == Interval(pytest.approx(-0.35), -INF, -0.1)
-    assert result.p_value == 2 / 64
-
-
-def test_one_explosion_the_other_way_leaves_it_open():
-    result = paired_test(np.array([0.3, 0.1, -INF, 0.2, 0.4, 0.5]), np.random.default_rng(0))
+    turned = paired([-0.3, -0.1, -INF, -0.2, -0.4, -0.5])
+    assert turned.interval == Interval(pytest.approx(-0.35), -INF, -0.1)
+    assert turned.p_value == 2 / 64
     # Rank sum 15 of 21: of the 64 signs those with a rank sum of at most 6 or at least 15: 2 * 14 / 64.
-    assert result.p_value == pytest.approx(2 * 14 / 64)
-    assert (result.interval.low, result.interval.high) == (-INF, 0.5)
+    other_way = paired([0.3, 0.1, -INF, 0.2, 0.4, 0.5])
+    assert other_way.p_value == pytest.approx(2 * 14 / 64)
+    assert (other_way.interval.low, other_way.interval.high) == (-INF, 0.5)
 
 
-def test_none_and_one_pair():
-    assert math.isnan(paired_test(np.array([]), np.random.default_rng(0)).p_sign_flip)
-    one = paired_test(np.array([2.0]), np.random.default_rng(0))
+def test_none_one_and_equal_differences():
+    assert math.isnan(paired([]).p_sign_flip)
+    one = paired([2.0])
     assert (one.interval.estimate, one.p_sign_flip, one.pairs) == (2, 1, 1)
     assert math.isnan(one.p_value)
+    assert paired([2.0] * 4).p_value == 0
+    assert paired([0.0] * 4).p_value == 1
 
 
-def test_equal_differences_are_certain():
-    assert paired_test(np.full(4, 2.0), np.random.default_rng(0)).p_value == 0
-    assert paired_test(np.zeros(4), np.random.default_rng(0)).p_value == 1
-
-
-def test_the_sign_flips_keep_their_level_for_skewed_explosions():
-    # Half of the differences explode, either way alike.
+def test_level_and_power_of_the_sign_flips():
+    """For skewed explosions, half of the differences exploding, either way alike; and for a shift of 1.5."""
     generator = np.random.default_rng(1)
-    p_values = []
-    for _ in range(300):
+    exploding, shifted = [], []
+    for _ in range(200):
         differences = generator.standard_normal(7)
+        shifted.append(paired_test(differences + 1.5, generator).p_sign_flip)
         differences[np.abs(differences) > 1] *= INF
-        p_values.append(paired_test(differences, generator).p_value)
-    assert np.mean(np.array(p_values) <= 0.05) <= 0.05 + binomial_error(0.05, 300)
-
-
-def test_power_of_the_sign_flips():
-    generator = np.random.default_rng(2)
-    p_values = [paired_test(generator.normal(1.5, 1, 7), generator).p_sign_flip for _ in range(200)]
+        exploding.append(paired_test(differences, generator).p_value)
+    assert np.mean(np.array(exploding) <= 0.05) <= 0.05 + binomial_error(0.05, 200)
     student = stats.nct.sf(stats.t.isf(0.025, 6), 6, 1.5 * math.sqrt(7))
-    assert np.mean(np.array(p_values) <= 0.05) == pytest.approx(student, abs=0.1)
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_the_slower_gradient_wins_whether_it_decays_or_explodes(sign):
-    # |RNN| - |LSTM| at gain 2 in the committed claims: slopes of -0.0624 and -0.0053 decades per step.
-    generator = np.random.default_rng(3)
-    rnn, lstm = (sign * (slope + 0.002 * generator.standard_normal(5)) for slope in (0.0624, 0.0053))
-    assert above(absolute_difference(rnn, lstm, generator).interval) is Verdict.HOLDS
-    assert above(absolute_difference(lstm, rnn, generator).interval) is Verdict.FAILS
-    assert above(absolute_difference(rnn, -rnn[::-1], generator).interval) is Verdict.UNDECIDED
+    assert np.mean(np.array(shifted) <= 0.05) == pytest.approx(student, abs=0.1)
 
 
 def test_p_value_against_both_margins_by_hand():
-    differences = np.array([-0.1, 0.0, 0.05, 0.1, 0.2])
+    differences, generator = np.array([-0.1, 0.0, 0.05, 0.1, 0.2]), np.random.default_rng(0)
     of_each = [stats.ttest_1samp(differences, bound).pvalue for bound in (-0.3, 0.3)]
-    assert margin_p_value(differences, 0.3, np.random.default_rng(0)) == pytest.approx(max(of_each))
-    assert margin_p_value(differences + 5, 0.3, np.random.default_rng(0)) < 1e-4
-    assert margin_p_value(differences + 0.3, 0.3, np.random.default_rng(0)) > 0.05
-    assert math.isnan(margin_p_value(np.array([1.0]), 0.3, np.random.default_rng(0)))
-    assert margin_p_value(np.full(6, INF), 0.3, np.random.default_rng(0)) == 2 / 2**6
+    assert margin_p_value(differences, 0.3, generator) == pytest.approx(max(of_each))
+    assert margin_p_value(differences + 5, 0.3, generator) < 1e-4
+    assert margin_p_value(differences + 0.3, 0.3, generator) > 0.05
+    assert math.isnan(margin_p_value(np.array([1.0]), 0.3, generator))
+    assert margin_p_value(np.full(6, INF), 0.3, generator) == 2 / 2**6
+
+
+def difference(a, b, budgets=1000.0):
+    budget = np.broadcast_to(budgets, len(a)).astype(float)
+    return log_loss_difference(np.array(a), np.array(b), budget, budget, np.random.default_rng(0))
+
+
+def test_decades_by_hand():
+    losses, baselines = np.array([0.001, 0.2, INF]), np.array([0.1, 0.1, 0.1])
+    assert decades_over_baseline(losses, baselines) == pytest.approx([-2, math.log10(2), INF])
+    assert decades_over_baseline(np.array([0.5]), 0.5) == pytest.approx([0])
+    found = loss_differences(np.array([1.0, INF, 0.1, INF]), np.array([0.1, 0.1, INF, INF]))
+    assert found.tolist() == [1.0, INF, -INF, 0.0]
+
+
+def test_differences_of_log_losses_by_hand():
+    result = difference([1e-3, 1e-4, 1e-5], [1e-2, 1e-2, 1e-2])
+    assert result.interval.estimate == pytest.approx(-2)
+    assert result.p_value == pytest.approx(1 - math.sqrt(12 / 14))
+
+
+def test_diverged_runs_stay_in():
+    finite = [1e-3, 1.1e-3, 0.9e-3, 1e-3, 1.2e-3, 1e-3]
+    result = difference([INF] * 5 + [1e-2], finite)
+    assert (result.pairs, result.interval.estimate, result.p_value) == (6, INF, 2 / 64)
+    assert below(result.interval) is Verdict.FAILS
+    # One explosion of six is not enough to say that the cell is worse, nor that it is better.
+    once = difference([INF, *finite[1:]], [2e-3, *(value * 1.5 for value in finite[1:])])
+    assert below(once.interval) is Verdict.UNDECIDED
+
+
+def test_coverage_of_log_normal_losses():
+    generator = np.random.default_rng(1)
+    repeats, held = 400, 0
+    for _ in range(repeats):
+        a, b = (10 ** (shift + 0.3 * generator.standard_normal(5)) for shift in (-3.5, -3.0))
+        interval = difference(a, b).interval
+        held += interval.low <= -0.5 <= interval.high
+    assert held / repeats == pytest.approx(0.95, abs=binomial_error(0.95, repeats))
+
+
+@pytest.mark.parametrize(
+    ("loss", "budgets", "message"),
+    [(1.0, [900.0, 1000], r"^budgets=900 and 1000:"), (math.nan, 9, r"^losses\[0\]=nan:"), (0.0, 9, r"^losses=0:")],
+)
+def test_refusals_by_name(loss, budgets, message):
+    with pytest.raises(ValueError, match=message):
+        difference([loss] * 2, [1.0] * 2, budgets)

@@ -1,4 +1,4 @@
-"""The smallest difference that so many runs find: against a reference, and by simulating that they do."""
+"""The smallest difference that this many runs find: against a reference, and by simulating that they do."""
 
 import math
 
@@ -23,16 +23,21 @@ def test_a_mean_difference_agrees_with_statsmodels(pairs, effect):
     assert detectable_mean_difference(0.3, pairs) == pytest.approx(0.3 * effect, rel=1e-6)
 
 
-def test_a_detectable_mean_difference_is_detected():
-    generator = np.random.default_rng(0)
-    samples = generator.normal(detectable_mean_difference(2.0, 5), 2.0, (2000, 5))
-    found = (stats.ttest_1samp(samples, 0, axis=1).pvalue <= 0.05).mean()
-    assert found == pytest.approx(0.8, abs=binomial_error(0.8, 2000))
-
-
-def test_no_spread_and_one_pair():
+def test_a_mean_difference_at_every_number_of_pairs():
+    """Checked by the distribution itself: at shifts of 8 and more scipy has NaN for rejecting on the wrong side."""
+    for pairs in range(2, 13):
+        shift = detectable_mean_difference(1.0, pairs) * math.sqrt(pairs)
+        found = stats.nct.sf(stats.t.isf(0.025, pairs - 1), pairs - 1, shift)
+        assert found == pytest.approx(0.8, abs=1e-6)
     assert detectable_mean_difference(0, 5) == 0
     assert math.isnan(detectable_mean_difference(1, 1))
+
+
+def test_the_difference_that_given_ones_detect():
+    differences = np.array([1.0, 2.0, 4.0])
+    assert detectable_difference_of(differences) == detectable_mean_difference(float(differences.std(ddof=1)), 3)
+    for without in ([1.0], [2.0, 2.0], [1.0, INF], []):
+        assert math.isnan(detectable_difference_of(np.array(without)))
 
 
 def test_spread_by_hand():
@@ -43,8 +48,7 @@ def test_spread_by_hand():
 
 
 def test_spread_of_censored_runs_is_not_that_of_the_solved_ones():
-    generator = np.random.default_rng(1)
-    runs = drawn(generator, 400, [100.0], 0.5, 100)
+    runs = drawn(np.random.default_rng(1), 400, [100.0], 0.5, 100)
     assert log_spread(runs) == pytest.approx(0.5, abs=0.06)
     assert np.log(runs.steps[runs.solved]).std() < 0.35
 
@@ -63,36 +67,20 @@ def test_the_simulated_power_is_that_of_the_test():
     generator = np.random.default_rng(4)
     a, b = group([500, 510, 520, 530, 540], 2000), group([900, 950, 1000, 1050, 1100], 2000)
     expected = log_rank_power(a, b, 0.6, 0.3, generator)
-    p_values = [
-        log_rank_test(drawn(generator, 5, [600.0], 0.3, 2000), drawn(generator, 5, [1000.0], 0.3, 2000), generator)[4]
+    rejected = [
+        log_rank_test(*(drawn(generator, 5, [median], 0.3, 2000) for median in (600.0, 1000.0)), generator).p_value
+        <= 0.05
         for _ in range(300)
     ]
-    assert np.mean(np.array(p_values) <= 0.05) == pytest.approx(expected, abs=2 * binomial_error(0.7, 300))
+    assert np.mean(rejected) == pytest.approx(expected, abs=2 * binomial_error(0.7, 300))
 
 
-def test_more_runs_detect_a_smaller_difference():
+def test_more_runs_detect_a_smaller_difference_and_three_none():
     generator = np.random.default_rng(5)
     few, more = (
         detectable_steps_ratio(*(drawn(generator, 5, medians, 0.3, 1e9) for _ in range(2)), generator)
         for medians in ([100.0], [100.0, 200, 300])
     )
     assert few < more < 1
-
-
-def test_three_runs_detect_nothing():
-    assert detectable_steps_ratio(group([1, 2, 3], 9), group([4, 5, 6], 9), np.random.default_rng(0)) == 0
-    assert math.isnan(detectable_steps_ratio(group([INF] * 5, 9), group([INF] * 5, 9), np.random.default_rng(0)))
-
-
-@pytest.mark.parametrize("pairs", range(2, 13))
-def test_a_mean_difference_at_every_number_of_pairs(pairs):
-    """Checked by the distribution itself: at shifts of 8 and more scipy has NaN for rejecting on the wrong side."""
-    shift = detectable_mean_difference(1.0, pairs) * math.sqrt(pairs)
-    assert stats.nct.sf(stats.t.isf(0.025, pairs - 1), pairs - 1, shift) == pytest.approx(0.8, abs=1e-6)
-
-
-def test_the_difference_that_given_ones_detect():
-    differences = np.array([1.0, 2.0, 4.0])
-    assert detectable_difference_of(differences) == detectable_mean_difference(float(differences.std(ddof=1)), 3)
-    for without in ([1.0], [2.0, 2.0], [1.0, INF], []):
-        assert math.isnan(detectable_difference_of(np.array(without)))
+    assert detectable_steps_ratio(group([1, 2, 3], 9), group([4, 5, 6], 9), generator) == 0
+    assert math.isnan(detectable_steps_ratio(group([INF] * 5, 9), group([INF] * 5, 9), generator))

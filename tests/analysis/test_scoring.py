@@ -1,17 +1,107 @@
-"""Scores of runs, and cell against cell, by hand."""
+"""Scores of runs, over runs and tasks, against hand-computed cases, and the bootstrap's coverage by simulation."""
+
+import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from rnnbench.analysis.scoring import paired_differences, score_matrix, scores, with_scores
-from rnnbench.analysis.variant import Variant
+from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.scoring import (
+    interquartile_mean,
+    normalised_score,
+    performance_profile,
+    score_matrix,
+    scores,
+    with_scores,
+)
 from rnnbench.errors import SettingError
 from rnnbench.report.tables.scores import Scores
 from tests.analysis.made import results, table
+from tests.analysis.two_groups import binomial_error
+from tests.long import long_but
 
 
-def generator() -> np.random.Generator:
-    return np.random.default_rng(0)
+def generator(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_normalised_score_by_hand() -> None:
+    # 1 - 0.05/0.2 = 0.75; at the baseline 0; 10% worse -0.1; twice and more -1; no loss 1; diverged -1.
+    losses = np.array([0.05, 0.2, 0.22, 0.9, 0.0, math.nan, math.inf])
+    np.testing.assert_allclose(normalised_score(losses, 0.2), [0.75, 0, -0.1, -1, 1, -1, -1], atol=1e-15)
+    np.testing.assert_allclose(normalised_score([[1.0, 1.0], [2.0, 3.0]], [2.0, 4.0]), [[0.5, 0.75], [0, 0.25]])
+
+
+def test_a_model_without_memory_scores_0_on_average() -> None:
+    """Its losses lie around the baseline; cut off at 0, the mean of its scores would be 0.04 above."""
+    losses = 0.2 * (1 + 0.1 * generator().standard_normal(20_000))
+    assert abs(normalised_score(losses, 0.2).mean()) < 0.003
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        # floor(6/4) = 1 is cut at each end: (1 + 2 + 3 + 4) / 4; with one run per task there are no bounds.
+        ([[0, 1, 2, 3, 4, 99.0]], Interval(2.5)),
+        # Two runs of one task, 0 and 1: a resample has mean 0, 1/2, 1 with probability 1/4, 1/2, 1/4.
+        ([[0.0], [1.0]], Interval(0.5, 0, 1)),
+        # Each task always scores the same, so no resample differs; pooled resampling would mix the two.
+        ([[0.0, 1.0]] * 4, Interval(0.5, 0.5, 0.5)),
+        (np.empty((0, 2)), Interval(math.nan)),
+    ],
+)
+def test_interquartile_mean_by_hand(matrix: list[list[float]], expected: Interval) -> None:
+    found = interquartile_mean(np.array(matrix), generator())
+    assert (found.estimate, found.low, found.high) == pytest.approx(
+        (expected.estimate, expected.low, expected.high), nan_ok=True
+    )
+
+
+def test_performance_profile_by_hand() -> None:
+    # Of 0, .2, .5, 1: above 0 are three, above .2 two (strictly), above .7 one, above 1 none.
+    matrix = np.array([[0.0, 0.2], [0.5, 1.0]])
+    profile = performance_profile(matrix, np.array([0.0, 0.2, 0.7, 1.0]), generator())
+    assert profile["threshold"].tolist() == [0.0, 0.2, 0.7, 1.0]
+    assert profile["estimate"].tolist() == [0.75, 0.5, 0.25, 0.0]
+    # Above 0.2 in a resample: of the first column 0, 1 or 2 and of the second 0, 1 or 2 runs, each with probability
+    # 1/4, 1/2, 1/4, so none and all have 1/16. Above 0.7 are 0, 1 or 2 of the second column alone.
+    assert profile["low"].tolist() == [0.5, 0.0, 0.0, 0.0]
+    assert profile["high"].tolist() == [1.0, 1.0, 0.5, 0.0]
+    one = performance_profile(np.array([[0.25, 0.75]]), np.array([0.5]), generator())
+    assert one["estimate"].tolist() == [0.5]
+    assert one[["low", "high"]].isna().all(axis=None)
+    assert performance_profile(np.empty((0, 2)), np.array([0.5]), generator())["estimate"].isna().all()
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    matrix = generator(2).random((5, 3))
+    assert interquartile_mean(matrix, generator(4)) == interquartile_mean(matrix, generator(4))
+    assert interquartile_mean(matrix, generator(4)) != interquartile_mean(matrix, generator(5))
+
+
+# Resampling n runs has (n - 1)/n of the true variance, and 4 (n - 1) degrees of freedom in four tasks: expected is
+# P(|t| <= 1.96 sqrt((n - 1)/n)), 90.1% at five runs and 94.0% at twenty.
+@pytest.mark.parametrize(("runs", "repeats"), long_but([(5, 200)], [(5, 200), (20, 800)]))
+def test_coverage_of_the_interquartile_mean(runs: int, repeats: int) -> None:
+    source, covered = generator(31), 0
+    for _ in range(repeats):
+        result = interquartile_mean(source.random((runs, 4)), source, resamples=400)
+        covered += result.low <= 0.5 <= result.high
+    expected = 1 - 2 * stats.t.sf(1.96 * math.sqrt((runs - 1) / runs), 4 * (runs - 1))
+    assert covered / repeats == pytest.approx(expected, abs=binomial_error(expected, repeats))
+
+
+@pytest.mark.long
+def test_coverage_of_the_performance_profile() -> None:
+    # Half of uniform scores are above 0.5, three quarters above 0.25.
+    source, repeats, covered = generator(33), 400, np.zeros(2)
+    for _ in range(repeats):
+        profile = performance_profile(source.random((10, 4)), np.array([0.5, 0.25]), source, resamples=400)
+        covered += (profile["low"] <= [0.5, 0.75]) & (profile["high"] >= [0.5, 0.75])
+    # Shares come in fortieths, and a bound on the fraction itself counts as covered: up to 4% above nominal.
+    assert np.all(covered / repeats >= 0.93 - binomial_error(0.93, repeats))
+    assert np.all(covered / repeats <= 0.99)
 
 
 def test_score_is_the_fraction_of_the_baseline_loss_removed() -> None:
@@ -20,6 +110,8 @@ def test_score_is_the_fraction_of_the_baseline_loss_removed() -> None:
         {"status": "running"}, {"test_loss": np.nan, "status": "failed", "baseline_loss": np.nan},
     )  # fmt: skip
     assert list(with_scores(runs)["score"]) == [0.5, -1.0, -1.0, -1.0]
+    with pytest.raises(SettingError, match=r"^needs a task with a memoryless baseline above 0"):
+        with_scores(table({"task": "music", "baseline_loss": np.nan}))
 
 
 def test_matrix_has_the_seeds_that_every_task_has() -> None:
@@ -30,75 +122,29 @@ def test_matrix_has_the_seeds_that_every_task_has() -> None:
     matrix = score_matrix(runs)
     assert list(matrix.index) == [1, 2]
     np.testing.assert_allclose(matrix.to_numpy(), [[0.8, 0.6], [0.7, 0.5]])
+    (row,) = scores(runs, generator()).to_dict("records")
+    assert (row["tasks"], row["runs"], row["left_out"]) == (2, 2, 1)
 
 
 def test_interquartile_mean_over_tasks_and_seeds() -> None:
-    losses = [0.9, 0.6, 0.4, 0.0]
-    runs = table(*({"seed": seed, "test_loss": loss} for seed, loss in enumerate(losses)))
+    runs = table(*({"seed": seed, "test_loss": loss} for seed, loss in enumerate([0.9, 0.6, 0.4, 0.0])))
     (row,) = scores(runs, generator()).to_dict("records")
     assert (row["tasks"], row["runs"]) == (1, 4)
     assert row["score"].estimate == pytest.approx(0.5)  # of 0.1, 0.4, 0.6, 1.0 the middle two
 
 
-def test_pairs_by_seed() -> None:
-    runs = table(
-        *({"seed": seed, "test_loss": loss} for seed, loss in ((0, 0.1), (1, 0.2), (2, 0.0))),
-        *({"seed": seed, "test_loss": loss, "cell": "rnn"} for seed, loss in ((0, 0.3), (1, 0.6), (3, 0.9))),
-    )
-    (row,) = paired_differences(runs).to_dict("records")
-    assert (row["cell"], row["other_cell"], row["pairs"]) == ("gru", "rnn", 2)
-    assert row["difference"].estimate == pytest.approx(0.3)  # 0.2 and 0.4
-    assert row["difference"].low == pytest.approx(0.3 - 12.7062 * 0.1, abs=1e-4)  # t(0.975; 1), s / sqrt(2) = 0.1
-
-
-def test_cells_are_compared_variant_by_variant() -> None:
-    rates = [Variant((("optimizer.lr", rate),)) for rate in (1.0, 2.0)]
-    shared = [{"cell": cell, "variant": variant} for cell in ("gru", "rnn") for variant in rates]
-    found = paired_differences(table(*shared))
-    assert list(found["variant"]) == list(found["other_variant"]) == rates
-    widths = {"gru": 9, "rnn": 20}
-    apart = [{"cell": cell, "variant": Variant((("model.hidden_size", width),))} for cell, width in widths.items()]
-    assert len(paired_differences(table(*apart))) == 1
-    assert paired_differences(table({})).empty
-
-
 def test_the_baseline_is_that_of_the_same_data_where_it_is_known() -> None:
+    """By which a model without memory scores 0 whatever the luck of its data."""
     runs = table({"test_loss": 0.9, "test_baseline_loss": 0.9}, {"test_loss": 0.9, "test_baseline_loss": np.nan})
     assert list(with_scores(runs)["score"]) == pytest.approx([0.0, 0.1])
-    (row,) = scores(runs.assign(seed=[0, 1]), generator()).to_dict("records")
-    assert row["baseline"] == "expected"
-    (row,) = scores(runs[:1], generator()).to_dict("records")
-    assert row["baseline"] == "on the same data"
+    for part, name in ((runs.assign(seed=[0, 1]), "expected"), (runs[:1], "on the same data")):
+        (row,) = scores(part, generator()).to_dict("records")
+        assert row["baseline"] == name
 
 
-def test_a_model_without_memory_scores_0_on_the_same_data() -> None:
-    """It is the constant predictor, and its test data are not those of the expectation."""
-    losses = np.random.default_rng(0).uniform(0.15, 0.18, 5)
-    runs = table(*({"seed": seed, "test_loss": loss, "test_baseline_loss": loss, "baseline_loss": 1 / 6}
-                   for seed, loss in enumerate(losses)))  # fmt: skip
-    (row,) = scores(runs, generator()).to_dict("records")
-    assert row["score"].estimate == 0
-
-
-def test_runs_that_agree_are_said_to_agree() -> None:
-    made = results(*({"seed": seed, "test_loss": 0.1} for seed in range(3)))
-    (cells,) = Scores().formatted(Scores().rows(made)).to_dict("records")
-    assert cells["score"] == "0.9 (all runs agree)"
-
-
-def test_seeds_that_a_task_lacks_are_counted() -> None:
-    runs = table({"seed": 0}, {"seed": 1}, {"seed": 1, "task": "xor"})
-    (row,) = scores(runs, generator()).to_dict("records")
-    assert (row["tasks"], row["runs"], row["left_out"]) == (2, 1, 1)
-
-
-def test_a_task_without_a_baseline_is_told() -> None:
-    with pytest.raises(SettingError, match=r"^needs a task with a memoryless baseline above 0"):
-        with_scores(table({"task": "music", "baseline_loss": np.nan}))
-
-
-def test_scores_of_runs_that_stopped_are_marked() -> None:
-    """Their losses are the stopping rule's: two cells that solve the task have the same."""
-    made = results(*({"seed": seed, "test_loss": 0.001, "steps_trained": 100 + seed} for seed in range(3)))
-    (cells,) = Scores().formatted(Scores().rows(made)).to_dict("records")
-    assert cells["score"] == "0.999 (all runs agree) 3 at stop"
+def test_runs_that_agree_or_stopped_are_said_to() -> None:
+    """The losses of runs that stopped are the stopping rule's: two cells that solve the task have the same."""
+    for columns, text in (({}, "0.9 (all runs agree)"), ({"steps_trained": 100}, "0.9 (all runs agree) 3 at stop")):
+        made = results(*({"seed": seed, "test_loss": 0.1} | columns for seed in range(3)))
+        (cells,) = Scores().formatted(Scores().rows(made)).to_dict("records")
+        assert cells["score"] == text

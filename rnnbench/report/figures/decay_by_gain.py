@@ -7,9 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from rnnbench.analysis.gradient_profile import PROBE
+from rnnbench.analysis.gradient_profile import PROBE, growth_per_step, relative_gradients
 from rnnbench.analysis.intervals import mean_interval
-from rnnbench.analysis.relative_gradient import growth_per_step, relative_gradients
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure

@@ -13,8 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from rnnbench.analysis.gradient_profile import PROBE
-from rnnbench.analysis.relative_gradient import relative_gradients
+from rnnbench.analysis.gradient_profile import PROBE, relative_gradients
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from rnnbench.analysis.gradient_profile import PROBE
-from rnnbench.analysis.relative_gradient import relative_gradients
+from rnnbench.analysis.gradient_profile import PROBE, relative_gradients
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from rnnbench.analysis.log_loss import decades_over_baseline
+from rnnbench.analysis.loss_scale import decades_over_baseline
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import VALIDATION_LOSS, candidates
 from rnnbench.errors import SettingError

@@ -13,11 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from rnnbench.analysis import loss_comparison, steps_comparison
-from rnnbench.analysis.equivalence import FACTOR
 from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.loss_scale import LINEAR, SCALE
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.steps_ratio import FACTOR
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.labels import cell_label

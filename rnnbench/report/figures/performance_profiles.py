@@ -6,12 +6,11 @@ from jaxtyping import Float
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from rnnbench.analysis.aggregates import performance_profile
-from rnnbench.analysis.baselines import baselines
 from rnnbench.analysis.loss_comparison import budgets_trained, losses_of
-from rnnbench.analysis.loss_scale import is_logarithmic
+from rnnbench.analysis.loss_scale import baselines, is_logarithmic
 from rnnbench.analysis.milestones import SOLVED, steps_to, trained_runs, with_milestone
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.scoring import performance_profile
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.figure import Figure
 from rnnbench.report.style import (

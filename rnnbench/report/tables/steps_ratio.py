@@ -8,10 +8,10 @@ import pandas as pd
 
 from rnnbench.analysis import steps_comparison
 from rnnbench.analysis.cell_pairs import PAIR
-from rnnbench.analysis.equivalence import FACTOR
 from rnnbench.analysis.milestones import SOLVED
-from rnnbench.analysis.multiplicity import LEVEL
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.steps_ratio import FACTOR
+from rnnbench.analysis.verdict import LEVEL
 from rnnbench.errors import SettingError
 from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
 from rnnbench.report.tables.rendering import without_empty

@@ -1,4 +1,4 @@
-"""Holm's correction by hand, and how often any of several cases is wrongly decided."""
+"""Verdicts from intervals, and Holm's correction by hand and by how often any of several cases is wrongly decided."""
 
 import math
 
@@ -6,14 +6,36 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rnnbench.analysis.multiplicity import corrected, holm
-from rnnbench.analysis.verdict import Verdict
+from rnnbench.analysis.intervals import Interval, mean_interval
+from rnnbench.analysis.verdict import Verdict, above, below, holm, holm_corrected, within_margin
 from tests.analysis.two_groups import binomial_error
 
 HOLDS, FAILS, UNDECIDED, NOT_MEASURED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED, Verdict.NOT_MEASURED
 
 
-def test_by_hand():
+@pytest.mark.parametrize(
+    ("low", "high", "is_above", "is_below", "is_within"),
+    [
+        (0.1, 0.2, HOLDS, FAILS, HOLDS),
+        (-0.1, 0.2, UNDECIDED, UNDECIDED, HOLDS),
+        (-0.4, 0.2, UNDECIDED, UNDECIDED, UNDECIDED),
+        (0.31, 0.5, HOLDS, FAILS, FAILS),
+        (-0.5, -0.31, FAILS, HOLDS, FAILS),
+        (math.nan, math.nan, UNDECIDED, UNDECIDED, UNDECIDED),
+    ],
+)
+def test_above_below_and_within_a_margin(low, high, is_above, is_below, is_within):
+    interval = Interval(0.0, low, high)
+    assert (above(interval), below(interval), within_margin(interval, 0.3)) == (is_above, is_below, is_within)
+
+
+def test_a_difference_at_the_margin_is_rarely_equivalent():
+    generator = np.random.default_rng(3)
+    said = [within_margin(mean_interval(generator.normal(0.1, 0.05, 5)), 0.1) is HOLDS for _ in range(1000)]
+    assert np.mean(said) <= 0.025 + binomial_error(0.025, 1000)
+
+
+def test_holm_by_hand():
     # Ordered 0.01 * 4, 0.02 * 3, 0.03 * 2 = 0.06 (not below the 0.06 before it), 0.5 * 1.
     assert holm(np.array([0.03, 0.01, 0.5, 0.02])) == pytest.approx([0.06, 0.04, 0.5, 0.06])
     # 0.03 * 2 = 0.06, then 0.04 * 1 raised to it; and never above 1.
@@ -25,11 +47,11 @@ def test_by_hand():
 def test_verdicts_after_correction():
     verdicts = [HOLDS, FAILS, HOLDS, UNDECIDED, NOT_MEASURED]
     # Of four tested cases: 0.01 * 4 = 0.04 stays; 0.02 * 3 = 0.06 does not.
-    after = corrected(verdicts, np.array([0.02, 0.01, 0.03, 0.6, 0.001]))
+    after = holm_corrected(verdicts, [0.02, 0.01, 0.03, 0.6, 0.001])
     assert after.verdicts == [UNDECIDED, FAILS, UNDECIDED, UNDECIDED, NOT_MEASURED]
     assert after.p_values == pytest.approx([0.06, 0.04, 0.06, 0.6, math.nan], nan_ok=True)
     # A test of a single run has no p-value: it counts as 1.
-    alone = corrected([HOLDS, HOLDS], np.array([math.nan, 0.02]))
+    alone = holm_corrected([HOLDS, HOLDS], [math.nan, 0.02])
     assert alone.verdicts == [UNDECIDED, HOLDS]
     assert alone.p_values == pytest.approx([1, 0.04])
 

@@ -1,0 +1,280 @@
+"""An experiment condensed into a few small files, from which every table and figure can be made again.
+
+They are the runs, their histories, their probes' arrays in single precision, the jobs that left no run, the run folders
+that could not be read, and the version of this format with the digests of the others; `rnnbench.schema.ExperimentFiles`
+says where they lie. They are small enough for version control, where run folders are not, and the same runs give the
+same bytes.
+"""
+
+import gzip
+import io
+import json
+import math
+import zipfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+
+from rnnbench.errors import SettingError, one_line
+from rnnbench.schema import (
+    ARCHIVE_VERSION,
+    DIFFICULTY,
+    STORED_GROUP,
+    ExperimentFiles,
+    Status,
+    from_stored_text,
+    is_setting,
+    stored_text,
+)
+from rnnbench.store.atomic import (
+    DamagedFileError,
+    digest,
+    digest_of,
+    read_bytes,
+    read_json_list,
+    read_json_object,
+    remove,
+    replacing_together,
+)
+from rnnbench.store.reader import NUMBERS
+
+Arrays = dict[str, "np.ndarray[Any, Any]"]
+
+TEXT = (
+    "git_commit", "component_source", "weights_sha256", "backend", "backend_reason", "measure", "error", "command_line"
+)  # fmt: skip
+"""Columns of text that may look like numbers, as digests do."""
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The date of every array in an archive, so that the same arrays give the same bytes."""
+
+REMEDY = "restore it, or move runs.csv and data/ away to report on the run folders"
+
+
+class Source(Protocol):
+    """Where histories and arrays come from: run folders, the files condensed from them, or a table."""
+
+    def histories(self, runs: Sequence[str]) -> pd.DataFrame:
+        """The histories of the runs, one row per recorded step, with a column `run`."""
+
+    def probe(self, run: str, name: str) -> Arrays:
+        """A probe's arrays for one run; empty when it did not measure."""
+
+    def probes(self) -> list[str]:
+        """The probes that stored arrays."""
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a condensed file becomes a DamagedFileError that names it and the remedy."""
+    try:
+        yield
+    except DamagedFileError as error:
+        raise DamagedFileError(error.path, f"{error.problem}; {REMEDY}") from None
+    except Exception as error:  # pandas, numpy, gzip and zipfile raise a dozen kinds
+        raise DamagedFileError(path, f"is cut, or is not what it should be ({one_line(error)}); {REMEDY}") from None
+
+
+@dataclass
+class Archive:
+    """Histories and arrays of the condensed files, which stay in memory, compressed, once they were asked for."""
+
+    files: ExperimentFiles
+    opened: dict[str, tuple[Mapping[str, Any], dict[str, list[str]]]] = field(default_factory=dict)
+    """By probe: the arrays by `<run>/<name>`, and these names by run."""
+
+    def histories(self, runs: Sequence[str]) -> pd.DataFrame:
+        with _reading(self.files.histories):
+            text = gzip.decompress(self._content(self.files.histories))
+            table = pd.read_csv(io.BytesIO(text), low_memory=False)
+            return table[table["run"].isin(runs)]
+
+    def probe(self, run: str, name: str) -> Arrays:
+        path = self.files.arrays(name)
+        if not path.exists():
+            return {}
+        with _reading(path):
+            if name not in self.opened:
+                loaded = np.load(io.BytesIO(self._content(path)), allow_pickle=False)
+                members: dict[str, list[str]] = {}
+                for member in loaded.files:
+                    members.setdefault(member.partition("/")[0], []).append(member)
+                self.opened[name] = loaded, members
+            arrays, members = self.opened[name]
+            return {member.partition("/")[2]: arrays[member] for member in members.get(run, [])}
+
+    def probes(self) -> list[str]:
+        return self.files.probes()
+
+    def _content(self, path: Path) -> bytes:
+        content = read_bytes(path)
+        if read_json_object(self.files.schema, {}).get(path.name) not in (None, digest_of(content)):
+            raise DamagedFileError(path, "is not as a report wrote it")
+        return content
+
+
+class Condensed(NamedTuple):
+    """The condensed files but for histories and arrays."""
+
+    runs: pd.DataFrame
+    """As text: see `typed_runs`."""
+    missing: list[str]
+    """The jobs without a run."""
+    damaged: dict[str, str]
+    """What is wrong with each run folder that could not be read, by its name."""
+    warnings: dict[str, str]
+    """What is wrong with a condensed file that is used all the same."""
+
+
+def read_condensed(files: ExperimentFiles, elsewhere: Collection[str] = ()) -> Condensed:
+    """What the condensed files hold. A runs.csv that was edited is used, with a warning, where it is a table of runs.
+
+    Raises SettingError when another version wrote them, and DamagedFileError, with the remedy, when one of them cannot
+    be read, or when an edited runs.csv lacks a run of the histories that is not `elsewhere` either.
+    """
+    with _reading(files.schema):
+        schema = read_json_object(files.schema, {"version": int})
+    if schema["version"] != ARCHIVE_VERSION:
+        raise SettingError(
+            f"name={files.folder.name}: {files.data} is in format {schema['version']}, this rnnbench reads "
+            f"{ARCHIVE_VERSION}; launch its runs again and move it and {files.runs_table.name} away, or report with "
+            f"the version that wrote it (rnnbench_version in {files.runs_table.name})"
+        )
+    warnings = {}
+    with _reading(files.runs_table):
+        content = read_bytes(files.runs_table)
+        runs = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        recorded = schema.get(files.runs_table.name)  # none in files of before 0.1.0
+        is_as_written = recorded == digest_of(content)
+        if not is_as_written:
+            _check_edited(runs)
+    if not is_as_written:
+        _check_whole(files, {*runs["run"], *elsewhere})
+        if recorded is not None:
+            warnings[files.runs_table.name] = "is not as a report wrote it; its rows are used as they are"
+    with _reading(files.missing):
+        missing = read_json_list(files.missing)
+        damaged = read_json_object(files.damaged, {}) if files.damaged.exists() else {}
+        if not all(isinstance(each, str) for each in (*missing, *damaged.values())):
+            raise DamagedFileError(files.missing, "holds other things than text, or damaged.json does")
+    return Condensed(runs, missing, damaged, warnings)
+
+
+def _check_edited(runs: pd.DataFrame) -> None:
+    """Raises ValueError unless a runs.csv that no report wrote has runs, each once, and numbers where they belong."""
+    if runs.empty or runs["run"].duplicated().any() or not runs["status"].isin(list(Status)).all():
+        raise ValueError("no runs, one of them twice, or an unknown status")
+    runs[[*STORED_GROUP, "seed"]].astype({"seed": np.int64})
+    for column in set(NUMBERS) & set(runs):
+        pd.to_numeric(runs[column])
+
+
+def _check_whole(files: ExperimentFiles, known: Collection[str]) -> None:
+    """Raises DamagedFileError where the histories have other runs than those known: a table that lost rows is cut."""
+    with _reading(files.histories):
+        text = gzip.decompress(read_bytes(files.histories))
+        in_histories = set(pd.read_csv(io.BytesIO(text), usecols=["run"])["run"])
+    if lost := in_histories.difference(known):
+        lacks = f"lacks {len(lost)} runs that {files.histories.name} has, such as {min(lost)}; {REMEDY}"
+        raise DamagedFileError(files.runs_table, lacks)
+
+
+def write_condensed(
+    files: ExperimentFiles, runs: pd.DataFrame, source: Source, missing: list[str], damaged: dict[str, str]
+) -> None:
+    """Write the condensed files, which take the places of the earlier ones together, once all of them are written.
+
+    The runs come last, so that the others have whatever these name even after a kill in between.
+    """
+    files.data.mkdir(exist_ok=True)
+    names = runs["run"].tolist()
+    histories = source.histories(names)
+    histories = histories[["run", *(column for column in histories if column != "run")]]
+    schema: dict[str, Any] = {"version": ARCHIVE_VERSION}
+    with replacing_together() as replace:
+        for probe in source.probes():
+            _write_arrays(written := replace(files.arrays(probe)), names, source, probe)
+            schema[files.arrays(probe).name] = _digest_of_written(written)
+        with gzip.GzipFile(files.histories.name, "wb", fileobj=(written := replace(files.histories)), mtime=0) as file:
+            file.write(histories.to_csv(index=False).encode())
+        schema[files.histories.name] = _digest_of_written(written)
+        replace(files.missing).write(_json(missing, indent=2))
+        if damaged:
+            replace(files.damaged).write(_json(damaged, indent=2))
+        table = _csv_of_runs(runs).encode()
+        schema[files.runs_table.name] = digest_of(table)
+        replace(files.schema).write(_json(schema))
+        replace(files.runs_table).write(table)
+    if not damaged:
+        remove(files.damaged)
+
+
+def _json(content: Any, indent: int | None = None) -> bytes:
+    return (json.dumps(content, indent=indent) + "\n").encode()
+
+
+def _digest_of_written(file: IO[bytes]) -> str:
+    file.flush()
+    return digest(Path(file.name))
+
+
+def _write_arrays(file: IO[bytes], runs: Sequence[str], source: Source, probe: str) -> None:
+    """One run at a time, so that many runs take no more memory than one."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for run in runs:
+            for name, array in source.probe(run, probe).items():
+                values = array.astype(np.float32) if array.dtype == np.float64 else array
+                member = zipfile.ZipInfo(f"{run}/{name}.npy", EPOCH)
+                member.compress_type = zipfile.ZIP_DEFLATED
+                with archive.open(member, "w") as inside:
+                    np.lib.format.write_array(inside, np.ascontiguousarray(values), allow_pickle=False)
+
+
+def text_of_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs as runs.csv has them, so that they can be joined with those read from one."""
+    return pd.read_csv(io.StringIO(_csv_of_runs(runs)), dtype=str, keep_default_na=False)
+
+
+def _csv_of_runs(runs: pd.DataFrame) -> str:
+    """runs.csv: settings and difficulties as text that keeps their types, see `rnnbench.schema.stored_text`."""
+    table = runs.copy()
+    for column in filter(_is_typed, map(str, table)):
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            table[column] = [stored_text(_plain(value)) for value in table[column]]
+    table[DIFFICULTY] = table[DIFFICULTY].where(runs[DIFFICULTY] != "", "")
+    return table.to_csv(index=False)
+
+
+def _plain(value: Any) -> Any:
+    """A value of Python's, with None for NaN."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def typed_runs(text: pd.DataFrame) -> pd.DataFrame:
+    """The runs with their values, from the text of a runs.csv: an empty cell for nothing, and no other text for it."""
+    csv = io.StringIO(text.fillna("").to_csv(index=False))
+    kept = [*STORED_GROUP, *filter(_is_typed, map(str, text)), *TEXT]
+    runs = pd.read_csv(csv, dtype=dict.fromkeys(kept, str), keep_default_na=False, na_values=[""], low_memory=False)
+    runs[STORED_GROUP] = runs[STORED_GROUP].fillna("")
+    return runs.assign(**{column: _typed(runs[column]) for column in filter(_is_typed, map(str, runs))})
+
+
+def _is_typed(column: str) -> bool:
+    return column == DIFFICULTY or is_setting(column)
+
+
+def _typed(column: "pd.Series[str]") -> "pd.Series[Any]":
+    """The values of a column that was written by `_csv_of_runs`; numbers in a column of numbers alone."""
+    known = {text: from_stored_text(text) for text in column.fillna("").unique()}
+    values = [known[text] for text in column.fillna("")]
+    kinds = {type(value) for value in known.values()} - {type(None)}
+    is_exact = None not in values or all(abs(value) <= 2**53 for value in known.values() if type(value) is int)
+    is_uniform = is_exact and (len(kinds) == 1 or kinds <= {int, float})
+    return pd.Series(values, column.index, dtype=(None if kinds else float) if is_uniform else object)
