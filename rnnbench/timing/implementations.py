@@ -1,26 +1,20 @@
-"""The implementations of a cell's forward and backward pass, and their times, interleaved in one process.
+"""The implementations of a cell's forward and backward pass.
 
 Each computes h at every step and, from a gradient of each h, the gradients of all parameters.
 """
 
-import gc
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rnnbench.backends import FASTEST_FIRST, Backend, backend_named
 from rnnbench.cells import Cell
 from rnnbench.cells.lstm import Lstm
-from rnnbench.probes.probe import Array
+from rnnbench.timing.measure import Pass, synchronised, with_threads
 from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
-
-Pass = Callable[[], object]
-"""One forward and backward pass."""
 
 IMPLEMENTATIONS: dict[str, str] = {
     **{backend.name: f"backend={backend.name}" for backend in FASTEST_FIRST},
@@ -83,58 +77,9 @@ def torch_module(cell: Cell) -> Callable[[int, int], nn.Module] | None:
     return cell.nearest_torch_module if equivalent is None else MODULES[equivalent.kernel]
 
 
-def interleaved_seconds(passes: Mapping[str, Pass], repetitions: int, eager_repetitions: int) -> dict[str, Array]:
-    """Seconds of every repetition by implementation, after two untimed ones.
-
-    Each repetition runs all implementations, in an order drawn from a fixed seed, and each of them twice, of which the
-    second is timed: so none is timed with the caches and the waiting threads that another has left. The eager loop,
-    often ten times as slow as the others, has fewer repetitions. The garbage collector is off meanwhile.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in passes}
-    generator = np.random.default_rng(0)
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        for repetition in range(-2, repetitions):
-            for name in generator.permutation(list(passes)).tolist():
-                if name == "eager" and repetition >= eager_repetitions:
-                    continue
-                passes[name]()
-                started = time.perf_counter()
-                passes[name]()
-                if repetition >= 0:
-                    seconds[name].append(time.perf_counter() - started)
-    finally:
-        if collects:
-            gc.enable()
-    return {name: np.array(values) for name, values in seconds.items()}
-
-
 def _outputs(backend: Backend, cell: Cell, inputs: Tensor) -> Tensor:
     hook = _ignore if backend.name == "fused" else None
     return backend.run(cell, inputs, cell.initial_state(inputs.shape[1]), hook)[0]
-
-
-def with_threads(torch_threads: int, run: Pass) -> Pass:
-    """The pass with this many threads of torch's."""
-
-    def runwith_threads() -> None:
-        torch.set_num_threads(torch_threads)
-        run()
-
-    return runwith_threads
-
-
-def synchronised(run: Pass, device: torch.device) -> Pass:
-    """The pass with its end waited for, which a GPU's call does not."""
-    if device.type != "cuda":
-        return run
-
-    def run_to_the_end() -> None:
-        run()
-        torch.cuda.synchronize(device)
-
-    return run_to_the_end
 
 
 def _ignore(state_index: int, first_step: int, gradients: Tensor) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
@@ -15,28 +14,29 @@ from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 
-GATES: dict[type[Cell], int] = {Rnn: 1, Gru: 3, GruTorch: 3, Lstm: 4}
-
-
-def use_threads(count: int) -> None:
-    """Keep JAX to one thread where no more are asked for; it reads this when it is imported."""
-    if count == 1:
-        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+Step = Callable[[Any, Any, Any], Any]
+"""(U, state, W x + b) -> (state, h), gates side by side."""
 
 
 def training_pass(
-    cell_class: type[Cell], steps: int, batch: int, input_size: int, hidden_size: int
+    cell_class: type[Cell], steps: int, batch: int, input_size: int, hidden_size: int, threads: int = 1
 ) -> Callable[[], object] | None:
     """One forward and backward pass, compiled, float32; None for another cell, or without JAX."""
-    if cell_class not in GATES or importlib.util.find_spec("jax") is None:
+    if importlib.util.find_spec("jax") is None:
         return None
+    if threads == 1:  # JAX reads this when it is imported
+        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     jax: Any = importlib.import_module("jax")
-    step = _step(cell_class)
+    if cell_class not in (known := _steps(jax)):
+        return None
+    gates, step = known[cell_class]
+    generator, bound = np.random.default_rng(0), hidden_size**-0.5
     x, gradient = (
-        jax.numpy.asarray(np.random.default_rng(0).standard_normal((steps, batch, width)), "float32")
+        jax.numpy.asarray(generator.standard_normal((steps, batch, width)), "float32")
         for width in (input_size, hidden_size)
     )
-    parameters = _parameters(GATES[cell_class], input_size, hidden_size)
+    shapes = [(input_size, gates * hidden_size), (hidden_size, gates * hidden_size), (gates * hidden_size,)]
+    parameters = tuple(generator.uniform(-bound, bound, shape).astype(np.float32) for shape in shapes)
     zeros = jax.numpy.zeros((batch, hidden_size), "float32")
 
     def loss(parameters: Any) -> Any:
@@ -50,17 +50,9 @@ def training_pass(
     return lambda: jax.block_until_ready(compiled(parameters))
 
 
-def _parameters(gates: int, input_size: int, hidden_size: int) -> tuple[NDArray[Any], ...]:
-    generator, bound = np.random.default_rng(0), hidden_size**-0.5
-    shapes = [(input_size, gates * hidden_size), (hidden_size, gates * hidden_size), (gates * hidden_size,)]
-    return tuple(generator.uniform(-bound, bound, shape).astype(np.float32) for shape in shapes)
-
-
-def _step(cell_class: type[Cell]) -> Callable[[Any, Any, Any], Any]:
-    """(U, state, W x + b) -> (state, h), gates side by side."""
-    jax: Any = importlib.import_module("jax")
-    jnp = jax.numpy
-    sigmoid, tanh = jax.nn.sigmoid, jnp.tanh
+def _steps(jax: Any) -> dict[type[Cell], tuple[int, Step]]:
+    """The number of gates and the step of each cell."""
+    jnp, sigmoid, tanh = jax.numpy, jax.nn.sigmoid, jax.numpy.tanh
 
     def rnn(U: Any, state: Any, drive: Any) -> Any:
         h = tanh(drive + state[0] @ U)
@@ -89,4 +81,4 @@ def _step(cell_class: type[Cell]) -> Callable[[Any, Any, Any], Any]:
         h = sigmoid(o) * tanh(c)
         return (h, c), h
 
-    return {Rnn: rnn, Gru: gru, GruTorch: gru_torch, Lstm: lstm}[cell_class]
+    return {Rnn: (1, rnn), Gru: (3, gru), GruTorch: (3, gru_torch), Lstm: (4, lstm)}

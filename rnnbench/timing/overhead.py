@@ -1,7 +1,4 @@
-"""The harness's own cost: its whole training step against a bare PyTorch loop, interleaved in one process.
-
-`python -m rnnbench.timing.overhead` prints the table; `make bench` does so too.
-"""
+"""What the harness adds: its whole training step against a bare PyTorch loop, interleaved in one process."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -52,15 +49,15 @@ def bare_step(module: str) -> Callable[[], None]:
     return step
 
 
-def compare(cell: type[Cell], backend: str, steps: int = STEPS) -> tuple[float, float]:
+def compare(cell: type[Cell], backend: str) -> tuple[float, float]:
     """Median seconds of a harness step, set up as conf/ does, and of a bare step, interleaved."""
     task, generator = Adding(LENGTH), torch.Generator().manual_seed(0)
     model = Model(cell, input_size=2, output_size=1, hidden_size=HIDDEN, backend=backend, generator=generator)
     settings = StepSettings(
-        steps=steps,
+        steps=STEPS,
         batch_size=BATCH,
         gradient_clip_norm=1.0,
-        eval_every=10 * steps,
+        eval_every=10 * STEPS,
         eval_examples=BATCH,
         confirm_examples=BATCH,
         stop_when_solved=True,
@@ -87,7 +84,7 @@ def compare(cell: type[Cell], backend: str, steps: int = STEPS) -> tuple[float, 
         confirmation=lambda attempt: [task.draw(BATCH, generator)],
         probe_batch=task.draw(BATCH, generator),
         probes={},
-        recorders=[ProgressBar("overhead", steps, 0, task.baseline_loss)],
+        recorders=[ProgressBar("overhead", STEPS, 0, task.baseline_loss)],
         save=lambda: None,
         noise=Noise(Streams.from_seed(0), torch.device("cpu")),
     )
@@ -95,10 +92,9 @@ def compare(cell: type[Cell], backend: str, steps: int = STEPS) -> tuple[float, 
     return float(np.median(harness_times[WARM_UP:])), float(np.median(bare_times[WARM_UP:]))
 
 
-def main() -> None:
+def print_overhead() -> None:
     """Print the table."""
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     rows = []
     for cell, module in PAIRS.items():
         for backend in ("torch", "auto"):
@@ -106,7 +102,3 @@ def main() -> None:
             rows.append([cell.__name__, backend, f"nn.{module}", harness * 1e3, bare * 1e3, harness / bare])
     print(f"A training step, adding, length {LENGTH}, batch {BATCH}, hidden {HIDDEN}, 1 thread: medians, interleaved")
     print(tabulate(rows, headers=["cell", "backend", "bare script", "harness ms", "bare ms", "ratio"], floatfmt=".3g"))
-
-
-if __name__ == "__main__":
-    main()

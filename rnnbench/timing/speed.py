@@ -13,7 +13,7 @@ from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.schema import Column
 from rnnbench.tasks import Batch, Task
 from rnnbench.timing.implementations import IMPLEMENTATIONS, OF_AN_LSTM, implementations
-from rnnbench.timing.peak import PEAK_PRODUCTS, time_beside_peak
+from rnnbench.timing.measure import PEAK_PRODUCTS, time_with_peak
 
 SIZES = " or ".join(map(str, PEAK_PRODUCTS))
 
@@ -78,9 +78,7 @@ class Speed(Probe):
         cell = model.cells[0]
         threads = model.backend.threads
         passes = implementations(cell, steps, examples, threads)
-        timings = time_beside_peak(
-            cell, passes, steps, examples, threads, self.repetitions, eager=self.eager_repetitions
-        )
+        timings = time_with_peak(cell, passes, steps, examples, threads, self.repetitions, eager=self.eager_repetitions)
         torch.set_num_threads(model.backend.torch_threads)
         scalars: dict[str, float | None] = {
             "pass_steps": steps,

@@ -7,8 +7,10 @@ the matrices. Matrices that multiply the same tensor are stacked into one. All r
 It is a yardstick, not a lower bound: an implementation with faster products of its own can take less time.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -17,32 +19,30 @@ from torch import Tensor
 from rnnbench.backends.fused.frontend.trace import trace
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 from rnnbench.backends.fused.ir.nodes import Input
-from rnnbench.backends.fused.ir.schedule import Schedule, make_schedule
+from rnnbench.backends.fused.ir.schedule import make_schedule
 from rnnbench.cells import Cell
 
 
-@dataclass(frozen=True)
-class _Product:
-    """A matrix, what it multiplies and the result at every step, and memory for the gradients of both."""
+class _Source(NamedTuple):
+    """What linear maps of a step multiply: its width, and how many features all maps of it have together."""
 
+    width: int
+    features: int
     is_recurrent: bool
-    matrix: Float[Tensor, "features width"]
-    operand: Float[Tensor, "time batch width"]
-    result: Float[Tensor, "time batch features"]
-    operand_gradient: Float[Tensor, "batch width"]
-    matrix_gradient: Float[Tensor, "features width"]
 
-    def forward(self, step: int) -> None:
-        torch.mm(self.operand[step], self.matrix.t(), out=self.result[step])
 
-    def backward(self, step: int) -> None:
-        torch.mm(self.result[step], self.matrix, out=self.operand_gradient)
-
-    def forward_of_all_steps(self) -> None:
-        torch.mm(self.operand.flatten(0, 1), self.matrix.t(), out=self.result.flatten(0, 1))
-
-    def gradient_of_matrix(self) -> None:
-        torch.mm(self.result.flatten(0, 1).t(), self.operand.flatten(0, 1), out=self.matrix_gradient)
+def _sources(cell: Cell) -> list[_Source] | None:
+    try:
+        schedule = make_schedule(trace(cell).graph, cell.state_names)
+    except UnsupportedStepError:
+        return None
+    graph, features = schedule.graph, Counter[int]()
+    for linear in schedule.linears:
+        features[schedule.source(linear)] += graph.width(linear)
+    return [
+        _Source(graph.width(source), count, not isinstance(graph.nodes[source], Input))
+        for source, count in features.items()
+    ]
 
 
 def multiply_adds(cell: Cell, steps: int, batch: int) -> int | None:
@@ -52,66 +52,53 @@ def multiply_adds(cell: Cell, steps: int, batch: int) -> int | None:
     its own. One that multiplies the input counts twice, since the input has no gradient. Elementwise operations do not
     count. None where `step` cannot be traced.
     """
-    try:
-        schedule = make_schedule(trace(cell).graph, cell.state_names)
-    except UnsupportedStepError:
+    sources = _sources(cell)
+    if sources is None:
         return None
-    return sum(
-        steps * batch * features * schedule.graph.width(source) * (3 if _is_recurrent(schedule, source) else 2)
-        for source, features in _features_by_source(schedule).items()
-    )
+    return steps * batch * sum(each.features * each.width * (3 if each.is_recurrent else 2) for each in sources)
+
+
+@dataclass(frozen=True)
+class _Product:
+    """A matrix, what it multiplies and the result at every step, and memory for the gradients of both."""
+
+    matrix: Float[Tensor, "features width"]
+    operand: Float[Tensor, "time batch width"]
+    result: Float[Tensor, "time batch features"]
+    operand_gradient: Float[Tensor, "batch width"]
+    matrix_gradient: Float[Tensor, "features width"]
 
 
 def torch_mm_baseline(cell: Cell, steps: int, batch: int) -> Callable[[], None] | None:
     """A function that does the products of one forward and backward pass; None where `step` cannot be traced."""
-    try:
-        schedule = make_schedule(trace(cell).graph, cell.state_names)
-    except UnsupportedStepError:
+    sources = _sources(cell)
+    if sources is None:
         return None
-    like = next(cell.parameters()).detach()
+    ones = next(cell.parameters()).detach().new_ones(steps, batch, 1)
     products = [
-        _product(schedule, features, source, like.new_ones(steps, batch, 1))
-        for source, features in _features_by_source(schedule).items()
+        _Product(
+            matrix=ones.new_full((each.features, each.width), 0.01),
+            operand=ones.repeat(1, 1, each.width),
+            result=ones.repeat(1, 1, each.features),
+            operand_gradient=ones[0].repeat(1, each.width),
+            matrix_gradient=ones.new_ones(each.features, each.width),
+        )
+        for each in sources
     ]
-    recurrent = [product for product in products if product.is_recurrent]
-    of_input = [product for product in products if not product.is_recurrent]
+    recurrent = [product for product, each in zip(products, sources, strict=True) if each.is_recurrent]
+    of_input = [product for product, each in zip(products, sources, strict=True) if not each.is_recurrent]
 
     def run() -> None:
         with torch.no_grad():
-            for product in of_input:
-                product.forward_of_all_steps()
+            for each in of_input:
+                torch.mm(each.operand.flatten(0, 1), each.matrix.t(), out=each.result.flatten(0, 1))
             for step in range(steps):
-                for product in recurrent:
-                    product.forward(step)
+                for each in recurrent:
+                    torch.mm(each.operand[step], each.matrix.t(), out=each.result[step])
             for step in reversed(range(steps)):
-                for product in recurrent:
-                    product.backward(step)
-            for product in products:
-                product.gradient_of_matrix()
+                for each in recurrent:
+                    torch.mm(each.result[step], each.matrix, out=each.operand_gradient)
+            for each in products:
+                torch.mm(each.result.flatten(0, 1).t(), each.operand.flatten(0, 1), out=each.matrix_gradient)
 
     return run
-
-
-def _features_by_source(schedule: Schedule) -> dict[int, int]:
-    """The operands of the linear maps, and how many features all maps of the same operand have together."""
-    features: dict[int, int] = {}
-    for linear in schedule.linears:
-        source = schedule.source(linear)
-        features[source] = features.get(source, 0) + schedule.graph.width(linear)
-    return features
-
-
-def _is_recurrent(schedule: Schedule, source: int) -> bool:
-    return not isinstance(schedule.graph.nodes[source], Input)
-
-
-def _product(schedule: Schedule, features: int, source: int, ones: Float[Tensor, "time batch 1"]) -> _Product:
-    width = schedule.graph.width(source)
-    return _Product(
-        is_recurrent=_is_recurrent(schedule, source),
-        matrix=ones.new_full((features, width), 0.01),
-        operand=ones.repeat(1, 1, width),
-        result=ones.repeat(1, 1, features),
-        operand_gradient=ones[0].repeat(1, width),
-        matrix_gradient=ones.new_ones(features, width),
-    )

@@ -1,21 +1,25 @@
-"""The passes timed beside a peak: what fraction of the rate of large matrix products their multiply-adds reach.
+"""Passes timed interleaved in one process, and what fraction of the rate of large matrix products they reach.
 
 The peak is the rate of the fastest of many products of two square matrices by `torch.mm`, each timed by itself, in the
-dtype, on the device and with the threads of the passes, and interleaved with them in the same process. The smaller size
-takes a millisecond on a CPU, so that some escape other work on a busy machine; the larger one occupies more threads.
+dtype, on the device and with the threads of the passes, and interleaved with them. The smaller size takes a millisecond
+on a CPU, so that some escape other work on a busy machine; the larger one occupies more threads.
 """
 
+import gc
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from rnnbench.cells import Cell
 from rnnbench.machine import ExternalLoadMeter
 from rnnbench.probes.probe import Array
-from rnnbench.timing.implementations import Pass, interleaved_seconds, synchronised, with_threads
 from rnnbench.timing.torch_mm_baseline import multiply_adds
+
+Pass = Callable[[], object]
+"""One forward and backward pass."""
 
 PEAK_PRODUCTS = {384: 8, 1024: 1}
 """How many products of matrices of each size, every time that the passes are timed."""
@@ -25,7 +29,7 @@ FLOPS = 2
 
 @dataclass(frozen=True)
 class Timings:
-    """What was timed, the peak beside it and the load meanwhile."""
+    """What was timed, with the peak and the load meanwhile."""
 
     seconds: Mapping[str, Array]
     """Of every repetition, by implementation."""
@@ -47,15 +51,41 @@ class Timings:
         return FLOPS * self.multiply_adds / self.best(name) / self.peak_flops
 
 
-def time_beside_peak(
+def time_with_peak(
     cell: Cell, passes: Mapping[str, Pass], steps: int, batch: int, threads: int, repetitions: int, eager: int
 ) -> Timings:
     """Time the passes over a batch of sequences, and the peak among them. `eager`: the eager loop's repetitions."""
     others, peak = ExternalLoadMeter(), Peak(cell)
-    passes = {**passes, "peak": with_threads(threads, peak.measure)}
-    seconds = interleaved_seconds(passes, repetitions, eager)
+    seconds = interleaved_seconds({**passes, "peak": with_threads(threads, peak.measure)}, repetitions, eager)
     del seconds["peak"]
     return Timings(seconds, multiply_adds(cell, steps, batch), peak.flops, others.load())
+
+
+def interleaved_seconds(passes: Mapping[str, Pass], repetitions: int, eager_repetitions: int) -> dict[str, Array]:
+    """Seconds of every repetition by implementation, after two untimed ones.
+
+    Each repetition runs all implementations, in an order drawn from a fixed seed, and each of them twice, of which the
+    second is timed: so none is timed with the caches and the waiting threads that another has left. The eager loop,
+    often ten times as slow as the others, has fewer repetitions. The garbage collector is off meanwhile.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in passes}
+    generator = np.random.default_rng(0)
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        for repetition in range(-2, repetitions):
+            for name in generator.permutation(list(passes)).tolist():
+                if name == "eager" and repetition >= eager_repetitions:
+                    continue
+                passes[name]()
+                started = time.perf_counter()
+                passes[name]()
+                if repetition >= 0:
+                    seconds[name].append(time.perf_counter() - started)
+    finally:
+        if collects:
+            gc.enable()
+    return {name: np.array(values) for name, values in seconds.items()}
 
 
 class Peak:
@@ -79,3 +109,25 @@ def _product(like: torch.Tensor, size: int) -> Pass:
     """A product of two square matrices, into memory allocated before."""
     left, right, result = (like.new_full((size, size), 0.01) for _ in range(3))
     return synchronised(lambda: torch.mm(left, right, out=result), like.device)
+
+
+def with_threads(torch_threads: int, run: Pass) -> Pass:
+    """The pass with this many threads of torch's."""
+
+    def run_with_threads() -> None:
+        torch.set_num_threads(torch_threads)
+        run()
+
+    return run_with_threads
+
+
+def synchronised(run: Pass, device: torch.device) -> Pass:
+    """The pass with its end waited for, which a GPU's call does not."""
+    if device.type != "cuda":
+        return run
+
+    def run_to_the_end() -> None:
+        run()
+        torch.cuda.synchronize(device)
+
+    return run_to_the_end
