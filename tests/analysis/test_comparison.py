@@ -94,7 +94,7 @@ def test_losses_at_which_runs_stopped_are_marked() -> None:
     assert "stop" not in text(*seeds(test_loss=[1e-4, 1e-4]))["test loss"]
 
 
-def test_times_beside_other_runs_are_marked() -> None:
+def test_times_under_load_are_marked() -> None:
     times = {"step_time_s": [0.002, 0.002]}
     assert text(*seeds(**times, times_shared=[True, False]))["ms/step"] == "2 shared"
     assert text(*seeds(**times, times_shared=[False, False]))["ms/step"] == "2"

@@ -1,5 +1,6 @@
 """The choice of a swept setting: each clause of its rule decides once, and test data never do."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,30 +26,41 @@ def chosen(*rows: dict[str, Any]) -> float:
     return float(value)
 
 
-def test_first_the_fewest_lost() -> None:
-    lost = {"status": ("done", "diverged"), "steps_to_solve": (9, np.nan), "validation_loss": (0.0, np.nan)}
-    assert chosen(*runs(0.1, **lost), *runs(0.01, validation_loss=(0.9, 0.9))) == 0.01
+LOST = {"status": ("done", "diverged"), "steps_to_solve": (9, np.nan), "validation_loss": (0.0, np.nan)}
+ALL_LOST = {"status": ("diverged", "diverged"), "validation_loss": (np.nan, np.nan)}
 
 
-def test_then_the_most_that_reached_the_objective() -> None:
-    one = runs(0.1, steps_to_solve=(900, np.nan), validation_loss=(0.1, 0.9))
-    assert chosen(*one, *runs(0.01, validation_loss=(0.1, 0.1))) == 0.1
-
-
-def test_then_the_fewest_steps_a_run_that_is_not_there_counting_its_budget() -> None:
-    slow = runs(0.1, steps_to_solve=(100, 500), validation_loss=(0.0, 0.0))
-    assert chosen(*slow, *runs(0.01, steps_to_solve=(200, 200))) == 0.01
-    one = runs(0.1, steps_to_solve=(300, np.nan), validation_loss=(0.0, 0.0))
-    assert chosen(*one, *runs(0.01, steps_to_solve=(200, np.nan))) == 0.01
-
-
-def test_else_the_smallest_mean_loss_on_validation_data() -> None:
-    assert chosen(*runs(0.1, validation_loss=(0.1, 0.5)), *runs(0.01, validation_loss=(0.4, 0.4))) == 0.1
-
-
-def test_of_a_plateau_a_value_inside_the_grid_and_then_the_smallest() -> None:
-    assert chosen(*runs(0.1), *runs(0.01)) == 0.01
-    assert chosen(*runs(0.1), *runs(0.01), *runs(1.0), *runs(10.0)) == 0.1
+@pytest.mark.parametrize(
+    ("rows", "value"),
+    [
+        ([*runs(0.1, **LOST), *runs(0.01, validation_loss=(0.9, 0.9))], 0.01),
+        (
+            [*runs(0.1, steps_to_solve=(900, np.nan), validation_loss=(0.1, 0.9)),
+             *runs(0.01, validation_loss=(0.1, 0.1))],
+            0.1,
+        ),
+        (
+            [*runs(0.1, steps_to_solve=(100, 500), validation_loss=(0.0, 0.0)),
+             *runs(0.01, steps_to_solve=(200, 200))],
+            0.01,
+        ),
+        (
+            [*runs(0.1, steps_to_solve=(300, np.nan), validation_loss=(0.0, 0.0)),
+             *runs(0.01, steps_to_solve=(200, np.nan))],
+            0.01,
+        ),
+        ([*runs(0.1, validation_loss=(0.1, 0.5)), *runs(0.01, validation_loss=(0.4, 0.4))], 0.1),
+        ([*runs(0.1), *runs(0.01)], 0.01),
+        ([*runs(0.1), *runs(0.01), *runs(1.0), *runs(10.0)], 0.1),
+        ([*runs(0.1, **ALL_LOST), *runs(1.0, **ALL_LOST)], 0.1),
+    ],
+    ids=[
+        "the fewest lost", "the most that reached it", "the fewest steps", "a run that is not there counts its budget",
+        "the smallest loss", "the smallest", "inside the grid", "all are lost",
+    ],
+)  # fmt: skip
+def test_each_clause_decides_once(rows: list[dict[str, Any]], value: float) -> None:
+    assert chosen(*rows) == value
 
 
 def test_the_objective_is_a_setting() -> None:
@@ -62,11 +74,6 @@ def test_the_objective_is_a_setting() -> None:
     assert found == {"steps_to_solve": {0.1}, "steps_to_half": {1.0}, "validation_loss": {0.01}}
     with pytest.raises(ValueError, match=r"^tuning\.by=steps_to_quarter:"):
         tune(made, LR, by="steps_to_quarter")
-
-
-def test_where_all_are_lost_one_is_chosen_all_the_same() -> None:
-    lost = {"status": ("diverged", "diverged"), "validation_loss": (np.nan, np.nan)}
-    assert chosen(*runs(0.1, **lost), *runs(1.0, **lost)) == 0.1
 
 
 def test_test_data_take_no_part() -> None:
@@ -134,35 +141,36 @@ def test_a_choice_without_runs_to_report_is_missing() -> None:
         tune(results(*runs(0.1), *runs(0.01)), LR, seeds=(7,))
 
 
-def beyond(*values: float, best: float) -> float | int | None:
+USUAL = (1e-3, 3e-3, 1e-2, 3e-2)
+
+
+@pytest.mark.parametrize(
+    ("values", "best", "expected"),
+    [
+        (USUAL, 3e-2, 0.1),
+        ((*USUAL, 0.1), 0.1, 0.3),
+        (USUAL, 1e-3, 3e-4),
+        ((1, 10, 100), 100, 1000),
+        ((16, 32), 16, 8),
+        ((0.25, 0.5), 0.5, 1.0),
+        (USUAL, 3e-3, None),  # inside the grid
+        ((0.0, 0.1), 0.1, None),
+        ((0.1,), 0.1, None),
+        ((1, 2), 1, None),
+        (USUAL, math.nan, None),  # a plateau
+    ],
+)
+def test_a_grid_continues_beyond_the_edge_that_was_chosen(
+    values: tuple[float, ...], best: float, expected: float | None
+) -> None:
     rows = [row for value in values for row in runs(value, steps_to_solve=(99, 99) if value == best else (100, 100))]
-    table = results(*rows).runs
-    return next_value(ranked(table, LR, "steps_to_solve"))
+    assert next_value(ranked(results(*rows).runs, LR, "steps_to_solve")) == expected
 
 
-def test_a_grid_goes_on_beyond_the_edge_that_was_chosen() -> None:
-    usual = (1e-3, 3e-3, 1e-2, 3e-2)
-    assert beyond(*usual, best=3e-2) == 0.1
-    assert beyond(*usual, 0.1, best=0.1) == 0.3
-    assert beyond(*usual, best=1e-3) == 3e-4
-    assert beyond(1, 10, 100, best=100) == 1000
-    assert (beyond(16, 32, best=32), beyond(16, 32, best=16)) == (64, 8)
-    assert (beyond(0.25, 0.5, best=0.5), beyond(0.25, 0.5, best=0.25)) == (1.0, 0.125)
-
-
-def test_a_grid_does_not_go_on_inside_from_zero_or_where_a_run_was_lost() -> None:
-    assert beyond(1e-3, 3e-3, 1e-2, best=3e-3) is None
-    assert beyond(0.0, 0.1, best=0.1) is None
-    assert beyond(0.1, best=0.1) is None
-    assert beyond(1, 2, best=1) is None
+def test_a_grid_does_not_continue_where_a_run_was_lost() -> None:
     lost = {"status": ("done", "diverged")}
     both = ranked(results(*runs(0.1, **lost), *runs(0.2, **lost)).runs, LR, "steps_to_solve")
     assert next_value(both) is None
-
-
-def test_a_plateau_does_not_go_on() -> None:
-    table = results(*(row for rate in (0.01, 0.1, 1.0) for row in runs(rate, steps_to_solve=(50, 50)))).runs
-    assert next_value(ranked(table, LR, "steps_to_solve")) is None
 
 
 def test_a_setting_that_was_not_swept_is_told() -> None:
