@@ -43,8 +43,7 @@ def together(several: Sequence[Results], folder: Path) -> Results:
     """The runs of all of them, with a column `experiment`; a run that two hold counts once.
 
     Such runs have the same settings but for those of their measurements (`probes`); the first that came to a result is
-    taken. Runs of a cell and task whose other settings differ between experiments are variants of it. `folder` is where
-    a report of all is written.
+    taken. `folder` is where a report of all is written.
     """
     names = [results.name for results in several]
     if doubled := [name for name in names if names.count(name) > 1]:

@@ -30,7 +30,7 @@ from rnnbench.analysis.milestones import (
     steps_to,
     stopped_by_solving,
 )
-from rnnbench.analysis.results import Results
+from rnnbench.analysis.results import Results, rows_by
 from rnnbench.analysis.steps_to_solve import median_steps
 from rnnbench.gradient_fit import HalfLife, NoHalfLife, reported_half_life
 from rnnbench.schema import ENDED, GROUP, Status
@@ -86,11 +86,11 @@ def comparison(results: Results, milestone: str = SOLVED) -> pd.DataFrame:
     """
     check_milestone(results.runs, milestone)
     logarithmic = is_logarithmic(results.runs)
-    rows = [
-        dict(zip(GROUP, key, strict=True)) | _compare(results, runs, milestone, bool(logarithmic[runs.index].all()))
-        for key, runs in results.runs.groupby(GROUP, sort=False)
-    ]
-    return with_scale(pd.DataFrame(rows), results.runs)
+
+    def row(runs: pd.DataFrame) -> dict[str, Any]:
+        return _compare(results, runs, milestone, bool(logarithmic[runs.index].all()))
+
+    return with_scale(rows_by(GROUP, results.runs, row), results.runs)
 
 
 def _compare(results: Results, runs: pd.DataFrame, milestone: str, logarithmic: bool) -> dict[str, Any]:

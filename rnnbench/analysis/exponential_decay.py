@@ -60,9 +60,9 @@ def exponential_test(norms: Float[np.ndarray, "runs time_step"]) -> ExponentialT
 
     The change d of the slope from the first half to the second is compared with the slope s of the whole. The verdict
     HOLDS where |d| < margin |s| on average over the runs: the 95% intervals of the means of d - margin |s| and of
-    d + margin |s| are below and above 0. It FAILS where one of them is on the other side, else it is UNDECIDED. A ratio
-    whose denominator may be 0 is avoided so (Fieller 1954). A gradient that neither decays nor grows is undecided or
-    fails, as a slope of 0 is. Runs whose halves have no slope are left out; the margin is CURVATURE_MARGIN.
+    d + margin |s| are below and above 0, which avoids a ratio whose denominator may be 0 (Fieller 1954). It FAILS where
+    one of them is on the other side, else, as for a slope of 0, it is UNDECIDED. Runs whose halves have no slope are
+    left out; the margin is CURVATURE_MARGIN.
 
     Raises ValueError on NaN and infinite norms.
     """

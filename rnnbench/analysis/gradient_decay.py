@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from rnnbench.analysis.gradient_profile import PROBE, half_life_columns, joint_norms
 from rnnbench.analysis.intervals import mean_interval, median_of_signed
-from rnnbench.analysis.results import Results
+from rnnbench.analysis.results import Results, rows_by
 from rnnbench.errors import SettingError
 from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, GradientSummary, decades_lost, summarise_gradient
 from rnnbench.schema import GROUP, Status
@@ -54,20 +54,18 @@ def gradient_decays(results: Results) -> pd.DataFrame:
     if not profiles:
         raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
     measured = results.runs[results.runs["run"].isin(list(profiles))]
-    rows = []
-    for key, runs in measured.groupby(GROUP, sort=False):
+
+    def row(runs: pd.DataFrame) -> dict[str, Any]:
         trained = runs[(runs["status"] == Status.DONE) & (runs["steps_trained"] > 0)]
-        rows.append(
-            dict(zip(GROUP, key, strict=True))
-            | {
-                "loss_at": "/".join(sorted(set(runs[LOSS_AT].dropna()))) if LOSS_AT in runs else "",
-                "runs": len(runs),
-                "trained_runs": len(trained),
-                **_moment([profiles[run][0] for run in runs["run"]], "_initial"),
-                **_moment([profiles[run][1] for run in trained["run"]], ""),
-            }
-        )
-    return pd.DataFrame(rows)
+        return {
+            "loss_at": "/".join(sorted(set(runs[LOSS_AT].dropna()))) if LOSS_AT in runs else "",
+            "runs": len(runs),
+            "trained_runs": len(trained),
+            **_moment([profiles[run][0] for run in runs["run"]], "_initial"),
+            **_moment([profiles[run][1] for run in trained["run"]], ""),
+        }
+
+    return rows_by(GROUP, measured, row)
 
 
 def _profiles(results: Results, run: str) -> tuple[Profile, Profile] | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rnnbench.analysis.intervals import CONFIDENCE, RESAMPLES, UNDEFINED, Interval, exact_rate
 from rnnbench.analysis.milestones import SOLVED, budgets, check_milestone, reached, with_milestone
+from rnnbench.analysis.results import rows_by
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED
 
@@ -40,11 +41,11 @@ def success_by_length(runs: pd.DataFrame, milestone: str = SOLVED) -> pd.DataFra
     diverged and failed ones as not having reached it. Raises SettingError as `solvable_lengths` does.
     """
     check_milestone(runs, milestone)
-    rows = []
-    for key, group in _ended(runs, milestone).groupby([*GROUP, "length"], sort=False):
-        row: dict[str, Any] = dict(zip([*GROUP, "length"], key, strict=True))
-        rows.append(row | {"runs": len(group), "success_rate": exact_rate(reached(group, milestone))})
-    return pd.DataFrame(rows)
+    return rows_by(
+        [*GROUP, "length"],
+        _ended(runs, milestone),
+        lambda group: {"runs": len(group), "success_rate": exact_rate(reached(group, milestone))},
+    )
 
 
 def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator, milestone: str = SOLVED) -> pd.DataFrame:
@@ -53,22 +54,20 @@ def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator, milesto
     Raises SettingError on a milestone of which no run has the steps, and on a task without a length.
     """
     check_milestone(runs, milestone)
-    rows = []
-    for key, group in _ended(runs, milestone).groupby(GROUP, sort=False):
+
+    def row(group: pd.DataFrame) -> dict[str, Any]:
         longest = longest_solvable_length(group["length"].to_numpy(float), reached(group, milestone), generator)
         tested = sorted(group["length"].unique())
-        rows.append(
-            dict(zip(GROUP, key, strict=True))
-            | {
-                "runs": len(group),
-                "lengths": tuple(map(float, tested)),
-                "budgets": tuple(sorted(set(budgets(group)))),
-                "milestone": milestone,
-                "longest_solvable_length": longest,
-                "at_longest_tested": bool(longest.estimate == tested[-1]),
-            }
-        )
-    return pd.DataFrame(rows)
+        return {
+            "runs": len(group),
+            "lengths": tuple(map(float, tested)),
+            "budgets": tuple(sorted(set(budgets(group)))),
+            "milestone": milestone,
+            "longest_solvable_length": longest,
+            "at_longest_tested": bool(longest.estimate == tested[-1]),
+        }
+
+    return rows_by(GROUP, _ended(runs, milestone), row)
 
 
 def _ended(runs: pd.DataFrame, milestone: str) -> pd.DataFrame:

@@ -1,7 +1,7 @@
-"""Estimates over seeds with 95% intervals: a mean, a median, a rate, a probability; and the quartiles.
+"""Estimates over seeds with 95% intervals: a mean, a median, a rate, a probability.
 
-All intervals here are exact for small samples under the assumption their docstring names, because five seeds are the
-usual case: there a percentile bootstrap of the mean covers about 85%, not 95%.
+They are exact for small samples under the assumption that their docstring names, because five seeds are the usual case:
+there a percentile bootstrap of the mean covers about 85%, not 95%.
 """
 
 import math
@@ -57,9 +57,8 @@ class Quartiles(NamedTuple):
 def mean_interval(values: Float[np.ndarray, " runs"]) -> Interval:
     """The mean with Student's interval, mean +- t(0.975; n - 1) s / sqrt(n).
 
-    Exact for normal values at every n >= 2, and why it is preferred to the bootstrap (see the module). One run has NaN
-    bounds, no runs are NaN throughout. Source: Student (1908). Raises ValueError on NaN and on infinite values, which
-    have no mean: take `median_interval` for those.
+    Exact for normal values at every n >= 2. One run has NaN bounds, no runs are NaN throughout. Source: Student (1908).
+    Raises ValueError on NaN and on infinite values.
     """
     sample = as_float_array(values, "values", remedy="infinite values have no mean: use median_interval")
     if sample.size == 0:
@@ -104,8 +103,7 @@ def median_of_signed(values: Float[np.ndarray, " runs"]) -> Interval:
 def is_degenerate(interval: Interval) -> bool:
     """Whether both bounds are one and the same value but for rounding, as when all resamples of a bootstrap agree.
 
-    Five runs that agree have a bootstrap without width, [1, 1]: no interval, and a table says so. Infinite bounds that
-    are equal count as well, NaN do not.
+    Such as of five runs that agree: a table says so. Equal infinite bounds count as well, NaN do not.
     """
     return math.isclose(interval.low, interval.high, rel_tol=ROUNDING)
 
@@ -113,8 +111,8 @@ def is_degenerate(interval: Interval) -> bool:
 def exact_rate(outcomes: Bool[np.ndarray, " runs"]) -> Interval:
     """The fraction k/n of true outcomes with the interval of Clopper & Pearson, which covers at least 95% at every n.
 
-    Wilson's is narrower and covers 95% on average, 83% at the worst rates near 0 and 1. All of five:
-    [0.478, 1]. No runs: NaN. Source: Clopper & Pearson (1934).
+    Wilson's is narrower and covers 83% at the worst rates. All of five: [0.478, 1]. No runs: NaN. Source: Clopper &
+    Pearson (1934).
     """
     if outcomes.size == 0:
         return UNDEFINED

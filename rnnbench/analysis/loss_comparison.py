@@ -13,10 +13,11 @@ from rnnbench.analysis.loss_scale import (
     SCALES,
     decades_over_baseline,
     is_logarithmic,
-    log_loss_difference,
+    loss_differences,
     with_scale,
 )
 from rnnbench.analysis.milestones import budgets, trained_runs
+from rnnbench.analysis.paired import paired_test
 from rnnbench.analysis.verdict import Verdict, below, holm_corrected, within_margin
 from rnnbench.schema import Status
 
@@ -99,7 +100,7 @@ def _compare(
         verdicts = dict.fromkeys(("smaller_loss", "equivalent"), Verdict.NOT_MEASURED)
         return row | nothing | verdicts | {"difference": UNDEFINED, "probability_of_improvement": UNDEFINED}
     losses = losses_of(a), losses_of(b)
-    test = log_loss_difference(*losses, budgets_trained(a), budgets_trained(b), generator, logarithmic)
+    test = paired_test(loss_differences(*losses, logarithmic), generator)
     # Differences that all agree have no spread to judge by: no interval, and no p-value of Student's.
     agree = np.isfinite(test.interval.estimate) and is_degenerate(test.interval)
     p_value = test.p_sign_flip if agree else test.p_value

@@ -12,7 +12,6 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
 from rnnbench.analysis.intervals import UNDEFINED, Interval, mean_interval
-from rnnbench.analysis.paired import PairedTest, paired_test
 from rnnbench.analysis.samples import as_float_array
 
 LOSSES = ("test_loss", "validation_loss", "test_baseline_loss", "baseline_loss")
@@ -82,39 +81,14 @@ def decades_over_baseline(losses: Float[np.ndarray, " runs"], baseline: ArrayLik
     return np.asarray(np.log10(values) - np.log10(references))
 
 
-def log_loss_difference(
-    losses_a: Float[np.ndarray, " pairs"],
-    losses_b: Float[np.ndarray, " pairs"],
-    budgets_a: Float[np.ndarray, " pairs"],
-    budgets_b: Float[np.ndarray, " pairs"],
-    generator: np.random.Generator,
-    logarithmic: bool = True,
-) -> PairedTest:
-    """The difference of log10 losses, a's minus b's, over pairs of runs that share a seed: decades, negative when a's
-    loss is smaller; where not `logarithmic`, of the losses themselves.
-
-    `budgets_*` are the steps that each run has trained (steps_trained; for a run that diverged those it was to train).
-    A loss at which a run stopped says when it stopped, so unequal budgets are refused. A diverged run has the loss
-    inf; where both did, the difference is 0. See `paired_test` for the interval and the tests. Raises ValueError on
-    NaN, on losses that are not positive, on budgets that differ and on different numbers of losses.
-    """
-    differences = loss_differences(losses_a, losses_b, logarithmic)
-    together = np.concatenate([budgets_a, budgets_b])
-    if together.size and not together.min() == together.max():
-        raise ValueError(
-            f"budgets={together.min():g} and {together.max():g}: must be equal to compare losses "
-            "(train.stop_when_solved=false, or compare steps to solve)"
-        )
-    return paired_test(differences, generator)
-
-
 def loss_differences(
     losses_a: Float[np.ndarray, " pairs"], losses_b: Float[np.ndarray, " pairs"], logarithmic: bool = True
 ) -> NDArray[np.float64]:
     """log10 losses of a minus those of b, in decades: inf where a diverged, -inf where b did, 0 where both did.
 
-    Where not `logarithmic` those of the losses themselves, which need not be positive. Raises ValueError on NaN, on
-    losses that have no logarithm and on different numbers of values.
+    Over pairs of runs that share a seed and have trained equally long: a loss at which a run stopped says when it
+    stopped. Where not `logarithmic` the differences are of the losses themselves, which need not be positive. Raises
+    ValueError on NaN, and on losses that have no logarithm.
     """
     if logarithmic:
         a, b = decades_over_baseline(losses_a, 1.0), decades_over_baseline(losses_b, 1.0)

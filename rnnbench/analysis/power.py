@@ -105,9 +105,8 @@ def detectable_steps_ratio(a: StepsToSolve, b: StepsToSolve, generator: np.rando
     """The ratio of steps to solve below 1, a's over b's, that the log-rank test of these runs finds with power 0.8.
 
     0.6: had a taken 60% of b's steps or less, it would have been found in 80% of such experiments. By bisection on
-    `log_rank_power` with the spread `log_spread(a, b)`, good to about 2%. 0 when not even a hundredth is found, as with
-    three runs in each group and one stratum; NaN when the spread is not known. Raises ValueError on a stratum that only
-    one group has.
+    `log_rank_power`, good to about 2%. 0 when not even a hundredth is found, as with three runs in each group and one
+    stratum; NaN when the spread is not known. Raises ValueError on a stratum that only one group has.
     """
     spread = log_spread(a, b)
     if math.isnan(spread):

@@ -1,7 +1,7 @@
 """The results of one experiment: its table of runs, histories and probes' arrays."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,10 @@ class Results:
     """The objective: the column of steps to be reached soonest, or validation_loss."""
     tuning_seeds: tuple[int, ...] = ()
     """The seeds that chose and are not reported; empty where the reported runs chose themselves."""
-
     damaged: dict[str, str] = field(default_factory=dict)
     """What is wrong with each run folder and launch that could not be read, by its name."""
-
     ignored_settings: tuple[str, ...] = ()
     """Settings that make no variant, such as those of measurements where several experiments are taken together."""
-
     archive_warnings: dict[str, str] = field(default_factory=dict)
     """What is wrong with condensed files, by name, and what was done about it."""
 
@@ -65,8 +62,8 @@ class Results:
     def limited(self, only: Mapping[str, Sequence[Any]]) -> "Results":
         """The results of the runs whose columns have one of the values named, such as {"model.recurrent_gain": [1]}.
 
-        None stands for null, and for a value that is not set; the text of a number is no number. Raises SettingError on
-        a column that no run has, and when no run is left.
+        None stands for null; the text of a number is no number. Raises SettingError on a column that no run has, and
+        when no run is left.
         """
         runs = self.runs
         for column, values in only.items():
@@ -137,3 +134,9 @@ def _plain_difficulty(value: Any) -> Any:
     if plain is None:
         return ""
     return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
+
+
+def rows_by(group: Sequence[str], runs: pd.DataFrame, row: Callable[[pd.DataFrame], Mapping[str, Any]]) -> pd.DataFrame:
+    """A table with one row per group of runs, in their order: the columns of the group and those of `row`."""
+    keys = runs.groupby(list(group), sort=False)
+    return pd.DataFrame([dict(zip(group, key, strict=True)) | dict(row(of_key)) for key, of_key in keys])

@@ -11,7 +11,7 @@ Source: Agarwal et al., Deep Reinforcement Learning at the Edge of the Statistic
 
 import math
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from rnnbench.analysis.cell_pairs import CELL
 from rnnbench.analysis.intervals import CONFIDENCE, RESAMPLES, UNDEFINED, Interval
 from rnnbench.analysis.loss_scale import BASELINE, baselines
 from rnnbench.analysis.milestones import stopped_by_solving
+from rnnbench.analysis.results import rows_by
 from rnnbench.analysis.samples import as_float_array
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, TASK_GROUP, Status
@@ -73,7 +74,7 @@ def interquartile_mean(
     median; but up to a quarter of diverged runs do not move it either, so read it together with the success rate.
     Raises ValueError on a score that is NaN.
     """
-    matrix = _score_matrix(scores)
+    matrix = as_float_array(scores, "scores", axes=("runs", "tasks"), remedy="a diverged run scores -1")
     if matrix.size == 0:
         return UNDEFINED
 
@@ -96,24 +97,18 @@ def performance_profile(
     threshold's bounds hold for it alone, not for the whole curve at once; where all scores are on one side they are
     equal. Source: Dolan & Moré (2002). Raises ValueError on a score or threshold that is NaN.
     """
-    matrix = _score_matrix(scores)
+    matrix = as_float_array(scores, "scores", axes=("runs", "tasks"), remedy="a diverged run scores -1")
     levels = as_float_array(thresholds, "thresholds", axes=("thresholds",))
 
     def fractions(*tasks: Numbers, axis: int = -1) -> Numbers:
         pooled = np.concatenate(tasks, axis=axis)
         return np.stack([(pooled > level).mean(axis=axis) for level in levels])
 
-    if matrix.size == 0 or levels.size == 0:
-        estimate, low, high = np.full((3, levels.size), math.nan)
-    else:
+    estimate, low, high = np.full((3, levels.size), math.nan)
+    if matrix.size and levels.size:
         estimate = fractions(*matrix.T)
         low, high = _stratified_bounds(fractions, list(matrix.T), generator, resamples)
     return pd.DataFrame({"threshold": levels, "estimate": estimate, "low": low, "high": high})
-
-
-def _score_matrix(scores: ArrayLike) -> Numbers:
-    remedy = "a diverged run scores -1, see normalised_score"
-    return as_float_array(scores, "scores", axes=("runs", "tasks"), remedy=remedy)
 
 
 def _stratified_bounds(
@@ -164,20 +159,17 @@ def score_matrix(runs: pd.DataFrame) -> pd.DataFrame:
 
 def scores(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
     """One row per cell and variant, over all of its tasks: the group and SCORES, `score` as `Interval`."""
-    rows = []
-    scored = with_scores(runs)
-    for key, group in runs[runs["task"].isin(scored["task"])].groupby(CELL, sort=False):
+
+    def row(group: pd.DataFrame) -> dict[str, Any]:
         matrix = score_matrix(group)
         done = group[group["status"] == Status.DONE]
-        rows.append(
-            dict(zip(CELL, key, strict=True))
-            | {
-                "tasks": matrix.shape[1],
-                "runs": matrix.shape[0],
-                "left_out": int(group["status"].isin(ENDED).sum()) - matrix.size,
-                "at_stop": int(stopped_by_solving(group).sum()),
-                "score": interquartile_mean(matrix.to_numpy(), generator),
-                "baseline": SAME_DATA if BASELINE in done and done[BASELINE].notna().all() else EXPECTED,
-            }
-        )
-    return pd.DataFrame(rows)
+        return {
+            "tasks": matrix.shape[1],
+            "runs": matrix.shape[0],
+            "left_out": int(group["status"].isin(ENDED).sum()) - matrix.size,
+            "at_stop": int(stopped_by_solving(group).sum()),
+            "score": interquartile_mean(matrix.to_numpy(), generator),
+            "baseline": SAME_DATA if BASELINE in done and done[BASELINE].notna().all() else EXPECTED,
+        }
+
+    return rows_by(CELL, runs[runs["task"].isin(with_scores(runs)["task"])], row)

@@ -30,15 +30,12 @@ def steps_ratio(
 ) -> Interval:
     """The ratio of steps to solve, a's over b's: 0.5 when a takes half as many. No unit.
 
-    Covers at least 95% whatever the distribution, when budgets within a stratum and group are equal (see
-    `permutation_p_values`). The test changes only where a divided step of a passes one of b, so these ratios and one
-    between each two of them stand for all; the bounds are the outermost that are not rejected. They are open, 0 or
-    inf, when no ratio on that side is: with few solved runs in a group, and always with three
-    runs in each and one stratum, where no permutation test rejects at 5%. NaN estimate: no run solved.
-
-    Steps known only at every e-th step (train.eval_every) are rounded up by e/2 on average, the more in proportion the
-    fewer they are, so a ratio below 1 comes out somewhat too close to 1. Raises ValueError on a stratum that
-    only one group has.
+    Covers at least 95% whatever the distribution, when budgets within a stratum and group are equal. The test changes
+    only where a divided step of a passes one of b, so these ratios and one between each two of them stand for all; the
+    bounds are the outermost that are not rejected. They are open, 0 or inf, when no ratio on that side is: with few
+    solved runs, and always with three runs in each and one stratum. NaN estimate: no run solved. Steps known only at
+    every e-th step are rounded up by e/2 on average, so a ratio below 1 comes out somewhat too close to 1. Raises
+    ValueError on a stratum that only one group has.
     """
     ratios, lefts, rights = _distinct_ratios(a, b)
     if ratios.size == 0:

@@ -20,10 +20,9 @@ ROUNDING = 1e-9
 class StepsToSolve:
     """The training steps until solved of one group of runs, one value per run, in the order of the runs.
 
-    `steps`: the step at which the run solved its task, inf when it did not; a diverged run never will, so it is inf as
-    well. `budgets`: the steps up to which it is known whether the run had solved: those it was to train (train.steps),
-    for a diverged run too; for a run that is not finished those it has trained. `strata`: what is compared apart,
-    such as the sequence length; all runs are one stratum by default.
+    `steps`: the step at which the run solved its task, inf when it did not. `budgets`: the steps up to which it is
+    known whether it had: those it was to train, for a diverged run too, which never will. `strata`: what is compared
+    apart, such as the sequence length; all runs are one stratum by default.
 
     Raises ValueError on NaN, on arrays of different lengths, on steps or budgets that are not positive and on a run
     that solved beyond its budget.
@@ -89,8 +88,8 @@ def median_steps(runs: StepsToSolve) -> MedianSteps:
     The number of runs below the median is Binomial(n, 1/2), so the k-th smallest and the k-th largest step hold it with
     probability 1 - 2 P(X < k), the `level`; k is that of `median_interval`. A run that did not solve has a step beyond
     its budget: the lower bound counts its budget, the upper one inf. So the level is exact where no budget ended before
-    a bound, as with equal budgets, and else at least attained, where the bounds of Brookmeyer & Crowley on the
-    Kaplan-Meier curve are narrower but only approximate, below about seven runs always up to inf.
+    a bound, as with equal budgets, and else at least attained; the bounds of Brookmeyer & Crowley on the Kaplan-Meier
+    curve are narrower but only approximate.
 
     The estimate is the first step by which at least half have solved, by Kaplan-Meier; inf when fewer did. Fewer than
     five runs have no bounds, no runs NaN throughout. Sources: Conover, Practical Nonparametric Statistics (1999), 3.2;

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.results import Results, sorted_runs
+from rnnbench.analysis.results import Results, rows_by, sorted_runs
 from rnnbench.analysis.steps_ratio import FACTOR
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, GROUP, Status
@@ -51,9 +51,8 @@ def ranked(runs: pd.DataFrame, setting: str, by: str) -> list[dict[str, Any]]:
 
     `value`; `at_edge`; `runs`; `failure_rate`, the fraction that diverged or failed; `success_rate`, the fraction that
     reached the objective `by`; what decided, `objective`, with its mean over runs `mean` and its `lowest` and
-    `highest`; `censored`, whether a run counts its budget there; mean `loss`; `steps_trained`; and `chosen`.
-
-    Raises SettingError when the runs have no such objective.
+    `highest`; `censored`, whether a run counts its budget there; mean `loss`; `steps_trained`; and `chosen`. Raises
+    SettingError when the runs have no such objective.
     """
     if by not in runs:
         raise SettingError(f"tuning.by={by}: no run has this column")
@@ -110,9 +109,8 @@ def tune(results: Results, setting: str, seeds: Sequence[int] = (), by: str = "s
     """The results of the runs with the chosen value; those among which it was chosen are in `candidates`.
 
     With tuning seeds these are the runs of those seeds, and the results are those of all other seeds; a cell and task
-    that has none is among the `missing`. Without, the runs that choose are the runs that are reported.
-
-    Raises SettingError when no run has one of the tuning seeds.
+    that has none is among the `missing`. Without, the runs that choose are the runs that are reported. Raises
+    SettingError when no run has one of the tuning seeds.
     """
     runs = sorted_runs(results.runs, ignored=[*results.ignored_settings, setting])
     chooses = runs["seed"].isin(seeds) if seeds else pd.Series(True, index=runs.index)
@@ -133,28 +131,26 @@ def tune(results: Results, setting: str, seeds: Sequence[int] = (), by: str = "s
 def choices(results: Results, setting: str) -> pd.DataFrame:
     """One row per task, difficulty, cell and variant in other settings: the group and CHOICES."""
     seeds = (results.runs if results.candidates is None else results.candidates)["seed"].unique()
-    rows = []
-    for key, group in candidates(results, setting).groupby(GROUP, sort=False):
+
+    def row(group: pd.DataFrame) -> dict[str, Any]:
         (best,) = group[group["chosen"]].to_dict("records")
         as_good = (group["failure_rate"] <= best["failure_rate"]) & (group["success_rate"] >= best["success_rate"])
         usable = as_good & (group["mean"] <= max(FACTOR * best["mean"], best["mean"]))
-        rows.append(
-            dict(zip(GROUP, key, strict=True))
-            | {
-                "chosen": best["value"],
-                "at_edge": best["at_edge"],
-                "objective": best["objective"],
-                "tried": tuple(group["value"]),
-                "success_at_tried": tuple(group["success_rate"]),
-                "objective_at_tried": tuple(group["mean"]),
-                "tuning_seeds": tuple(sorted(map(int, seeds))),
-                "reported_seeds_apart": bool(results.tuning_seeds),
-                "runs": int(group["runs"].sum()),
-                "steps_trained": int(group["steps_trained"].sum()),
-                "usable_fraction": float(usable.mean()),
-            }
-        )
-    return pd.DataFrame(rows)
+        return {
+            "chosen": best["value"],
+            "at_edge": best["at_edge"],
+            "objective": best["objective"],
+            "tried": tuple(group["value"]),
+            "success_at_tried": tuple(group["success_rate"]),
+            "objective_at_tried": tuple(group["mean"]),
+            "tuning_seeds": tuple(sorted(map(int, seeds))),
+            "reported_seeds_apart": bool(results.tuning_seeds),
+            "runs": int(group["runs"].sum()),
+            "steps_trained": int(group["steps_trained"].sum()),
+            "usable_fraction": float(usable.mean()),
+        }
+
+    return rows_by(GROUP, candidates(results, setting), row)
 
 
 def _numbers(runs: pd.DataFrame, column: str) -> "pd.Series[float]":

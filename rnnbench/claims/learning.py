@@ -9,10 +9,10 @@ import pandas as pd
 
 from rnnbench.analysis.intervals import UNDEFINED
 from rnnbench.analysis.log_rank import log_rank_test
-from rnnbench.analysis.loss_scale import decades_over_baseline, log_loss_difference, loss_differences
+from rnnbench.analysis.loss_scale import decades_over_baseline, loss_differences
 from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
 from rnnbench.analysis.milestones import steps_to
-from rnnbench.analysis.paired import margin_p_value
+from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import FACTOR, steps_equivalence, steps_ratio
@@ -130,8 +130,8 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
         return Case(
             condition, Verdict.NOT_MEASURED, UNDEFINED, "", details={"": "a loss of 0, or none, has no logarithm"}
         )
-    test = log_loss_difference(a, b, _budgets(one), _budgets(other), np.random.default_rng(0))
     differences = loss_differences(a, b)
+    test = paired_test(differences, np.random.default_rng(0))
     verdict = within_margin(test.interval, LOSS_MARGIN)
     over_baseline = [_median_over_baseline(runs, losses) for runs, losses in ((one, a), (other, b))]
     if verdict is Verdict.HOLDS and not min(over_baseline) < HALVED:

@@ -74,6 +74,7 @@ def test_a_mean_loss_is_geometric_and_its_bounds_are_positive() -> None:
     loss = row(*seeds(test_loss=[1e-4, 1e-2]))["test_loss"]
     assert loss.estimate == pytest.approx(1e-3)
     assert math.log10(loss.low) == pytest.approx(-3 - 12.7062, abs=1e-3)
+    assert row(*seeds(test_loss=[0.1, math.inf, 0.1]))["test_loss"].estimate == math.inf
 
 
 @pytest.mark.parametrize(("losses", "mean"), [([0.0, 1e-2], 0.005), ([-0.1, 0.2], 0.05), ([-5.0, -4.0], -4.5)])
@@ -86,19 +87,20 @@ def test_losses_of_0_or_less_have_an_arithmetic_mean(losses: list[float], mean: 
     assert text(*seeds(test_loss=losses))["test loss"].endswith("arithmetic mean")
 
 
-def test_losses_at_which_runs_stopped_are_marked() -> None:
-    stopped = seeds(test_loss=[1e-4, 1e-4], steps_trained=[100, 200], steps_to_solve=[100, 200])
-    assert text(*stopped)["test loss"].endswith(" at stop")
-    one = seeds(test_loss=[1e-4, 1e-4], steps_trained=[100, 1000], steps_to_solve=[100, NONE])
-    assert text(*one)["test loss"].endswith(" 1 at stop")
-    assert "stop" not in text(*seeds(test_loss=[1e-4, 1e-4]))["test loss"]
+@pytest.mark.parametrize(
+    ("trained", "end"), [([100, 200], " at stop"), ([100, 1000], " 1 at stop"), ([1000, 1000], "")]
+)
+def test_losses_at_which_runs_stopped_are_marked(trained: list[int], end: str) -> None:
+    found = text(*seeds(test_loss=[1e-4, 1e-4], steps_trained=trained))["test loss"]
+    assert found.endswith(end)
+    assert ("stop" in found) is bool(end)
 
 
-def test_times_under_load_are_marked() -> None:
-    times = {"step_time_s": [0.002, 0.002]}
-    assert text(*seeds(**times, times_shared=[True, False]))["ms/step"] == "2 shared"
-    assert text(*seeds(**times, times_shared=[False, False]))["ms/step"] == "2"
-    assert math.isnan(row(*seeds(**times))["times_shared"])
+@pytest.mark.parametrize(("shared", "shown"), [(True, "2 shared"), (False, "2"), (NONE, "2")])
+def test_times_under_load_are_marked(shared: bool | float, shown: str) -> None:
+    runs = seeds(step_time_s=[0.002, 0.002], times_shared=[shared, shared])
+    assert text(*runs)["ms/step"] == shown
+    assert row(*runs)["times_shared"] == pytest.approx(2 * shared, nan_ok=True)
 
 
 def test_baseline_is_that_of_the_same_data_where_it_is_known() -> None:
@@ -144,7 +146,3 @@ def test_columns_without_content_are_left_out() -> None:
     cells = text({"parameters": 120, "parameters_recurrent_layers": 100})
     assert cells["parameters: recurrent layers, total"] == "100, 120"
     assert not {"variant", "ms/step", "gradient half-life (steps): initial, trained"} & set(cells)
-
-
-def test_an_infinite_loss_of_a_finished_run_is_shown() -> None:
-    assert row(*seeds(test_loss=[0.1, math.inf, 0.1]))["test_loss"].estimate == math.inf

@@ -66,19 +66,6 @@ def test_students_interval_covers_95_percent_of_five_normal_values():
     assert share == pytest.approx(0.95, abs=binomial_error(0.95, 2000))
 
 
-@pytest.mark.long
-def test_the_percentile_bootstrap_of_five_values_would_not():
-    # Its half-width is about 1.96 sqrt(4/5) s/sqrt(5), so that it covers P(|t_4| <= 1.753) = 84.5%: why it is not used.
-    generator = np.random.default_rng(12)
-
-    def draw() -> Interval:
-        sample = (generator.normal(size=5),)
-        bounds = stats.bootstrap(sample, np.mean, n_resamples=500, method="percentile", rng=generator)
-        return Interval(0, bounds.confidence_interval.low, bounds.confidence_interval.high)
-
-    assert covered_share(draw, truth=0, repeats=1000) == pytest.approx(0.845, abs=binomial_error(0.845, 1000))
-
-
 # 1 - 2/32; and 1 - 20/512 for the second of each end of nine.
 @pytest.mark.parametrize(("runs", "expected"), [(5, 0.9375), (9, 0.9609)])
 def test_the_median_interval_covers_what_the_binomial_says(runs, expected):
