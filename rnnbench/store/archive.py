@@ -9,7 +9,6 @@ same bytes.
 import gzip
 import io
 import json
-import math
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -89,10 +88,14 @@ class Archive:
     """By probe: the arrays by `<run>/<name>`, and these names by run."""
 
     def histories(self, runs: Sequence[str]) -> pd.DataFrame:
+        table = self.all_histories()
+        return table[table["run"].isin(runs)]
+
+    def all_histories(self) -> pd.DataFrame:
+        """Those of all runs, also of ones that runs.csv lacks."""
         with _reading(self.files.histories):
             text = gzip.decompress(self._content(self.files.histories))
-            table = pd.read_csv(io.BytesIO(text), low_memory=False)
-            return table[table["run"].isin(runs)]
+            return pd.read_csv(io.BytesIO(text), low_memory=False)
 
     def probe(self, run: str, name: str) -> Arrays:
         path = self.files.arrays(name)
@@ -154,14 +157,14 @@ def read_condensed(files: ExperimentFiles, elsewhere: Collection[str] = ()) -> C
         if not is_as_written:
             _check_edited(runs)
     if not is_as_written:
-        _check_whole(files, {*runs["run"], *elsewhere})
+        _check_complete(files, {*runs["run"], *elsewhere})
         if recorded is not None:
             warnings[files.runs_table.name] = "is not as a report wrote it; its rows are used as they are"
     with _reading(files.missing):
         missing = read_json_list(files.missing)
         damaged = read_json_object(files.damaged, {}) if files.damaged.exists() else {}
         if not all(isinstance(each, str) for each in (*missing, *damaged.values())):
-            raise DamagedFileError(files.missing, "holds other things than text, or damaged.json does")
+            raise ValueError("not text")
     return Condensed(runs, missing, damaged, warnings)
 
 
@@ -174,12 +177,9 @@ def _check_edited(runs: pd.DataFrame) -> None:
         pd.to_numeric(runs[column])
 
 
-def _check_whole(files: ExperimentFiles, known: Collection[str]) -> None:
+def _check_complete(files: ExperimentFiles, known: Collection[str]) -> None:
     """Raises DamagedFileError where the histories have other runs than those known: a table that lost rows is cut."""
-    with _reading(files.histories):
-        text = gzip.decompress(read_bytes(files.histories))
-        in_histories = set(pd.read_csv(io.BytesIO(text), usecols=["run"])["run"])
-    if lost := in_histories.difference(known):
+    if lost := set(Archive(files).all_histories()["run"]).difference(known):
         lacks = f"lacks {len(lost)} runs that {files.histories.name} has, such as {min(lost)}; {REMEDY}"
         raise DamagedFileError(files.runs_table, lacks)
 
@@ -245,16 +245,10 @@ def _csv_of_runs(runs: pd.DataFrame) -> str:
     table = runs.copy()
     for column in filter(_is_typed, map(str, table)):
         if not pd.api.types.is_numeric_dtype(table[column]):
-            table[column] = [stored_text(_plain(value)) for value in table[column]]
+            values = table[column].astype(object).where(table[column].notna(), None)
+            table[column] = [stored_text(value) for value in values]
     table[DIFFICULTY] = table[DIFFICULTY].where(runs[DIFFICULTY] != "", "")
     return table.to_csv(index=False)
-
-
-def _plain(value: Any) -> Any:
-    """A value of Python's, with None for NaN."""
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value.item() if hasattr(value, "item") else value
 
 
 def typed_runs(text: pd.DataFrame) -> pd.DataFrame:

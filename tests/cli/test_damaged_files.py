@@ -84,10 +84,8 @@ def test_a_copy_of_a_run_folder_is_not_a_second_run(rnnbench_report: Command, re
     shutil.copytree(folder, copy)
     code, output, _ = rnnbench_report("name=default", *TABLES)
     assert code == 0
-    assert (
-        f"damaged: {folder.name}??copy?: summary.json is of the run {folder.name}, of which this folder is a copy"
-        in output
-    )
+    said = f"damaged: {copy.name}: summary.json is of the run {folder.name}, of which this folder is a copy"
+    assert said in output
     assert len(pd.read_csv(results / "runs.csv")) == 2
 
 
