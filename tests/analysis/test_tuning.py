@@ -30,37 +30,30 @@ LOST = {"status": ("done", "diverged"), "steps_to_solve": (9, np.nan), "validati
 ALL_LOST = {"status": ("diverged", "diverged"), "validation_loss": (np.nan, np.nan)}
 
 
-@pytest.mark.parametrize(
-    ("rows", "value"),
-    [
-        ([*runs(0.1, **LOST), *runs(0.01, validation_loss=(0.9, 0.9))], 0.01),
-        (
-            [*runs(0.1, steps_to_solve=(900, np.nan), validation_loss=(0.1, 0.9)),
-             *runs(0.01, validation_loss=(0.1, 0.1))],
-            0.1,
-        ),
-        (
-            [*runs(0.1, steps_to_solve=(100, 500), validation_loss=(0.0, 0.0)),
-             *runs(0.01, steps_to_solve=(200, 200))],
-            0.01,
-        ),
-        (
-            [*runs(0.1, steps_to_solve=(300, np.nan), validation_loss=(0.0, 0.0)),
-             *runs(0.01, steps_to_solve=(200, np.nan))],
-            0.01,
-        ),
-        ([*runs(0.1, validation_loss=(0.1, 0.5)), *runs(0.01, validation_loss=(0.4, 0.4))], 0.1),
-        ([*runs(0.1), *runs(0.01)], 0.01),
-        ([*runs(0.1), *runs(0.01), *runs(1.0), *runs(10.0)], 0.1),
-        ([*runs(0.1, **ALL_LOST), *runs(1.0, **ALL_LOST)], 0.1),
-    ],
-    ids=[
-        "the fewest lost", "the most that reached it", "the fewest steps", "a run that is not there counts its budget",
-        "the smallest loss", "the smallest", "inside the grid", "all are lost",
-    ],
-)  # fmt: skip
-def test_each_clause_decides_once(rows: list[dict[str, Any]], value: float) -> None:
-    assert chosen(*rows) == value
+def losses(*values: float) -> dict[str, Any]:
+    return {"validation_loss": values}
+
+
+def steps(*values: float, loss: float = 0.0) -> dict[str, Any]:
+    return {"steps_to_solve": values, "validation_loss": (loss, loss)}
+
+
+CLAUSES: dict[str, tuple[dict[float, dict[str, Any]], float]] = {
+    "the fewest lost": ({0.1: LOST, 0.01: losses(0.9, 0.9)}, 0.01),
+    "the most that reached it": ({0.1: steps(900, np.nan, loss=0.9), 0.01: losses(0.1, 0.1)}, 0.1),
+    "the fewest steps": ({0.1: steps(100, 500), 0.01: steps(200, 200, loss=0.5)}, 0.01),
+    "a run that is not there counts its budget": ({0.1: steps(300, np.nan), 0.01: steps(200, np.nan, loss=0.5)}, 0.01),
+    "the smallest loss": ({0.1: losses(0.1, 0.5), 0.01: losses(0.4, 0.4)}, 0.1),
+    "the smallest": ({0.1: {}, 0.01: {}}, 0.01),
+    "inside the grid": ({0.1: {}, 0.01: {}, 1.0: {}, 10.0: {}}, 0.1),
+    "all are lost": ({0.1: ALL_LOST, 1.0: ALL_LOST}, 0.1),
+}
+
+
+@pytest.mark.parametrize("clause", CLAUSES)
+def test_each_clause_decides_once(clause: str) -> None:
+    columns, value = CLAUSES[clause]
+    assert chosen(*(row for rate, of_rate in columns.items() for row in runs(rate, **of_rate))) == value
 
 
 def test_the_objective_is_a_setting() -> None:

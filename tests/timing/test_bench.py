@@ -5,7 +5,6 @@ import math
 import pytest
 
 from rnnbench.cells.lstm import Lstm
-from rnnbench.machine import Processor
 from rnnbench.timing import bench, lax_scan
 
 
@@ -20,11 +19,3 @@ def test_rows_of_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
         assert float(row["best ms"]) <= float(row["median ms"])
         assert float(row["fraction of peak"]) >= 0
     assert len({row["peak GFLOP/s"] for row in rows.values()}) == 1
-
-
-def test_the_line_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "processor", lambda: Processor("AMD EPYC", 25, 17, 512))
-    monkeypatch.setattr(bench, "logical_cores", lambda: 8)
-    monkeypatch.setattr(bench, "cpu_limit", lambda: 1.5)
-    start = "AMD EPYC, family 25, model 17, 512-bit vectors; 8 logical cores, 1.5 of them allowed; torch "
-    assert bench.machine_line().startswith(start)

@@ -24,7 +24,7 @@ from rnnbench.report.tables.speed import Speed as SpeedTable
 from rnnbench.tasks.adding import Adding
 from rnnbench.timing import measure
 from rnnbench.timing.implementations import implementations, torch_module
-from rnnbench.timing.measure import PEAK_PRODUCTS, Peak, Timings, interleaved_seconds, time_with_peak
+from rnnbench.timing.measure import PEAK_PRODUCTS, Peak, Timings, interleaved_seconds
 from rnnbench.timing.speed import Speed
 from rnnbench.timing.torch_mm_baseline import multiply_adds, torch_mm_baseline
 
@@ -156,28 +156,6 @@ def test_the_peak_is_of_the_fastest_product(monkeypatch: pytest.MonkeyPatch) -> 
     measured = Peak(Gru(2, HIDDEN))
     assert flops(measured.measure) == 2 * sum(size**3 for size in sizes)
     assert measured.flops == 2 * 1024**3
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_peak_is_in_the_cell_s_dtype_with_its_threads_among_the_passes(
-    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
-) -> None:
-    order: list[str] = []
-
-    def product(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> None:
-        assert (left.dtype, right.dtype, torch.get_num_threads()) == (dtype, dtype, 2)
-        order.append("peak")
-
-    monkeypatch.setattr(torch, "mm", product)
-    before, cell = torch.get_num_threads(), Gru(2, HIDDEN).to(dtype)
-    passes = {name: lambda name=name: order.append(name) for name in ("fused", "torch_nn")}
-    timings = time_with_peak(cell, passes, STEPS, BATCH, threads=2, repetitions=3, eager=1)
-    torch.set_num_threads(before)
-    assert set(timings.seconds) == {"fused", "torch_nn"}
-    each = 2 * (2 + sum(PEAK_PRODUCTS.values()))
-    assert len(order) == 5 * each
-    for repetition in range(5):
-        assert set(order[each * repetition :][:each]) == {"peak", "fused", "torch_nn"}
 
 
 @pytest.mark.parametrize(
