@@ -37,7 +37,6 @@ from rnnbench.store.atomic import (
     read_bytes,
     read_json_list,
     read_json_object,
-    remove,
     replacing_together,
 )
 from rnnbench.store.reader import NUMBERS
@@ -211,7 +210,7 @@ def write_condensed(
         replace(files.schema).write(_json(schema))
         replace(files.runs_table).write(table)
     if not damaged:
-        remove(files.damaged)
+        files.damaged.unlink(missing_ok=True)
 
 
 def _json(content: Any, indent: int | None = None) -> bytes:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.incomplete import incomplete
 from rnnbench.schema import ARCHIVE_VERSION, ExperimentFiles, run_name
-from rnnbench.store import atomic
 from tests.analysis.made import NoSource, results, table
 
 
@@ -176,11 +176,11 @@ def test_a_write_that_fails_leaves_the_archive_as_it_was(
     write_run(archived.root, "lstm", 0)
     loaded = load_results(archived.root)
 
-    def full(path: Path) -> None:
-        if failing in path.name:
+    def full(file: int) -> None:
+        if failing in os.readlink(f"/proc/self/fd/{file}"):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(atomic, "_onto_the_disk", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_archive(loaded)
     assert contents(archived.root) == before
