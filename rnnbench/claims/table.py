@@ -13,8 +13,8 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
 from rnnbench.claims import Claim, Finding, findings
 from rnnbench.claims.claim import Case, Count, Evidence, Kind, Overall
+from rnnbench.report.component import Table
 from rnnbench.report.labels import interval, match_label, number, setting_value
-from rnnbench.report.tables.table import Table
 
 NAMES = {
     "model.recurrent_gain": "recurrent gain",

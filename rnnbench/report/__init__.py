@@ -2,18 +2,15 @@
 
 - `report`: writes everything.
 - `tables`, `figures`: the components that a report can hold, one file each.
-- `component`: what tables and figures have in common.
-- `labels`: text for values; `values`: tables of values as columns of numbers and text; `incomplete`: what is missing.
-- `page`, `templates/`: the HTML page.
+- `component`: what tables and figures are.
+- `labels`: text for values and for what is missing; `values`: tables of values as columns of numbers and text.
+- `page`, `templates/`: the HTML page; `sidecar`: the provenance of each table and figure.
 - `settings`: what can be set of a report.
-- `sidecar`: the provenance of each table and figure, a JSON file alongside it; by it, what an earlier report wrote.
-- `runs_table`: the page's table of runs.
-- `style`: how every figure looks: paper sizes, colours and line styles of the cells, legends.
+- `style`: how every figure looks; `drawing`: its panels, legends and axes; `profiles`: gradients as figures draw them.
 """
 
-from rnnbench.report.figures.figure import Figure
+from rnnbench.report.component import Figure, Table
 from rnnbench.report.report import write_report
 from rnnbench.report.settings import ReportSettings
-from rnnbench.report.tables.table import Table
 
 __all__ = ["Figure", "ReportSettings", "Table", "write_report"]

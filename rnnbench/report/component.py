@@ -1,12 +1,22 @@
-"""What tables and figures have in common: the runs they are limited to, the columns they need, and named errors."""
+"""What a table and a figure of the report are: the runs they are limited to, the columns they need, what they make."""
 
+import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pandas as pd
+from matplotlib.figure import Figure as Canvas
 
+from rnnbench.analysis.milestones import SOLVED
+from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
+from rnnbench.report.labels import value_text
+from rnnbench.report.style import CellStyles
+
+NOTHING = ("", "–", "–, –")
+"""Text of cells without a value."""
 
 
 class Component:
@@ -27,14 +37,69 @@ class Component:
     def checked(self, runs: pd.DataFrame) -> Iterator[None]:
         """Check that the runs have the columns, and begin each SettingError within with the component's name."""
         try:
-            require(runs, *self.needs)
+            for column in self.needs:
+                if column not in runs:
+                    raise SettingError(f"needs the column {column!r}, which no run has")
             yield
         except SettingError as error:
             raise SettingError(f"{type(self).__name__}: {error}") from error
 
 
-def require(table: pd.DataFrame, *columns: str) -> None:
-    """Raise SettingError for the first column that the table lacks."""
-    for column in columns:
-        if column not in table:
-            raise SettingError(f"needs the column {column!r}, which no run has")
+class OfMilestone(Component):
+    """A component on reaching a milestone: `solved`, the task's criterion, or a softer one, such as half_baseline."""
+
+    def __init__(self, only: Mapping[str, Sequence[Any]] | None = None, milestone: str = SOLVED) -> None:
+        super().__init__(only)
+        self.milestone = milestone
+
+
+class Table(Component, ABC):
+    """Makes rows of results. Derive, describe each column and compute the rows; `text` says how a row is to be read.
+
+    A row's values may be numbers, text, an `Interval`, `Quartiles`, a `Variant` or a tuple of numbers.
+    """
+
+    title: ClassVar[str]
+    """What the table shows, in a few words."""
+    columns: ClassVar[Mapping[str, str]]
+    """What each column of the rows is."""
+
+    def rows(self, results: Results) -> pd.DataFrame:
+        """The rows. Raises SettingError, naming the table and the column, when what it needs is missing."""
+        with self.checked(results.runs):
+            return self.compute_rows(results)
+
+    @abstractmethod
+    def compute_rows(self, results: Results) -> pd.DataFrame:
+        """The rows, of runs that have the columns in `needs`. Raises SettingError when something else is missing."""
+
+    def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
+        """A row as text, by heading."""
+        return {name: value_text(value) for name, value in row.items()}
+
+    def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The table to be read: text in every cell, without the columns that no row has a value in."""
+        table = pd.DataFrame([self.text(row) for row in rows.to_dict("records")]).fillna("")
+        return table.drop(columns=[name for name in table if table[name].isin(NOTHING).all()])
+
+    def formatted_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The same for the terminal, where it is narrow."""
+        return self.formatted(rows)
+
+
+class Figure(Component, ABC):
+    """Draws results. Derive, name the columns it needs, and draw; its docstring is the caption."""
+
+    def draw(self, results: Results, styles: CellStyles) -> Canvas:
+        """The figure, within `paper_style`. Raises SettingError, naming it, when what it needs is missing."""
+        with self.checked(results.runs):
+            return self.draw_panels(results, styles)
+
+    def caption(self, results: Results) -> list[str]:
+        """The paragraphs below the figure: its docstring without arguments, and what is to be said of these results."""
+        paragraphs = [" ".join(each.split()) for each in (inspect.getdoc(self) or "").split("\n\n")]
+        return [each for each in paragraphs if each and not each.startswith("`")]
+
+    @abstractmethod
+    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+        """The figure, of runs that have the columns in `needs`. Raises SettingError when something else is missing."""

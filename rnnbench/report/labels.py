@@ -1,4 +1,4 @@
-"""Text for values: numbers, intervals, tasks, settings and variants. Nothing else in rnnbench makes text of them."""
+"""Text for values: numbers, intervals, tasks, settings and variants, and for what is missing of an experiment."""
 
 import math
 import re
@@ -10,8 +10,10 @@ import pandas as pd
 
 from rnnbench.analysis.intervals import Interval, Quartiles, is_degenerate
 from rnnbench.analysis.matched_comparisons import WIDTH, Match
+from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
-from rnnbench.schema import stored_text
+from rnnbench.errors import printable
+from rnnbench.schema import Status, stored_text
 
 SHORT = {"model.initialisation": "", "model.recurrent_gain": "gain", "model.hidden_size": "units"}
 """Shorter names of settings in figures; one with an empty name is given by its value alone."""
@@ -27,6 +29,10 @@ LOSSES = {
     "arrays": "loss",
 }
 """The losses of the menu's tasks with their units."""
+
+
+LONGEST_LINE = 2000
+"""Letters of a line on what is missing."""
 
 
 def number(value: Any) -> str:
@@ -62,19 +68,9 @@ def bounds(value: Interval, scale: float = 1.0) -> str:
     return f"[{number(value.low * scale)}, {number(value.high * scale)}]"
 
 
-def component_title(name: str) -> str:
-    """The name of a figure as a title: `Learning curves`."""
-    return name.replace("_", " ").capitalize()
-
-
 def is_number(text: str) -> bool:
     """Whether a formatted value is to be aligned as a number: it is one, with or without bounds, or stands for none."""
     return re.match(r"[-−+<>≥≤~]?\s?[\d∞–]", text) is not None
-
-
-def prose(docstring: str) -> list[str]:
-    """The paragraphs of a docstring, each without its line breaks."""
-    return [" ".join(paragraph.split()) for paragraph in docstring.split("\n\n") if paragraph.strip()]
 
 
 def loss_behind_gradient(runs: pd.DataFrame) -> str:
@@ -131,3 +127,28 @@ def setting_value(value: Any) -> str:
     if isinstance(value, str):
         return stored_text(value)
     return short if isinstance(value, float) and float(short := f"{value:g}") == value else str(value)
+
+
+def value_text(value: Any) -> str:
+    """Any value of a table."""
+    if isinstance(value, Interval | Quartiles):
+        return interval(value)
+    if isinstance(value, Variant):
+        return variant_label(value)
+    if isinstance(value, tuple):
+        return " ".join(map(number, value))
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def incomplete(results: Results) -> list[str]:
+    """One printable line for each run that is missing, damaged, unfinished, failed or diverged."""
+    lines = [f"missing: {overrides}" for overrides in results.missing]
+    in_runs = set(results.runs["run"])
+    for name, problem in results.damaged.items():
+        used = "its row of runs.csv is used" if name in in_runs else "left out"
+        lines.append(f"damaged: {name}: {problem} ({used})")
+    lines += [f"damaged: {name}: {problem}" for name, problem in results.archive_warnings.items()]
+    for row in results.runs[results.runs["status"] != Status.DONE].to_dict("records"):
+        at = f" at step {row['diverged_at_step']:.0f}" if row["status"] == Status.DIVERGED else ""
+        lines.append(f"{row['status']}{at}: {row['run']}")
+    return [printable(line, LONGEST_LINE) for line in lines]

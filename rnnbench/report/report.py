@@ -1,26 +1,23 @@
 """An experiment's tables, figures and page, written alongside its runs."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
-from rnnbench.errors import SettingError, one_line, printable
-from rnnbench.report.figures.figure import Figure
-from rnnbench.report.incomplete import incomplete
-from rnnbench.report.labels import component_title
-from rnnbench.report.page import Contents, Drawn, Failed, Tabled, svg_uri, write_page
+from rnnbench.errors import SettingError, one_line
+from rnnbench.report import drawing
+from rnnbench.report.component import Component, Figure, Table
+from rnnbench.report.labels import incomplete
+from rnnbench.report.page import Drawn, Failed, Tabled, svg_uri, write_page
 from rnnbench.report.settings import ReportSettings
 from rnnbench.report.sidecar import remove_earlier, write_sidecar, written_before
-from rnnbench.report.style import CellStyles, mark_incomplete, paper_style, take_literally, task_panels
+from rnnbench.report.style import CellStyles, paper_style
 from rnnbench.report.tables.rendering import latex, markdown, markdown_text, plain
-from rnnbench.report.tables.table import Table
-from rnnbench.report.tables.told_apart import not_told_apart
 from rnnbench.report.values import stable_csv
-from rnnbench.schema import ExperimentFiles, is_name
+from rnnbench.schema import ExperimentFiles
 from rnnbench.store.atomic import replacing, write_text
 
 UNDATED: Mapping[str, dict[str, Any]] = {
@@ -28,8 +25,8 @@ UNDATED: Mapping[str, dict[str, Any]] = {
 }  # fmt: skip
 """Metadata that differs between two times of drawing, or between versions of matplotlib, left out."""
 
-Kind = TypeVar("Kind")
-Made = TypeVar("Made")
+Kind = TypeVar("Kind", bound=Component)
+Made = TypeVar("Made", Tabled, Drawn)
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,8 @@ def write_report(
     folder and this one is not asked for are removed.
     """
     settings = settings or ReportSettings()
-    _check_names(tables, figures, ExperimentFiles(results.root).reserved)
+    if taken := ExperimentFiles(results.root).reserved & {name.lower() for name in tables}:
+        raise SettingError(f"tables.{min(taken)}: its files would replace others of the report; choose another name")
     folder = settings.out or results.root
     files = ExperimentFiles(folder)
     results = write_archive(results)
@@ -76,27 +74,16 @@ def write_report(
     )
     drawn = _made(figures, lambda figure, name: _draw(figure, files.figures / name, results, styles, settings), failed)
     command = command or f"rnnbench-report name={results.name}"
-    write_page(results, Contents(tabled, drawn, failed, command, settings.only, description), folder)
-    made = list(chain(*(each.files for each in tabled), *(each.files for each in drawn)))
+    write_page(results, folder, tabled, drawn, failed, settings.only, command, description)
+    parts: list[Tabled | Drawn] = [*tabled, *drawn]
+    made = [file for part in parts for file in part.files]
     removed = remove_earlier(before, made, [each.name for each in failed])
-    missing = incomplete(results)
-    texts = ["\n\n".join(filter(None, [table.title, plain(table.brief), table.alike])) for table in tabled]
-    if failed:
-        texts.append("\n".join(["Not made:", *(f"{each.name}: {each.reason}" for each in failed)]))
-    if missing:
-        texts.append("\n".join(["Incomplete:", *missing]))
+    texts = [f"{table.title}\n\n{plain(table.brief)}" for table in tabled]
+    for heading, lines in (("Not made:", [each.reason for each in failed]), ("Incomplete:", incomplete(results))):
+        texts += ["\n".join([heading, *lines])] if lines else []
     condensed = [files.runs_table, *files.data.iterdir()] if files.data.is_dir() else []
     names = [str(path.relative_to(folder)) for path in removed]
     return WrittenReport("\n\n".join(texts), folder, [files.report, *condensed, *made], names, failed)
-
-
-def _check_names(tables: Iterable[str], figures: Iterable[str], reserved: Set[str]) -> None:
-    """Raise SettingError for the name of a table or figure with files that cannot be written, or replace others."""
-    for group, name in [*(("tables", name) for name in tables), *(("figures", name) for name in figures)]:
-        if not is_name(name) or "." in name:
-            raise SettingError(f"{group}.{printable(name)}: must be one name, of letters, digits and _ -")
-        if group == "tables" and name.lower() in reserved:
-            raise SettingError(f"tables.{name}: its files would replace others of the report; choose another name")
 
 
 def _made(components: Mapping[str, Kind], make: Callable[[Kind, str], Made], failed: list[Failed]) -> list[Made]:
@@ -125,16 +112,12 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
     write_text(path.with_suffix(".csv"), stable_csv(rows))
     write_text(path.with_suffix(".tex"), latex(formatted))
     missing = [f"- {markdown_text(line)}" for line in incomplete(results)]
-    alike = not_told_apart(rows, formatted)
-    notes = [
-        alike,
-        f"Brackets: intervals, {table.intervals}." if table.intervals != "none" else "",
-        "\n".join(["Incomplete:", "", *missing]) if missing else "",
-    ]
+    notes = [f"Brackets: intervals, {table.intervals}."] if table.intervals != "none" else []
+    notes += ["\n".join(["Incomplete:", "", *missing])] if missing else []
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
-    write_text(path.with_suffix(".md"), "\n\n".join(filter(None, [heading, markdown(formatted), *notes])) + "\n")
+    write_text(path.with_suffix(".md"), "\n\n".join([heading, markdown(formatted), *notes]) + "\n")
     files = write_sidecar(path, results, type(table).__name__, table.intervals, ("csv", "md", "tex"))
-    return Tabled(path.name, table.title, formatted, brief, table.intervals, files, alike)
+    return Tabled(path.name, table.title, formatted, brief, table.intervals, files)
 
 
 def _draw(figure: Figure, path: Path, results: Results, styles: CellStyles, settings: ReportSettings) -> Drawn:
@@ -144,20 +127,15 @@ def _draw(figure: Figure, path: Path, results: Results, styles: CellStyles, sett
         canvas = figure.draw(results, styles)
         if settings.width is not None:
             canvas.set_figwidth(settings.width)
-        mark_incomplete(canvas, results)
-        take_literally(canvas)
+        drawing.mark_incomplete(canvas, results)
         path.parent.mkdir(exist_ok=True)
         for kind in settings.formats:
             with replacing(path.with_suffix(f".{kind}")) as file:
                 canvas.savefig(file, format=kind, metadata=UNDATED[kind])
         picture = svg_uri(canvas)
-    title, caption = component_title(path.name), figure.caption(results)
-    alternative = " ".join([f"{title}.", *caption[:1], _shown(results, styles)])
+    title, caption = path.name.replace("_", " ").capitalize(), figure.caption(results)
+    cells = ", ".join(styles.ordered(results.runs["cell"].unique()))
+    tasks = "; ".join(title for title, _ in drawing.by_task(results.runs))
+    alternative = " ".join([f"{title}.", *caption[:1], f"Cells: {cells}. Tasks: {tasks}."])
     files = write_sidecar(path, results, type(figure).__name__, figure.intervals, settings.formats)
-    return Drawn(title, path.name, caption, picture, alternative, files)
-
-
-def _shown(results: Results, styles: CellStyles) -> str:
-    """Which cells and tasks a figure shows, for those who cannot see it."""
-    tasks = [title for title, _ in task_panels(results.runs)]
-    return f"Cells: {', '.join(styles.ordered(results.runs['cell'].unique()))}. Tasks: {'; '.join(tasks)}."
+    return Drawn(path.name, title, caption, picture, alternative, files)

@@ -35,25 +35,15 @@ def _inches(value: Any) -> float | None:
     return float(value)
 
 
-def _known_style(style: str | None) -> str | None:
-    if style is not None:
-        check_style(style)
-    return style
-
-
-Listed = Annotated[tuple[Any, ...], BeforeValidator(_listed)]
-Headings = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-
-
 class ReportSettings(BaseModel):
     """Where a report is written, the runs that it is of, and how its figures and tables look."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     out: Annotated[Path | None, AfterValidator(lambda folder: folder and folder.expanduser())] = None
-    only: Mapping[str, Listed] = {}
+    only: Mapping[str, Annotated[tuple[Any, ...], BeforeValidator(_listed)]] = {}
     formats: Annotated[tuple[str, ...], BeforeValidator(_formats)] = ("pdf", "png")
     width: Annotated[float | None, BeforeValidator(_inches)] = None
     """Inches."""
-    style: Annotated[str | None, AfterValidator(_known_style)] = None
-    columns: Mapping[str, Headings] = {}
+    style: Annotated[str | None, AfterValidator(check_style)] = None
+    columns: Mapping[str, Annotated[tuple[str, ...], BeforeValidator(_listed)]] = {}

@@ -3,16 +3,14 @@
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import rnnbench
 from rnnbench.analysis.results import Results
-from rnnbench.report.incomplete import incomplete
+from rnnbench.report.labels import incomplete
 from rnnbench.schema import ExperimentFiles
 from rnnbench.store.atomic import DamagedFileError, read_json_object, write_text
 
-KINDS = frozenset({".csv", ".md", ".tex", ".pdf", ".png", ".svg", ".json"})
-"""The suffixes of a report's tables and figures, and of sidecars."""
+TRAINED_BY = ("rnnbench_version", "git_commit", "git_dirty", "component_source")
 
 
 def write_sidecar(path: Path, results: Results, kind: str, intervals: str, suffixes: Sequence[str]) -> list[Path]:
@@ -32,7 +30,7 @@ def write_sidecar(path: Path, results: Results, kind: str, intervals: str, suffi
         "seeds": sorted(int(seed) for seed in runs["seed"].unique()),
         "intervals": intervals,
         "missing": incomplete(results),
-        "trained_by": _distinct(results, "rnnbench_version", "git_commit", "git_dirty", "component_source"),
+        "trained_by": {name: sorted(map(str, runs[name].dropna().unique())) for name in TRAINED_BY if name in runs},
         "drawn_by": {"rnnbench_version": rnnbench.__version__},
     }
     write_text(files[-1], json.dumps(content, indent=1) + "\n")
@@ -45,10 +43,10 @@ def written_before(files: ExperimentFiles) -> set[Path]:
     for sidecar in (*files.folder.glob("*.json"), *files.figures.glob("*.json")):
         try:
             content = read_json_object(sidecar, {"kind": str, "files": list, "drawn_by": dict})
-        except DamagedFileError:  # not a sidecar, or one that names nothing
+        except DamagedFileError:  # not a sidecar
             continue
-        own = {str(sidecar.with_suffix(kind).name) for kind in KINDS}
-        found |= {sidecar.parent / name for name in content["files"] if isinstance(name, str) and name in own}
+        named = {sidecar.with_name(str(name)) for name in content["files"] if "/" not in str(name)}
+        found |= {path for path in named if path.stem == sidecar.stem}
     return found - {files.runs_table, files.report}
 
 
@@ -62,8 +60,3 @@ def remove_earlier(before: Iterable[Path], made: Iterable[Path], failed: Iterabl
     for path in removed:
         path.unlink(missing_ok=True)
     return removed
-
-
-def _distinct(results: Results, *columns: str) -> dict[str, list[Any]]:
-    runs = results.runs
-    return {column: sorted(map(str, runs[column].dropna().unique())) for column in columns if column in runs}

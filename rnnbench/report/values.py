@@ -1,7 +1,6 @@
 """Tables of values as plain columns of numbers and text, for CSV and for drawing."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,22 +14,25 @@ runs differ from others of their cell and task, as overrides of a command line: 
 An interval `x` has the columns `x`, `x_low` and `x_high`, the estimate and its 95% bounds over seeds; quartiles `x`
 have `x`, the median, `x_lower_quartile` and `x_upper_quartile`."""
 
-BOUNDS = {"": "estimate", "_low": "low", "_high": "high"}
-QUARTILES = {"": "median", "_lower_quartile": "first", "_upper_quartile": "third"}
+ENDS: dict[type, dict[str, str]] = {
+    Interval: {"": "estimate", "_low": "low", "_high": "high"},
+    Quartiles: {"": "median", "_lower_quartile": "first", "_upper_quartile": "third"},
+}
+"""By the type of a column's values: the ends of the names of its plain columns, with the field that each takes."""
 
 SIGNIFICANT_DIGITS = 8
 
 
 def to_columns(table: pd.DataFrame) -> pd.DataFrame:
     """The table with columns of numbers and text alone, as DESCRIPTION says; a tuple of numbers becomes text."""
-    columns: dict[str, Sequence[Any]] = {}
+    columns: dict[str, list[Any]] = {}
     for name in map(str, table):
         values = table[name].tolist()
-        kind = type(values[0]) if values else None
-        if kind is Interval:
-            columns |= {f"{name}{end}": [getattr(value, field) for value in values] for end, field in BOUNDS.items()}
-        elif kind is Quartiles:
-            columns |= {f"{name}{end}": [getattr(value, field) for value in values] for end, field in QUARTILES.items()}
+        kind = type(values[0]) if values else object
+        if kind in ENDS:
+            columns |= {
+                f"{name}{end}": [getattr(value, field) for value in values] for end, field in ENDS[kind].items()
+            }
         elif kind is Variant:
             columns[name] = [overrides(value) for value in values]
         elif kind is tuple:

@@ -15,7 +15,7 @@ from rnnbench.analysis.archive import load_results, write_archive
 from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
-from rnnbench.report.incomplete import incomplete
+from rnnbench.report.labels import incomplete
 from rnnbench.schema import ARCHIVE_VERSION, ExperimentFiles, run_name
 from tests.analysis.made import NoSource, results, table
 

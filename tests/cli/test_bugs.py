@@ -156,7 +156,7 @@ def test_bugs_and_wrong_settings_of_an_own_table(
     name = f"own_{tmp_path.name}".replace("-", "_")
     (tmp_path / "own" / "table").mkdir(parents=True)
     (tmp_path / "own" / f"{name}.py").write_text(
-        "from rnnbench.errors import SettingError\nfrom rnnbench.report.tables.table import Table\n\n\n"
+        "from rnnbench.errors import SettingError\nfrom rnnbench.report import Table\n\n\n"
         "class Own(Table):\n    title, columns = 'Own', {}\n\n"
         f"    def compute_rows(self, results):\n        {line}\n\n"
         "    def formatted(self, rows):\n        return rows\n"

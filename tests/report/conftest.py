@@ -26,11 +26,13 @@ def write_run(root: Path) -> WriteRun:
 def writing_runs(root: Path) -> WriteRun:
     """Writes a run's folder below root."""
 
-    def write(cell: str, seed: int, losses: dict[int, float], hidden_size: int = 8, **summary: Any) -> Path:
+    def write(
+        cell: str, seed: int, losses: dict[int, float], hidden_size: int = 8, length: int = 20, **summary: Any
+    ) -> Path:
         config = {
             "seed": seed,
             "model": {"hidden_size": hidden_size, "backend": "torch"},
-            "task": {"_target_": "rnnbench.tasks.adding.Adding", "length": 20},
+            "task": {"_target_": "rnnbench.tasks.adding.Adding", "length": length},
             "optimizer": {"_target_": "torch.optim.Adam", "betas": [0.9, 0.99]},
         }
         name = run_name(cell, "adding", seed, config)
@@ -38,25 +40,12 @@ def writing_runs(root: Path) -> WriteRun:
         folder.mkdir(parents=True)
         last = max(losses)
         content = {
-            "status": "done",
-            "run": name,
-            "cell": cell,
-            "task": "adding",
-            "seed": seed,
-            "backend": "torch",
-            "difficulty_setting": "length",
-            "difficulty": 20,
-            "solved": False,
-            "steps_to_solve": None,
-            "diverged_at_step": None,
-            "steps_trained": last,
-            "baseline_loss": 1 / 6,
-            "test_loss": losses[last],
-            "step_time_s": 0.002,
-            "parameters": 100,
-            "gradient_half_life": 4.0,
-            "gradient_half_life_initial": 2.0,
-        } | summary
+            "status": "done", "run": name, "cell": cell, "task": "adding", "seed": seed, "backend": "torch",
+            "difficulty_setting": "length", "difficulty": length, "solved": False, "steps_to_solve": None,
+            "diverged_at_step": None, "steps_trained": last, "baseline_loss": 1 / 6, "test_loss": losses[last],
+            "step_time_s": 0.002, "parameters": 100, "gradient_half_life": 4.0, "gradient_half_life_initial": 2.0,
+            **summary,
+        }  # fmt: skip
         (folder / "config.json").write_text(json.dumps(config))
         (folder / "summary.json").write_text(json.dumps(content))
         rows = [f"{step},{loss}" for step, loss in losses.items()]

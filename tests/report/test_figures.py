@@ -17,12 +17,13 @@ from omegaconf import OmegaConf
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
 from rnnbench.analysis.variant import Variant
-from rnnbench.report.figures.figure import Figure
+from rnnbench.report import Figure
+from rnnbench.report.drawing import mark_incomplete
 from rnnbench.report.figures.horizon import Horizon
 from rnnbench.report.figures.learning_curves import LearningCurves
 from rnnbench.report.figures.paired_differences import PairedDifferences
 from rnnbench.report.labels import LOSSES
-from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
+from rnnbench.report.style import CellStyles, paper_style
 from tests.report.tiny import CELLS, DECAY, tiny
 
 NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "figure").glob("*.yaml"))

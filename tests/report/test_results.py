@@ -10,7 +10,7 @@ import pytest
 from rnnbench.analysis.archive import load_results
 from rnnbench.analysis.comparison import comparison
 from rnnbench.analysis.variant import Variant
-from rnnbench.report.incomplete import incomplete
+from rnnbench.report.labels import incomplete
 from rnnbench.report.tables.comparison import Comparison
 from rnnbench.report.tables.rendering import latex, markdown
 from tests.report.conftest import WriteRun

@@ -16,9 +16,10 @@ from rnnbench.analysis import steps_comparison
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
 from rnnbench.errors import SettingError
+from rnnbench.report.drawing import mark_incomplete
 from rnnbench.report.figures import paired_differences
 from rnnbench.report.figures.performance_profiles import relative_losses
-from rnnbench.report.style import CellStyles, mark_incomplete, paper_style
+from rnnbench.report.style import CellStyles, paper_style
 from rnnbench.report.tables.comparison import Comparison
 from tests.long import long_but
 from tests.report.shapes import made

@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 from rnnbench.analysis.loss_scale import SCALE
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
+from rnnbench.report import Table
 from rnnbench.report.tables.rendering import latex, markdown, plain
-from rnnbench.report.tables.table import Table
 from rnnbench.report.values import stable_csv, to_columns
 from rnnbench.schema import GROUP
 from tests.report.tiny import CELLS, DECAY, tiny

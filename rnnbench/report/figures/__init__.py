@@ -1,6 +1,5 @@
 """Figures: each is one file here and one YAML file in conf/figure, drawn from the results alone.
 
-- `figure`: what a figure is.
 - `learning_curves`: loss on validation data against training steps.
 - `horizon`: success rate against the task's length, and the longest solvable length.
 - `equal_budget`: loss over the baseline, or steps to solve, at equal width and at equally many parameters.

@@ -2,29 +2,18 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
-from rnnbench.report.figures.figure import Figure
+from rnnbench.report import drawing
+from rnnbench.report.component import Figure
 from rnnbench.report.labels import difficulty_label
-from rnnbench.report.style import (
-    MARKERS,
-    CellStyles,
-    dot_rows,
-    has_many_cells,
-    labelled,
-    legend_above,
-    mark,
-    marker_of,
-    say_empty,
-    text_width,
-)
+from rnnbench.report.style import MARKERS, CellStyles, marker_of, text_width
 
-TIME, PARAMETERS, SHARED = "step_time_s", "parameters", "times_shared"
+TIME, PARAMETERS = "step_time_s", "parameters"
 
 
 class Cost(Figure):
@@ -40,10 +29,11 @@ class Cost(Figure):
 
     def caption(self, results: Results) -> list[str]:
         """With which backends the times are of, and whether other runs took part of the processor."""
-        backends = sorted(results.runs["backend"].dropna().unique())
+        pairs = results.runs[["cell", "backend"]].dropna().drop_duplicates()
+        backends = pairs["backend"].unique()
         said = [f"All cells ran on the backend {backends[0]}."] if len(backends) == 1 else []
         if len(backends) > 1:
-            names = ", ".join(f"{cell} on {backend}" for cell, backend in _backends(results.runs))
+            names = ", ".join(f"{cell} on {backend}" for cell, backend in pairs.itertuples(False, None))
             said = [f"Backends differ, so the times compare implementations as much as cells: {names}."]
         if _shared(results.runs).any():
             said += ["Hollow dots: times taken while other runs used the processor, longer than a cell's own."]
@@ -55,16 +45,22 @@ class Cost(Figure):
         height = 0.4 + max(1.8, 0.7 + 0.17 * groups) * len(tasks)
         canvas = Canvas(figsize=(text_width(), height), layout="constrained")
         grid = canvas.subplots(len(tasks), 2, squeeze=False, width_ratios=(3, 2))
+        many = drawing.has_many_cells(results.runs)
         for (left, right), (task, of_task) in zip(grid, tasks, strict=True):
             runs = _costs(of_task)
-            (_rows_of_times if has_many_cells(results.runs) else _times)(left, runs, styles)
-            _parameters(right, runs, styles)
+            lines = list(drawing.lines(runs, styles))
+            tested = list(dict.fromkeys(runs["difficulty"]))
+            if runs[TIME].isna().all():
+                drawing.say_empty(left, "no run has taken its time")
+            else:
+                (_rows_of_times if many else _times)(left, lines, tested, str(runs["difficulty_setting"].iloc[0]))
+            _parameters(right, lines)
             left.set_title(str(task).replace("_", " "))
             right.set(title="parameters", xlabel="trainable parameters (thousands)", xlim=(0, None))
-        explained: dict[str, Any] = {} if has_many_cells(results.runs) else {"run": mark(".", 4)}
-        if _shared(results.runs).any() and explained:
-            explained["run beside others"] = mark("o", 3, hollow=True)
-        legend_above(canvas, explained)
+        explained: dict[str, Any] = {} if many else {"run": drawing.mark(".")}
+        if _shared(results.runs).any() and not many:
+            explained["run that shared the machine"] = drawing.mark("o", 3, hollow=True)
+        drawing.legend_above(canvas, explained)
         return canvas
 
 
@@ -75,70 +71,46 @@ def _costs(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(variant=pd.Series(variant, runs.index, dtype=object))
 
 
-def _times(axes: Axes, runs: pd.DataFrame, styles: CellStyles) -> None:
+def _times(axes: Axes, lines: list[drawing.Line], tested: list[Any], setting: str) -> None:
     """Difficulties evenly spaced, cells side by side."""
-    if runs[TIME].isna().all():
-        say_empty(axes, "no run has taken its time")
-        return
-    tested = list(dict.fromkeys(runs["difficulty"]))
-    lines = list(labelled(runs, styles))
     for number, (label, group, style) in enumerate(lines):
         shift = 0.5 * (number - (len(lines) - 1) / 2) / max(4, len(lines))
         times = group[TIME] * 1e3
         places = group["difficulty"].map(tested.index) + shift
         medians = times.groupby(places).median()
         axes.plot(medians.index, medians, marker=marker_of(style), markersize=4, label=label, **style)
-        for shared, face in ((False, "0.2"), (True, "none")):
+        for shared, face, size in ((False, "0.2", 1.6), (True, "none", 3)):
             those = _shared(group) == shared
-            axes.plot(
-                places[those], times[those], "o", color="0.2", markersize=1.6 if face == "0.2" else 3,
-                markerfacecolor=face, markeredgewidth=0.5,
-            )  # fmt: skip
+            look: dict[str, Any] = {"color": "0.2", "markerfacecolor": face, "markersize": size}
+            axes.plot(places[those], times[those], "o", markeredgewidth=0.5, **look)
     axes.set_xticks(range(len(tested)), [str(value) for value in tested])
-    axes.set(
-        ylim=(0, None),
-        xlim=(-0.5, len(tested) - 0.5),
-        ylabel="time of a training step (ms)",
-        xlabel=str(runs["difficulty_setting"].iloc[0]),
-    )
+    axes.set(ylim=(0, None), xlim=(-0.5, len(tested) - 0.5), ylabel="time of a training step (ms)", xlabel=setting)
     axes.grid(visible=False, axis="x")
 
 
-def _rows_of_times(axes: Axes, runs: pd.DataFrame, styles: CellStyles) -> None:
+def _rows_of_times(axes: Axes, lines: list[drawing.Line], tested: list[Any], setting: str) -> None:
     """A row per cell, a marker per difficulty: the median over runs."""
-    if runs[TIME].isna().all():
-        say_empty(axes, "no run has taken its time")
-        return
-    tested = list(dict.fromkeys(runs["difficulty"]))
-    lines = list(labelled(runs, styles))
+    markers = {difficulty: MARKERS[number % len(MARKERS)] for number, difficulty in enumerate(tested)}
     for place, (_, group, style) in enumerate(lines):
         medians = group.groupby("difficulty", sort=False)[TIME].median() * 1e3
         for difficulty, median in medians.items():
-            marker = MARKERS[tested.index(difficulty) % len(MARKERS)]
-            axes.plot(median, place, marker, color=style["color"], markersize=4)
-    for number, difficulty in enumerate(tested if len(tested) > 1 else []):
-        label = difficulty_label(str(runs["difficulty_setting"].iloc[0]), difficulty)
-        axes.plot([], [], MARKERS[number % len(MARKERS)], color="0.3", markersize=4, label=label)
+            axes.plot(median, place, markers[difficulty], color=style["color"], markersize=4)
+    for difficulty in tested if len(tested) > 1 else []:
+        label = difficulty_label(setting, difficulty)
+        axes.plot([], [], markers[difficulty], color="0.3", markersize=4, label=label)
     axes.set(xlim=(0, None), xlabel="time of a training step (ms), median")
-    dot_rows(axes, [label for label, *_ in lines])
+    drawing.dot_rows(axes, [label for label, *_ in lines])
 
 
-def _parameters(axes: Axes, runs: pd.DataFrame, styles: CellStyles) -> None:
-    labels = []
-    for place, (label, group, style) in enumerate(labelled(runs, styles)):
+def _parameters(axes: Axes, lines: list[drawing.Line]) -> None:
+    for place, (_, group, style) in enumerate(lines):
         for count in sorted(group[PARAMETERS].dropna().unique()):
             axes.plot([0, count / 1e3], [place, place], color=style["color"], linewidth=1)
             axes.plot(count / 1e3, place, marker_of(style), color=style["color"], markersize=5)
-        labels.append(label)
-    dot_rows(axes, labels)
+    drawing.dot_rows(axes, [label for label, *_ in lines])
 
 
 def _shared(runs: pd.DataFrame) -> "pd.Series[bool]":
     """Which runs took their times while others ran; none where that was not recorded."""
-    shared = runs[SHARED] if SHARED in runs else pd.Series(np.nan, index=runs.index)
+    shared = runs.get("times_shared", pd.Series(False, runs.index))
     return shared.astype(str) == "True"
-
-
-def _backends(runs: pd.DataFrame) -> list[tuple[str, str]]:
-    pairs = runs[["cell", "backend"]].dropna().drop_duplicates()
-    return [(str(cell), str(backend)) for cell, backend in pairs.itertuples(False, None)]

@@ -7,26 +7,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from rnnbench.analysis.gradient_profile import PROBE, growth_per_step, relative_gradients
 from rnnbench.analysis.intervals import mean_interval
+from rnnbench.analysis.relative_gradient import growth_per_step
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.report.figures.figure import Figure
+from rnnbench.report import drawing
+from rnnbench.report.component import Figure
 from rnnbench.report.labels import loss_behind_gradient
-from rnnbench.report.style import (
-    CellStyles,
-    has_many_cells,
-    legend_above,
-    small_panel_grid,
-    small_title,
-    task_panels,
-    text_width,
-)
-from rnnbench.schema import Status
+from rnnbench.report.profiles import AFTER, BEFORE, NONE, relative_profiles
+from rnnbench.report.style import CellStyles, marker_of, text_width
 
-SOLID, DASHED = "-", (0, (2, 1.5))
 GAIN, START = "model.recurrent_gain", "model.initialisation"
-BEFORE, AFTER = "growth_initial", "growth"
+LOOKS: dict[str, dict[str, Any]] = {
+    BEFORE: {"linestyle": "-", "marker": "o"},
+    AFTER: {"linestyle": (0, (2, 1.5)), "marker": "o", "markerfacecolor": "white"},
+}
 
 
 class DecayByGain(Figure):
@@ -43,38 +38,34 @@ class DecayByGain(Figure):
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         growth = _growth(results)
-        rows, starts = task_panels(growth), sorted(growth[START].unique())
-        if has_many_cells(growth):
-            return self._small(growth, rows, results, styles)
-        canvas = Canvas(figsize=(text_width(), 0.6 + 2.2 * len(rows)), layout="constrained")
-        grid = canvas.subplots(len(rows), len(starts), squeeze=False, sharex=True, sharey="row")
-        for axes_of_row, (title, of_row) in zip(grid, rows, strict=True):
-            for axes, start in zip(axes_of_row, starts, strict=True):
-                self._panel(axes, of_row[of_row[START] == start], styles)
-                axes.set(title=f"{title}: {start} initialisation", xlabel="recurrent gain")
-            axes_of_row[0].set_ylabel("growth back through time\n(decades per step)")
-            _name_the_halves(axes_of_row[-1])
-        legend_above(canvas, title=f"gradient of {loss_behind_gradient(results.runs)}")
+        if drawing.has_many_cells(growth):
+            canvas = self._small(growth, styles)
+        else:
+            rows, starts = drawing.by_task(growth), sorted(growth[START].unique())
+            canvas = Canvas(figsize=(text_width(), 0.6 + 2.2 * len(rows)), layout="constrained")
+            grid = canvas.subplots(len(rows), len(starts), squeeze=False, sharex=True, sharey="row")
+            for axes_of_row, (title, of_row) in zip(grid, rows, strict=True):
+                for axes, start in zip(axes_of_row, starts, strict=True):
+                    self._panel(axes, of_row[of_row[START] == start], styles)
+                    axes.set(title=f"{title}: {start} initialisation", xlabel="recurrent gain")
+                axes_of_row[0].set_ylabel("growth back through time\n(decades per step)")
+                _name_the_halves(axes_of_row[-1])
+        drawing.legend_above(canvas, title=f"gradient of {loss_behind_gradient(results.runs)}")
         return canvas
 
-    def _small(
-        self, growth: pd.DataFrame, rows: list[tuple[str, pd.DataFrame]], results: Results, styles: CellStyles
-    ) -> Canvas:
+    def _small(self, growth: pd.DataFrame, styles: CellStyles) -> Canvas:
         """A panel for each cell."""
-        starts = growth[START].nunique() > 1
-        found = []
-        for title, of_row in rows:
-            for start, of_start in of_row.groupby(START):
-                above = [*([title] if len(rows) > 1 else []), *([str(start)] if starts else [])]
-                for cell in styles.ordered(of_start["cell"].unique()):
-                    found.append((": ".join([*above, cell]), of_start[of_start["cell"] == cell]))
-        canvas, panels = small_panel_grid(len(found))
-        for axes, (title, of_cell) in zip(panels, found, strict=True):
+        rows, starts = drawing.by_task(growth), growth[START].nunique() > 1
+        found = [
+            (": ".join([*([title] if len(rows) > 1 else []), *([str(start)] if starts else []), cell]), of_cell)
+            for title, of_row in rows
+            for start, of_start in of_row.groupby(START)
+            for cell, of_cell in drawing.by_cell(of_start, styles)
+        ]
+        titles = [title for title, _ in found]
+        canvas, grid = drawing.grid(titles, True, "recurrent gain", "growth back through time (decades per step)")
+        for axes, (_, of_cell) in zip(grid, found, strict=True):
             self._panel(axes, of_cell, styles, named=False)
-            small_title(axes, title)
-        canvas.supxlabel("recurrent gain", fontsize=8)
-        canvas.supylabel("growth back through time (decades per step)", fontsize=8)
-        legend_above(canvas, title=f"gradient of {loss_behind_gradient(results.runs)}")
         return canvas
 
     def _panel(self, axes: Axes, growth: pd.DataFrame, styles: CellStyles, named: bool = True) -> None:
@@ -82,40 +73,33 @@ class DecayByGain(Figure):
         gains = sorted(growth[GAIN].unique())
         cells = styles.ordered(growth["cell"].unique())
         apart = 0.012 * (gains[-1] - gains[0])  # side by side, so that bars do not hide each other
-        moments = {BEFORE: ("at initialisation", SOLID, 0.0), AFTER: ("after training", DASHED, apart)}
-        moments = {name: look for name, look in moments.items() if growth[name].notna().any()}
+        moments = [moment for moment in LOOKS if growth[moment].notna().any()]
         for place, cell in enumerate(cells):
-            shift = 2 * (place - (len(cells) - 1) / 2) * apart
-            for name, (_, dashes, side) in moments.items():
-                found = _means(growth[growth["cell"] == cell], name)
+            shift, style = 2 * (place - (len(cells) - 1) / 2) * apart, styles.of(cell)
+            for moment in moments:
+                found = _means(growth[growth["cell"] == cell], moment)
                 if found.empty:
                     continue
-                axes.errorbar(
-                    found.index.to_numpy() + shift + side, found["mean"], [found["below"], found["above"]],
-                    color=styles.of(cell)["color"], linestyle=dashes, marker=styles.marker(cell), markersize=4,
-                    elinewidth=0.8, capsize=2, label=cell if named and name == BEFORE else None,
-                    markerfacecolor=None if name == BEFORE else "white",
-                )  # fmt: skip
-        if len(moments) > 1:
-            for moment, dashes, _ in moments.values():
-                face = "0.3" if dashes == SOLID else "white"
-                axes.plot([], [], "o", color="0.3", linestyle=dashes, markersize=4, markerfacecolor=face, label=moment)
+                places = found.index.to_numpy() + shift + (apart if moment == AFTER else 0)
+                look = {**style, **LOOKS[moment], "marker": marker_of(style)}
+                label = cell if named and moment == BEFORE else None
+                axes.errorbar(places, found["mean"], [found["below"], found["above"]], markersize=4, elinewidth=0.8,
+                              capsize=2, label=label, **look)  # fmt: skip
+        for moment in moments if len(moments) > 1 else []:
+            axes.plot([], [], color="0.3", markersize=4, label=moment, **LOOKS[moment])
         axes.set_xticks(gains)
 
 
 def _growth(results: Results) -> pd.DataFrame:
     """The runs with a profile, with their growth before training and, where they trained to their end, after it."""
-    before, after = [], []
-    for run in results.runs.to_dict("records"):
-        arrays = results.probe(run["run"], PROBE)
-        relative = relative_gradients(arrays, run["backend"], [0, -1]) if arrays else None
-        trained = run["status"] == Status.DONE and run["steps_trained"] > 0
-        before.append(np.nan if relative is None else growth_per_step(relative[0]))
-        after.append(np.nan if relative is None or not trained else growth_per_step(relative[1]))
-    runs = results.runs.assign(**{BEFORE: before, AFTER: after})
+    profiles = relative_profiles(results)
+    runs = results.runs.assign(**{
+        moment: [growth_per_step(of[run]) if run in of else np.nan for run in results.runs["run"]]
+        for moment, of in profiles.items()
+    })  # fmt: skip
     runs = runs[runs[BEFORE].notna() | runs[AFTER].notna()]
     if runs.empty:
-        raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
+        raise SettingError(NONE)
     return runs
 
 
@@ -131,11 +115,8 @@ def _means(runs: pd.DataFrame, name: str) -> pd.DataFrame:
 def _name_the_halves(axes: Axes) -> None:
     """Say next to the panel on which side of 0 the gradient vanishes, and on which it explodes."""
     low, high = axes.get_ylim()
-    for value, label in ((low, "vanishes"), (high, "explodes")):
-        place = (0 - low) / (high - low)
-        middle = place / 2 if value == low else (1 + place) / 2
-        if value and 0.1 < middle < 0.9:
-            axes.annotate(
-                label, (1.02, middle), xycoords="axes fraction", rotation=90, va="center", ha="left", fontsize=7,
-                color="0.3",
-            )  # fmt: skip
+    zero = (0 - low) / (high - low)
+    for end, middle, label in ((low, zero / 2, "vanishes"), (high, (1 + zero) / 2, "explodes")):
+        if end and 0.1 < middle < 0.9:
+            axes.annotate(label, (1.02, middle), xycoords="axes fraction", rotation=90, va="center", ha="left",
+                          fontsize=7, color="0.3")  # fmt: skip

@@ -6,21 +6,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from rnnbench.analysis.baselines import baselines
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.loss_comparison import losses_of
-from rnnbench.analysis.loss_scale import baselines, is_logarithmic, mean_loss
+from rnnbench.analysis.loss_scale import is_logarithmic, mean_loss
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, matched_comparisons
+from rnnbench.analysis.median_steps import median_steps
 from rnnbench.analysis.milestones import steps_to, trained_runs
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.steps_to_solve import median_steps
-from rnnbench.report.figures.figure import Figure
+from rnnbench.report import drawing
+from rnnbench.report.component import Figure
 from rnnbench.report.figures.performance_profiles import LOSSES, has_equal_budgets, relative_losses
 from rnnbench.report.labels import match_label
-from rnnbench.report.style import CellStyles, band, has_many_cells, legend_above, mark, task_panels, text_width
+from rnnbench.report.style import CellStyles, text_width
 
 OPEN = 1e12
 """Stands for the end of an interval that is open."""
-LOSS, STEPS = "test loss", "training steps to solve"
+STEPS = "training steps to solve"
 
 
 class EqualBudget(Figure):
@@ -40,53 +42,50 @@ class EqualBudget(Figure):
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         matched = matched_comparisons(trained_runs(results.runs))
-        quantity = LOSS if all(has_equal_budgets(runs) for runs in matched.values()) else STEPS
-        tasks = task_panels(results.runs)
+        by_loss = all(has_equal_budgets(runs) for runs in matched.values())
+        tasks = drawing.by_task(results.runs)
         canvas = Canvas(figsize=(text_width(), 0.4 + 2.1 * len(tasks)), layout="constrained")
-        if many := has_many_cells(results.runs):
+        if many := drawing.has_many_cells(results.runs):
             canvas.set_size_inches(text_width(), 0.4 + 4.0 * len(tasks) * len(matched))
             grid = canvas.subplots(len(tasks) * len(matched), 1, squeeze=False).reshape(len(tasks), len(matched))
         else:
             grid = canvas.subplots(len(tasks), len(matched), squeeze=False, sharey="row")
         for axes_of_row, (title, of_task) in zip(grid, tasks, strict=True):
-            logarithmic = quantity == STEPS or bool(is_logarithmic(of_task).all())
+            logarithmic = not by_loss or bool(is_logarithmic(of_task).all())
             for axes, (match, runs) in zip(axes_of_row, matched.items(), strict=True):
-                self._panel(axes, runs[runs["run"].isin(of_task["run"])], quantity, styles, logarithmic)
+                self._panel(axes, runs[runs["run"].isin(of_task["run"])], by_loss, styles, logarithmic)
                 axes.set_title(f"{title}: {match_label(match)}")
                 if many:
                     labels = [label.get_text().replace("\n", ", ") for label in axes.get_xticklabels()]
                     axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=6 if len(labels) > 40 else 7)
             has_baseline = logarithmic and bool(baselines(of_task).notna().any())
-            axes_of_row[0].set_ylabel(STEPS if quantity == STEPS else LOSSES[has_baseline])
-        middle = "median" if quantity == STEPS else "geometric mean"
-        if quantity == LOSS and not is_logarithmic(results.runs).all():
-            middle = "mean"
+            axes_of_row[0].set_ylabel(LOSSES[has_baseline] if by_loss else STEPS)
+        geometric = "geometric " if is_logarithmic(results.runs).all() else ""
+        middle = f"{geometric}mean" if by_loss else "median"
         explained = {
-            "run": mark(".", 5),
-            middle: mark("_", 9, markeredgewidth=1.6),
-            "95% interval": band(),
+            "run": drawing.mark(".", 5),
+            middle: drawing.mark("_", 9, markeredgewidth=1.6),
+            "95% interval": drawing.band(),
         }
-        if quantity == STEPS:
-            explained["run that did not solve it, at its budget"] = mark("^", 4, hollow=True)
-        legend_above(canvas, explained)
+        if not by_loss:
+            explained["run that did not solve it, at its budget"] = drawing.mark("^", hollow=True)
+        drawing.legend_above(canvas, explained)
         return canvas
 
-    def _panel(self, axes: Axes, runs: pd.DataFrame, quantity: str, styles: CellStyles, logarithmic: bool) -> None:
+    def _panel(self, axes: Axes, runs: pd.DataFrame, by_loss: bool, styles: CellStyles, logarithmic: bool) -> None:
         labels: list[str] = []
         drawn: list[float] = []
         for place, cell in enumerate(styles.ordered(runs["cell"].unique())):
             group = runs[runs["cell"] == cell]
-            values, unsolved, middle = _values(group, quantity, logarithmic)
+            values, unsolved, middle = _values(group, by_loss, logarithmic)
             colour = styles.of(cell)["color"]
             apart = place + 0.3 * (np.arange(len(values)) / max(1, len(values) - 1) - 0.5)
             axes.plot(apart[~unsolved], values[~unsolved], ".", color="0.2", markersize=4)
             axes.plot(apart[unsolved], values[unsolved], "^", color="0.2", markersize=4, markerfacecolor="none")
             axes.plot([place - 0.3, place + 0.3], [middle.estimate] * 2, color=colour, linewidth=2)
             if not np.isnan(middle.low):
-                axes.plot(
-                    [place] * 2, [middle.low, min(middle.high, OPEN)],
-                    color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt",
-                )  # fmt: skip
+                ends = [middle.low, min(middle.high, OPEN)]
+                axes.plot([place] * 2, ends, color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt")
             drawn += [*values, middle.low, middle.high]
             widths = "/".join(f"{width:g}" for width in sorted(group[WIDTH].unique()))
             labels.append(f"{cell}\n{widths} units\n{group[PARAMETERS].mean():,.0f} param.")
@@ -103,9 +102,9 @@ class EqualBudget(Figure):
         axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _values(runs: pd.DataFrame, quantity: str, logarithmic: bool) -> tuple["np.ndarray", "np.ndarray", Interval]:
+def _values(runs: pd.DataFrame, by_loss: bool, logarithmic: bool) -> tuple["np.ndarray", "np.ndarray", Interval]:
     """Each run's value, which of them stand at their budget, and the middle with its interval."""
-    if quantity == STEPS:
+    if not by_loss:
         steps = steps_to(runs)
         return steps.last_steps, ~steps.solved, median_steps(steps).interval
     losses = relative_losses(runs) if logarithmic else losses_of(runs)

@@ -1,6 +1,5 @@
 """The gradient through time against the training step."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 import matplotlib as mpl
@@ -17,26 +16,21 @@ from rnnbench.analysis.gradient_profile import PROBE, relative_gradients
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
-from rnnbench.report.figures.figure import Figure
-from rnnbench.report.labels import loss_behind_gradient, task_title, variant_label
-from rnnbench.report.style import FORMULA, SMALL_PANELS, CellStyles, legend_above, say_empty, small_title, text_width
-from rnnbench.schema import TASK_GROUP
+from rnnbench.report import drawing
+from rnnbench.report.component import Figure
+from rnnbench.report.labels import loss_behind_gradient, variant_label
+from rnnbench.report.profiles import NONE
+from rnnbench.report.style import CellStyles, text_width
 
 MOST_DECADES = 12
 """Decades from g_T on which the colour stays the same."""
 WITHOUT_RUNS = "0.8"
 COLOURS = "RdBu_r"
 START = "model.initialisation"
-SURVIVORS: Mapping[str, Any] = {"color": "black", "linewidth": 0.9, "linestyle": (0, (3, 1.5))}
+SURVIVORS: dict[str, Any] = {"color": "black", "linewidth": 0.9, "linestyle": (0, (3, 1.5))}
 
-
-class Panel(NamedTuple):
-    """What a panel shows."""
-
-    cell: str
-    task: str
-    """Its title."""
-    variant: Variant
+Row = tuple[str, Variant]
+"""A row of panels: the title of its task, and the variant."""
 
 
 class Surface(NamedTuple):
@@ -58,55 +52,52 @@ class GradientHeatMap(Figure):
     needs = ("backend",)
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        panels = {
-            Panel(str(cell), task_title(dict(zip(TASK_GROUP, task, strict=True))), cast(Variant, variant)): surface
-            for (cell, variant, *task), runs in results.runs.groupby(["cell", "variant", *TASK_GROUP], sort=False)
+        surfaces = {
+            (str(cell), title, cast(Variant, variant)): surface
+            for title, of_task in drawing.by_task(results.runs)
+            for (cell, variant), runs in of_task.groupby(["cell", "variant"], sort=False)
             if (surface := _median_surface(results, runs)) is not None
         }
-        if not panels:
-            raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
-        cells = styles.ordered({panel.cell for panel in panels})
-        rows = list(dict.fromkeys((panel.task, panel.variant) for panel in panels))
-        columns = min(len(cells), SMALL_PANELS)
+        if not surfaces:
+            raise SettingError(NONE)
+        cells = styles.ordered({cell for cell, *_ in surfaces})
+        rows: list[Row] = list(dict.fromkeys((title, variant) for _, title, variant in surfaces))
+        columns = min(len(cells), drawing.SMALL_PANELS)
         chunks = [cells[start : start + columns] for start in range(0, len(cells), columns)]
         blocks = [(row, chunk) for row in rows for chunk in chunks]
         canvas = Canvas(figsize=(text_width(), 0.9 + 1.25 * len(blocks)), layout="constrained")
         grid = canvas.subplots(len(blocks), columns, squeeze=False, sharex="row", sharey="row")
         explained: dict[str, Any] = {}
-        scale = _scale(list(panels.values()))
+        scale = _scale(list(surfaces.values()))
         for axes_of_row, (row, chunk) in zip(grid, blocks, strict=True):
-            surfaces = {cell: panels.get(Panel(cell, *row)) for cell in cells}
-            steps = _shared_steps([surface for surface in surfaces.values() if surface is not None])
+            of_row = {cell: surfaces.get((cell, *row)) for cell in cells}
+            steps = _shared_steps([surface for surface in of_row.values() if surface is not None])
             for axes in axes_of_row[len(chunk) :]:
                 axes.set_axis_off()
             for axes, cell in zip(axes_of_row, chunk, strict=False):
-                explained |= _paint(axes, surfaces[cell], steps, scale)
+                explained |= _paint(axes, of_row[cell], steps, scale)
                 if axes in grid[0] or len(chunks) > 1:
-                    small_title(axes, cell, room=13)
+                    drawing.small_title(axes, cell, room=13)
             axes_of_row[0].set_ylabel(f"{_row_label(row, rows)}training step")
         for axes in grid[-1]:
             axes.set_xlabel("time step t")
         colours = mpl.cm.ScalarMappable(scale, COLOURS)
         bar = canvas.colorbar(colours, ax=grid, shrink=min(1, 2 / len(blocks)), aspect=16, pad=0.02, extend="both")
-        bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$", gid=FORMULA)
+        bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$")
         bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, symmetric=True))
         if explained:
-            legend_above(canvas, explained, _title(results.runs, rows))
+            drawing.legend_above(canvas, explained, _title(results.runs, rows))
         else:
             canvas.suptitle(_title(results.runs, rows), fontsize=8)
         return canvas
 
 
-def _title(runs: pd.DataFrame, rows: list[tuple[str, Variant]]) -> str:
+def _title(runs: pd.DataFrame, rows: list[Row]) -> str:
     """The task and the start, where all rows share them, and the loss."""
     tasks = {task for task, _ in rows}
-    starts = list(runs[START].unique()) if START in runs else []
-    parts = [
-        *(tasks if len(tasks) == 1 else ()),
-        *((f"{starts[0]} initialisation",) if len(starts) == 1 else ()),
-        f"gradient of {loss_behind_gradient(runs)}",
-    ]
-    return "; ".join(parts)
+    starts = {f"{start} initialisation" for start in runs.get(START, ())}
+    shared = [*(tasks if len(tasks) == 1 else ()), *(starts if len(starts) == 1 else ())]
+    return "; ".join([*shared, f"gradient of {loss_behind_gradient(runs)}"])
 
 
 def _scale(surfaces: list[Surface]) -> Normalize:
@@ -142,33 +133,29 @@ def _paint(axes: Axes, surface: Surface | None, steps: list[int], scale: Normali
     axes.grid(visible=False)
     axes.tick_params(length=2, bottom=True, left=True)
     if surface is None:
-        say_empty(axes, "no runs")
+        drawing.say_empty(axes, "no runs")
         return {}
     explained: dict[str, Any] = {}
     values: Any = surface.relative.reindex(steps).to_numpy()
     runs = surface.runs.reindex(steps, fill_value=0).to_numpy()
     values = np.where(np.isneginf(values), scale.vmin, values)
-    few = runs < runs.max() / 2
+    few, fewer = runs < runs.max() / 2, runs < runs.max()
     values[few] = np.nan
     if few.any():
         explained["fewer than half were left"] = Patch(color=WITHOUT_RUNS)
     time_edges, step_edges = np.arange(values.shape[1] + 1) + 0.5, np.arange(len(steps) + 1) - 0.5
     axes.pcolormesh(time_edges, step_edges, np.ma.masked_invalid(values), norm=scale, cmap=COLOURS, rasterized=True)
-    if (runs < runs.max()).any():
-        axes.axhline(float(np.argmax(runs < runs.max())) - 0.5, **SURVIVORS)
+    if fewer.any():
+        axes.axhline(float(np.argmax(fewer)) - 0.5, **SURVIVORS)
         explained["above: some runs had stopped"] = Line2D([], [], **SURVIVORS)
-    shown = [place for place, step in enumerate(steps) if _is_round(step)]
+    # 0 and the powers of ten
+    shown = [place for place, step in enumerate(steps) if step == 0 or 10 ** round(np.log10(step)) == step]
     axes.set_yticks(shown, [f"{steps[place]:,}" for place in shown])
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
     return explained
 
 
-def _is_round(step: int) -> bool:
-    """0 and the powers of ten."""
-    return step == 0 or 10 ** round(np.log10(step)) == step
-
-
-def _row_label(row: tuple[str, Variant], rows: list[tuple[str, Variant]]) -> str:
+def _row_label(row: Row, rows: list[Row]) -> str:
     """What distinguishes the row from the others, one setting per line."""
     task, variant = row
     lines = [task] if len({task for task, _ in rows}) > 1 else []

@@ -11,29 +11,15 @@ from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.report.figures.figure import Figure
+from rnnbench.report import drawing
+from rnnbench.report.component import Figure
 from rnnbench.report.labels import loss_name
-from rnnbench.report.style import (
-    OTHERS,
-    CellStyles,
-    Line,
-    band,
-    has_many_cells,
-    legend_above,
-    line_panels,
-    log_axis,
-    mark,
-    marked,
-    panel_grid,
-    panels_in_rows,
-    say_empty,
-    small_panel_grid,
-    small_title,
-)
+from rnnbench.report.style import CellStyles, marked
 from rnnbench.schema import Status
 
-BASELINE = "memoryless baseline"
-CARRIED: Mapping[str, Any] = {"linewidth": 0.7, "alpha": 0.7}
+CARRIED: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.7}
+OTHERS: dict[str, Any] = {"color": "0.85", "linewidth": 0.5, "zorder": 0.5, "label": "_other cells"}
+"""The look of other cells' lines in the panel of one cell."""
 
 
 class LearningCurves(Figure):
@@ -58,82 +44,50 @@ class LearningCurves(Figure):
         if "validation_loss" not in histories:
             raise SettingError("needs histories with validation losses, which no run has")
         histories = histories.dropna(subset="validation_loss")
-        lines = line_panels(results.runs, styles)
-        if has_many_cells(results.runs):
-            return self._small(lines, histories, results)
-        columns = panels_in_rows(len(lines))
-        canvas, grid = panel_grid(-(-len(lines) // columns), columns)
-        panels = [axes for row in grid for axes in row]
-        for axes in panels[len(lines) :]:
-            axes.set_axis_off()
-        symbols: dict[str, Line2D] = {}
-        for axes, (title, of_panel) in zip(panels, lines, strict=False):
-            self._panel(axes, of_panel, histories, symbols)
-            axes.set(title=title, xlabel="training step")
-        for row in grid:
-            row[0].set_ylabel(f"validation {loss_name(results.runs['task'].unique())}")
-        legend_above(canvas, {"range over seeds": band(), **symbols})
-        return canvas
-
-    def _small(self, lines: list[tuple[str, list[Line]]], histories: pd.DataFrame, results: Results) -> Canvas:
-        """A panel for each cell, those of the others in grey."""
-        canvas, panels = small_panel_grid(len(lines))
-        symbols: dict[str, Any] = {}
-        medians = {title: _losses(histories, of_panel[0][1]["run"]).ffill().median(axis=1) for title, of_panel in lines}
-        logarithmic = not (histories["validation_loss"] <= 0).any()  # of all panels, which share an axis
-        for axes, (title, of_panel) in zip(panels, lines, strict=True):
-            task = title.rpartition(": ")[0]
-            for other, median in medians.items():
-                if other != title and other.rpartition(": ")[0] == task:
-                    axes.plot(median.index, median, **OTHERS)
-            unnamed = [(f"_{label}", group, style) for label, group, style in of_panel]
-            self._panel(axes, unnamed, histories, symbols, logarithmic)
-            small_title(axes, title)
-        canvas.supxlabel("training step", fontsize=8)
-        canvas.supylabel(f"validation {loss_name(results.runs['task'].unique())}", fontsize=8)
-        others = Line2D([], [], color=OTHERS["color"], linewidth=1)
-        legend_above(canvas, {"range over seeds": band(), "the other cells": others, **symbols})
+        rows = drawing.line_panels(results.runs, styles)
+        many = drawing.has_many_cells(results.runs)
+        loss = f"validation {loss_name(results.runs['task'].unique())}"
+        canvas, panels = drawing.grid([title for title, _ in rows], many, "training step", loss)
+        explained: dict[str, Any] = {"range over seeds": drawing.band()}
+        # small panels share their axis
+        logarithmic = not many or not (histories["validation_loss"] <= 0).any()
+        if many:
+            _draw_others(panels, rows, histories)
+            explained["the other cells"] = Line2D([], [], color=OTHERS["color"], linewidth=1)
+            rows = [(title, [(f"_{label}", group, style) for label, group, style in lines]) for title, lines in rows]
+        for axes, (_, lines) in zip(panels, rows, strict=True):
+            explained |= self._panel(axes, lines, histories, logarithmic)
+        drawing.legend_above(canvas, explained)
         return canvas
 
     def _panel(
-        self,
-        axes: Axes,
-        lines: list[Line],
-        histories: pd.DataFrame,
-        symbols: dict[str, Line2D],
-        logarithmic: bool = True,
-    ) -> None:
-        drawn = [
-            (label, group, style, losses)
-            for label, group, style in lines
-            if not (losses := _losses(histories, group["run"])).empty
-        ]
+        self, axes: Axes, lines: list[drawing.Line], histories: pd.DataFrame, logarithmic: bool
+    ) -> dict[str, Line2D]:
+        """Draw a panel; returns handles, by label, for what the legend has to explain."""
+        drawn = [(*line, losses) for line in lines if not (losses := _losses(histories, line[1]["run"])).empty]
         if not drawn:
-            say_empty(axes, "no run has a history")
-            return
-        known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, *_ in lines]).dropna()
-        baseline = {BASELINE: float(known.iloc[0])} if len(known) else {}
+            drawing.say_empty(axes, "no run has a history")
+            return {}
+        explained: dict[str, Line2D] = {}
         for label, group, style, losses in drawn:
             whole = losses.ffill()
             stopped = int(losses.notna().iloc[::-1].idxmax().min())
             median = whole.median(axis=1)
-            own = median[:stopped]
-            axes.plot(own.index, own, label=label, **marked(style, len(own)))
+            axes.plot(median[:stopped], label=label, **marked(style, len(median[:stopped])))
             if stopped < whole.index[-1]:
-                axes.plot(median[stopped:].index, median[stopped:], **{**style, **CARRIED})
-                symbols["some stopped: last values kept"] = Line2D([], [], color="0.3", **CARRIED)
+                axes.plot(median[stopped:], **{**style, **CARRIED})
+                explained["some stopped: last values kept"] = Line2D([], [], color="0.3", **CARRIED)
             axes.fill_between(whole.index, whole.min(axis=1), whole.max(axis=1), color=style["color"], alpha=0.15, lw=0)
-            evaluated = group.loc[group["run"].isin(list(losses)), ["run", "seed", "status", "solved"]]
-            for run in evaluated.to_dict("records"):
-                own = losses[run["run"]].dropna()
-                _mark_the_end(axes, run, own, losses.index[-1], style, symbols)
-        for number, (name, level) in enumerate({**baseline, **self.levels}.items()):
+            explained |= _mark_the_ends(axes, group, losses, style["color"])
+        known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, *_ in lines]).dropna()
+        levels = {**({"memoryless baseline": float(known.iloc[0])} if len(known) else {}), **self.levels}
+        for number, (name, level) in enumerate(levels.items()):
             axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * number)), label=name, zorder=1)
-        lowest = [*(losses.min().min() for *_, losses in drawn), *baseline.values(), *self.levels.values()]
-        if logarithmic and min(lowest) > 0:
-            log_axis(axes)
+        if logarithmic and min([*(losses.min().min() for *_, losses in drawn), *levels.values()]) > 0:
+            drawing.log_axis(axes)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter("{x:,.0f}")
+        return explained
 
 
 def _losses(histories: pd.DataFrame, runs: "pd.Series[str]") -> pd.DataFrame:
@@ -142,18 +96,24 @@ def _losses(histories: pd.DataFrame, runs: "pd.Series[str]") -> pd.DataFrame:
     return own.pivot_table(index="step", columns="run", values="validation_loss")
 
 
-def _mark_the_end(
-    axes: Axes,
-    run: Mapping[Any, Any],
-    losses: "pd.Series[float]",
-    last: float,
-    style: Mapping[str, Any],
-    symbols: dict[str, Line2D],
-) -> None:
-    """A cross where a run diverged, a dot where one stopped as solved; both go to the legend's symbols."""
-    if run["status"] == Status.DIVERGED:
-        symbols["diverged"] = mark("x", 5)
-        axes.plot(losses.index[-1], losses.iloc[-1], "x", color=style["color"], markersize=5)
-    elif run["solved"] and losses.index[-1] < last:
-        symbols["stopped: solved"] = mark(".", 5)
-        axes.plot(losses.index[-1], losses.iloc[-1], ".", color="black", markersize=3.5)
+def _draw_others(panels: list[Axes], rows: list[tuple[str, list[drawing.Line]]], histories: pd.DataFrame) -> None:
+    """The medians of the other cells of a panel's task, in grey."""
+    medians = {title: _losses(histories, lines[0][1]["run"]).ffill().median(axis=1) for title, lines in rows}
+    for axes, title in zip(panels, medians, strict=True):
+        for other, median in medians.items():
+            if other != title and other.rpartition(": ")[0] == title.rpartition(": ")[0]:
+                axes.plot(median, **OTHERS)
+
+
+def _mark_the_ends(axes: Axes, group: pd.DataFrame, losses: pd.DataFrame, colour: Any) -> dict[str, Line2D]:
+    """A cross where a run diverged, a dot where one stopped as solved; returns what the legend has to explain."""
+    explained = {}
+    for run in group[group["run"].isin(list(losses))].to_dict("records"):
+        own = losses[run["run"]].dropna()
+        if run["status"] == Status.DIVERGED:
+            explained["diverged"] = drawing.mark("x", 5)
+            axes.plot(own.index[-1], own.iloc[-1], "x", color=colour, markersize=5)
+        elif run["solved"] and own.index[-1] < losses.index[-1]:
+            explained["stopped: solved"] = drawing.mark(".", 5)
+            axes.plot(own.index[-1], own.iloc[-1], ".", color="black", markersize=3.5)
+    return explained

@@ -1,31 +1,21 @@
 """The objective of tuning against the learning rate, or another tuned setting."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from rnnbench.analysis.loss_scale import decades_over_baseline
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import VALIDATION_LOSS, candidates
 from rnnbench.errors import SettingError
-from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import (
-    CellStyles,
-    has_many_cells,
-    labelled,
-    legend_above,
-    mark,
-    panel_grid,
-    panels_in_rows,
-    small_panel_grid,
-    small_title,
-    task_panels,
-)
+from rnnbench.report import drawing
+from rnnbench.report.component import Figure
+from rnnbench.report.style import CellStyles
 
-MEANS, LOWEST, HIGHEST = "mean", "lowest", "highest"
+VALUES = ["mean", "lowest", "highest"]
 
 
 class LearningRateSensitivity(Figure):
@@ -45,107 +35,73 @@ class LearningRateSensitivity(Figure):
         if results.tuned is None:
             raise SettingError("needs a setting that is tuned; add tuned=optimizer.lr")
         table = candidates(results, results.tuned)
-        tasks = task_panels(table)
-        columns = panels_in_rows(len(tasks))
-        if has_many_cells(table):
-            of_cells = [
-                (f"{title}: {cell}" if len(tasks) > 1 else cell, of_task[of_task["cell"] == cell])
-                for title, of_task in tasks
-                for cell in styles.ordered(of_task["cell"].unique())
-            ]
-            return _small(of_cells, styles, results.tuned)
-        canvas, grid = panel_grid(-(-len(tasks) // columns), columns)
-        panels = [axes for row in grid for axes in row]
-        for axes in panels[len(tasks) :]:
-            axes.set_axis_off()
-        symbols: dict[str, Line2D] = {}
-        for axes, (title, of_task) in zip(panels, tasks, strict=False):
-            _draw_task(axes, of_task, styles, symbols)
-            _value_axis(axes, sorted(of_task["value"].unique()))
-            axes.set(title=title, xlabel=_axis_label(results.tuned))
-        legend_above(canvas, symbols)
+        many = drawing.has_many_cells(table)
+        rows = drawing.by_cell(table, styles) if many else drawing.by_task(table)
+        label = "learning rate" if results.tuned == "optimizer.lr" else results.tuned
+        canvas, panels = drawing.grid([title for title, _ in rows], many, label)
+        explained: dict[str, Any] = {}
+        for axes, (_, of_panel) in zip(panels, rows, strict=True):
+            by_steps = bool((of_panel["objective"] != VALIDATION_LOSS).any())
+            explained |= _draw(axes, _shown(of_panel, by_steps), styles, named=not many)
+            if by_steps:
+                axes.set_ylim(bottom=0)
+            quantity = _quantity(of_panel, by_steps)
+            if many:
+                canvas.supylabel(quantity, fontsize=8)
+                axes.tick_params(axis="x", rotation=90)
+            else:
+                axes.set_ylabel(quantity)
+                _value_axis(axes, of_panel)
+        if many:
+            _value_axis(panels[0], table)
+        drawing.legend_above(canvas, explained)
         return canvas
 
 
-def _small(of_cells: list[tuple[str, pd.DataFrame]], styles: CellStyles, setting: str) -> Canvas:
-    """A panel for each cell."""
-    canvas, panels = small_panel_grid(len(of_cells))
-    symbols: dict[str, Line2D] = {}
-    for axes, (title, of_cell) in zip(panels, of_cells, strict=True):
-        _draw_task(axes, of_cell, styles, symbols, label="_")
-        label = axes.get_ylabel()
-        axes.set_ylabel("")
-        small_title(axes, title)
-    values = sorted(set().union(*(set(of_cell["value"]) for _, of_cell in of_cells)))
-    _value_axis(panels[0], values)
-    for axes in panels:
-        axes.tick_params(axis="x", rotation=90)
-    canvas.supxlabel(_axis_label(setting), fontsize=8)
-    canvas.supylabel(label, fontsize=8)
-    legend_above(canvas, symbols)
-    return canvas
-
-
-def _draw_task(
-    axes: Axes, of_task: pd.DataFrame, styles: CellStyles, symbols: dict[str, Line2D], label: str | None = None
-) -> None:
-    """The lines of one task: steps where a cell reached the objective; cells that did not then lie at the budget.
-
-    What its markers mean goes to the legend's symbols.
-    """
-    by_steps = bool((of_task["objective"] != VALIDATION_LOSS).any())
-    for place, (own, group, style) in enumerate(labelled(_shown(of_task, by_steps), styles)):
-        axes.plot(group["value"], group[MEANS], label=label or own, marker=".", markersize=4, **style)
-        axes.fill_between(group["value"], group[LOWEST], group[HIGHEST], color=style["color"], alpha=0.13, linewidth=0)
-        for marked, marker, size, meaning in (
+def _draw(axes: Axes, rows: pd.DataFrame, styles: CellStyles, named: bool) -> dict[str, Any]:
+    """The lines of a panel; returns what the legend has to say of its markers."""
+    explained: dict[str, Any] = {}
+    for place, (label, group, style) in enumerate(drawing.lines(rows, styles)):
+        values, colour = group["value"], style["color"]
+        axes.plot(values, group["mean"], label=label if named else "_", marker=".", markersize=4, **style)
+        axes.fill_between(values, group["lowest"], group["highest"], color=colour, alpha=0.13, linewidth=0)
+        for chosen, marker, size, meaning in (
             (group["censored"], "^", 5, "some runs did not reach it"),
             (group["chosen"], "o", 7 + 3 * place, "chosen"),
         ):
-            if marked.any():  # an empty line upsets the layout
-                symbols[meaning] = mark(marker, min(size, 7), hollow=True)
-                axes.plot(
-                    group["value"][marked], group[MEANS][marked], marker, color=style["color"], markersize=size,
-                    markerfacecolor="none", clip_on=False,
-                )  # fmt: skip
-    if by_steps:
-        axes.set_ylim(bottom=0)
-        objective = next(name for name in of_task["objective"] if name != VALIDATION_LOSS)
-        axes.set_ylabel(objective.replace("_", " "))
-    else:
-        over = " over the baseline's" if of_task["baseline"].notna().any() else ""
-        axes.set_ylabel(f"log10 of loss{over}" if _is_logarithmic(of_task) else "loss")
+            if chosen.any():  # an empty line upsets the layout
+                explained[meaning] = drawing.mark(marker, min(size, 7), hollow=True)
+                axes.plot(values[chosen], group["mean"][chosen], marker, color=colour, markersize=size,
+                          markerfacecolor="none", clip_on=False)  # fmt: skip
+    return explained
 
 
 def _shown(table: pd.DataFrame, by_steps: bool) -> pd.DataFrame:
-    """The rows with what is drawn as mean, lowest and highest."""
+    """The rows with what is drawn: steps, cells that did not reach the objective at their budget, or log losses."""
     if by_steps:
         never = table["objective"] == VALIDATION_LOSS
-        budget = table["budget"]
-        steps = {name: table[name].where(~never, budget) for name in (MEANS, LOWEST, HIGHEST)}
+        steps = {name: table[name].where(~never, table["budget"]) for name in VALUES}
         return table.assign(**steps, censored=table["censored"] | never)
     if not _is_logarithmic(table):
         return table
-    losses = table.assign(baseline=table["baseline"].fillna(1.0))
-    logs = {}
-    for name in (MEANS, LOWEST, HIGHEST):
-        known = losses[name].notna()
-        logs[name] = pd.Series(np.nan, index=table.index)
-        logs[name][known] = decades_over_baseline(
-            losses.loc[known, name].to_numpy(float), losses.loc[known, "baseline"].to_numpy(float)
-        )
-    return table.assign(**logs)
+    baseline = np.log10(table["baseline"].fillna(1.0))
+    return table.assign(**{name: np.log10(table[name]) - baseline for name in VALUES})
+
+
+def _quantity(table: pd.DataFrame, by_steps: bool) -> str:
+    if by_steps:
+        return str(next(name for name in table["objective"] if name != VALIDATION_LOSS)).replace("_", " ")
+    over = " over the baseline's" if table["baseline"].notna().any() else ""
+    return f"log10 of loss{over}" if _is_logarithmic(table) else "loss"
 
 
 def _is_logarithmic(table: pd.DataFrame) -> bool:
-    return not bool((table[[MEANS, LOWEST, HIGHEST, "baseline"]] <= 0).any(axis=None))
+    return not bool((table[[*VALUES, "baseline"]] <= 0).any(axis=None))
 
 
-def _value_axis(axes: Axes, values: list[float]) -> None:
+def _value_axis(axes: Axes, table: pd.DataFrame) -> None:
+    values = sorted(table["value"].unique())
     if min(values) > 0 and max(values) / min(values) >= 8:
         axes.set_xscale("log")
     axes.set_xticks(values, [f"{value:g}" for value in values])
     axes.xaxis.set_minor_locator(NullLocator())
-
-
-def _axis_label(setting: str) -> str:
-    return "learning rate" if setting == "optimizer.lr" else setting

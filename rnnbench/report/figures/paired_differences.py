@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from rnnbench.analysis import loss_comparison, steps_comparison
 from rnnbench.analysis.intervals import UNDEFINED, Interval
@@ -19,9 +19,10 @@ from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import FACTOR
 from rnnbench.errors import SettingError
-from rnnbench.report.figures.figure import Figure
+from rnnbench.report import drawing
+from rnnbench.report.component import Figure
 from rnnbench.report.labels import cell_label
-from rnnbench.report.style import ROW_OF_DOTS, CellStyles, band, column_width, legend_above, mark, text_width
+from rnnbench.report.style import CellStyles, marker_of, text_width
 
 STEPS, LOSS = "steps to solve", "test loss"
 FACTORS = {STEPS: FACTOR, LOSS: loss_comparison.FACTOR}
@@ -58,58 +59,32 @@ class PairedDifferences(Figure):
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         quantity, rows = _rows(results.runs, self.milestone)
-        reached = "" if self.milestone in (None, SOLVED) else str(self.milestone).replace("_", " ")
-        compared = f"steps to {reached}" if reached else quantity
-        panels = list(rows.groupby(["task", "cell", "variant", "other_cell", "other_variant"], sort=False))
-        if len(panels) > MOST_PAIRS:
-            return _matrices(rows, compared, FACTORS[quantity], styles)
-        columns = min(3, len(panels))
-        of_panel = max(len(group) for _, group in panels)
-        size = (
-            text_width() if columns > 1 else column_width(),
-            0.4 + (0.75 + 0.16 * of_panel) * -(-len(panels) // columns),
-        )
-        canvas = Canvas(figsize=size, layout="constrained")
-        grid = canvas.subplots(-(-len(panels) // columns), columns, squeeze=False, sharex=True).flatten().tolist()
-        limits = _limits(list(rows["ratio"]), FACTORS[quantity])
-        for axes in grid[len(panels) :]:
-            axes.set_axis_off()
-        several = rows["task"].nunique() > 1
-        for number, (axes, (_, group)) in enumerate(zip(grid, panels, strict=False)):
-            self._panel(axes, group, quantity, limits, styles)
-            axes.set_title(_title(group.iloc[0].to_dict(), several))
-            if number + columns >= len(panels):
+        softer = self.milestone if self.milestone not in (None, SOLVED) else None
+        compared = f"steps to {softer.replace('_', ' ')}" if softer else quantity
+        factor = FACTORS[quantity]
+        identity = ["task", "cell", "variant", "other_cell", "other_variant"]
+        groups = [group for _, group in rows.groupby(identity, sort=False)]
+        if len(groups) > MOST_PAIRS:
+            return _matrices(rows, compared, factor)
+        columns = min(3, len(groups))
+        height = 0.75 + 0.16 * max(map(len, groups)) + 0.1 / -(-len(groups) // columns)
+        titles = [_title(group.iloc[0].to_dict(), rows["task"].nunique() > 1) for group in groups]
+        canvas, panels = drawing.grid(titles, False, "", columns=columns, row_height=height)
+        limits = _limits(list(rows["ratio"]), factor)
+        for number, (axes, group) in enumerate(zip(panels, groups, strict=True)):
+            axes.axvspan(1 / factor, factor, color="0.3", alpha=0.15, linewidth=0)
+            _panel(axes, group.to_dict("records"), limits, styles)
+            if number + columns >= len(groups):
                 axes.set_xlabel(f"ratio of {compared}")
-                axes.tick_params(labelbottom=True)
+            else:
+                axes.tick_params(labelbottom=False)
         explained = {
             "ratio, 95% interval": Line2D([], [], color="0.3", marker="o", markersize=4, linewidth=1.5),
-            "open interval": mark("<", 4, hollow=True),
-            f"within a factor of {FACTORS[quantity]:g}": band(),
+            "open interval": drawing.mark("<", hollow=True),
+            f"within a factor of {factor:g}": drawing.band(),
         }
-        legend_above(canvas, explained)
+        drawing.legend_above(canvas, explained)
         return canvas
-
-    def _panel(
-        self, axes: Axes, rows: pd.DataFrame, quantity: str, limits: tuple[float, float], styles: CellStyles
-    ) -> None:
-        factor = FACTORS[quantity]
-        axes.axvspan(1 / factor, factor, color="0.3", alpha=0.15, linewidth=0)
-        axes.axvline(1, color="0.3", linewidth=0.8)
-        axes.set(xscale="log", xlim=limits)
-        labels = []
-        for place, row in enumerate(rows.to_dict("records")):
-            colour, marker = styles.of(row["cell"])["color"], styles.marker(row["cell"])
-            _interval(axes, place, row["ratio"], row["why"], colour, marker, limits)
-            labels.append(_difficulty(row))
-        axes.set(ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)), yticklabels=labels)
-        ticks = [tick for tick in TICKS if limits[0] <= tick <= limits[1]]
-        axes.xaxis.set_major_locator(
-            FixedLocator(ticks[:: -(-len(ticks) // 6)] if 1.0 not in ticks else _thinned(ticks))
-        )
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.grid(visible=False, axis="y")
 
 
 def _rows(runs: pd.DataFrame, milestone: str | None) -> tuple[str, pd.DataFrame]:
@@ -130,71 +105,87 @@ def _rows(runs: pd.DataFrame, milestone: str | None) -> tuple[str, pd.DataFrame]
     return STEPS, steps.assign(why=steps["why_no_ratio"])
 
 
-def _matrices(rows: pd.DataFrame, compared: str, factor: float, styles: CellStyles) -> Canvas:
-    """A matrix of cells for each task and difficulty; each variant of a cell has a row."""
-    names = {
-        which: [
-            cell_label(cell, variant, brief=True)
-            for cell, variant in zip(rows[f"{which}cell"], rows[f"{which}variant"], strict=True)
-        ]
-        for which in ("", "other_")
-    }
-    labels = list(dict.fromkeys([*names[""], *names["other_"]]))
-    place = {label: number for number, label in enumerate(labels)}
-    rows = rows.assign(row=[place[name] for name in names[""]], column=[place[name] for name in names["other_"]])
-    panels = list(rows.groupby(["task", "difficulty"], sort=False))
-    size = min(text_width(), 2.0 + ROW_OF_DOTS * len(labels))
-    canvas = Canvas(figsize=(text_width(), 0.5 + size * len(panels)), layout="constrained")
-    grid = canvas.subplots(len(panels), 1, squeeze=False)[:, 0]
-    scale = Normalize(-DECADES, DECADES)
-    for axes, ((task, _), group) in zip(grid, panels, strict=True):
-        ratios, sure = np.full((2, len(labels), len(labels)), np.nan)
-        for row in group.to_dict("records"):
-            ratio, at, other = row["ratio"], row["row"], row["column"]
-            with np.errstate(divide="ignore"):
-                decades = float(np.clip(np.log10(ratio.estimate), -DECADES, DECADES))
-            ratios[at, other], ratios[other, at] = decades, -decades
-            if ratio.high < 1 or ratio.low > 1:
-                sure[at, other] = sure[other, at] = 1
-        axes.pcolormesh(np.ma.masked_invalid(ratios), norm=scale, cmap="RdBu_r", rasterized=True)
-        axes.plot(*(np.argwhere(sure == 1).T[::-1] + 0.5), ".", color="black", markersize=2)
-        at, font = np.arange(len(labels)) + 0.5, 7 if len(labels) <= 24 else 5
-        axes.set_xticks(at, labels, rotation=90, fontsize=font)
-        axes.set_yticks(at, labels, fontsize=font)
-        axes.set(aspect="equal", title=f"{str(task).replace('_', ' ')}, {_difficulty(group.iloc[0].to_dict())}")
-        axes.invert_yaxis()
-        axes.set_facecolor("0.9")
-        axes.grid(visible=False)
-    bar = canvas.colorbar(
-        mpl.cm.ScalarMappable(scale, "RdBu_r"), ax=grid, shrink=min(1, 1 / len(panels)), extend="both"
-    )
-    bar.set_label(f"ratio of {compared}, row / column")
-    bar.set_ticks(
-        [-1, -np.log10(factor), 0, np.log10(factor), 1], labels=["0.1", f"{1 / factor:.2g}", "1", f"{factor:g}", "10"]
-    )
-    legend_above(canvas, {"95% interval leaves out 1": mark(".", 3)})
-    return canvas
-
-
 def _power_of_ten(decades: Interval) -> Interval:
     return Interval(*(10.0 ** min(bound, 300) for bound in (decades.estimate, decades.low, decades.high)))
 
 
+def _panel(axes: Axes, rows: list[dict[Any, Any]], limits: tuple[float, float], styles: CellStyles) -> None:
+    """A row for each difficulty of a pair."""
+    axes.axvline(1, color="0.3", linewidth=0.8)
+    axes.set(xscale="log", xlim=limits)
+    for place, row in enumerate(rows):
+        _interval(axes, place, row["ratio"], row["why"], styles.of(row["cell"]), limits)
+    axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)), yticklabels=map(_difficulty, rows))
+    ticks = [tick for tick in TICKS if limits[0] <= tick <= limits[1]]
+    middle, every = ticks.index(1.0), -(-len(ticks) // 7)
+    axes.xaxis.set_major_locator(FixedLocator(ticks[middle % every :: every]))  # at most seven, 1 among them
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.grid(visible=False, axis="y")
+
+
 def _interval(
-    axes: Axes, place: int, ratio: Interval, why: str, colour: Any, marker: str, limits: tuple[float, float]
+    axes: Axes, place: int, ratio: Interval, why: str, style: Mapping[str, Any], limits: tuple[float, float]
 ) -> None:
     """The bar and its estimate; a triangle at the panel's edge where the bar continues."""
     if np.isnan(ratio.estimate):
         text = why.partition(":")[0]
         axes.text(0.5, place, text, transform=axes.get_yaxis_transform(), ha="center", va="center", fontsize=6)
         return
-    ends = [ratio.estimate if np.isnan(bound) else bound for bound in (ratio.low, ratio.high)]
-    axes.plot(np.clip(ends, *limits), [place, place], color=colour, linewidth=1.5)
-    for end, edge, triangle in zip(ends, limits, "<>", strict=True):
-        if (end < edge) if triangle == "<" else (end > edge):
+    colour = style["color"]
+    low, high = (ratio.estimate if np.isnan(bound) else bound for bound in (ratio.low, ratio.high))
+    axes.plot(np.clip([low, high], *limits), [place, place], color=colour, linewidth=1.5)
+    for beyond, edge, triangle in ((low < limits[0], limits[0], "<"), (high > limits[1], limits[1], ">")):
+        if beyond:
             axes.plot(edge, place, triangle, color=colour, markersize=5, markerfacecolor="white", clip_on=False)
     if limits[0] < ratio.estimate < limits[1]:
-        axes.plot(ratio.estimate, place, marker, color=colour, markersize=4.5)
+        axes.plot(ratio.estimate, place, marker_of(style), color=colour, markersize=4.5)
+
+
+def _matrices(rows: pd.DataFrame, compared: str, factor: float) -> Canvas:
+    """A matrix of cells for each task and difficulty; each variant of a cell has a row."""
+    one, other = (
+        [cell_label(*of, brief=True) for of in zip(rows[f"{which}cell"], rows[f"{which}variant"], strict=True)]
+        for which in ("", "other_")
+    )
+    labels = list(dict.fromkeys([*one, *other]))
+    rows = rows.assign(row=list(map(labels.index, one)), column=list(map(labels.index, other)))
+    groups = list(rows.groupby(["task", "difficulty"], sort=False))
+    size = min(text_width(), 2.0 + drawing.ROW_OF_DOTS * len(labels))
+    canvas = Canvas(figsize=(text_width(), 0.5 + size * len(groups)), layout="constrained")
+    grid = canvas.subplots(len(groups), 1, squeeze=False)[:, 0]
+    scale = Normalize(-DECADES, DECADES)
+    at, font = np.arange(len(labels)) + 0.5, 7 if len(labels) <= 24 else 5
+    for axes, ((task, _), group) in zip(grid, groups, strict=True):
+        ratios, sure = _matrix(group.to_dict("records"), len(labels))
+        axes.pcolormesh(np.ma.masked_invalid(ratios), norm=scale, cmap="RdBu_r", rasterized=True)
+        axes.plot(*(np.argwhere(sure).T[::-1] + 0.5), ".", color="black", markersize=2)
+        axes.set_xticks(at, labels, rotation=90, fontsize=font)
+        axes.set_yticks(at, labels, fontsize=font)
+        axes.set(aspect="equal", title=f"{str(task).replace('_', ' ')}, {_difficulty(group.iloc[0].to_dict())}")
+        axes.invert_yaxis()
+        axes.set_facecolor("0.9")
+        axes.grid(visible=False)
+    colours = mpl.cm.ScalarMappable(scale, "RdBu_r")
+    bar = canvas.colorbar(colours, ax=grid, shrink=min(1, 1 / len(groups)), extend="both")
+    bar.set_label(f"ratio of {compared}, row / column")
+    edge = np.log10(factor)
+    bar.set_ticks([-1, -edge, 0, edge, 1], labels=["0.1", f"{1 / factor:.2g}", "1", f"{factor:g}", "10"])
+    drawing.legend_above(canvas, {"95% interval leaves out 1": drawing.mark(".", 3)})
+    return canvas
+
+
+def _matrix(rows: list[dict[Any, Any]], size: int) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+    """log10 of the ratio of each cell over each other, NaN without one; and whether its interval leaves out 1."""
+    ratios, sure = np.full((size, size), np.nan), np.zeros((size, size), bool)
+    for row in rows:
+        ratio, at = row["ratio"], (row["row"], row["column"])
+        with np.errstate(divide="ignore"):
+            decades = float(np.clip(np.log10(ratio.estimate), -DECADES, DECADES))
+        ratios[at], ratios[at[::-1]] = decades, -decades
+        sure[at] = sure[at[::-1]] = ratio.high < 1 or ratio.low > 1
+    return ratios, sure
 
 
 def _limits(ratios: list[Interval], factor: float) -> tuple[float, float]:
@@ -205,18 +196,11 @@ def _limits(ratios: list[Interval], factor: float) -> tuple[float, float]:
     return 1 / reach, reach
 
 
-def _thinned(ticks: list[float]) -> list[float]:
-    """At most seven, 1 among them."""
-    middle, every = ticks.index(1.0), -(-len(ticks) // 7)
-    return [tick for place, tick in enumerate(ticks) if (place - middle) % every == 0]
-
-
-def _difficulty(row: dict[Any, Any]) -> str:
+def _difficulty(row: Mapping[Any, Any]) -> str:
     value = row["difficulty"]
     return str(value) if str(value).startswith(steps_comparison.ALL) else f"{row['difficulty_setting']} {value}"
 
 
-def _title(row: dict[Any, Any], several: bool) -> str:
+def _title(row: Mapping[Any, Any], several: bool) -> str:
     cells = [cell_label(row[f"{which}cell"], row[f"{which}variant"], brief=True) for which in ("", "other_")]
-    title = " / ".join(cells)
-    return f"{row['task'].replace('_', ' ')}: {title}" if several else title
+    return f"{row['task'].replace('_', ' ')}: {' / '.join(cells)}" if several else " / ".join(cells)

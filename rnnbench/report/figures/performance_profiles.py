@@ -12,19 +12,9 @@ from rnnbench.analysis.milestones import SOLVED, steps_to, trained_runs, with_mi
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.scoring import performance_profile
 from rnnbench.errors import SettingError
-from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import (
-    MOST_CELLS,
-    ROW_OF_DOTS,
-    CellStyles,
-    band,
-    column_width,
-    dot_rows,
-    labelled,
-    legend_above,
-    marked,
-    marker_of,
-)
+from rnnbench.report import drawing
+from rnnbench.report.component import Figure
+from rnnbench.report.style import CellStyles, column_width, marked, marker_of
 from rnnbench.schema import TASK_GROUP
 
 LOSSES = {True: "test loss / memoryless baseline's", False: "test loss"}
@@ -62,24 +52,23 @@ class PerformanceProfiles(Figure):
         tasks = len(runs.groupby(TASK_GROUP))
         over = f"of runs, {tasks} tasks" if tasks > 1 else "of runs"
         quantity = LOSSES[bool(has_baseline)] if by_loss else "training steps to solve"
-        if runs["cell"].nunique() > MOST_CELLS:
+        if runs["cell"].nunique() > drawing.MOST_CELLS:
             return _quartiles(runs, styles, quantity, over, logarithmic)
         thresholds = _thresholds(reached, logarithmic)
         canvas = Canvas(figsize=(column_width(), 2.6), layout="constrained")
         axes = canvas.subplots()
-        for label, group, style in labelled(runs, styles):
+        for label, group, style in drawing.lines(runs, styles):
             fractions = _profile(group, thresholds)
+            low, high = fractions["low"], fractions["high"]
             axes.plot(thresholds, fractions["estimate"], label=label, **marked(style, len(thresholds)))
-            axes.fill_between(
-                thresholds, fractions["low"], fractions["high"], color=style["color"], alpha=0.15, linewidth=0
-            )
+            axes.fill_between(thresholds, low, high, color=style["color"], alpha=0.15, linewidth=0)
         axes.set(
             xscale="log" if logarithmic else "linear", ylim=(0, 1.02), xlim=(thresholds[0], thresholds[-1]),
             ylabel=f"fraction {over}", xlabel=f"{quantity}, at most",
         )  # fmt: skip
         if logarithmic:
             axes.xaxis.set_major_locator(LogLocator(numticks=6))
-        legend_above(canvas, {"95% interval": band()})
+        drawing.legend_above(canvas, {"95% interval": drawing.band()})
         return canvas
 
 
@@ -93,8 +82,8 @@ def _thresholds(reached: "pd.Series[float]", logarithmic: bool) -> Float[np.ndar
 
 def _quartiles(runs: pd.DataFrame, styles: CellStyles, quantity: str, over: str, logarithmic: bool) -> Canvas:
     """One row per cell."""
-    lines = list(labelled(runs, styles))
-    canvas = Canvas(figsize=(column_width(), 0.7 + ROW_OF_DOTS * len(lines)), layout="constrained")
+    lines = list(drawing.lines(runs, styles))
+    canvas = Canvas(figsize=(column_width(), 0.7 + drawing.ROW_OF_DOTS * len(lines)), layout="constrained")
     axes = canvas.subplots()
     for place, (_, group, style) in enumerate(lines):
         ordered = np.sort(group["value"].to_numpy(float))
@@ -113,7 +102,7 @@ def _quartiles(runs: pd.DataFrame, styles: CellStyles, quantity: str, over: str,
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
-    dot_rows(axes, [label for label, *_ in lines])
+    drawing.dot_rows(axes, [label for label, *_ in lines])
     return canvas
 
 

@@ -11,8 +11,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from rnnbench.analysis import speed
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.report.figures.figure import Figure
-from rnnbench.report.style import CellStyles, legend_above, text_width
+from rnnbench.report import drawing
+from rnnbench.report.component import Figure
+from rnnbench.report.style import CellStyles, text_width
 
 MARKERS = {"fused": "o", "torch": "s", "eager": "^", "torch_nn": "x", "torch_mm": "|"}
 LABELS = {"torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
@@ -56,7 +57,7 @@ class Speed(Figure):
             axes_of_row[0].set_title(", ".join(f"{SIZE[name]} {size[name]}" for name in size), loc="left")
         for axes, label in zip(grid[-1], QUANTITIES.values(), strict=True):
             axes.set_xlabel(label)
-        legend_above(canvas)
+        drawing.legend_above(canvas)
         return canvas
 
     def _panel(self, axes: Axes, rows: pd.DataFrame, quantity: str, styles: CellStyles) -> None:

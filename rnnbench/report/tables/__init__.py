@@ -1,6 +1,5 @@
 """Tables: each is one file here and one YAML file in conf/table, made from the results alone.
 
-- `table`: what a table is.
 - `comparison`: each cell on each task: success rate, steps to a milestone, loss, time, parameters, gradient.
 - `scores`: normalised score of each cell over all tasks.
 - `steps_ratio`: ratio of steps to a milestone between two cells.
@@ -9,6 +8,5 @@
 - `tuned_settings`: value chosen for a tuned setting, what the choice cost and how much it matters.
 - `gradient_decay`: decades that the gradient loses through time, its decay and half-life where a line fits.
 - `speed`: time of a forward and backward pass by each implementation.
-- `told_apart`: whether the columns that a table shows tell its rows apart.
 - `rendering`: tables as Markdown, LaTeX and plain text.
 """

@@ -7,9 +7,8 @@ import pandas as pd
 
 from rnnbench.analysis import gradient_decay
 from rnnbench.analysis.results import Results
+from rnnbench.report.component import Table
 from rnnbench.report.labels import interval, number, some_of, task_title, variant_label
-from rnnbench.report.tables.rendering import without_empty
-from rnnbench.report.tables.table import Table
 
 MOMENTS = {"_initial": ("runs", "at initialisation"), "": ("trained_runs", "after training")}
 """By the end of a column's name: the column with the runs behind it, and the moment."""
@@ -30,32 +29,28 @@ class GradientDecay(Table):
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return gradient_decay.gradient_decays(results)
 
-    def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
-        table = pd.DataFrame([_formatted(row) for row in rows.to_dict("records")])
-        return without_empty(table, *(str(name) for name in table))
-
-
-def _formatted(row: Mapping[Any, Any]) -> dict[str, str]:
-    cells = {
-        "task": task_title(row),
-        "cell": row["cell"],
-        "variant": variant_label(row["variant"]),
-        "loss": row["loss_at"],
-        "runs": _runs(row),
-    }
-    for when, (runs, moment) in MOMENTS.items():
-        if not row[runs]:
-            names = ("decades lost", "of each state tensor", "R²", "decades per step", "half-life (steps)")
-            cells |= {f"{name}, {moment}": "" for name in names}
-            continue
-        cells |= {
-            f"decades lost, {moment}": interval(row[f"decades_lost{when}"]),
-            f"of each state tensor, {moment}": _by_state(row[f"decades_lost_by_state{when}"]),
-            f"R², {moment}": interval(row[f"r_squared{when}"]),
-            f"decades per step, {moment}": interval(row[f"decay{when}"]) + some_of(row[f"decay_runs{when}"], row[runs]),
-            f"half-life (steps), {moment}": _half_life(row, when, row[runs]),
+    def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
+        cells = {
+            "task": task_title(row),
+            "cell": row["cell"],
+            "variant": variant_label(row["variant"]),
+            "loss": row["loss_at"],
+            "runs": _runs(row),
         }
-    return cells
+        for when, (runs, moment) in MOMENTS.items():
+            if not row[runs]:
+                names = ("decades lost", "of each state tensor", "R²", "decades per step", "half-life (steps)")
+                cells |= {f"{name}, {moment}": "" for name in names}
+                continue
+            cells |= {
+                f"decades lost, {moment}": interval(row[f"decades_lost{when}"]),
+                f"of each state tensor, {moment}": _by_state(row[f"decades_lost_by_state{when}"]),
+                f"R², {moment}": interval(row[f"r_squared{when}"]),
+                f"decades per step, {moment}": interval(row[f"decay{when}"])
+                + some_of(row[f"decay_runs{when}"], row[runs]),
+                f"half-life (steps), {moment}": _half_life(row, when, row[runs]),
+            }
+        return cells
 
 
 def _runs(row: Mapping[Any, Any]) -> str:

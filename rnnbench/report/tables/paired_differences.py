@@ -11,9 +11,8 @@ from rnnbench.analysis.cell_pairs import PAIR
 from rnnbench.analysis.loss_scale import LINEAR, SCALE
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
+from rnnbench.report.component import Table
 from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
-from rnnbench.report.tables.rendering import without_empty
-from rnnbench.report.tables.table import Table
 
 IMPROVEMENT = "probability of a smaller loss"
 FACTOR = f"{loss_comparison.FACTOR:g}"
@@ -39,31 +38,26 @@ class PairedDifferences(Table):
             raise SettingError("needs two trained cells on the same task; run another cell")
         return rows
 
-    def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
-        table = pd.DataFrame([_formatted(row) for row in rows.to_dict("records")])
-        return without_empty(table, *(str(name) for name in table))
-
-
-def _formatted(row: Mapping[Any, Any]) -> dict[str, str]:
-    identity = {
-        "task": task_title(row),
-        "cell": cell_label(row["cell"], row["variant"]),
-        "other cell": cell_label(row["other_cell"], row["other_variant"]),
-        "seeds": _pairs(row),
-        "decades below the constant predictor": _text(-row["decades"]),
-        "the other's": _text(-row["other_decades"]),
-    }
-    if row["why_not_compared"]:
-        empty = dict.fromkeys(("p (sign flips)", "smaller loss", f"within a factor of {FACTOR}", IMPROVEMENT), "")
-        return identity | {"difference (decades)": f"not compared: {row['why_not_compared']}"} | empty
-    return identity | {
-        "difference (decades)": interval_or_agreement(row["difference"])
-        + (" (of the losses themselves)" if row.get(SCALE) == LINEAR else ""),
-        "p (sign flips)": f"{number(row['p_holm'])} ({number(row['p_sign_flip'])})",
-        "smaller loss": row["smaller_loss"],
-        f"within a factor of {FACTOR}": row["equivalent"],
-        IMPROVEMENT: interval_or_agreement(row["probability_of_improvement"]),
-    }
+    def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
+        identity = {
+            "task": task_title(row),
+            "cell": cell_label(row["cell"], row["variant"]),
+            "other cell": cell_label(row["other_cell"], row["other_variant"]),
+            "seeds": _pairs(row),
+            "decades below the constant predictor": _text(-row["decades"]),
+            "the other's": _text(-row["other_decades"]),
+        }
+        if row["why_not_compared"]:
+            empty = dict.fromkeys(("p (sign flips)", "smaller loss", f"within a factor of {FACTOR}", IMPROVEMENT), "")
+            return identity | {"difference (decades)": f"not compared: {row['why_not_compared']}"} | empty
+        return identity | {
+            "difference (decades)": interval_or_agreement(row["difference"])
+            + (" (of the losses themselves)" if row.get(SCALE) == LINEAR else ""),
+            "p (sign flips)": f"{number(row['p_holm'])} ({number(row['p_sign_flip'])})",
+            "smaller loss": row["smaller_loss"],
+            f"within a factor of {FACTOR}": row["equivalent"],
+            IMPROVEMENT: interval_or_agreement(row["probability_of_improvement"]),
+        }
 
 
 def _pairs(row: Mapping[Any, Any]) -> str:

@@ -33,11 +33,6 @@ def latex(table: pd.DataFrame) -> str:
     return safe.to_latex(index=False, escape=False)
 
 
-def without_empty(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """The table without those of the columns that are empty in every row."""
-    return table.drop(columns=[column for column in columns if (table[column] == "").all()])
-
-
 def _tabulated(table: pd.DataFrame, layout: str) -> str:
     headers = [str(name) for name in table]
     return tabulate(table.to_numpy().tolist(), headers=headers, tablefmt=layout, disable_numparse=True)

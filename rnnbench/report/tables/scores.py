@@ -1,16 +1,15 @@
 """Each cell's normalised score over all tasks."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from rnnbench.analysis import scoring
 from rnnbench.analysis.results import Results
+from rnnbench.report.component import Table
 from rnnbench.report.labels import interval_or_agreement, variant_label
-from rnnbench.report.tables.rendering import without_empty
-from rnnbench.report.tables.table import Table
 
 
 class Scores(Table):
@@ -28,16 +27,12 @@ class Scores(Table):
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return scoring.scores(results.runs, np.random.default_rng(0))
 
-    def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
-        formatted = [
-            {
-                "cell": row["cell"],
-                "variant": variant_label(row["variant"]),
-                "tasks": str(row["tasks"]),
-                "runs per task": str(row["runs"]) + (f" ({row['left_out']} left out)" if row["left_out"] else ""),
-                "score": interval_or_agreement(row["score"]) + (f" {row['at_stop']} at stop" if row["at_stop"] else ""),
-                "baseline": row["baseline"],
-            }
-            for row in rows.to_dict("records")
-        ]
-        return without_empty(pd.DataFrame(formatted), "variant")
+    def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
+        return {
+            "cell": row["cell"],
+            "variant": variant_label(row["variant"]),
+            "tasks": str(row["tasks"]),
+            "runs per task": str(row["runs"]) + (f" ({row['left_out']} left out)" if row["left_out"] else ""),
+            "score": interval_or_agreement(row["score"]) + (f" {row['at_stop']} at stop" if row["at_stop"] else ""),
+            "baseline": row["baseline"],
+        }

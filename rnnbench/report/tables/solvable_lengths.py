@@ -1,6 +1,6 @@
 """How long a task each cell solves within its budget."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,12 +9,11 @@ import pandas as pd
 from rnnbench.analysis import horizon
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
+from rnnbench.report.component import OfMilestone, Table
 from rnnbench.report.labels import interval_or_agreement, variant_label
-from rnnbench.report.tables.rendering import without_empty
-from rnnbench.report.tables.table import Table
 
 
-class SolvableLengths(Table):
+class SolvableLengths(OfMilestone, Table):
     """One row per task, cell and variant: the longest length solved within the budget of steps.
 
     `milestone` chooses what is to be reached: `solved`, the task's criterion, or a softer one of its milestones.
@@ -28,26 +27,17 @@ class SolvableLengths(Table):
         "where all runs agree there is none"
     )
 
-    def __init__(self, only: Mapping[str, Sequence[Any]] | None = None, milestone: str = SOLVED) -> None:
-        super().__init__(only)
-        self.milestone = milestone
-
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return horizon.solvable_lengths(results.runs, np.random.default_rng(0), self.milestone)
 
-    def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         longest = "longest solvable length" if self.milestone == SOLVED else f"longest length with {self.milestone}"
-        formatted = [
-            {
-                "task": row["task"],
-                "cell": row["cell"],
-                "variant": variant_label(row["variant"]),
-                "runs": str(row["runs"]),
-                "lengths tested": " ".join(f"{length:g}" for length in row["lengths"]),
-                longest: ("≥ " if row["at_longest_tested"] else "")
-                + interval_or_agreement(row["longest_solvable_length"]),
-                "within": " or ".join(f"{steps:,.0f}" for steps in row["budgets"]) + " steps",
-            }
-            for row in rows.to_dict("records")
-        ]
-        return without_empty(pd.DataFrame(formatted), "variant")
+        return {
+            "task": row["task"],
+            "cell": row["cell"],
+            "variant": variant_label(row["variant"]),
+            "runs": str(row["runs"]),
+            "lengths tested": " ".join(f"{length:g}" for length in row["lengths"]),
+            longest: ("≥ " if row["at_longest_tested"] else "") + interval_or_agreement(row["longest_solvable_length"]),
+            "within": " or ".join(f"{steps:,.0f}" for steps in row["budgets"]) + " steps",
+        }

@@ -1,14 +1,14 @@
 """Time of a forward and backward pass of each cell, by implementation."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
 from rnnbench.analysis import speed
 from rnnbench.analysis.results import Results
+from rnnbench.report.component import Table
 from rnnbench.report.labels import interval, number
-from rnnbench.report.tables.table import Table
 
 NAMES = {"torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
 
@@ -30,26 +30,24 @@ class Speed(Table):
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return speed.speeds(results.runs)
 
+    def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
+        return {
+            "cell": row["cell"],
+            "T, B, input, H": f"{row['steps']}, {row['batch']}, {row['input_size']}, {row['hidden_size']}",
+            "threads": str(row["threads"]),
+            "implementation": NAMES.get(row["implementation"], row["implementation"]),
+            "best ms": number(row["best_s"] * 1e3),
+            "median ms": interval(row["pass_s"], scale=1e3) + (" shared" if row["times_shared"] is True else ""),
+            "fraction of peak": number(row["fraction_of_peak"]),
+            "time / torch.mm loop": number(row["time_over_torch_mm"]),
+            "speed-up over torch.nn": number(row["speedup_over_torch_nn"]),
+            "time / LSTM": number(row["time_over_lstm"]),
+            "peak GFLOP/s": number(row["peak_gflops"]),
+            "processor": row["processor"],
+        }
+
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
-        ordered = rows.sort_values(["hidden_size", "steps", "batch", "threads"], kind="stable")
-        return pd.DataFrame(
-            {
-                "cell": row["cell"],
-                "T, B, input, H": f"{row['steps']}, {row['batch']}, {row['input_size']}, {row['hidden_size']}",
-                "threads": str(row["threads"]),
-                "implementation": NAMES.get(row["implementation"], row["implementation"]),
-                "best ms": number(row["best_s"] * 1e3),
-                "median ms": interval(row["pass_s"], scale=1e3) + (" shared" if row["times_shared"] is True else ""),
-                "fraction of peak": number(row["fraction_of_peak"]),
-                "time / torch.mm loop": number(row["time_over_torch_mm"]),
-                "speed-up over torch.nn": number(row["speedup_over_torch_nn"]),
-                "time / LSTM": number(row["time_over_lstm"]),
-                "peak GFLOP/s": number(row["peak_gflops"]),
-                "processor": row["processor"],
-            }
-            for row in ordered.to_dict("records")
-        )
+        return super().formatted(rows.sort_values(["hidden_size", "steps", "batch", "threads"], kind="stable"))
 
     def formatted_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
-        formatted = self.formatted(rows)
-        return formatted.drop(columns="processor") if formatted["processor"].nunique() == 1 else formatted
+        return self.formatted(rows).drop(columns=["processor"] if rows["processor"].nunique() == 1 else [])

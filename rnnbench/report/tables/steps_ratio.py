@@ -1,6 +1,6 @@
 """Cell against cell by the steps that they take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,12 +13,11 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import FACTOR
 from rnnbench.analysis.verdict import LEVEL
 from rnnbench.errors import SettingError
+from rnnbench.report.component import OfMilestone, Table
 from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
-from rnnbench.report.tables.rendering import without_empty
-from rnnbench.report.tables.table import Table
 
 
-class StepsRatio(Table):
+class StepsRatio(OfMilestone, Table):
     """One row per pair of cells and difficulty, and one over all difficulties of a pair.
 
     `milestone` chooses what the steps are to: `solved`, the task's criterion, or a softer one of its milestones.
@@ -34,33 +33,25 @@ class StepsRatio(Table):
         "intervals have none in common"
     )
 
-    def __init__(self, only: Mapping[str, Sequence[Any]] | None = None, milestone: str = SOLVED) -> None:
-        super().__init__(only)
-        self.milestone = milestone
-
     def compute_rows(self, results: Results) -> pd.DataFrame:
         rows = steps_comparison.steps_comparison(results.runs, np.random.default_rng(0), self.milestone)
         if rows.empty:
             raise SettingError("needs two trained cells on the same task; run another cell")
         return rows
 
-    def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         reached = "solved" if self.milestone == SOLVED else self.milestone.replace("_", " ")
-        formatted = [
-            {
-                "task": task_title(row),
-                "cell": cell_label(row["cell"], row["variant"]),
-                "other cell": cell_label(row["other_cell"], row["other_variant"]),
-                reached: f"{row['reached']}/{row['runs']}, {row['other_reached']}/{row['other_runs']}",
-                "ratio of steps": row["why_no_ratio"] or interval_or_agreement(row["ratio"]),
-                "p": _p_value(row),
-                "fewer steps": row["fewer_steps"],
-                f"within a factor of {FACTOR}": row["equivalent"],
-                "probability of fewer steps": _probability(row),
-            }
-            for row in rows.to_dict("records")
-        ]
-        return without_empty(pd.DataFrame(formatted), "probability of fewer steps")
+        return {
+            "task": task_title(row),
+            "cell": cell_label(row["cell"], row["variant"]),
+            "other cell": cell_label(row["other_cell"], row["other_variant"]),
+            reached: f"{row['reached']}/{row['runs']}, {row['other_reached']}/{row['other_runs']}",
+            "ratio of steps": row["why_no_ratio"] or interval_or_agreement(row["ratio"]),
+            "p": _p_value(row),
+            "fewer steps": row["fewer_steps"],
+            f"within a factor of {FACTOR}": row["equivalent"],
+            "probability of fewer steps": _probability(row),
+        }
 
 
 def _p_value(row: Mapping[Any, Any]) -> str:

@@ -1,6 +1,6 @@
 """The value chosen for a tuned setting, such as the learning rate, what the choice cost and how much it matters."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -8,9 +8,8 @@ import pandas as pd
 from rnnbench.analysis import tuning
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
+from rnnbench.report.component import Table
 from rnnbench.report.labels import number, task_title, variant_label
-from rnnbench.report.tables.rendering import without_empty
-from rnnbench.report.tables.table import Table
 
 OBJECTIVE = {"steps_to_solve": "mean steps to solve", tuning.VALIDATION_LOSS: "mean loss on validation data"}
 
@@ -26,30 +25,26 @@ class TunedSettings(Table):
             raise SettingError("needs a setting that is tuned; add tuned=optimizer.lr, for one")
         return tuning.choices(results, results.tuned).assign(tuned=results.tuned)
 
-    def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
-        formatted = [
-            {
-                "task": task_title(row),
-                "cell": row["cell"],
-                "variant": variant_label(row["variant"]),
-                f"{row['tuned']}: chosen": number(row["chosen"]) + (" (edge of the grid)" if row["at_edge"] else ""),
-                "chosen by": OBJECTIVE.get(row["objective"], row["objective"]),
-                "value: objective (fraction that reached it)": _tried(row),
-                "values within 1.5 times": f"{row['usable_fraction']:.0%}",
-                "seeds": " ".join(map(str, row["tuning_seeds"]))
-                + ("" if row["reported_seeds_apart"] else " (tuned on the seeds that are reported)"),
-                "runs": str(row["runs"]),
-                "training steps": f"{row['steps_trained']:,}",
-            }
-            for row in rows.to_dict("records")
-        ]
-        return without_empty(pd.DataFrame(formatted), "variant")
+    def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
+        return {
+            "task": task_title(row),
+            "cell": row["cell"],
+            "variant": variant_label(row["variant"]),
+            f"{row['tuned']}: chosen": number(row["chosen"]) + (" (edge of the grid)" if row["at_edge"] else ""),
+            "chosen by": OBJECTIVE.get(row["objective"], row["objective"]),
+            "value: objective (fraction that reached it)": _tried(row),
+            "values within 1.5 times": f"{row['usable_fraction']:.0%}",
+            "seeds": " ".join(map(str, row["tuning_seeds"]))
+            + ("" if row["reported_seeds_apart"] else " (tuned on the seeds that are reported)"),
+            "runs": str(row["runs"]),
+            "training steps": f"{row['steps_trained']:,}",
+        }
 
     def formatted_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
         return self.formatted(rows).drop(columns=["seeds", "training steps"])
 
 
-def _tried(row: Mapping[Hashable, Any]) -> str:
+def _tried(row: Mapping[Any, Any]) -> str:
     """Each value with the objective at it, and of steps the fraction of runs that reached it."""
     rates = row["success_at_tried"] if row["objective"] != tuning.VALIDATION_LOSS else (None,) * len(row["tried"])
     return "; ".join(

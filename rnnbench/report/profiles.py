@@ -1,0 +1,36 @@
+"""The gradient profiles of runs at initialisation and after training, as figures draw them."""
+
+import numpy as np
+from jaxtyping import Float
+
+from rnnbench.analysis.gradient_profile import PROBE
+from rnnbench.analysis.relative_gradient import relative_gradients
+from rnnbench.analysis.results import Results
+from rnnbench.errors import SettingError
+from rnnbench.schema import Status
+
+BEFORE, AFTER = "at initialisation", "after training"
+NONE = "needs gradient profiles, which no run has; add probe=[gradient_profile]"
+
+Profiles = dict[str, Float[np.ndarray, " time_step"]]
+"""log10(g_t / g_T) by run."""
+
+
+def relative_profiles(results: Results) -> dict[str, Profiles]:
+    """The profiles by moment: before training of all runs, after it of those that trained to their end.
+
+    Raises SettingError when no run has any.
+    """
+    found: dict[str, Profiles] = {BEFORE: {}, AFTER: {}}
+    for run in results.runs.to_dict("records"):
+        if not (arrays := results.probe(run["run"], PROBE)):
+            continue
+        before, after = relative_gradients(arrays, run["backend"], [0, -1])
+        trained = run["status"] == Status.DONE and run["steps_trained"] > 0
+        if not np.isnan(before).all():
+            found[BEFORE][run["run"]] = before
+        if trained and not np.isnan(after).all():
+            found[AFTER][run["run"]] = after
+    if not any(found.values()):
+        raise SettingError(NONE)
+    return found
