@@ -3,17 +3,16 @@
 - `claim`: what a claim is, its cases, and what comes of testing it.
 - `selection`: the runs that a claim rests on.
 - `profiles`, `gradients`: claims on the gradient through time.
-- `steps`, `learning`: claims on which cell learns better.
-- `speed`: that the GRU trains faster.
+- `steps`, `learning`: claims on which cell learns better; `speed`: that the GRU trains faster.
 - `time_scales`: that units learn different time scales.
-- `gates`, `structure`: claims that are true by construction.
+- `construction`: claims that are true by construction.
 - `table`: the report's table of the claims, which `conf/table/claims.yaml` adds.
 
 The package is an application of the library: nothing in the library imports it.
 """
 
 from rnnbench.analysis.results import Results
-from rnnbench.claims import gates, gradients, learning, speed, structure, time_scales
+from rnnbench.claims import construction, gradients, learning, speed, time_scales
 from rnnbench.claims.claim import Claim, Finding, finding
 
 CLAIMS: tuple[Claim, ...] = (
@@ -25,11 +24,11 @@ CLAIMS: tuple[Claim, ...] = (
     learning.SIGMOID_CANDIDATE,
     speed.FASTER,
     time_scales.TIME_SCALES,
-    structure.FEWER_PARAMETERS,
-    structure.ONE_STATE,
-    gates.CONVEX,
-    gates.UPDATE_ONE,
-    gates.RESET_IGNORES,
+    construction.FEWER_PARAMETERS,
+    construction.ONE_STATE,
+    construction.CONVEX,
+    construction.UPDATE_ONE,
+    construction.RESET_IGNORES,
 )
 """Those that are measured first, then those that are true by construction."""
 

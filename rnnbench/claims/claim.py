@@ -6,9 +6,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from rnnbench.analysis.intervals import Interval
+import numpy as np
+
+from rnnbench.analysis import multiplicity
+from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.verdict import Verdict, holm_corrected
+from rnnbench.analysis.verdict import Verdict
 from rnnbench.errors import SettingError
 
 
@@ -40,21 +43,6 @@ class Count:
     runs: int
 
 
-Evidence = Mapping[str, float | str | Interval | Count]
-"""Further numbers by name, reported with a case. No verdict depends on them."""
-
-
-@dataclass(frozen=True)
-class Significance:
-    """The test behind a verdict."""
-
-    test: str
-    p_value: float
-    """Of this case alone; NaN when it could not be computed."""
-    p_holm: float = math.nan
-    """Adjusted for all cases of the claim by Holm's method."""
-
-
 @dataclass(frozen=True)
 class Case:
     """A claim under one condition: the values that make the condition, by name, and what was measured under it."""
@@ -65,14 +53,24 @@ class Case:
     unit: str
     runs: tuple[str, ...] = ()
     """The names of the runs behind it; none for what is true by construction."""
-    significance: Significance | None = None
-    """None for what needs no test: what is true by construction."""
+    test: str = ""
+    """The test behind the verdict; none for what is true by construction."""
+    p_value: float = math.nan
+    """Of this case alone; NaN when it could not be computed."""
     detectable: float = math.nan
     """The smallest difference that this many runs find with 80% probability, by a test at 5%; NaN: not known."""
     detectable_unit: str = ""
-    details: Evidence = field(default_factory=dict)
-    beside: bool = False
-    """Whether it is only reported, and takes no part in the claim's overall verdict."""
+    details: Mapping[str, float | str | Interval | Count] = field(default_factory=dict)
+    """Further numbers by name. No verdict depends on them."""
+    reported_only: bool = False
+    """Whether it takes no part in the claim's overall verdict."""
+    p_holm: float = math.nan
+    """The p-value adjusted for all cases of the claim by Holm's method."""
+
+
+def not_measured(reason: str, condition: Mapping[str, Any] | None = None) -> Case:
+    """A case, or a whole claim, for which the results lack something."""
+    return Case(condition or {}, Verdict.NOT_MEASURED, UNDEFINED, "", details={"": reason})
 
 
 @dataclass(frozen=True)
@@ -118,12 +116,14 @@ def corrected(cases: list[Case]) -> list[Case]:
 
     A case without a test is left as it is.
     """
-    tested = [(index, case.significance) for index, case in enumerate(cases) if case.significance]
-    together = holm_corrected([cases[index].verdict for index, _ in tested], [each.p_value for _, each in tested])
-    found = list(cases)
-    for (index, each), verdict, p_holm in zip(tested, *together, strict=True):
-        found[index] = replace(cases[index], verdict=verdict, significance=replace(each, p_holm=float(p_holm)))
-    return found
+    tested = [case for case in cases if case.test]
+    p_values = np.array([case.p_value for case in tested])
+    together = multiplicity.corrected([case.verdict for case in tested], p_values)
+    found = (
+        replace(case, verdict=verdict, p_holm=float(p_holm))
+        for case, verdict, p_holm in zip(tested, *together, strict=True)
+    )
+    return [next(found) if case.test else case for case in cases]
 
 
 def overall(cases: list[Case], somewhere: str = "") -> Overall:
@@ -133,20 +133,17 @@ def overall(cases: list[Case], somewhere: str = "") -> Overall:
     """
     groups: dict[tuple[Any, ...], set[Verdict]] = {}
     for case in cases:
-        if not case.beside:
+        if not case.reported_only:
             key = tuple((name, value) for name, value in case.condition.items() if name != somewhere)
             groups.setdefault(key, set()).add(case.verdict)
-    verdicts = {_together(found, bool(somewhere)) for found in groups.values()}
-    if verdicts <= {Overall.NOT_MEASURED}:
-        return Overall.NOT_MEASURED
+    verdicts = {
+        Overall.HOLDS if somewhere and Verdict.HOLDS in found else _together({Overall(each.value) for each in found})
+        for found in groups.values()
+    }
+    return _together(verdicts) if verdicts else Overall.NOT_MEASURED
+
+
+def _together(verdicts: set[Overall]) -> Overall:
     if {Overall.HOLDS, Overall.FAILS} <= verdicts or Overall.DEPENDS in verdicts:
         return Overall.DEPENDS
-    return verdicts.pop() if len(verdicts) == 1 else Overall.UNDECIDED
-
-
-def _together(verdicts: set[Verdict], one_suffices: bool) -> Overall:
-    if one_suffices and Verdict.HOLDS in verdicts:
-        return Overall.HOLDS
-    if len(verdicts) == 1:
-        return Overall(next(iter(verdicts)).value)
-    return Overall.DEPENDS if {Verdict.HOLDS, Verdict.FAILS} <= verdicts else Overall.UNDECIDED
+    return next(iter(verdicts)) if len(verdicts) == 1 else Overall.UNDECIDED

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from rnnbench.analysis.degenerate import exact_rate
+from rnnbench.analysis.equivalence import within_margin
 from rnnbench.analysis.exponential_decay import CURVATURE_MARGIN, exponential_test, half_slopes
-from rnnbench.analysis.intervals import exact_rate, mean_interval
-from rnnbench.analysis.paired import margin_p_value, paired_test
+from rnnbench.analysis.intervals import mean_interval
+from rnnbench.analysis.paired import absolute_difference, margin_p_value, paired_test
 from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.verdict import Verdict, above, opposite, within_margin
-from rnnbench.claims.claim import Case, Claim, Count, Kind, Significance
+from rnnbench.analysis.verdict import Verdict, above, opposite
+from rnnbench.claims.claim import Case, Claim, Count, Kind
 from rnnbench.claims.profiles import Profiles, after_training, at_initialisation
 from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, STEPS, by_seed, names, trained_by_length
 
@@ -33,7 +35,8 @@ def _exponential(profiles: Profiles) -> Case:
         mean_interval(profiles.slopes.dropna().to_numpy()),
         "decades lost per step back",
         names(profiles.runs),
-        Significance("Student, halves' slopes within the margin of each other", test.p_margin),
+        "Student, halves' slopes within the margin of each other",
+        test.p_margin,
         detectable_difference_of(changes),
         "decades per step between the halves' slopes",
         {"halves_differ_by": test.change, "p_exactly_straight": test.p_value, **profiles.omitted_counts()},
@@ -53,9 +56,7 @@ def _lstm_partial(results: Results) -> list[Case]:
 
 def _nearer_to_zero(rnn: Profiles, lstm: Profiles) -> Case:
     of_rnn, of_lstm = rnn.slopes.dropna().align(lstm.slopes.dropna(), join="inner")
-    # Where gradients explode the slopes are negative, and the cell whose slope is nearer to 0 is the better one too.
-    differences = (of_rnn.abs() - of_lstm.abs()).to_numpy()
-    test = paired_test(differences, np.random.default_rng(0))
+    test = absolute_difference(of_rnn.to_numpy(), of_lstm.to_numpy(), np.random.default_rng(0))
     details = {
         f"slope_{name}": mean_interval(slopes.to_numpy()) for name, slopes in (("rnn", of_rnn), ("lstm", of_lstm))
     }
@@ -65,8 +66,9 @@ def _nearer_to_zero(rnn: Profiles, lstm: Profiles) -> Case:
         test.interval,
         "decades per step, |RNN's slope| - |LSTM's|",
         names(rnn.runs.loc[of_rnn.index], lstm.runs.loc[of_rnn.index]),
-        Significance("paired Student", test.p_value),
-        detectable_difference_of(differences),
+        "paired Student",
+        test.p_value,
+        detectable_difference_of((of_rnn.abs() - of_lstm.abs()).to_numpy()),
         "decades per step",
         {**details, "p_sign_flip": test.p_sign_flip, **rnn.omitted_counts(), **lstm.omitted_counts()},
     )
@@ -86,7 +88,8 @@ def _over_the_sequence(profiles: Profiles) -> Case:
         test.interval,
         "decades lost over the sequence",
         names(profiles.runs),
-        Significance("Student, against the margin", margin_p_value(decades, LEAST_DECADES, np.random.default_rng(0))),
+        "Student, against the margin",
+        margin_p_value(decades, LEAST_DECADES, np.random.default_rng(0)),
         detectable_difference_of(decades),
         "decades beyond the margin",
         profiles.omitted_counts(),
@@ -94,7 +97,7 @@ def _over_the_sequence(profiles: Profiles) -> Case:
 
 
 def _stops_solving(results: Results, cell: str) -> list[Case]:
-    """Whether the cell solves its task less often at the longest length tested than at the shortest, alongside a claim.
+    """Whether the cell solves its task less often at the longest length tested than at the shortest; only reported.
 
     HOLDS when fewer than half of the runs of the longest length solve it and the two lengths differ; else UNDECIDED:
     that a cell solves its task up to some length does not imply that it always will.
@@ -120,9 +123,10 @@ def _stops_solving(results: Results, cell: str) -> list[Case]:
             exact_rate(solved[longest]),
             "fraction of runs that solve it",
             names(runs),
-            Significance("Fisher's exact test against the shortest length", float(fisher.pvalue)),
+            "Fisher's exact test against the shortest length",
+            float(fisher.pvalue),
             details=details,
-            beside=True,
+            reported_only=True,
         )
     ]
 
@@ -144,7 +148,7 @@ LSTM_PARTIAL = Claim(
     "000",
     Kind.MEASURED,
     "|slope| of the RNN's gradient minus |slope| of the LSTM's, by seed, at initialisation, by recurrent gain and as "
-    "started for training, longest length; beside it whether the LSTM stops solving its task",
+    "started for training, longest length; also reported: whether the LSTM stops solving its task",
     "holds where the interval is above 0: the LSTM's gradient decays, or grows, more slowly; fails where it is below; "
     "that it stops solving holds within the lengths and the budget tested, and is undecided where no length fails",
     _lstm_partial,
@@ -155,7 +159,7 @@ GRU_LIMIT = Claim(
     "000",
     Kind.MEASURED,
     "log10 of the gradient's norm at the last step minus at the first: at initialisation by recurrent gain, as started "
-    "for training and after it, each by length; beside it whether the GRU stops solving its task",
+    "for training and after it, each by length; also reported: whether the GRU stops solving its task",
     f"holds at a length where the interval lies beyond {LEAST_DECADES:g} decade, lost or gained, over the sequence, "
     "fails where within; at one start one length that holds is enough",
     _gru_limit,

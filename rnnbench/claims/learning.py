@@ -2,34 +2,23 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.intervals import UNDEFINED
-from rnnbench.analysis.log_rank import log_rank_test
-from rnnbench.analysis.loss_scale import decades_over_baseline, loss_differences
+from rnnbench.analysis.equivalence import FACTOR, steps_equivalence, within_margin
+from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference, log_loss_differences
 from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
 from rnnbench.analysis.milestones import steps_to
-from rnnbench.analysis.paired import margin_p_value, paired_test
+from rnnbench.analysis.paired import margin_p_value
 from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.steps_ratio import FACTOR, steps_equivalence, steps_ratio
-from rnnbench.analysis.steps_to_solve import StepsToSolve
-from rnnbench.analysis.verdict import Verdict, below, within_margin
-from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError, Significance
-from rnnbench.claims.selection import (
-    STEPS,
-    STOPS,
-    by_seed,
-    difficulties,
-    names,
-    rate_label,
-    trained,
-)
-from rnnbench.claims.steps import Pair, milestone_told, pair_of, ratios_by_difficulty, solved_told
-from rnnbench.errors import SettingError
+from rnnbench.analysis.verdict import Verdict
+from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError, not_measured
+from rnnbench.claims.selection import STEPS, STOPS, by_seed, names, rate_label, trained
+from rnnbench.claims.steps import Pair, by_difficulty, fewer_steps, milestone_details, pair_of, solved_counts
 from rnnbench.schema import Status
 
 LOSS_MARGIN = math.log10(2)
@@ -41,16 +30,11 @@ HALVED = -math.log10(2)
 BASELINES = ("test_baseline_loss", "baseline_loss")
 """The baseline's loss on the test data, else the expected one."""
 
-OVER_STEPS = "log-rank, stratified by length, by permutation"
-
 
 def _pairs(results: Results, one: str, other: str) -> list[tuple[Mapping[str, Any], Pair]]:
     """The runs of both cells by what they match in, those of equally many parameters first."""
     runs = trained(results, [one, other])
-    try:
-        matched = matched_comparisons(runs)
-    except SettingError as error:
-        raise NotMeasuredError(str(error)) from error
+    matched = matched_comparisons(runs)
     pairs: list[tuple[Mapping[str, Any], Pair]] = []
     for match, group in sorted(matched.items(), key=lambda item: item[0].column == WIDTH):
         pair = pair_of(group, one, other)
@@ -62,37 +46,15 @@ def _pairs(results: Results, one: str, other: str) -> list[tuple[Mapping[str, An
 
 
 def _gru_beats_rnn(results: Results) -> list[Case]:
-    return [_fewer_steps(condition, pair) for condition, pair in _pairs(results, "gru", "rnn")]
-
-
-def _fewer_steps(condition: Mapping[str, Any], pair: Pair) -> Case:
-    a, b = _steps(pair)
-    ratio = steps_ratio(a, b, np.random.default_rng(0))
-    test = log_rank_test(a, b, np.random.default_rng(0))
-    return Case(
-        condition,
-        below(ratio, 1),
-        ratio,
-        "steps to solve, GRU's over RNN's",
-        names(*pair),
-        Significance(OVER_STEPS, test.p_value),
-        detectable_steps_ratio(a, b, np.random.default_rng(0)),
-        "ratio of steps",
-        {**solved_told(pair), **ratios_by_difficulty(pair), **milestone_told(pair)},
-    )
-
-
-def _steps(pair: Pair) -> tuple[StepsToSolve, StepsToSolve]:
-    return steps_to(pair[0]), steps_to(pair[1])
+    unit = "steps to solve, GRU's over RNN's"
+    return [fewer_steps(condition, pair, unit) for condition, pair in _pairs(results, "gru", "rnn")]
 
 
 def _alike(results: Results, one: str, other: str) -> list[Case]:
     """That two cells take as many steps at each length, and end with the same loss where they trained equally long."""
     cases = []
     for condition, pair in _pairs(results, one, other):
-        for at, _ in difficulties(pair[0]):
-            (difficulty,) = at.values()
-            part = pair[0][pair[0]["difficulty"] == difficulty], pair[1][pair[1]["difficulty"] == difficulty]
+        for at, part in by_difficulty(pair):
             cases.append(_equally_soon({"compared": "steps_to_solve", **at, **condition}, part))
             if _trained_equally_long(part):
                 cases.append(_equal_losses({"compared": "loss_at_equal_budgets", **at, **condition}, part))
@@ -106,7 +68,7 @@ def _trained_equally_long(pair: Pair) -> bool:
 
 
 def _equally_soon(condition: Mapping[str, Any], pair: Pair) -> Case:
-    a, b = _steps(pair)
+    a, b = (steps_to(runs) for runs in pair)
     test = steps_equivalence(a, b, np.random.default_rng(0))
     return Case(
         condition,
@@ -114,10 +76,11 @@ def _equally_soon(condition: Mapping[str, Any], pair: Pair) -> Case:
         test.ratio,
         "ratio of steps to solve",
         names(*pair),
-        Significance("log-rank by permutation, at both margins", test.p_value),
+        "log-rank by permutation, at both margins",
+        test.p_value,
         detectable_steps_ratio(a, b, np.random.default_rng(0)),
         "ratio of steps",
-        {**solved_told(pair), **milestone_told(pair)},
+        {**solved_counts(pair), **milestone_details(pair)},
     )
 
 
@@ -127,14 +90,15 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
     one, other = (runs.loc[shared] for runs in seeds)
     a, b = _final_losses(one), _final_losses(other)
     if not (np.concatenate([a, b]) > 0).all():
-        return Case(
-            condition, Verdict.NOT_MEASURED, UNDEFINED, "", details={"": "a loss of 0, or none, has no logarithm"}
-        )
-    differences = loss_differences(a, b)
-    test = paired_test(differences, np.random.default_rng(0))
+        return not_measured("a loss of 0, or none, has no logarithm", condition)
+    test = log_loss_difference(a, b, _budgets(one), _budgets(other), np.random.default_rng(0))
+    differences = log_loss_differences(a, b)
     verdict = within_margin(test.interval, LOSS_MARGIN)
-    over_baseline = [_median_over_baseline(runs, losses) for runs, losses in ((one, a), (other, b))]
-    if verdict is Verdict.HOLDS and not min(over_baseline) < HALVED:
+    over_baseline = {
+        f"decades_over_baseline_{of_cell['cell'].iloc[0]}": _median_over_baseline(runs, losses)
+        for of_cell, runs, losses in zip(pair, (one, other), (a, b), strict=True)
+    }
+    if verdict is Verdict.HOLDS and not min(over_baseline.values()) < HALVED:
         verdict = Verdict.UNDECIDED
     return Case(
         condition,
@@ -142,19 +106,11 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
         test.interval,
         "decades of test loss, difference",
         names(one, other),
-        Significance(
-            f"{'paired Student' if np.isfinite(differences).all() else 'signs of ranks'}, at both margins",
-            margin_p_value(differences, LOSS_MARGIN, np.random.default_rng(0)),
-        ),
+        f"{'paired Student' if np.isfinite(differences).all() else 'signs of ranks'}, at both margins",
+        margin_p_value(differences, LOSS_MARGIN, np.random.default_rng(0)),
         detectable_difference_of(differences),
         "decades",
-        {
-            "p_sign_flip_of_no_difference": test.p_sign_flip,
-            **{
-                f"decades_over_baseline_{runs['cell'].iloc[0]}": decades
-                for runs, decades in zip(pair, over_baseline, strict=True)
-            },
-        },
+        {"p_sign_flip_of_no_difference": test.p_sign_flip, **over_baseline},
     )
 
 
@@ -176,14 +132,6 @@ def _budgets(runs: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.float64]]":
     """Steps trained; of a run that diverged or failed those it was to train."""
     done = (runs["status"] == Status.DONE).to_numpy()
     return np.where(done, runs["steps_trained"].to_numpy(float), runs[STEPS].to_numpy(float))
-
-
-def _comparable(results: Results) -> list[Case]:
-    return _alike(results, "gru", "lstm")
-
-
-def _sigmoid_candidate(results: Results) -> list[Case]:
-    return _alike(results, "gru_goodfellow", "gru")
 
 
 ALIKE = (
@@ -212,7 +160,7 @@ COMPARABLE = Claim(
     Kind.MEASURED,
     f"{ALIKE}: GRU against LSTM",
     ALIKE_RULE,
-    _comparable,
+    partial(_alike, one="gru", other="lstm"),
 )
 SIGMOID_CANDIDATE = Claim(
     "sigmoid-candidate",
@@ -221,5 +169,5 @@ SIGMOID_CANDIDATE = Claim(
     Kind.MEASURED,
     f"{ALIKE}: gru_goodfellow against gru",
     ALIKE_RULE,
-    _sigmoid_candidate,
+    partial(_alike, one="gru_goodfellow", other="gru"),
 )

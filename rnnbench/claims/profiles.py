@@ -9,19 +9,10 @@ import pandas as pd
 from jaxtyping import Float
 
 from rnnbench.analysis.gradient_profile import top_layer_norms
-from rnnbench.analysis.horizon import lengths
 from rnnbench.analysis.matched_comparisons import WIDTH
 from rnnbench.analysis.results import Results
 from rnnbench.claims.claim import NotMeasuredError
-from rnnbench.claims.selection import (
-    STEPS,
-    by_seed,
-    difficulties,
-    one_task,
-    select,
-    trained_by_length,
-)
-from rnnbench.errors import SettingError
+from rnnbench.claims.selection import STEPS, by_length, by_seed, one_task, select, trained_by_length
 from rnnbench.gradient_fit import fit_gradient
 from rnnbench.schema import Status
 
@@ -29,7 +20,7 @@ GAIN, WHEN = "model.recurrent_gain", "when"
 AS_STARTED, AFTER_TRAINING = "as started for training", "after training"
 
 FEWEST_STEPS = 10
-"""Time steps with a gradient that a course takes part with."""
+"""Time steps with a gradient that a profile takes part with."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,7 @@ class Profiles:
     @property
     def slopes(self) -> "pd.Series[float]":
         """Decades lost per step of backpropagation through time, by seed: negative where the gradient explodes."""
-        return pd.Series([fit_gradient(course).decay for course in self.norms], index=self.runs.index, dtype=float)
+        return pd.Series([fit_gradient(norms).decay for norms in self.norms], index=self.runs.index, dtype=float)
 
     @property
     def decades(self) -> Float[np.ndarray, " runs"]:
@@ -57,7 +48,7 @@ class Profiles:
 
         Where g_1 is no number, from the first step that is one on: nearer to 0 than the truth.
         """
-        first = np.array([course[np.argmax(course > 0)] for course in self.norms])
+        first = np.array([norms[np.argmax(norms > 0)] for norms in self.norms])
         return np.asarray(np.log10(self.norms[:, -1]) - np.log10(first)) if len(first) else first
 
     def omitted_counts(self) -> dict[str, float]:
@@ -83,11 +74,8 @@ def at_initialisation(results: Results, cell: str, longest: bool) -> list[Profil
 
 def after_training(results: Results, cell: str) -> list[Profiles]:
     """The gradients of a cell's trained runs at their last probed step by length; diverged runs are left out."""
-    found = []
-    for length, group in trained_by_length(results, cell):
-        profiles = _profiles(results, {WHEN: AFTER_TRAINING} | length, group, -1)
-        found += [profiles] if profiles else []
-    return found
+    groups = [({WHEN: AFTER_TRAINING} | length, group) for length, group in trained_by_length(results, cell)]
+    return [profiles for condition, group in groups if (profiles := _profiles(results, condition, group, -1))]
 
 
 def _untrained(results: Results, cell: str) -> list[tuple[dict[str, Any], pd.DataFrame]]:
@@ -96,30 +84,24 @@ def _untrained(results: Results, cell: str) -> list[tuple[dict[str, Any], pd.Dat
     if runs.empty:
         return []
     runs = select(results.of(one_task(runs)), {WIDTH: runs[WIDTH].mode()[0]})
-    groups = [({GAIN: gain} | length, of_length)
-              for gain, of_gain in runs.groupby(GAIN) for length, of_length in difficulties(of_gain)]  # fmt: skip
-    return sorted(groups, key=lambda item: (float(item[0][GAIN]), float(lengths(item[1]).iloc[0])))
+    return [
+        ({GAIN: gain} | length, group) for gain, of_gain in runs.groupby(GAIN) for length, group in by_length(of_gain)
+    ]
 
 
 def _profiles(results: Results, condition: Mapping[str, Any], runs: pd.DataFrame, probed: int) -> Profiles | None:
     """The gradients at a probed training step (0 the first, -1 the last); None when no run has a profile."""
-    found = {}
-    for run in runs["run"]:
-        try:
-            norms = top_layer_norms(results, run, probed)
-        except SettingError as error:
-            raise NotMeasuredError(str(error)) from error
-        if norms is not None:
-            found[run] = np.where(np.isfinite(norms), norms, 0)
+    measured = {run: top_layer_norms(results, run, probed) for run in runs["run"]}
+    found = {run: np.where(np.isfinite(norms), norms, 0) for run, norms in measured.items() if norms is not None}
     if not found:
         return None
     ended = runs[runs["status"] == Status.DONE] if probed == -1 else runs
-    has = np.array([run in found and _has_course(found[run]) for run in ended["run"]], dtype=bool)
-    kept = by_seed(ended[has])
+    taking_part = [run for run, norms in found.items() if _takes_part(norms)]
+    kept = by_seed(ended[ended["run"].isin(taking_part)])
     length = next(iter(found.values())).size
     norms_of_runs = np.array([found[run] for run in kept["run"]]).reshape(len(kept), length)
     return Profiles(condition, kept, norms_of_runs, len(found) - len(kept))
 
 
-def _has_course(norms: Float[np.ndarray, " time_step"]) -> bool:
+def _takes_part(norms: Float[np.ndarray, " time_step"]) -> bool:
     return bool(norms[-1] > 0 and np.count_nonzero(norms) >= min(FEWEST_STEPS, norms.size))

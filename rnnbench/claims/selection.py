@@ -77,8 +77,7 @@ def trained_at_one_width(runs: pd.DataFrame) -> pd.DataFrame:
 def trained_by_length(results: Results, cell: str) -> list[tuple[dict[str, Any], pd.DataFrame]]:
     """A cell's trained runs of the width that all cells have, failed ones too, by length, the shortest first."""
     runs = one_task(trained_at_one_width(results.runs[results.runs["status"].isin(ENDED)]))
-    runs = runs[runs["cell"] == cell]
-    return sorted(difficulties(runs), key=lambda item: float(lengths(item[1]).iloc[0])) if len(runs) else []
+    return by_length(runs[runs["cell"] == cell])
 
 
 def with_values(runs: pd.DataFrame, *columns: str) -> pd.DataFrame:
@@ -93,6 +92,11 @@ def difficulties(runs: pd.DataFrame) -> list[tuple[dict[str, Any], pd.DataFrame]
     """The runs by the difficulty of their task, each with the condition that it is, such as {"length": 40}."""
     groups = runs.groupby(["difficulty_setting", "difficulty"], sort=False)
     return [({str(setting): value}, group) for (setting, value), group in groups]
+
+
+def by_length(runs: pd.DataFrame) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """The same, the shortest first. Raises SettingError where tasks have no length."""
+    return sorted(difficulties(runs), key=lambda item: float(lengths(item[1]).iloc[0])) if len(runs) else []
 
 
 def by_seed(runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,15 +1,20 @@
 """Steps to solve of two cells: what the claims on learning and on speed have in common."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.milestones import SOLVED, reached, steps_to
+from rnnbench.analysis.power import detectable_steps_ratio
 from rnnbench.analysis.steps_ratio import steps_ratio
-from rnnbench.claims.claim import Count
-from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, by_seed, difficulties
+from rnnbench.analysis.steps_to_solve import StepsToSolve
+from rnnbench.analysis.verdict import below
+from rnnbench.claims.claim import Case, Count
+from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, by_seed, difficulties, names
 
 Pair = tuple[pd.DataFrame, pd.DataFrame]
 """The runs of one cell and of the other."""
@@ -29,32 +34,63 @@ def pair_of(runs: pd.DataFrame, one: str, other: str) -> Pair:
     return pair
 
 
-def ratio(pair: Pair, milestone: str = SOLVED) -> Interval:
+def by_difficulty(pair: Pair) -> list[tuple[dict[str, Any], Pair]]:
+    """The pair at each difficulty, with the condition that it is, such as {"length": 40}."""
+    one, other = pair
+    return [(at, (runs, other[other["difficulty"] == next(iter(at.values()))])) for at, runs in difficulties(one)]
+
+
+def fewer_steps(
+    condition: Mapping[str, Any],
+    pair: Pair,
+    unit: str,
+    detectable_unit: str = "ratio of steps",
+    seconds: tuple[float, float] | None = None,
+) -> Case:
+    """That the one cell solves in less than the other: in steps, or with the seconds of a step of each cell, in time.
+
+    The passes of both cells grow with the length alike, so one time serves at all lengths.
+    """
+    a, b = (_scaled(steps_to(runs), each) for runs, each in zip(pair, seconds or (1.0, 1.0), strict=True))
+    ratio = steps_ratio(a, b, np.random.default_rng(0))
+    parts = by_difficulty(pair)
+    details: dict[str, Any] = {}
+    if seconds is None:
+        apart = {f"ratio_at_{next(iter(at.values()))}": _ratio(part) for at, part in parts} if len(parts) > 1 else {}
+        details = {**solved_counts(pair), **apart, **milestone_details(pair)}
+    return Case(
+        condition,
+        below(ratio, 1),
+        ratio,
+        unit,
+        names(*pair),
+        "log-rank, stratified by length, by permutation",
+        log_rank_test(a, b, np.random.default_rng(0)).p_value,
+        detectable_steps_ratio(a, b, np.random.default_rng(0)),
+        detectable_unit,
+        details,
+    )
+
+
+def _scaled(runs: StepsToSolve, seconds: float) -> StepsToSolve:
+    return StepsToSolve(runs.steps * seconds, runs.budgets * seconds, runs.strata)
+
+
+def _ratio(pair: Pair, milestone: str = SOLVED) -> Interval:
     """The ratio of steps, the one's over the other's; NaN where no run of either arrived."""
     a, b = (steps_to(runs, milestone) for runs in pair)
     return steps_ratio(a, b, np.random.default_rng(0))
 
 
-def solved_told(pair: Pair, milestone: str = SOLVED) -> dict[str, Count]:
+def solved_counts(pair: Pair, milestone: str = SOLVED) -> dict[str, Any]:
     """How many runs of each cell arrived, by name, for a case's details."""
     return {
         f"{milestone}_{runs['cell'].iloc[0]}": Count(int(reached(runs, milestone).sum()), len(runs)) for runs in pair
     }
 
 
-def milestone_told(pair: Pair) -> dict[str, Any]:
-    """The ratio of steps to the softer milestone and how many runs met it, for a case's details.
-
-    Empty for a task without this milestone.
-    """
+def milestone_details(pair: Pair) -> dict[str, Any]:
+    """The ratio of steps to the softer milestone and how many runs met it; empty for a task without it."""
     if any(MILESTONE_STEPS not in runs for runs in pair):
         return {}
-    return {f"{MILESTONE}_ratio": ratio(pair, MILESTONE)} | solved_told(pair, MILESTONE)
-
-
-def ratios_by_difficulty(pair: Pair) -> dict[str, Interval]:
-    """The ratio at each difficulty by itself, for the details of a case that pools them; empty where there is one."""
-    parts = [{tuple(at.items()): runs for at, runs in difficulties(each)} for each in pair]
-    if len(parts[0]) < 2:
-        return {}
-    return {f"ratio_at_{at[0][1]}": ratio((parts[0][at], parts[1][at])) for at in parts[0]}
+    return {f"{MILESTONE}_ratio": _ratio(pair, MILESTONE)} | solved_counts(pair, MILESTONE)

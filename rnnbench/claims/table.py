@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from rnnbench.analysis.intervals import UNDEFINED, Interval, is_degenerate
+from rnnbench.analysis.degenerate import is_degenerate
+from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.matched_comparisons import Match
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
 from rnnbench.claims import Claim, Finding, findings
-from rnnbench.claims.claim import Case, Count, Evidence, Kind, Overall
+from rnnbench.claims.claim import Case, Count, Kind, Overall, not_measured
 from rnnbench.report.component import Table
 from rnnbench.report.labels import interval, match_label, number, setting_value
 
@@ -24,6 +25,9 @@ NAMES = {
     "rate": "learning rate",
 }
 """Names of conditions and details that are not simply their own with spaces in place of underscores."""
+
+BRIEF = ("verdict", "claim", "case", "number", "p (Holm)", "runs")
+EXPLAINED = "notes, measurement and rule"
 
 PLAIN = ("compared", "implementation", "when")
 """Conditions whose value is clear without a name."""
@@ -46,11 +50,11 @@ class Claims(Table):
         "p_value": "its p-value, of this case alone",
         "p_holm": "the same adjusted for all cases of the claim by Holm's method; above 0.05 the case is undecided",
         "runs": "number of runs; empty by construction",
-        "detectable": "the smallest difference from none that the test finds in 80% of experiments with so many runs "
+        "detectable": "the smallest difference from none that the test finds in 80% of experiments with this many runs "
         "and this spread, at 5% and as the only case; a ratio of 0: none is found; empty where the spread is not known",
         "detectable_unit": "what that is a difference or ratio of",
         "details": "further numbers",
-        "beside": "whether the case is only reported and has no part in the claim's verdict",
+        "reported_only": "whether the case is only reported and has no part in the claim's verdict",
         "claim_verdict": "of the claim by its cases: holds, fails, depends (some hold, some fail), undecided or not "
         "measured",
         "sentence": "the claim in words",
@@ -65,53 +69,50 @@ class Claims(Table):
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        rows: list[dict[str, Any]] = []
-        for claim, finding in findings(results).items():
-            missing = Case({}, Verdict.NOT_MEASURED, UNDEFINED, "", details={"": finding.missing})
-            rows += [_row(claim, finding, case) for case in finding.cases or [missing]]
-        return pd.DataFrame(rows)
+        rows = [
+            _row(claim, finding, case)
+            for claim, finding in findings(results).items()
+            for case in finding.cases or [not_measured(finding.missing)]
+        ]
+        return pd.DataFrame(rows)[list(self.columns)]
 
     def formatted_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return self.formatted(rows)[["verdict", "claim", "case", "number", "p (Holm)", "runs"]]
+        table = self.formatted(rows)
+        return table[[name for name in BRIEF if name in table]]
 
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
-        first = ~rows["claim"].duplicated()
-        return pd.DataFrame(
-            {
-                "verdict": _verdict(row),
-                "claim": f"{row['claim']}: {row['claim_verdict']}" if is_first else row["claim"],
-                "case": f"{row['case']} (beside the claim)" if row["beside"] else row["case"],
-                "number": _with_unit(_number(row["number"]), row["unit"]),
-                "test": row["test"],
-                "p (Holm)": "" if row["test"] == "" else f"{_p_value(row['p_value'])} ({_p_value(row['p_holm'])})",
-                "runs": row["runs"],
-                "80% power for": _detectable(row["detectable"], row["detectable_unit"]),
-                "details": row["details"],
-                "notes, measurement and rule": _explained(row) if is_first else "",
-            }
-            for row, is_first in zip(rows.to_dict("records"), first, strict=True)
-        )  # fmt: skip
+        again = rows["claim"].duplicated()
+        table = super().formatted(rows)
+        table.loc[again, "claim"] = rows.loc[again, "claim"]
+        table.loc[again, EXPLAINED] = ""
+        return table
+
+    def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
+        return {
+            "verdict": _verdict(row),
+            "claim": f"{row['claim']}: {row['claim_verdict']}",
+            "case": f"{row['case']} (only reported)" if row["reported_only"] else row["case"],
+            "number": _with_unit(_number(row["number"]), row["unit"]),
+            "test": row["test"],
+            "p (Holm)": f"{_p_value(row['p_value'])} ({_p_value(row['p_holm'])})" if row["test"] else "",
+            "runs": row["runs"],
+            "80% power for": _detectable(row["detectable"], row["detectable_unit"]),
+            "details": row["details"],
+            EXPLAINED: f"{row['sentence']} ({row['notes']}) Measured: {row['measurement']}. Rule: {row['rule']}.",
+        }
 
 
 def _row(claim: Claim, finding: Finding, case: Case) -> dict[str, Any]:
-    test = case.significance
     return {
+        **vars(claim),
+        **vars(case),
         "verdict": case.verdict.value,
         "claim": claim.name,
         "kind": claim.kind.value,
-        "case": _condition(case.condition),
-        "number": case.number,
-        "unit": case.unit,
-        "test": test.test if test else "",
-        "p_value": test.p_value if test else float("nan"),
-        "p_holm": test.p_holm if test else float("nan"),
+        "case": ", ".join(_named(name, value) for name, value in case.condition.items()),
         "runs": str(len(case.runs)) if case.runs else "",
-        "detectable": case.detectable,
-        "detectable_unit": case.detectable_unit,
-        "details": "; ".join(_details(case.details)),
-        "beside": case.beside,
+        "details": "; ".join(f"{_spaced(name)} {_detail(value)}".strip() for name, value in case.details.items()),
         "claim_verdict": verdict_label(claim, finding),
-        **{name: getattr(claim, name) for name in ("sentence", "notes", "measurement", "rule")},
         "run_names": " ".join(case.runs),
     }
 
@@ -120,12 +121,11 @@ def verdict_label(claim: Claim, finding: Finding) -> str:
     """The verdict of all cases together, with their number where they differ."""
     if claim.kind is Kind.BY_CONSTRUCTION and finding.overall is not Overall.NOT_MEASURED:
         return "true by construction" if finding.overall is Overall.HOLDS else "true by construction, the code differs"
-    verdicts = Counter(case.verdict for case in finding.cases if not case.beside)
+    verdicts = Counter(case.verdict for case in finding.cases if not case.reported_only)
     if len(verdicts) < 2:
         return finding.overall.value
-    return (
-        f"{finding.overall.value} ({', '.join(f'{verdicts[each]} {each.value}' for each in Verdict if verdicts[each])})"
-    )
+    counts = ", ".join(f"{verdicts[each]} {each.value}" for each in Verdict if verdicts[each])
+    return f"{finding.overall.value} ({counts})"
 
 
 def _verdict(row: Mapping[Any, Any]) -> str:
@@ -145,20 +145,14 @@ def _p_value(value: float) -> str:
     return "<0.0001" if value < 1e-4 else number(value)
 
 
-def _explained(row: Mapping[Any, Any]) -> str:
-    return f"{row['sentence']} ({row['notes']}) Measured: {row['measurement']}. Rule: {row['rule']}."
-
-
 def _number(value: Interval) -> str:
     if isnan(value.estimate):
         return ""
     if is_degenerate(value):
         return f"{number(value.estimate)} (no spread)"
-    return interval(value) if 0 < value.estimate < inf or value.low < 0 else _open_bound(value)
-
-
-def _open_bound(value: Interval) -> str:
-    """A ratio of which the runs give one bound at most, as where one cell never solves the task."""
+    if 0 < value.estimate < inf or value.low < 0:
+        return interval(value)
+    # a ratio of which the runs give one bound at most, as where one cell never solves the task
     if isnan(value.low):
         return number(value.estimate)
     if value.low > 0:
@@ -170,19 +164,11 @@ def _with_unit(text: str, unit: str) -> str:
     return f"{text} {unit}" if text else ""
 
 
-def _condition(condition: Mapping[str, Any]) -> str:
-    return ", ".join(_named(name, value) for name, value in condition.items())
-
-
 def _named(name: str, value: Any) -> str:
     if isinstance(value, Match):
         return match_label(value)
     text = _spaced(value) if name == "compared" else setting_value(value)
     return text if name in PLAIN else f"{_spaced(name)} {text}"
-
-
-def _details(details: Evidence) -> list[str]:
-    return [f"{_spaced(name)} {_detail(value)}".strip() for name, value in details.items()]
 
 
 def _detail(value: Any) -> str:

@@ -9,7 +9,7 @@ from rnnbench.analysis.paired import paired_test
 from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import above
-from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError, Significance
+from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError
 from rnnbench.claims.selection import by_seed, names, trained_by_length
 from rnnbench.schema import Status
 
@@ -43,7 +43,8 @@ def _spread(condition: dict[str, float], runs: pd.DataFrame) -> Case:
         factor,
         "upper over lower quartile, after training over before",
         names(kept),
-        Significance("paired Student of logarithms", test.p_value),
+        "paired Student of logarithms",
+        test.p_value,
         math.exp(detectable_difference_of(after - before)),
         "factor",
         {
