@@ -47,7 +47,7 @@ evaluation is in the history, and its last one in `runs.csv`, under the name giv
 
 MEASURES = """### Measures
 
-What tasks measure over held-out steps beside the loss. On test data it is in `test_<measure>` of `runs.csv`, on
+What tasks measure over held-out steps in addition to the loss. On test data it is in `test_<measure>` of `runs.csv`, on
 validation data at each evaluation in `validation_<measure>` of the history. A task's first is its `measure`, which
 tables show."""
 

@@ -98,11 +98,11 @@ def _times(axes: Axes, rows: pd.DataFrame, places: "pd.Series[int]", colours: li
 def _machines(rows: pd.DataFrame) -> str:
     """On which machine the times were taken, and whether other work ran on it."""
     shared = rows["times_shared"].to_numpy()
-    beside = f"{np.mean(shared == True):.0%} of the times were taken beside other work on the machine"  # noqa: E712
+    shared_part = f"{np.mean(shared == True):.0%} of the times were taken while other work shared the machine"  # noqa: E712
     return " ".join(
         [
             f"Taken on {' and on '.join(sorted(rows['processor'].unique()))}.",
-            "Whether beside other work was not recorded." if pd.isna(shared).all() else f"{beside}.",
+            "Whether other work shared the machine was not recorded." if pd.isna(shared).all() else f"{shared_part}.",
         ]
     )
 

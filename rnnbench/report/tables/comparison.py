@@ -27,7 +27,7 @@ class Comparison(OfMilestone, Table):
         "95% over seeds: exact (Clopper-Pearson) for the success rate, order statistics for the Kaplan-Meier median of "
         "the steps and for other medians (five runs: 93.75%, their range), Student's of log10 for the geometric mean "
         "of the loss; (n of N): the number is of n of the N runs; at stop: the losses at which runs stopped once they "
-        "had solved it, not compared; shared: times taken beside other work on the machine"
+        "had solved it, not compared; shared: times taken while other work shared the machine"
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:

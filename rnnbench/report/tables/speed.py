@@ -24,7 +24,7 @@ class Speed(Table):
     needs = tuple(speed.SIZES.values())
     intervals = (
         "quartiles over the repetitions, all implementations and the peak interleaved in one process; shared: taken "
-        "beside other work on the machine"
+        "while other work shared the machine"
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
