@@ -1,4 +1,4 @@
-"""Claims on which cell learns better."""
+"""Claims on which cell learns better, and on which trains faster."""
 
 import math
 from collections.abc import Mapping
@@ -9,15 +9,26 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.equivalence import FACTOR, steps_equivalence, within_margin
+from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference, log_loss_differences
 from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
 from rnnbench.analysis.milestones import steps_to
-from rnnbench.analysis.paired import margin_p_value
+from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.verdict import Verdict
+from rnnbench.analysis.verdict import Verdict, below
 from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError, not_measured
-from rnnbench.claims.selection import STEPS, STOPS, by_seed, names, rate_label, trained
+from rnnbench.claims.selection import (
+    STEPS,
+    STOPS,
+    by_seed,
+    names,
+    rate_label,
+    select,
+    trained,
+    trained_at_one_width,
+    with_values,
+)  # fmt: skip
 from rnnbench.claims.steps import Pair, by_difficulty, fewer_steps, milestone_details, pair_of, solved_counts
 from rnnbench.schema import Status
 
@@ -26,6 +37,9 @@ LOSS_MARGIN = math.log10(2)
 
 HALVED = -math.log10(2)
 """Of the baseline's loss, in decades: two cells that have both learned nothing are not comparable for that."""
+
+IMPLEMENTATIONS = {"fused": "fused", "torch_nn": "torch.nn on CPU"}
+"""What passes are timed with: kernels compiled alike, and the modules as shipped."""
 
 BASELINES = ("test_baseline_loss", "baseline_loss")
 """The baseline's loss on the test data, else the expected one."""
@@ -134,6 +148,57 @@ def _budgets(runs: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.float64]]":
     return np.where(done, runs["steps_trained"].to_numpy(float), runs[STEPS].to_numpy(float))
 
 
+def _faster(results: Results) -> list[Case]:
+    timed = {
+        implementation: with_values(select(results, {"cell": "gru"}), *_columns(implementation))
+        for implementation in IMPLEMENTATIONS
+    }
+    cases = [_pass_time(implementation, runs) for implementation, runs in timed.items()]
+    in_steps = {"compared": "steps_to_solve"}
+    try:
+        runs = trained_at_one_width(trained(results, ["gru", "lstm"]))
+        pair = pair_of(runs, "gru", "lstm")
+        if not len(pair[0]):
+            raise NotMeasuredError("needs trained runs of gru and lstm of one width at the same length")
+    except NotMeasuredError as error:  # said, or the times of a pass would pass for the whole claim
+        return [*cases, not_measured(str(error), in_steps)]
+    rate = {"rate": rate_label(results, runs)}
+    cases.append(fewer_steps(in_steps | rate, pair, "steps to solve, GRU's over LSTM's", "ratio"))
+    for implementation, of_implementation in timed.items():
+        of_gru, of_lstm = (float(of_implementation[column].median()) for column in _columns(implementation))
+        condition = {"compared": "time_to_solve", "implementation": IMPLEMENTATIONS[implementation], **rate}
+        cases.append(fewer_steps(condition, pair, "time to solve, GRU's over LSTM's", "ratio", (of_gru, of_lstm)))
+    return cases
+
+
+def _columns(implementation: str) -> tuple[str, str]:
+    """The times of a forward and backward pass of the GRU, and of the LSTM alongside it in the same process."""
+    return f"pass_{implementation}_s", f"pass_lstm_{implementation}_s"
+
+
+def _pass_time(implementation: str, runs: pd.DataFrame) -> Case:
+    of_gru, of_lstm = (runs[column].to_numpy(float) for column in _columns(implementation))
+    logarithms = np.log(of_gru) - np.log(of_lstm)
+    test = paired_test(logarithms, np.random.default_rng(0))
+    bounds = test.interval.estimate, test.interval.low, test.interval.high
+    ratio = Interval(*(math.exp(bound) for bound in bounds))
+    shared = (
+        {"taken_on_a_shared_machine": float(runs["times_shared"].isin([True]).sum())} if "times_shared" in runs else {}
+    )
+    return Case(
+        {"compared": "pass_time", "implementation": IMPLEMENTATIONS[implementation]},
+        below(ratio, 1),
+        ratio,
+        "time of a forward and backward pass, GRU's over LSTM's",
+        names(runs),
+        "paired Student of log times, a pair for each process",
+        test.p_value,
+        math.exp(-detectable_difference_of(logarithms)),
+        "ratio of times",
+        {"p_sign_flip": test.p_sign_flip, **shared},
+    )
+
+
 ALIKE = (
     "ratio of steps to solve by length, runs that did not solve it censored at their budget; where all runs train "
     "equally long, the paired difference of log10 test loss; at equal parameters and at equal width"
@@ -170,4 +235,15 @@ SIGMOID_CANDIDATE = Claim(
     f"{ALIKE}: gru_goodfellow against gru",
     ALIKE_RULE,
     partial(_alike, one="gru_goodfellow", other="gru"),
+)
+FASTER = Claim(
+    "faster",
+    "The GRU trains faster than the LSTM.",
+    "001, 003",
+    Kind.MEASURED,
+    "at one width: time of a forward and backward pass, GRU's over LSTM's, interleaved in one process, with kernels "
+    "compiled alike (fused) and with the modules of torch.nn on CPU; steps to solve over all runs, censored at their "
+    "budget; time to solve, the steps times the median time of a pass (weight update not in it)",
+    "each holds where the interval of the ratio is below 1, fails where it is above",
+    _faster,
 )

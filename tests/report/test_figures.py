@@ -18,9 +18,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
 from rnnbench.analysis.variant import Variant
 from rnnbench.report import Figure
-from rnnbench.report.drawing import mark_incomplete
 from rnnbench.report.figures.horizon import Horizon
-from rnnbench.report.figures.learning_curves import LearningCurves
 from rnnbench.report.figures.paired_differences import PairedDifferences
 from rnnbench.report.labels import LOSSES
 from rnnbench.report.style import CellStyles, paper_style
@@ -93,17 +91,6 @@ def test_figure_of_profiles_says_when_there_are_none(name: str, monkeypatch: pyt
         draw(name, results)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_incomplete_grid_is_marked(name: str) -> None:
-    results = replace(results_for(name), missing=["cell=gru seed=7"])
-    with paper_style():
-        canvas = figure(name).draw(results, STYLES)
-        mark_incomplete(canvas, results)
-        FigureCanvasAgg(canvas).draw()
-    note = canvas.get_supxlabel()
-    assert note == "Incomplete.\nmissing: cell=gru seed=7"
-
-
 def line(axes: Any, label: str) -> Any:
     (found,) = [line for line in axes.lines if line.get_label() == label]
     return found
@@ -139,14 +126,6 @@ def test_decay_by_gain_draws_growth_back_through_time() -> None:
             assert [float(y) for y in curves[cell].get_ydata()] == pytest.approx([-DECAY[cell]] * 2)
 
 
-def test_decay_by_gain_draws_nothing_after_training_of_untrained_runs() -> None:
-    results = tiny("model.recurrent_gain")
-    results.runs["steps_trained"] = 0
-    canvas = draw("decay_by_gain", results)
-    assert {text.get_text() for text in canvas.legends[0].texts} == set(CELLS)
-    assert all(len(axes.containers) == len(CELLS) for axes in panels(canvas))
-
-
 def test_gradient_norms_are_relative_to_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
     results = tiny()
     probe = results.source.probe
@@ -165,15 +144,6 @@ def test_gradient_norms_mark_where_a_gradient_is_rounded_to_zero(monkeypatch: py
     assert list(np.isnan(line(axes, "gru").get_ydata())) == [True] * 4 + [False] * 6
     assert {mark.get_xdata()[0] for mark in axes.lines if mark.get_marker() == "<"} == {5}
     assert "rounded to zero before" in {text.get_text() for text in canvas.legends[0].texts}
-
-
-def test_gradient_figures_name_the_loss() -> None:
-    for name in ("gradient_norms", "gradient_heat_map", "decay_by_gain"):
-        results = results_for(name)
-        results.runs["gradient_loss_at"] = "last scored step"
-        canvas = draw(name, results)
-        said = canvas.legends[0].get_title().get_text() if canvas.legends else canvas.get_suptitle()
-        assert said.endswith("gradient of the loss of the last scored step")
 
 
 def test_heat_map_is_centred_on_no_change_and_marks_survivors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,17 +177,6 @@ def test_paired_differences_are_ratios_of_losses_at_equal_budgets() -> None:
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.5, 2))
 
 
-def test_paired_differences_are_ratios_of_steps_where_runs_stop() -> None:
-    results = tiny()
-    runs = results.runs
-    runs.loc[runs["solved"], "steps_trained"] = 100
-    *_, third = panels(draw("paired_differences", results))
-    assert third.get_xlabel() == "ratio of steps to solve"
-    assert [tick.get_text() for tick in third.get_yticklabels()] == ["length 10", "length 20", "all lengths"]
-    (band,) = third.patches
-    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((1 / 1.5, 1.5))
-
-
 def test_equal_budget_draws_losses_with_units_and_parameters() -> None:
     axes = panels(draw("equal_budget"))[0]
     means = [
@@ -228,15 +187,6 @@ def test_equal_budget_draws_losses_with_units_and_parameters() -> None:
     assert [tick.get_text() for tick in axes.get_xticklabels()][2] == "gru\n8 units\n96 param."
 
 
-def test_equal_budget_draws_steps_where_runs_stop() -> None:
-    results = tiny()
-    results.runs.loc[results.runs["solved"], "steps_trained"] = 100
-    axes = panels(draw("equal_budget", results))[0]
-    assert axes.get_ylabel() == "training steps to solve"
-    (unsolved,) = [line for line in axes.lines if line.get_marker() == "^" and len(line.get_xdata())]
-    assert list(unsolved.get_ydata()) == [200] * 3  # the RNN's, at their budget
-
-
 def test_cost_does_not_repeat_what_is_the_same() -> None:
     left, right = panels(draw("cost"))
     assert [tick.get_text() for tick in left.get_xticklabels()] == ["10", "20"]
@@ -244,15 +194,6 @@ def test_cost_does_not_repeat_what_is_the_same() -> None:
     assert [tick.get_text() for tick in right.get_yticklabels()] == list(CELLS)
     with_variants = panels(draw("cost", tiny("model.recurrent_gain")))[1]
     assert [tick.get_text() for tick in with_variants.get_yticklabels()] == list(CELLS)
-
-
-def test_cost_says_which_backends_ran() -> None:
-    results = tiny()
-    assert figure("cost").caption(results)[-1] == "All cells ran on the backend fused."
-    results.runs.loc[results.runs["cell"] == "rnn", "backend"] = "torch"
-    assert "rnn on torch, lstm on fused, gru on fused" in figure("cost").caption(results)[-1]
-    results.runs["times_shared"] = True
-    assert figure("cost").caption(results)[-1].startswith("Hollow dots: times taken while other runs")
 
 
 def test_learning_curves_survive_a_length_without_history(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,15 +208,32 @@ def test_learning_curves_survive_a_length_without_history(monkeypatch: pytest.Mo
     assert short.get_ylabel() == "validation mean squared error"
 
 
-def test_learning_curves_draw_levels() -> None:
-    with paper_style():
-        canvas = LearningCurves(levels={"MSE 0.01": 0.01}).draw(tiny(), STYLES)
-    assert line(panels(canvas)[0], "MSE 0.01").get_ydata()[0] == 0.01
-
-
 def test_losses_of_all_tasks_have_units() -> None:
     tasks = {path.stem for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml")}
     assert set(LOSSES) == tasks
+
+
+def test_losses_are_not_compared_where_runs_stop_when_they_solve() -> None:
+    results = tiny()
+    results.runs.loc[results.runs["solved"], "steps_trained"] = 100
+    *_, third = panels(draw("paired_differences", results))
+    assert third.get_xlabel() == "ratio of steps to solve"
+    assert [tick.get_text() for tick in third.get_yticklabels()] == ["length 10", "length 20", "all lengths"]
+    axes = panels(draw("equal_budget", results))[0]
+    assert axes.get_ylabel() == "training steps to solve"
+    (unsolved,) = [line for line in axes.lines if line.get_marker() == "^" and len(line.get_xdata())]
+    assert list(unsolved.get_ydata()) == [200] * 3  # the RNN's, at their budget
+    (axes,) = panels(draw("performance_profiles", results))
+    assert [line(axes, cell).get_ydata()[-1] for cell in CELLS] == [0, 0.5, 1]
+
+
+def test_speed_draws_times_fractions_and_ratios() -> None:
+    times, *others = panels(draw("speed"))[:4]
+    bars = {float(x) for lines in times.collections if isinstance(lines, LineCollection)
+            for line in lines.get_segments() for x in line[:, 0]}  # fmt: skip
+    assert bars == {1.0, 2.0, 4.0, 8.0}
+    drawn = [{float(x) for dots in axes.collections for x, _ in dots.get_offsets()} for axes in others]
+    assert drawn == [{0.5, 0.0625, 0.125, 0.25}, {0.5, 2.0, 4.0}, {0.5, 1.0, 4.0}]
 
 
 def test_sensitivity_is_in_steps_censored_at_the_budget() -> None:
@@ -305,39 +263,6 @@ def test_profile_is_the_fraction_of_runs_with_at_most_each_loss() -> None:
     curve = line(axes, "gru")  # losses over the baseline 0.06, 0.066, 0.072, at both lengths
     fraction = np.interp([0.05, 0.063, 0.069, 0.08], curve.get_xdata(), curve.get_ydata())
     np.testing.assert_allclose(fraction, [0, 1 / 3, 2 / 3, 1], atol=1e-12)
-
-
-def test_profile_is_over_steps_where_runs_stop() -> None:
-    results = tiny()
-    results.runs.loc[results.runs["solved"], "steps_trained"] = 100
-    (axes,) = panels(draw("performance_profiles", results))
-    assert "steps" in axes.get_xlabel()
-    assert [line(axes, cell).get_ydata()[-1] for cell in CELLS] == [0, 0.5, 1]
-
-
-def test_speed_draws_both_ratios() -> None:
-    left, right = panels(draw("speed"))[2:4]
-    drawn = {
-        axes: sorted({float(x) for dots in axes.collections for x, _ in dots.get_offsets()}) for axes in (left, right)
-    }
-    assert drawn == {left: [0.5, 2.0, 4.0], right: [0.5, 1.0, 4.0]}
-    names = ["fused", "eager", "torch.nn", "torch.mm loop"]
-    assert [text.get_text() for text in left.figure.legends[0].texts] == names
-
-
-def test_speed_draws_times_and_the_fraction_of_peak() -> None:
-    times, fractions = panels(draw("speed"))[:2]
-    assert (times.get_xlabel(), fractions.get_xlabel()) == ("", "")  # below the last row
-    bars = {float(x) for lines in times.collections if isinstance(lines, LineCollection)
-            for line in lines.get_segments() for x in line[:, 0]}  # fmt: skip
-    assert bars == {1.0, 2.0, 4.0, 8.0}
-    drawn = {float(x) for dots in fractions.collections for x, _ in dots.get_offsets()}
-    assert drawn == {0.5, 0.0625, 0.125, 0.25}
-
-
-def test_the_caption_of_speed_names_the_machine() -> None:
-    (*_, last) = figure("speed").caption(tiny())
-    assert last.startswith("Taken on AMD EPYC, family 25, model 17, 512-bit vectors.")
 
 
 def test_many_variants_get_a_panel_per_cell() -> None:

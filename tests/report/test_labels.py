@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from rnnbench.analysis.intervals import UNDEFINED, Interval, Quartiles
-from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match
 from rnnbench.analysis.variant import Variant
-from rnnbench.report.labels import bounds, cell_label, interval, match_label, number, task_title, variant_label
+from rnnbench.report.labels import bounds, cell_label, interval, number, task_title, variant_label
 from rnnbench.report.values import overrides, to_columns
 
 VARIANT = Variant((("model.initialisation", "orthogonal"), ("model.recurrent_gain", 2.0), ("optimizer.lr", 1e-3)))
@@ -54,11 +53,6 @@ def test_settings_of_the_same_last_name_keep_their_groups() -> None:
     assert variant_label(Variant((("cell.bias", True), ("probes.bias", 2)))) == "cell.bias=True, probes.bias=2"
 
 
-def test_label_of_a_match() -> None:
-    assert match_label(Match(WIDTH, 48)) == "48 units each"
-    assert match_label(Match(PARAMETERS, 7294.3)) == "about 7,300 parameters each"
-
-
 def test_values_become_columns_of_numbers_and_text() -> None:
     rows = [
         {"cell": "gru", "score": Interval(0.5, 0.25, 0.75), "pass_s": Quartiles(1, 2, 3), "tried": (0.1, 1.0),
@@ -70,10 +64,3 @@ def test_values_become_columns_of_numbers_and_text() -> None:
     }  # fmt: skip
     (found,) = to_columns(pd.DataFrame(rows)).to_dict("records")
     assert list(found.items()) == list(expected.items())
-
-
-def test_overrides_can_be_typed() -> None:
-    assert overrides(VARIANT) == "model.initialisation=orthogonal model.recurrent_gain=2.0 optimizer.lr=0.001"
-    assert overrides(Variant((("cell.bias", False), ("model.chrono_length", None)))) == (
-        "cell.bias=false model.chrono_length=null"
-    )

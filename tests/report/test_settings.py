@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.figure import Figure as Canvas
 from PIL import Image
 from pydantic import ValidationError
 
@@ -16,6 +15,7 @@ from rnnbench.report.drawing import grid
 from rnnbench.report.figures.cost import Cost
 from rnnbench.report.figures.learning_curves import LearningCurves
 from rnnbench.report.figures.speed import Speed
+from rnnbench.report.style import paper_style
 from rnnbench.report.tables.comparison import Comparison
 
 COST: dict[str, Figure] = {"cost": Cost()}
@@ -57,19 +57,11 @@ def test_formats_and_width(small_experiment: Path) -> None:
     assert ElementTree.parse(figures / "cost.svg").getroot().get("width") == "237.6pt"
 
 
-def test_panels_stand_below_each_other_where_the_figure_is_narrow(small_experiment: Path) -> None:
-    class Panels(Figure):
-        """As many panels to a row as fit."""
-
-        def draw_panels(self, results: Any, styles: Any) -> Canvas:
-            canvas, (first, *_) = grid(["a", "b", "c"], False, "x")
-            drawn.append(first.get_subplotspec().get_gridspec().ncols)
-            return canvas
-
-    drawn: list[int] = []
-    for width in (None, "column", 5.0):
-        written(small_experiment, {"panels": Panels()}, width=width)
-    assert drawn == [3, 1, 2]
+def test_panels_stand_below_each_other_where_the_figure_is_narrow() -> None:
+    for width, columns in ((None, 3), (3.3, 1), (5.0, 2)):
+        with paper_style(width=width):
+            _, (first, *_) = grid(["a", "b", "c"], False, "x")
+        assert first.get_subplotspec().get_gridspec().ncols == columns
 
 
 def test_style_goes_on_top_and_cells_keep_their_colours(small_experiment: Path, tmp_path: Path) -> None:

@@ -85,16 +85,6 @@ def test_learning_curves_keep_the_value_of_a_run_that_stopped(same_experiment: P
     assert [line.get_marker() for line in panel.lines].count("x") == 1  # the diverged LSTM
 
 
-def test_gradient_norms_draw_the_profile(same_experiment: Path) -> None:
-    with paper_style():
-        canvas = GradientNorms().draw(load_results(same_experiment), CellStyles(CELLS))
-    initial, trained = canvas.axes
-    (line,) = [line for line in initial.lines if line.get_label() == "rnn"]
-    assert line.get_ydata()[0] == pytest.approx(1e-4)
-    assert line.get_ydata()[-1] == pytest.approx(1.0)
-    assert {line.get_label() for line in trained.lines} == {"rnn", "gru"}  # the LSTM diverged
-
-
 def test_each_cell_has_one_look_of_its_own() -> None:
     styles = CellStyles([*FIRST, *(f"cell{number}" for number in range(29))])
     looks = [(styles.of(cell)["color"], styles.of(cell)["linestyle"]) for cell in styles.known]

@@ -40,8 +40,15 @@ class Speed(Figure):
     needs = tuple(speed.SIZES.values())
 
     def caption(self, results: Results) -> list[str]:
+        """With the machine that the times were taken on, and how many while other work shared it."""
         rows = speed.speeds(results.runs)
-        return [*super().caption(results), *([] if rows.empty else [_machines(rows)])]
+        if rows.empty:
+            return super().caption(results)
+        said = [f"Taken on {' and on '.join(sorted(rows['processor'].unique()))}."]
+        if rows["times_shared"].notna().any():
+            shared = rows["times_shared"].isin([True]).mean()
+            said.append(f"{shared:.0%} of the times were taken while other work shared the machine.")
+        return [*super().caption(results), " ".join(said)]
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         table = speed.speeds(results.runs)
@@ -82,7 +89,7 @@ class Speed(Figure):
             axes.xaxis.set_major_locator(
                 LogLocator(2, numticks=9) if quantity in RATIOS else LogLocator(10, subs=(1, 3), numticks=9)
             )
-            axes.xaxis.set_major_formatter(FuncFormatter(_ratio if quantity in RATIOS else _plain))
+            axes.xaxis.set_major_formatter(FuncFormatter(_ratio) if quantity in RATIOS else "{x:g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set(ylim=(len(cells) - 0.5, -0.5), yticks=range(len(cells)), yticklabels=cells)
 
@@ -93,22 +100,6 @@ def _times(axes: Axes, rows: pd.DataFrame, places: "pd.Series[int]", colours: li
     axes.hlines(places, quartiles[:, 0], quartiles[:, 2], color=colours, linewidth=0.8)
     axes.scatter(1e3 * rows["best_s"], places, s=26, marker=marker, color=colours, alpha=0.35)
     axes.scatter(quartiles[:, 1], places, s=26, marker=marker, color=colours)
-
-
-def _machines(rows: pd.DataFrame) -> str:
-    """On which machine the times were taken, and whether other work ran on it."""
-    shared = rows["times_shared"].to_numpy()
-    shared_part = f"{np.mean(shared == True):.0%} of the times were taken while other work shared the machine"  # noqa: E712
-    return " ".join(
-        [
-            f"Taken on {' and on '.join(sorted(rows['processor'].unique()))}.",
-            "Whether other work shared the machine was not recorded." if pd.isna(shared).all() else f"{shared_part}.",
-        ]
-    )
-
-
-def _plain(value: float, _: float) -> str:
-    return f"{value:g}"
 
 
 def _ratio(value: float, _: float) -> str:
