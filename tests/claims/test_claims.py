@@ -9,8 +9,6 @@ import pytest
 
 from rnnbench.analysis.equivalence import within_factor
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.matched_comparisons import PARAMETERS, Match
-from rnnbench.analysis.matched_comparisons import WIDTH as WIDTH_COLUMN
 from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import steps_ratio
@@ -52,14 +50,31 @@ def verdicts(results: Results, claim: str, **condition: Any) -> set[Verdict]:
     return set(chosen)
 
 
-def each(cell: str, **values: Any) -> Change:
-    """Values set in every run of a cell; a function is called with the seed."""
+def each(cell: str, when: str = "", seeds: int = SEEDS * 2, **values: Any) -> Change:
+    """Values set in a cell's runs with the first seeds, where the column `when` is not 0; functions take the seed."""
 
     def change(row: Row) -> None:
-        if row["cell"] == cell:
+        if row["cell"] == cell and row["seed"] < seeds and (not when or row.get(when)):
             row.update({name: value(row["seed"]) if callable(value) else value for name, value in values.items()})
 
     return change
+
+
+def trained(cell: str, seeds: int = SEEDS * 2, **values: Any) -> Change:
+    return each(cell, "train.steps", seeds, **values)
+
+
+def unsolved(cell: str, status: str = "done") -> Change:
+    return trained(cell, solved=False, steps_to_solve=math.nan, status=status)
+
+
+def solves_at(cell: str, steps: Any) -> Change:
+    return trained(cell, solved=True, steps_to_solve=lambda seed: float(steps(seed)))
+
+
+def passes(seconds: Any) -> Change:
+    """Times of the GRU's pass, in the runs in which it was timed."""
+    return each("gru", "pass_fused_s", pass_fused_s=seconds)
 
 
 def gradient(cell: str, course: Any, when: str = "before") -> Change:
@@ -82,32 +97,6 @@ def both(*changes: Change) -> Change:
     def change(row: Row) -> None:
         for one in changes:
             one(row)
-
-    return change
-
-
-def unsolved(cell: str, status: str = "done") -> Change:
-    def change(row: Row) -> None:
-        if row["cell"] == cell and row["train.steps"]:
-            row.update(solved=False, steps_to_solve=math.nan, status=status)
-
-    return change
-
-
-def solves_at(cell: str, steps: Any) -> Change:
-    def change(row: Row) -> None:
-        if row["cell"] == cell and row["train.steps"]:
-            row.update(solved=True, steps_to_solve=float(steps(row["seed"])))
-
-    return change
-
-
-def passes(seconds: Any) -> Change:
-    """Times of the GRU's pass, in the runs in which it was timed."""
-
-    def change(row: Row) -> None:
-        if row["cell"] == "gru" and "pass_fused_s" in row:
-            row["pass_fused_s"] = seconds(row["seed"])
 
     return change
 
@@ -333,13 +322,6 @@ def test_the_softer_milestone_is_reported_alongside() -> None:
     assert case.details["mse_below_0_01_rnn"] == Count(SEEDS, SEEDS)
 
 
-def test_equal_parameters_come_first_and_the_rate_is_said() -> None:
-    first, second = found(made(), "gru-beats-rnn").cases
-    assert first.condition["match"].column == PARAMETERS
-    assert first.condition["match"].value == pytest.approx(4440, rel=0.01)
-    assert second.condition == {"match": Match(WIDTH_COLUMN, 32), "rate": "0.005 for all"}
-
-
 def test_several_rates_must_be_tuned() -> None:
     results = made(lambda row: row.update({"optimizer.lr": 1e-3 * (1 + (row["cell"] == "gru"))}))
     assert "tuned=optimizer.lr" in found(results, "gru-beats-rnn").missing
@@ -372,24 +354,6 @@ def test_several_rates_must_be_tuned() -> None:
 def test_faster(change: Change, compared: str, expected: Verdict) -> None:
     chosen = {} if compared == "steps_to_solve" else {"implementation": "fused"}
     assert verdicts(made(change), "faster", compared=compared, **chosen) == {expected}
-
-
-def test_faster_says_how_many_times_were_taken_on_a_shared_machine() -> None:
-    results = made(
-        lambda row: row.update(times_shared=True if row["seed"] == 0 else [False, math.nan][row["seed"] % 2])
-    )
-    cases = {case.condition.get("implementation"): case for case in found(results, "faster").cases
-             if case.condition["compared"] == "pass_time"}  # fmt: skip
-    assert set(cases) == {"fused", "torch.nn on CPU"}
-    assert cases["torch.nn on CPU"].verdict is FAILS
-    assert cases["fused"].details["taken_on_a_shared_machine"] == 1
-
-
-def test_all_runs_count_for_steps_to_solve() -> None:
-    results = made(lambda row: unsolved("lstm")(row) if row["seed"] < 3 else None)
-    (case,) = [case for case in found(results, "faster").cases if case.condition["compared"] == "steps_to_solve"]
-    assert case.details["solved_lstm"] == Count(6, 12)
-    assert len(case.runs) == 24
 
 
 @pytest.mark.parametrize(
@@ -506,16 +470,6 @@ def test_what_is_not_measured_is_said(claim: Claim) -> None:
 
 
 # Runs that cannot be taken as they are: each is counted or said, and none is dropped or ends the table
-
-
-def trained(cell: str, seeds: int = SEEDS, **values: Any) -> Change:
-    """Values set in the trained runs of a cell with the first seeds."""
-
-    def change(row: Row) -> None:
-        if row["cell"] == cell and row["train.steps"] and row["seed"] < seeds:
-            row.update(values)
-
-    return change
 
 
 LOST = {"solved": False, "steps_to_solve": math.nan, "test_loss": math.nan}
