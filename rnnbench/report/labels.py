@@ -30,7 +30,6 @@ LOSSES = {
 }
 """The losses of the menu's tasks with their units."""
 
-
 LONGEST_LINE = 2000
 """Letters of a line on what is missing."""
 

@@ -38,18 +38,15 @@ class GradientDecay(Table):
             "runs": _runs(row),
         }
         for when, (runs, moment) in MOMENTS.items():
-            if not row[runs]:
-                names = ("decades lost", "of each state tensor", "R²", "decades per step", "half-life (steps)")
-                cells |= {f"{name}, {moment}": "" for name in names}
-                continue
-            cells |= {
-                f"decades lost, {moment}": interval(row[f"decades_lost{when}"]),
-                f"of each state tensor, {moment}": _by_state(row[f"decades_lost_by_state{when}"]),
-                f"R², {moment}": interval(row[f"r_squared{when}"]),
-                f"decades per step, {moment}": interval(row[f"decay{when}"])
-                + some_of(row[f"decay_runs{when}"], row[runs]),
-                f"half-life (steps), {moment}": _half_life(row, when, row[runs]),
-            }
+            if row[runs]:
+                cells |= {
+                    f"decades lost, {moment}": interval(row[f"decades_lost{when}"]),
+                    f"of each state tensor, {moment}": _by_state(row[f"decades_lost_by_state{when}"]),
+                    f"R², {moment}": interval(row[f"r_squared{when}"]),
+                    f"decades per step, {moment}": interval(row[f"decay{when}"])
+                    + some_of(row[f"decay_runs{when}"], row[runs]),
+                    f"half-life (steps), {moment}": _half_life(row, when, row[runs]),
+                }
         return cells
 
 

@@ -14,9 +14,6 @@ from rnnbench.errors import SettingError
 from rnnbench.report.component import Table
 from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
 
-IMPROVEMENT = "probability of a smaller loss"
-FACTOR = f"{loss_comparison.FACTOR:g}"
-
 
 class PairedDifferences(Table):
     """One row per pair of cells and difficulty: the difference of log10 losses within seeds, at equal budgets."""
@@ -48,15 +45,14 @@ class PairedDifferences(Table):
             "the other's": _text(-row["other_decades"]),
         }
         if row["why_not_compared"]:
-            empty = dict.fromkeys(("p (sign flips)", "smaller loss", f"within a factor of {FACTOR}", IMPROVEMENT), "")
-            return identity | {"difference (decades)": f"not compared: {row['why_not_compared']}"} | empty
+            return identity | {"difference (decades)": f"not compared: {row['why_not_compared']}"}
         return identity | {
             "difference (decades)": interval_or_agreement(row["difference"])
             + (" (of the losses themselves)" if row.get(SCALE) == LINEAR else ""),
             "p (sign flips)": f"{number(row['p_holm'])} ({number(row['p_sign_flip'])})",
             "smaller loss": row["smaller_loss"],
-            f"within a factor of {FACTOR}": row["equivalent"],
-            IMPROVEMENT: interval_or_agreement(row["probability_of_improvement"]),
+            f"within a factor of {loss_comparison.FACTOR:g}": row["equivalent"],
+            "probability of a smaller loss": interval_or_agreement(row["probability_of_improvement"]),
         }
 
 
