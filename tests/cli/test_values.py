@@ -255,14 +255,3 @@ def test_no_table_takes_the_place_of_other_files(
     assert (code, errors.count("\n")) == (2, 1)
     assert rnnbench_report("name=default", "figure=[]")[0] == 0
     assert (own.parent / "results/default/runs.csv").read_bytes() == before
-
-
-def test_rows_that_look_alike_are_named(rnnbench: Command, rnnbench_report: Command, own: Path) -> None:
-    assert rnnbench("-m", *RUN, "cell.scale=1.0,2.0")[0] == 0
-    code, out, _ = rnnbench_report("name=default", "figure=[]", "columns.comparison=[cell,solved]")
-    assert code == 0
-    assert (
-        "do not tell these rows apart: adding length 4 plain cell.scale=1.0; adding length 4 plain cell.scale=2.0."
-        in out
-    )
-    assert "tell these rows apart" not in rnnbench_report("name=default", "figure=[]")[1]
