@@ -6,12 +6,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-import numpy as np
-
-from rnnbench.analysis import multiplicity
 from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.verdict import Verdict
+from rnnbench.analysis.verdict import Verdict, holm_corrected
 from rnnbench.errors import SettingError
 
 
@@ -117,8 +114,7 @@ def corrected(cases: list[Case]) -> list[Case]:
     A case without a test is left as it is.
     """
     tested = [case for case in cases if case.test]
-    p_values = np.array([case.p_value for case in tested])
-    together = multiplicity.corrected([case.verdict for case in tested], p_values)
+    together = holm_corrected([case.verdict for case in tested], [case.p_value for case in tested])
     found = (
         replace(case, verdict=verdict, p_holm=float(p_holm))
         for case, verdict, p_holm in zip(tested, *together, strict=True)

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.equivalence import FACTOR, steps_equivalence, within_margin
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.log_loss import decades_over_baseline, log_loss_difference, log_loss_differences
+from rnnbench.analysis.loss_scale import decades_over_baseline, loss_differences
 from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
 from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.verdict import Verdict, below
+from rnnbench.analysis.steps_ratio import FACTOR, steps_equivalence
+from rnnbench.analysis.verdict import Verdict, below, within_margin
 from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError, not_measured
 from rnnbench.claims.selection import (
     STEPS,
@@ -105,8 +105,8 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
     a, b = _final_losses(one), _final_losses(other)
     if not (np.concatenate([a, b]) > 0).all():
         return not_measured("a loss of 0, or none, has no logarithm", condition)
-    test = log_loss_difference(a, b, _budgets(one), _budgets(other), np.random.default_rng(0))
-    differences = log_loss_differences(a, b)
+    differences = loss_differences(a, b)
+    test = paired_test(differences, np.random.default_rng(0))
     verdict = within_margin(test.interval, LOSS_MARGIN)
     over_baseline = {
         f"decades_over_baseline_{of_cell['cell'].iloc[0]}": _median_over_baseline(runs, losses)

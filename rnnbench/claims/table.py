@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from rnnbench.analysis.degenerate import is_degenerate
-from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.intervals import Interval, is_degenerate
 from rnnbench.analysis.matched_comparisons import Match
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict

@@ -3,8 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from rnnbench.analysis.gradient_profile import PROBE
-from rnnbench.analysis.relative_gradient import relative_gradients
+from rnnbench.analysis.gradient_profile import PROBE, relative_gradients
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.schema import Status

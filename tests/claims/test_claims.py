@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnbench.analysis.equivalence import within_factor
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import steps_ratio
-from rnnbench.analysis.verdict import Verdict
+from rnnbench.analysis.verdict import Verdict, within
 from rnnbench.claims import CLAIMS, Finding, findings, learning, steps
 from rnnbench.claims.claim import Case, Claim, Count, Kind, Overall, corrected, finding, overall
 from tests.claims.made_claims import INPUTS, SEEDS, WIDTH, Change, Row, exponential, made
@@ -318,7 +317,7 @@ def test_the_softer_milestone_is_reported_alongside() -> None:
     (case, *_) = found(made(), "gru-beats-rnn").cases
     told = case.details["mse_below_0_01_ratio"]
     assert isinstance(told, Interval)
-    assert within_factor(told) is HOLDS, "the strict criterion is met by none"
+    assert within(told, 1 / 1.5, 1.5) is HOLDS, "the strict criterion is met by none"
     assert case.details["mse_below_0_01_rnn"] == Count(SEEDS, SEEDS)
 
 

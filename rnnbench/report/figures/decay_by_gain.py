@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from rnnbench.analysis.gradient_profile import growth_per_step
 from rnnbench.analysis.intervals import mean_interval
-from rnnbench.analysis.relative_gradient import growth_per_step
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing

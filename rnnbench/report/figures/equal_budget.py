@@ -6,14 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from rnnbench.analysis.baselines import baselines
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.loss_comparison import losses_of
-from rnnbench.analysis.loss_scale import is_logarithmic, mean_loss
+from rnnbench.analysis.loss_scale import baselines, is_logarithmic, mean_loss
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, matched_comparisons
-from rnnbench.analysis.median_steps import median_steps
 from rnnbench.analysis.milestones import steps_to, trained_runs
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.steps_to_solve import median_steps
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
 from rnnbench.report.figures.performance_profiles import LOSSES, has_equal_budgets, relative_losses
