@@ -10,15 +10,14 @@ from contextlib import suppress
 
 import pytest
 
-from rnnbench import interruption
-from rnnbench.interruption import Interrupted, deferred, listen_as_worker, listening, received
+from rnnbench.interruption import Interrupted, deferred, listen_as_worker, listening, raised_after, received
 
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGUSR1": 138, "SIGUSR2": 140}
 
 
 def stopped(body: Callable[[], None]) -> int:
     """The exit code of a command with that body."""
-    with pytest.raises(SystemExit) as ended, listening("command", "goes on"):
+    with pytest.raises(SystemExit) as ended, listening("command", "run it again"):
         body()
     assert received() is None
     return int(ended.value.code or 0)
@@ -28,22 +27,23 @@ def stopped(body: Callable[[], None]) -> int:
 def test_a_signal_ends_a_command_with_a_line_and_its_code(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(signal.Signals[name])
     assert stopped(lambda: signal.raise_signal(signal.Signals[name])) == EXIT_CODES[name]
-    assert capsys.readouterr().err == f"command: stopped by {'Ctrl-C' if name == 'SIGINT' else name}; goes on\n"
+    said = "Ctrl-C" if name == "SIGINT" else name
+    assert capsys.readouterr().err == f"command: stopped by {said}; run it again\n"
     assert signal.getsignal(signal.Signals[name]) is before
 
 
-def test_it_raises_at_the_end_of_what_is_deferred() -> None:
+def test_the_first_one_is_raised_at_the_end_of_what_is_deferred() -> None:
     seen = []
 
     def body() -> None:
         with deferred():
-            signal.raise_signal(signal.SIGTERM)
             with deferred():
-                signal.raise_signal(signal.SIGHUP)
+                for name in ("SIGTERM", "SIGINT", "SIGTERM", "SIGHUP"):
+                    signal.raise_signal(signal.Signals[name])
             seen.append(str(received()))
         seen.append("not reached")
 
-    assert stopped(body) == EXIT_CODES["SIGTERM"]  # the first one counts
+    assert stopped(body) == EXIT_CODES["SIGTERM"]
     assert seen == ["SIGTERM"]
 
 
@@ -55,19 +55,10 @@ def test_it_ends_a_command_that_swallows_it() -> None:
     assert stopped(body) == EXIT_CODES["SIGTERM"]
 
 
-def test_nothing_is_told_of_one_that_a_destructor_swallows(capsys: pytest.CaptureFixture[str]) -> None:
-    class Ending:
-        def __del__(self) -> None:
-            signal.raise_signal(signal.SIGTERM)
-
-    assert stopped(lambda: (Ending(), None)[1]) == EXIT_CODES["SIGTERM"]
-    assert capsys.readouterr().err == "command: stopped by SIGTERM; goes on\n"
-
-
 def test_what_the_process_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
-        with listening("command", "goes on"):
+        with listening("command", "run it again"):
             signal.raise_signal(signal.SIGHUP)
             assert received() is None
     finally:
@@ -75,11 +66,22 @@ def test_what_the_process_ignores_stays_ignored() -> None:
 
 
 def test_a_worker_does_not_take_the_handlers_of_a_command() -> None:
-    with listening("command", "goes on"):
+    with listening("command", "run it again"):
         before = signal.getsignal(signal.SIGTERM)
         listen_as_worker()
         assert signal.getsignal(signal.SIGTERM) is before
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_somebody_elses_program_gets_the_signal_after_the_block() -> None:
+    seen = []
+    with pytest.raises(KeyboardInterrupt):
+        with raised_after():
+            signal.raise_signal(signal.SIGINT)
+            seen.append(str(received()))
+        seen.append("not reached")
+    assert seen == ["Ctrl-C"]
+    assert received() is None
 
 
 def test_it_survives_a_journey_between_processes() -> None:
@@ -87,8 +89,8 @@ def test_it_survives_a_journey_between_processes() -> None:
 
 
 IN_A_LONG_STEP = """
-from rnnbench.interruption import deferred, listen_as_worker, listening
-with listening("command", "goes on"), deferred():
+from rnnbench.interruption import deferred, listening
+with listening("command", "run it again"), deferred():
     print("ready", flush=True)
     while True:
         pass
@@ -108,54 +110,3 @@ def test_the_second_ctrl_c_ends_what_the_first_waits_for() -> None:
         assert started.poll() is None
         started.send_signal(signal.SIGINT)
     assert started.returncode == -signal.SIGINT  # a shell says 130
-
-
-LEAVES = """
-import atexit, signal, sys
-from rnnbench.interruption import check, end_quickly, listening
-
-class Slow:
-    def __del__(self):
-        print("torn down")
-
-end_quickly()
-atexit.register(print, "exit function")
-if "late" in sys.argv:
-    atexit.register(signal.raise_signal, signal.SIGTERM)
-kept = Slow()
-with listening("command", "goes on"):
-    if "stop" in sys.argv:
-        signal.raise_signal(signal.SIGTERM)
-    if "refuse" in sys.argv:
-        raise SystemExit(2)
-"""
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "output"),
-    [
-        (["stop"], 143, "exit function\n"),
-        (["stop", "late"], 143, ""),
-        (["refuse"], 2, "exit function\n"),
-        (["refuse", "late"], 2, ""),
-        ([], 0, "exit function\n"),
-        (["late"], 0, ""),
-    ],
-)
-def test_a_command_ends_after_its_exit_functions_or_at_a_late_signal(
-    arguments: list[str], code: int, output: str
-) -> None:
-    done = subprocess.run([sys.executable, "-c", LEAVES, *arguments], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (code, output)
-    assert done.stderr == ("command: stopped by SIGTERM; goes on\n" if "stop" in arguments else "")
-
-
-def test_only_the_second_ctrl_c_does() -> None:
-    assert interruption.SIGNALS[0] == signal.SIGINT
-
-    def body() -> None:
-        with deferred():
-            for name in ("SIGTERM", "SIGINT", "SIGTERM", "SIGHUP"):
-                signal.raise_signal(signal.Signals[name])
-
-    assert stopped(body) == EXIT_CODES["SIGTERM"]

@@ -4,7 +4,7 @@ import sys
 
 from rnnbench.cli.menu import menu, own_directories, version_line
 from rnnbench.cli.systems import check_system
-from rnnbench.interruption import check, end_quickly, listening
+from rnnbench.interruption import check, ignore_signals, listening
 from rnnbench.runs.catalogue import configuration_directory
 
 RESUMES = "launched again, it resumes from its checkpoints"
@@ -12,8 +12,10 @@ RESUMES = "launched again, it resumes from its checkpoints"
 
 def command() -> None:
     """The console command, in a process of its own."""
-    end_quickly()
-    main()
+    try:
+        main()
+    finally:
+        ignore_signals()
 
 
 def main() -> None:
