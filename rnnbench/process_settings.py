@@ -63,9 +63,7 @@ SETTINGS = {
         lambda torch, value: torch.set_float32_matmul_precision(value),
         "highest",
     ),
-    THREADS: Setting(
-        "torch", lambda torch: torch.get_num_threads(), lambda torch, value: torch.set_num_threads(value)
-    ),
+    THREADS: Setting("torch", lambda torch: torch.get_num_threads(), lambda torch, value: torch.set_num_threads(value)),
     FLUSH_DENORMALS: Setting(
         "torch", lambda _: sys.float_info.min / 2 == 0, lambda torch, value: torch.set_flush_denormal(value)
     ),

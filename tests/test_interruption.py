@@ -75,11 +75,15 @@ def test_a_worker_does_not_take_the_handlers_of_a_command() -> None:
 
 def test_somebody_elses_program_gets_the_signal_after_the_block() -> None:
     seen = []
-    with pytest.raises(KeyboardInterrupt):
+
+    def body() -> None:
         with raised_after():
             signal.raise_signal(signal.SIGINT)
             seen.append(str(received()))
         seen.append("not reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        body()
     assert seen == ["Ctrl-C"]
     assert received() is None
 

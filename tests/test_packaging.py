@@ -25,7 +25,7 @@ def test_wheel_holds_packages_configuration_and_type_marker(wheel: Path) -> None
     configuration = {f"rnnbench/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert configuration <= names
     assert {"rnnbench/py.typed", "rnnbench/tasks/adding.py", "rnnbench/cells/gru.py"} <= names
-    assert "hydra_plugins/rnnbench_sweeper.py" in names
+    assert "hydra_plugins/rnnbench_plugins.py" in names
     top = {name.partition("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"rnnbench", "hydra_plugins"}
 

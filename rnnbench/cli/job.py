@@ -14,7 +14,7 @@ from rnnbench.cli.configuration import import_from_config_directories, settings_
 from rnnbench.cli.launches import fail, write_outcome
 from rnnbench.errors import SettingError, as_reported, one_line
 from rnnbench.interruption import Interrupted, check, deferred, listen_as_worker, will_be_requeued
-from rnnbench.recorders.progress_file import StepsDone
+from rnnbench.recorders.progress import write_progress
 from rnnbench.runs.execute import execute, named, print_traceback
 from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.store.atomic import DamagedFileError
@@ -46,7 +46,7 @@ def _run_job(config: DictConfig, all_frames: bool) -> float | None:
     overrides = [str(override) for override in hydra.overrides.task]
     progress = LaunchFiles(launch).progress(number) if multirun else None
     if progress is not None:
-        StepsDone(0, 0, 0).write(progress)
+        write_progress(progress, 0, 0)
     try:
         import_from_config_directories(hydra)
         settings = settings_of(config)

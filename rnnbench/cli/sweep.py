@@ -17,7 +17,7 @@ Swept = Mapping[str, Any]
 
 BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 ONE_PER_LAUNCH = ("name", "results_dir", "experiment")
-UNION = "hydra_plugins.rnnbench_sweeper.UnionOfProducts"
+UNION = "hydra_plugins.rnnbench_plugins.UnionOfProducts"
 """The sweeper of hydra/sweeper=union; Hydra takes one from that package alone."""
 
 

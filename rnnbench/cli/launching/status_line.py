@@ -1,9 +1,5 @@
-"""What the launching process shows of a sweep, read from the launch's folder: each outcome, and one line for all.
+"""What the launching process shows of a sweep: each outcome, and on a terminal one line for all, below the outcomes."""
 
-On a terminal the line stays below the outcomes; elsewhere it is printed every minute.
-"""
-
-import io
 import sys
 import threading
 import time
@@ -14,13 +10,11 @@ from typing import Any, TextIO
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from tqdm import tqdm
-from tqdm.contrib import DummyTqdmFile
 
 from rnnbench.schema import JobStatus, LaunchFiles
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import PlannedJob, read_outcome, read_plan
 
-PRINT_EVERY_S = 60.0
 DONE = (JobStatus.DONE, JobStatus.DONE_BEFORE, JobStatus.DIVERGED)
 tqdm.set_lock(threading.RLock())  # tqdm's own is shared between processes, and stays in the system after a kill
 _following: "list[Following]" = []
@@ -30,7 +24,6 @@ class StatusLine(Callback):
     """Hydra's callback around a sweep; it must not hold state, since Hydra sends it to worker processes."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        stop()
         _following.append(Following(LaunchFiles(Path(config.hydra.sweep.dir)), sys.stderr))
         _following[-1].start()
 
@@ -41,7 +34,9 @@ class StatusLine(Callback):
 def stop() -> None:
     """Print the last outcomes and remove the line; does nothing when there is none."""
     while _following:
-        _following.pop().stop()
+        following = _following.pop()
+        following.stopped.set()
+        following.join()
 
 
 class Following(threading.Thread):
@@ -52,53 +47,38 @@ class Following(threading.Thread):
         self.files, self.stream = files, stream
         self.plan: list[PlannedJob] = []
         self.ended: dict[int, JobStatus] = {}
-        self._plan_read_at, self._printed_at = 0, time.monotonic()
-        self._stopped = threading.Event()
-        shown = stream if stream.isatty() else io.StringIO()
-        self.bar = tqdm(file=shown, bar_format="{desc}; {remaining} left", leave=False, dynamic_ncols=True, position=0)
-        if stream.isatty():
-            sys.stderr = DummyTqdmFile(stream)  # whose lines appear above
+        self._plan_read_at = 0
+        self.stopped = threading.Event()
+        form = "{desc}; {remaining} left"
+        self.bar = tqdm(file=stream, bar_format=form, leave=False, dynamic_ncols=True, position=0, disable=None)
 
     def run(self) -> None:
-        while not self._stopped.wait(1.0):
+        while not self.stopped.wait(1.0):
             self.show()
-
-    def stop(self) -> None:
-        """Print the last outcomes and remove the line."""
-        self._stopped.set()
-        self.join()
         self.show()
         self.bar.close()
-        if self.stream.isatty():
-            sys.stderr = self.stream
 
     def show(self) -> None:
         """Print what has ended since the last time, and how far the sweep has come."""
         with suppress(OSError, DamagedFileError):  # the launch reports it when it ends
             self._look()
-        if not self.stream.isatty() and time.monotonic() - self._printed_at >= PRINT_EVERY_S:
-            self._printed_at = time.monotonic()
-            print(f"rnnbench: {self.bar}", file=self.stream, flush=True)
 
     def _look(self) -> None:
-        from rnnbench.recorders.progress_file import StepsDone  # imports torch, which Hydra's search must not
+        from rnnbench.recorders.progress import share_done  # imports torch, which Hydra's search must not
 
         if self.files.plan.exists() and (written_at := self.files.plan.stat().st_mtime_ns) != self._plan_read_at:
             self.plan, self._plan_read_at = read_plan(self.files.plan), written_at
             self.ended |= {number: job.status for number, job in enumerate(self.plan) if job.status is not None}
         ended, begun = self.files.ended_and_begun()
-        running = {number: StepsDone.read(self.files.progress(number)) for number in begun - ended}
         for number in sorted(ended - set(self.ended)):
             self._print(number)
+        running = [share_done(self.files.progress(number)) for number in begun - ended]
         done = sum(status in DONE for status in self.ended.values())
         failed, waiting = len(self.ended) - done, max(0, len(self.plan) - len(self.ended) - len(running))
         text = f"{done} done, {len(running)} running, {f'{failed} failed, ' if failed else ''}{waiting} waiting"
         self.bar.set_description_str(text)
-        works = {number: job.work or 1.0 for number, job in enumerate(self.plan) if job.status is None}
-        trained = [(works.get(number, 0.0) / at.steps, at) for number, at in running.items() if at.steps]
-        self.bar.n = sum(each * (at.step - at.start) for each, at in trained)
-        self.bar.n += sum(work for number, work in works.items() if number in self.ended)
-        self.bar.total = sum(works.values()) - sum(each * at.start for each, at in trained)
+        known_before = sum(job.status is not None for job in self.plan)
+        self.bar.n, self.bar.total = len(self.ended) - known_before + sum(running), len(self.plan) - known_before
         if self.bar.n == 0:  # the clock starts with the first training step
             self.bar.start_t = time.time()
 
@@ -106,9 +86,8 @@ class Following(threading.Thread):
         self.ended[number] = JobStatus.LOST  # if its outcome is damaged
         outcome = read_outcome(self.files.outcome(number))
         self.ended[number] = outcome.status
-        if (printed := self.files.printed(number)).exists():
-            tqdm.write(printed.read_text(encoding="utf-8", errors="replace").rstrip(), file=self.stream)
-        planned = self.plan[number].run if number < len(self.plan) else None
-        name = outcome.run or planned or " ".join(outcome.overrides)
+        if (printed := self.files.printed(number)).exists() and (text := printed.read_text(errors="replace").rstrip()):
+            tqdm.write(text, file=self.stream)
+        name = outcome.run or " ".join(outcome.overrides)
         counted = f"[{len(self.ended)}/{len(self.plan) or '?'}]"
         tqdm.write(f"{counted} {name}: {outcome.status} {outcome.message}".rstrip(), file=self.stream)

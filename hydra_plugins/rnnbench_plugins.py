@@ -1,0 +1,14 @@
+"""Hydra takes plugins only from classes of the namespace package `hydra_plugins`: here those of rnnbench.cli."""
+
+from rnnbench.cli import search_path, sweeper
+from rnnbench.cli.launching import engines
+
+PLUGINS = (
+    search_path.ConfigDirectories,
+    sweeper.UnionOfProducts,
+    engines.ParallelLauncher,
+    engines.DaskLauncher,
+    engines.RayLauncher,
+    engines.SlurmLauncher,
+)
+globals().update({each.__name__: type(each.__name__, (each,), {"__module__": __name__}) for each in PLUGINS})
