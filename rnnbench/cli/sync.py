@@ -20,6 +20,8 @@ USAGE = """rnnbench-sync uploads the finished runs of a sweep to Weights & Biase
 The exit code is 0 when W&B has every run, 1 when it does not, 2 for a wrong setting. WANDB_API_KEY or `wandb login`
 gives the key."""
 USED = ("name", "experiment", "results_dir")
+OF_A_RUN = ("WANDB_MODE", "WANDB_RESUME", "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SERVICE", "WANDB_SILENT")
+"""Variables for a run that logs, which would change what is uploaded."""
 LONGEST_S = 120
 """Seconds after which an upload is given up; wandb itself keeps trying for days."""
 
@@ -56,7 +58,6 @@ def _upload(folder: Path) -> str:
     from rnnbench.schema import ENDED, RunFiles
     from rnnbench.store.atomic import DamagedFileError, write_text
     from rnnbench.store.reader import read_run
-    from rnnbench.wandb_logging.settings import REPLACED
 
     files = RunFiles(folder)
     try:
@@ -70,19 +71,14 @@ def _upload(folder: Path) -> str:
     if synced.exists():
         return "there already"
     command = [sys.executable, "-P", "-m", "wandb", "sync", "--include-online", "--", str(logged[-1].parent)]
-    of_another = (*REPLACED, "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SERVICE", "WANDB_SILENT")
-    environment = {name: value for name, value in os.environ.items() if name not in of_another}
+    environment = {name: value for name, value in os.environ.items() if name not in OF_A_RUN}
+    environment["WANDB_DIR"] = tempfile.gettempdir()  # for its logs, which name users and folders
     try:
-        with tempfile.TemporaryDirectory() as elsewhere:  # for its logs, which name users and folders
-            environment["WANDB_DIR"] = elsewhere
-            ended = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=LONGEST_S)
+        ended = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=LONGEST_S)
     except subprocess.TimeoutExpired:
         return f"failed (W&B took longer than {LONGEST_S} s)"
     if not synced.exists():  # the exit code is 0 in any case
-        reason = " ".join(
-            re.findall(r"(?:ERROR|Error:) (?!Find detailed)(.*)", ended.stderr) or ended.stderr.splitlines()[-1:]
-        )
-        return f"failed ({reason[:300]})"
+        return f"failed ({' '.join(ended.stderr.split())[-300:]})"
     if found := re.search(r"View run .*at (http\S+)", ended.stderr):
         write_text(files.wandb_address, f"{found[1]}\n")
     return "uploaded"

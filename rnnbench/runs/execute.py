@@ -22,7 +22,7 @@ from rnnbench.store.reader import JobOutcome
 from rnnbench.training import Run
 from rnnbench.training.checkpoint import source_hash
 from rnnbench.training.progress import Progress
-from rnnbench.wandb_logging.content import configuration, identity
+from rnnbench.wandb_logging import configuration, identity
 
 
 def print_traceback(error: BaseException, all_frames: bool) -> str:
@@ -198,7 +198,7 @@ class Job:
         yield ProgressBar(self.folder.name, run.settings.steps, progress.step, run.task.baseline_loss)
         if (mode := settings.wandb.resolved_mode()) == "disabled":
             return
-        config = configuration(self.config, begun, settings.name, settings.model.parameter_budget)
+        config = configuration(self.config, begun, settings.name)
         of_run = self.folder.name, (self.cell, self.task), identity(settings.name, begun)
         yield WeightsAndBiases(
             self.folder.path,
@@ -206,10 +206,8 @@ class Job:
             settings.wandb.init_timeout_s,
             {"config": config, **settings.wandb.arguments(settings.name, *of_run)},
             axes={name: probe.axes for name, probe in run.probes.items()},
-            constants={name for probe in run.probes.values() if not probe.due(1, True) for name in probe.columns},
             past_rows=progress.history,
             past_arrays=progress.arrays,
-            step_times_s=progress.step_times_s,
         )
 
 

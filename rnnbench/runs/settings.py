@@ -22,7 +22,7 @@ from rnnbench.runs.components import Node, one_form, typed
 from rnnbench.runs.tuning_settings import TuningSettings
 from rnnbench.schema import LARGEST_SEED, LONGEST_NAME, checked_name, is_name, result_settings
 from rnnbench.training import TrainSettings
-from rnnbench.wandb_logging.settings import WandbSettings
+from rnnbench.wandb_logging import WandbSettings
 
 
 def _written_out(folder: Path) -> Path:

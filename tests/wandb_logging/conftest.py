@@ -1,19 +1,21 @@
 """A W&B server, and a run of three rows that is logged as training logs it."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import wandb
 
 from rnnbench.recorders.weights_and_biases import PATIENCE_S, WeightsAndBiases
-from rnnbench.wandb_logging.content import configuration, identity
+from rnnbench.wandb_logging import configuration, identity
 from tests.wandb_logging.wandb_server import WandbServer, serving
 
 RUN = "gru-adding-3-00000000"
 ROWS: list[dict[str, float | str]] = [
-    {"step": 0, "validation_loss": 0.75, "train_loss": float("nan"), "parameters": 7, "gradient_loss_at": "last"},
+    {"step": 0, "validation_loss": 0.75, "train_loss": float("nan"), "gradient_loss_at": "last"},
     {"step": 10, "validation_loss": 0.5, "train_loss": 0.625},
     {"step": 20, "validation_loss": 0.25, "train_loss": 0.375},
 ]
@@ -45,18 +47,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
 
 
 @pytest.fixture(autouse=True)
-def new_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """What a process remembers of W&B is forgotten before the test, and when the returned function is called."""
-
-    def forget() -> None:
-        for name, value in {"left_s": PATIENCE_S, "away": False, "warned": False}.items():
-            monkeypatch.setattr(WeightsAndBiases, name, value)
-        for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_ERROR_REPORTING"):
-            monkeypatch.setenv(name, "")
-            monkeypatch.delenv(name)
-
-    forget()
-    return forget
+def wandb_of_a_new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a process remembers of W&B is forgotten before the test; its end waits for nothing."""
+    for name, value in {"left_s": PATIENCE_S, "away": False, "core": None}.items():
+        monkeypatch.setattr(WeightsAndBiases, name, value)
+    yield
+    started = time.monotonic()
+    wandb.teardown()
+    assert time.monotonic() - started < 2
 
 
 def begin(
@@ -67,7 +65,7 @@ def begin(
     summary = SUMMARY | {"run": folder.name}
     arguments = {
         "id": identity(experiment, summary),
-        "config": configuration(SETTINGS, summary, experiment, 500),
+        "config": configuration(SETTINGS, summary, experiment),
         "project": "rnnbench",
         "group": experiment,
         "tags": ["gru", "adding"],
@@ -78,10 +76,8 @@ def begin(
         5,
         arguments,
         axes=AXES,
-        constants={"parameters"},
         past_rows=ROWS[:past],
         past_arrays={"gradient_profile": [(int(row["step"]), {"norm": PROFILE}) for row in ROWS[:past]]},
-        step_times_s=[0.5] * 20,
     )
 
 

@@ -64,7 +64,6 @@ class WandbServer(ThreadingHTTPServer):
         self.behaviour_of: dict[str, str | int] = {}
         """The same for single operations, by name, `file_stream`, or `complete`, the last of a run's stream."""
         self.runs: dict[str, LoggedRun] = {}
-        self.artifacts: list[dict[str, Any]] = []
         self.views: list[dict[str, Any]] = []
         self.sweep: str | None = None
         """The YAML of the one sweep."""
@@ -129,9 +128,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer("GET", {})
 
     def do_PUT(self) -> None:
-        body = self.body()
-        if self.path.startswith("/manifest/") and self.behaviour("PUT") == "well":
-            self.server.artifacts[int(self.path.rpartition("/")[2])]["files"] = sorted(json.loads(body)["contents"])
+        self.body()
         self.answer("PUT", {})
 
     def do_POST(self) -> None:
@@ -274,43 +271,3 @@ class Handler(BaseHTTPRequestHandler):
 
     def on_ServerFeaturesQuery(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"serverInfo": {"features": []}}
-
-    def on_ArtifactType(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"project": None}
-
-    def on_CreateArtifact(self, given: dict[str, Any]) -> dict[str, Any]:
-        content = given["input"]
-        self.server.artifacts.append({"name": content["artifactCollectionName"], "type": content["artifactTypeName"]})
-        identity = str(len(self.server.artifacts) - 1)
-        sequence = {"id": f"s{identity}", "latestArtifact": None}
-        return {"createArtifact": {"artifact": {"id": identity, "state": "PENDING", "artifactSequence": sequence}}}
-
-    def on_CreateArtifactManifest(self, given: dict[str, Any]) -> dict[str, Any]:
-        return {"createArtifactManifest": {"artifactManifest": self.manifest(given["artifactID"])}}
-
-    def on_UpdateArtifactManifest(self, given: dict[str, Any]) -> dict[str, Any]:
-        return {"updateArtifactManifest": {"artifactManifest": self.manifest(given["artifactManifestID"])}}
-
-    def manifest(self, identity: str) -> dict[str, Any]:
-        file = {"id": "f", "uploadUrl": f"{self.server.url}/manifest/{identity}", "uploadHeaders": []}
-        return {"id": identity, "name": "wandb_manifest.json", "displayName": "manifest", "file": file}
-
-    def on_CreateArtifactFiles(self, given: dict[str, Any]) -> dict[str, Any]:
-        nodes = [
-            {
-                "id": file["name"],
-                "name": file["name"],
-                "displayName": file["name"],
-                "storagePath": file["name"],
-                "uploadUrl": f"{self.server.url}/put/{file['name']}",
-                "uploadHeaders": [],
-                "uploadMultipartUrls": None,
-                "artifact": {"id": file["artifactID"]},
-            }
-            for file in given["input"]["artifactFiles"]
-        ]
-        return {"createArtifactFiles": {"files": {"edges": [{"node": node} for node in nodes]}}}
-
-    def on_CommitArtifact(self, given: dict[str, Any]) -> dict[str, Any]:
-        self.server.artifacts[int(given["artifactID"])]["committed"] = True
-        return {"commitArtifact": {"artifact": {"id": given["artifactID"], "digest": "d"}}}
