@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -78,16 +78,10 @@ def cpu_limit(group: str | None = None, root: Path = CONTROL_GROUPS) -> float | 
     """The CPU limit in cores of the control group (version 2) and its parents; None without a limit."""
     if group is None:
         group = next((line[3:] for line in _read(Path("/proc/self/cgroup")).splitlines() if line[:3] == "0::"), "/")
-    return min(_limits(root / group.strip("/"), root), default=None)
-
-
-def _limits(folder: Path, root: Path) -> Iterator[float]:
-    for each in (folder, *folder.parents):
-        quota, _, period = _read(each / "cpu.max").strip().partition(" ")
-        if quota.isdecimal() and period.isdecimal():
-            yield int(quota) / int(period)
-        if each == root:
-            return
+    inner = root / group.strip("/")
+    folders = [each for each in (inner, *inner.parents) if each.is_relative_to(root)]
+    limits = [_read(each / "cpu.max").split() for each in folders]
+    return min((int(quota) / int(period) for quota, period in filter(None, limits) if quota != "max"), default=None)
 
 
 class CpuTimes(NamedTuple):
@@ -123,14 +117,14 @@ class ExternalLoadMeter:
 
     def cpu_s(self) -> float:
         """Seconds of all cores that other processes have used since; NaN where the system does not report it."""
-        return self._since(self.read())
+        return self._used(self.read())
 
     def load(self) -> float:
         """The mean number of cores that other processes have used since; NaN where the system does not report it."""
         now = self.read()
-        return self._since(now) / max(now.wall - self.start.wall, 1e-9)
+        return self._used(now) / max(now.wall - self.start.wall, 1e-9)
 
-    def _since(self, now: CpuTimes) -> float:
+    def _used(self, now: CpuTimes) -> float:
         used = (now.busy - self.start.busy) - (now.own - self.start.own)
         return used if math.isnan(used) else max(0.0, used)
 
@@ -149,7 +143,4 @@ def _read(path: Path) -> str:
 
 def _integer(text: str | None) -> int | None:
     """The number, decimal or as 0x..."""
-    try:
-        return None if text is None else int(text, 0)
-    except ValueError:
-        return None
+    return None if text is None else int(text, 0)

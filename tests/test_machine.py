@@ -1,4 +1,4 @@
-"""The processor told from samples of /proc/cpuinfo, and the work of others beside a run's."""
+"""The processor by samples of /proc/cpuinfo, and the load by other processes."""
 
 import math
 import os
@@ -50,23 +50,15 @@ CPU part\t: 0xd40
 STAT = "cpu  100 20 30 4000 50 6 7 8 9 10\ncpu0 100 20 30 4000 50 6 7 8 9 10\n"
 
 
-def test_processor_of_intel_and_amd() -> None:
+def test_processors_of_intel_amd_and_arm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse_cpuinfo(INTEL) == Processor("Intel(R) Xeon(R) Platinum 8480C", 6, 143, 512)
     assert parse_cpuinfo(AMD) == Processor("AMD EPYC", 23, 49, 256)
-
-
-def test_processors_of_one_name_are_told_apart() -> None:
-    other = parse_cpuinfo(AMD.replace("49", "17").replace("23", "25").replace("avx2", "avx2 avx512f"))
-    assert other.name == parse_cpuinfo(AMD).name
-    assert str(other) == "AMD EPYC, family 25, model 17, 512-bit vectors"
-
-
-def test_processor_of_arm(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert str(parse_cpuinfo(AMD)) == "AMD EPYC, family 23, model 49, 256-bit vectors"
     monkeypatch.setattr(machine.platform, "machine", lambda: "aarch64")
     assert parse_cpuinfo(ARM) == Processor("aarch64", 0x41, 0xD40, 128)
 
 
-def test_where_the_system_tells_nothing_all_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_system_reports_nothing_all_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_read", lambda path: "")
     monkeypatch.setattr(machine.platform, "processor", lambda: "")
     assert machine.processor.__wrapped__() == Processor()
@@ -97,12 +89,10 @@ def test_busy_time_by_hand() -> None:
 @pytest.mark.parametrize(
     ("busy", "threads", "load", "shared"),
     [
-        (10.0, 1, 0.0, False),  # alone
         (9.9, 1, 0.0, False),  # alone, the system's clock being coarser
         (14.0, 1, 0.4, False),  # others used less than half a core
         (16.0, 1, 0.6, True),
         (16.0, 2, 0.6, False),  # of two threads
-        (21.0, 2, 1.1, True),
     ],
 )
 def test_the_load_of_others_by_hand(busy: float, threads: int, load: float, shared: bool) -> None:
@@ -113,8 +103,8 @@ def test_the_load_of_others_by_hand(busy: float, threads: int, load: float, shar
     assert is_shared(measured, threads) is shared
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")
-def test_a_busy_process_beside_makes_the_times_shared() -> None:
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports it")
+def test_another_busy_process_makes_the_times_shared() -> None:
     child = subprocess.Popen([sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=subprocess.PIPE)
     try:
         assert child.stdout is not None
@@ -125,14 +115,3 @@ def test_a_busy_process_beside_makes_the_times_shared() -> None:
     finally:
         child.kill()
         child.communicate()
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")
-def test_a_process_s_own_work_is_not_others() -> None:
-    """Without its own half a second or more, that is."""
-    meter = ExternalLoadMeter()
-    until = time.process_time() + 0.5
-    while time.process_time() < until:
-        pass
-    whole = machine.cpu_times().busy - meter.start.busy
-    assert meter.cpu_s() <= max(0.0, whole - 0.4)

@@ -23,7 +23,7 @@ from rnnbench.store.atomic import write_text
 
 PATIENCE_S = 14.0
 """The longest that a process waits for calls that fail, in all of its runs; then W&B is left alone."""
-CALL_S = 3.0
+CALL_S, UPLOAD_S = 3.0, 8.0
 INTERRUPTED_S = 0.5
 """The longest that a call is waited for after a signal, or once W&B's process is killed."""
 
@@ -58,9 +58,9 @@ class WeightsAndBiases(Recorder):
         started = time.monotonic()
         RunFiles(folder).wandb_address.unlink(missing_ok=True)
         for attempt in ("online", "offline") if mode == "online" and not self.away else ("offline",):
-            if self.run is None and not received():
-                self.run = self._guarded(partial(self._init, attempt, init_timeout_s), PATIENCE_S)
-        self.finish_s = PATIENCE_S - (time.monotonic() - started)
+            if self.run is None and not received() and self._guarded(self._connect, PATIENCE_S):
+                self.run = self._guarded(partial(self._init, attempt, init_timeout_s), init_timeout_s + CALL_S)
+        self.finish_s = min(UPLOAD_S, PATIENCE_S - (time.monotonic() - started))
         for row in past_rows:
             self.record(row)
 
@@ -80,8 +80,7 @@ class WeightsAndBiases(Recorder):
         if self.run is not None:
             self._guarded(partial(self._finish, summary), self.finish_s)
 
-    def _init(self, mode: str, timeout_s: float) -> Any:
-        shutil.rmtree(self.folder / "wandb", ignore_errors=True)  # of sessions before
+    def _connect(self) -> bool:
         os.environ["WANDB_ERROR_REPORTING"] = "false"
         is_ours = "WANDB_SERVICE" not in os.environ
         import wandb
@@ -89,6 +88,12 @@ class WeightsAndBiases(Recorder):
         service = wandb.setup(wandb.Settings(silent=True) if is_ours else None).ensure_service()
         if is_ours and service._proc:
             type(self).core = service._proc._process  # wandb has no call that ends it
+        return True
+
+    def _init(self, mode: str, timeout_s: float) -> Any:
+        import wandb
+
+        shutil.rmtree(self.folder / "wandb", ignore_errors=True)  # of sessions before
         settings = wandb.Settings(
             silent=True,
             host="",

@@ -5,7 +5,6 @@ It needs Debian's packages slurm-wlm and munge, and root. Nothing outside the fo
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +12,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.launching import wait_until
+import psutil
+
+from tests.faults.sweeps import wait_until
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "munged")
 
@@ -84,17 +85,16 @@ class Cluster:
 
     def kill(self, job: str) -> None:
         """End a job's processes as the kernel does when memory is short."""
-        numbers = self.command("squeue", "--noheader", f"--jobs={job}", "--format=%A").split()
-        self.kill_processes(*(f"SLURM_JOB_ID={number}".encode() for number in numbers))
+        number = self.command("squeue", "--noheader", f"--jobs={job}", "--format=%A").strip()
+        self.kill_processes(SLURM_JOB_ID=number)
 
-    def kill_processes(self, *variables: bytes) -> None:
-        """Kill the processes that were started with one of these variables, or all that know this cluster."""
-        ours = f"SLURM_CONF={self.folder}/slurm.conf".encode()
-        for entry in Path("/proc").iterdir():
-            with suppress(OSError):  # no process, or one that has ended
-                environment = set((entry / "environ").read_bytes().split(b"\0"))
-                if ours in environment and environment & set(variables or [ours]):
-                    os.kill(int(entry.name), signal.SIGKILL)
+    def kill_processes(self, **variables: str) -> None:
+        """Kill the processes of this cluster that were started with these variables."""
+        wanted = (variables | {"SLURM_CONF": f"{self.folder}/slurm.conf"}).items()
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if wanted <= process.environ().items():
+                    process.kill()
 
     def end(self) -> None:
         """End the jobs and the daemons."""

@@ -1,73 +1,89 @@
-"""SIGKILL of the whole process group at random moments, and several launches of one sweep at once."""
+"""SIGKILL and other signals at random moments, to a sweep, its workers and its launching process; launches at once."""
 
-import random
+import signal
 import time
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.faults.sweeps import FOUR, Sweep, kill_at_random
+from rnnbench.interruption import SIGNALS
+from tests.faults.sweeps import FOUR, Launch, Sweep, stop_at_random
 
-LAUNCHERS = {"serial": (), "parallel": ("hydra/launcher=parallel",)}
-
-
-@pytest.fixture(scope="module")
-def lasts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], float]:
-    """The seconds that the undisturbed sweep takes by a launcher on this machine."""
-
-    @cache
-    def seconds(launcher: str) -> float:
-        sweep, started = Sweep(tmp_path_factory.mktemp(launcher), (*FOUR, *LAUNCHERS[launcher])), time.monotonic()
-        launch = sweep.run()
-        assert launch.process.exitcode == 0, launch.errors
-        return time.monotonic() - started
-
-    return seconds
+PARALLEL = ("hydra/launcher=parallel", "hydra.launcher.n_jobs=2")
 
 
-def kill(
-    undisturbed: Sweep, folder: Path, kills: int, launcher: str, lasts: Callable[[str], float], seed: int = 0
-) -> None:
-    arguments = (*FOUR, *LAUNCHERS[launcher])
-    account, middle = kill_at_random(undisturbed, folder, arguments, kills, random.Random(seed), lasts(launcher))
-    account.told(f"SIGKILL, {launcher} launcher", kills)
-    print(f"{middle} of {kills} in the middle of a run")
+def stop(undisturbed: Sweep, folder: Path, number: int, times: int, more: tuple[str, ...] = ()) -> None:
+    """Stop a sweep at random moments of the time that it takes by a launcher on this machine."""
+    arguments, started = (*FOUR, *more), time.monotonic()
+    assert Sweep(folder / "whole", arguments).run().exit_code == 0
+    lasts = time.monotonic() - started
+    account, training = stop_at_random(undisturbed, folder, arguments, number, times, lasts)
+    name = f"{signal.Signals(number).name}, {'parallel' if more else 'serial'} launcher"
+    account.reported(name, times)
+    print(f"{name}: {training} of {times} in the middle of a run")
 
 
-def test_killed_sweep_comes_to_the_same_numbers(
-    undisturbed: Sweep, tmp_path: Path, lasts: Callable[[str], float]
-) -> None:
-    kill(undisturbed, tmp_path, 4, "serial", lasts)
+def test_a_killed_sweep_comes_to_the_same_numbers(undisturbed: Sweep, tmp_path: Path) -> None:
+    stop(undisturbed, tmp_path, signal.SIGKILL, 4)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("seed", range(1, 17))
-def test_ten_kills(undisturbed: Sweep, tmp_path: Path, lasts: Callable[[str], float], seed: int) -> None:
-    kill(undisturbed, tmp_path, 10, "serial", lasts, seed)
+def test_seventy_kills(undisturbed: Sweep, tmp_path: Path) -> None:
+    stop(undisturbed, tmp_path, signal.SIGKILL, 70)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("seed", range(1, 5))
-def test_ten_kills_in_parallel(undisturbed: Sweep, tmp_path: Path, lasts: Callable[[str], float], seed: int) -> None:
+def test_thirty_kills_in_parallel(undisturbed: Sweep, tmp_path: Path) -> None:
     """In the parallel launcher, whose workers start from nothing and take longer."""
-    kill(undisturbed, tmp_path, 10, "parallel", lasts, seed)
-
-
-def test_two_launches_at_once(undisturbed: Sweep, sweep: Sweep) -> None:
-    together(undisturbed, sweep, 2)
+    stop(undisturbed, tmp_path, signal.SIGKILL, 30, PARALLEL)
 
 
 @pytest.mark.faults
-def test_four_launches_at_once(undisturbed: Sweep, sweep: Sweep) -> None:
-    together(undisturbed, sweep, 4)
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_at_ten_moments(undisturbed: Sweep, tmp_path: Path, number: signal.Signals) -> None:
+    stop(undisturbed, tmp_path, number, 10)
 
 
-def together(undisturbed: Sweep, sweep: Sweep, number: int) -> None:
+@pytest.mark.parametrize("number", [2, pytest.param(4, marks=pytest.mark.faults)])
+def test_launches_at_once(undisturbed: Sweep, sweep: Sweep, number: int) -> None:
     for launch in [sweep.start() for _ in range(number)]:
         launch.wait()
     last = sweep.run()
-    assert last.process.exitcode == 0, last.errors
-    assert last.output == "4 runs: 4 done before\n"
-    sweep.account(undisturbed).told(f"{number} launches at once")
+    assert (last.exit_code, last.output) == (0, "4 runs: 4 done before\n")
+    sweep.account(undisturbed).reported(f"{number} launches at once")
+
+
+def workers(launch: Launch) -> list[psutil.Process]:
+    """The worker processes of `hydra/launcher=parallel`."""
+    children = psutil.Process(launch.process.pid).children(recursive=True)
+    return [child for child in children if "popen_loky_posix" in " ".join(child.cmdline())]
+
+
+@pytest.mark.faults
+def test_a_killed_worker_is_one_lost_job(undisturbed_long: Sweep, long_sweep: Sweep) -> None:
+    launch = long_sweep.spawn(*PARALLEL)
+    long_sweep.wait_for_training(launch, 2)
+    workers(launch)[0].kill()
+    assert launch.wait() == 1
+    assert sorted(launch.output.strip().removeprefix("4 runs: ").split(", ")) == ["1 lost", "3 done"]
+    assert "SIGKILL" in launch.errors
+    assert long_sweep.run().output == "4 runs: 3 done before, 1 done\n"
+    long_sweep.account(undisturbed_long).reported("a parallel worker killed")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_the_launching_process(
+    undisturbed_long: Sweep, long_sweep: Sweep, number: signal.Signals
+) -> None:
+    launch = long_sweep.spawn(*PARALLEL)
+    long_sweep.wait_for_training(launch, 2)
+    children = workers(launch)
+    launch.process.send_signal(number)
+    assert launch.wait() == (-number if number == signal.SIGKILL else 128 + number)
+    assert len(children) == 2
+    assert psutil.wait_procs(children, timeout=30)[1] == []
+    assert len(list(long_sweep.files.runs.glob("*/checkpoint.pt"))) == 2
+    assert long_sweep.run().exit_code == 0
+    long_sweep.account(undisturbed_long).reported(f"{number.name} to the launching process alone")

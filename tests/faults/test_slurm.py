@@ -1,15 +1,11 @@
 """Sweeps on a Slurm cluster of two nodes that the tests start: jobs killed, cancelled and warned."""
 
-from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from rnnbench.schema import ExperimentFiles
-from rnnbench.store.reader import read_outcome
-from tests.faults.launching import Launch, Tally, wait_until
 from tests.faults.slurm_cluster import Cluster, cluster, reason_not_to_start
+from tests.faults.sweeps import Launch, Sweep, wait_until
 
 pytest.importorskip("submitit")
 pytestmark = [
@@ -26,71 +22,57 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
-def launched(slurm: Cluster, folder: Path, *arguments: str) -> Launch:
-    """A sweep of two runs, the first of which trains in task 0 of Slurm's array."""
-    launch = Launch(folder, *SLURM, "seed=0,1", "train.steps=3000", *arguments, environment=slurm.environment)
-    wait_until(lambda: 0 in launch.training())
+@pytest.fixture
+def slurm_sweep(slurm: Cluster, long_sweep: Sweep) -> Sweep:
+    """A sweep of four runs whose launches find the cluster."""
+    long_sweep.environment = slurm.environment
+    return long_sweep
+
+
+def launched(sweep: Sweep, *arguments: str) -> Launch:
+    """Launch it; two runs train."""
+    launch = sweep.spawn(*SLURM, *arguments)
+    sweep.wait_for_training(launch, 2)
     return launch
 
 
-def first_task(slurm: Cluster) -> str:
-    """The first task of the array that runs."""
-    return min(slurm.command("squeue", "--noheader", "--array", "--states=running", "--format=%i").split())
-
-
-def test_several_runs_in_a_job(slurm: Cluster, tmp_path: Path) -> None:
-    launch = Launch(
-        tmp_path,
-        *SLURM,
-        "train.steps=400,20",
-        "seed=0,1",
-        "hydra.launcher.runs_per_job=2",
-        environment=slurm.environment,
-    )
-    code, output, errors = launch.end()
-    assert (code, output, launch.tally()) == (0, "4 runs: 4 done\n", Tally(planned=4, done=4, doubled=0))
-    assert ": 2; output in " in errors
-
-
 @pytest.mark.parametrize("how", ["killed", "cancelled", "warned", "warned too often"])
-def test_a_job_that_ends_before_its_run(slurm: Cluster, tmp_path: Path, how: str) -> None:
-    requeues = f"hydra.launcher.max_requeues={0 if how == 'warned too often' else 20}"
-    launch, task = launched(slurm, tmp_path, requeues), first_task(slurm)
+def test_a_job_that_ends_before_its_run(slurm: Cluster, undisturbed_long: Sweep, slurm_sweep: Sweep, how: str) -> None:
+    launch = launched(slurm_sweep, f"hydra.launcher.max_requeues={0 if how == 'warned too often' else 20}")
+    task = min(slurm.command("squeue", "--noheader", "--array", "--states=running", "--format=%i").split())
     if how == "killed":
         slurm.kill(task)
     else:
         slurm.command("scancel", *(["--signal=USR2"] if how.startswith("warned") else []), task)
-    code, output, errors = launch.end()
     status = {"killed": "lost", "cancelled": "stopped", "warned too often": "stopped"}.get(how)
-    assert (code, output) == ((1, f"2 runs: 1 {status}, 1 done\n") if status else (0, "2 runs: 2 done\n")), errors
+    assert launch.wait() == (1 if status else 0), launch.errors
+    assert sorted(launch.output.strip().removeprefix("4 runs: ").split(", ")) == (
+        sorted([f"1 {status}", "3 done"]) if status else ["4 done"]
+    )
     if how == "warned":
         assert "Restarts=1" in slurm.command("scontrol", "show", "job", task)
     else:
-        again = Launch(tmp_path, *SLURM, "seed=0,1", "train.steps=3000", environment=slurm.environment)
-        assert again.end()[:2] == (0, "2 runs: 1 done before, 1 done\n")
-    assert launch.tally() == Tally(planned=2, done=2, doubled=0)
+        assert slurm_sweep.spawn(*SLURM, "hydra.launcher.runs_per_job=2").wait() == 0
+    slurm_sweep.account(undisturbed_long).reported(f"a Slurm job {how}")
 
 
-def test_a_launching_process_started_again_doubles_nothing(slurm: Cluster, tmp_path: Path) -> None:
-    first = launched(slurm, tmp_path)
+def test_a_launching_process_started_again_doubles_nothing(
+    slurm: Cluster, undisturbed_long: Sweep, slurm_sweep: Sweep
+) -> None:
+    first = launched(slurm_sweep, "hydra.launcher.runs_per_job=2")
     first.process.kill()
     first.process.wait()
-    Launch(tmp_path, *SLURM, "seed=0,1", "train.steps=3000", environment=slurm.environment).end()
+    slurm_sweep.spawn(*SLURM).wait()
     wait_until(lambda: not slurm.command("squeue", "--noheader"))
-    last = Launch(tmp_path, *SLURM, "seed=0,1", "train.steps=3000", environment=slurm.environment)
-    assert (last.end()[0], last.tally()) == (0, Tally(planned=2, done=2, doubled=0))
+    assert slurm_sweep.spawn(*SLURM).wait() == 0
+    slurm_sweep.account(undisturbed_long).reported("Slurm, launching process killed")
 
 
-def test_processes_of_srun_share_a_sweep(slurm: Cluster, tmp_path: Path) -> None:
-    within = ("srun", "--nodes=2", "--ntasks=2", "--mem=2G")
-    launch = Launch(tmp_path, "train.steps=100", "seed=range(0,6)", environment=slurm.environment, within=within)
-    code, output, _ = launch.end()
-    files = ExperimentFiles(tmp_path / "results" / "default")
-    outcomes = [read_outcome(path) for launch in files.launches() for path in launch.outcomes()]
-    assert len(files.launches()) == 2
-    assert Counter(outcome.status for outcome in outcomes)["done"] == 6
-    assert launch.tally() == Tally(planned=6, done=6, doubled=0)
-    assert code in (0, 1), output  # 1 where one process ended while the other was at its last run
+def test_processes_of_srun_on_two_nodes_share_a_sweep(undisturbed_long: Sweep, slurm_sweep: Sweep) -> None:
+    launch = slurm_sweep.spawn(within=("srun", "--nodes=2", "--ntasks=2", "--mem=2G"))
+    assert launch.wait() in (0, 1)  # 1 where one process ended while the other was at its last run
+    assert len(slurm_sweep.files.launches()) == 2
+    slurm_sweep.account(undisturbed_long).reported("two processes of srun")
 
 
 @pytest.mark.parametrize(
@@ -101,8 +83,7 @@ def test_processes_of_srun_share_a_sweep(slurm: Cluster, tmp_path: Path) -> None
         ("runs_per_job=0", "hydra.launcher.runs_per_job=0: must be at least 1"),
     ],
 )
-def test_what_slurm_refuses_is_one_line(slurm: Cluster, tmp_path: Path, setting: str, reason: str) -> None:
-    arguments = (*SLURM, f"hydra.launcher.{setting}", "seed=0,1")
-    code, output, errors = Launch(tmp_path, *arguments, environment=slurm.environment).end()
-    assert (code, output, errors.count("\n")) == (2, "", 1)
-    assert reason in errors
+def test_what_slurm_refuses_is_one_line(slurm_sweep: Sweep, setting: str, reason: str) -> None:
+    launch = slurm_sweep.spawn(*SLURM, f"hydra.launcher.{setting}")
+    assert (launch.wait(), launch.output, launch.errors.count("\n")) == (2, "", 1), launch.errors
+    assert reason in launch.errors

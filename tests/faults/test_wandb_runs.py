@@ -1,7 +1,6 @@
 """Runs logged to W&B: a W&B that fails changes no number and delays little, and killed sweeps have each step once."""
 
 import csv
-import json
 import os
 import random
 import signal
@@ -10,124 +9,113 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
+import psutil
 import pytest
 
-from rnnbench.schema import ExperimentFiles
-from tests.faults.sweeps import LONGEST_S, SMALL, Sweep
+from tests.faults.sweeps import LONGEST_S, OF_ALL, Launch, Sweep, wait_until
 from tests.wandb_logging.wandb_server import WandbServer, serving
 
 pytestmark = pytest.mark.faults
-STEPS = ("train.steps=200", "train.eval_every=10", "train.stop_when_solved=false", "train.checkpoint_every_s=0")
-ONE = (*(setting for setting in SMALL if not setting.startswith(("wandb=", "train."))), *STEPS,
-       "train.eval_examples=8", "train.batch_size=3", "cell=rnn")  # fmt: skip
+RUNS = ("-m", *OF_ALL, "train.steps=1000", "train.eval_every=50", "train.stop_when_solved=false",
+        "train.checkpoint_every_s=0.2", "probe=[costs]", "cell=rnn")  # fmt: skip
 MOST_S = 15.0
 KILLS = 6
 
 
-def start(folder: Path, server: WandbServer, *arguments: str) -> subprocess.Popen[str]:
-    folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-m", "rnnbench", *ONE, *arguments],
-        cwd=folder,
-        env=os.environ | server.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@pytest.fixture(scope="module")
+def without_wandb(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sweep, float]:
+    """A run that W&B has no part in, and the seconds that it takes."""
+    sweep, started = Sweep(tmp_path_factory.mktemp("without"), RUNS), time.monotonic()
+    assert sweep.spawn("wandb=disabled").wait() == 0
+    return sweep, time.monotonic() - started
 
 
-def numbers(folder: Path) -> tuple[dict[str, Any], str]:
-    """The results of the one run, and its history."""
-    (run,) = ExperimentFiles(folder / "results" / "default").begun_runs()
-    summary = json.loads(run.summary.read_text())
-    kept = {name: summary[name] for name in ("status", "test_loss", "validation_loss", "steps_trained", "run")}
-    rows = list(csv.DictReader(run.history.read_text().splitlines()))
-    return kept, str([(row["step"], row["train_loss"], row["validation_loss"]) for row in rows])
+def core_of(launch: Launch) -> psutil.Process:
+    """wandb's own process."""
+    found: list[psutil.Process] = []
+
+    def look() -> bool:
+        children = psutil.Process(launch.process.pid).children(recursive=True)
+        found.extend(child for child in children if "wandb-core" in child.name())
+        return bool(found)
+
+    wait_until(look)
+    return found[0]
 
 
-@pytest.mark.parametrize("operation", ["RunResumeStatus", "file_stream", "complete"])
-@pytest.mark.parametrize("behaviour", ["hang", 500, 401])
-def test_a_server_that_fails_changes_no_number(tmp_path: Path, behaviour: str | int, operation: str) -> None:
-    """From the start, from the first rows on, and at the end."""
+def disturb(server: WandbServer, launch: Launch, fault: str, where: str) -> None:
+    """Let the fault happen when the run starts, or once the server has had rows of it."""
+    if fault == "core killed" and where == "start":
+        core_of(launch).kill()
+    if where == "middle":
+        server.wait_for(lambda seen: "UpsertBucket" in seen.operations)
+        if fault == "core killed":
+            core_of(launch).kill()
+        elif fault == "absent":
+            server.stop()
+        else:
+            server.behaviour = int(fault) if fault.isdecimal() else fault
+
+
+@pytest.mark.parametrize("where", ["start", "middle"])
+@pytest.mark.parametrize("fault", ["absent", "500", "401", "hang", "core killed"])
+def test_a_wandb_that_fails_changes_no_number(
+    without_wandb: tuple[Sweep, float], tmp_path: Path, fault: str, where: str
+) -> None:
+    undisturbed, lasts = without_wandb
     with serving() as server:
-        taken = {}
-        for name in ("disabled", "online"):
-            if name == "online":
-                server.behaviour_of[operation] = behaviour
-            started = time.monotonic()
-            process = start(tmp_path / name, server, f"wandb={name}")
-            output = process.communicate(timeout=LONGEST_S)[0]
-            taken[name] = time.monotonic() - started
-            assert process.returncode == 0, output
-            assert output.count("W&B fails") == (name == "online"), output
-            assert "Traceback" not in output
-        assert numbers(tmp_path / "disabled") == numbers(tmp_path / "online")
-        print(f"{behaviour} at {operation}: {taken['online'] - taken['disabled']:.1f} s more")
-        assert taken["online"] < MOST_S + 2 * taken["disabled"]  # on a loaded machine all else is slower too
+        sweep = Sweep(tmp_path, RUNS, server.environment)
+        if where == "start" and fault == "absent":
+            server.stop()
+        elif where == "start" and fault != "core killed":
+            server.behaviour = int(fault) if fault.isdecimal() else fault
+        started = time.monotonic()
+        launch = sweep.spawn("wandb=online")
+        disturb(server, launch, fault, where)
+        assert launch.wait() == 0
+        delay = time.monotonic() - started - lasts
+        warnings = launch.errors.count("W&B fails")
+        print(f"\nW&B {fault} at the {where}: {delay:.1f} s longer, {warnings} line")
+        sweep.account(undisturbed).reported(f"W&B {fault} at the {where}")
+        assert warnings == 1
+        assert delay < MOST_S + lasts  # on a loaded machine all else is slower too
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("operation", ["RunResumeStatus", "file_stream"])
-def test_a_signal_while_wandb_hangs(tmp_path: Path, number: signal.Signals, operation: str) -> None:
+def test_a_signal_while_wandb_hangs(tmp_path: Path, operation: str) -> None:
     with serving() as server:
         server.behaviour_of[operation] = "hang"
-        process = start(tmp_path / "run", server, "wandb=online", "wandb.init_timeout_s=10")
+        launch = Sweep(tmp_path, RUNS, server.environment).spawn("wandb=online", "wandb.init_timeout_s=10")
         server.wait_for(lambda seen: operation in seen.operations)
-        process.send_signal(number)
-        started = time.monotonic()
-        output = process.communicate(timeout=LONGEST_S)[0]
-        print(f"ended after {time.monotonic() - started:.1f} s")
-        assert process.returncode in (128 + number, 0)  # 0: it was at its end
-        assert time.monotonic() - started < 8
-        assert "Traceback" not in output
-
-
-def killed_session(sweep: Sweep, after_s: float) -> bool:
-    """Launch the sweep and kill its session, in which W&B's process has a group of its own; False if it had ended."""
-    launch = sweep.start()
-    if launch.ends_within(after_s):
-        return False
-    launch.signal(signal.SIGKILL)
-    launch.process.join()
-    return True
+        launch.signal(signal.SIGINT)
+        assert launch.ends_within(8)
+        assert launch.wait() in (130, 0)  # 0: it was at its end
 
 
 @pytest.mark.parametrize("mode", ["online", "offline"])
-def test_killed_and_resumed_sweep_on_wandb(tmp_path: Path, mode: str) -> None:
+def test_killed_and_resumed_sweep_on_wandb(without_wandb: tuple[Sweep, float], tmp_path: Path, mode: str) -> None:
     moments = random.Random(1)
     with serving() as server:
-        sweep = Sweep(tmp_path / "sweep", ("-m", *ONE[:-1], "cell=rnn,gru", f"wandb={mode}"), server.environment)
-        killed = sum(killed_session(sweep, moments.uniform(1, 12)) for _ in range(KILLS))
-        last = sweep.run()
-        assert last.process.exitcode == 0, last.errors
-        program = "from rnnbench.cli.sync import main; main()"
-        synced = subprocess.run(
-            [sys.executable, "-c", program, "name=default"],
-            cwd=sweep.folder,
-            env=os.environ | server.environment,
-            capture_output=True,
-            text=True,
-            timeout=LONGEST_S,
-        )
-        assert synced.returncode == 0, synced.stdout + synced.stderr
-        runs = ExperimentFiles(sweep.folder / "results" / "default").begun_runs()
-        rows, lost, twice, wrong = 0, 0, 0, 0
-        assert len(server.runs) == len(runs) == 2
-        for run in runs:
-            recorded = list(csv.DictReader(run.history.read_text().splitlines()))
-            (logged,) = [each for each in server.runs.values() if each.fields["displayName"] == run.name]
-            times = Counter(logged.steps)
-            rows += len(logged.steps)
-            lost += len({int(row["step"]) for row in recorded} - set(times))
-            twice += sum(count - 1 for count in times.values())
-            losses = {row["_step"]: row.get("validation/loss") for row in logged.history}
-            wrong += sum(
-                row["validation_loss"] != "" and losses.get(int(row["step"])) != float(row["validation_loss"])
-                for row in recorded
-            )
-            assert logged.state == "finished"
-        said = synced.stdout.splitlines()[-1]
-        print(f"{mode}, {killed} kills: {rows} rows of 2 runs, {lost} lost, {twice} twice, {wrong} wrong; sync: {said}")
-        assert (lost, twice, wrong) == (0, 0, 0)
+        sweep = Sweep(tmp_path / "sweep", (*RUNS, f"wandb={mode}"), server.environment)
+        killed = 0
+        while killed < KILLS:
+            launch = sweep.start("rerun=true") if killed == 0 else sweep.start()
+            if not launch.ends_within(moments.uniform(1, 4)):
+                launch.signal(signal.SIGKILL)
+                launch.process.join()
+            killed += 1
+        assert sweep.run().exit_code == 0
+        program = [sys.executable, "-c", "from rnnbench.cli.sync import main; main()", "name=default"]
+        environment = os.environ | server.environment
+        subprocess.run(program, cwd=sweep.folder, env=environment, check=True, timeout=LONGEST_S)
+        ((run,), (logged,)) = sweep.files.begun_runs(), server.runs.values()
+        recorded = list(csv.DictReader(run.history.read_text().splitlines()))
+        times = Counter(logged.steps)
+        lost = len({int(row["step"]) for row in recorded} - set(times))
+        twice = sum(count - 1 for count in times.values())
+        losses = {row["_step"]: row.get("validation/loss") for row in logged.history}
+        wrong = sum(losses.get(int(row["step"])) != float(row["validation_loss"]) for row in recorded)
+        print(f"\n{mode}, {killed} kills: {len(logged.steps)} rows, {lost} lost, {twice} twice, {wrong} wrong")
+        assert (lost, twice, wrong, logged.state) == (0, 0, 0, "finished")
+        sweep.account(without_wandb[0], again=True).reported(f"{mode} W&B, killed and resumed", KILLS)

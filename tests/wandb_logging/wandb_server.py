@@ -54,7 +54,7 @@ class LoggedRun:
 
 
 class WandbServer(ThreadingHTTPServer):
-    """The server. `behaviour` says how it answers from now on: well, hang, rubbish, or with an HTTP status."""
+    """The server. `behaviour` says how it answers from now on: well, hang, or with an HTTP status."""
 
     daemon_threads = True
 
@@ -65,10 +65,6 @@ class WandbServer(ThreadingHTTPServer):
         """The same for single operations, by name, `file_stream`, or `complete`, the last of a run's stream."""
         self.runs: dict[str, LoggedRun] = {}
         self.views: list[dict[str, Any]] = []
-        self.sweep: str | None = None
-        """The YAML of the one sweep."""
-        self.agent_commands: list[dict[str, Any]] = []
-        """What a sweep's agent is told at its next heartbeats, one at each."""
         self.operations: list[str] = []
         self.stopped = threading.Event()
 
@@ -164,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         status = behaviour if isinstance(behaviour, int) else 200
-        text = b"<html>rubbish" if behaviour == "rubbish" else json.dumps(content).encode()
+        text = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
@@ -196,70 +192,38 @@ class Handler(BaseHTTPRequestHandler):
     def on_GetDefaultEntity(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"viewer": {"id": "u", "entity": ENTITY}}
 
-    def on_SweepWithRuns(self, given: dict[str, Any]) -> dict[str, Any]:
-        name = given["sweep"]
-        return {"project": {"sweep": {"id": name, "name": name, "config": self.server.sweep, "runs": {"edges": []}}}}
-
-    def on_CreateAgent(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"createAgent": {"agent": {"id": "agent"}}}
-
-    def on_Heartbeat(self, given: dict[str, Any]) -> dict[str, Any]:
-        waits = json.loads(given["runState"]) or not self.server.agent_commands
-        commands = [] if waits else [self.server.agent_commands.pop(0)]
-        return {"agentHeartbeat": {"agent": {"id": "agent"}, "commands": json.dumps(commands)}}
-
     def on_UpsertBucket(self, given: dict[str, Any]) -> dict[str, Any]:
         name = given["name"]
         inserted = name not in self.server.runs
         run = self.server.run(name)
         run.fields |= {key: value for key, value in given.items() if value is not None}
         run.exit_code = None
-        bucket = {
-            "id": name,
-            "name": name,
-            "displayName": given.get("displayName"),
-            "description": None,
-            "config": run.fields.get("config"),
-            "sweepName": None,
-            "project": self.project(given["project"]),
-            "historyLineCount": len(run.history),
-        }
+        bucket = self.bucket(name, run) | {"description": None, "sweepName": None}
+        bucket["project"] = self.project(given["project"])
         return {"upsertBucket": {"bucket": bucket, "inserted": inserted}}
 
     def project(self, name: str) -> dict[str, Any]:
         return {"id": "p", "name": name, "entity": {"id": "e", "name": ENTITY}}
 
+    def bucket(self, name: str, run: LoggedRun) -> dict[str, Any]:
+        """What the server says of a run."""
+        history = run.files.get("wandb-history.jsonl", [])
+        return {
+            "id": name, "name": name, "projectId": "1", "state": run.state, "tags": run.fields.get("tags"),
+            "displayName": run.fields.get("displayName"), "notes": run.fields.get("notes"),
+            "config": run.fields.get("config", "{}"), "wandbConfig": '{"t":{}}',
+            "summaryMetrics": json.dumps(run.summary), "logLineCount": 0, "historyLineCount": len(history), "eventsLineCount": 0,
+            "historyTail": json.dumps(history[-1:]), "eventsTail": "[]",
+        }  # fmt: skip
+
     def on_RunResumeStatus(self, given: dict[str, Any]) -> dict[str, Any]:
         run = self.server.runs.get(given["name"])
-        bucket = None if run is None else {
-            "id": given["name"],
-            "name": given["name"],
-            "displayName": run.fields.get("displayName"),
-            "summaryMetrics": json.dumps(run.summary),
-            "logLineCount": 0,
-            "historyLineCount": len(run.files.get("wandb-history.jsonl", [])),
-            "eventsLineCount": 0,
-            "historyTail": json.dumps(run.files.get("wandb-history.jsonl", [])[-1:]),
-            "eventsTail": "[]",
-            "config": run.fields.get("config"),
-            "tags": run.fields.get("tags"),
-            "notes": run.fields.get("notes"),
-            "wandbConfig": '{"t":{}}',
-        }  # fmt: skip
+        bucket = None if run is None else self.bucket(given["name"], run)
         return {"model": self.project(given["project"]) | {"bucket": bucket}}
 
     def on_Run(self, given: dict[str, Any]) -> dict[str, Any]:
         run = self.server.runs.get(given["name"])
-        found = None if run is None else {
-            "id": given["name"],
-            "projectId": "1",
-            "name": given["name"],
-            "state": run.state,
-            "config": run.fields.get("config", "{}"),
-            "summaryMetrics": json.dumps(run.summary),
-            "historyLineCount": len(run.history),
-        }  # fmt: skip
-        return {"project": {"run": found}}
+        return {"project": {"run": None if run is None else self.bucket(given["name"], run)}}
 
     def on_UpsertView2(self, given: dict[str, Any]) -> dict[str, Any]:
         self.server.views.append(given | {"spec": json.loads(given["spec"])})
