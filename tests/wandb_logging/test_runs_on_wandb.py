@@ -127,9 +127,9 @@ def test_what_is_sent_names_no_machine_user_key_or_program(tmp_path: Path, serve
 
 def test_runs_of_a_process_share_one_process_of_wandb(tmp_path: Path) -> None:
     threads = []
-    for number in range(3):
+    for number in range(4):
         log_a_run(tmp_path / f"run{number}")
         threads.append(len(os.listdir("/proc/self/task")) if Path("/proc").exists() else 0)
-    assert threads[1] == threads[2]
+    assert threads[3] <= threads[1]
     command = ["pgrep", "-P", str(os.getpid()), "wandb-core"]
     assert len(subprocess.run(command, capture_output=True, text=True).stdout.split()) == 1

@@ -212,8 +212,8 @@ class Handler(BaseHTTPRequestHandler):
             "id": name, "name": name, "projectId": "1", "state": run.state, "tags": run.fields.get("tags"),
             "displayName": run.fields.get("displayName"), "notes": run.fields.get("notes"),
             "config": run.fields.get("config", "{}"), "wandbConfig": '{"t":{}}',
-            "summaryMetrics": json.dumps(run.summary), "logLineCount": 0, "historyLineCount": len(history), "eventsLineCount": 0,
-            "historyTail": json.dumps(history[-1:]), "eventsTail": "[]",
+            "summaryMetrics": json.dumps(run.summary), "logLineCount": 0, "eventsLineCount": 0,
+            "historyLineCount": len(history), "historyTail": json.dumps(history[-1:]), "eventsTail": "[]",
         }  # fmt: skip
 
     def on_RunResumeStatus(self, given: dict[str, Any]) -> dict[str, Any]:
