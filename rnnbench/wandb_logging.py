@@ -46,9 +46,7 @@ class WandbSettings(BaseModel):
     def check_multirun(self) -> None:
         """Raises SettingError in an agent of W&B, whose id is for one run."""
         if (sweep := os.environ.get("WANDB_SWEEP_ID")) and self.resolved_mode() != "disabled":
-            raise SettingError(
-                f"WANDB_SWEEP_ID={sweep}: an agent of W&B starts one run; leave out -m, or wandb=disabled"
-            )
+            raise SettingError(f"WANDB_SWEEP_ID={sweep}: an agent of W&B starts one run; leave out -m")
 
     def arguments(self, experiment: str, run: str = "", tags: tuple[str, ...] = (), id: str = "") -> dict[str, Any]:
         """The arguments of wandb.init that say where a run goes, within W&B's limits. A W&B agent has chosen the id."""
@@ -74,16 +72,14 @@ def identity(experiment: str, columns: Mapping[str, Any]) -> str:
     return f"{name[: ID_LENGTH - 9]}-{hashlib.sha256(of.encode()).hexdigest()[:8]}"
 
 
-def history_key(column: str) -> str:
-    """A column of the history with its section: validation_loss is validation/loss."""
-    first, _, rest = column.partition("_")
-    return f"{first}/{rest}" if first in SECTIONS and rest else f"measured/{column}"
-
-
 def history_row(row: Mapping[str, float | str]) -> dict[str, float]:
-    """The finite numbers of a row but its step."""
-    numbers = {name: float(value) for name, value in row.items() if name != "step" and not isinstance(value, str)}
-    return {history_key(name): value for name, value in numbers.items() if math.isfinite(value)}
+    """The finite numbers of a row but its step, each in its section: validation_loss is validation/loss."""
+    found = {}
+    for column, value in row.items():
+        section, _, rest = column.partition("_")
+        if column != "step" and not isinstance(value, str) and math.isfinite(value):
+            found[f"{section}/{rest}" if section in SECTIONS and rest else f"measured/{column}"] = float(value)
+    return found
 
 
 def profile_row(arrays: Arrays, axes: Mapping[str, tuple[str, ...]]) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """`rnnbench-dashboard`: saves a Weights & Biases workspace for the runs of an experiment."""
 
-import os
 import sys
 from typing import Any
 
@@ -16,8 +15,6 @@ USAGE = """rnnbench-dashboard saves a Weights & Biases workspace for the runs of
 Every call saves a new one. It needs the extra: pip install 'rnnbench[dashboard]', and a key: WANDB_API_KEY or
 `wandb login`."""
 USED = ("name", "experiment", "wandb.")
-MOST_RUNS = 1000
-"""Runs that a panel draws; W&B's own default is 10."""
 CURVES = {
     "Learning curves": ("validation/loss", "train/loss", "validation/error_rate"),
     "Gradient through time": (*(f"profile/norm_{back}_steps_back" for back in (1, 4, 16, 64)), "gradient/norm"),
@@ -40,7 +37,6 @@ def dashboard(arguments: list[str]) -> None:
 
     config = composed(arguments, "rnnbench-dashboard", USED)
     where = settings_of(config).wandb.arguments(config.name)
-    os.environ.setdefault("WANDB_SILENT", "true")
     import wandb
 
     try:
@@ -66,7 +62,7 @@ def _workspace(experiment: str, entity: str, project: str, group: str) -> Any:
         "groupby_aggfunc": "mean",
         "groupby_rangefunc": "minmax",
         "aggregate": True,
-        "max_runs_to_show": MOST_RUNS,
+        "max_runs_to_show": 1000,  # the default is 10
     }
     sections = {
         section: [
@@ -83,6 +79,5 @@ def _workspace(experiment: str, entity: str, project: str, group: str) -> Any:
         sections=[ws.Section(name=name, panels=panels, is_open=True) for name, panels in sections.items()],
         runset_settings=ws.RunsetSettings(
             filters=[expr.Metric("Group") == group],
-            pinned_columns=[f"config:{CURVE}.value", "summary:steps_to_solve", "summary:test_loss"],
         ),
     )

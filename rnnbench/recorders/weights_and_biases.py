@@ -23,7 +23,7 @@ from rnnbench.store.atomic import write_text
 
 PATIENCE_S = 14.0
 """The longest that a process waits for calls that fail, in all of its runs; then W&B is left alone."""
-CALL_S, UPLOAD_S = 3.0, 8.0
+CALL_S, UPLOAD_S = 3.0, 6.0
 INTERRUPTED_S = 0.5
 """The longest that a call is waited for after a signal, or once W&B's process is killed."""
 
@@ -53,32 +53,29 @@ class WeightsAndBiases(Recorder):
         past_arrays: Mapping[str, Sequence[tuple[int, Arrays]]],
     ) -> None:
         self.folder, self.arguments, self.axes = folder, arguments, axes
-        self.arrays = {probe: list(measured) for probe, measured in past_arrays.items()}
+        self.profiles: dict[int, dict[str, float]] = {}  # by step
         self.run: Any = None
-        started = time.monotonic()
         RunFiles(folder).wandb_address.unlink(missing_ok=True)
         for attempt in ("online", "offline") if mode == "online" and not self.away else ("offline",):
             if self.run is None and not received() and self._guarded(self._connect, PATIENCE_S):
                 self.run = self._guarded(partial(self._init, attempt, init_timeout_s), init_timeout_s + CALL_S)
-        self.finish_s = min(UPLOAD_S, PATIENCE_S - (time.monotonic() - started))
+        for probe, measured in past_arrays.items():
+            for step, arrays in measured:
+                self.store(probe, step, arrays)
         for row in past_rows:
             self.record(row)
 
     def record(self, row: Scalars) -> None:
-        step = int(row["step"])
-        logged = wandb_logging.history_row(row)
-        for probe, measured in self.arrays.items():
-            for arrays in (arrays for at, arrays in measured if at == step):
-                logged |= wandb_logging.profile_row(arrays, self.axes[probe])
+        logged = wandb_logging.history_row(row) | self.profiles.pop(int(row["step"]), {})
         if self.run is not None:
-            self._guarded(partial(self.run.log, logged, step), CALL_S)
+            self._guarded(partial(self.run.log, logged, int(row["step"])), CALL_S)
 
     def store(self, probe: str, step: int, arrays: Arrays) -> None:
-        self.arrays.setdefault(probe, []).append((step, arrays))
+        self.profiles.setdefault(step, {}).update(wandb_logging.profile_row(arrays, self.axes[probe]))
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         if self.run is not None:
-            self._guarded(partial(self._finish, summary), self.finish_s)
+            self._guarded(partial(self._finish, summary), UPLOAD_S)
 
     def _connect(self) -> bool:
         os.environ["WANDB_ERROR_REPORTING"] = "false"

@@ -130,6 +130,6 @@ def test_runs_of_a_process_share_one_process_of_wandb(tmp_path: Path) -> None:
     for number in range(4):
         log_a_run(tmp_path / f"run{number}")
         threads.append(len(os.listdir("/proc/self/task")) if Path("/proc").exists() else 0)
-    assert threads[3] <= threads[1]
+    assert threads[3] <= threads[0] + 2
     command = ["pgrep", "-P", str(os.getpid()), "wandb-core"]
     assert len(subprocess.run(command, capture_output=True, text=True).stdout.split()) == 1
