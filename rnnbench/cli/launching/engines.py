@@ -26,8 +26,7 @@ from rnnbench.interruption import Interrupted, listen_as_worker, received, will_
 
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)
 """Signals by which Slurm warns of the end of a job's time; it is then queued again. Others, as of scancel, end it."""
-LONGEST_ARRAY = 1000
-"""Slurm's default."""
+LONGEST_ARRAY = 1000  # Slurm's default
 
 
 class ParallelLauncher(ExecutorLauncher):
@@ -59,8 +58,8 @@ class ParallelLauncher(ExecutorLauncher):
     def _call_in_process(self, jobs: list[Job]) -> None:
         from joblib.externals.loky import ProcessPoolExecutor
 
-        new = not self._idle
-        process = ProcessPoolExecutor(1, initializer=_begin, initargs=(os.getpid(),)) if new else self._idle.pop()
+        start = partial(ProcessPoolExecutor, 1, initializer=_begin, initargs=(os.getpid(),))
+        process = self._idle.pop() if self._idle else start()
         try:
             process.submit(self.call, jobs).result()
         except BaseException:  # it was killed, or a signal asked it to stop

@@ -88,6 +88,7 @@ class Following(threading.Thread):
         self.ended[number] = outcome.status
         if (printed := self.files.printed(number)).exists() and (text := printed.read_text(errors="replace").rstrip()):
             tqdm.write(text, file=self.stream)
-        name = outcome.run or " ".join(outcome.overrides)
+        planned = self.plan[number].run if number < len(self.plan) else None
+        name = outcome.run or planned or " ".join(outcome.overrides)
         counted = f"[{len(self.ended)}/{len(self.plan) or '?'}]"
         tqdm.write(f"{counted} {name}: {outcome.status} {outcome.message}".rstrip(), file=self.stream)
