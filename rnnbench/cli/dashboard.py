@@ -65,10 +65,7 @@ def _workspace(experiment: str, entity: str, project: str, group: str) -> Any:
         "max_runs_to_show": 1000,  # the default is 10
     }
     sections = {
-        section: [
-            wr.LinePlot(title=key, x="Step", y=[key], log_y="error" not in key, title_x="training steps", **grouped)
-            for key in keys
-        ]
+        section: [wr.LinePlot(title=key, x="Step", y=[key], log_y="error" not in key, **grouped) for key in keys]
         for section, keys in CURVES.items()
     }
     sections["Steps and times"] = [wr.BarPlot(title=key, metrics=[key], **grouped) for key in BARS]

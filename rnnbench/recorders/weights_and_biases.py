@@ -57,7 +57,9 @@ class WeightsAndBiases(Recorder):
         self.run: Any = None
         RunFiles(folder).wandb_address.unlink(missing_ok=True)
         for attempt in ("online", "offline") if mode == "online" and not self.away else ("offline",):
-            if self.run is None and not received() and self._guarded(self._connect, PATIENCE_S):
+            if self.run or received() or self.left_s <= 0:
+                break
+            if self._guarded(self._connect, PATIENCE_S):
                 self.run = self._guarded(partial(self._init, attempt, init_timeout_s), init_timeout_s + CALL_S)
         for probe, measured in past_arrays.items():
             for step, arrays in measured:
@@ -99,7 +101,6 @@ class WeightsAndBiases(Recorder):
             symlink=False,
             init_timeout=timeout_s,
             disable_git=True,  # the summary has the commit
-            disable_code=True,
             x_disable_stats=True,
             x_disable_meta=True,
             x_disable_machine_info=True,
@@ -127,8 +128,6 @@ class WeightsAndBiases(Recorder):
     def _guarded(self, call: Callable[[], Any], timeout_s: float) -> Any:
         """What a call returns. If it fails it is None, the run is lost to W&B, and a line says so once a process."""
         kind, started = type(self), time.monotonic()
-        if kind.left_s <= 0:
-            return None
         try:
             return bounded(call, min(timeout_s, kind.left_s))
         except Exception as error:  # wandb raises a dozen kinds
