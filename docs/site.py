@@ -91,7 +91,7 @@ def _resolved(parts: tuple[str, ...]) -> list[str]:
 
 def settings() -> str:
     """The text of `rnnbench --help`."""
-    return f"# Settings\n\nThe text of `rnnbench --help`.\n\n```text\n{menu([CONF])}\n```\n"
+    return f"# Settings\n\nThe text of `rnnbench --help`.\n\n```text\n{menu()}\n```\n"
 
 
 def gallery() -> str:

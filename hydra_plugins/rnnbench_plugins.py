@@ -1,10 +1,9 @@
 """Hydra takes plugins only from classes of the namespace package `hydra_plugins`: here those of rnnbench.cli."""
 
-from rnnbench.cli import search_path, sweeper
+from rnnbench.cli import sweeper
 from rnnbench.cli.launching import engines
 
 PLUGINS = (
-    search_path.ConfigDirectories,
     sweeper.UnionOfProducts,
     engines.ParallelLauncher,
     engines.DaskLauncher,

@@ -12,7 +12,7 @@ It becomes a SettingError: one line, exit code 2, and no run is started.
 Everything else that is raised inside a component, at construction or later, is a *bug* of the component: a TypeError,
 any other ValueError, `sys.exit`, a KeyboardInterrupt of its own. The run counts as failed, the other runs of a sweep
 continue, the exit code is 1, and the whole traceback is written to a file. The terminal shows it from the component's
-own file on, or all of it with HYDRA_FULL_ERROR=1 in the environment.
+own file on.
 """
 
 import errno

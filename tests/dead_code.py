@@ -18,7 +18,6 @@ UNSEEN = {
     "__getattr__": "Python calls it for a lazy export",
     "__dir__": "Python calls it",
     "_one_*": "pydantic calls it",
-    "manipulate_search_path": "Hydra calls it",
     "mininterval": "tqdm reads it",
     "pytestmark": "pytest reads it",
     "pytest_terminal_summary": "pytest calls it",

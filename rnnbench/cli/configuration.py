@@ -1,4 +1,4 @@
-"""From Hydra's configuration to settings, and to components in the user's own folders."""
+"""From Hydra's configuration to settings, and to components in the user's own folder."""
 
 import sys
 from typing import Any
@@ -21,7 +21,7 @@ def settings_of(config: DictConfig) -> Settings:
 
 
 def import_from_config_directories(hydra: Any) -> None:
-    """Make the user's own components importable from beside their YAML, the folder given as --config-dir."""
+    """Make the user's own components importable from the folder of their YAML, given as --config-dir."""
     for source in hydra.runtime.config_sources:
         if source.provider == "command-line" and source.path not in sys.path:
             sys.path.append(source.path)

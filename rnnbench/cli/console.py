@@ -1,25 +1,64 @@
-"""What the commands that start no Hydra application share: --help, --version, completion, and errors in one line."""
+"""What all commands share: --help, --version, completion, a terminal of any kind, and the end in one line."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import NoReturn
 
-from rnnbench.cli.completion import OPTIONS, complete
-from rnnbench.cli.menu import version_line
+import rnnbench
+from rnnbench.cli.menu import is_among
+from rnnbench.cli.terminal import check_system
+from rnnbench.interruption import listening
+from rnnbench.schema import ExperimentFiles
+
+COMPLETION = frozenset({"-sc", "--shell-completion"})
 
 
-def answer(usage: str, used: Sequence[str], command: Callable[[list[str]], None]) -> None:
-    """Print the usage, the version or completions where the program's arguments ask for it, or else run the command.
+def answer(command: str, resumes: str, usage: str, run: Callable[[list[str]], None], used: Sequence[str]) -> None:
+    """A console command: print the usage, the version or completions where the arguments ask for it, or else run.
 
-    `used` names the settings that the command takes, a dot at the end standing for all below.
+    `resumes` says after a signal what the command does when it is run again. `used` names the settings that a command
+    without a Hydra application takes, a dot at the end standing for all below.
     """
     arguments = sys.argv[1:]
-    if {"--help", "-h"} & set(arguments):
-        print(usage)
-    elif "--version" in arguments:
-        print(version_line())
-    elif OPTIONS & set(arguments):
-        complete(arguments, used)
-    else:
-        from rnnbench.cli.application import answering_in_one_line  # imports Hydra, which the help can do without
+    check_system()
+    with listening(command, resumes):
+        if {"--help", "-h"} & set(arguments):
+            print(usage)
+        elif "--version" in arguments:
+            print(f"rnnbench {rnnbench.__version__}")
+        else:
+            from rnnbench.cli.application import in_one_line  # imports Hydra, which the help can do without
 
-        answering_in_one_line(lambda: command(arguments))
+            is_completion = used and COMPLETION & set(arguments)
+            in_one_line(lambda: _complete(arguments, used) if is_completion else run(arguments))
+
+
+def fail(message: str) -> NoReturn:
+    """End the program for a wrong setting: one line, exit code 2."""
+    print(f"rnnbench: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _complete(arguments: list[str], used: Sequence[str]) -> None:
+    """Print what Hydra's script asks for with `-sc query=bash`, or the script itself with `-sc install=bash`.
+
+    It is Hydra's completion, limited to the settings that are used, and the names of the experiments.
+    """
+    from rnnbench.cli.application import launch
+
+    if not any(word.startswith("query=") for word in arguments):
+        launch(arguments)
+        return
+    with redirect_stdout(StringIO()) as printed:
+        launch(arguments)
+    *before, word = os.environ["COMP_LINE"].split(" ")
+    candidates = [each for each in printed.getvalue().split() if not each.startswith("name=")]  # the default
+    candidates += [name if name.endswith(".") else f"{name}=" for name in used]
+    results = [each.partition("=")[2] for each in ["results_dir=results", *before] if each.startswith("results_dir=")]
+    candidates += [f"name={files.folder.name}" for files in ExperimentFiles.all_in(Path(results[-1]))]
+    fitting = {each for each in candidates if each.startswith(word) and each != word and is_among(each, used)}
+    print(" ".join(sorted(fitting)))

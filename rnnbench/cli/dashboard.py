@@ -4,8 +4,6 @@ import sys
 from typing import Any
 
 from rnnbench.cli.console import answer
-from rnnbench.cli.systems import check_system
-from rnnbench.interruption import listening
 
 USAGE = """rnnbench-dashboard saves a Weights & Biases workspace for the runs of a sweep, and prints its address.
 
@@ -24,9 +22,7 @@ BARS = ("steps_to_solve", "test_loss", "step_time_s", "tokens_per_second")
 
 def main() -> None:
     """The console command."""
-    check_system()
-    with listening("rnnbench-dashboard", "run it again"):
-        answer(USAGE, USED, dashboard)
+    answer("rnnbench-dashboard", "run it again", USAGE, dashboard, USED)
 
 
 def dashboard(arguments: list[str]) -> None:

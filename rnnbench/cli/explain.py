@@ -1,8 +1,6 @@
 """`rnnbench-explain`: the loops that backend=fused compiles for a cell."""
 
 from rnnbench.cli.console import answer
-from rnnbench.cli.systems import check_system
-from rnnbench.interruption import listening
 
 USAGE = """rnnbench-explain prints the source that backend=fused generates from a cell's `step` and compiles.
 
@@ -13,9 +11,7 @@ USED = ("cell", "experiment", "cell.", "model.hidden_size")
 
 def main() -> None:
     """The console command. Exit code 2 for a wrong setting or a cell that the backend cannot run."""
-    check_system()
-    with listening("rnnbench-explain", "run it again"):
-        answer(USAGE, USED, explain_cell)
+    answer("rnnbench-explain", "run it again", USAGE, explain_cell, USED)
 
 
 def explain_cell(arguments: list[str]) -> None:

@@ -4,14 +4,14 @@ import math
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnbench.cli.configuration import import_from_config_directories, settings_of
-from rnnbench.cli.launches import fail, write_outcome
+from rnnbench.cli.console import fail
+from rnnbench.cli.launches import BASIC_LAUNCHER, write_outcome
 from rnnbench.errors import SettingError, as_reported, one_line
 from rnnbench.interruption import Interrupted, check, deferred, listen_as_worker, will_be_requeued
 from rnnbench.recorders.progress import write_progress
@@ -21,64 +21,42 @@ from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import JobOutcome, read_plan
 
 
-def run_job(config: DictConfig, all_frames: bool = False) -> float | None:
+def run_job(config: DictConfig) -> float | None:
     """Hydra's task function: execute the run, and write its outcome to the launch's folder; returns the objective.
 
     It is None where none was asked for, and of a run that failed.
 
     Whatever the run raises becomes its outcome, so that the rest of a sweep continues: a wrong setting is refused in
-    one line, anything else fails with its traceback, where `all_frames` also shows the frames of this package. Only a
-    signal ends the sweep: Interrupted is raised once the run has its checkpoint and the outcome is written.
+    one line, anything else fails with its traceback. Only a signal ends the sweep: Interrupted is raised once the run
+    has its checkpoint and the outcome is written.
     """
     listen_as_worker()
     with deferred():
         check()
-        objective = _run_job(config, all_frames)
+        objective = _run_job(config)
         check()
     return objective
 
 
-def _run_job(config: DictConfig, all_frames: bool) -> float | None:
+def _run_job(config: DictConfig) -> float | None:
     hydra = HydraConfig.get()
     multirun = hydra.mode == RunMode.MULTIRUN
-    launch = Path(hydra.sweep.dir if multirun else hydra.run.dir)
+    launch = LaunchFiles(Path(hydra.sweep.dir if multirun else hydra.run.dir))
     number = int(hydra.job.num) if multirun else 0
-    overrides = [str(override) for override in hydra.overrides.task]
-    progress = LaunchFiles(launch).progress(number) if multirun else None
+    progress = launch.progress(number) if multirun else None
     if progress is not None:
         write_progress(progress, 0, 0)
-    try:
-        import_from_config_directories(hydra)
-        settings = settings_of(config)
-        if ExperimentFiles(settings.results_dir / settings.name).launches_folder.absolute() != launch.absolute().parent:
-            raise SettingError(f"name={settings.name}: must be one value for all runs of a launch, as results_dir must")
-        outcome = execute(
-            settings,
-            str(hydra.runtime.choices["cell"]),
-            str(hydra.runtime.choices["task"]),
-            overrides,
-            shares_machine=multirun and launched_side_by_side(hydra.launcher, launch),
-            all_frames=all_frames,
-            progress=progress,
-            worst=-math.inf if str(hydra.sweeper.get("direction")).endswith("maximize") else math.inf,
-        )
-    except SettingError as error:
-        outcome = JobOutcome(overrides, JobStatus.REFUSED, message=str(error))
-    except Interrupted:
-        raise
-    except BaseException as error:  # a component may raise KeyboardInterrupt and SystemExit too
-        outcome = _failed_before_it_started(launch, number, overrides, error, all_frames)
-    if not multirun and outcome.status == JobStatus.REFUSED:
-        write_outcome(launch, number, outcome)
-        fail(outcome.message)
-    text = f"{outcome.run or ' '.join(overrides)}: {outcome.status} {outcome.message}".rstrip()
+    outcome = _outcome(config, launch, number, progress)
+    text = f"{outcome.run or ' '.join(outcome.overrides)}: {outcome.status} {outcome.message}".rstrip()
     try:
         if outcome.status != JobStatus.STOPPED or not will_be_requeued():
-            write_outcome(launch, number, outcome)
+            write_outcome(launch.folder, number, outcome)
     except OSError as error:  # the launch then counts the job as not run
-        print(f"rnnbench: {launch} cannot be written ({one_line(error)}); {text}", file=sys.stderr)
+        print(f"rnnbench: {launch.folder} cannot be written ({one_line(error)}); {text}", file=sys.stderr)
     else:
-        if progress is None:  # of a sweep, the launching process prints it
+        if not multirun and outcome.status == JobStatus.REFUSED:
+            fail(outcome.message)
+        if not multirun:  # of a sweep, the launching process prints it
             print(text, file=sys.stderr)
     finally:
         if progress is not None:
@@ -87,32 +65,40 @@ def _run_job(config: DictConfig, all_frames: bool) -> float | None:
     return outcome.objective
 
 
-def _failed_before_it_started(
-    launch: Path, number: int, overrides: list[str], error: BaseException, all_frames: bool
-) -> JobOutcome:
-    """The outcome of a job whose run has no folder for the traceback."""
-    error = as_reported(error)
-    path, whole = LaunchFiles(launch).traceback(number), print_traceback(error, all_frames)
-    with suppress(OSError):  # it is on the terminal
-        path.write_text(whole, encoding="utf-8", errors="backslashreplace")
-    return JobOutcome(overrides, JobStatus.FAILED, message=f"({named(error)}; see {path})")
-
-
-def launched_side_by_side(launcher: Any, launch: Path) -> bool:
-    """Whether the launcher of that configuration runs several of the launch's jobs at a time."""
-    at_a_time = _runs_at_a_time(launcher)
+def _outcome(config: DictConfig, launch: LaunchFiles, number: int, progress: Path | None) -> JobOutcome:
+    """Execute the run; what became of it."""
+    hydra = HydraConfig.get()
+    overrides = [str(override) for override in hydra.overrides.task]
     try:
-        return at_a_time != 1 and len(read_plan(LaunchFiles(launch).plan)) != 1
-    except DamagedFileError:  # the launch tells it when it ends
-        return bool(at_a_time != 1)
+        import_from_config_directories(hydra)
+        settings = settings_of(config)
+        launches = ExperimentFiles(settings.results_dir / settings.name).launches_folder
+        if launches.absolute() != launch.folder.absolute().parent:
+            raise SettingError(f"name={settings.name}: must be one value for all runs of a launch, as results_dir must")
+        return execute(
+            settings,
+            str(hydra.runtime.choices["cell"]),
+            str(hydra.runtime.choices["task"]),
+            overrides,
+            shares_machine=hydra.mode == RunMode.MULTIRUN and _shares_machine(str(hydra.launcher._target_), launch),
+            progress=progress,
+            worst=-math.inf if str(hydra.sweeper.get("direction")).endswith("maximize") else math.inf,
+        )
+    except SettingError as error:
+        return JobOutcome(overrides, JobStatus.REFUSED, message=str(error))
+    except Interrupted:
+        raise
+    except BaseException as raised:  # a component may raise KeyboardInterrupt and SystemExit too
+        failure = as_reported(raised)
+        path, whole = launch.traceback(number), print_traceback(failure)
+        with suppress(OSError):  # it is on the terminal
+            path.write_text(whole, encoding="utf-8", errors="backslashreplace")
+        return JobOutcome(overrides, JobStatus.FAILED, message=f"({named(failure)}; see {path})")
 
 
-def _runs_at_a_time(launcher: Any) -> float:
-    """How many runs the launcher of that configuration executes at a time; -1 where that depends on the machines."""
-    if launcher["_target_"].endswith(".BasicLauncher"):
-        return 1
-    if launcher.get("address") is not None:
-        return -1
-    if launcher.get("num_cpus") is not None:
-        return float(launcher.num_cpus // launcher.cpus_per_run)
-    return float(launcher.get("n_jobs", launcher.get("n_workers", -1)))
+def _shares_machine(launcher: str, launch: LaunchFiles) -> bool:
+    """Whether several runs may be executed at a time: by every launcher but Hydra's own, of several jobs."""
+    try:
+        return launcher != BASIC_LAUNCHER and len(read_plan(launch.plan)) != 1
+    except DamagedFileError:  # the launch reports it when it ends
+        return launcher != BASIC_LAUNCHER

@@ -1,18 +1,15 @@
 """The jobs that a launch planned, their outcomes, and the exit code that follows."""
 
-import logging
 import shlex
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
 from hydra.core.utils import JobStatus as HydraStatus
@@ -20,18 +17,23 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rnnbench.cli.arguments import OPTIONS_WITH_A_VALUE
-from rnnbench.cli.sweep import BASIC, UNION, check_one_per_launch
-from rnnbench.cli.tidying import tidy
-from rnnbench.cli.tuning_stages import first_jobs
+from rnnbench.cli.console import fail
+from rnnbench.cli.menu import is_among, own_directories
 from rnnbench.errors import SettingError
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.store import reader
-from rnnbench.store.atomic import DamagedFileError, write_json
+from rnnbench.store.atomic import DamagedFileError, remove_stale_temporaries, write_json
+from rnnbench.store.lock import remove_stale_locks
 from rnnbench.store.reader import JobOutcome, PlannedJob
 
+BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+UNION = "hydra_plugins.rnnbench_plugins.UnionOfProducts"
+"""The sweeper of hydra/sweeper=union; Hydra takes one from that package alone."""
 UNFINISHED = (JobStatus.FAILED, JobStatus.LOST, JobStatus.STOPPED, JobStatus.BUSY)
 """Outcomes after which the same command launched again does the run."""
+OF_THE_REPORT = ("experiment", "name", "results_dir", "tuned", "tuning.")
+"""Settings of a launch that its report needs too."""
 
 
 def write_outcome(launch: Path, number: int, outcome: JobOutcome) -> None:
@@ -40,25 +42,21 @@ def write_outcome(launch: Path, number: int, outcome: JobOutcome) -> None:
     write_json(LaunchFiles(launch).outcome(number), asdict(outcome))
 
 
-def read_outcomes(launch: Path) -> list[JobOutcome]:
-    """The outcomes so far, in the order of the jobs' numbers."""
-    outcomes = (_outcome(path) for path in LaunchFiles(launch).outcomes())
-    return [outcome for outcome in outcomes if outcome is not None]
-
-
 def read_outcome(launch: Path, number: int) -> JobOutcome | None:
-    """The outcome of the job with that number, None when it has none."""
+    """The outcome of the job with that number; None when it has none, and, with a line, when its file is damaged."""
     path = LaunchFiles(launch).outcome(number)
-    return _outcome(path) if path.exists() else None
-
-
-def _outcome(path: Path) -> JobOutcome | None:
-    """The outcome in a file; None, with a line, when the file is damaged."""
     try:
-        return reader.read_outcome(path)
+        return reader.read_outcome(path) if path.exists() else None
     except DamagedFileError as error:
         print(f"rnnbench: {error}; its job counts as not run", file=sys.stderr)
         return None
+
+
+def read_outcomes(launch: Path) -> list[JobOutcome]:
+    """The outcomes so far, in the order of the jobs' numbers."""
+    files = LaunchFiles(launch)
+    outcomes = [read_outcome(launch, files.number(path)) for path in files.outcomes()]
+    return [outcome for outcome in outcomes if outcome is not None]
 
 
 def write_plan(launch: Path, jobs: Sequence[PlannedJob]) -> None:
@@ -69,26 +67,23 @@ def write_plan(launch: Path, jobs: Sequence[PlannedJob]) -> None:
 class LaunchRecord(Callback):
     """Hydra's callback around a launch.
 
-    At the start it checks the settings and writes the plan into the launch's folder; at the end it exits the program
-    with a code. 0: every job is done; 1: one failed or was not run; 2: one was refused for a wrong setting. Hydra turns
+    At the start it checks the settings and makes the launch's folder; at the end it exits the program with a code. 0:
+    every job is done; 1: one failed or was not run; 2: one was refused for a wrong setting. Hydra turns
     an Exception in a callback into a warning and continues, so everything here that must end the program raises
     SystemExit.
     """
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        _begin(config, Path(config.hydra.run.dir), lambda: [list(config.hydra.overrides.task)])
+        _begin(config, Path(config.hydra.run.dir))
+        write_plan(Path(config.hydra.run.dir), [PlannedJob(tuple(config.hydra.overrides.task))])
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        if config.hydra.sweeper._target_ == UNION:  # which writes the plan, stage by stage
-            _begin(config, Path(config.hydra.sweep.dir))
-            return
-        loader = GlobalHydra.instance().config_loader()
-        known = config.hydra.sweeper._target_ == BASIC
-        if not known and config.objective is None:
+        sweeper = config.hydra.sweeper._target_
+        if sweeper != UNION and config.tuned is not None and config.tuning.seeds:
+            fail(f"tuning.seeds={list(config.tuning.seeds)}: needs hydra/sweeper=union, which runs in stages")
+        if sweeper not in (UNION, BASIC) and config.objective is None:
             fail("objective=null: this sweeper needs a column of the runs to make small, such as validation_loss")
-        if not known:  # a run that failed has a line of its own
-            logging.getLogger("hydra_plugins.hydra_optuna_sweeper").setLevel(logging.CRITICAL)
-        _begin(config, Path(config.hydra.sweep.dir), lambda: first_jobs(config, loader) if known else [])
+        _begin(config, Path(config.hydra.sweep.dir))
 
     def on_run_end(self, config: DictConfig, **more: Any) -> None:
         job_return: JobReturn = more["job_return"]
@@ -96,44 +91,31 @@ class LaunchRecord(Callback):
             _end(Path(config.hydra.run.dir))
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        if config.hydra.sweeper._target_ not in (UNION, BASIC):
-            _write_plan_of_search(Path(config.hydra.sweep.dir))
         _end(Path(config.hydra.sweep.dir))
 
 
-def _begin(config: DictConfig, launch: Path, plan: Callable[[], Sequence[Sequence[str]]] | None = None) -> None:
+def _begin(config: DictConfig, launch: Path) -> None:
     from rnnbench.cli.configuration import settings_of  # imports torch, which Hydra's other commands can do without
 
     HydraConfig.instance().set_config(config)
     try:
         settings = settings_of(config)
+        experiment = ExperimentFiles(settings.results_dir / settings.name)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            check_one_per_launch(config)
             settings.wandb.check_multirun()
         if HydraConfig.get().job.chdir:
             raise SettingError("hydra.job.chdir=true: runs stay in the working directory; leave it out")
-        jobs = None if plan is None else [PlannedJob(tuple(overrides)) for overrides in plan()]
-        _make(launch, ExperimentFiles(Path(config.results_dir) / config.name).launches_folder)
-        if jobs is not None:
-            write_plan(launch, jobs)
-        tidy(ExperimentFiles(launch.parents[1]))
+        if launch.absolute().parent != experiment.launches_folder.absolute():
+            raise SettingError(f"{launch}: a launch's folder must be in {experiment.launches_folder}; leave it out")
+        launch.mkdir(parents=True)
+        for folder in (experiment.folder, experiment.data):
+            remove_stale_temporaries(folder)
+        remove_stale_locks(experiment.runs)
     except SettingError as error:
         fail(str(error))
     except OSError as error:
-        place = error.filename or launch
-        said = f"cannot be written ({error.strerror}: {place})"
+        said = f"cannot be written ({error.strerror}: {error.filename or launch})"
         fail(f"results_dir={config.results_dir}: {said}; choose another folder")
-
-
-def _make(launch: Path, launches: Path) -> None:
-    """Make the launch's folder. Raises SettingError where that is another launch's, or not one of the experiment's."""
-    said = f"hydra.{'sweep' if HydraConfig.get().mode == RunMode.MULTIRUN else 'run'}.dir={launch}"
-    if launch.absolute().parent != launches.absolute():
-        raise SettingError(f"{said}: must be a folder in {launches}; leave it out")
-    try:
-        launch.mkdir(parents=True)
-    except FileExistsError:
-        raise SettingError(f"{said}: is there already, and each launch needs its own; leave it out") from None
 
 
 def _end(launch: Path) -> None:
@@ -147,34 +129,31 @@ def _end(launch: Path) -> None:
 
 def end_search_without_result() -> None:
     """End the program if its sweep was a search none of whose runs has an objective: Optuna raises an error then."""
-    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
-        return
-    hydra = HydraConfig.get()
-    launch = Path(hydra.sweep.dir)
-    outcomes = read_outcomes(launch)
-    if hydra.sweeper._target_ in (UNION, BASIC) or not outcomes or any(each.objective is not None for each in outcomes):
+    launch = _launch_of_sweep()
+    if launch is None or HydraConfig.get().sweeper._target_ in (UNION, BASIC) or not read_outcomes(launch):
         return
     print("rnnbench: no run of the search has ended with an objective, so none is the best", file=sys.stderr)
-    _write_plan_of_search(launch)
     _end(launch)
-
-
-def _write_plan_of_search(launch: Path) -> None:
-    """The plan of a sweep whose jobs are not known before."""
-    write_plan(launch, [PlannedJob(tuple(outcome.overrides), outcome.run) for outcome in read_outcomes(launch)])
 
 
 def print_counts_of_stopped_launch() -> None:
     """Print how far the sweep of this process came that a signal has stopped; nothing for a single run."""
-    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
-        return
-    with suppress(OSError):  # a folder that cannot be read
-        _exit_code(Path(HydraConfig.get().sweep.dir))
+    if (launch := _launch_of_sweep()) is not None:
+        with suppress(OSError):  # a folder that cannot be read
+            _exit_code(launch)
+
+
+def _launch_of_sweep() -> Path | None:
+    is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    return Path(HydraConfig.get().sweep.dir) if is_sweep else None
 
 
 def _exit_code(launch: Path) -> int:
     """The exit code for the worst outcome of the launch's jobs; for a sweep, prints a line that counts them."""
-    counts = Counter(_by_now(launch, outcome) for outcome in read_outcomes(launch))
+    outcomes = read_outcomes(launch)
+    counts = Counter(_by_now(launch, outcome) for outcome in outcomes)
+    if not LaunchFiles(launch).plan.exists():  # of another sweeper, whose jobs are not known before
+        write_plan(launch, [PlannedJob(tuple(outcome.overrides), outcome.run) for outcome in outcomes])
     try:
         jobs = reader.read_plan(LaunchFiles(launch).plan)
     except DamagedFileError as error:
@@ -210,17 +189,7 @@ def _by_now(launch: Path, outcome: JobOutcome) -> JobStatus:
 
 def _report_command(arguments: Sequence[str]) -> str:
     """The command that reports on what these arguments launched."""
-    of_report = ("experiment=", "name=", "results_dir=", "tuned=", "tuning.", "--config-dir=", "-cd=")
-    words = [
-        word
-        for before, word in pairwise(["", *arguments])
-        if word.startswith(of_report) or {before, word} & OPTIONS_WITH_A_VALUE
-    ]
-    named = any(word.startswith(("experiment=", "name=")) for word in words)
-    return shlex.join(["rnnbench-report", *words, *([] if named else ["name=default"])])
-
-
-def fail(message: str) -> None:
-    """End the program for a wrong setting: one line, exit code 2."""
-    print(f"rnnbench: {message}", file=sys.stderr)
-    raise SystemExit(2)
+    words = [word for word in arguments if "=" in word and is_among(word, OF_THE_REPORT)]
+    folders = [f"--config-dir={folder}" for folder in own_directories(arguments)]
+    named = any(is_among(word, ("experiment", "name")) for word in words)
+    return shlex.join(["rnnbench-report", *words, *folders, *([] if named else ["name=default"])])

@@ -2,12 +2,9 @@
 
 import sys
 
-from rnnbench.cli.menu import menu, own_directories, version_line
-from rnnbench.cli.systems import check_system
-from rnnbench.interruption import check, ignore_signals, listening
-from rnnbench.runs.catalogue import configuration_directory
-
-RESUMES = "launched again, it resumes from its checkpoints"
+from rnnbench.cli.console import answer
+from rnnbench.cli.menu import menu
+from rnnbench.interruption import check, ignore_signals
 
 
 def command() -> None:
@@ -20,18 +17,12 @@ def command() -> None:
 
 def main() -> None:
     """The menu for --help, the version for --version, or else the Hydra application."""
-    check_system()
-    with listening("rnnbench", RESUMES):
-        _answer(sys.argv[1:])
+    usage = menu(sys.argv[1:]) if {"--help", "-h"} & set(sys.argv[1:]) else ""
+    answer("rnnbench", "launched again, it resumes from its checkpoints", usage, _launch, ())
 
 
-def _answer(arguments: list[str]) -> None:
-    if {"--help", "-h"} & set(arguments):
-        print(menu([configuration_directory(), *own_directories(arguments)]))
-    elif "--version" in arguments:
-        print(version_line())
-    else:
-        from rnnbench.cli.application import launch  # imports torch, which the help can do without
+def _launch(arguments: list[str]) -> None:
+    from rnnbench.cli.application import launch  # imports Hydra, which the help can do without
 
-        check()  # what is imported may have swallowed a signal
-        launch(arguments)
+    check()  # what is imported may have swallowed a signal
+    launch(arguments)

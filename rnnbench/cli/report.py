@@ -1,22 +1,18 @@
 """`rnnbench-report`: tables and figures of a sweep, from its run folders."""
 
 import atexit
-import errno
 import logging
 import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.cli.console import answer
-from rnnbench.cli.menu import choices, is_among, own_directories
-from rnnbench.cli.systems import check_system
+from rnnbench.cli.menu import CONFIG_DIR, choices, config_directories, is_among
 from rnnbench.errors import SettingError
-from rnnbench.interruption import listening
-from rnnbench.runs.catalogue import configuration_directory
 
 if TYPE_CHECKING:
     from rnnbench.analysis.results import Results
@@ -31,7 +27,7 @@ USAGE = """rnnbench-report makes the tables and figures of a sweep from its run 
   rnnbench-report ... figure=[a,b]      with these figures (`rnnbench --help` lists them), and table=[a,b]
   rnnbench-report ... tuned=SETTING     with the best value of a swept SETTING for each cell and task; the seeds in
                                         tuning.seeds=[0,1] then choose and are not reported
-  rnnbench-report ... --config-dir DIR  with cells, tasks, tables and figures of your own
+  rnnbench-report ... --config-dir DIR  with custom cells, tasks, tables and figures
 
 Which runs, by the columns of runs.csv:
 
@@ -62,9 +58,7 @@ USED = (
 
 def main() -> None:
     """The console command. Exit code 2 for a wrong setting or when there are no runs."""
-    check_system()
-    with listening("rnnbench-report", "run it again"):
-        answer(USAGE, USED, report)
+    answer("rnnbench-report", "run it again", USAGE, report, USED)
 
 
 def report(arguments: list[str]) -> None:
@@ -72,7 +66,7 @@ def report(arguments: list[str]) -> None:
 
     Raises SettingError, and SystemExit where a table or figure could not be made.
     """
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of caches and fonts, which are its own concern
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of caches and fonts, which are its own concern
     from rnnbench.report import Figure, Table, write_report
 
     config, settings = request(arguments)
@@ -81,13 +75,13 @@ def report(arguments: list[str]) -> None:
     if unknown := set(settings.columns) - set(tables):
         there = ", ".join(tables) or "none"
         raise SettingError(f"columns.{min(unknown)}: no such table in the report; there are {there}")
-    known_cells = list(choices("cell", [configuration_directory(), *own_directories(arguments)]))
+    directories = config_directories(arguments)
+    named = [word.partition("=")[2] for word in arguments if word.startswith("experiment=")]
+    description = choices("experiment", directories).get(named[-1], "") if named else ""
     command = shlex.join(["rnnbench-report", *arguments])
-    results = _read(_names(config), Path(config.results_dir), elsewhere=settings.out is not None)
-    if settings.out is not None:
-        _check_is_no_experiment(settings.out, results.root)
-    chosen = _chosen(config, results, settings.only)
-    written = write_report(chosen, tables, figures, known_cells, command, settings, _description(arguments))
+    results = _chosen(config, _read(config, settings.out), settings)
+    known_cells = list(choices("cell", directories))
+    written = write_report(results, tables, figures, known_cells, command, settings, description)
     print(written.text)
     print(f"\n{'Runs, tables' if settings.out is None else 'Tables'} and figures are in {written.folder}:")
     for path in sorted(written.files):
@@ -95,7 +89,7 @@ def report(arguments: list[str]) -> None:
     if written.removed:
         print(f"Removed, since they were of an earlier report: {', '.join(written.removed)}")
     if written.failed:
-        raise SystemExit(_say_why([each.error for each in written.failed]))
+        raise SystemExit(_print_errors([each.error for each in written.failed]))
 
 
 def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":
@@ -103,117 +97,69 @@ def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":
     from omegaconf import OmegaConf
     from pydantic import ValidationError
 
-    from rnnbench.cli.arguments import composed
+    from rnnbench.cli.arguments import composed, settings_and_options
     from rnnbench.errors import validation_message
     from rnnbench.report.settings import ReportSettings
 
-    of_config = [word for word in arguments if not word.startswith("only.")]
-    words = [f"++report.{word}" if is_among(word, OWN) else word for word in of_config]
+    settings_and_options(arguments, "rnnbench-report", CONFIG_DIR, USED)  # which names them as they were typed
+    words = [f"++report.{word}" if is_among(word, OWN) else word for word in arguments if not word.startswith("only.")]
     config = composed(words, "rnnbench-report", USED)
     content: Any = OmegaConf.to_container(config.report, resolve=True)
-    content["only"] = content["only"] | dict(_only(word) for word in arguments if word.startswith("only."))
+    for word in arguments:
+        if word.startswith("only."):
+            column, _, values = word.removeprefix("only.").partition("=")
+            content["only"][column] = OmegaConf.to_container(OmegaConf.from_dotlist([f"values={values}"]))["values"]  # type: ignore[index, call-overload]
     try:
         return config, ReportSettings.model_validate(content)
     except ValidationError as error:
         raise SettingError(validation_message(error)) from error
 
 
-def _description(arguments: Sequence[str]) -> str:
-    """What the experiment's file says first, where the report is of a named one."""
-    known = choices("experiment", [configuration_directory(), *own_directories(arguments)])
-    named = [word.partition("=")[2] for word in arguments if word.startswith("experiment=")]
-    return known.get(named[-1], "") if named else ""
+def _read(config: Any, out: Path | None) -> "Results":
+    """The results of the experiment, or of several together, each of which is condensed in its own folder.
 
-
-def _only(word: str) -> tuple[str, list[Any]]:
-    """Column and values of `only.COLUMN=[...]`."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.override_parser.types import QuotedString
-    from hydra.errors import HydraException
-
-    key, _, text = word.partition("=")
-    try:
-        override = OverridesParser.create().parse_override(word)
-    except HydraException as error:
-        raise SettingError(f"{word}: must be {key}=VALUE or {key}=[VALUE,...]") from error
-    value = override.value()
-    if override.is_sweep_override():
-        raise SettingError(f"{word}: must be a list, {key}=[{text}]")
-    values = value if isinstance(value, list) else [value]
-    return key.removeprefix("only."), [each.text if isinstance(each, QuotedString) else each for each in values]
-
-
-def _names(config: Any) -> list[str]:
-    """The names of the experiments to be reported."""
+    Raises SettingError for what is no name, and where `out` is the folder of another experiment.
+    """
     from omegaconf import ListConfig
 
-    from rnnbench.schema import checked_name
-
-    names = list(config.name) if isinstance(config.name, ListConfig) else [config.name]
-    if not names:
-        raise SettingError("name=[]: must name an experiment")
-    try:
-        return [checked_name(name) for name in names]
-    except ValueError as error:
-        raise SettingError(f"name={','.join(map(str, names))}: {error}") from None
-
-
-def _read(names: Sequence[str], results_dir: Path, elsewhere: bool) -> "Results":
-    """The results of the experiment, or of several together, each of which is condensed in its own folder."""
     from rnnbench.analysis.archive import load_results
     from rnnbench.analysis.combined import together
+    from rnnbench.schema import ExperimentFiles, checked_name
 
-    several = [_condensed(load_results(results_dir / name), elsewhere) for name in names]
-    return several[0] if len(several) == 1 else together(several, results_dir / "+".join(names))
+    names = list(config.name) if isinstance(config.name, ListConfig) else [config.name]
+    try:
+        root = Path(config.results_dir) / "+".join(checked_name(name) for name in names)
+    except ValueError as error:
+        raise SettingError(f"name={','.join(map(str, names))}: {error}") from None
+    if not names:
+        raise SettingError("name=[]: must name an experiment")
+    if out is not None and out.resolve() != root.resolve():
+        files = ExperimentFiles(out)
+        if files.runs.exists() or files.runs_table.exists():
+            raise SettingError(f"out={out}: is the folder of an experiment; choose another folder")
+    several = [_condensed(load_results(Path(config.results_dir) / name), out is not None) for name in names]
+    return several[0] if len(several) == 1 else together(several, root)
 
 
 def _condensed(results: "Results", elsewhere: bool) -> "Results":
-    """The results as condensed in their folder; where that is read-only and the report goes elsewhere, aside."""
+    """The results as condensed in their folder; aside where that is read-only and the report goes elsewhere."""
     from rnnbench.analysis.archive import write_archive
 
     try:
         return write_archive(results)
-    except OSError as error:
-        if not elsewhere or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+    except OSError:
+        if not elsewhere:
             raise
     aside = tempfile.mkdtemp(prefix="rnnbench-report-")
     atexit.register(shutil.rmtree, aside, ignore_errors=True)
     return write_archive(results, Path(aside))
 
 
-def _check_is_no_experiment(out: Path, root: Path) -> None:
-    """Raise SettingError where a report would be written over that of another experiment."""
-    from rnnbench.schema import ExperimentFiles
+def _chosen(config: Any, results: "Results", settings: "ReportSettings") -> "Results":
+    """The runs that `only` names, at the tuned value where a setting was tuned; the seeds that tune stay for that.
 
-    files = ExperimentFiles(out)
-    if out.resolve() != root.resolve() and (files.runs.exists() or files.runs_table.exists()):
-        raise SettingError(f"out={out}: is the folder of an experiment; choose another folder")
-
-
-def _chosen(config: Any, results: "Results", only: Mapping[str, Sequence[Any]]) -> "Results":
-    """The runs that `only` names, at the tuned value where a setting was tuned; the seeds that tune stay for that."""
-    for column, values in only.items():
-        for value in values:
-            results.limited({column: [value]})  # refuses a value that no run has
-    before = {column: values for column, values in only.items() if config.tuned is None or column != "seed"}
-    after = {column: values for column, values in only.items() if column not in before}
-    return _tuned(config, results.limited(before)).limited(after)
-
-
-def _say_why(failures: Sequence[Exception]) -> int:
-    """Print each error as `rnnbench.errors` defines; return the exit code of the worst."""
-    from rnnbench.errors import component_traceback, one_line
-
-    for error in failures:
-        if isinstance(error, SettingError):
-            print(f"rnnbench: {one_line(error)}", file=sys.stderr)
-        else:
-            print(component_traceback(error), end="", file=sys.stderr)
-    return 2 if all(isinstance(error, SettingError) for error in failures) else 1
-
-
-def _tuned(config: Any, results: "Results") -> "Results":
-    """The results of the chosen values, where a setting was tuned."""
+    Raises SettingError for a value that no run has.
+    """
     from omegaconf import OmegaConf
     from pydantic import ValidationError
 
@@ -221,13 +167,28 @@ def _tuned(config: Any, results: "Results") -> "Results":
     from rnnbench.errors import validation_message
     from rnnbench.runs.tuning_settings import TuningSettings
 
+    for column, values in settings.only.items():
+        for value in values:
+            results.limited({column: [value]})
     if config.tuned is None:
-        return results
+        return results.limited(settings.only)
     try:
         tuning = TuningSettings.model_validate(OmegaConf.to_container(config.tuning))
     except ValidationError as error:
         raise SettingError(f"tuning.{validation_message(error)}") from error
-    return tune(results, config.tuned, tuning.seeds, tuning.by)
+    before = {column: values for column, values in settings.only.items() if column != "seed"}
+    after = {column: values for column, values in settings.only.items() if column == "seed"}
+    return tune(results.limited(before), config.tuned, tuning.seeds, tuning.by).limited(after)
+
+
+def _print_errors(failures: Sequence[Exception]) -> int:
+    """Print each error as `rnnbench.errors` defines; return the exit code of the worst."""
+    from rnnbench.errors import component_traceback, one_line
+
+    for error in failures:
+        text = f"rnnbench: {one_line(error)}\n" if isinstance(error, SettingError) else component_traceback(error)
+        print(text, end="", file=sys.stderr)
+    return 2 if all(isinstance(error, SettingError) for error in failures) else 1
 
 
 def components(config: Any, group: str) -> dict[str, Any]:

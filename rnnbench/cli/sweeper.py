@@ -1,10 +1,14 @@
 """Hydra's sweeper for a grid that is not one product, and for one that is tuned in stages."""
 
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -13,9 +17,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from rnnbench.cli.launches import read_outcome, write_plan
-from rnnbench.cli.sweep import Swept, swept_jobs
-from rnnbench.cli.tuning_stages import TuningStages, tuning_stages
 from rnnbench.errors import SettingError
+from rnnbench.runs.tuning_stages import TuningStages
 from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.store.atomic import write_text
 from rnnbench.store.reader import PlannedJob
@@ -23,50 +26,46 @@ from rnnbench.store.reader import PlannedJob
 if TYPE_CHECKING:
     import pandas as pd
 
+Swept = Mapping[str, Any]
+"""Values by setting, as in Hydra's `params`: `20,40,80` are three, as are `range(0,3)`."""
+
 
 class UnionOfProducts(Sweeper):
     """The sweeper of conf/hydra/sweeper/union.yaml, which explains how to write a union.
 
     It composes every job before it starts the first, and passes those whose run is not done to the launcher, all at
     once or at most `max_batch_size` at a time; where a setting is tuned on seeds of its own, one stage after the other
-    (see `tuning_stages`).
+    (see `rnnbench.runs.tuning_stages`).
     """
 
     def __init__(
         self, params: Swept | None, products: Mapping[str, Swept] | None, max_batch_size: int | None = None
     ) -> None:
-        self.params = params or {}
-        self.products = products or {}
-        self.max_batch_size = max_batch_size
+        self.params, self.products, self.max_batch_size = params or {}, products or {}, max_batch_size
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context = hydra_context
         self.config = config
+        self.folder = Path(config.hydra.sweep.dir)
         self.planned: list[PlannedJob] = []
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
-        from rnnbench.cli.planning.planner import Planner  # imports torch, which Hydra's search for sweepers must not
+        from rnnbench.cli.planner import Planner  # imports torch, which Hydra's search for sweepers must not
 
         assert self.config is not None
         assert self.hydra_context is not None
         if self.max_batch_size is not None and self.max_batch_size < 1:
             raise SettingError(f"hydra.sweeper.max_batch_size={self.max_batch_size}: must be at least 1, or null")
-        loader = self.hydra_context.config_loader
-        jobs = swept_jobs(self.params, self.products, arguments, loader)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_text(self._folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
-        self.planner = Planner(self.config, loader)
-        self.planner.check(jobs)
-        stages = tuning_stages(self.config, jobs)
-        return self._launch(jobs) if stages is None else self._tune(stages)
-
-    @property
-    def _folder(self) -> Path:
-        assert self.config is not None
-        return Path(self.config.hydra.sweep.dir)
+        write_text(self.folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
+        self.planner = Planner(self.config, self.hydra_context.config_loader)
+        jobs = swept_jobs(self.params, self.products, arguments, self.hydra_context.config_loader)
+        tuned, tuning = self.config.tuned, self.config.tuning
+        if tuned is None or not tuning.seeds:
+            return self._launch(jobs)
+        return self._tune(TuningStages(jobs, tuned, list(tuning.seeds), tuning.extend, tuning.by))
 
     def _launch(self, jobs: list[list[str]]) -> list[JobReturn]:
         """Launch those of the jobs that are not done, after all that were planned so far."""
@@ -75,9 +74,9 @@ class UnionOfProducts(Sweeper):
         missing = [job for job in planned if job.status is None]
         first = len(self.planned) + len(done)
         self.planned += [*done, *missing]
-        write_plan(self._folder, self.planned)
+        write_plan(self.folder, self.planned)
         if done:
-            _tell(f"{len(done)} of {len(planned)} runs are done already, {len(missing)} to do")
+            _report(f"{len(done)} of {len(planned)} runs are done already, {len(missing)} to do")
         ended: list[JobReturn] = []
         size = self.max_batch_size or max(len(missing), 1)
         for start in range(0, len(missing), size):
@@ -89,41 +88,72 @@ class UnionOfProducts(Sweeper):
 
     def _tune(self, stages: TuningStages) -> list[JobReturn]:
         """Launch one stage after the other, each given the results of the previous ones."""
-        seeds = ", ".join(map(str, stages.seeds))
         first = stages.first()
         if not stages.tunes:
             return self._launch(first)
-        _tell(f"tuning {stages.setting} on seeds {seeds}, {len(first)} runs; the runs to be reported come after")
+        seeds = ", ".join(map(str, stages.seeds))
+        _report(f"tuning {stages.setting} on seeds {seeds}, {len(first)} runs; the runs to be reported come after")
         ended = self._launch(first)
         for _ in range(stages.extend):
             if not (jobs := stages.extensions(self._runs())):
                 break
-            _tell(f"the best {stages.setting} is the edge of the grid: {len(jobs)} runs beyond it")
+            _report(f"the best {stages.setting} is the edge of the grid: {len(jobs)} runs beyond it")
             ended += self._launch(jobs)
         jobs, without = stages.reported(self._runs())
         for line in without:
-            _tell(line)
-        _tell(f"{stages.setting} is chosen on validation data: {len(jobs)} runs to be reported")
+            _report(line)
+        _report(f"{stages.setting} is chosen on validation data: {len(jobs)} runs to be reported")
         return ended + (self._launch(jobs) if jobs else [])
 
     def _runs(self) -> "pd.DataFrame":
-        """The runs of the jobs launched so far that have one of their own, with the job's overrides as `job`."""
-        assert self.config is not None
-        jobs = {}
-        for number, job in enumerate(self.planned):
-            if job.status is not None:
-                jobs[job.run] = job.overrides
-                continue
-            outcome = read_outcome(self._folder, number)
-            if outcome is not None and outcome.run is not None and outcome.status != JobStatus.BUSY:
-                jobs[outcome.run] = job.overrides
+        """The runs of the jobs launched so far that have one, with the job's overrides as `job`."""
         from rnnbench.analysis.results import sorted_runs
         from rnnbench.analysis.run_folders import read_run_folders
 
-        runs, _ = read_run_folders(ExperimentFiles(Path(self.config.results_dir) / self.config.name))
+        jobs = {}
+        for number, job in enumerate(self.planned):
+            outcome = None if job.status is not None else read_outcome(self.folder, number)
+            if job.status is not None:
+                jobs[job.run] = job.overrides
+            elif outcome is not None and outcome.status != JobStatus.BUSY:
+                jobs[outcome.run] = job.overrides
+        runs, _ = read_run_folders(ExperimentFiles(self.folder.parents[1]))
         runs = sorted_runs(runs[runs["run"].isin(jobs)])
         return runs.assign(job=runs["run"].map(jobs))
 
 
-def _tell(line: str) -> None:
+def swept_jobs(
+    params: Swept, products: Mapping[str, Swept], arguments: Sequence[str], loader: ConfigLoader | None = None
+) -> list[list[str]]:
+    """The overrides of every job of the union: each product's own values with those of `params`, each job once.
+
+    A setting among the arguments replaces its values in every product. Without products, the jobs are those of `params`
+    and the arguments, as Hydra's basic sweeper has them. The loader finds what `glob(*)` stands for.
+    """
+    parser = OverridesParser.create(config_loader=loader)
+    jobs: dict[tuple[str, ...], None] = {}
+    for product in products.values() or [{}]:
+        own = [f"{key}={'null' if value is None else value}" for key, value in {**params, **product}.items()]
+        axes = {each.get_key_element(): _values(each) for each in parser.parse_overrides([*own, *arguments])}
+        jobs |= dict.fromkeys(itertools.product(*axes.values()))
+    return [list(job) for job in jobs]
+
+
+def sweep_of(config: DictConfig) -> list[list[str]]:
+    """The jobs of a configuration composed for a sweep, Hydra's own part included."""
+    sweeper = config.hydra.sweeper
+    return swept_jobs(sweeper.get("params") or {}, sweeper.get("products") or {}, config.hydra.overrides.task)
+
+
+def _values(override: Override) -> list[str]:
+    """The overrides with one value each that a swept one stands for."""
+    key = override.get_key_element()
+    if override.is_interval_sweep():
+        raise SettingError(f"{override.input_line}: cannot be listed; hydra/sweeper=optuna samples it")
+    if override.is_sweep_override():
+        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    return [f"{key}={override.get_value_element_as_str()}"]
+
+
+def _report(line: str) -> None:
     print(f"rnnbench: {line}", file=sys.stderr)

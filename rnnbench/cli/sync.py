@@ -9,8 +9,6 @@ from collections import Counter
 from pathlib import Path
 
 from rnnbench.cli.console import answer
-from rnnbench.cli.systems import check_system
-from rnnbench.interruption import listening
 
 USAGE = """rnnbench-sync uploads the finished runs of a sweep to Weights & Biases: those that W&B does not have yet.
 
@@ -28,9 +26,7 @@ LONGEST_S = 120
 
 def main() -> None:
     """The console command."""
-    check_system()
-    with listening("rnnbench-sync", "run again, it sends what is missing"):
-        answer(USAGE, USED, sync)
+    answer("rnnbench-sync", "run again, it sends what is missing", USAGE, sync, USED)
 
 
 def sync(arguments: list[str]) -> None:

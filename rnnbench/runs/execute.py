@@ -25,11 +25,10 @@ from rnnbench.training.progress import Progress
 from rnnbench.wandb_logging import configuration, identity
 
 
-def print_traceback(error: BaseException, all_frames: bool) -> str:
-    """Print the error's traceback to the terminal; return all of it."""
-    whole = "".join(traceback.format_exception(error))
-    print(whole if all_frames else component_traceback(error), end="", file=sys.stderr)
-    return whole
+def print_traceback(error: BaseException) -> str:
+    """Print the error's traceback to the terminal, from a component's own file on; return all of it."""
+    print(component_traceback(error), end="", file=sys.stderr)
+    return "".join(traceback.format_exception(error))
 
 
 def named(error: BaseException) -> str:
@@ -45,7 +44,6 @@ def execute(
     overrides: list[str],
     *,
     shares_machine: bool = False,
-    all_frames: bool = False,
     progress: Path | None = None,
     worst: float = math.inf,
 ) -> JobOutcome:
@@ -54,7 +52,7 @@ def execute(
     `cell` and `task` are the names that the run bears. `shares_machine`: others run at the same time, so that its times
     are not its own. `progress` is the file that the launching process of a sweep reads how far the run has come from.
     `worst` is the objective of a run that diverged or did not get as far as what the objective measures. A failed run
-    is an outcome; its traceback is printed and kept in its folder, with the frames of this package if `all_frames`.
+    is an outcome; its traceback is printed and kept in its folder.
 
     Raises SettingError for a wrong setting, Interrupted after a signal, and what a component raises while it is built.
     """
@@ -78,7 +76,7 @@ def execute(
                 objective = _objective(summary, settings.objective, worst)
                 return JobOutcome(overrides, status, folder.name, objective=objective)
             job = Job(settings, run, folder, config, cell, task, shares_machine, progress)
-            summary = job.execute(summary.get("started_at"), all_frames)
+            summary = job.execute(summary.get("started_at"))
     if summary["status"] == Status.RUNNING:
         return JobOutcome(overrides, JobStatus.STOPPED, folder.name, _ending(summary))
     objective = _objective(summary, settings.objective, worst)
@@ -139,7 +137,7 @@ class Job:
     shares_machine: bool
     progress_path: Path | None
 
-    def execute(self, started_at: str | None, all_frames: bool) -> dict[str, Any]:
+    def execute(self, started_at: str | None) -> dict[str, Any]:
         """Train and return the summary, which is written to the folder however the run ends.
 
         `started_at` is when an earlier launch first started the run. After a signal the status is still `running`, as
@@ -163,7 +161,7 @@ class Job:
             summary["steps_trained"] = progress.step
         except BaseException as raised:
             error = as_reported(raised)
-            error_text = print_traceback(error, all_frames)
+            error_text = print_traceback(error)
             summary |= {**self.run.reached(progress), "status": Status.FAILED, "error": named(error)}
         try:
             if summary["status"] != Status.RUNNING:

@@ -160,14 +160,3 @@ def remove_stale_temporaries(folder: Path, older_than_s: float = WRITTEN_WITHIN_
         with suppress(OSError):
             if time.time() - path.lstat().st_mtime >= older_than_s:
                 path.unlink(missing_ok=True)
-
-
-def is_alive(process: int) -> bool:
-    """Whether there is a process with that number on this machine."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # another user's, or not a number of a process
-        pass
-    return True

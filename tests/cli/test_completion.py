@@ -35,7 +35,6 @@ def commands(tmp_path: Path) -> Path:
     [
         ("rnnbench cell=gru_c", "cell=gru_concat cell=gru_concat_no_bias"),
         ("rnnbench-report name=", "name=condensed name=mine"),
-        ("rnnbench-report name=m", "name=mine"),
         ("rnnbench-report name=mine figure=h", "figure=horizon"),
         ("rnnbench-report name=mine forma", "formats="),
         ("rnnbench-report cell", ""),
@@ -43,10 +42,8 @@ def commands(tmp_path: Path) -> Path:
     ],
 )
 def test_completion_in_bash(tmp_path: Path, commands: Path, line: str, completed: str) -> None:
-    (tmp_path / "results" / "mine" / "runs").mkdir(parents=True)
-    (tmp_path / "results" / "condensed").mkdir()
-    (tmp_path / "results" / "condensed" / "runs.csv").write_text("run\n")
-    (tmp_path / "results" / "other").mkdir()
+    for name in ("mine/runs", "condensed/runs", "other"):
+        (tmp_path / "results" / name).mkdir(parents=True)
     done = subprocess.run(
         ["bash", "-c", COMPLETE.format(command=line.split()[0], line=line)],
         cwd=tmp_path,

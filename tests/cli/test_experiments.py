@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -10,11 +11,12 @@ from hydra.core.hydra_config import HydraConfig
 from rnnbench.cli.configuration import settings_of
 from rnnbench.cli.menu import choices
 from rnnbench.cli.report import components
-from rnnbench.cli.sweep import sweep_of
+from rnnbench.cli.sweeper import sweep_of
 from rnnbench.errors import SettingError
 from rnnbench.runs.build import build_run
 from rnnbench.runs.catalogue import configuration_directory
 from rnnbench.runs.settings import Settings
+from tests.long import long_but
 
 DIRECTORY = configuration_directory()
 EXPERIMENTS = choices("experiment", [DIRECTORY])
@@ -46,42 +48,28 @@ def jobs(experiment: str) -> list[list[str]]:
     return [[f"{key}={value}" for key, value in job.items()] for job in last.values()]
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", long_but(set(EXPERIMENTS) - set(FULL), EXPERIMENTS))
 def test_every_job_can_be_built(name: str) -> None:
+    needs_data = pytest.raises(SettingError, match=r"^task\.path=data/\w+\.mat: ")
     for job in jobs(name):
-        if name.startswith("chung2014"):
-            with pytest.raises(SettingError, match=r"^task\.path=data/\w+\.mat: "):
-                build_run(settings(name, job))
-        else:
+        with needs_data if name.startswith("chung2014") else nullcontext():
             build_run(settings(name, job))
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_its_tables_and_figures_can_be_built(name: str) -> None:
-    config = compose("config", overrides=[f"experiment={name}"])
-    assert components(config, "tables")
-    assert components(config, "figures")
-    assert config.name == name
+def test_its_tables_and_figures_can_be_built_and_its_first_line_says_what_it_costs() -> None:
+    for name, comment in EXPERIMENTS.items():
+        config = compose("config", overrides=[f"experiment={name}"])
+        assert config.name == name
+        assert components(config, "tables")
+        assert components(config, "figures")
+        assert name == "quickstart" or re.search(r"\d+ (hours|minutes)|within minutes", comment), comment
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_its_first_line_says_what_it_costs(name: str) -> None:
-    if name == "quickstart":
-        return
-    assert re.search(r"\d+ (hours|minutes)|within minutes", EXPERIMENTS[name]), EXPERIMENTS[name]
-
-
-@pytest.mark.parametrize("name", FULL)
-def test_a_full_setting_has_at_least_five_seeds(name: str) -> None:
-    small = name.removesuffix("_full")
-    assert small in EXPERIMENTS
-    if small != "speed":  # which draws nothing at random
-        assert len({job["seed"] for job in sweep(name)}) >= 5
-
-
-def test_every_experiment_has_both_settings() -> None:
+def test_every_experiment_has_both_settings_and_the_full_one_at_least_five_seeds() -> None:
     small = {name for name in EXPERIMENTS if not name.endswith(("_full", "_medium", "_jsb")) and name != "quickstart"}
     assert {name.removesuffix("_full") for name in FULL} == small
+    seeds = {name: len({job["seed"] for job in sweep(name)}) for name in FULL if name != "speed_full"}  # draws nothing
+    assert min(seeds.values()) >= 5, seeds
     assert small == {
         "adding", "chung2014", "claims", "copy_memory", "equal_budget", "gradient_flow", "gru_forms", "horizon",
         "initialisation", "learning_rate", "pathological", "speed",

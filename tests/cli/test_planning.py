@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
+from rnnbench.cli.composer import Composer
 from rnnbench.cli.configuration import settings_of
 from rnnbench.cli.menu import choices
-from rnnbench.cli.planning.composer import Composer
-from rnnbench.cli.sweep import sweep_of
+from rnnbench.cli.sweeper import sweep_of
 from rnnbench.errors import SettingError
 from rnnbench.runs.build import build_run
 from rnnbench.runs.catalogue import configuration_directory
@@ -29,9 +30,8 @@ DIRECTORY = configuration_directory()
 SHORT = (*SMALL, "task.length=6", "model.backend=eager")
 
 
-@pytest.fixture(autouse=True)
-def _composing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture
+def composing() -> Iterator[None]:
     with initialize_config_dir(str(DIRECTORY), version_base="1.3"):
         yield
 
@@ -58,12 +58,13 @@ def as_planned(composer: Composer, job: list[str]) -> tuple[dict[str, Any], str,
     return settings.model_dump(mode="json"), composed.choices["cell"], composed.choices["task"]
 
 
-@pytest.mark.parametrize("experiment", sorted(choices("experiment", [DIRECTORY])))
-def test_the_jobs_of_every_experiment_are_as_hydra_composes_them(experiment: str) -> None:
-    fast, master = composer(f"experiment={experiment}")
-    jobs = sweep_of(master)
-    for job in random.Random(0).sample(jobs, min(2, len(jobs))):
-        assert as_planned(fast, job) == as_hydra_does(master, job)
+@pytest.mark.usefixtures("composing")
+def test_the_jobs_of_every_experiment_are_as_hydra_composes_them() -> None:
+    for experiment in choices("experiment", [DIRECTORY]):
+        if not experiment.endswith(("_full", "_medium")):  # which differ in numbers alone
+            fast, master = composer(f"experiment={experiment}")
+            for job in random.Random(0).sample(sweep_of(master), 1):
+                assert as_planned(fast, job) == as_hydra_does(master, job)
 
 
 OVERRIDES = (
@@ -79,27 +80,25 @@ OVERRIDES = (
 )  # fmt: skip
 
 
+@pytest.mark.usefixtures("composing")
 def test_random_jobs_are_as_hydra_composes_them_or_are_refused_with_its_words() -> None:
     fast, master = composer("train.batch_size=8")
     draw, kinds = random.Random(1), set()
     for _ in range(30):
         job = draw.sample(OVERRIDES, draw.randint(1, 4))
-        expected: Any
-        try:
-            expected = as_hydra_does(master, job)
-        except (HydraException, SettingError) as error:
-            expected = str(error)
-        HydraConfig.instance().set_config(master)
-        found: Any
-        try:
-            found = as_planned(fast, job)
-        except (HydraException, SettingError) as error:
-            found = str(error)
-        assert found == expected, job
-        kinds.add(type(expected))
+        answers: list[Any] = []
+        for compose_job in (partial(as_hydra_does, master), partial(as_planned, fast)):
+            HydraConfig.instance().set_config(master)
+            try:
+                answers.append(compose_job(job))
+            except (HydraException, SettingError) as error:
+                answers.append(str(error))
+        assert answers[0] == answers[1], job
+        kinds.add(type(answers[0]))
     assert kinds == {str, tuple}
 
 
+@pytest.mark.usefixtures("composing")
 @pytest.mark.parametrize(
     "job",
     [
@@ -122,16 +121,6 @@ def test_a_name_is_that_of_the_run_that_is_built(job: list[str]) -> None:
     assert identity.work > 0
 
 
-def plans(root: Path) -> list[list[dict[str, Any]]]:
-    return [json.loads(path.read_text()) for path in sorted(root.glob("results/default/launches/*/plan.json"))]
-
-
-@pytest.fixture
-def clear_hydra(_composing: None) -> None:
-    GlobalHydra.instance().clear()
-
-
-@pytest.mark.usefixtures("clear_hydra")
 def test_what_is_done_is_not_submitted(rnnbench: Command, tmp_path: Path) -> None:
     sweep = ("-m", *SHORT, "cell=rnn,gru")
     assert rnnbench(*sweep, "seed=0")[:2] == (0, "2 runs: 2 done\n")
@@ -139,48 +128,29 @@ def test_what_is_done_is_not_submitted(rnnbench: Command, tmp_path: Path) -> Non
     assert (code, output) == (0, "4 runs: 2 done before, 2 done\n")
     assert "rnnbench: 2 of 4 runs are done already, 2 to do" in errors
     assert errors.count("done before") == 0
-    _, plan = plans(tmp_path)
-    assert [job["status"] for job in plan] == ["done before", "done before", None, None]
     (launch,) = (path for path in tmp_path.glob("results/default/launches/*") if (path / "job-3.json").exists())
+    plan = json.loads((launch / "plan.json").read_text())
+    assert [job["status"] for job in plan] == ["done before", "done before", None, None]
     assert sorted(path.name for path in launch.glob("job-*")) == ["job-2.json", "job-3.json"]
     assert all((tmp_path / "results" / "default" / "runs" / job["run"]).is_dir() for job in plan)
     assert rnnbench(*sweep, "seed=0", "rerun=true")[:2] == (0, "2 runs: 2 done\n")
 
 
-@pytest.mark.usefixtures("clear_hydra")
 def test_a_run_of_other_code_is_done_with_a_warning(rnnbench: Command, tmp_path: Path) -> None:
     assert rnnbench("-m", *SHORT, "seed=0,1")[0] == 0
     for path in tmp_path.glob("results/default/runs/*/summary.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"component_source": "0" * 8, "files": {}}))
     code, output, errors = rnnbench("-m", *SHORT, "seed=0,1")
     assert (code, output) == (0, "2 runs: 2 done before\n")
-    assert errors.count("has changed since, as for 2 runs that are done; rerun=true does them again") == 1
+    assert errors.count("has changed since 2 of the runs were done, such as gru-adding-0-") == 1
 
 
-@pytest.mark.usefixtures("clear_hydra")
-def test_at_most_so_many_jobs_at_a_time_and_a_wrong_number_is_refused(rnnbench: Command, tmp_path: Path) -> None:
-    sweep = ("-m", *SHORT, "seed=0,1,2")
-    code, output, errors = rnnbench(*sweep, "hydra.sweeper.max_batch_size=2")
+def test_a_limit_of_jobs_at_a_time(rnnbench: Command) -> None:
+    code, output, errors = rnnbench("-m", *SHORT, "seed=0,1,2", "hydra.sweeper.max_batch_size=2")
     assert (code, output) == (0, "3 runs: 3 done\n"), errors
     assert [line.partition(" ")[0] for line in errors.splitlines() if "]" in line] == ["[1/3]", "[2/3]", "[3/3]"]
-    code, _, errors = rnnbench(*sweep, "hydra.sweeper.max_batch_size=0")
-    assert (code, errors) == (2, "rnnbench: hydra.sweeper.max_batch_size=0: must be at least 1, or null\n")
 
 
-@pytest.mark.usefixtures("clear_hydra")
 def test_ranges_choices_globs_and_params_are_swept(rnnbench: Command, tmp_path: Path) -> None:
     swept = ("seed=range(0,2)", "cell=glob(rnn_*)", "train.batch_size=choice(2,3)", "hydra.sweeper.params={threads: 1}")
     assert rnnbench("-m", *SHORT, *swept)[:2] == (0, "4 runs: 4 done\n")
-    code, _, errors = rnnbench("-m", *SHORT, "optimizer.lr=interval(0.1,0.2)")
-    assert (code, errors) == (
-        2,
-        "rnnbench: optimizer.lr=interval(0.1,0.2): cannot be listed; hydra/sweeper=optuna samples it\n",
-    )
-
-
-@pytest.mark.usefixtures("clear_hydra")
-def test_a_job_that_cannot_be_composed_starts_nothing(rnnbench: Command, tmp_path: Path) -> None:
-    code, _, errors = rnnbench("-m", *SHORT, "seed=0,1", "train.stepz=3")
-    assert (code, len(errors.splitlines())) == (2, 1)
-    assert errors.startswith("rnnbench: train.stepz: no such setting; did you mean train.steps?")
-    assert not list(tmp_path.glob("results/*/runs"))

@@ -4,12 +4,11 @@ import itertools
 import json
 from pathlib import Path
 
-import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from rnnbench.cli.configuration import settings_of
-from rnnbench.cli.sweep import sweep_of, swept_jobs
+from rnnbench.cli.sweeper import sweep_of, swept_jobs
 from rnnbench.runs.catalogue import configuration_directory
 from tests.cli.conftest import SMALL, Command
 
@@ -42,8 +41,7 @@ def test_an_argument_holds_in_every_product_and_a_job_of_two_products_is_one() -
     assert swept_jobs({"seed": "0,1"}, products, ["seed=3", "length=6"]) == [["seed=3", "length=6"]]
 
 
-@pytest.mark.parametrize("launcher", ["basic", "parallel"])
-def test_hydra_runs_a_union(rnnbench: Command, tmp_path: Path, launcher: str) -> None:
+def test_hydra_runs_a_union(rnnbench: Command, tmp_path: Path) -> None:
     (tmp_path / "own" / "experiment").mkdir(parents=True)
     (tmp_path / "own" / "experiment" / "mine.yaml").write_text(
         "# @package _global_\n"
@@ -55,22 +53,15 @@ def test_hydra_runs_a_union(rnnbench: Command, tmp_path: Path, launcher: str) ->
         "      cells: {cell: 'rnn,gru', task.length: 6}\n"
         "      longer: {cell: rnn, task.length: 8}\n"
     )
-    where = (f"hydra/launcher={launcher}", f"results_dir={tmp_path}/results", "--config-dir", str(tmp_path / "own"))
-    code, output, errors = rnnbench("experiment=mine", *SHORT, *where)
+    own = ("--config-dir", str(tmp_path / "own"))
+    code, output, errors = rnnbench("experiment=mine", *SHORT, *own)
     assert (code, output) == (0, "6 runs: 6 done\n"), errors
     found = sorted((tmp_path / "results" / "mine" / "runs").glob("*/config.json"))
     lengths = [(path.parent.name.split("-")[0], json.loads(path.read_text())["task"]["length"]) for path in found]
     assert sorted(lengths) == sorted([("gru", 6), ("rnn", 6), ("rnn", 8)] * 2)
     (plan,) = tmp_path.glob("results/mine/launches/*/plan.json")
     assert len(json.loads(plan.read_text())) == 6
-    assert rnnbench("experiment=mine", *SHORT, *where)[1] == "6 runs: 6 done before\n"
-
-
-def test_a_wrong_choice_in_a_union_starts_nothing(rnnbench: Command, tmp_path: Path) -> None:
-    code, _, errors = rnnbench("experiment=claims", "cell=rnn,gruu", "hydra/launcher=basic", "seed=0")
-    assert code == 2
-    assert errors.startswith("rnnbench: cell=gruu: no such choice; did you mean gru?")
-    assert not list(tmp_path.glob("results/*/runs"))
+    assert rnnbench("experiment=mine", *SHORT, *own)[1] == "6 runs: 6 done before\n"
 
 
 def test_the_runs_of_the_claims() -> None:
@@ -84,13 +75,13 @@ def test_the_runs_of_the_claims() -> None:
     by_length = [(length, 0, "orthogonal", gain, None, 0) for length in (50, 200) for gain in (0.5, 1.0, 2.0)]
     of_cell = {"rnn": [equal_budget], "lstm": [equal_budget], "gru": [equal_budget, *by_length], "gru_goodfellow": []}
     expected = [
-        (cell, seed, *part) for cell, own in of_cell.items() for seed, part in itertools.product((0, 4), [*parts, *own])
+        (cell, seed, *part) for cell, own in of_cell.items() for seed, part in itertools.product((4,), [*parts, *own])
     ]
     found = []
     with initialize_config_dir(str(configuration_directory()), version_base="1.3"):
         chosen = compose("config", overrides=["experiment=claims"], return_hydra_config=True)
         jobs = sweep_of(chosen)
-        for job in (job for job in jobs if {"seed=0", "seed=4"} & set(job)):
+        for job in (job for job in jobs if "seed=4" in job):
             config = compose("config", overrides=["experiment=claims", *job], return_hydra_config=True)
             HydraConfig.instance().set_config(config)
             settings = settings_of(config)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnbench.cli.tuning_stages import TuningStages
 from rnnbench.errors import SettingError
+from rnnbench.runs.tuning_stages import TuningStages
 from tests.analysis.made import results
 from tests.cli.conftest import SMALL, Command
 
@@ -19,8 +19,8 @@ DECLARED = [[f"cell={cell}", f"optimizer.lr={rate}", f"seed={seed}"]
             for cell in ("rnn", "gru") for rate in RATES for seed in (10, 11)]  # fmt: skip
 
 
-def stages(extend: int = 2) -> TuningStages:
-    return TuningStages(DECLARED, "optimizer.lr", [0, 1], extend, "steps_to_solve")
+def stages() -> TuningStages:
+    return TuningStages(DECLARED, "optimizer.lr", [0, 1], 2, "steps_to_solve")
 
 
 def ended(jobs: list[list[str]], steps: dict[tuple[str, float], float], **more: Any) -> pd.DataFrame:
@@ -80,47 +80,37 @@ def test_no_choice_before_every_run_of_the_grid_has_ended() -> None:
     assert staged.extensions(half) == []
     reported, (line,) = staged.reported(half)
     assert values(reported) == [f"cell=rnn optimizer.lr=3e-3 seed={seed}" for seed in (10, 11)]
-    assert line == "cell=gru: no choice of optimizer.lr yet, since not all of its runs are done"
+    assert line == "cell=gru: no choice of optimizer.lr yet, since not all runs of it are done"
 
 
-def test_the_reported_seeds_are_none_of_those_that_choose() -> None:
+def test_the_grid_sweeps_the_setting_and_seeds_that_do_not_choose() -> None:
     with pytest.raises(SettingError, match=r"^seed=10: is one of tuning\.seeds=\[3, 10\]; report other seeds"):
         TuningStages(DECLARED, "optimizer.lr", [3, 10], 2, "steps_to_solve")
     with pytest.raises(SettingError, match=r"^tuning\.seeds=\[0\]: needs a sweep over task\.length and over seed"):
         TuningStages(DECLARED, "task.length", [0], 2, "steps_to_solve")
-
-
-def test_one_value_has_nothing_to_tune() -> None:
-    staged = TuningStages([["optimizer.lr=1", "seed=10"]], "optimizer.lr", [0], 2, "steps_to_solve")
-    assert not staged.tunes
-    assert staged.first() == [["optimizer.lr=1", "seed=10"]]
+    single = TuningStages([["optimizer.lr=1", "seed=10"]], "optimizer.lr", [0], 2, "steps_to_solve")
+    assert (single.tunes, single.first()) == (False, [["optimizer.lr=1", "seed=10"]])
 
 
 SWEEP = (
     "-m", *SMALL, "hydra/sweeper=union", "tuned=optimizer.lr", "tuning.seeds=[0,1]", "tuning.extend=1",
     "tuning.by=validation_loss", "optimizer.lr=1e-3,1e-2", "seed=10,11", "cell=gru", "task.length=6", "name=rates",
-    "model.backend=eager",
+    "model.backend=eager", "probe=[costs]",
 )  # fmt: skip
 
 
 def launched(root: Path) -> list[tuple[float, int]]:
     """Rate and seed of every run."""
-    found = []
-    for path in root.glob("runs/*/config.json"):
-        config = json.loads(path.read_text())
-        found.append((config["optimizer"]["lr"], config["seed"]))
-    return sorted(found)
+    configs = [json.loads(path.read_text()) for path in root.glob("runs/*/config.json")]
+    return sorted((config["optimizer"]["lr"], config["seed"]) for config in configs)
 
 
-@pytest.mark.parametrize("launcher", ["basic", "parallel"])
 def test_one_launch_does_all_stages_and_half_of_it_again_what_is_missing(
-    rnnbench: Command, rnnbench_report: Command, tmp_path: Path, launcher: str
+    rnnbench: Command, rnnbench_report: Command, tmp_path: Path
 ) -> None:
     """Two rates on two seeds, the better is an edge, so a third; then two seeds to be reported."""
-    where = f"results_dir={tmp_path}/results"  # joblib's reused workers keep the folder of an earlier test
-    sweep = (*SWEEP, f"hydra/launcher={launcher}", where)
     root = tmp_path / "results" / "rates"
-    code, output, errors = rnnbench(*sweep)
+    code, output, errors = rnnbench(*SWEEP)
     assert (code, output) == (0, "8 runs: 8 done\n"), errors
     before = launched(root)
     assert [seed for _, seed in before].count(0) == 3
@@ -128,20 +118,18 @@ def test_one_launch_does_all_stages_and_half_of_it_again_what_is_missing(
     assert reported == [(chosen, 10), (chosen, 11)]
     (plan,) = root.glob("launches/*/plan.json")
     assert len(json.loads(plan.read_text())) == 8
-
-    if launcher == "basic":  # as a kill within the second stage leaves it
-        for path in [*root.glob("runs/gru*-1-*"), *root.glob("runs/gru*-10-*")]:
-            shutil.rmtree(path)
-        code, output, errors = rnnbench(*sweep)
-        assert (code, output) == (0, "8 runs: 4 done before, 4 done\n"), errors
-        assert launched(root) == before
-        tuned = ("tuned=optimizer.lr", "tuning.seeds=[0,1]", "tuning.by=validation_loss")
-        code, output, errors = rnnbench_report("name=rates", where, *tuned, "table=tuned_settings", "figure=cost")
-        assert code == 0, errors
-        sidecar = json.loads((root / "tuned_settings.json").read_text())
-        assert (sidecar["seeds"], sidecar["missing"]) == ([10, 11], [])
-        (row,) = pd.read_csv(root / "tuned_settings.csv").to_dict("records")
-        assert (row["chosen"], row["objective"], row["reported_seeds_apart"]) == (chosen, "validation_loss", True)
+    for path in [*root.glob("runs/gru*-1-*"), *root.glob("runs/gru*-10-*")]:  # as a kill in the second stage leaves it
+        shutil.rmtree(path)
+    code, output, errors = rnnbench(*SWEEP)
+    assert (code, output) == (0, "8 runs: 4 done before, 4 done\n"), errors
+    assert launched(root) == before
+    tuned = ("tuned=optimizer.lr", "tuning.seeds=[0,1]", "tuning.by=validation_loss")
+    code, output, errors = rnnbench_report("name=rates", *tuned, "table=tuned_settings", "figure=cost")
+    assert code == 0, errors
+    sidecar = json.loads((root / "tuned_settings.json").read_text())
+    assert (sidecar["seeds"], sidecar["missing"]) == ([10, 11], [])
+    (row,) = pd.read_csv(root / "tuned_settings.csv").to_dict("records")
+    assert (row["chosen"], row["objective"], row["reported_seeds_apart"]) == (chosen, "validation_loss", True)
 
 
 def test_a_sweep_that_cannot_be_tuned_so_starts_nothing(rnnbench: Command, tmp_path: Path) -> None:

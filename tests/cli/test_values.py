@@ -41,21 +41,6 @@ def runs(tmp_path: Path, name: str = "default") -> list[Path]:
     return sorted((tmp_path / "results" / name / "runs").glob("[!.]*"))
 
 
-@pytest.mark.parametrize(
-    ("target", "given", "same"),
-    [
-        ("torch.optim.Adam", {"lr": 1, "betas": [0, 1]}, {"lr": 1.0, "betas": [0.0, 1.0]}),
-        ("torch.optim.SGD", {"momentum": -0.0}, {"momentum": 0.0}),
-        ("rnnbench.tasks.adding.Adding", {"length": 4.0}, {"length": 4}),
-        ("torch.optim.lr_scheduler.StepLR", {"step_size": 5.0, "gamma": 1}, {"step_size": 5, "gamma": 1.0}),
-        ("torch.optim.lr_scheduler.CosineAnnealingLR", {"T_max": None}, {"T_max": None}),
-    ],
-)
-def test_a_value_has_one_form(target: str, given: dict[str, object], same: dict[str, object]) -> None:
-    found = typed({"_target_": target, **given}, "group")
-    assert json.dumps(found) == json.dumps({"_target_": target, **same})
-
-
 class Colour(Enum):
     """An enumeration as the type of a setting."""
 
@@ -68,12 +53,6 @@ class Taking:
     def __init__(
         self, whole=2, fraction=0.5, text="", path: Path = Path(), colour: Colour = Colour.RED, **others: float
     ) -> None: ...  # fmt: skip
-
-
-class OfCheckersAlone:
-    """A component with an annotation that is known to type checkers alone."""
-
-    def __init__(self, whole: "Unknown" = 2) -> None: ...  # type: ignore[name-defined]
 
 
 @pytest.mark.parametrize(
@@ -90,10 +69,6 @@ class OfCheckersAlone:
 def test_every_kind_of_argument_has_one_form(given: dict[str, object], same: dict[str, object]) -> None:
     found = typed({"_target_": f"{__name__}.{Taking.__name__}", **given}, "group")
     assert json.dumps(found) == json.dumps({"_target_": f"{__name__}.{Taking.__name__}", **same})
-
-
-def test_an_annotation_that_does_not_exist_is_none() -> None:
-    assert typed({"_target_": f"{__name__}.{OfCheckersAlone.__name__}", "whole": 4.0}, "group")["whole"] == 4
 
 
 @pytest.mark.parametrize("given", [{"text": math.nan}, {"text": [1, math.nan]}, {"other": math.nan}])
@@ -134,60 +109,31 @@ def test_null_and_texts_stay_apart(rnnbench: Command, rnnbench_report: Command, 
         values = package.load(own.parent / "results/default").runs["cell.norm"]
         found = {None if pd.isna(value) else value for value in values}
         assert json.dumps(sorted(map(str, found))) == stored
-    assert not any(
-        line.startswith("=") for line in Path(own.parent / "results/default/runs.csv").read_text().split(",")
-    )
+    assert ",=" not in (own.parent / "results/default/runs.csv").read_text()
     for value, text in (("None", "None"), ("null", None), ("'1'", "1")):
         loaded = package.load(own.parent / "results/default").limited({"cell.norm": [text]})
         assert len(loaded.runs) == 1
         assert rnnbench_report("name=default", "figure=[]", f"only.cell.norm=[{value}]")[0] == 0
 
 
-@pytest.mark.parametrize("seed", [0, 1234567890123456789, LARGEST_SEED])
-def test_seeds_come_back(rnnbench: Command, rnnbench_report: Command, tmp_path: Path, seed: int) -> None:
-    assert rnnbench(*SMALL, "task.length=4", "probe=[costs]", f"seed={seed}")[0] == 0
-    for _ in range(2):
-        assert rnnbench_report("name=default", "figure=[]", f"only.seed=[{seed}]")[0] == 0
-    assert package.load(tmp_path / "results/default").runs["seed"].tolist() == [seed]
+def test_seeds_and_names_come_back(rnnbench: Command, rnnbench_report: Command, tmp_path: Path) -> None:
+    for seed, name in ((1234567890123456789, "1e3"), (LARGEST_SEED, "2024")):
+        assert rnnbench(*SMALL, "task.length=4", "probe=[costs]", f"seed={seed}", f"name={name}")[0] == 0
+        for _ in range(2):
+            assert rnnbench_report(f"name={name}", "figure=[]", f"only.seed=[{seed}]")[0] == 0
+        assert package.load(tmp_path / "results" / name).runs["seed"].tolist() == [seed]
 
 
-@pytest.mark.parametrize("seed", [-1, LARGEST_SEED + 1, 2**64])
-def test_other_seeds_are_refused(rnnbench: Command, tmp_path: Path, seed: int) -> None:
-    code, _, errors = rnnbench(*SMALL, f"seed={seed}")
-    assert code == 2
-    assert errors.count("\n") == 1
-    assert f"seed={seed}: must be " in errors
-    assert not (tmp_path / "results").exists()
-
-
-@pytest.mark.parametrize("name", ["NA", "null", "nan", "1", "true", "1e3"])
+@pytest.mark.parametrize("name", ["null", "1e3"])
 def test_cells_with_names_of_values(rnnbench: Command, rnnbench_report: Command, own: Path, name: str) -> None:
     (own / f"cell/{name}.yaml").write_text((own / "cell/plain.yaml").read_text())
-    assert rnnbench(*RUN, f'cell="{name}"', f"name={name}")[0] == 0
+    assert rnnbench(*RUN, f'cell="{name}"', f"name=x{name}")[0] == 0
     for _ in range(2):
-        assert rnnbench_report(f"name={name}", "figure=[]")[0] == 0
-    assert package.load(own.parent / "results" / name).runs["cell"].tolist() == [name]
+        assert rnnbench_report(f"name=x{name}", "figure=[]")[0] == 0
+    assert package.load(own.parent / "results" / f"x{name}").runs["cell"].tolist() == [name]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("-m", "name=x1,x2"),
-        ("-m", "results_dir=a,b"),
-        ("-m", "experiment=adding,quickstart"),
-        ("-m", "cell=gru,lstm", "name=by_${cell._target_}"),
-        ("-m", "hydra/sweeper=basic", "name=x1,x2"),
-        ("hydra.job.chdir=true",),
-        ("-m", "hydra.job.chdir=true", "seed=0,1"),
-    ],
-)
-def test_runs_of_a_launch_have_one_place(rnnbench: Command, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    code, _, errors = rnnbench(*SMALL, "task.length=4", *arguments)
-    assert (code, errors.count("\n")) == (2, 1), errors
-    assert not list(tmp_path.rglob("runs/[!.]*"))
-
-
-@pytest.mark.parametrize("folder", ["é", "a=b", "a,b", "(a)", "[a", "a'b", "a#b", "a&b", "a b", "a%20b"])
+@pytest.mark.parametrize("folder", ["é=(a,b", "a'b #&%20c"])
 def test_any_folder_of_choices(
     rnnbench: Command, rnnbench_report: Command, rnnbench_explain: Command, own: Path, folder: str
 ) -> None:
@@ -198,40 +144,6 @@ def test_any_folder_of_choices(
     assert rnnbench_explain("cell=plain", f"--config-dir={folder}")[0] == 0
 
 
-def test_a_choice_of_the_user_wins(rnnbench: Command, rnnbench_explain: Command, own: Path) -> None:
-    (own / "cell/gru.yaml").write_text((own / "cell/plain.yaml").read_text())
-    code, _, errors = rnnbench(*RUN, "cell=gru")
-    assert code == 0
-    assert "own/cell/gru.yaml in place of the choice of that name" in errors
-    (run,) = runs(own.parent)
-    assert json.loads((run / "config.json").read_text())["cell"]["_target_"] == "plain_of_values.Plain"
-    assert "in place of" in rnnbench_explain("cell=gru", "--config-dir", "own")[2]
-    (own / "config.yaml").write_text("a: 1\n")
-    assert "its config.yaml would replace" in rnnbench(*RUN)[2]
-
-
-def test_a_tilde_is_the_home_folder(
-    rnnbench: Command, rnnbench_report: Command, own: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = own.parent / "my home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    own.rename(home / "own")
-    for text in ("~/x", '"~/x"'):
-        assert rnnbench(*RUN[:-1], "~/own", f"results_dir={text}")[0] == 0
-    assert rnnbench_report("name=default", "figure=[]", "results_dir=~/x", "out=~/o")[0] == 0
-    assert (home / "o/comparison.md").exists()
-    assert len(package.load("~/x/default").runs) == 1
-    assert not (own.parent / "~").exists()
-
-
-@pytest.mark.parametrize("name", ["1e3", "2024", "007", "true"])
-def test_a_name_is_text(rnnbench: Command, rnnbench_report: Command, tmp_path: Path, name: str) -> None:
-    assert rnnbench(*SMALL, "task.length=4", "probe=[costs]", f"name={name}")[0] == 0
-    assert len(runs(tmp_path, name)) == 1
-    assert rnnbench_report(f"name={name}", "figure=[]")[0] == 0
-
-
 def test_a_table_has_no_run_twice(rnnbench: Command, own: Path) -> None:
     assert rnnbench("-m", *RUN, "seed=0,1")[0] == 0
     loaded = package.load(own.parent / "results/default")
@@ -240,7 +152,7 @@ def test_a_table_has_no_run_twice(rnnbench: Command, own: Path) -> None:
         loaded.of(twice.drop(columns="variant"))
 
 
-@pytest.mark.parametrize("name", ["runs", "report", "Data"])
+@pytest.mark.parametrize("name", ["runs", "Data"])
 def test_no_table_takes_the_place_of_other_files(
     rnnbench: Command, rnnbench_report: Command, own: Path, name: str
 ) -> None:

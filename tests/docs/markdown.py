@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 OWN = sorted((ROOT / "docs").glob("own-*.md"))
-"""The pages on components of one's own."""
+"""The pages on custom components."""
 
 COMMANDS = ("rnnbench", "rnnbench-report", "rnnbench-explain", "rnnbench-sync", "rnnbench-dashboard")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -45,13 +45,6 @@ def answers(page: Path) -> list[tuple[list[str], str]]:
     """Each command that is shown with a prompt, `$ rnnbench ...`, and the line below it."""
     lines = [line for _, body in FENCE.findall(page.read_text()) for line in body.splitlines()]
     return [(shlex.split(line[2:]), answer) for line, answer in pairwise(lines) if line.startswith("$ ")]
-
-
-def tables(page: Path) -> list[list[list[str]]]:
-    """The page's tables, each as rows of cells."""
-    blocks = re.findall(r"(?:^\|.*\n)+", FENCE.sub("", page.read_text()), re.MULTILINE)
-    rows = [[re.split(r"(?<!\\)\|", row)[1:-1] for row in block.splitlines()] for block in blocks]
-    return [[[cell.strip() for cell in row] for row in table] for table in rows]
 
 
 def named_files(page: Path) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,3 @@ def test_its_cells_run_and_print_what_is_shown(path: Path, monkeypatch: pytest.M
             shown = "".join(output.text for output in cell.outputs if output.output_type == "stream")
             assert printed.getvalue() == shown
             assert not [output for output in cell.outputs if output.output_type == "error"]
-
-
-def test_there_is_a_notebook_for_each_part_of_the_interface() -> None:
-    assert {path.stem for path in NOTEBOOKS} == {"results", "gradients", "own_loop", "statistics"}
