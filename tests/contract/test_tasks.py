@@ -201,6 +201,13 @@ MEMORYLESS: dict[str, Callable[[Any, Batch], Tensor]] = {
     "noiseless_memorization": lambda task, batch: blank_then_guess(task, batch, 5),
     "selective_copying": lambda task, batch: log_probabilities(batch, [0.0] + [1 / 14] * 14 + [0.0]),
     "sequential_digits": lambda task, batch: log_probabilities(batch, [0.1] * 10),
+    "parity": lambda task, batch: log_probabilities(batch, [0.5] * 2),
+    "even_pairs": lambda task, batch: log_probabilities(batch, [0.5] * 2),
+    "cycle_navigation": lambda task, batch: log_probabilities(batch, [0.2] * 5),
+    # Those of all expressions, see tests/tasks/test_words.py.
+    "modular_arithmetic": lambda task, batch: log_probabilities(batch, task.answer_probabilities().tolist()),
+    "group_words": lambda task, batch: log_probabilities(batch, [1 / 6] * 6),
+    "associative_recall": lambda task, batch: log_probabilities(batch, [0.0] * 32 + [1 / 32] * 32),
     "polyphonic_music": key_frequencies,
     "characters": lambda task, batch: class_frequencies(task, batch),
     "arrays": lambda task, batch: class_frequencies(task, batch),
