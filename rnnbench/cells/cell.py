@@ -127,6 +127,10 @@ class Cell(nn.Module, ABC):
                 nn.init.uniform_(values, -bound, bound, generator=generator)
         self.set_bias_starts()
 
+    def initialise_as_published(self, generator: torch.Generator) -> None:
+        """Draw the weights as the cell's paper or its code does. Raises ValueError where neither states one."""
+        raise ValueError(f"initialisation=paper: none is stated for {type(self).__name__}; use default")
+
     def _drawn(self) -> set[int]:
         """The ids of the parameters that `initialise` draws."""
         own = [

@@ -1,7 +1,9 @@
 """minGRU, the GRU whose gates see only the input (Feng et al. 2024)."""
 
+import math
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnbench.cells.cell import Cell, State
 
@@ -12,7 +14,7 @@ class MinGru(Cell):
     z = sigma(W_z x + b_z), n = W_n x + b_n, h' = (1 - z) h + z n.
 
     No reset gate, no tanh and no recurrent matrix, so the paper trains it by a parallel scan; a step gives the same
-    numbers. Its form for the scan in log space, which passes n through a positive function, is another cell.
+    numbers. Its form for the scan in log space is `MinGruLog`.
     """
 
     write_bias = "W_z.bias"
@@ -26,3 +28,15 @@ class MinGru(Cell):
         (h,) = state
         z = torch.sigmoid(self.W_z(x))
         return ((1 - z) * h + z * self.W_n(x),)
+
+    def initialise_as_published(self, generator: torch.Generator) -> None:
+        draw_as_torch(self, generator)
+
+
+def draw_as_torch(cell: Cell, generator: torch.Generator) -> None:
+    """Weights and biases from U(-1/sqrt(input), 1/sqrt(input)): the start of torch.nn.Linear, of which the paper's
+    listings are made."""
+    for parameter in cell.parameters():
+        nn.init.uniform_(
+            parameter, -1 / math.sqrt(cell.input_size), 1 / math.sqrt(cell.input_size), generator=generator
+        )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from rnnbench.cells import Cell
 from rnnbench.model.parameter_roles import parameter_roles
 
-INITIALISATIONS = ("default", "orthogonal", "identity", "chrono")
+INITIALISATIONS = ("default", "paper", "orthogonal", "identity", "chrono")
 IRNN_INPUT_DEVIATION = 0.001
 
 
@@ -41,6 +41,7 @@ def initialise_cell(
     """Draw the cell's weights, all from the generator, and scale every recurrent matrix by `recurrent_gain`.
 
     - default: the cell's own rule.
+    - paper: the start that the cell's paper or code states (`Cell.initialise_as_published`).
     - orthogonal: the same, then every recurrent matrix a random orthogonal one (Saxe et al. 2014).
     - identity: the IRNN's (Le et al. 2015): recurrent matrices the identity, input matrices from N(0, 0.001^2), the
       biases of linear maps zero but for those that the cell's own settings fix.
@@ -57,7 +58,10 @@ def initialise_cell(
         raise ValueError(f"initialisation={name}: must be one of {', '.join(INITIALISATIONS)}")
     if not 0 < recurrent_gain < math.inf:
         raise ValueError(f"recurrent_gain={recurrent_gain}: must be above 0 and finite; 1 leaves the matrices alone")
-    cell.initialise(generator)
+    if name == "paper":
+        cell.initialise_as_published(generator)
+    else:
+        cell.initialise(generator)
     with torch.no_grad():
         if name == "orthogonal":
             for block in _matrix_blocks(cell, f"initialisation={name}")[0]:

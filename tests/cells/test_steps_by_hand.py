@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.special import erf
 
 from rnnbench.cells import Cell
 from rnnbench.cells.antisymmetric_rnn import AntisymmetricRnn
@@ -20,15 +21,19 @@ from rnnbench.cells.gru_goodfellow import GruGoodfellow
 from rnnbench.cells.indrnn import Indrnn
 from rnnbench.cells.janet import Janet
 from rnnbench.cells.lem import Lem
+from rnnbench.cells.lru import Lru
 from rnnbench.cells.lstm_cifg import LstmCifg
 from rnnbench.cells.lstm_greff import LstmGreff, Variant
 from rnnbench.cells.lstm_peephole import LstmPeephole
 from rnnbench.cells.mgu import Mgu
 from rnnbench.cells.min_gru import MinGru
+from rnnbench.cells.min_gru_log import MinGruLog
+from rnnbench.cells.min_lstm import MinLstm
 from rnnbench.cells.mut1 import Mut1
 from rnnbench.cells.mut2 import Mut2
 from rnnbench.cells.mut3 import Mut3
 from rnnbench.cells.nbrc import Nbrc
+from rnnbench.cells.slstm import Slstm
 from rnnbench.cells.sru import Sru
 from rnnbench.cells.star import Star
 from rnnbench.cells.ugrnn import Ugrnn
@@ -110,6 +115,36 @@ def mut3(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
 def min_gru(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
     z = sigma(x @ p["W_z.weight"].T + p["W_z.bias"])
     return ((1 - z) * h + z * (x @ p["W_n.weight"].T + p["W_n.bias"]),)
+
+
+def min_gru_log(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    z = sigma(x @ p["W_z.weight"].T + p["W_z.bias"])
+    v = x @ p["W_n.weight"].T + p["W_n.bias"]
+    return ((1 - z) * h + z * np.select([v >= 0], [v + 0.5], sigma(v)),)
+
+
+def min_lstm(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    f = sigma(x @ p["W_f.weight"].T + p["W_f.bias"])
+    i = sigma(x @ p["W_i.weight"].T + p["W_i.bias"])
+    return (f / (f + i) * h + i / (f + i) * (x @ p["W_n.weight"].T + p["W_n.bias"]),)
+
+
+def slstm(p: Parameters, x: Array, h: Array, c: Array, n: Array, m: Array) -> tuple[Array, ...]:
+    """By the equations without a stabiliser: c exp(m) and n exp(m) are those of the paper's first form."""
+    z, i, f, o = (x @ p[f"W_{gate}.weight"].T + h @ p[f"U_{gate}.weight"].T for gate in ("z", "i", "f", "o"))
+    z, f, o = z + p["W_z.bias"], f + p["W_f.bias"], o + p["W_o.bias"]
+    total_c = sigma(f) * c * np.exp(m) + np.exp(i) * np.tanh(z)
+    total_n = sigma(f) * n * np.exp(m) + np.exp(i)
+    new_m = np.maximum(np.log(sigma(f)) + m, i)
+    return (sigma(o) * total_c / total_n, total_c / np.exp(new_m), total_n / np.exp(new_m), new_m)
+
+
+def lru(p: Parameters, x: Array, _: Array, re: Array, im: Array) -> tuple[Array, ...]:
+    eigenvalues = np.exp(-np.exp(p["nu"]) + 1j * np.exp(p["theta"]))
+    B, C = p["B_re.weight"] + 1j * p["B_im.weight"], p["C_re.weight"] + 1j * p["C_im.weight"]
+    s = eigenvalues * (re + 1j * im) + np.exp(p["log_gamma"]) * (x @ B.T)
+    y = (s @ C.T).real + x @ p["D.weight"].T + p["D.bias"]
+    return (y * (1 + erf(y / np.sqrt(2))) / 2, s.real, s.imag)
 
 
 def indrnn(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
@@ -225,6 +260,10 @@ CASES: dict[str, tuple[Callable[[], Cell], Callable[..., tuple[Array, ...]]]] = 
     "mut2_bare": (lambda: Mut2(HIDDEN, HIDDEN), mut2),
     "mut3": (lambda: Mut3(INPUT, HIDDEN), mut3),
     "min_gru": (lambda: MinGru(INPUT, HIDDEN), min_gru),
+    "min_gru_log": (lambda: MinGruLog(INPUT, HIDDEN), min_gru_log),
+    "min_lstm": (lambda: MinLstm(INPUT, HIDDEN), min_lstm),
+    "slstm": (lambda: Slstm(INPUT, HIDDEN), slstm),
+    "lru": (lambda: Lru(INPUT, HIDDEN), lru),
     "indrnn": (lambda: Indrnn(INPUT, HIDDEN), indrnn),
     "mgu": (lambda: Mgu(INPUT, HIDDEN), mgu),
     "ugrnn": (lambda: Ugrnn(INPUT, HIDDEN), ugrnn),

@@ -1,0 +1,133 @@
+"""The cells that are published as scans, step by step against their scans; and starts as published."""
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from rnnbench.backends import Eager
+from rnnbench.cells import Cell
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.lru import Lru
+from rnnbench.cells.min_gru import MinGru
+from rnnbench.cells.min_gru_log import MinGruLog
+from rnnbench.cells.min_lstm import MinLstm
+from rnnbench.cells.slstm import Slstm
+from rnnbench.model.initialisation import initialise_cell
+
+AnyCell = TypeVar("AnyCell", bound=Cell)
+STEPS, BATCH, INPUT, HIDDEN = 30, 4, 3, 5
+
+
+def scanned(log_kept: Tensor, log_written: Tensor, log_start: Tensor) -> Tensor:
+    """h_t = kept_t h_{t-1} + written_t in log space, by cumulative sums as in Heinsen (2023)."""
+    kept = log_kept.cumsum(0)
+    start = log_start.expand_as(log_written[:1])
+    return (kept + torch.logcumsumexp(torch.cat([start, log_written - kept]), 0)[1:]).exp()
+
+
+def of_the_log_form(cell: MinGruLog, inputs: Tensor) -> Tensor:
+    gate, v = cell.W_z(inputs), cell.W_n(inputs)
+    log_g = torch.where(v >= 0, (v.relu() + 0.5).log(), -functional.softplus(-v))
+    return scanned(-functional.softplus(gate), log_g - functional.softplus(-gate), torch.tensor(0.5).double().log())
+
+
+def test_min_gru_log_is_its_scan_of_logarithms() -> None:
+    cell, inputs = drawn(MinGruLog(INPUT, HIDDEN)), drawn_inputs()
+    outputs, _ = Eager().run(cell, inputs, cell.initial_state(BATCH))
+    torch.testing.assert_close(outputs, of_the_log_form(cell, inputs), rtol=1e-12, atol=0)
+
+
+def test_min_gru_of_positive_candidates_is_the_log_form() -> None:
+    """Where W_n x >= 0 the candidates differ by the 1/2, which a bias of the plain form gives."""
+    log_form, plain = drawn(MinGruLog(INPUT, HIDDEN)), drawn(MinGru(INPUT, HIDDEN))
+    plain.load_state_dict(log_form.state_dict())
+    with torch.no_grad():
+        for cell, bias in ((log_form, 10.0), (plain, 10.5)):
+            cell.W_n.bias.fill_(bias)
+    inputs, start = drawn_inputs(), log_form.initial_state(BATCH)
+    torch.testing.assert_close(*(Eager().run(cell, inputs, start)[0] for cell in (log_form, plain)), rtol=1e-12, atol=0)
+
+
+def test_min_lstm_of_gates_that_vanish_together_keeps_their_ratio() -> None:
+    cell = MinLstm(1, 1)
+    with torch.no_grad():
+        for linear, bias in ((cell.W_f, -300.0), (cell.W_i, -300.0 + math.log(3)), (cell.W_n, 8.0)):
+            linear.weight.zero_()
+            linear.bias.fill_(bias)
+    (h,) = cell.step(torch.zeros(1, 1), (torch.zeros(1, 1),))
+    assert h.item() == pytest.approx(6.0, rel=1e-4)  # n i / (f + i), i = 3 f
+
+
+def test_slstm_starts_by_writing_at_full_strength_and_does_not_overflow() -> None:
+    cell = Slstm(1, 1)
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.zero_()
+        cell.W_z.bias.fill_(0.5)
+        cell.W_i.weight.fill_(1)
+        for log_written in (-200.0, 200.0):
+            state = cell.initial_state(1)
+            for _ in range(3):
+                state = cell.step(torch.full((1, 1), log_written), state)
+                assert state[0].item() == pytest.approx(math.tanh(0.5) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["initialise", "initialise_as_published"])
+def test_lru_starts_on_its_ring(method: str) -> None:
+    """|lambda|^2 is uniform between the squared radii, phases are uniform, and white noise keeps its power."""
+    cell = Lru(2, 4000, r_min=0.6, r_max=0.9, max_phase=1.0)
+    getattr(cell, method)(torch.Generator().manual_seed(0))
+    squares, phases = torch.exp(-2 * torch.exp(cell.nu)).detach(), torch.exp(cell.theta).detach()
+    for values, low, high in ((squares, 0.36, 0.81), (phases, 0.0, 1.0)):
+        assert low <= float(values.min())
+        assert float(values.max()) <= high + 1e-6
+        uniform = (values.sort().values - low) / (high - low)
+        assert float((uniform - torch.linspace(0, 1, 4000)).abs().max()) < 0.03  # Kolmogorov-Smirnov, p = 0.001
+    torch.testing.assert_close(torch.exp(2 * cell.log_gamma), 1 - squares, rtol=1e-4, atol=1e-6)
+
+
+def drawn_inputs() -> Tensor:
+    return torch.randn(STEPS, BATCH, INPUT, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def drawn(cell: AnyCell) -> AnyCell:
+    cell.initialise(torch.Generator().manual_seed(0))
+    return cell.double()
+
+
+WIDE = 400
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (MinGru, {"W_z.weight": (0, (1 / 3 / INPUT) ** 0.5), "W_n.bias": (0, (1 / 3 / INPUT) ** 0.5)}),
+        (MinLstm, {"W_f.weight": (0, (1 / 3 / INPUT) ** 0.5), "W_i.bias": (0, (1 / 3 / INPUT) ** 0.5)}),
+        (Slstm, {"U_f.weight": (0, 0), "W_o.weight": (0, (2 / 5 / INPUT) ** 0.5), "W_z.bias": (0, 0)}),
+        (Lru, {"B_im.weight": (0, (1 / 2 / INPUT) ** 0.5), "C_re.weight": (0, WIDE**-0.5), "D.weight": (0, 1)}),
+    ],
+)
+def test_start_as_published(make: Callable[[int, int], Cell], expected: dict[str, tuple[float, float]]) -> None:
+    cell = make(INPUT, WIDE)
+    initialise_cell(cell, "paper", torch.Generator().manual_seed(0))
+    parameters = dict(cell.named_parameters())
+    for name, (mean, deviation) in expected.items():
+        values = parameters[name].detach()
+        assert float(values.mean()) == pytest.approx(mean, abs=4 * deviation / values.numel() ** 0.5 + 1e-12)
+        assert float(values.std()) == pytest.approx(deviation, rel=0.1)
+
+
+def test_forget_biases_of_slstm_as_published() -> None:
+    cell = Slstm(2, 3)
+    initialise_cell(cell, "paper", torch.Generator())
+    torch.testing.assert_close(cell.W_f.bias, torch.tensor([5.0, 5 - 12 * 0.5**0.3, -7.0]))
+
+
+def test_a_cell_without_a_published_start() -> None:
+    with pytest.raises(ValueError, match=r"^initialisation=paper: none is stated for Gru; use default$"):
+        initialise_cell(Gru(2, 3), "paper", torch.Generator())
