@@ -43,3 +43,9 @@ class Exprnn(Cell):
         with torch.no_grad():
             self.A.copy_(rotations[rows, columns])
         nn.init.uniform_(self.b, -LARGEST_START, LARGEST_START, generator=generator)
+
+    def initialise_as_published(self, generator: torch.Generator) -> None:
+        """The released code's: W from N(0, 2 / input) (He et al. 2015), the rest as by default. The code also trains A
+        at a tenth of the learning rate of the others."""
+        self.initialise(generator)
+        nn.init.kaiming_normal_(self.W.weight, nonlinearity="relu", generator=generator)

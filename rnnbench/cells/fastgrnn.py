@@ -28,3 +28,8 @@ class Fastgrnn(Cell):
         z = torch.sigmoid(total + self.b_z)
         candidate = torch.tanh(total + self.b_h)
         return ((torch.sigmoid(self.zeta) * (1 - z) + torch.sigmoid(self.nu)) * candidate + z * h,)
+
+    def initialise_as_published(self, generator: torch.Generator) -> None:
+        """The released code's: W and U from N(0, 0.01), the rest as by default."""
+        for linear in (self.W, self.U):
+            nn.init.normal_(linear.weight, std=0.1, generator=generator)

@@ -1,7 +1,7 @@
 """JANET, the LSTM with only a forget gate (van der Westhuizen & Lasenby 2018)."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnbench.cells.cell import Cell, State
 
@@ -29,3 +29,12 @@ class Janet(Cell):
         s = self.W_f(x) + self.U_f(h)
         g = torch.tanh(self.W_g(x) + self.U_g(h))
         return (torch.sigmoid(s) * h + (1 - torch.sigmoid(s - self.beta)) * g,)
+
+    def initialise_as_published(self, generator: torch.Generator) -> None:
+        """The released code's, TensorFlow's for both gates in one matrix: U(-a, a), a = sqrt(6 / (columns + 2 hidden)),
+        forget biases 1, the others 0; with model.chrono_length its forget biases are chrono's."""
+        for linear in (self.W_f, self.U_f, self.W_g, self.U_g):
+            bound = (6 / (linear.in_features + 2 * self.hidden_size)) ** 0.5
+            nn.init.uniform_(linear.weight, -bound, bound, generator=generator)
+        nn.init.ones_(self.W_f.bias)
+        nn.init.zeros_(self.W_g.bias)

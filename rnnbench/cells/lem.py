@@ -31,3 +31,7 @@ class Lem(Cell):
         e = self.dt * torch.sigmoid(self.W_2(x) + self.U_2(h))
         z = (1 - d) * z + d * torch.tanh(self.W_z(x) + self.U_z(h))
         return ((1 - e) * h + e * torch.tanh(self.W_h(x) + self.U_h(z)), z)
+
+    def initialise_as_published(self, generator: torch.Generator) -> None:
+        """The released code's, which is the default; it has a second bias beside each of W's, drawn alike."""
+        self.initialise(generator)

@@ -82,3 +82,8 @@ class LstmGreff(Cell):
     def _map(self, kind: str, of: str) -> nn.Linear:
         found: nn.Linear = getattr(self, f"{kind}_{of}")
         return found
+
+    def initialise_as_published(self, generator: torch.Generator) -> None:
+        """The paper's: every weight and bias from N(0, 0.01)."""
+        for parameter in self.parameters():
+            nn.init.normal_(parameter, std=0.1, generator=generator)

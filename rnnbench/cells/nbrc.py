@@ -1,7 +1,7 @@
 """nBRC, the recurrently neuromodulated bistable cell (Vecoven et al. 2021)."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnbench.cells.cell import Cell, State
 
@@ -23,3 +23,8 @@ class Nbrc(Cell):
         a = 1 + torch.tanh(self.W_a(x) + self.U_a(h))
         c = torch.sigmoid(self.W_c(x) + self.U_c(h))
         return (c * h + (1 - c) * torch.tanh(self.W(x) + a * h),)
+
+    def initialise_as_published(self, generator: torch.Generator) -> None:
+        """The released code's: every matrix from U(-a, a), a = sqrt(6 / (rows + columns)) (Glorot & Bengio 2010)."""
+        for linear in (self.W_a, self.U_a, self.W_c, self.U_c, self.W):
+            nn.init.xavier_uniform_(linear.weight, generator=generator)

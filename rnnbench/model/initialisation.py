@@ -41,7 +41,8 @@ def initialise_cell(
     """Draw the cell's weights, all from the generator, and scale every recurrent matrix by `recurrent_gain`.
 
     - default: the cell's own rule.
-    - paper: the start that the cell's paper or code states (`Cell.initialise_as_published`).
+    - paper: the start that the cell's paper or code states (`Cell.initialise_as_published`), then, with a
+      `chrono_length`, the biases of chrono.
     - orthogonal: the same, then every recurrent matrix a random orthogonal one (Saxe et al. 2014).
     - identity: the IRNN's (Le et al. 2015): recurrent matrices the identity, input matrices from N(0, 0.001^2), the
       biases of linear maps zero but for those that the cell's own settings fix.
@@ -68,7 +69,7 @@ def initialise_cell(
                 nn.init.orthogonal_(block, generator=generator)
         elif name == "identity":
             _set_irnn(cell, *_matrix_blocks(cell, f"initialisation={name}"), generator)
-        elif name == "chrono":
+        elif name == "chrono" or (name == "paper" and chrono_length is not None):
             _set_chrono_biases(cell, generator, chrono_length)
         if recurrent_gain != 1:
             for block in _matrix_blocks(cell, f"recurrent_gain={recurrent_gain}")[0]:

@@ -1,7 +1,6 @@
 """The cells that are published as scans, step by step against their scans; and starts as published."""
 
 import math
-from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
@@ -11,13 +10,11 @@ from torch.nn import functional
 
 from rnnbench.backends import Eager
 from rnnbench.cells import Cell
-from rnnbench.cells.gru import Gru
 from rnnbench.cells.lru import Lru
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.min_gru_log import MinGruLog
 from rnnbench.cells.min_lstm import MinLstm
 from rnnbench.cells.slstm import Slstm
-from rnnbench.model.initialisation import initialise_cell
 
 AnyCell = TypeVar("AnyCell", bound=Cell)
 STEPS, BATCH, INPUT, HIDDEN = 30, 4, 3, 5
@@ -98,36 +95,3 @@ def drawn_inputs() -> Tensor:
 def drawn(cell: AnyCell) -> AnyCell:
     cell.initialise(torch.Generator().manual_seed(0))
     return cell.double()
-
-
-WIDE = 400
-
-
-@pytest.mark.parametrize(
-    ("make", "expected"),
-    [
-        (MinGru, {"W_z.weight": (0, (1 / 3 / INPUT) ** 0.5), "W_n.bias": (0, (1 / 3 / INPUT) ** 0.5)}),
-        (MinLstm, {"W_f.weight": (0, (1 / 3 / INPUT) ** 0.5), "W_i.bias": (0, (1 / 3 / INPUT) ** 0.5)}),
-        (Slstm, {"U_f.weight": (0, 0), "W_o.weight": (0, (2 / 5 / INPUT) ** 0.5), "W_z.bias": (0, 0)}),
-        (Lru, {"B_im.weight": (0, (1 / 2 / INPUT) ** 0.5), "C_re.weight": (0, WIDE**-0.5), "D.weight": (0, 1)}),
-    ],
-)
-def test_start_as_published(make: Callable[[int, int], Cell], expected: dict[str, tuple[float, float]]) -> None:
-    cell = make(INPUT, WIDE)
-    initialise_cell(cell, "paper", torch.Generator().manual_seed(0))
-    parameters = dict(cell.named_parameters())
-    for name, (mean, deviation) in expected.items():
-        values = parameters[name].detach()
-        assert float(values.mean()) == pytest.approx(mean, abs=4 * deviation / values.numel() ** 0.5 + 1e-12)
-        assert float(values.std()) == pytest.approx(deviation, rel=0.1)
-
-
-def test_forget_biases_of_slstm_as_published() -> None:
-    cell = Slstm(2, 3)
-    initialise_cell(cell, "paper", torch.Generator())
-    torch.testing.assert_close(cell.W_f.bias, torch.tensor([5.0, 5 - 12 * 0.5**0.3, -7.0]))
-
-
-def test_a_cell_without_a_published_start() -> None:
-    with pytest.raises(ValueError, match=r"^initialisation=paper: none is stated for Gru; use default$"):
-        initialise_cell(Gru(2, 3), "paper", torch.Generator())
