@@ -14,10 +14,11 @@ class Lru(Cell):
 
     s' = lambda s + gamma B x, lambda = exp(-exp(nu) + i exp(theta)), h' = GELU(Re(C s') + D x + b).
 
-    B and C are complex. nu, theta and gamma, kept as its logarithm, are parameters; at first lambda is uniform on the
-    ring of radii `r_min` to `r_max` with phases from U(0, `max_phase`), and gamma = sqrt(1 - |lambda|^2). h does not
-    return to the recurrence. The paper's block applies a GELU and a gated linear unit after the recurrence, and adds
-    its input; here is the GELU alone, without which the whole sequence would be a linear map.
+    B and C are complex. C, a matrix on the state, is what an orthogonal initialisation and a recurrent gain act on. nu,
+    theta and the logarithm of gamma are parameters; at first lambda is uniform on the ring of radii `r_min` to `r_max`
+    with phases from U(0, `max_phase`), and gamma = sqrt(1 - |lambda|^2). h does not return to the recurrence. The
+    paper's block applies a GELU and a gated linear unit after the recurrence, and adds its input; here is the GELU
+    alone, without which the whole sequence would be a linear map.
     """
 
     state_names = ("h", "re", "im")

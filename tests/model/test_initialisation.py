@@ -22,8 +22,9 @@ from tests.probes.references import model_of
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN = 3, 6
-NO_RECURRENT_MATRIX = {"min_gru", "indrnn", "sru", "antisymmetric_rnn", "exprnn"}
+NO_RECURRENT_MATRIX = {"min_gru", "min_gru_log", "min_lstm", "indrnn", "sru", "antisymmetric_rnn", "exprnn"}
 NO_GATE_BIAS = {
+    "lru", "slstm",
     "rnn", "rnn_relu", "indrnn", "gru_concat_no_bias", "gru_no_bias",
     "lem", "cornn", "nbrc", "antisymmetric_rnn", "exprnn",
 }  # fmt: skip
@@ -71,7 +72,7 @@ def state_matrices(cell: Cell) -> dict[str, Tensor]:
     for name, parameter in cell.named_parameters():
         if parameter.ndim == 2 and isinstance(cell, GruConcat):
             matrices[name] = parameter[:, :HIDDEN]
-        elif parameter.ndim == 2 and name.startswith(("U", "V")):
+        elif parameter.ndim == 2 and name.startswith(("U", "V", "C_")):
             matrices[name] = parameter
     return matrices
 
@@ -186,7 +187,7 @@ def test_chrono_of_the_lstm() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "xavier"}, "initialisation=xavier: must be one of default, orthogonal, identity, chrono"),
+        ({"name": "xavier"}, "initialisation=xavier: must be one of default, paper, orthogonal, identity, chrono"),
         ({"name": "chrono"}, "chrono_length=None: must be at least 3"),
         ({"name": "chrono", "chrono_length": 2}, "chrono_length=2: must be at least 3"),
         ({"name": "default", "recurrent_gain": 0.0}, "recurrent_gain=0.0: must be above 0 and finite"),
