@@ -8,7 +8,10 @@ package exports what all of them share:
 - `losses`: base classes for tasks whose targets are classes, and for those whose target is one number.
 - `finite_task`: the base class for a finite data set, and a user's file that holds one; `piano_roll`: the files of
   `polyphonic_music`.
-- `marked_pairs`: the base class for the sequences of Hochreiter & Schmidhuber (1997).
+- `marked_pairs`: the base class for the sequences of Hochreiter & Schmidhuber (1997); `answered_words`: that for the
+  words of Delétang et al. (2023).
+- `wrapped`: a task that draws its batches in another way: `drawn_lengths`, a length drawn anew for each batch, and
+  `fixed_examples`, a training set drawn once.
 """
 
 from rnnbench.tasks.finite_task import FiniteTask

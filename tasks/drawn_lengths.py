@@ -1,0 +1,87 @@
+"""A task whose length is drawn anew for each batch, uniformly from a range: `task.length=1..40`.
+
+Every batch, of training data and of held-out data, has sequences of one length, which the stream that draws the batch
+draws first; the same seed gives the same lengths. Losses and what is correct are the task's. The memoryless baseline
+knows the length: its loss is the mean over the lengths, each weighted by its scored steps.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from rnnbench.tasks.milestone import Milestone
+from rnnbench.tasks.task import Batch, Split, StepMeasure, Task
+
+EXAMPLES_OF_ONE_LENGTH = 25
+"""Held-out examples drawn at a time, so that an evaluation meets many lengths."""
+
+
+class DrawnLengths(Task):
+    """The tasks that `at` makes of the lengths `shortest` to `longest`."""
+
+    def __init__(self, at: Callable[[int], Task], shortest: int, longest: int) -> None:
+        """Raises ValueError for an empty range, and for a task that is not made for a length or has finite data."""
+        if not 1 <= shortest <= longest:
+            raise ValueError(f"length={shortest}..{longest}: must go from at least 1 upwards")
+        self.shortest, self.longest = shortest, longest
+        self.tasks = {length: at(length) for length in range(shortest, longest + 1)}
+        task = self.task = self.tasks[longest]
+        if task.difficulty != "length" or task.batches_per_epoch(1) is not None:
+            raise ValueError(f"length={shortest}..{longest}: must be one number for {type(task).__name__}")
+        self.input_size, self.output_size, self.vocabulary = task.input_size, task.output_size, task.vocabulary
+        self.confirmation_examples, self.solved_error_rate = task.confirmation_examples, task.solved_error_rate
+        self.by_steps: dict[int, Task] = {}
+        """The tasks of the batches drawn so far, by their steps."""
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
+        length = int(torch.randint(self.shortest, self.longest + 1, (), generator=generator))
+        batch = self.tasks[length].draw(batch_size, generator)
+        self.by_steps[len(batch.inputs)] = self.tasks[length]
+        return batch
+
+    def evaluation_batches(
+        self, split: Split, size: int, batch_size: int, generator: torch.Generator
+    ) -> Iterator[Batch]:
+        yield from super().evaluation_batches(split, size, min(batch_size, EXAMPLES_OF_ONE_LENGTH), generator)
+
+    @cached_property
+    def _baseline_loss(self) -> float | None:
+        total = steps = 0.0
+        for task in self.tasks.values():
+            if task.baseline_loss is None:
+                return None
+            scored = float(task.draw(1, torch.Generator().manual_seed(0)).weights[0])
+            total, steps = total + scored * task.baseline_loss, steps + scored
+        return total / steps
+
+    @property
+    def baseline_loss(self) -> float | None:
+        return self._baseline_loss
+
+    def baseline_outputs(self, batch: Batch) -> Tensor | None:
+        return self.by_steps[len(batch.inputs)].baseline_outputs(batch)
+
+    @property
+    def own_milestones(self) -> tuple[Milestone, ...]:
+        return self.task.own_milestones
+
+    @property
+    def own_measures(self) -> tuple[str, ...]:
+        return self.task.own_measures
+
+    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return self.task.step_losses(outputs, targets)
+
+    def correct(self, outputs: Tensor, batch: Batch) -> Tensor | None:
+        return self.task.correct(outputs, batch)
+
+    def solved(self, loss: float, error_rate: float) -> bool:
+        return self.task.solved(loss, error_rate)
+
+    def measures(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        return self.task.measures(outputs, batch)
+
+    def measure_steps(self, outputs: Tensor, batch: Batch) -> Mapping[str, StepMeasure]:
+        return self.task.measure_steps(outputs, batch)

@@ -1,0 +1,67 @@
+"""A length drawn for each batch: uniform, from the seed, each batch the task's own; baselines by Monte Carlo."""
+
+import math
+
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from rnnbench.tasks.adding import Adding
+from rnnbench.tasks.copy_memory import CopyMemory
+from rnnbench.tasks.cycle_navigation import CycleNavigation
+from rnnbench.tasks.drawn_lengths import DrawnLengths
+from rnnbench.tasks.hochreiter_adding import HochreiterAdding
+from rnnbench.tasks.sequential_digits import SequentialDigits
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_lengths_are_uniform_and_follow_the_seed() -> None:
+    task = DrawnLengths(Adding, 3, 12)
+    drawn = [len(task.draw(1, generator).inputs) for generator in [seeded(0)] for _ in range(2000)]
+    assert chisquare([drawn.count(length) for length in range(3, 13)]).pvalue > 0.001
+    again = [len(task.draw(1, generator).inputs) for generator in [seeded(0)] for _ in range(5)]
+    assert again == drawn[:5]
+
+
+def test_a_batch_is_that_of_the_task_at_its_length() -> None:
+    generator, reference = seeded(1), seeded(1)
+    for _ in range(10):
+        batch = DrawnLengths(CopyMemory, 1, 40).draw(4, generator)
+        length = int(torch.randint(1, 41, (), generator=reference))
+        expected = CopyMemory(length).draw(4, reference)
+        assert torch.equal(batch.inputs, expected.inputs)
+        assert torch.equal(batch.targets, expected.targets)
+
+
+@pytest.mark.parametrize("kind", [CopyMemory, CycleNavigation, HochreiterAdding])
+def test_baseline_is_the_mean_over_lengths(kind: type) -> None:
+    task = DrawnLengths(kind, 20, 23) if kind is HochreiterAdding else DrawnLengths(kind, 1, 6)
+    losses = weights = squares = 0.0
+    for batch in task.evaluation_batches("test", 40_000, 1000, seeded(2)):
+        outputs = task.baseline_outputs(batch)
+        assert outputs is not None
+        values = task.losses(outputs, batch).double()
+        losses += float((values * batch.weights).sum())
+        squares += float((values**2 * batch.weights).sum())
+        weights += float(batch.weights.sum())
+    mean = losses / weights
+    assert task.baseline_loss is not None
+    # Batches of 25 examples share a length, so that the mean is as uncertain as that of 1,600.
+    assert abs(mean - task.baseline_loss) < 4 * math.sqrt((squares / weights - mean**2) / 1600)
+
+
+def test_an_evaluation_meets_many_lengths() -> None:
+    task = DrawnLengths(Adding, 2, 41)
+    batches = list(task.evaluation_batches("validation", 1000, 250, seeded(3)))
+    assert sum(batch.inputs.shape[1] for batch in batches) == 1000
+    assert len({len(batch.inputs) for batch in batches}) > 15
+
+
+def test_what_has_no_length_to_draw_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"length=5\.\.4: must go from at least 1 upwards"):
+        DrawnLengths(Adding, 5, 4)
+    with pytest.raises(ValueError, match=r"length=1\.\.2: must be one number for SequentialDigits"):
+        DrawnLengths(lambda _: SequentialDigits(), 1, 2)
