@@ -12,7 +12,8 @@ The file at `path` holds `inputs` and `targets`, one entry per example:
   the end is then that of the last real step.
 
 It has them once, and the examples are dealt out at random, by `split_seed` and not by the run's seed, to validation,
-test and training; or three times, as `inputs_training`, `inputs_validation`, `inputs_test` and so on. Nothing is
+test and training; or three times, as `inputs_training`, `inputs_validation`, `inputs_test` and so on. Test sets of
+other lengths, for `evaluation.lengths=[200,400]`, are `inputs_test_200`, `targets_test_200` and so on. Nothing is
 scaled: features and values are used as they are.
 
 Losses, each the mean over the scored steps: the cross-entropy in nats; the squared error, mean over the outputs; the
@@ -26,6 +27,7 @@ wrong.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -75,6 +77,7 @@ class Arrays(FiniteTask):
     ) -> None:
         at_least(0, "split_seed", split_seed, "a seed")
         check_fractions(validation, test)
+        self.path = path
         given = read_file(path, lambda file: _read(file, kind, tokens), REMEDY)
         first = given[0]
         self.kind, self._at_end = first.kind, first.at_end
@@ -147,6 +150,16 @@ class Arrays(FiniteTask):
         targets = torch.tensor(part.targets[:, :longest]).transpose(0, 1).contiguous()
         return Batch(inputs, targets, ~padding, torch.tensor(lengths)) if ragged else Batch(inputs, targets)
 
+    def at_length(self, length: int) -> "Arrays":
+        """The task with the file's test set of that length, `inputs_test_<length>` and so on."""
+        tokens = self.vocabulary is not None
+        *_, part = read_file(self.path, lambda file: _read(file, self.kind, tokens, f"_test_{length}"), REMEDY)
+        if part.inputs.shape[1] != length:
+            raise ValueError(f"path={self.path}: its inputs_test_{length} must have {length} steps; {REMEDY}")
+        other = copy(self)
+        other._parts = {**self._parts, "test": part}
+        return other
+
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         if self.kind == "classification":
             return functional.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")
@@ -186,17 +199,17 @@ class _Part:
         return replace(self, inputs=self.inputs[index], targets=self.targets[index], mask=self.mask[index])
 
 
-def _read(file: Path, kind: Kind | None, tokens: bool) -> list[_Part]:
-    """The whole of the data, or its three parts."""
+def _read(file: Path, kind: Kind | None, tokens: bool, *further: str) -> list[_Part]:
+    """The whole of the data, or its three parts, and further parts."""
     if not is_zipfile(file):
         raise ValueError("it is no .npz archive")
     with np.load(file, allow_pickle=False) as loaded:
         arrays = dict(loaded)
     suffixes = [""] if "inputs" in arrays else [f"_{part}" for part in PARTS]
-    parts = [_part(arrays, suffix, kind, tokens) for suffix in suffixes]
+    parts = [_part(arrays, suffix, kind, tokens) for suffix in (*suffixes, *further)]
     outputs = [1 if part.kind == "classification" else part.targets.shape[-1] for part in parts]
     if len({(part.inputs.shape[2:], part.kind, part.at_end, of) for part, of in zip(parts, outputs, strict=True)}) > 1:
-        raise ValueError("its three parts must agree in features, outputs and the kind of targets")
+        raise ValueError("its parts must agree in features, outputs and the kind of targets")
     return parts
 
 

@@ -5,20 +5,20 @@ draws first; the same seed gives the same lengths. Losses and what is correct ar
 knows the length: its loss is the mean over the lengths, each weighted by its scored steps.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from rnnbench.tasks.milestone import Milestone
-from rnnbench.tasks.task import Batch, Split, StepMeasure, Task
+from rnnbench.tasks.task import Batch, Split, Task
+from rnnbench.tasks.wrapped import WrappedTask
 
 EXAMPLES_OF_ONE_LENGTH = 25
 """Held-out examples drawn at a time, so that an evaluation meets many lengths."""
 
 
-class DrawnLengths(Task):
+class DrawnLengths(WrappedTask):
     """The tasks that `at` makes of the lengths `shortest` to `longest`."""
 
     def __init__(self, at: Callable[[int], Task], shortest: int, longest: int) -> None:
@@ -27,11 +27,9 @@ class DrawnLengths(Task):
             raise ValueError(f"length={shortest}..{longest}: must go from at least 1 upwards")
         self.shortest, self.longest = shortest, longest
         self.tasks = {length: at(length) for length in range(shortest, longest + 1)}
-        task = self.task = self.tasks[longest]
+        super().__init__(task := self.tasks[longest])
         if task.difficulty != "length" or task.batches_per_epoch(1) is not None:
             raise ValueError(f"length={shortest}..{longest}: must be one number for {type(task).__name__}")
-        self.input_size, self.output_size, self.vocabulary = task.input_size, task.output_size, task.vocabulary
-        self.confirmation_examples, self.solved_error_rate = task.confirmation_examples, task.solved_error_rate
         self.by_steps: dict[int, Task] = {}
         """The tasks of the batches drawn so far, by their steps."""
 
@@ -62,26 +60,3 @@ class DrawnLengths(Task):
 
     def baseline_outputs(self, batch: Batch) -> Tensor | None:
         return self.by_steps[len(batch.inputs)].baseline_outputs(batch)
-
-    @property
-    def own_milestones(self) -> tuple[Milestone, ...]:
-        return self.task.own_milestones
-
-    @property
-    def own_measures(self) -> tuple[str, ...]:
-        return self.task.own_measures
-
-    def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return self.task.step_losses(outputs, targets)
-
-    def correct(self, outputs: Tensor, batch: Batch) -> Tensor | None:
-        return self.task.correct(outputs, batch)
-
-    def solved(self, loss: float, error_rate: float) -> bool:
-        return self.task.solved(loss, error_rate)
-
-    def measures(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
-        return self.task.measures(outputs, batch)
-
-    def measure_steps(self, outputs: Tensor, batch: Batch) -> Mapping[str, StepMeasure]:
-        return self.task.measure_steps(outputs, batch)

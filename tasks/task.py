@@ -185,6 +185,11 @@ class Task(ABC):
         """The measures named in `step_measures`, such as accuracy or bits per character, over held-out steps."""
         return {}
 
+    def at_length(self, length: int) -> "Task | None":
+        """The task with test data of another length, on which a model trained on this one is evaluated; None: the one
+        that the constructor makes of that `length`. Raises ValueError where there is none."""
+        return None
+
     def batches_per_epoch(self, batch_size: int) -> int | None:
         """How many training batches are one pass through the training data; None where there is no such pass."""
         return None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -11,9 +12,11 @@ from rnnbench.cells import Cell
 from rnnbench.errors import SettingError, one_line
 from rnnbench.model import Model, hidden_size_for
 from rnnbench.probes import Probe
-from rnnbench.runs.components import Node, component, construct
+from rnnbench.runs.components import Node, component, construct, length_range
 from rnnbench.runs.settings import Settings
 from rnnbench.tasks import Task
+from rnnbench.tasks.drawn_lengths import DrawnLengths
+from rnnbench.tasks.fixed_examples import FixedExamples
 from rnnbench.training import Run
 from rnnbench.training.streams import Streams
 
@@ -73,9 +76,42 @@ def _made(kind: type, node: Node, group: str, *arguments: Any) -> Any:
 
 
 def build_task(settings: Settings) -> Task:
-    """The task, from its constructor."""
-    task: Task = _made(Task, settings.task, "task")
+    """The task from its constructor, at one length or lengths drawn for each batch, on fresh or fixed examples."""
+    drawn, examples = length_range(settings.task), settings.train.examples
+    if drawn is None:
+        task: Task = _made(Task, settings.task, "task")
+    else:
+        task = construct(partial(DrawnLengths, partial(_task_at, settings), *drawn), "task")
+    if examples is None:
+        return task
+    seed = np.random.SeedSequence([settings.seed, examples]).generate_state(1, np.uint64)[0]
+    return construct(partial(FixedExamples, task, examples, int(seed)), "train")  # type: ignore[no-any-return]
+
+
+def _task_at(settings: Settings, length: int) -> Task:
+    """The task at that length."""
+    task: Task = _made(Task, settings.task | {"length": length}, "task")
     return task
+
+
+def build_tests(settings: Settings, task: Task) -> dict[int, Task]:
+    """The tasks of the lengths on which the trained model is evaluated besides its own.
+
+    Raises SettingError for a task without a length, or with other inputs or outputs at one of them.
+    """
+    tests: dict[int, Task] = {}
+    for length in settings.evaluation.lengths:
+        found = construct(partial(task.at_length, length), "evaluation.lengths")
+        if found is None and "length" not in settings.task:
+            raise SettingError(f"evaluation.lengths=[{length}]: must be [] for {type(task).__name__}, without a length")
+        tests[length] = other = _task_at(settings, length) if found is None else found
+        if (other.input_size, other.output_size) != (task.input_size, task.output_size):
+            raise SettingError(
+                f"evaluation.lengths=[{length}]: inputs and outputs must be as in training, "
+                f"{task.input_size} and {task.output_size}; at this length they are "
+                f"{other.input_size} and {other.output_size}"
+            )
+    return tests
 
 
 def build_probes(settings: Settings) -> dict[str, Probe]:
@@ -143,4 +179,5 @@ def build_run(settings: Settings) -> Run:
 
     model, train = construct(make_model, "model"), settings.train.in_steps(task)
     optimizer, schedule = build_optimizer(settings, model, train.steps)
-    return Run(model, task, optimizer, train, build_probes(settings), streams, device, schedule)
+    tests = build_tests(settings, task)
+    return Run(model, task, optimizer, train, build_probes(settings), streams, device, schedule, tests)

@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -64,6 +65,12 @@ def _within(path: str) -> str:
     within = path.partition(".")[2]
     module = within.partition(".")[0]
     return f"; did you mean {within}?" if "." in within and importlib.util.find_spec(module) else ""
+
+
+def length_range(node: Node) -> tuple[int, int] | None:
+    """The shortest and the longest length of a task whose length is drawn for each batch, as in `length=1..40`."""
+    found = re.fullmatch(r"(\d+)\.\.(\d+)", str(node.get("length")))
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def typed(node: Node, group: str) -> Node:

@@ -19,6 +19,7 @@ from rnnbench.runs.settings import Settings, check_run_name
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status, difficulty_value, run_name
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import JobOutcome
+from rnnbench.tasks.wrapped import innermost
 from rnnbench.training import Run
 from rnnbench.training.checkpoint import source_hash
 from rnnbench.training.progress import Progress
@@ -96,7 +97,7 @@ def _built(settings: Settings) -> Run:
 
 def _warn_of_other_code(folder: RunFolder, summary: Mapping[str, Any], run: Run) -> None:
     """Say where a run that is done is of other code than the one that was asked for."""
-    if summary.get("component_source") != source_hash([type(run.model.cells[0]), type(run.task)]):
+    if summary.get("component_source") != source_hash([type(run.model.cells[0]), type(innermost(run.task))]):
         changed = "the code of its cell or task has changed since; rerun=true does it again"
         print(f"rnnbench: {folder.name}: {changed}", file=sys.stderr)
 
@@ -184,7 +185,7 @@ class Job:
             "backend_reason": self.run.model.backend_reason,
             "difficulty_setting": self.run.task.difficulty,
             "difficulty": difficulty_value(self.config["task"], self.run.task.difficulty),
-            **provenance(self.run.device, [type(cell), type(self.run.task)]),
+            **provenance(self.run.device, [type(cell), type(innermost(self.run.task))]),
             **({"started_at": started_at} if started_at else {}),
         }
 

@@ -16,6 +16,7 @@ from rnnbench.runs.build import build_device, build_layer, build_task, input_fea
 from rnnbench.runs.settings import Settings, check_run_name
 from rnnbench.schema import run_name
 from rnnbench.tasks import Task
+from rnnbench.tasks.wrapped import innermost
 from rnnbench.training.checkpoint import source_hash
 
 
@@ -79,7 +80,7 @@ def _shape(settings: Settings, task: Task) -> _Shape:
     return _Shape(
         cell.hidden_size,
         planned_backend(cell, settings.model.backend, settings.threads).name,
-        source_hash([type(cell), type(task)]),
+        source_hash([type(cell), type(innermost(task))]),
         settings.model.layers * sum(parameter.numel() for parameter in cell.parameters()),
     )
 

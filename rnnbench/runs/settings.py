@@ -13,12 +13,13 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
 )
 
 from rnnbench.errors import MissingSettingError, SettingError, printable, validation_message
 from rnnbench.machine import logical_cores
 from rnnbench.model import Counted
-from rnnbench.runs.components import Node, one_form, typed
+from rnnbench.runs.components import Node, length_range, one_form, typed
 from rnnbench.runs.tuning_settings import TuningSettings
 from rnnbench.schema import LARGEST_SEED, LONGEST_NAME, checked_name, is_name, result_settings
 from rnnbench.training import TrainSettings
@@ -63,6 +64,19 @@ class ModelSettings(BaseModel):
     recurrent_gain: PositiveFloat
 
 
+class EvaluationSettings(BaseModel):
+    """What is evaluated after training besides the test data; conf/config.yaml explains each setting."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lengths: tuple[PositiveInt, ...] = ()
+
+    @field_validator("lengths")
+    @classmethod
+    def _each_once(cls, lengths: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(lengths)))
+
+
 class Settings(BaseModel):
     """Everything that conf/config.yaml holds."""
 
@@ -80,6 +94,7 @@ class Settings(BaseModel):
     tuning: TuningSettings
     model: ModelSettings
     train: TrainSettings
+    evaluation: EvaluationSettings = EvaluationSettings()
     cell: Node
     task: Node
     optimizer: Node
@@ -107,7 +122,9 @@ class Settings(BaseModel):
         content: dict[str, Any] = one_form(self.model_dump(mode="json"))
         for group in ("cell", "task", "optimizer", "schedule"):
             if content[group] is not None:
-                content[group] = typed(content[group], group)
+                drawn = {"length": content[group]["length"]} if group == "task" and length_range(content[group]) else {}
+                given = {name: value for name, value in content[group].items() if name not in drawn}
+                content[group] = typed(given, group) | drawn
         content["probes"] = {name: typed(node, f"probes.{name}") for name, node in content["probes"].items()}
         return result_settings(content, hidden_size, backend)
 

@@ -21,6 +21,7 @@ from rnnbench.schema.columns import STORED_GROUP as STORED_GROUP
 from rnnbench.schema.columns import TASK_GROUP as TASK_GROUP
 from rnnbench.schema.columns import VARIANT as VARIANT
 from rnnbench.schema.columns import Column as Column
+from rnnbench.schema.columns import length_column as length_column
 from rnnbench.schema.columns import milestone_column as milestone_column
 from rnnbench.schema.files import ExperimentFiles as ExperimentFiles
 from rnnbench.schema.files import LaunchFiles as LaunchFiles

@@ -150,6 +150,11 @@ def milestone_column(milestone: str) -> str:
     return f"steps_to_{milestone}"
 
 
+def length_column(column: str, length: int) -> str:
+    """The column of a test value, such as `test_loss`, on fresh sequences of another length."""
+    return f"{column}_at_{length}"
+
+
 PROVENANCE: Mapping[str, Column] = {
     "backend_reason": Column(
         "why backend=auto took no faster one: what cannot be compiled, with its line in the step; empty where it took "

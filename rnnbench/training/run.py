@@ -15,10 +15,11 @@ from rnnbench.machine import is_shared
 from rnnbench.model import Model
 from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder, RunFolder
-from rnnbench.schema import Status, milestone_column
+from rnnbench.schema import Status, length_column, milestone_column
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.task import Split
+from rnnbench.tasks.wrapped import innermost
 from rnnbench.training.batch_check import check_batch
 from rnnbench.training.checkpoint import differences, weights_digest, writer
 from rnnbench.training.evaluation import EVALUATION_BATCH, baseline_loss, evaluate
@@ -43,6 +44,8 @@ class Run:
     device: torch.device
     schedule: LRScheduler | None = None
     """Of the learning rate."""
+    tests: Mapping[int, Task] = field(default_factory=dict)
+    """The tasks at other lengths on which the trained model is evaluated."""
     resumed: Mapping[str, Any] = field(init=False, default_factory=dict)
     """The checkpoint that the run resumes from; empty at its start."""
     written_by: Mapping[str, str] = field(init=False, default_factory=dict)
@@ -59,7 +62,7 @@ class Run:
         A checkpoint that the run cannot resume from is set aside, with a line that says why.
         """
         made = [each for each in (self.optimizer, self.schedule) if each is not None]
-        components = [*self.model.cells, self.task, *self.probes.values(), *made]
+        components = [*self.model.cells, innermost(self.task), *self.probes.values(), *made]
         self.written_by = writer(folder.name, map(type, components), self.device)
         problem = None
         try:
@@ -237,7 +240,27 @@ class Run:
         if status != Status.DONE:
             return baseline
         test = evaluate(self.model, self.task, batches)
-        return baseline | test.columns("test")
+        return baseline | test.columns("test") | self._at_other_lengths(max(len(batch.inputs) for batch in batches))
+
+    def _at_other_lengths(self, steps: int) -> dict[str, float]:
+        """Loss, errors and measures on fresh sequences of other lengths, each with the baseline's loss on them.
+
+        They are drawn in batches that take no more memory than one of the trained length, `steps` long.
+        """
+        found: dict[str, float] = {}
+        for length, task in self.tests.items():
+            at_a_time = max(1, EVALUATION_BATCH * steps // max(length, steps))
+
+            def batches(task: Task = task, length: int = length, size: int = at_a_time) -> Iterator[Batch]:
+                generator = self.streams.other_length(length)
+                for batch in task.evaluation_batches("test", self.settings.eval_examples, size, generator):
+                    yield batch.to(self.device)
+
+            columns = evaluate(self.model, task, batches()).columns("test")
+            baseline = baseline_loss(task, batches())
+            columns |= {} if baseline is None else {"test_baseline_loss": baseline}
+            found |= {length_column(name, length): value for name, value in columns.items()}
+        return found
 
 
 def _load(progress: Progress, threads: int) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class TrainSettings(BaseModel):
     steps: Budget | None
     epochs: Budget | None = None
     batch_size: PositiveInt
+    examples: PositiveInt | None = None
     truncate: PositiveInt | None = None
     gradient_clip_norm: Positive | None
     gradient_clip_value: Positive | None = None

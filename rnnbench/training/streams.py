@@ -24,6 +24,8 @@ class Streams:
     noise: torch.Generator
     """Only its seed is used: that of torch's global generators in training, from which dropout and the like draw."""
     weight_noise: torch.Generator
+    lengths: torch.Generator
+    """Only its seed is used, by `other_length`."""
 
     @classmethod
     def from_seed(cls, seed: int) -> "Streams":
@@ -32,8 +34,12 @@ class Streams:
         return cls(*map(_generator, children))
 
     def confirmation_attempt(self, attempt: int) -> torch.Generator:
-        """A stream of its own for the n-th attempt to confirm that the task is solved, the same after a resume."""
+        """The stream of the n-th attempt to confirm that the task is solved, the same after a resume."""
         return _generator(np.random.SeedSequence([self.confirmation.initial_seed() % 2**64, attempt]))
+
+    def other_length(self, length: int) -> torch.Generator:
+        """The stream of the test data of another length than the trained one."""
+        return _generator(np.random.SeedSequence([self.lengths.initial_seed() % 2**64, length]))
 
 
 def _generator(sequence: np.random.SeedSequence) -> torch.Generator:
