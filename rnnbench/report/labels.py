@@ -20,7 +20,8 @@ SHORT = {"model.initialisation": "", "model.recurrent_gain": "gain", "model.hidd
 
 _SQUARED = ("adding", "hochreiter_adding", "multiplication")
 _ENTROPY = ("copy_memory", "noiseless_memorization", "random_permutation", "selective_copying", "sequential_digits",
-            "temporal_order", "xor")  # fmt: skip
+            "temporal_order", "xor", "parity", "even_pairs", "cycle_navigation", "modular_arithmetic", "group_words",
+            "associative_recall")  # fmt: skip
 LOSSES = {
     **dict.fromkeys(_SQUARED, "mean squared error"),
     **dict.fromkeys(_ENTROPY, "cross-entropy (nats)"),
@@ -92,8 +93,10 @@ def task_title(row: Mapping[Any, Any]) -> str:
 
 
 def difficulty_label(setting: str, value: Any) -> str:
-    """The value of a task's difficulty with its setting's name; text, such as the name of a file, alone."""
-    return value if isinstance(value, str) else f"{setting} {setting_value(value)}"
+    """The value of a task's difficulty with its setting's name; the name of a file alone."""
+    if isinstance(value, str):
+        return value if setting == "path" or not value else f"{setting} {value}"
+    return f"{setting} {setting_value(value)}"
 
 
 def variant_label(variant: Variant, brief: bool = False) -> str:

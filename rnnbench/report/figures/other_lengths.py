@@ -1,0 +1,66 @@
+"""Loss or accuracy against the length of the evaluated sequences, beyond the trained one."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
+
+from rnnbench.analysis.other_lengths import by_length
+from rnnbench.analysis.results import Results
+from rnnbench.report import drawing
+from rnnbench.report.component import Figure
+from rnnbench.report.style import CellStyles, marker_of
+
+
+class OtherLengths(Figure):
+    """What the trained models come to on fresh sequences of other lengths: accuracy for tasks that have it, else loss.
+
+    Thin lines are runs, thick ones their medians; the shaded lengths are those of the training data; the dotted line is
+    the loss of the best predictor without memory on the same sequences.
+    """
+
+    needs = ("test_loss",)
+    intervals = "none: every run is drawn"
+
+    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+        evaluated = by_length(results.runs)
+        panels = drawing.by_task(evaluated)
+        canvas, grid = drawing.grid([title for title, _ in panels], False, "length of the sequences (steps)")
+        for axes, (_, of_task) in zip(grid, panels, strict=True):
+            _draw(axes, of_task, styles)
+        explained: dict[str, Any] = {"trained on": drawing.band()}
+        if not all(_has_accuracy(of_task) for _, of_task in panels):
+            explained |= {"without memory": Line2D([], [], color="0.3", linestyle=":", linewidth=1)}
+        drawing.legend_above(canvas, explained)
+        return canvas
+
+
+def _has_accuracy(of_task: pd.DataFrame) -> bool:
+    return bool((of_task["measure"] == "accuracy").all())
+
+
+def _draw(axes: Axes, of_task: pd.DataFrame, styles: CellStyles) -> None:
+    accuracy = _has_accuracy(of_task)
+    value = "measured" if accuracy else "loss"
+    for label, group, style in drawing.lines(of_task, styles):
+        for _, run in group.groupby("run"):
+            axes.plot(run["length"], run[value], color=style["color"], linewidth=0.5, alpha=0.5)
+        median = group.groupby("length")[value].median()
+        axes.plot(median.index, median, label=label, marker=marker_of(style), markersize=3.5, **style)
+    low, _, high = of_task["trained_on"].iloc[0].rpartition("..")
+    axes.axvspan(float(low or high), float(high), color="0.3", alpha=0.2, linewidth=1)
+    axes.set_xscale("log")
+    lengths = sorted(of_task["length"].unique())
+    axes.set_xlim(left=min(float(high), lengths[0]) / 1.5)
+    axes.set_xticks(lengths, [f"{length:g}" for length in lengths])
+    axes.xaxis.set_minor_locator(NullLocator())
+    if accuracy:
+        axes.set(ylabel="accuracy", ylim=(-0.03, 1.03))
+    else:
+        baseline = of_task.groupby("length")["baseline_loss"].mean()
+        axes.plot(baseline.index, baseline, color="0.3", linestyle=":", linewidth=1)
+        axes.set_ylabel("loss")
+        drawing.log_axis(axes)
