@@ -22,8 +22,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from rnnbench.tasks.classification import ClassificationTask
-from rnnbench.tasks.task import Batch, StepMeasure
+from rnnbench.tasks.losses import ClassificationTask
+from rnnbench.tasks.task import Batch, StepMeasure, at_least
 
 
 class AnsweredWords(ClassificationTask):
@@ -34,9 +34,7 @@ class AnsweredWords(ClassificationTask):
     step_measures: ClassVar[Mapping[str, str]] = {"accuracy": "fraction of words that are answered right"}
 
     def __init__(self, length: int = 40) -> None:
-        if length < 1:
-            raise ValueError(f"length={length}: must be at least 1 (a symbol to ask about)")
-        self.length = length
+        self.length = at_least(1, "length", length, "a symbol to ask about")
         self.input_size = self.symbols + 1
 
     def words(self, batch_size: int, generator: torch.Generator) -> Int[Tensor, "length batch"]:

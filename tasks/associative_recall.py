@@ -16,15 +16,14 @@ differ: the paper's vocabulary has 8,192 tokens, and its models read out all of 
 Solved: fewer than 1% of fresh sequences have a wrong value at a query; the paper reports accuracy over the queries.
 """
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from rnnbench.tasks.classification import ClassificationTask
-from rnnbench.tasks.task import Batch, StepMeasure
+from rnnbench.tasks.losses import ClassificationTask
+from rnnbench.tasks.task import Batch, StepMeasure, at_least
 
 
 class AssociativeRecall(ClassificationTask):
@@ -33,25 +32,17 @@ class AssociativeRecall(ClassificationTask):
     step_measures: ClassVar[Mapping[str, str]] = {"accuracy": "fraction of queries with the right value"}
 
     def __init__(self, length: int = 64, pairs: int = 4, vocabulary: int = 64, power: float = 0.01) -> None:
-        if pairs < 1:
-            raise ValueError(f"pairs={pairs}: must be at least 1")
+        at_least(1, "pairs", pairs, "something to recall")
+        at_least(2 * (pairs + 1), "vocabulary", vocabulary, "different keys and values")
         if length % 2 or length < 4 * pairs:
             raise ValueError(
                 f"length={length}: must be even and at least {4 * pairs} (4 steps for each of {pairs} pairs)"
             )
-        if vocabulary < 2 * (pairs + 1):
-            raise ValueError(f"vocabulary={vocabulary}: must be at least {2 * (pairs + 1)} (different keys and values)")
         if power <= 0:
             raise ValueError(f"power={power}: must be above 0 (1: queries fall anywhere alike)")
         self.length, self.pairs, self.power = length, pairs, power
         self.vocabulary = self.input_size = self.output_size = vocabulary
-
-    @property
-    def baseline_loss(self) -> float:
-        return math.log(self.output_size - self.output_size // 2)
-
-    def baseline_outputs(self, batch: Batch) -> Tensor:
-        return self.guess_among(range(self.output_size // 2, self.output_size), batch)
+        self.guesses = range(vocabulary // 2, vocabulary)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         half, shown = self.output_size // 2, 2 * self.pairs

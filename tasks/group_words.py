@@ -17,7 +17,6 @@ elements.
 Solved: fewer than 1% of fresh words have a wrong product at a scored step.
 """
 
-import math
 from collections.abc import Mapping
 from itertools import permutations
 from typing import ClassVar, Literal
@@ -26,8 +25,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rnnbench.tasks.classification import ClassificationTask
-from rnnbench.tasks.task import Batch, StepMeasure
+from rnnbench.tasks.losses import ClassificationTask
+from rnnbench.tasks.task import Batch, StepMeasure, at_least
 
 POINTS = {"s3": 3, "a5": 5, "s5": 5}
 
@@ -51,24 +50,16 @@ class GroupWords(ClassificationTask):
     def __init__(self, length: int = 32, group: str = "s3", scored: Literal["every", "end"] = "every") -> None:
         if group not in POINTS:
             raise ValueError(f"group={group}: must be one of {', '.join(POINTS)}")
-        if length < 1:
-            raise ValueError(f"length={length}: must be at least 1 (an element)")
         if scored not in ("every", "end"):
             raise ValueError(f"scored={scored}: must be every (step) or end")
-        self.length, self.scored = length, scored
+        self.length, self.scored = at_least(1, "length", length, "an element"), scored
         elements = elements_of(group)
         self.input_size = self.output_size = len(elements)
+        self.guesses = range(len(elements))
         index = {element: place for place, element in enumerate(elements)}
         products = [[index[tuple(x[i] for i in y)] for y in elements] for x in elements]
         self.table = torch.tensor(products)
         """The product of each element with each, as places in the order of the elements."""
-
-    @property
-    def baseline_loss(self) -> float:
-        return math.log(self.output_size)
-
-    def baseline_outputs(self, batch: Batch) -> Tensor:
-        return self.guess_among(range(self.output_size), batch)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         words = torch.randint(0, self.input_size, (self.length, batch_size), generator=generator)

@@ -15,5 +15,5 @@ Statistics:
 - `verdict`: verdicts on claims, from intervals, with Holm's correction.
 
 Tables, one row per group of runs: `comparison`, `steps_comparison`, `loss_comparison`, `scoring`, `horizon`, `tuning`,
-`gradient_decay`, `speed`; `cell_pairs` and `matched_comparisons` say which cells can be compared.
+`gradient_decay`, `speed`, `other_lengths`; `cell_pairs` and `matched_comparisons` say which cells can be compared.
 """

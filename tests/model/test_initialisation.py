@@ -14,6 +14,7 @@ from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
 from rnnbench.cells.indrnn import Indrnn
+from rnnbench.cells.janet import Janet
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.cells.star import Star
@@ -201,7 +202,7 @@ def test_wrong_settings(settings: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("name", INITIALISATIONS)
 def test_all_draws_come_from_the_generator(name: str) -> None:
-    cell, before, draws = Lstm(INPUT, HIDDEN), torch.get_rng_state(), []
+    cell, before, draws = Janet(INPUT, HIDDEN), torch.get_rng_state(), []
     for seed in (0, 0, 1):
         initialised(cell, name, chrono_length=20, seed=seed)
         draws.append(torch.cat([parameter.detach().flatten() for parameter in cell.parameters()]))

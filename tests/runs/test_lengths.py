@@ -111,8 +111,8 @@ def test_arrays_with_test_sets_of_other_lengths(tmp_path: Path) -> None:
     ("extra", "lengths", "message"),
     [
         ({}, [41], r"has no array 'inputs_test_41'"),
-        ({"inputs_test_40": np.zeros((70, 39, 2))}, [40], r"inputs_test_40 .* must have 40 steps"),
-        ({"inputs_test_40": np.zeros((70, 40, 3))}, [40], r"inputs_test_40 .* must have the features"),
+        ({"inputs_test_40": np.zeros((70, 39, 2))}, [40], r"inputs_test_40 must have 40 steps"),
+        ({"inputs_test_40": np.zeros((70, 40, 3))}, [40], r"its parts must agree in features"),
     ],
 )
 def test_test_sets_of_other_lengths_that_do_not_fit(
