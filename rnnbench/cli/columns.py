@@ -28,6 +28,11 @@ A column of a probe is its last value; with `_initial` it is the value at initia
 setting of that name; `device`, `threads` and `flush_denormals` are settings too. `-` stands for no unit.
 
 {columns}
+### Other lengths
+
+With `evaluation.lengths=[200]` a run has `test_loss_at_200`, `test_error_rate_at_200`, the task's measures as
+`test_<measure>_at_200`, and `test_baseline_loss_at_200`: those of the tested weights on fresh sequences of that length.
+
 ### By status
 
 A run has every number that it came to measure, whatever became of it: a run that diverged or failed keeps the steps

@@ -73,7 +73,7 @@ class EvaluationSettings(BaseModel):
 
     @field_validator("lengths")
     @classmethod
-    def _each_once(cls, lengths: tuple[int, ...]) -> tuple[int, ...]:
+    def _one_each(cls, lengths: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(sorted(set(lengths)))
 
 
