@@ -50,13 +50,14 @@ class WandbSettings(BaseModel):
 
     def arguments(self, experiment: str, run: str = "", tags: tuple[str, ...] = (), id: str = "") -> dict[str, Any]:
         """The arguments of wandb.init that say where a run goes, within W&B's limits. A W&B agent has chosen the id."""
+        from_environment = filter(None, os.environ.get("WANDB_TAGS", "").split(","))
         return {
             "id": None if os.environ.get("WANDB_SWEEP_ID") else id,
             "name": run[:NAME_LENGTH],
             "project": self.project or os.environ.get("WANDB_PROJECT") or "rnnbench",
             "entity": self.entity,
             "group": self.group or os.environ.get("WANDB_RUN_GROUP") or experiment[:NAME_LENGTH],
-            "tags": list(dict.fromkeys(tag[:TAG_LENGTH] for tag in (*tags, *self.tags))),
+            "tags": list(dict.fromkeys(tag[:TAG_LENGTH] for tag in (*tags, *(self.tags or from_environment)))),
             "notes": self.notes,
             "job_type": "train",
         }

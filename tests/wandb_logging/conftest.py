@@ -51,6 +51,7 @@ def wandb_of_a_new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a process remembers of W&B is forgotten before the test; its end waits for nothing."""
     for name, value in {"left_s": PATIENCE_S, "away": False, "core": None}.items():
         monkeypatch.setattr(WeightsAndBiases, name, value)
+    wandb.teardown()
     yield
     started = time.monotonic()
     wandb.teardown()

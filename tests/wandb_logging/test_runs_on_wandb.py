@@ -84,6 +84,8 @@ def test_names_are_within_the_limits_of_wandb(
     assert (run.fields["groupName"], run.fields["displayName"]) == ("e" * 128, "r" * 128)
     assert run.fields["notes"] == "a note"
     assert run.config["experiment"] == "e" * 150
+    monkeypatch.setenv("WANDB_TAGS", "paper,draft")
+    assert settings.model_copy(update={"tags": ()}).arguments("e")["tags"] == ["paper", "draft"]
 
 
 def records(folder: Path) -> list[dict[str, Any]]:
