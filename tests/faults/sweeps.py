@@ -41,19 +41,9 @@ TIMES = {"cpu_load", "times_shared", "tokens_per_second"} | {
 """The columns that two runs of the same settings need not share, nor those that say where the numbers come from."""
 FORK_SERVER = multiprocessing.get_context("forkserver")
 FORK_SERVER.set_forkserver_preload(
-    [
-        "pytest",
-        "hydra._internal.hydra",
-        "rnnbench.cli.application",
-        "rnnbench.cli.job",
-        "rnnbench.cli.planner",
-        "rnnbench.cli.report",
-        "rnnbench.runs.tuning_stages",
-        "rnnbench.report",
-        "tests.faults.sweeps",
-        "torch._dynamo",
-    ]
-)
+    ["pytest", "hydra._internal.hydra", "rnnbench.cli.application", "rnnbench.cli.job", "rnnbench.cli.planner",
+     "rnnbench.cli.report", "rnnbench.runs.tuning_stages", "rnnbench.report", "tests.faults.sweeps", "torch._dynamo"]
+)  # fmt: skip
 
 
 @dataclass
