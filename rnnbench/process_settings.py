@@ -63,6 +63,12 @@ SETTINGS = {
         lambda torch, value: torch.set_float32_matmul_precision(value),
         "highest",
     ),
+    "torch's autocast": Setting(
+        "torch",
+        lambda torch: torch.is_autocast_enabled("cpu"),
+        lambda torch, value: torch.set_autocast_enabled("cpu", value),
+        False,
+    ),
     THREADS: Setting("torch", lambda torch: torch.get_num_threads(), lambda torch, value: torch.set_num_threads(value)),
     FLUSH_DENORMALS: Setting(
         "torch", lambda _: sys.float_info.min / 2 == 0, lambda torch, value: torch.set_flush_denormal(value)
@@ -79,6 +85,7 @@ SETTINGS = {
         lambda numpy, value: numpy.random.set_state((value[0], numpy.frombuffer(value[1], numpy.uint32), *value[2:])),
     ),
     PYTHON_RANDOM: Setting("random", lambda _: random.getstate(), lambda _, value: random.setstate(value)),
+    "the working directory": Setting("os", lambda os: os.getcwd(), lambda os, value: os.chdir(value)),
     FILTERS: Setting("warnings", lambda _: list(warnings.filters), lambda _, value: _set_filters(value)),
 }
 

@@ -1,5 +1,6 @@
 """Settings of the whole process: the same for every run, put back after each, and a change of them is reported."""
 
+import os
 import random
 import sys
 import warnings
@@ -26,6 +27,8 @@ CHANGES: dict[str, Callable[[], object]] = {
     "torch's grad mode": lambda: torch.set_grad_enabled(False),
     "torch's deterministic algorithms": lambda: torch.use_deterministic_algorithms(True),
     "torch's precision of matrix products": lambda: torch.set_float32_matmul_precision("medium"),
+    "torch's autocast": lambda: torch.set_autocast_enabled("cpu", True),
+    "the working directory": lambda: os.chdir("/"),
     THREADS: lambda: torch.set_num_threads(torch.get_num_threads() + 1),
     FLUSH_DENORMALS: lambda: torch.set_flush_denormal(True),
     "torch's global random numbers": lambda: torch.manual_seed(12345),
