@@ -33,5 +33,5 @@ class Lem(Cell):
         return ((1 - e) * h + e * torch.tanh(self.W_h(x) + self.U_h(z)), z)
 
     def initialise_as_published(self, generator: torch.Generator) -> None:
-        """The released code's, which is the default; it has a second bias beside each of W's, drawn alike."""
+        """The released code's, which is the default; it has a second bias with each of W's, drawn alike."""
         self.initialise(generator)

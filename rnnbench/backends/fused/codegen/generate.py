@@ -30,7 +30,7 @@ softplus, flushed = functions.softplus, functions.flushed
 
 @dataclass(frozen=True)
 class Program:
-    """The generated source and what its two functions take, beside the numbers of steps and examples."""
+    """The generated source and what its two functions take, in addition to the numbers of steps and examples."""
 
     schedule: Schedule
     real: str

@@ -152,7 +152,7 @@ def _slice(name: str, whole: str, width: str, skip: str = "") -> str:
 
 
 def indented(lines: list[str], levels: int) -> list[str]:
-    """The lines, so many levels deeper."""
+    """The lines, this many levels deeper."""
     return ["    " * levels + line if line else line for line in lines]
 
 

@@ -44,7 +44,7 @@ def jit(function: _Function) -> _Function:
 
 
 def cached_jit(integers: int, arrays: int, real: str) -> Callable[[_Function], _Function]:
-    """Compile a function of so many integers and flat arrays at once, and keep the result beside its file.
+    """Compile a function of this many integers and flat arrays at once, and keep the result next to its file.
 
     One signature per file: Numba numbers what it keeps, and two processes could give two signatures one number.
     """
@@ -55,7 +55,7 @@ def cached_jit(integers: int, arrays: int, real: str) -> Callable[[_Function], _
 
 
 def cached_callback(signature: str) -> Callable[[_Function], Any]:
-    """Compile a function for others to call by its address, and keep the result beside its file."""
+    """Compile a function for others to call by its address, and keep the result next to its file."""
     decorate: Callable[[_Function], Any] = _cfunc(
         signature, cache=_keeps.get(), error_model="numpy", fastmath={"contract"}
     )

@@ -14,7 +14,7 @@ from rnnbench.backends.fused.runtime.memory import borrowed
 class Activations:
     """What the forward pass writes and the backward pass reads, in one block.
 
-    The states are (steps + 1, batch, width), the initial one first; what is saved beside them (steps, batch, width).
+    The states are (steps + 1, batch, width), the initial one first; what is saved with them (steps, batch, width).
     """
 
     def __init__(self, binding: Binding, steps: int, batch: int, block: Tensor | None = None) -> None:

@@ -1,6 +1,6 @@
 """From source to machine code, kept on disk.
 
-Numba caches compiled code beside the file that defines a function, so the source is written to a file named by its
+Numba caches compiled code next to the file that defines a function, so the source is written to a file named by its
 content. The folder is named by all else that the machine code depends on: the version of Numba, the processor, and the
 sources of the functions that the loops call. Two processes that compile the same cell at once write the same content,
 and both the source and Numba's files are put in place whole by a rename. Where that folder cannot be written to, a

@@ -20,7 +20,7 @@ LIMIT_BYTES = 256 * 2**20
 """How much free memory is kept."""
 
 _ALIGNMENT = 16
-"""Every array in a block begins at a multiple of so many numbers, so that no vector crosses a cache line."""
+"""Every array in a block begins at a multiple of this many numbers, so that no vector crosses a cache line."""
 
 _lock = threading.RLock()  # a block may be returned while another is borrowed, on the same thread
 _free: defaultdict[tuple[torch.dtype, int], list[Tensor]] = defaultdict(list)
@@ -38,7 +38,7 @@ class _BorrowedView(np.ndarray):
 
 
 def borrowed(size: int, dtype: torch.dtype) -> Tensor:
-    """A flat, uninitialised tensor of so many numbers, in a free block of this size where there is one."""
+    """A flat, uninitialised tensor of this many numbers, in a free block of this size where there is one."""
     block = _free_or_new_block(size, dtype)
     view = block.numpy().view(_BorrowedView)
     view.block = block
