@@ -12,6 +12,7 @@ from rnnbench.analysis.other_lengths import by_length
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
+from rnnbench.report.labels import loss_name
 from rnnbench.report.style import CellStyles, marker_of
 
 
@@ -28,7 +29,7 @@ class OtherLengths(Figure):
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         evaluated = by_length(results.runs)
         panels = drawing.by_task(evaluated)
-        canvas, grid = drawing.grid([title for title, _ in panels], False, "length of the sequences (steps)")
+        canvas, grid = drawing.grid([title for title, _ in panels], False, "length T")
         for axes, (_, of_task) in zip(grid, panels, strict=True):
             _draw(axes, of_task, styles)
         explained: dict[str, Any] = {"trained on": drawing.band()}
@@ -62,5 +63,5 @@ def _draw(axes: Axes, of_task: pd.DataFrame, styles: CellStyles) -> None:
     else:
         baseline = of_task.groupby("length")["baseline_loss"].mean()
         axes.plot(baseline.index, baseline, color="0.3", linestyle=":", linewidth=1)
-        axes.set_ylabel("loss")
+        axes.set_ylabel(loss_name(of_task["task"]))
         drawing.log_axis(axes)
