@@ -13,7 +13,7 @@ from rnnbench.schema import DIFFICULTY, GROUP, Status
 
 OTHER_LENGTHS: Mapping[str, str] = {
     "trained_on": "length or range of lengths of the training data",
-    "length": "length of the evaluated sequences; for the trained range its longest",
+    "length": "length of the evaluated sequences; of the trained range its longest; empty for a file's own test data",
     "is_trained": "whether they are as in training: the test data",
     "runs": "runs that were evaluated; diverged and failed ones are not",
     "of_runs": "finished runs, diverged and failed ones included",
@@ -26,40 +26,42 @@ OTHER_LENGTHS: Mapping[str, str] = {
     "measured_best": "that of the run with the lowest loss",
 }
 
+PLACE = ["length", "is_trained"]
+
 
 def by_length(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per run and length, the trained one included: the run's group, seed, `trained_on`, `length`,
-    `is_trained`, `loss`, `baseline_loss`, `measure` and `measured`.
+    `is_trained`, `loss`, `baseline_loss`, `measure` and `measured`. The trained length is that of the test data, even
+    where it is among the others; a file's own test data have none, NaN, and come first.
 
     Raises SettingError when no run was evaluated at another length.
     """
     lengths = sorted(int(found[1]) for name in runs if (found := re.fullmatch(r"test_loss_at_(\d+)", str(name))))
-    if not lengths:
-        raise SettingError("needs runs that were evaluated at other lengths; add evaluation.lengths=[200,400]")
     rows: list[dict[str, Any]] = []
     for run in runs[runs["status"] == Status.DONE].to_dict("records"):
-        of_run = [row for length in (None, *lengths) if (row := _at(run, length)) is not None]
+        own = str(run[DIFFICULTY]) if run["difficulty_setting"] == "length" else ""
+        others = [length for length in lengths if str(length) != own]
+        of_run = [row for length in (None, *others) if (row := _at(run, length)) is not None]
         if any(not row["is_trained"] for row in of_run):
-            rows += sorted(of_run, key=lambda row: row["length"])
+            rows += sorted(of_run, key=lambda row: np.nan_to_num(row["length"], nan=0))
+    if not rows:
+        raise SettingError("needs runs that were evaluated at other lengths; add evaluation.lengths=[200,400]")
     return pd.DataFrame(rows)
 
 
 def _at(run: Mapping[Any, Any], length: int | None) -> dict[str, Any] | None:
-    """A run at another length, or at its own; None where it was not evaluated there, or has no length."""
+    """A run at another length, or at its own; None where it was not evaluated there."""
     end = "" if length is None else f"_at_{length}"
     trained_on = str(run[DIFFICULTY])
     if pd.isna(run.get(f"test_loss{end}", np.nan)):
         return None
-    if length is None:
-        if not (own := re.fullmatch(r"(?:\d+\.\.)?(\d+)", trained_on)):
-            return None
-        length = int(own[1])
+    own = re.fullmatch(r"(?:\d+\.\.)?(\d+)", trained_on) if run["difficulty_setting"] == "length" else None
     measure = run.get("measure")
     has_measure = isinstance(measure, str) and measure != ""
     return {
         **{name: run[name] for name in ("run", *GROUP, "seed")},
         "trained_on": trained_on,
-        "length": length,
+        "length": float(own[1] if own else "nan") if length is None else float(length),
         "is_trained": end == "",
         "loss": float(run[f"test_loss{end}"]),
         "baseline_loss": float(run.get(f"test_baseline_loss{end}", np.nan)),
@@ -78,7 +80,7 @@ def other_lengths(runs: pd.DataFrame) -> pd.DataFrame:
         [
             dict(zip(GROUP, key, strict=True)) | {"of_runs": ended[key]} | _summary(of_length)
             for key, group in by_length(runs).groupby(GROUP, sort=False)
-            for _, of_length in group.groupby(["length", "is_trained"])
+            for _, of_length in group.sort_values(PLACE, na_position="first").groupby(PLACE, dropna=False, sort=False)
         ]
     )
 

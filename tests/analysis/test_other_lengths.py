@@ -1,5 +1,6 @@
-"""The table of other lengths, by hand."""
+"""The table and figure of other lengths, by hand."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,14 @@ import pandas as pd
 import pytest
 
 from rnnbench.analysis.other_lengths import other_lengths
+from rnnbench.analysis.results import Results
+from rnnbench.analysis.run_folders import RunFolders
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
+from rnnbench.report.figures.other_lengths import OtherLengths as Figure
+from rnnbench.report.style import CellStyles
+from rnnbench.report.tables.other_lengths import OtherLengths
+from rnnbench.schema import ExperimentFiles
 
 
 def run(cell: str, seed: int, status: str = "done", **values: Any) -> dict[str, Any]:
@@ -49,6 +56,35 @@ def test_rows_by_hand() -> None:
     assert np.isnan(table.iloc[4]["loss"].low)
 
 
-def test_runs_without_other_lengths() -> None:
+@pytest.mark.parametrize("chosen", [slice(7, None), slice(5, 6)], ids=["none was evaluated there", "none was tested"])
+def test_runs_without_other_lengths(chosen: slice) -> None:
     with pytest.raises(SettingError, match=r"add evaluation\.lengths=\[200,400\]"):
-        other_lengths(pd.DataFrame([run("gru", 0, **at("", 0.5, 1.0))]))
+        other_lengths(pd.DataFrame(RUNS)[chosen])
+
+
+def trained_on(setting: str, difficulty: Any) -> dict[str, Any]:
+    values = at("", 0.5, 0.8) | at("_at_40", 0.3, 0.9) | at("_at_100", 0.6, 0.7)
+    return run("gru", 0, **values) | {"difficulty_setting": setting, "difficulty": difficulty}
+
+
+@pytest.mark.parametrize(
+    ("setting", "difficulty", "rows", "line"),
+    [
+        ("length", 40, [["40", 0.5], ["100", 0.6]], [[40, 0.8], [100, 0.7]]),
+        ("length", "1..40", [["40", 0.3], ["1..40", 0.5], ["100", 0.6]], [[40, 0.9], [100, 0.7]]),
+        ("path", "40", [["test data", 0.5], ["40", 0.3], ["100", 0.6]], [[40, 0.9], [100, 0.7]]),
+        ("path", "mine", [["test data", 0.5], ["40", 0.3], ["100", 0.6]], [[40, 0.9], [100, 0.7]]),
+    ],
+)
+def test_the_trained_length_and_data_without_one(
+    tmp_path: Path, setting: str, difficulty: Any, rows: list[Any], line: list[Any]
+) -> None:
+    runs = pd.DataFrame([trained_on(setting, difficulty)])
+    results = Results("mine", tmp_path, runs, RunFolders(ExperimentFiles(tmp_path)))
+    table = OtherLengths()
+    computed = table.compute_rows(results).to_dict("records")
+    found = [[table.text(row)["length"], row["loss"].estimate] for row in computed]
+    assert found == rows
+    canvas = Figure().draw_panels(results, CellStyles(["gru"]))
+    assert canvas.axes[0].lines[0].get_xydata().tolist() == line  # type: ignore[union-attr]
+    assert bool(canvas.axes[0].patches) == (setting == "length")

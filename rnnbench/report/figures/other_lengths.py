@@ -19,8 +19,9 @@ from rnnbench.report.style import CellStyles, marker_of
 class OtherLengths(Figure):
     """What the trained models come to on fresh sequences of other lengths: accuracy for tasks that have it, else loss.
 
-    Thin lines are runs, thick ones their medians; the shaded lengths are those of the training data; the dotted line is
-    the loss of the best predictor without memory on the same sequences.
+    Thin lines are runs, thick ones their medians; the shaded lengths are those of the training data. A range has its
+    value at its longest length, unless that was evaluated by itself; the test data of a file have no length and are
+    left out. The dotted line is the loss of the best predictor without memory on the same sequences.
     """
 
     needs = ("test_loss",)
@@ -28,11 +29,14 @@ class OtherLengths(Figure):
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         evaluated = by_length(results.runs)
+        evaluated = evaluated[evaluated["length"].notna()]
+        evaluated = evaluated.sort_values("is_trained").drop_duplicates(["run", "length"]).sort_index()
         panels = drawing.by_task(evaluated)
         canvas, grid = drawing.grid([title for title, _ in panels], False, "length T")
         for axes, (_, of_task) in zip(grid, panels, strict=True):
             _draw(axes, of_task, styles)
-        explained: dict[str, Any] = {"trained on": drawing.band()}
+        has_band = (evaluated["difficulty_setting"] == "length").any()
+        explained: dict[str, Any] = {"trained on": drawing.band()} if has_band else {}
         if not all(_has_accuracy(of_task) for _, of_task in panels):
             explained |= {"without memory": Line2D([], [], color="0.3", linestyle=":", linewidth=1)}
         drawing.legend_above(canvas, explained)
@@ -51,11 +55,12 @@ def _draw(axes: Axes, of_task: pd.DataFrame, styles: CellStyles) -> None:
             axes.plot(run["length"], run[value], color=style["color"], linewidth=0.5, alpha=0.5)
         median = group.groupby("length")[value].median()
         axes.plot(median.index, median, label=label, marker=marker_of(style), markersize=3.5, **style)
-    low, _, high = of_task["trained_on"].iloc[0].rpartition("..")
-    axes.axvspan(float(low or high), float(high), color="0.3", alpha=0.2, linewidth=1)
-    axes.set_xscale("log")
     lengths = sorted(of_task["length"].unique())
-    axes.set_xlim(left=min(float(high), lengths[0]) / 1.5)
+    if of_task["difficulty_setting"].iloc[0] == "length":
+        low, _, high = of_task["trained_on"].iloc[0].rpartition("..")
+        axes.axvspan(float(low or high), float(high), color="0.3", alpha=0.2, linewidth=1)
+    axes.set_xscale("log")
+    axes.set_xlim(left=lengths[0] / 1.5)
     axes.set_xticks(lengths, [f"{length:g}" for length in lengths])
     axes.xaxis.set_minor_locator(NullLocator())
     if accuracy:

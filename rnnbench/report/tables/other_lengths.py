@@ -3,12 +3,19 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from rnnbench.analysis import other_lengths
 from rnnbench.analysis.results import Results
 from rnnbench.report.component import Table
 from rnnbench.report.labels import interval, number, variant_label
+
+
+def _length(row: Mapping[Any, Any]) -> str:
+    if np.isnan(row["length"]):
+        return "test data"
+    return str(row["trained_on"]) if row["is_trained"] else f"{row['length']:.0f}"
 
 
 class OtherLengths(Table):
@@ -32,7 +39,7 @@ class OtherLengths(Table):
             "trained on": row["trained_on"],
             "cell": row["cell"],
             "variant": variant_label(row["variant"]),
-            "length": row["trained_on"] if row["is_trained"] else f"{row['length']:g}",
+            "length": _length(row),
             "runs": runs,
             "loss": interval(row["loss"]),
             "lowest": number(row["loss_lowest"]),
