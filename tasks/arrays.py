@@ -156,6 +156,10 @@ class Arrays(FiniteTask):
         *_, part = read_file(self.path, lambda file: _read(file, self.kind, tokens, f"_test_{length}"), REMEDY)
         if part.inputs.shape[1] != length:
             raise ValueError(f"path={self.path}: its inputs_test_{length} must have {length} steps; {REMEDY}")
+        known = {"inputs": self.vocabulary, "targets": self.output_size if self.kind == "classification" else None}
+        for name, size in known.items():
+            if size is not None and (largest := int(getattr(part, name).max())) >= size:
+                raise ValueError(f"path={self.path}: its {name}_test_{length} have {largest}; others end at {size - 1}")
         other = copy(self)
         other._parts = {**self._parts, "test": part}
         return other

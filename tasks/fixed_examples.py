@@ -23,8 +23,10 @@ class FixedExamples(WrappedTask):
     def __init__(self, task: Task, examples: int, seed: int) -> None:
         """Raises ValueError for a task whose data are finite already, and for one that draws a length per batch."""
         super().__init__(task)
-        if task.batches_per_epoch(1) is not None or isinstance(task, WrappedTask):
-            raise ValueError(f"examples={examples}: must be null for {type(task).__name__}")
+        if isinstance(task, WrappedTask):
+            raise ValueError(f"examples={examples}: must be null where a length is drawn for each batch")
+        if task.batches_per_epoch(1) is not None:
+            raise ValueError(f"examples={examples}: must be null for {type(task).__name__}, whose data are finite")
         self.examples, self.seed = examples, seed
 
     @cached_property

@@ -31,6 +31,9 @@ class WrappedTask(Task):
     def own_measures(self) -> tuple[str, ...]:
         return self.task.own_measures
 
+    def at_length(self, length: int) -> Task | None:
+        return self.task.at_length(length)
+
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return self.task.step_losses(outputs, targets)
 

@@ -17,6 +17,7 @@ from rnnbench.runs.settings import Settings
 from rnnbench.tasks import Task
 from rnnbench.tasks.drawn_lengths import DrawnLengths
 from rnnbench.tasks.fixed_examples import FixedExamples
+from rnnbench.tasks.wrapped import innermost
 from rnnbench.training import Run
 from rnnbench.training.streams import Streams
 
@@ -103,8 +104,12 @@ def build_tests(settings: Settings, task: Task) -> dict[int, Task]:
     for length in settings.evaluation.lengths:
         found = construct(partial(task.at_length, length), "evaluation.lengths")
         if found is None and "length" not in settings.task:
-            raise SettingError(f"evaluation.lengths=[{length}]: must be [] for {type(task).__name__}, without a length")
-        tests[length] = other = _task_at(settings, length) if found is None else found
+            kind = type(innermost(task)).__name__
+            raise SettingError(f"evaluation.lengths=[{length}]: must be [] for {kind}, without a length")
+        try:
+            tests[length] = other = _task_at(settings, length) if found is None else found
+        except SettingError as error:
+            raise SettingError(f"evaluation.lengths=[{length}]: {error}") from error
         if (other.input_size, other.output_size) != (task.input_size, task.output_size):
             raise SettingError(
                 f"evaluation.lengths=[{length}]: inputs and outputs must be as in training, "

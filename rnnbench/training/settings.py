@@ -8,6 +8,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from rnnbench.errors import SettingError
 from rnnbench.tasks import Task
+from rnnbench.tasks.wrapped import innermost
 from rnnbench.training.truncation import windows
 
 Budget = Annotated[int, Field(ge=0)]
@@ -76,7 +77,7 @@ class TrainSettings(BaseModel):
         batches = task.batches_per_epoch(self.batch_size)
         if batches is None:
             raise SettingError(
-                f"{wanted}: {type(task).__name__} draws fresh sequences without end, so it has no epochs; "
+                f"{wanted}: {type(innermost(task)).__name__} draws fresh sequences without end, so it has no epochs; "
                 f"give {remedy} instead, and {wanted.partition('=')[0]}=null"
             )
         if self.truncate is None:

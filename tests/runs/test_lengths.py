@@ -64,7 +64,10 @@ def test_other_lengths_touch_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"task": "adding", "evaluation.lengths": [1]}, r"task\.length=1: must be at least 2"),
+        (
+            {"task": "adding", "evaluation.lengths": [1]},
+            r"lengths=\[1\]: task\.length=1: must be at least 2",
+        ),
         ({"task": "sequential_digits", "evaluation.lengths": [9]}, r"evaluation\.lengths=\[9\]: must be \[\] for"),
         ({"task": "adding", "task.length": "7..3"}, r"task\.length=7\.\.3: must go from"),
         ({"task": "sequential_digits", "train.examples": 10}, r"train\.examples=10: must be null for SequentialDigits"),
@@ -107,12 +110,20 @@ def test_arrays_with_test_sets_of_other_lengths(tmp_path: Path) -> None:
     assert row["test_loss_at_40"] == pytest.approx(loss, rel=1e-5)
 
 
+CLASSES = {"training": 200, "validation": 100, "test": 100, "test_40": 70}
+
+
 @pytest.mark.parametrize(
     ("extra", "lengths", "message"),
     [
         ({}, [41], r"has no array 'inputs_test_41'"),
         ({"inputs_test_40": np.zeros((70, 39, 2))}, [40], r"inputs_test_40 must have 40 steps"),
         ({"inputs_test_40": np.zeros((70, 40, 3))}, [40], r"its parts must agree in features"),
+        (
+            {f"targets_{part}": np.arange(size) % 2 + (part == "test_40") for part, size in CLASSES.items()},
+            [40],
+            r"its targets_test_40 have 2; others end at 1",
+        ),
     ],
 )
 def test_test_sets_of_other_lengths_that_do_not_fit(
