@@ -39,6 +39,10 @@ class DrawnLengths(WrappedTask):
         self.by_steps[len(batch.inputs)] = self.tasks[length]
         return batch
 
+    def probe_batch(self, batch_size: int, generator: torch.Generator) -> Batch:
+        """A batch of the longest length, so that runs of all seeds measure the same."""
+        return self.task.draw(batch_size, generator)
+
     def evaluation_batches(
         self, split: Split, size: int, batch_size: int, generator: torch.Generator
     ) -> Iterator[Batch]:

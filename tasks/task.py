@@ -199,6 +199,10 @@ class Task(ABC):
         while True:
             yield self.draw(batch_size, generator)
 
+    def probe_batch(self, batch_size: int, generator: torch.Generator) -> Batch:
+        """The training batch that probes measure on."""
+        return next(self.training_batches(batch_size, generator))
+
     def evaluation_batches(
         self, split: Split, size: int, batch_size: int, generator: torch.Generator
     ) -> Iterator[Batch]:

@@ -86,5 +86,5 @@ def _shape(settings: Settings, task: Task) -> _Shape:
 
 
 def _length(task: Task) -> int:
-    """The length of a sequence that the task draws; of sequences of several lengths, of one of them."""
-    return len(next(iter(task.training_batches(1, torch.Generator().manual_seed(0)))).inputs)
+    """The length of a sequence that the task draws; of a range the longest, of data in a file that of one of them."""
+    return len(task.probe_batch(1, torch.Generator().manual_seed(0)).inputs)

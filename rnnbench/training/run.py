@@ -91,7 +91,7 @@ class Run:
         """
         clock = Clock(progress)
         self.model.train()
-        probe_batch = next(self.task.training_batches(self.settings.batch_size, self.streams.probes)).to(self.device)
+        probe_batch = self.task.probe_batch(self.settings.batch_size, self.streams.probes).to(self.device)
         check_batch(self.task, probe_batch)
         if unseeded := self._unseeded_randomness(probe_batch):
             print(f"rnnbench: {folder.name}: {unseeded}; the same seed may give other numbers", file=sys.stderr)
@@ -178,7 +178,7 @@ class Run:
         if found := unseeded_randomness(self.model, batch):
             return f"{type(self.model.cells[0]).__name__}: {found}"
         same = torch.Generator().manual_seed(self.streams.probes.initial_seed())
-        again = next(self.task.training_batches(self.settings.batch_size, same)).to(self.device)
+        again = self.task.probe_batch(self.settings.batch_size, same).to(self.device)
         if torch.equal(again.inputs, batch.inputs) and torch.equal(again.targets, batch.targets):
             return ""
         return f"{type(self.task).__name__}: two batches drawn from generators of the same state differ"

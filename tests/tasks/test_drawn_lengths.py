@@ -60,6 +60,13 @@ def test_an_evaluation_meets_many_lengths() -> None:
     assert len({len(batch.inputs) for batch in batches}) > 15
 
 
+def test_probes_of_all_seeds_see_the_longest_length() -> None:
+    task = DrawnLengths(CopyMemory, 1, 40)
+    for seed in range(5):
+        batch, expected = task.probe_batch(3, seeded(seed)), CopyMemory(40).draw(3, seeded(seed))
+        assert torch.equal(batch.inputs, expected.inputs)
+
+
 def test_what_has_no_length_to_draw_is_refused() -> None:
     with pytest.raises(ValueError, match=r"length=5\.\.4: must go from at least 1 upwards"):
         DrawnLengths(Adding, 5, 4)
