@@ -1,6 +1,7 @@
 """A run's variant: the settings in which it differs from the other runs of its cell and task."""
 
 import math
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import total_ordering
@@ -58,10 +59,12 @@ def typed_value(value: Any) -> Typed:
 
 
 def value_order(value: SettingValue) -> tuple[int, float, str]:
-    """A key that sorts values of settings of any type: numbers by size, then text, then None."""
+    """A key that sorts values of settings of any type: numbers by size, then text, numbers in it by size, then None."""
     if value is None:
         return 2, 0.0, ""
-    return (1, 0.0, value) if isinstance(value, str) else (0, float(value), "")
+    if isinstance(value, str):
+        return 1, 0.0, re.sub(r"\d+", lambda number: number[0].rjust(20, "0"), value)
+    return 0, float(value), ""
 
 
 def setting_columns(runs: pd.DataFrame) -> list[str]:

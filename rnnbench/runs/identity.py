@@ -52,8 +52,8 @@ class Identities:
             return self._of(settings, cell, task)
 
     def _of(self, settings: Settings, cell: str, task: str) -> Identity:
-        built_task: Task = self._once(lambda: build_task(settings), "task", settings.task)
         model, train = settings.model, settings.train
+        built_task: Task = self._once(lambda: build_task(settings), "task", settings.task, train.examples)
         of_shape = (settings.cell, settings.task, model.model_dump(), settings.device, settings.threads)
         shape: _Shape = self._once(lambda: _shape(settings, built_task), "shape", *of_shape)
         length: int = self._once(lambda: _length(built_task), "length", settings.task)

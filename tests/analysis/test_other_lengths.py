@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from rnnbench.analysis.other_lengths import other_lengths
-from rnnbench.analysis.results import Results
+from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.run_folders import RunFolders
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
@@ -88,3 +88,9 @@ def test_the_trained_length_and_data_without_one(
     canvas = Figure().draw_panels(results, CellStyles(["gru"]))
     assert canvas.axes[0].lines[0].get_xydata().tolist() == line  # type: ignore[union-attr]
     assert bool(canvas.axes[0].patches) == (setting == "length")
+
+
+def test_lengths_and_ranges_are_sorted_by_their_numbers() -> None:
+    ordered: list[Any] = [5, 10, "1..5", "1..40", "2..9"]
+    runs = pd.DataFrame([run("gru", seed) | {"difficulty": each} for seed, each in enumerate(reversed(ordered))])
+    assert sorted_runs(runs)["difficulty"].tolist() == ordered
