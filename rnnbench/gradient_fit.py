@@ -2,11 +2,10 @@
 
 import math
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
 EXPONENTIAL_R_SQUARED = 0.9
 """The least R^2 at which a gradient through time counts as exponential, so that its decay is reported."""
@@ -37,8 +36,9 @@ def fit_gradient(norms: Float[np.ndarray, " time_step"], fewest_steps: int = 2) 
     logarithms = np.log10(norms[steps].astype(np.float64))
     if np.ptp(logarithms) <= FLAT:
         return GradientFit(0.0, 0.0)
-    line: Any = stats.linregress(steps, logarithms)
-    return GradientFit(float(line.slope), float(line.rvalue**2))
+    of_steps, of_both, _, of_logarithms = np.cov(steps, logarithms, bias=True).flat
+    correlation = np.clip(of_both / np.sqrt(of_steps * of_logarithms), -1, 1)
+    return GradientFit(float(of_both / of_steps), float(correlation**2))
 
 
 def decades_lost(norms: Float[np.ndarray, " time_step"]) -> float:

@@ -4,6 +4,7 @@ import math
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from rnnbench.interruption import Interrupted, check, received
 from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, WeightsAndBiases
 from rnnbench.runs.build import build_run
+from rnnbench.runs.identity import Identities
 from rnnbench.runs.provenance import provenance
 from rnnbench.runs.settings import Settings, check_run_name
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status, difficulty_value, run_name
@@ -58,12 +60,18 @@ def execute(
     Raises SettingError for a wrong setting, Interrupted after a signal, and what a component raises while it is built.
     """
     check_run_name(cell, task, settings.seed)
+    files = ExperimentFiles((settings.results_dir / settings.name).absolute())  # a component may change directory
     with standard_settings(f"a component of the run {' '.join(overrides)}".rstrip()):
+        if not settings.rerun and any(files.runs.glob(f"{cell}-{task}-{settings.seed}-*")):
+            name, source, _ = Identities().of(settings, cell, task)  # takes less time than building the run
+            folder = RunFolder(files.run(name).folder)
+            with suppress(DamagedFileError):  # which is reported once the run is locked
+                if known := _done_before(settings, overrides, folder, folder.summary(), source, worst):
+                    return known
         run = _built(settings)
         first = run.model.cells[0]
         planned = planned_backend(first, settings.model.backend, settings.threads)  # as the planner names the run
         config = settings.result_settings(first.hidden_size, planned.name)
-        files = ExperimentFiles((settings.results_dir / settings.name).absolute())  # a component may change directory
         folder = RunFolder(files.run(run_name(cell, task, settings.seed, config)).folder)
         with folder.lock() as mine:
             if not mine:
@@ -71,11 +79,9 @@ def execute(
             if settings.rerun:
                 folder.drop_checkpoint()
             summary = {} if settings.rerun else _stored_summary(folder)
-            if summary.get("status") in MEASURED:
-                status = JobStatus.DONE_BEFORE if summary["status"] == Status.DONE else JobStatus.DIVERGED
-                _warn_of_other_code(folder, summary, run)
-                objective = _objective(summary, settings.objective, worst)
-                return JobOutcome(overrides, status, folder.name, objective=objective)
+            source = source_hash([type(first), type(innermost(run.task))])
+            if known := _done_before(settings, overrides, folder, summary, source, worst):
+                return known
             job = Job(settings, run, folder, config, cell, task, shares_machine, progress)
             summary = job.execute(summary.get("started_at"))
     if summary["status"] == Status.RUNNING:
@@ -95,11 +101,22 @@ def _built(settings: Settings) -> Run:
     return run
 
 
-def _warn_of_other_code(folder: RunFolder, summary: Mapping[str, Any], run: Run) -> None:
-    """Say where a run that is done is of other code than the one that was asked for."""
-    if summary.get("component_source") != source_hash([type(run.model.cells[0]), type(innermost(run.task))]):
+def _done_before(
+    settings: Settings,
+    overrides: list[str],
+    folder: RunFolder,
+    summary: Mapping[str, Any],
+    component_source: str,
+    worst: float,
+) -> JobOutcome | None:
+    """The outcome where the summary is of a run that is done; says where that is of other code than is asked for."""
+    if summary.get("status") not in MEASURED:
+        return None
+    if summary.get("component_source") != component_source:
         changed = "the code of its cell or task has changed since; rerun=true does it again"
         print(f"rnnbench: {folder.name}: {changed}", file=sys.stderr)
+    status = JobStatus.DONE_BEFORE if summary["status"] == Status.DONE else JobStatus.DIVERGED
+    return JobOutcome(overrides, status, folder.name, objective=_objective(summary, settings.objective, worst))
 
 
 def _objective(summary: Mapping[str, Any], column: str | None, worst: float) -> float | None:

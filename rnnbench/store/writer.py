@@ -1,5 +1,6 @@
 """The run store: one folder per run, each file written atomically."""
 
+import csv
 import io
 import os
 import zipfile
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from rnnbench.errors import one_line
@@ -82,9 +82,11 @@ class RunFolder:
 
     def write_records(self, history: Sequence[Scalars], arrays: Mapping[str, Sequence[tuple[int, Arrays]]]) -> None:
         """Write the history and, per probe, its arrays stacked over the steps at which it measured."""
-        table = pd.DataFrame(list(history), columns=None if history else ["step"])
-        with replacing(self.files.history) as file:
-            file.write(table.to_csv(index=False).encode())
+        table, columns = io.StringIO(), dict.fromkeys(name for row in history for name in row) or ["step"]
+        writer = csv.DictWriter(table, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: "" if value != value else value for name, value in row.items()} for row in history)
+        write_text(self.files.history, table.getvalue())
         for probe, measured in arrays.items():
             steps, values = zip(*measured, strict=True)
             stacked: dict[str, Any] = {name: np.stack([value[name] for value in values]) for name in values[0]}

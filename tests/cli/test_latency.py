@@ -12,9 +12,11 @@ from rnnbench.cli import main, report
 try:
     {command}.main()
 finally:
-    large = {{"torch", "wandb", "numba", "scipy", "hydra", "omegaconf"}}
+    large = {{"torch", "wandb", "numba", "scipy", "hydra", "omegaconf", "scipy.stats", "pandas"}}
     print("imported:", *sorted(large & set(sys.modules)), file=sys.stderr)
 """
+
+ONE_STEP = ["train.steps=1", "model.backend=eager", "task.length=3", "wandb.mode=disabled"]
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,7 @@ finally:
         ("main", ["--cfg", "job"], {"torch", "wandb", "numba", "scipy"}),
         ("main", ["--help"], {"torch", "wandb", "numba", "scipy", "hydra", "omegaconf"}),
         ("main", ["-sc", "query=bash"], {"torch", "wandb", "numba", "scipy"}),
+        ("main", ONE_STEP, {"wandb", "numba", "scipy.stats", "pandas"}),
         ("report", ["name=none"], {"torch", "wandb", "numba"}),
     ],
 )
