@@ -62,16 +62,6 @@ def batches_of(task: Task) -> Iterator[Batch]:
     yield from task.evaluation_batches("test", 7, 3, seeded())
 
 
-def test_yaml_describes_its_class(name: str, task: Task) -> None:
-    (path,) = [path for path in CONFIGURATIONS if path.stem == name]
-    description, target, *_ = path.read_text().splitlines()
-    assert description.startswith("# ")
-    assert target == f"_target_: {type(task).__module__}.{type(task).__name__}"
-    assert type(task).__module__ == f"rnnbench.tasks.{name}"
-    assert type(task).__name__ == "".join(word.capitalize() for word in name.split("_"))
-    assert task.difficulty in set(OmegaConf.load(path))
-
-
 def test_trains_in_a_model(task: Task) -> None:
     generator = seeded()
     model = Model(Gru, input_size=task.input_size, output_size=task.output_size, hidden_size=4, generator=generator)

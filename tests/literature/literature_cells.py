@@ -29,47 +29,6 @@ class OneMatrixLstm(Cell):
         return torch.sigmoid(o) * torch.tanh(c), c
 
 
-class RawLstm(Cell):
-    """The same with bare parameters and h @ U, as tutorials write it."""
-
-    state_names = ("h", "c")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W = nn.Parameter(torch.zeros(input_size, 4 * hidden_size))
-        self.U = nn.Parameter(torch.zeros(hidden_size, 4 * hidden_size))
-        self.b = nn.Parameter(torch.zeros(4 * hidden_size))
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c = state
-        H = self.hidden_size
-        gates = x @ self.W + h @ self.U + self.b
-        i, f = torch.sigmoid(gates[:, :H]), torch.sigmoid(gates[:, H : 2 * H])
-        g, o = torch.tanh(gates[:, 2 * H : 3 * H]), torch.sigmoid(gates[:, 3 * H :])
-        c = f * c + i * g
-        return o * torch.tanh(c), c
-
-
-class LayerNormLstm(Cell):
-    """Ba et al. 2016: norms of both sums and of the cell state."""
-
-    state_names = ("h", "c")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W = nn.Linear(input_size, 4 * hidden_size, bias=False)
-        self.U = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
-        self.b = nn.Parameter(torch.zeros(4 * hidden_size))
-        self.of_x, self.of_h = nn.LayerNorm(4 * hidden_size), nn.LayerNorm(4 * hidden_size)
-        self.of_c = nn.LayerNorm(hidden_size)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c = state
-        i, f, g, o = (self.of_x(self.W(x)) + self.of_h(self.U(h)) + self.b).chunk(4, 1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(self.of_c(c)), c
-
-
 class ZoneoutLstm(OneMatrixLstm):
     """Krueger et al. 2017: units keep their value with some probability; in evaluation, the expectation."""
 
@@ -82,23 +41,6 @@ class ZoneoutLstm(OneMatrixLstm):
         if self.training:
             return torch.where(torch.rand_like(after) < p, before, after)
         return p * before + (1 - p) * after
-
-
-class RecurrentDropoutLstm(Cell):
-    """Semeniuta et al. 2016: dropout of the candidate, which leaves the memory alone."""
-
-    state_names = ("h", "c")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.cell = nn.Linear(input_size + hidden_size, 4 * hidden_size)
-        self.dropout = nn.Dropout(0.25)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c = state
-        i, f, g, o = self.cell(torch.cat((x, h), 1)).chunk(4, 1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * self.dropout(torch.tanh(g))
-        return torch.sigmoid(o) * torch.tanh(c), c
 
 
 class SkipRnn(Cell):
@@ -122,38 +64,6 @@ class SkipRnn(Cell):
         return new, updates * more + (1 - updates) * (u + torch.minimum(more, 1 - u))
 
 
-class Lmu(Cell):
-    """Voelker et al. 2019, the Legendre memory unit: a memory m of fixed dynamics, written by one number a step."""
-
-    state_names = ("h", "m")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.order, theta = 6, 20.0
-        q = torch.arange(self.order, dtype=torch.float64)
-        r = (2 * q + 1)[:, None] / theta
-        i, j = torch.meshgrid(q, q, indexing="ij")
-        A = torch.where(i < j, -1.0, (-1.0) ** (i - j + 1)) * r
-        B = (-1.0) ** q[:, None] * r
-        held = torch.matrix_exp(A)  # the input is held for a step
-        self.register_buffer("A", held.float())
-        self.register_buffer("B", torch.linalg.solve(A, (held - torch.eye(self.order)) @ B).float())
-        self.e_x, self.e_h = nn.Linear(input_size, 1, bias=False), nn.Linear(hidden_size, 1, bias=False)
-        self.e_m = nn.Linear(self.order, 1, bias=False)
-        self.W_x, self.W_h = self.input_map(), self.recurrent_map()
-        self.W_m = nn.Linear(self.order, hidden_size, bias=False)
-
-    def initial_state(self, batch_size: int) -> State:
-        zeros = next(self.parameters()).new_zeros
-        return zeros(batch_size, self.hidden_size), zeros(batch_size, self.order)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, m = state
-        u = self.e_x(x) + self.e_h(h) + self.e_m(m)
-        m = functional.linear(m, self.A) + functional.linear(u, self.B)
-        return torch.tanh(self.W_x(x) + self.W_h(h) + self.W_m(m)), m
-
-
 class Clockwork(Cell):
     """Koutnik et al. 2014: modules of units that are updated every 1, 2, 4, ... steps and read slower ones only."""
 
@@ -174,56 +84,6 @@ class Clockwork(Cell):
         h, t = state
         new = torch.tanh(self.W(x) + functional.linear(h, self.U * self.slower))
         return torch.where(t % self.periods == 0, new, h), t + 1
-
-
-class SLstm(Cell):
-    """Beck et al. 2024, sLSTM of xLSTM: exponential gates with a normaliser n and a stabiliser m."""
-
-    state_names = ("h", "c", "n", "m")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.R = nn.Linear(input_size, 4 * hidden_size), nn.Linear(hidden_size, 4 * hidden_size, bias=False)
-
-    def initial_state(self, batch_size: int) -> State:
-        h, c, n, m = super().initial_state(batch_size)
-        return h, c, torch.ones_like(n), m
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c, n, m = state
-        z, i, f, o = (self.W(x) + self.R(h)).chunk(4, 1)
-        log_f = functional.logsigmoid(f)
-        new_m = torch.maximum(log_f + m, i)
-        kept, written = torch.exp(log_f + m - new_m), torch.exp(i - new_m)
-        c = kept * c + written * torch.tanh(z)
-        n = kept * n + written
-        return torch.sigmoid(o) * c / n, c, n, new_m
-
-
-class PhasedLstm(Cell):
-    """Neil et al. 2016: a learned rhythm opens the cell; time is counted in the state."""
-
-    state_names = ("h", "c", "t")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.cell = nn.LSTMCell(input_size, hidden_size)
-        self.tau, self.s = nn.Parameter(torch.zeros(hidden_size)), nn.Parameter(torch.zeros(hidden_size))
-        self.r_on, self.leak = 0.3, 0.001
-
-    def initial_state(self, batch_size: int) -> State:
-        zeros = next(self.parameters()).new_zeros
-        return (*(zeros(batch_size, self.hidden_size) for _ in range(2)), zeros(batch_size, 1))
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c, t = state
-        tau = torch.exp(self.tau)
-        phase = torch.remainder(t - self.s, tau) / tau
-        rising, falling = 2 * phase / self.r_on, 2 - 2 * phase / self.r_on
-        late = torch.where(phase < self.r_on, falling, self.leak * phase)
-        k = torch.where(phase < 0.5 * self.r_on, rising, late)
-        new_h, new_c = self.cell(x, (h, c))
-        return k * new_h + (1 - k) * h, k * new_c + (1 - k) * c, t + 1
 
 
 class MLstm(Cell):

@@ -4,7 +4,7 @@ They come with the extra `peers`. What is compared is what fused and eager give 
 with a paper.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,53 +115,12 @@ class ScalarLstm(Cell):
         return (output, *new)
 
 
-class TorchCell(Cell):
-    """One of torch.nn's cells, which starts from its own zeros where it is given no state."""
-
-    state_names = ("h", "c")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.lstm, self.gru = nn.LSTMCell(input_size, hidden_size), nn.GRUCell(hidden_size, hidden_size)
-        self.rnn = nn.RNNCell(hidden_size, hidden_size)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c = self.lstm(x, state)
-        return self.gru(self.rnn(h), state[0]), c
-
-
-class LeakyState(NamedTuple):
-    """A state as spiking packages have it."""
-
-    v: Tensor
-    i: Tensor
-
-
-class LeakyIntegrator(Cell):
-    """A leaky integrator as norse has it: state and constants are tensors in NamedTuples."""
-
-    state_names = ("v", "i")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.U = self.input_map(), self.recurrent_map()
-        self.rates = LeakyState(v=torch.as_tensor(0.1), i=torch.as_tensor(0.2))
-
-    def step(self, x: Tensor, state: State) -> State:
-        known = LeakyState(*state)
-        current = known.i + self.W(x) + self.U(known.v)
-        new = LeakyState(v=known.v + self.rates.v * (current - known.v), i=current - self.rates.i * current)
-        return new.v, new.i
-
-
 OTHERS: dict[str, Any] = {
     "CfC": Closed,
     "CfC, pure": lambda i, h: Closed(i, h, mode="pure"),
     "CfC, two layers with dropout": lambda i, h: Closed(i, h, backbone_layers=2, backbone_dropout=0.2),
     "minGRU": Minimal,
     "sLSTM of torchxlstm": ScalarLstm,
-    "torch.nn": TorchCell,
-    "leaky integrator": LeakyIntegrator,
 }
 
 

@@ -1,7 +1,5 @@
 """Compiled code on disk: shared by processes, in a folder that can be written to, never stale."""
 
-import ctypes
-import errno
 import os
 import subprocess
 import sys
@@ -62,32 +60,6 @@ def test_where_nothing_can_be_written_a_process_compiles_for_itself_and_says_so(
     (line,) = errors_of(started(file)).splitlines()
     assert line.startswith("rnnbench: no cache for compiled cells ([Errno 20] Not a directory")
     assert list(tmp_path.iterdir()) == [file]
-
-
-TIMES = """
-from rnnbench.backends.fused.kernels.jit import cached_callback
-
-
-@cached_callback("int64(int64)")
-def times(number):
-    return {} * number
-"""
-
-
-def test_a_full_disk_is_no_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def full(path: Path, text: str) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-
-    monkeypatch.setenv(fused_compile.CACHE_VARIABLE, str(tmp_path))
-    monkeypatch.setattr(fused_compile, "_write_whole", full)
-    fused_compile._report_no_cache.cache_clear()
-    for factor in (2, 3):
-        address = fused_compile._module(TIMES.format(factor)).times.address
-        assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(7) == 7 * factor
-    assert "No space left on device" in capsys.readouterr().err
-    assert not list(tmp_path.rglob("*.nb?"))
 
 
 def test_another_version_of_numba_has_another_folder(monkeypatch: pytest.MonkeyPatch) -> None:

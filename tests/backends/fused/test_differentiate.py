@@ -4,15 +4,10 @@ import torch
 from reference_operations import evaluated
 from torch import Tensor
 
-from rnnbench.backends.fused.frontend.trace import trace
 from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.differentiate import differentiate, phases_of, simplified
 from rnnbench.backends.fused.ir.gather import gather_products
 from rnnbench.backends.fused.ir.graph import Graph
-from rnnbench.backends.fused.ir.schedule import Loop, Products, make_schedule
-from rnnbench.cells import Cell
-from rnnbench.cells.gru import Gru
-from rnnbench.cells.lstm import Lstm
 
 WIDTH = 5
 
@@ -52,59 +47,8 @@ def test_gradients_of_an_elementwise_step_equal_autograd() -> None:
             torch.testing.assert_close(values[graph.gradients[position]], expected + before, rtol=1e-13, atol=1e-15)
 
 
-def test_every_leaf_and_preactivation_of_a_cell_has_a_gradient() -> None:
-    cell: Cell
-    for cell in (Gru(3, WIDTH), Lstm(3, WIDTH)):
-        graph = make_schedule(trace(cell).graph, cell.state_names).graph
-        assert set(graph.gradients) == set(graph.positions(nodes.Input, nodes.State, nodes.Preactivation))
-
-
-def test_common_subexpressions_are_computed_once() -> None:
-    """1 - z stands in the step, and again in the derivative of the sigmoid that z is."""
-    graph = make_schedule(trace(Gru(3, WIDTH)).graph, ("h",)).graph
-    (z,) = (p for p, node in enumerate(graph.nodes) if isinstance(node, nodes.Elementwise) and node.label == "z")
-    readers = [node for node in graph.nodes if z in node.operands]
-    assert len([node for node in readers if getattr(node, "operation", "") == "sub"]) == 1
-
-
-def test_what_nothing_needs_is_removed_and_outputs_stay_apart() -> None:
-    graph = Graph()
-    h = graph.add(nodes.State(width=WIDTH, index=0))
-    first, second = graph.apply("tanh", h), graph.apply("tanh", h)
-    graph.apply("exp", h)
-    inner = [graph.apply("neg", h) for _ in range(2)]
-    product = graph.apply("mul", *inner)
-    graph.outputs = (first, second, product)
-    small = simplified(graph)
-    operations = [node.operation for node in small.nodes if isinstance(node, nodes.Elementwise)]
-    assert operations == ["tanh", "tanh", "neg", "mul"]
-    assert len(set(small.outputs)) == 3
-
-
 def test_numbers_of_different_sign_stay_apart() -> None:
     graph = Graph()
     h = graph.add(nodes.State(width=WIDTH, index=0))
     graph.outputs = tuple(graph.apply("div", graph.apply("abs", h), graph.constant(zero)) for zero in (0.0, -0.0))
     assert len(simplified(graph).positions(nodes.Constant)) == 2
-
-
-def test_values_of_the_forward_pass_that_no_gradient_reads_are_not_saved() -> None:
-    """log(v) is costly, but its derivative needs v alone."""
-    graph = Graph()
-    graph.add(nodes.Input(width=2))
-    h = graph.add(nodes.State(width=WIDTH, index=0))
-    logarithm = graph.apply("log", graph.apply("square", h))
-    tanh = graph.apply("tanh", h)
-    graph.outputs = (graph.apply("add", logarithm, tanh),)
-    schedule = make_schedule(graph, ("h",))
-    saved = [schedule.graph.at(position, nodes.Elementwise).operation for position in schedule.saved_for_backward]
-    assert saved == ["tanh"]
-
-
-def test_loops_and_products_of_a_gru_take_turns() -> None:
-    """The candidate's recurrent product waits for r h; backward, r waits for what that product hands on."""
-    schedule = make_schedule(trace(Gru(3, WIDTH)).graph, ("h",))
-    for work in (schedule.forward[::-1], schedule.backward):
-        assert [type(piece) for piece in work] == [Loop, Products, Loop, Products]
-    assert [len(piece.nodes) for piece in schedule.forward if isinstance(piece, Products)] == [1, 2]
-    assert [len(piece.nodes) for piece in schedule.backward if isinstance(piece, Products)] == [4, 2]

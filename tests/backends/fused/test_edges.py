@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 import torch
 from side_by_side import assert_same_as_eager, assert_same_numbers, drawn, numbers, prepared, scalar
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnbench.backends import Eager, Fused
-from rnnbench.cells import Cell, State
+from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
@@ -121,23 +121,6 @@ def test_gradients_of_one_result_alone_equal_eager(which: str) -> None:
     )
 
 
-def test_inputs_of_any_layout_give_the_same(gru: Cell) -> None:
-    inputs, state = drawn(gru, 5, 4)
-    scattered = inputs.detach().transpose(0, 2).contiguous().transpose(0, 2).requires_grad_()
-    one, other = (numbers(Fused(), gru, tensor, state) for tensor in (inputs, scattered))
-    assert not scattered.is_contiguous()
-    assert_same_numbers(one, other, 0.0)
-
-
-def test_gradients_of_the_inputs_are_made_only_where_asked_for(gru: Cell) -> None:
-    inputs, state = drawn(gru, 5, 4)
-    asked = numbers(Fused(), gru, inputs, state)
-    outputs, final = Fused().run(gru, inputs.detach(), state)
-    gradients = torch.autograd.grad(scalar(outputs, final), list(gru.parameters()))
-    for (name, _), gradient in zip(gru.named_parameters(), gradients, strict=True):
-        assert torch.equal(gradient, asked[f"gradient_{name}"])
-
-
 def test_frozen_weights_get_no_gradient_and_the_others_the_right_one(gru: Cell) -> None:
     inputs, state = drawn(gru, 5, 4)
     truth = numbers(Eager(), gru, inputs, state)
@@ -165,13 +148,6 @@ def test_a_hook_receives_the_gradients_of_a_cell_of_which_nothing_is_trained(gru
     torch.testing.assert_close(received[0], received[1], rtol=1e-11, atol=1e-12)
 
 
-def test_a_change_of_type_is_noticed() -> None:
-    cell, fused = prepared(Rnn(3, 7)), Fused()
-    fused.run(cell, *drawn(cell, 5, 4))
-    outputs, _ = fused.run(cell.float(), *drawn(cell, 5, 4))
-    assert outputs.dtype == torch.float32
-
-
 def test_the_graph_is_freed_with_its_last_tensor(gru: Cell) -> None:
     outputs, _ = Fused().run(gru, *drawn(gru, 5, 4))
     node = weakref.ref(outputs.grad_fn)
@@ -180,39 +156,6 @@ def test_the_graph_is_freed_with_its_last_tensor(gru: Cell) -> None:
     del outputs, _
     gc.collect()
     assert node() is None
-
-
-class TiedLinears(Cell):
-    """Two modules that share one weight."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.U, self.V = self.recurrent_map(), self.recurrent_map()
-        self.V.weight = self.U.weight
-        self.W = self.input_map()
-
-    def step(self, x: Tensor, state: State) -> State:
-        (h,) = state
-        return (torch.tanh(self.W(x) + self.U(h) * torch.sigmoid(self.V(h))),)
-
-
-class PassedOn(Cell):
-    """States that are passed through, exchanged, or a Linear's output as it is; the input's gate is a comparison."""
-
-    state_names = ("h", "c", "k")
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W, self.V = self.input_map(), nn.Linear(input_size, hidden_size, bias=False)
-
-    def step(self, x: Tensor, state: State) -> State:
-        h, c, k = state
-        return (torch.where(self.V(x) > 0, k, c), self.W(x), h)
-
-
-@pytest.mark.parametrize("family", [TiedLinears, PassedOn])
-def test_unusual_steps_equal_eager(family: type[Cell]) -> None:
-    assert_same_as_eager(prepared(family(3, 7)), 5, 4)
 
 
 def test_gradients_below_the_threshold_are_zero_and_the_others_right() -> None:

@@ -112,22 +112,3 @@ def test_forms_mean_what_torch_computes(name: str) -> None:
             numbers = [value if isinstance(value, bool) else np.float64(value) for value in values]
             found = eval(code, names | dict(zip("abc", numbers, strict=False)))
         np.testing.assert_allclose(found, truth[row].item(), rtol=1e-12, atol=1e-15)
-
-
-def test_brackets_stand_only_where_they_are_needed() -> None:
-    a, b = ("a", Precedence.ATOM), ("b", Precedence.ATOM)
-    forms = {name: OPERATIONS[name].form for name in ("add", "sub", "mul", "div", "neg", "where", "tanh", "gt")}
-    product, total = (forms["mul"].filled([a, b]), Precedence.PRODUCT), (forms["sub"].filled([a, b]), Precedence.SUM)
-    assert forms["add"].filled([product, a]) == "a * b + a"
-    assert forms["mul"].filled([total, product]) == "(a - b) * (a * b)"
-    assert forms["mul"].filled([product, total]) == "a * b * (a - b)"
-    assert forms["sub"].filled([total, total]) == "a - b - (a - b)"
-    assert forms["neg"].filled([product]) == "-(a * b)"
-    assert forms["tanh"].filled([total]) == "tanh(a - b)"
-    choice = (
-        forms["where"].filled([(forms["gt"].filled([total, b]), Precedence.COMPARISON), product, a]),
-        Precedence.CONDITIONAL,
-    )
-    assert choice[0] == "a * b if a - b > b else a"
-    assert forms["where"].filled([a, b, choice]) == "b if a else (a * b if a - b > b else a)"
-    assert forms["mul"].filled([choice, a]) == "(a * b if a - b > b else a) * a"

@@ -85,7 +85,7 @@ def assert_agrees(cell: Cell) -> None:
     assert_same_numbers(numbers(Fused(), cell, inputs, state), numbers(Eager(), cell, inputs, state), 1e-10)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cell=steps())
 def test_generated_loops_agree_with_eager(monkeypatch: pytest.MonkeyPatch, cell: RandomStep) -> None:
     """Interpreted: tracing, staging, differentiation and generation, without the seconds that compiling takes."""

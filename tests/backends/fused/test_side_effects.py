@@ -50,12 +50,6 @@ def of_weight(cell: Any, v: Tensor) -> Tensor:
     return v @ weight
 
 
-def of_view_of_weight(cell: Any, v: Tensor) -> Tensor:
-    weight = cell.U.weight * 1
-    weight[:2].zero_()
-    return v @ weight
-
-
 def clamped(cell: Any, v: Tensor) -> Tensor:
     cell.U.weight.data.clamp_(-0.3, 0.3)
     return cell.U(v)  # type: ignore[no-any-return]
@@ -64,11 +58,6 @@ def clamped(cell: Any, v: Tensor) -> Tensor:
 def counted(cell: Any, v: Tensor) -> Tensor:
     cell.box[0][0] += 1
     return v * 0.9 ** cell.box[0][0]
-
-
-def counted_in_namespace(cell: Any, v: Tensor) -> Tensor:
-    cell.space.t += 1
-    return v if cell.space.t % 3 else -v
 
 
 def counted_in_closure() -> Any:
@@ -112,29 +101,16 @@ def hooked(cell: Any, v: Tensor) -> Tensor:
     return v
 
 
-def listed(cell: Any, v: Tensor) -> Tensor:
-    cell.log.append(len(cell.log))
-    return v / (1 + len(cell.log) % 3)
-
-
 def remembered(cell: Any, v: Tensor, known: dict[str, Any] = {}) -> Tensor:  # noqa: B006 - the point
     known.setdefault(id(cell), cell.U.weight.detach() * 2)
     return v @ known[id(cell)]
 
 
-def caught(cell: Any, v: Tensor) -> Tensor:
-    try:
-        return 2 * v if v.shape[0] == 1 else v
-    except ValueError:
-        return v
-
-
 EFFECTS: list[Any] = [
-    in_place, in_place_on_view, of_weight, of_view_of_weight, clamped, counted, counted_in_namespace,
-    counted_in_buffer, cached, unseen, partly_unseen, hooked, listed, remembered, caught,
+    in_place, in_place_on_view, of_weight, clamped, counted, counted_in_buffer, cached, unseen, partly_unseen, hooked,
+    remembered,
     lambda cell, v: Halved.apply(v),
     lambda cell, v: v * (2 if isinstance(v, Tensor) else 1),
-    lambda cell, v: v * (2 if type(v) is Tensor else 1),
     lambda cell, v: v if hasattr(v, "node") else -v,
     lambda cell, v: v * next(cell.iterator),
     lambda cell, v: v * random.random(),
@@ -143,15 +119,9 @@ EFFECTS: list[Any] = [
     lambda cell, v: v * torch.rand(()),
     lambda cell, v: v + torch.rand_like(v),
     lambda cell, v: torch.nn.functional.dropout(v, 0.5, cell.training),
-    lambda cell, v: v if cell.training else 2 * v,
     lambda cell, v: v if cell.drop.training else 2 * v,
     lambda cell, v: cell.drop(v),
-    lambda cell, v: v.detach() + 0 * v,
     lambda cell, v: v * cell.space.alpha,
-    lambda cell, v: v * cell.settings["inner"][0],
-    lambda cell, v: v * float(cell.array[0]),
-    lambda cell, v: v * type(cell).shared,
-    lambda cell, v: v * {1: 2.0}.get(v.shape[0], 1.0),
     lambda cell, v: v * (2.0 if [*range(v.shape[0])][-1] else 1.0),
     lambda cell, v: v * len((cell.U.weight > 0).nonzero()),
     lambda cell, v: v * (2.0 if torch.is_grad_enabled() else 1.0),
@@ -169,15 +139,13 @@ PURE: list[Any] = [
 class Effects(Cell):
     """A step that does some things one after the other."""
 
-    shared = 0.5
-
     def __init__(self, things: list[Any], hooks: int) -> None:
         super().__init__(2, 4)
         self.W, self.U, self.drop, self.act = self.input_map(), self.recurrent_map(), nn.Dropout(0.3), nn.Tanh()
         self.bias = nn.Parameter(torch.zeros(4))
-        self.things, self.box, self.cache, self.log = things, [[0]], {}, []
-        self.space, self.settings = SimpleNamespace(alpha=0.5, t=0), {"inner": [0.5]}
-        self.array, self.iterator, self.rng = np.full(1, 0.5), itertools.cycle([0.5, 1.0, 2.0]), random.Random(0)
+        self.things, self.box, self.cache = things, [[0]], {}
+        self.space = SimpleNamespace(alpha=0.5)
+        self.iterator, self.rng = itertools.cycle([0.5, 1.0, 2.0]), random.Random(0)
         self.register_buffer("seen", torch.zeros((), dtype=torch.float64))
         if hooks == 1:
             self.act.register_forward_hook(lambda module, given, result: 2 * result)
@@ -207,18 +175,14 @@ def made(seed: int) -> Cell:
 
 def changed(cell: Any, seed: int) -> None:
     """Another setting, or another mode."""
-    kind = random.Random(seed).randrange(7)
+    kind = random.Random(seed).randrange(5)
     if kind == 0:
         cell.space.alpha = 0.9
     elif kind == 1:
-        cell.settings["inner"][0] = 0.9
-    elif kind == 2:
-        cell.array[0] = 0.9
-    elif kind == 3:
         cell.eval()
-    elif kind == 4:
+    elif kind == 2:
         cell.things = cell.things[1:]
-    elif kind == 5:
+    elif kind == 3:
         with torch.no_grad():
             cell.U.weight.mul_(1.5)
     else:

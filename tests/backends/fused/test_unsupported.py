@@ -1,19 +1,15 @@
 """What the fused backend does not support, in errors that name it; what `auto` does then."""
 
 import ast
-import random
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
-from rnnbench.backends import Eager, Fused, TorchNn, backend_named, choose_backend, fallback_reason
+from rnnbench.backends import Eager, Fused, TorchNn, backend_named, choose_backend
 from rnnbench.backends.fused import explain
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
@@ -53,12 +49,6 @@ class Spike(torch.autograd.Function):
         return gradient / (25 * context.saved_tensors[0].abs() + 1) ** 2
 
 
-def assigned(cell: Any, x: Tensor, h: Tensor) -> Tensor:
-    w = 1.0 * h
-    w[:, 0] = 0
-    return w
-
-
 def unused(change: Callable[[Tensor], object], of: Callable[[Any, Tensor], Tensor]) -> Callable[..., Tensor]:
     """A change in place of a copy whose own result is not used."""
 
@@ -76,75 +66,40 @@ def of_matrix(cell: Any, h: Tensor) -> Tensor:
 
 IN_PLACE: dict[str, Callable[[Tensor], object]] = {
     "fill_diagonal_": lambda w: w.fill_diagonal_(0),
-    "zero_": lambda w: w.zero_(),
-    "copy_": lambda w: w[:3].copy_(w[3:6]),
     "index_put_": lambda w: w.index_put_((torch.tensor([0]),), torch.tensor(1.0)),
-    "masked_fill_": lambda w: w.masked_fill_(w > 0, 0.0),
-    "diagonal": lambda w: w.diagonal().zero_(),
-    "assignment": lambda w: w.__setitem__(0, 0.0),
     "data": lambda w: w.data.clamp_(-1, 1),
     "data=": lambda w: setattr(w, "data", 2 * w.data),
     "out=": lambda w: torch.mul(w, 2, out=w),
     "foreach": lambda w: torch._foreach_mul_([w], 2),
-    "requires_grad_": lambda w: w.requires_grad_(False),
 }
 
 UNSUPPORTED: dict[str, Callable[[Any, Tensor, Tensor], Any]] = {
     "chunk over the batch": lambda cell, x, h: torch.chunk(h, 2)[0][:1] * h,
-    "index of one feature of several": lambda cell, x, h: h[:, [0, 1, 2, 3, 4, 5, 0]] * h,
-    "index of examples": lambda cell, x, h: h[:1] * h,
     "product of states": lambda cell, x, h: torch.mm(h, torch.mm(h.T, h)),
-    "matrix on the left": lambda cell, x, h: (cell.matrix @ h.T).T,
-    "matrix as features": lambda cell, x, h: (h.unsqueeze(-1) * cell.matrix).sum(1),
     "sum over the batch": lambda cell, x, h: h - h.sum(0, keepdim=True),
-    "mean of all": lambda cell, x, h: h - h.mean(),
-    "heads": lambda cell, x, h: h.unsqueeze(2).expand(-1, -1, 2).reshape(h.shape[0], 14)[:, :7],
     "cumsum": lambda cell, x, h: h.cumsum(1),
-    "softmax": lambda cell, x, h: h.softmax(-1),
-    "std": lambda cell, x, h: h - h.std(-1, keepdim=True),
-    "einsum": lambda cell, x, h: torch.einsum("bi,ij->bj", h, cell.matrix),
-    "roll": lambda cell, x, h: h.roll(1, 1),
     "noise of no example": lambda cell, x, h: h + torch.randn(7),
-    "noise of a size": lambda cell, x, h: h + torch.randn(x.shape[0], 7),
-    "noise in place": lambda cell, x, h: torch.empty_like(h).bernoulli_(0.5),
     "computed probability": lambda cell, x, h: torch.bernoulli(torch.sigmoid(h)),
-    "NumPy": lambda cell, x, h: h * torch.from_numpy(np.ones(7)).float(),
     "numpy": lambda cell, x, h: h * float(cell.matrix.detach().numpy()[0, 0]),
     "branch": lambda cell, x, h: h if (h > 0).all() else -h,
-    "branch on a parameter": lambda cell, x, h: h if cell.matrix[0, 0] > 0 else -h,
-    "equal": lambda cell, x, h: h if torch.equal(h, h) else -h,
     "loop": lambda cell, x, h: h * torch.stack([row.sum() for row in h])[:, None],
     "number": lambda cell, x, h: h * float(h.sum()),
     "number of examples": lambda cell, x, h: h if x.shape[0] > 1 else -h,
-    "mean over examples": lambda cell, x, h: h / h.size(0),
-    "length": lambda cell, x, h: h / len(h),
-    "examples in a loop": lambda cell, x, h: h * sum(1 for _ in range(x.shape[0])),
     "in place": in_place,
-    "method in place": lambda cell, x, h: (1 * h).mul_(2),
-    "assignment": assigned,
     "rounding": lambda cell, x, h: torch.div(h, 2.0, rounding_mode="floor"),
-    "power": lambda cell, x, h: torch.sigmoid(h) ** torch.sigmoid(h),
     "cast": lambda cell, x, h: (h.to(torch.float64) * 0.1).to(h.dtype),
-    "integers that wrap": lambda cell, x, h: ((h > 0).to(torch.uint8) - (h < 0).to(torch.uint8)).to(h.dtype),
-    "integers": lambda cell, x, h: h * ((h > 0) * 3),
     "comparison as state": lambda cell, x, h: h > 0,
-    "concatenation as state": lambda cell, x, h: torch.cat([x, x], 1),
     "narrow state": lambda cell, x, h: cell.narrow(h),
-    "state without examples": lambda cell, x, h: cell.matrix[0],
     "wrong Linear": lambda cell, x, h: cell.narrow(x),
-    "constant state": lambda cell, x, h: (1.0,),
-    "bound that is a tensor": lambda cell, x, h: torch.clamp_min(h, 0 * h),
     "surrogate gradient": lambda cell, x, h: Spike.apply(h),
-    "surrogate gradient of a weight": lambda cell, x, h: h @ Spike.apply(cell.matrix),
     "hook of a tensor": lambda cell, x, h: (g := 1 * h, g.register_hook(lambda v: 2 * v), g)[-1],
     "gradient asked for": lambda cell, x, h: h if h.requires_grad else -h,
     "inference mode": lambda cell, x, h: torch.inference_mode()(cell.W)(x) + h,
     "gradients left off": lambda cell, x, h: (torch.set_grad_enabled(False), 1 * h)[1],
-    "random": lambda cell, x, h: h * random.random(),
     "hidden functions": lambda cell, x, h: without_the_record(h),
     **{f"{name} of a copy of a weight": unused(change, of_matrix) for name, change in IN_PLACE.items()},
     **{f"{name} of a value": unused(change, lambda cell, h: 1 * h) for name, change in IN_PLACE.items()
-       if name not in ("fill_diagonal_", "diagonal")},
+       if name != "fill_diagonal_"},
 }  # fmt: skip
 
 
@@ -176,13 +131,6 @@ def test_auto_takes_the_fastest_that_applies() -> None:
     assert isinstance(choose_backend(Gru(3, 7).bfloat16()), Eager)
     assert choose_backend(Gru(3, 7), threads=3) == Fused(3)
     assert backend_named("torch", threads=2) == TorchNn(2)
-
-
-def test_auto_says_why_it_took_no_faster_backend() -> None:
-    cell = Step(UNSUPPORTED["cumsum"])
-    assert fallback_reason(cell, choose_backend(cell)).startswith("cumsum() on line")
-    assert fallback_reason(Gru(3, 7), choose_backend(Gru(3, 7))) == ""
-    assert "bfloat16" in fallback_reason(GruTorch(3, 7).bfloat16(), TorchNn())
 
 
 def test_choosing_a_backend_leaves_the_threads_of_torch() -> None:
@@ -236,36 +184,14 @@ def test_modules_with_hooks_are_not_supported(kind: str) -> None:
     assert fused.unsupported_reason(hooked) is None
 
 
-def test_a_step_that_changes_the_cell_is_not_supported_and_leaves_it_as_it_was() -> None:
-    class Counting(Gru):
-        calls = 0
-
-        def step(self, x: Tensor, state: State) -> State:
-            self.calls += 1
-            return super().step(x, state)
-
-    cell = Counting(3, 7)
-    cell.calls = 5
-    assert Fused().unsupported_reason(cell) == "step changes calls; keep it as a tensor of the state"
-    assert cell.calls == 5
-
-
 def test_names_of_states_must_differ() -> None:
     cell = Step(lambda cell, x, h: (h, h))
     cell.state_names = ("h", "h")
     assert "state_names=('h', 'h')" in str(Fused().unsupported_reason(cell))
 
 
-@pytest.mark.parametrize("other", ["c d", "", "1", "class", "None", "h_now", "batch", "W", "np", "é", "sum_W"])
+@pytest.mark.parametrize("other", ["c d", "", "1", "class", "h_now", "W", "é"])
 def test_any_name_of_a_state_is_compiled(other: str) -> None:
     cell = Step(lambda cell, x, h: (torch.tanh(cell.W(x)) * h, h))
     cell.state_names = ("h", other)
     ast.parse(explain(cell))
-
-
-def test_planning_a_backend_does_not_import_numba() -> None:
-    program = (
-        "import sys; from rnnbench.backends import planned_backend; from rnnbench.cells.gru import Gru;"
-        "assert planned_backend(Gru(3, 7)).name == 'fused'; assert 'numba' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
