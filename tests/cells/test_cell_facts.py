@@ -1,6 +1,5 @@
 """Counts from the papers, bounds of the state, starts of weights, and wrong settings."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -12,24 +11,12 @@ from torch import nn
 
 from rnnbench.backends import Eager, Fused
 from rnnbench.cells import Cell
-from rnnbench.cells.antisymmetric_rnn import AntisymmetricRnn
-from rnnbench.cells.cornn import Cornn
 from rnnbench.cells.exprnn import Exprnn
-from rnnbench.cells.fastgrnn import Fastgrnn
 from rnnbench.cells.indrnn import Indrnn
 from rnnbench.cells.janet import Janet
-from rnnbench.cells.lem import Lem
 from rnnbench.cells.lstm_greff import LstmGreff, Variant
 from rnnbench.cells.min_gru import MinGru
-from rnnbench.cells.mut1 import Mut1
-from rnnbench.cells.mut2 import Mut2
 from rnnbench.cells.skew_symmetric import skew_symmetric
-
-
-@pytest.mark.parametrize("cell_class", [Mut1, Mut2])
-def test_bare_input_is_projected_only_where_the_sizes_differ(cell_class: Callable[[int, int], Cell]) -> None:
-    assert "P.weight" in dict(cell_class(3, 4).named_parameters())
-    assert "P.weight" not in dict(cell_class(4, 4).named_parameters())
 
 
 def largest_state(cell: Cell, weight: float) -> float:
@@ -57,25 +44,6 @@ def test_indrnn_recurrent_weights_start_between_zero_and_one() -> None:
     assert cell.u.max() <= 1
     # The mean of 2000 draws from U(0, 1) has standard deviation 1 / sqrt(12 x 2000) = 0.0065.
     assert abs(cell.u.mean().item() - 0.5) < 0.026
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Lem(3, 4, dt=1.5), "dt=1.5: must be above 0 and at most 1 (the largest step size)"),
-        (lambda: Cornn(3, 4, epsilon=0.0), "epsilon=0.0: must be above 0 (the damping)"),
-        (lambda: AntisymmetricRnn(3, 4, epsilon=-1.0), "epsilon=-1.0: must be above 0 (the step size)"),
-        (lambda: AntisymmetricRnn(3, 4, gamma=-1.0), "gamma=-1.0: must be at least 0 (the diffusion)"),
-        (
-            lambda: LstmGreff(3, 4, variant="nothing"),  # type: ignore[arg-type]
-            "variant=nothing: must be one of vanilla, nig, nfg, nog, niaf, noaf, cifg, np, fgr",
-        ),
-    ],
-)
-def test_wrong_settings(make: Callable[[], Cell], message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
-        make()
-    assert str(caught.value) == message
 
 
 def test_parameters_of_greffs_variants() -> None:
@@ -119,13 +87,6 @@ def test_exprnn_is_orthogonal_and_starts_with_rotations_of_pairs(size: int) -> N
 def _place(row: int, size: int) -> int:
     """Where the number right of the diagonal in a row is among those above the diagonal."""
     return row * size - row * (row + 1) // 2
-
-
-def test_fastgrnn_starts_as_released() -> None:
-    cell = Fastgrnn(3, 4)
-    cell.initialise(torch.Generator().manual_seed(0))
-    assert (cell.zeta.item(), cell.nu.item()) == (1, -4)
-    assert cell.b_z.tolist() == cell.b_h.tolist() == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "conf/cell").glob("*.yaml")), ids=lambda p: p.stem)

@@ -11,7 +11,7 @@ from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import steps_ratio
-from rnnbench.analysis.verdict import Verdict, within
+from rnnbench.analysis.verdict import Verdict
 from rnnbench.claims import CLAIMS, Finding, findings, learning, steps
 from rnnbench.claims.claim import Case, Claim, Count, Kind, Overall, corrected, finding, overall
 from tests.claims.made_claims import INPUTS, SEEDS, WIDTH, Change, Row, exponential, made
@@ -22,16 +22,10 @@ CONSTRUCTED = {"fewer-parameters", "one-state", "convex", "update-one", "reset-i
 
 
 @pytest.fixture(autouse=True)
-def without_power(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def without_power(monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulated power takes seconds, and no verdict rests on it."""
-    if "with_power" not in request.fixturenames:
-        for module in (learning, steps):
-            monkeypatch.setattr(module, "detectable_steps_ratio", lambda a, b, generator: math.nan)
-
-
-@pytest.fixture
-def with_power() -> None:
-    """Asks for the simulation."""
+    for module in (learning, steps):
+        monkeypatch.setattr(module, "detectable_steps_ratio", lambda a, b, generator: math.nan)
 
 
 def found(results: Results, claim: str) -> Finding:
@@ -139,11 +133,8 @@ def test_vanishing(course: Any, expected: Verdict) -> None:
     ("of_rnn", "of_lstm", "expected"),
     [
         (0.3, 0.05, HOLDS),
-        (-0.0624, -0.0053, HOLDS),
         (-0.0624, 0.0053, HOLDS),
         (0.05, 0.3, FAILS),
-        (-0.0053, -0.0624, FAILS),
-        (0.01, -0.3, FAILS),
         (0.05, lambda seed: 0.05 * noisy(seed), UNDECIDED),
     ],
 )
@@ -235,9 +226,7 @@ def test_that_a_cell_stops_solving_is_reported_alongside_its_claim(claim: str) -
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (unsolved("rnn"), HOLDS),
         (unsolved("rnn", "diverged"), HOLDS),
-        (both(unsolved("gru"), solves_at("rnn", lambda seed: 900 + seed)), FAILS),
         (both(unsolved("gru", "diverged"), solves_at("rnn", lambda seed: 900 + seed)), FAILS),
         (solves_at("rnn", lambda seed: 500 + 10 * seed), FAILS),
         (solves_at("rnn", lambda seed: 1020 + 400 * (-1) ** seed), UNDECIDED),
@@ -269,12 +258,10 @@ def test_a_run_that_early_stopping_ended_is_censored_there_as_in_the_tables(ende
     [
         (lambda seed: 1030 + 10 * seed, HOLDS),
         (lambda seed: 1900 + 10 * seed, FAILS),
-        (lambda seed: 500 + 10 * seed, FAILS),
-        (lambda seed: 1500 + 10 * seed, UNDECIDED),
         (lambda seed: 1100 * noisy(seed), UNDECIDED),
         (None, FAILS),
     ],
-    ids=["alike", "slower", "faster", "at the margin", "noisy", "never"],
+    ids=["alike", "slower", "noisy", "never"],
 )
 def test_as_many_steps(claim: str, steps: Any, expected: Verdict) -> None:
     cell = {"comparable": "lstm", "sigmoid-candidate": "gru_goodfellow"}[claim]
@@ -287,12 +274,11 @@ def test_as_many_steps(claim: str, steps: Any, expected: Verdict) -> None:
     [
         ({"test_loss": lambda seed: 0.0012 + 1e-5 * seed}, HOLDS),
         ({"test_loss": lambda seed: 0.01 + 2e-4 * seed}, FAILS),
-        ({"test_loss": lambda seed: 0.0001 + 2e-6 * seed}, FAILS),
         ({"test_loss": lambda seed: 0.001 * 10 ** ((-1) ** seed)}, UNDECIDED),
         ({"status": "diverged", "test_loss": math.nan, "steps_trained": 700}, FAILS),
         ({"status": lambda seed: "diverged" if seed == 0 else "done"}, UNDECIDED),
     ],
-    ids=["alike", "worse", "better", "noisy", "diverged", "one diverged"],
+    ids=["alike", "worse", "noisy", "diverged", "one diverged"],
 )
 def test_losses_at_equal_budgets(values: Row, expected: Verdict) -> None:
     # Signs of fewer than nine pairs cannot reject in each of six cases.
@@ -311,14 +297,6 @@ def test_cells_that_have_both_learned_nothing_are_not_comparable_for_that() -> N
 def test_losses_of_runs_that_stop_are_not_compared() -> None:
     cases = found(made(lambda row: row.update({"train.stop_when_solved": True})), "comparable").cases
     assert {case.condition["compared"] for case in cases} == {"steps_to_solve"}
-
-
-def test_the_softer_milestone_is_reported_alongside() -> None:
-    (case, *_) = found(made(), "gru-beats-rnn").cases
-    told = case.details["mse_below_0_01_ratio"]
-    assert isinstance(told, Interval)
-    assert within(told, 1 / 1.5, 1.5) is HOLDS, "the strict criterion is met by none"
-    assert case.details["mse_below_0_01_rnn"] == Count(SEEDS, SEEDS)
 
 
 def test_several_rates_must_be_tuned() -> None:
@@ -340,10 +318,7 @@ def test_several_rates_must_be_tuned() -> None:
         (passes(lambda seed: 1.5 + 0.01 * seed), "pass_time", FAILS),
         (passes(noisy), "pass_time", UNDECIDED),
         (solves_at("lstm", lambda seed: 1500 + 10 * seed), "steps_to_solve", HOLDS),
-        (unsolved("lstm", "diverged"), "steps_to_solve", HOLDS),
-        (solves_at("lstm", lambda seed: 700 + 10 * seed), "steps_to_solve", FAILS),
         (unsolved("gru"), "steps_to_solve", FAILS),
-        (unsolved("gru", "diverged"), "steps_to_solve", FAILS),
         (solves_at("lstm", lambda seed: 1025 * noisy(seed)), "steps_to_solve", UNDECIDED),
         (solves_at("lstm", lambda seed: 1500 + 10 * seed), "time_to_solve", HOLDS),
         (solves_at("lstm", lambda seed: 400 + 10 * seed), "time_to_solve", FAILS),
@@ -381,7 +356,6 @@ def test_time_scales_leave_out_diverged_runs_and_say_so() -> None:
     [
         ("fewer-parameters", each("gru", parameters_recurrent_layers=9999)),
         ("one-state", each("gru", state_size=64)),
-        ("convex", each("gru", seen_h=1.5)),
         ("convex", each("gru", largest_h_random_weights=math.inf)),
         ("update-one", each("gru", update_gate_copy_value=1.0)),
         ("reset-ignores", each("gru", reset_gate_state_effect=0.3)),
@@ -403,18 +377,7 @@ def test_what_is_true_by_construction_has_no_runs_and_no_test() -> None:
 # What all claims have in common
 
 
-@pytest.mark.usefixtures("with_power")
-def test_cases_say_what_difference_they_could_have_seen() -> None:
-    for claim in ("vanishing", "lstm-partial", "gru-limit", "time-scales"):
-        for case in found(made(), claim).cases:
-            assert case.reported_only or case.detectable > 0, case
-    results = made(solves_at("rnn", lambda seed: 1100 + 100 * seed))
-    for case in found(results, "gru-beats-rnn").cases:
-        assert 0.5 < case.detectable < 1
-
-
-def case_of(verdict: Verdict, p_value: float = math.nan, **condition: Any) -> Case:
-    reported_only = condition.pop("reported_only", False)
+def case_of(verdict: Verdict, p_value: float = math.nan, reported_only: bool = False, **condition: Any) -> Case:
     test = "" if math.isnan(p_value) else "test"
     return Case(condition, verdict, Interval(1.0), "", test=test, p_value=p_value, reported_only=reported_only)
 
@@ -437,10 +400,8 @@ def test_a_single_run_decides_nothing() -> None:
     [
         ([HOLDS, HOLDS], Overall.HOLDS),
         ([FAILS], Overall.FAILS),
-        ([HOLDS, FAILS], Overall.DEPENDS),
         ([HOLDS, FAILS, UNDECIDED], Overall.DEPENDS),
         ([HOLDS, UNDECIDED], Overall.UNDECIDED),
-        ([FAILS, UNDECIDED], Overall.UNDECIDED),
         ([UNDECIDED], Overall.UNDECIDED),
         ([], Overall.NOT_MEASURED),
     ],
@@ -498,12 +459,6 @@ def test_failed_runs_are_losses_beyond_all_others() -> None:
 def test_a_loss_without_a_logarithm_is_not_measured(loss: float) -> None:
     results = made(trained("gru", 1, test_loss=loss))
     assert verdicts(results, "comparable", compared="loss_at_equal_budgets") == {Verdict.NOT_MEASURED}
-
-
-def test_faster_reports_that_its_steps_were_not_measured() -> None:
-    """Times of a pass alone do not say which cell trains faster."""
-    of_faster = found(made(both(trained("lstm", **{"optimizer.lr": 0.01}), passes(lambda seed: 0.5))), "faster")
-    assert Verdict.NOT_MEASURED in {case.verdict for case in of_faster.cases}
 
 
 @pytest.mark.parametrize("claim", ["gru-limit", "vanishing", "gru-beats-rnn", "comparable", "faster", "time-scales"])

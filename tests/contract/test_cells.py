@@ -80,14 +80,6 @@ def drawn_state(cell: Cell, seed: int = 2) -> State:
     return tuple(torch.randn(BATCH, HIDDEN, generator=generator, dtype=torch.float64) for _ in cell.state_names)
 
 
-def test_another_menu_entry_of_a_class_says_which_settings_make_it() -> None:
-    """Where the YAML is not the one named after its class, its description names the class's own entry and settings."""
-    for path in CONFIGURATIONS:
-        description, target, *_ = path.read_text().splitlines()
-        own = target.split(".")[-2]
-        assert path.stem == own or description.startswith(f"# {own} with "), path.stem
-
-
 def test_trains_in_a_model(make_cell: Callable[[int, int], Cell]) -> None:
     task, generator = Adding(length=10), torch.Generator().manual_seed(0)
     sizes = {"input_size": task.input_size, "output_size": 1, "hidden_size": HIDDEN, "layers": 2}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from interpreted import interpreted
-from test_literature import made, worst_difference
+from test_literature import assert_agrees, made
 from torch import Tensor, nn
 
 import rnnbench.backends.fused.runtime.run as fused_run
@@ -58,7 +58,7 @@ def check(cell: Cell, monkeypatch: pytest.MonkeyPatch, tolerance: float = 1e-11)
     assert Fused().unsupported_reason(cell) is None
     monkeypatch.setattr(fused_run, "compiled", interpreted)
     with np.errstate(all="ignore"):
-        assert worst_difference(cell, 7, 3) < tolerance
+        assert_agrees(cell, tolerance)
 
 
 def test_the_cells_of_torchrecurrent_run_compiled_with_the_numbers_of_eager(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,4 +132,4 @@ def test_other_cells_run_compiled_with_the_numbers_of_eager(monkeypatch: pytest.
 def test_truly_compiled_loops_of_others_have_the_numbers_of_eager() -> None:
     package = pytest.importorskip("torchrecurrent")
     cell = made(lambda i, h: Peer(package.MGUCell, i, h), 3, 6, torch.float64)
-    assert worst_difference(cell, 7, 3) < 1e-11
+    assert_agrees(cell, 1e-11)

@@ -287,14 +287,3 @@ def test_a_constructors_own_draws_follow_the_seed() -> None:
         for layer in (0, 1):
             assert not torch.equal(one[f"layers.{layer}.{name}"], other[f"layers.{layer}.{name}"]), name
         assert not torch.equal(one[f"layers.0.{name}"], one[f"layers.1.{name}"]), name
-
-
-def test_orthogonal_of_a_complex_matrix_is_refused_by_name() -> None:
-    class ComplexMatrix(Set):
-        def step(self, x: Tensor, state: State) -> State:
-            return ((state[0].to(torch.complex64) @ self.complex_matrix).real + self.W(x),)
-
-    with pytest.raises(
-        ValueError, match=r"^initialisation=orthogonal: cannot find the real .*'s complex complex_matrix,"
-    ):
-        initialised(ComplexMatrix(INPUT, HIDDEN), "orthogonal")

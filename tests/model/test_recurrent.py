@@ -80,14 +80,6 @@ def test_another_dtype(dtype: torch.dtype) -> None:
     torch.testing.assert_close(found, plain(inputs))
 
 
-def test_fused_by_name_does_not_fall_back() -> None:
-    layer = Recurrent(Lstm(3, 5), "fused")
-    with pytest.raises(ValueError, match="autocast"):
-        in_autocast(layer, torch.randn(6, 2, 3))
-    with pytest.raises(ValueError, match="bfloat16"):
-        layer.to(torch.bfloat16)(torch.randn(6, 2, 3).to(torch.bfloat16))
-
-
 @pytest.mark.parametrize("backend", ["auto", "eager", "torch"])
 def test_wrong_inputs_are_one_line(backend: str) -> None:
     layer, inputs = Recurrent(GruTorch(3, 5), backend), torch.randn(6, 2, 3)

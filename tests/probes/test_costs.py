@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells import Cell, State
+from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
@@ -14,22 +14,7 @@ from rnnbench.cells.rnn import Rnn
 from rnnbench.probes.costs import Costs, peak_memory_bytes
 from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.adding import Adding
-from tests.probes.references import ComplexDiagonal, LearnedStart, MatrixMemory, Projected, Tally, drawn, model_of
-
-
-class LowRank(Cell):
-    """h' = tanh(W x + P Q h + d h): two recurrent products in a row and an elementwise weight."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W = self.input_map(bias=False)
-        self.Q, self.P = nn.Linear(hidden_size, 2, bias=False), nn.Linear(2, hidden_size, bias=False)
-        self.d = nn.Parameter(torch.zeros(hidden_size))
-
-    def step(self, x: Tensor, state: State) -> State:
-        (h,) = state
-        return (torch.tanh(self.W(x) + self.P(self.Q(h)) + self.d * h),)
-
+from tests.probes.references import ComplexDiagonal, MatrixMemory, Projected, Tally, drawn, model_of
 
 # With m inputs and n units: parameters, numbers in the state, multiply-adds. A matrix on the input has nm weights and
 # one on the state nn; either makes as many multiply-adds. A complex number is two, a complex product four.
@@ -38,8 +23,6 @@ FORMULAS: dict[type[Cell], Callable[[int, int], tuple[int, int, int]]] = {
     Lstm: lambda m, n: (4 * (n * m + n * n + n), 2 * n, 4 * (n * m + n * n)),
     Gru: lambda m, n: (3 * (n * m + n * n + n), n, 3 * (n * m + n * n)),
     GruTorch: lambda m, n: (3 * (n * m + n * n + 2 * n), n, 3 * (n * m + n * n)),
-    LowRank: lambda m, n: (n * m + 5 * n, n, n * m + 4 * n),
-    LearnedStart: lambda m, n: (n * m + n * n + n + n, n, n * m + n * n),
     Projected: lambda m, n: (8 * n * (m + n + 1) + 2 * n * n, 3 * n, 8 * n * (m + n) + 2 * n * n),
     MatrixMemory: lambda m, n: ((3 * n + 2) * (m + 1) + n * n, n + n * n, (3 * n + 2) * m + n * n),
     ComplexDiagonal: lambda m, n: (2 * (m * n + n * n) + 2 * n + n * m + n, 3 * n, 4 * (m * n + n * n) + n * m),

@@ -18,7 +18,6 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.rnn import Rnn
 from rnnbench.probes.gate_limits import GateLimits, largest_with_random_weights
-from rnnbench.probes.retention import retention
 from rnnbench.tasks.adding import Adding
 from tests.probes.references import model_of
 
@@ -94,9 +93,3 @@ def test_cells_without_such_gates() -> None:
 def test_size_of_the_state() -> None:
     assert largest_with_random_weights(Growing(2, 3), examples=1) == 100
     assert math.isinf(largest_with_random_weights(Rnn(2, 8, activation="relu"), examples=2))
-
-
-def test_forced_gates_are_counted_in_the_order_of_the_step() -> None:
-    cell, x, h = Gru(2, 3), torch.ones(1, 2), torch.full((1, 3), 0.5)
-    (after,) = retention(cell, x, (h,), {0: 0.0, 1: 1.0}).state
-    torch.testing.assert_close(after, torch.tanh(cell.W_n(x)), rtol=0, atol=1e-7)

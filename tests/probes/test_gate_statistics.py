@@ -100,17 +100,6 @@ def test_time_constants_by_hand() -> None:
     np.testing.assert_allclose(time_constants(kept).numpy(), [0, 1, 100, math.inf, math.inf, math.nan], rtol=1e-12)
 
 
-def test_both_states_of_an_lstm_are_measured() -> None:
-    """c may grow beyond 1 where h cannot."""
-    model, batch = model_of(Lstm), drawn_batch()
-    with torch.no_grad():
-        model.cells[0].get_parameter("W_g.bias").fill_(5)
-        model.cells[0].get_parameter("W_f.bias").fill_(5)
-    measurement = GateStatistics().measure(model, TASK, batch)
-    h, c = measurement.arrays["largest"][0]
-    assert measurement.scalars["largest_h"] == h < 1 < c
-
-
 def test_padding_counts_for_nothing() -> None:
     """Two examples, the second cut to 3 of 6 steps: as the first alone and the second's 3 steps alone."""
     model, generator = model_of(Lstm), torch.Generator().manual_seed(3)

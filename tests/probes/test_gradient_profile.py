@@ -24,6 +24,7 @@ from rnnbench.model import Model
 from rnnbench.probes.gradient_profile import GradientProfile, gradient_norms_through_time
 from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.copy_memory import CopyMemory
+from tests.long import long_but
 from tests.probes.references import ODD, Counting, drawn, in_double, model_of, state_gradient
 
 INPUT, HIDDEN = 2, 4
@@ -61,21 +62,6 @@ class Linear(Cell):
         return (self.a * state[0] + self.W(x),)
 
 
-class ScaledIdentity(Rnn):
-    """A relu network with U = a I, W > 0 and b = 0: on positive inputs it is linear, h' = a h + W x."""
-
-    def __init__(self, input_size: int, hidden_size: int, a: float = 0.5) -> None:
-        super().__init__(input_size, hidden_size, activation="relu")
-        self.a = a
-
-    def initialise(self, generator: torch.Generator) -> None:
-        super().initialise(generator)
-        with torch.no_grad():
-            self.W.weight.abs_()
-            self.W.bias.zero_()
-            self.U.weight.copy_(self.a * torch.eye(self.hidden_size))
-
-
 def built(make_cell: Callable[[int, int], Cell], layers: int = 1, backend: str = "auto") -> Model:
     return in_double(model_of(make_cell, HIDDEN, layers, backend=backend))
 
@@ -95,12 +81,12 @@ def ones(steps: int, **more: Tensor) -> Batch:
 
 
 RUN_BY = [
-    (Rnn, "torch"), (Lstm, "torch"), (GruTorch, "torch"), (Rnn, "auto"), (Lstm, "auto"), (Counting, "fused"),
-    *((cell, "eager") for cell in (Rnn, Gru, GruTorch, Lstm, Counting)), *((cell, "eager") for cell in ODD),
+    (Rnn, "torch"), (Lstm, "torch"), (GruTorch, "torch"), (Lstm, "auto"), (Counting, "fused"),
+    *((cell, "eager") for cell in (Rnn, Gru, Lstm, Counting)), *((cell, "eager") for cell in ODD),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("make_cell", "backend"), RUN_BY)
+@pytest.mark.parametrize(("make_cell", "backend"), long_but([run for run in RUN_BY if run[1] != "fused"], RUN_BY))
 @pytest.mark.parametrize(
     ("scored", "loss_at", "first", "last"), [(1, "all", 0, 1), (3, "all", 0, 3), (3, "last", 2, 3), (3, 3, 0, 1)]
 )
@@ -172,16 +158,11 @@ def test_the_last_state_of_a_classifier_by_hand() -> None:
     assert found == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("make_cell", "backend"), [(Linear, "eager"), (ScaledIdentity, "eager"), (ScaledIdentity, "torch")]
-)
-@pytest.mark.parametrize("a", [0.5, 0.875, 1.0, 1.125, -0.75])  # exact in float32, in which weights are drawn
-def test_equals_the_closed_form_of_a_linear_network(make_cell: Callable[..., Cell], backend: str, a: float) -> None:
+@pytest.mark.parametrize("a", [0.5, 1.0, 1.125, -0.75])  # exact in float32, in which weights are drawn
+def test_equals_the_closed_form_of_a_linear_network(a: float) -> None:
     """With a loss at the end only, g_t = |a|^(T - t) g_T, and g_T is the mean of |target| times the readout's norm."""
-    if a < 0 and make_cell is ScaledIdentity:
-        pytest.skip("relu is not linear there")
     steps = 40
-    model, batch = built(lambda m, n: make_cell(m, n, a=a), backend=backend), random_batch(steps, 3, 1)
+    model, batch = built(lambda m, n: Linear(m, n, a=a), backend="eager"), random_batch(steps, 3, 1)
     measurement = GradientProfile().measure(model, ScaledSum(), batch)
     last = batch.targets.abs().mean().item() * model.readout.weight.norm().item()
     expected = abs(a) ** np.arange(steps - 1, -1, -1.0) * last
@@ -197,7 +178,7 @@ def test_equals_the_closed_form_of_a_linear_network(make_cell: Callable[..., Cel
     assert measurement.scalars["gradient_half_life_undefined"] == why
 
 
-@pytest.mark.parametrize(("make_cell", "backend"), [(Lstm, "eager"), (Lstm, "torch"), (Gru, "eager")])
+@pytest.mark.parametrize(("make_cell", "backend"), [(Lstm, "eager"), (Lstm, "torch")])
 def test_padding_steps_are_left_out_of_the_mean(make_cell: type[Cell], backend: str) -> None:
     """Each example's profile is the one it has alone; the mean is over those that are still there."""
     lengths = torch.tensor([6, 2, 4])

@@ -47,9 +47,3 @@ def test_due_by_hand() -> None:
     assert due_steps(1, 999) == [0, 1, 10, 100, 999]
     assert [due_steps(3, steps) for steps in (0, 1, 3)] == [[0], [0, 1], [0, 1, 2, 3]]
     assert [step for step in range(200) if Costs().due(step, last=step == 199)] == [0]
-
-
-@pytest.mark.parametrize("per_decade", range(1, 31))
-def test_due_steps_are_the_rounded_powers(per_decade: int) -> None:
-    expected = {round(10 ** (power / per_decade)) for power in range(3 * per_decade + 1)}
-    assert due_steps(per_decade, 1000) == sorted(expected | {0})

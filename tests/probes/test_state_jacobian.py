@@ -13,7 +13,6 @@ from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_goodfellow import GruGoodfellow
 from rnnbench.cells.lstm import Lstm
-from rnnbench.cells.rnn import Rnn
 from rnnbench.probes.state_jacobian import StateJacobian, jacobians_along, longest_examples
 from rnnbench.tasks import Batch
 from rnnbench.tasks.adding import Adding
@@ -141,14 +140,3 @@ def test_padding_is_not_measured() -> None:
     assert torch.equal(longest_examples(batch, 2, 9), inputs[:3, [1, 2]])
     assert torch.equal(longest_examples(batch, 1, 2), inputs[:2, [1]])
     assert torch.equal(longest_examples(batch, 9, 9), inputs[:2, [1, 2, 0]])
-
-
-def test_one_step_and_more_examples_than_there_are() -> None:
-    task = Adding(length=4)
-    model = model_of(Rnn, 3)
-    batch = task.draw(2, torch.Generator().manual_seed(0))
-    arrays = StateJacobian(examples=5, steps=1, exponents=9).measure(model, task, batch).arrays
-    assert arrays["norm"].shape == (1, 2, 1)
-    assert arrays["exponents"].shape == (1, 2, 3)
-    norm = np.linalg.norm(model.cells[0].U.weight.detach().double().numpy(), 2)
-    assert (arrays["norm"] <= norm).all()

@@ -1,12 +1,10 @@
 """The schema: what identifies a run, which columns are settings, and where files lie."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rnnbench import schema
-from rnnbench.schema import ExperimentFiles, LaunchFiles, RunFiles
 
 SETTINGS: dict[str, Any] = {
     "name": "x", "seed": 3, "results_dir": "r", "device": "cpu", "threads": 1, "flush_denormals": True, "rerun": False,
@@ -37,14 +35,6 @@ def test_the_name_of_a_run_ends_in_a_hash_of_its_settings() -> None:
     assert schema.settings_hash(one) == schema.settings_hash(same) != schema.settings_hash(other)
 
 
-def test_settings_are_columns() -> None:
-    assert schema.setting_columns(WHAT_IS_RUN) == {
-        "device": "cpu", "threads": 1, "flush_denormals": True, "model.hidden_size": 7, "model.backend": "fused",
-        "train.steps": 5, "cell.bias": True, "optimizer._target_": "torch.optim.Adam", "optimizer.betas": "[0.9, 0.99]",
-    }  # fmt: skip
-    assert not any(schema.is_setting(column) for column in schema.RUN_COLUMNS)
-
-
 @pytest.mark.parametrize(
     ("override", "changes"),
     [
@@ -58,27 +48,3 @@ def test_settings_are_columns() -> None:
 )  # fmt: skip
 def test_overrides_that_change_what_is_run(override: str, changes: bool) -> None:
     assert schema.changes_what_is_run(override) is changes
-
-
-def test_the_difficulty_is_a_value() -> None:
-    assert schema.difficulty_value({"length": 100}, "length") == 100
-    assert schema.difficulty_value({"permuted": True}, "permuted") is True
-    assert schema.difficulty_value({"path": "/data/JSB_Chorales.mat"}, "path") == "JSB_Chorales"
-    assert schema.difficulty_value({}, "length") == ""
-
-
-def test_files_of_an_experiment(tmp_path: Path) -> None:
-    files = ExperimentFiles(tmp_path)
-    for name in ("b", "a", ".hidden"):
-        files.run(name).folder.mkdir(parents=True)
-    for name in ("b", "a"):
-        files.run(name).summary.write_text("{}")
-    assert files.begun_runs() == [RunFiles(tmp_path / "runs" / "a"), RunFiles(tmp_path / "runs" / "b")]
-    launch = LaunchFiles(tmp_path / "launches" / "now")
-    launch.folder.mkdir(parents=True)
-    assert files.launches() == []
-    launch.plan.write_text("[]")
-    assert files.launches() == [launch]
-    for number in (10, 9):
-        launch.outcome(number).write_text("{}")
-    assert [path.name for path in launch.outcomes()] == ["job-9.json", "job-10.json"]

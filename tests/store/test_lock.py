@@ -82,12 +82,3 @@ def test_stale_locks_are_removed_and_held_ones_stay(tmp_path: Path) -> None:
         assert mine
         remove_stale_locks(tmp_path)
         assert set(tmp_path.iterdir()) == {fresh, tmp_path / ".held.lock"}
-
-
-def test_other_errors_are_not_taken_for_a_missing_flock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr(fcntl, "flock", fail)
-    with pytest.raises(OSError, match=os.strerror(errno.EIO)), locked(path):
-        pass

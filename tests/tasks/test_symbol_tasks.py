@@ -6,13 +6,11 @@ import pytest
 import torch
 
 from rnnbench.tasks import Batch, Task
-from rnnbench.tasks.adding import Adding
 from rnnbench.tasks.copy_memory import CopyMemory
 from rnnbench.tasks.noiseless_memorization import NoiselessMemorization
 from rnnbench.tasks.random_permutation import RandomPermutation
 from rnnbench.tasks.selective_copying import SelectiveCopying
 from rnnbench.tasks.temporal_order import TemporalOrder
-from rnnbench.tasks.xor import Xor
 
 
 def drawn(task: Task, size: int) -> Batch:
@@ -143,16 +141,10 @@ def test_selective_copying_places_are_uniform() -> None:
 @pytest.mark.parametrize(
     ("make", "setting", "bound"),
     [
-        (Adding, "length", 2),
-        (Xor, "length", 20),
         (TemporalOrder, "length", 10),
         (CopyMemory, "length", 1),
-        (NoiselessMemorization, "symbols", 1),
         (NoiselessMemorization, "alphabet", 2),
         (RandomPermutation, "length", 2),
-        (RandomPermutation, "vocabulary", 3),
-        (SelectiveCopying, "length", 1),
-        (SelectiveCopying, "tokens", 1),
         (SelectiveCopying, "vocabulary", 4),
     ],
 )

@@ -143,19 +143,3 @@ def test_without_memory_each_value_is_equally_likely() -> None:
     counts = torch.bincount(batch.targets[batch.scored], minlength=11).double()
     np.testing.assert_allclose(counts / counts.sum(), [0] * 5 + [1 / 6] * 6, atol=0.004)
     assert task.baseline_loss == pytest.approx(math.log(6))
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Parity(0), "length=0: must be at least 1"),
-        (lambda: GroupWords(0), "length=0: must be at least 1"),
-        (lambda: GroupWords(4, "s4"), "group=s4: must be one of s3, a5, s5"),
-        (lambda: AssociativeRecall(15), "length=15: must be even and at least 16"),
-        (lambda: AssociativeRecall(64, 4, 9), "vocabulary=9: must be at least 10"),
-        (lambda: AssociativeRecall(power=0), "power=0: must be above 0"),
-    ],
-)
-def test_wrong_settings(make: Callable[[], object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        make()

@@ -14,17 +14,14 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
-from rnnbench.cells.gru_goodfellow import GruGoodfellow
 from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
-from rnnbench.report.tables.speed import Speed as SpeedTable
 from rnnbench.tasks.adding import Adding
-from rnnbench.timing import measure
-from rnnbench.timing.implementations import implementations, torch_module
-from rnnbench.timing.measure import PEAK_PRODUCTS, Peak, Timings, interleaved_seconds
+from rnnbench.timing.implementations import implementations
+from rnnbench.timing.measure import Timings, interleaved_seconds
 from rnnbench.timing.speed import Speed
 from rnnbench.timing.torch_mm_baseline import multiply_adds, torch_mm_baseline
 
@@ -63,17 +60,6 @@ def test_every_implementation_differentiates_all_parameters() -> None:
         assert len(gradients[-1]) == sum(parameter.numel() for parameter in cell.parameters())
     for gradient in gradients[1:]:
         torch.testing.assert_close(gradient, gradients[0], rtol=0, atol=1e-5 * float(gradients[0].abs().max()))
-
-
-def test_modules_of_torch_nn_have_the_cells_equations_or_the_nearest() -> None:
-    for family in (Rnn, GruTorch, Lstm, Gru, GruConcat, GruGoodfellow):
-        make = torch_module(family(2, HIDDEN))
-        assert make is not None
-        assert type(make(2, HIDDEN)) is {"Rnn": torch.nn.RNN, "Lstm": torch.nn.LSTM}.get(family.__name__, torch.nn.GRU)
-    relu = torch_module(Rnn(2, HIDDEN, activation="relu"))
-    assert relu is not None
-    assert relu(2, HIDDEN).nonlinearity == "relu"
-    assert torch_module(MinGru(2, HIDDEN)) is None
 
 
 def test_repetitions_are_interleaved_and_the_first_two_are_untimed() -> None:
@@ -127,35 +113,12 @@ def test_ratios_by_hand() -> None:
         assert table[unknown].isna().all(), "runs of before these were recorded"
 
 
-@pytest.mark.parametrize(("load", "threads", "shared"), [(0.4, 1, False), (0.6, 1, True), (0.6, 2, False)])
-def test_times_beside_others_are_marked(load: float, threads: int, shared: bool) -> None:
-    times = {f"pass_fused{end}_s": 1.0 for end in ("", "_best", "_lower_quartile", "_upper_quartile")}
-    sizes = {"pass_steps": 1, "train.batch_size": 1, "pass_input_size": 1, "model.hidden_size": 1, "threads": threads}
-    machine = {"processor": "AMD EPYC", "cpu_family": 25.0, "cpu_model": 17.0, "vector_width_bits": math.nan}
-    rows = speeds(pd.DataFrame([RUN | sizes | times | machine | {"pass_cpu_load": load}]))
-    assert rows["times_shared"].tolist() == [shared]
-    assert rows["processor"].tolist() == ["AMD EPYC, family 25, model 17"]
-    (formatted,) = SpeedTable().formatted(rows).to_dict("records")
-    assert formatted["median ms"].endswith(" shared") is shared
-
-
 def test_fraction_of_peak_by_hand() -> None:
     """4 million multiply-adds in 2 ms are 4 GFLOP/s, of a peak of 16."""
     timings = Timings({"fused": np.array([0.003, 0.002, 0.009])}, 4_000_000, 16e9, 0.0)
     assert timings.best("fused") == 0.002
     assert timings.fraction_of_peak("fused") == pytest.approx(0.25)
     assert Timings(timings.seconds, None, 16e9, 0.0).fraction_of_peak("fused") is None
-
-
-def test_the_peak_is_of_the_fastest_product(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock on which each product of 1024 takes a second and one of 384 half of one."""
-    sizes = [size for size, count in PEAK_PRODUCTS.items() for _ in range(count)]
-    seconds = [{384: 0.5, 1024: 1.0}[size] for size in sizes]
-    readings = iter([reading for second in seconds for reading in (0.0, second)])
-    monkeypatch.setattr(measure.time, "perf_counter", lambda: next(readings))
-    measured = Peak(Gru(2, HIDDEN))
-    assert flops(measured.measure) == 2 * sum(size**3 for size in sizes)
-    assert measured.flops == 2 * 1024**3
 
 
 @pytest.mark.parametrize(

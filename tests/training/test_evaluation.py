@@ -4,12 +4,10 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
 
 from rnnbench.cells.gru import Gru
 from rnnbench.model import Model
 from rnnbench.tasks import Batch, Task
-from rnnbench.tasks.adding import Adding
 from rnnbench.tasks.copy_memory import CopyMemory
 from rnnbench.training.evaluation import evaluate
 
@@ -61,28 +59,3 @@ def test_every_scored_step_counts_alike(model: Model, sizes: list[int], masked: 
     assert result.loss == pytest.approx(sum(losses) / len(losses), rel=1e-12)
     assert result.error_rate == wrong / 7
     assert all(parameter.grad is None for parameter in model.parameters())
-
-
-class Readable(Adding):
-    """The adding problem with a model that gives the first value of each sequence."""
-
-    def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        return outputs[0, :, 0] > 0.5
-
-    def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        return {"above_0_85": (outputs[0, :, 0] > 0.85).float()}
-
-
-class FirstValue(torch.nn.Module):
-    def predict(self, batch: Batch) -> Tensor:
-        return batch.inputs[:1, :, :1]
-
-
-def test_the_error_rate_is_over_examples_of_batches_of_unequal_size() -> None:
-    values = torch.tensor([0.9, 0.8, 0.1, 0.2, 0.3])
-    batch = Batch(torch.stack([values, values], dim=1).expand(4, 5, 2), torch.zeros(1, 5, 1))
-    result = evaluate(FirstValue(), Readable(), [part(batch, slice(0, 1)), part(batch, slice(1, 5))])
-    assert result.error_rate == 3 / 5
-    assert (result.examples, result.measures) == (5, {"above_0_85": 1 / 5})
-    assert result.means == {"loss": result.loss, "error_rate": 3 / 5, "above_0_85": 1 / 5}
-    assert result.loss == pytest.approx((0.81 + 0.64 + 0.01 + 0.04 + 0.09) / 5)

@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
@@ -209,7 +208,7 @@ def first_loss_that_is_not_finite(seed: int, make_optimizer: Any) -> int:
     raise AssertionError("it did not diverge")
 
 
-@pytest.mark.parametrize(("rate", "seed"), [(1e20, 0), (30.0, 0), (30.0, 1)])
+@pytest.mark.parametrize(("rate", "seed"), [(1e20, 0), (30.0, 1)])
 def test_divergence_ends_the_run_at_its_step(make_run: MakeRun, execute: Execute, rate: float, seed: int) -> None:
     make_optimizer = partial(torch.optim.SGD, lr=rate)
     step = first_loss_that_is_not_finite(seed, make_optimizer)
@@ -227,28 +226,6 @@ def test_divergence_ends_the_run_at_its_step(make_run: MakeRun, execute: Execute
     if rate == 1e20:  # the weights after one update make the next loss infinite: an evaluation meets it first
         executed = execute(make_run(Rnn, seed=seed, **{**settings, "eval_every": 1}))
         assert (executed.outcome, executed.results["diverged_at_step"]) == ("diverged", 1)
-
-
-class Exploding(Cell):
-    """h' = 1e30 (h + W x + 1): beyond all numbers after two steps, whatever the weights."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W = self.input_map()
-
-    def step(self, x: Tensor, state: State) -> State:
-        (h,) = state
-        return (1e30 * (h + self.W(x) + 1),)
-
-
-def test_a_run_can_diverge_before_its_first_step(make_run: MakeRun, execute: Execute) -> None:
-    executed = execute(make_run(Exploding, steps=5))
-    assert executed.outcome == "diverged"
-    assert executed.results["diverged_at_step"] == 0
-    assert executed.results["steps_trained"] == 0
-    history = pd.read_csv(executed.folder.path / "history.csv")  # an empty table is a table, too
-    assert list(history.columns) == ["step"]
-    assert history.empty
 
 
 class Finite(Adding):
@@ -340,12 +317,6 @@ def baseline_on_test_data(seed: int) -> Any:
     """The squared error of 1, the best answer without memory, on the nine examples that a run of this seed ends on."""
     targets = Adding(length=8).draw(9, Streams.from_seed(seed).test).targets
     return pytest.approx(float((targets - 1).square().mean()), rel=1e-6)
-
-
-def test_the_baseline_is_evaluated_on_the_data_of_the_test_loss(make_run: MakeRun, execute: Execute) -> None:
-    results = execute(make_run(seed=3)).results
-    assert results["test_baseline_loss"] == baseline_on_test_data(3)
-    assert results["test_baseline_loss"] != results["baseline_loss"]
 
 
 class WithMilestones(Adding):

@@ -103,9 +103,7 @@ def test_a_budget_in_epochs_is_the_same_run_as_its_steps(make_run: MakeRun, exec
     ("settings", "message"),
     [
         ({"steps": None, "epochs": 3}, "train.epochs=3: Adding draws fresh sequences without end, so it has no epochs"),
-        ({"eval_every": None, "eval_every_epochs": 2}, "train.eval_every_epochs=2: Adding draws fresh sequences"),
         ({"steps": 5, "epochs": 3}, "must be null where train.steps=5; set train.steps=null"),
-        ({"steps": None}, "must be a number where train.steps is null"),
         ({"gradient_clip_value": 1.0}, "must be null where train.gradient_clip_norm=1; set train.gradient_clip_norm"),
     ],
 )

@@ -121,6 +121,14 @@ def test_gradients_of_one_result_alone_equal_eager(which: str) -> None:
     )
 
 
+def test_inputs_of_any_layout_give_the_same(gru: Cell) -> None:
+    inputs, state = drawn(gru, 5, 4)
+    scattered = inputs.detach().transpose(0, 2).contiguous().transpose(0, 2).requires_grad_()
+    one, other = (numbers(Fused(), gru, tensor, state) for tensor in (inputs, scattered))
+    assert not scattered.is_contiguous()
+    assert_same_numbers(one, other, 0.0)
+
+
 def test_frozen_weights_get_no_gradient_and_the_others_the_right_one(gru: Cell) -> None:
     inputs, state = drawn(gru, 5, 4)
     truth = numbers(Eager(), gru, inputs, state)
