@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from rnnbench.analysis.comparison import comparison
-from rnnbench.analysis.gradient_decay import gradient_decays
 from rnnbench.report.tables.comparison import Comparison
 from tests.analysis.made import results
 
@@ -109,40 +108,6 @@ def test_baseline_is_that_of_the_same_data_where_it_is_known() -> None:
     assert row({"baseline_loss": 1.0})["baseline_loss"] == 1.0
 
 
-LAGS = np.arange(120.0)[::-1]
-COURSES = [10 ** (-0.1 * LAGS), 10 ** (0.1 * LAGS), 2 ** (-LAGS / 121), 10 ** (-0.01 * LAGS + np.sin(LAGS)), 2**-LAGS]
-"""They fall with a half-life of 3.01, rise, fall with one longer than 120 steps, bend, and fall with one of 1."""
-
-
-def test_half_lives_are_those_of_the_table_of_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of copy memory over 100 symbols the sequence has 120 steps; five steps are too few for a line."""
-    runs = [{"seed": seed, "gradient_decades_lost": 1.0, "gradient_decades_lost_initial": 2.0} for seed in range(6)]
-    runs[4]["status"] = "diverged"
-    made = results(*runs, **{"train.steps": 1000, "task": "copy_memory", "task.length": 100})
-    norms = [np.stack([course, course])[:, None] for course in [*COURSES, COURSES[0][-5:]]]
-    monkeypatch.setattr(type(made.source), "probe", lambda self, run, name: {"norm": norms[int(run[3:])]})
-    (found,) = comparison(made).to_dict("records")
-    (same,) = gradient_decays(made).to_dict("records")
-    assert found["gradient_half_life_initial"].estimate == pytest.approx((math.log10(2) / 0.1 + 1) / 2)
-    assert found["gradient_half_life"].estimate == pytest.approx(math.log10(2) / 0.1)  # no diverged run
-    for when, count in (("_initial", 2), ("", 1)):
-        assert found[f"gradient_half_life{when}_runs"] == same[f"half_life_runs{when}"] == count
-        assert found[f"gradient_half_life{when}"].estimate == same[f"half_life{when}"].estimate
-        assert found[f"gradient_half_life{when}_why"] == same[f"half_life_why{when}"]
-    assert found["gradient_half_life_why"] == "; ".join(
-        f"1: {reason}" for reason in ("does not decay", "longer than the sequence", "no straight line in log g_t",
-                                      "too few steps with a gradient above 0")
-    )  # fmt: skip
-    (cells,) = Comparison().formatted(comparison(made)).to_dict("records")
-    assert cells["gradient half-life (steps): initial, trained"] == "2.01 (2 of 6), 3.01 (1 of 6)"
-
-
 def test_half_lives_of_an_external_table_are_those_recorded() -> None:
     found = row(*seeds(gradient_decades_lost=[3.0, 2.0], gradient_half_life=[5.0, NONE]))
     assert (found["gradient_half_life"].estimate, found["gradient_half_life_runs"]) == (5.0, 1)
-
-
-def test_columns_without_content_are_left_out() -> None:
-    cells = text({"parameters": 120, "parameters_recurrent_layers": 100})
-    assert cells["parameters: recurrent layers, total"] == "100, 120"
-    assert not {"variant", "ms/step", "gradient half-life (steps): initial, trained"} & set(cells)

@@ -1,16 +1,14 @@
 """Success against length, the longest length solved and matched comparisons, by hand."""
 
-import math
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rnnbench.analysis.horizon import longest_solvable_length, solvable_lengths, success_by_length
+from rnnbench.analysis.horizon import longest_solvable_length, solvable_lengths
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match, matched_comparisons
-from rnnbench.report.tables.solvable_lengths import SolvableLengths
-from tests.analysis.made import results, table
+from tests.analysis.made import table
 from tests.analysis.two_groups import binomial_error
 
 
@@ -34,13 +32,6 @@ def test_longest_solvable_length_by_hand(outcomes: dict[int, list[bool]], expect
     assert longest(outcomes, np.random.default_rng(0)) == expected
 
 
-def test_longest_solvable_length_of_one_and_no_run() -> None:
-    one = longest({10: [True, True], 20: [True], 40: [False]}, np.random.default_rng(0))
-    assert one.estimate == 20
-    assert math.isnan(one.low)
-    assert math.isnan(longest({}, np.random.default_rng(0)).estimate)
-
-
 def test_the_interval_of_the_longest_length_covers_from_five_runs_on() -> None:
     # The fraction that solves falls through one half between 40 and 80. Lengths are few: coverage above nominal.
     generator = np.random.default_rng(23)
@@ -58,13 +49,6 @@ def at(length: int, *solved: bool) -> list[dict[str, Any]]:
     ]
 
 
-def test_success_by_length() -> None:
-    found = success_by_length(table(*at(10, True, True), *at(20, True, False), *at(40, False, False)))
-    assert list(found["length"]) == [10, 20, 40]
-    assert [rate.estimate for rate in found["success_rate"]] == [1, 0.5, 0]
-    assert found["success_rate"][0].low == pytest.approx(0.025**0.5)  # Clopper & Pearson, 2 of 2
-
-
 @pytest.mark.parametrize(
     ("rows", "longest", "reaches"),
     [
@@ -76,13 +60,6 @@ def test_success_by_length() -> None:
 def test_table_of_longest_lengths(rows: list[dict[str, Any]], longest: int, reaches: bool) -> None:
     (row,) = solvable_lengths(table(*rows), np.random.default_rng(0)).to_dict("records")
     assert (row["longest_solvable_length"].estimate, row["at_longest_tested"]) == (longest, reaches)
-
-
-def test_lengths_are_shown_with_the_budget_and_where_all_runs_agree() -> None:
-    for last, shown in ((False, "10 (all runs agree)"), (True, "≥ 20 [10, 20]")):
-        made = results(*at(10, True, True), *at(20, last, False), **{"train.steps": 6000})
-        (cells,) = SolvableLengths().formatted(SolvableLengths().rows(made)).to_dict("records")
-        assert (cells["longest solvable length"], cells["within"]) == (shown, "6,000 steps")
 
 
 def test_longest_length_of_a_softer_milestone() -> None:

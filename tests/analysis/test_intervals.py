@@ -11,7 +11,6 @@ from rnnbench.analysis.intervals import (
     Interval,
     exact_rate,
     improvement_interval,
-    is_degenerate,
     mean_interval,
     median_interval,
     median_of_signed,
@@ -72,13 +71,6 @@ def test_the_median_interval_covers_what_the_binomial_says(runs, expected):
     generator = np.random.default_rng(13)
     share = covered_share(lambda: median_interval(generator.exponential(size=runs)), math.log(2), repeats=500)
     assert share == pytest.approx(expected, abs=binomial_error(expected, 500))
-
-
-def test_intervals_without_width_are_degenerate():
-    assert is_degenerate(Interval(INF, INF, INF))
-    assert is_degenerate(Interval(1, 0.1 + 0.2, 0.3))
-    assert not is_degenerate(Interval(1, 0.9, 1))
-    assert not is_degenerate(Interval(1.0))
 
 
 @pytest.mark.parametrize(

@@ -107,23 +107,3 @@ def test_level_and_power():
         found += log_rank_test(a, b, generator).p_value <= 0.05
     assert rejected / repeats <= 0.05 + binomial_error(0.05, repeats)
     assert found / repeats == pytest.approx(0.86, abs=binomial_error(0.86, repeats))
-
-
-@pytest.mark.parametrize(
-    ("steps", "budgets", "strata", "message"),
-    [
-        ([math.nan], [9], [], r"^steps\[0\]=nan:"),
-        ([1, 2], [9], [], r"^budgets\.size=1:"),
-        ([0], [9], [], r"^steps=0:"),
-        ([10], [9], [], r"^steps\[0\]=10:"),
-        ([4], [9], [math.nan], r"^strata\[0\]=nan:"),
-    ],
-)
-def test_steps_are_refused_by_name(steps, budgets, strata, message):
-    with pytest.raises(ValueError, match=message):
-        StepsToSolve(np.array(steps, dtype=float), np.array(budgets, dtype=float), np.array(strata, dtype=float))
-
-
-def test_a_stratum_of_one_group_is_refused():
-    with pytest.raises(ValueError, match=r"^strata=2:"):
-        log_rank_test(group([1, 2], 9, [1, 2]), group([1, 2], 9, [1, 1]), np.random.default_rng(0))

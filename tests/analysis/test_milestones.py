@@ -47,12 +47,6 @@ def test_a_softer_milestone_is_censored_where_the_run_stopped() -> None:
     assert list(steps.budgets) == [300, 1000]
 
 
-def test_strata_are_difficulties() -> None:
-    assert list(steps_to(table({"difficulty": 20}, {"difficulty": 10})).strata) == [20, 10]
-    named = table({"difficulty": "b"}, {"difficulty": "a"}, {"difficulty": "b"})
-    assert list(steps_to(named).strata) == [1, 0, 1]
-
-
 def test_a_milestone_that_no_run_has_names_those_there_are() -> None:
     with pytest.raises(SettingError, match=r"^milestone=x:.*half"):
         check_milestone(table({"steps_to_half": 3}), "x")

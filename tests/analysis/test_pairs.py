@@ -11,7 +11,7 @@ from rnnbench.analysis.loss_comparison import loss_comparison
 from rnnbench.analysis.steps_comparison import CONTRADICTED, NONE_REACHED, steps_comparison
 from rnnbench.analysis.variant import Variant
 from rnnbench.report.tables.paired_differences import PairedDifferences
-from tests.analysis.made import results, table
+from tests.analysis.made import table
 
 NONE = np.nan
 NEVER = [NONE] * 5
@@ -116,14 +116,6 @@ def test_one_ratio_for_all_lengths(at_10: Any, at_20: Any, why: str, fewer: str)
     assert over_all["ratio"].low < 0.53 < over_all["ratio"].high if not why else np.isnan(over_all["ratio"].estimate)
 
 
-def test_any_milestone() -> None:
-    runs = [*by_steps("gru", 10, NEVER), *by_steps("rnn", 10, NEVER)]
-    for run in runs:
-        run["steps_to_half"] = 100 + run["seed"] if run["cell"] == "gru" else 500 + run["seed"]
-    (row,) = steps_rows(*runs, milestone="half").to_dict("records")
-    assert (row["fewer_steps"], row["milestone"]) == ("holds", "half")
-
-
 def test_pairs_have_one_variant_and_a_length_in_common() -> None:
     rates = [Variant((("optimizer.lr", rate),)) for rate in (1.0, 2.0)]
     shared = [run for cell in ("gru", "rnn") for rate in rates for run in by_steps(cell, 10, SOON, variant=rate)]
@@ -218,8 +210,3 @@ def test_holm_over_the_lengths_of_a_pair() -> None:
         *by_loss("rnn", LARGE, **{"task.length": 10}), *by_loss("rnn", noisy, **{"task.length": 20}),
     )  # fmt: skip
     assert list(found["p_holm"]) == pytest.approx(list(found["p_value"] * [2, 1]))
-
-
-def test_a_table_without_a_pair_says_what_it_needs() -> None:
-    with pytest.raises(ValueError, match=r"^PairedDifferences: needs two trained cells on the same task"):
-        PairedDifferences().rows(results(*by_loss("gru", SMALL)))

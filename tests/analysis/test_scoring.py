@@ -16,8 +16,7 @@ from rnnbench.analysis.scoring import (
     with_scores,
 )
 from rnnbench.errors import SettingError
-from rnnbench.report.tables.scores import Scores
-from tests.analysis.made import results, table
+from tests.analysis.made import table
 from tests.analysis.two_groups import binomial_error
 from tests.long import long_but
 
@@ -102,13 +101,6 @@ def test_matrix_has_the_seeds_that_every_task_has() -> None:
     assert (row["tasks"], row["runs"], row["left_out"]) == (2, 2, 1)
 
 
-def test_interquartile_mean_over_tasks_and_seeds() -> None:
-    runs = table(*({"seed": seed, "test_loss": loss} for seed, loss in enumerate([0.9, 0.6, 0.4, 0.0])))
-    (row,) = scores(runs, generator()).to_dict("records")
-    assert (row["tasks"], row["runs"]) == (1, 4)
-    assert row["score"].estimate == pytest.approx(0.5)  # of 0.1, 0.4, 0.6, 1.0 the middle two
-
-
 def test_the_baseline_is_that_of_the_same_data_where_it_is_known() -> None:
     """By which a model without memory scores 0 whatever the luck of its data."""
     runs = table({"test_loss": 0.9, "test_baseline_loss": 0.9}, {"test_loss": 0.9, "test_baseline_loss": np.nan})
@@ -116,11 +108,3 @@ def test_the_baseline_is_that_of_the_same_data_where_it_is_known() -> None:
     for part, name in ((runs.assign(seed=[0, 1]), "expected"), (runs[:1], "on the same data")):
         (row,) = scores(part, generator()).to_dict("records")
         assert row["baseline"] == name
-
-
-def test_runs_that_agree_or_stopped_are_said_to() -> None:
-    """The losses of runs that stopped are the stopping rule's: two cells that solve the task have the same."""
-    for columns, text in (({}, "0.9 (all runs agree)"), ({"steps_trained": 100}, "0.9 (all runs agree) 3 at stop")):
-        made = results(*({"seed": seed, "test_loss": 0.1} | columns for seed in range(3)))
-        (cells,) = Scores().formatted(Scores().rows(made)).to_dict("records")
-        assert cells["score"] == text

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rnnbench.analysis.variant import SettingValue, Variant, value_order
+from rnnbench.analysis.variant import Variant
 from tests.analysis.made import results
 
 
@@ -34,14 +34,3 @@ def test_a_difficulty_is_a_value(read: Any, value: Any) -> None:
     (found,) = results({"difficulty": read}).runs["difficulty"]
     assert found == value
     assert isinstance(found, str) == isinstance(value, str)
-
-
-def test_order_of_values_of_different_types() -> None:
-    values: list[SettingValue] = [None, "b", 2, "a", True, -1.5]
-    assert sorted(values, key=value_order) == [-1.5, True, 2, "a", "b", None]
-    assert Variant((("a", 2), ("b", "x"))) < Variant((("a", 10), ("b", "a")))
-
-
-def test_equal_variants_are_one_key() -> None:
-    assert {Variant.of({"lr": 1.0, "gain": math.nan})} == {Variant((("lr", 1), ("gain", None)))}
-    assert not Variant()

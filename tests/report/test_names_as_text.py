@@ -1,17 +1,13 @@
 """Names from elsewhere are shown as they are: they end no cell and begin no markup."""
 
 import re
-import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote
 
 import pandas as pd
 
-from rnnbench.report.page import Drawn, Failed, Tabled, svg_uri, write_page
-from rnnbench.report.style import CellStyles, paper_style
+from rnnbench.report.page import Drawn, Failed, Tabled, write_page
 from rnnbench.report.tables.rendering import latex, markdown
-from tests.report.test_figures import figure
 from tests.report.tiny import tiny
 
 HOSTILE = r"a$b^$ \input{x} #&%_~{}|<script>alert(1)</script>"
@@ -32,15 +28,6 @@ def test_markdown_keeps_them_in_their_cell() -> None:
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {3}
     assert "<s" not in lines[2]
     assert "< 0.01" in lines[2]
-
-
-def test_a_picture_on_the_page_is_the_figure() -> None:
-    with paper_style():
-        kind, _, picture = svg_uri(figure("learning_curves").draw(tiny(), CellStyles(["gru"]))).partition(",")
-    assert kind == "data:image/svg+xml"
-    assert not re.search(r"[<>\"'#\n]", picture)
-    root = ElementTree.fromstring(unquote(picture))
-    assert len(list(root.iter("{http://www.w3.org/2000/svg}path"))) > 20
 
 
 def test_the_page_shows_them_as_text(tmp_path: Path) -> None:

@@ -5,17 +5,13 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image
-from pydantic import ValidationError
 
 from rnnbench.analysis.archive import load_results
 from rnnbench.report import Figure, ReportSettings, write_report
-from rnnbench.report.drawing import grid
 from rnnbench.report.figures.cost import Cost
 from rnnbench.report.figures.learning_curves import LearningCurves
 from rnnbench.report.figures.speed import Speed
-from rnnbench.report.style import paper_style
 from rnnbench.report.tables.comparison import Comparison
 
 COST: dict[str, Figure] = {"cost": Cost()}
@@ -31,23 +27,6 @@ def colours_of(path: Path) -> set[Any]:
         return {colour for _, colour in picture.convert("RGB").getcolors(1 << 24) or []}
 
 
-@pytest.mark.parametrize(
-    ("setting", "value"),
-    [("formats", ["jpg"]), ("formats", []), ("width", "wide"), ("width", 0.5), ("width", float("nan")),
-     ("style", "no_such_style")],
-)  # fmt: skip
-def test_wrong_settings(setting: str, value: Any) -> None:
-    with pytest.raises(ValidationError) as error:
-        ReportSettings(**{setting: value})
-    assert [each["loc"] for each in error.value.errors()] == [(setting,)]
-
-
-def test_a_style_file_that_matplotlib_cannot_read_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "own.mplstyle").write_text("font.sise: 12\n")
-    with pytest.raises(ValidationError, match=r"font\.sise"):
-        ReportSettings(style=str(tmp_path / "own.mplstyle"))
-
-
 def test_formats_and_width(small_experiment: Path) -> None:
     written(small_experiment, formats=["png", "svg"], width="column")
     figures = small_experiment / "figures"
@@ -55,13 +34,6 @@ def test_formats_and_width(small_experiment: Path) -> None:
     with Image.open(figures / "cost.png") as picture:
         assert picture.width == int(3.3 * 300)
     assert ElementTree.parse(figures / "cost.svg").getroot().get("width") == "237.6pt"
-
-
-def test_panels_stand_below_each_other_where_the_figure_is_narrow() -> None:
-    for width, columns in ((None, 3), (3.3, 1), (5.0, 2)):
-        with paper_style(width=width):
-            _, (first, *_) = grid(["a", "b", "c"], False, "x")
-        assert first.get_subplotspec().get_gridspec().ncols == columns
 
 
 def test_style_goes_on_top_and_cells_keep_their_colours(small_experiment: Path, tmp_path: Path) -> None:

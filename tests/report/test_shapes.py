@@ -14,7 +14,6 @@ from omegaconf import OmegaConf
 
 from rnnbench.analysis import steps_comparison
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.tuning import tune
 from rnnbench.errors import SettingError
 from rnnbench.report.drawing import mark_incomplete
 from rnnbench.report.figures import paired_differences
@@ -107,13 +106,6 @@ def test_many_cells(name: str) -> None:
     canvas = drawn(components("figure")[name], made(36 if name == "learning_curves" else 60, seeds=1))
     assert_legible(canvas)
     assert any("gated_cell_variant_35" in text.get_text() for text in canvas.findobj(Text))
-
-
-def test_tuned_setting_of_many_cells() -> None:
-    results = tune(made(10, seeds=1, rates=(0.001, 0.01)), "optimizer.lr")
-    canvas = drawn(components("figure")["learning_rate_sensitivity"], results)
-    assert_legible(canvas)
-    assert len([axes for axes in canvas.axes if axes.axison]) == 10
 
 
 def test_comparison_shows_what_a_task_has() -> None:

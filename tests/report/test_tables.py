@@ -1,8 +1,6 @@
 """Every table of the menu, made from a tiny table of runs: its columns, its text, and what it needs."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,18 +15,9 @@ from rnnbench.report import Table
 from rnnbench.report.tables.rendering import latex, markdown, plain
 from rnnbench.report.values import stable_csv, to_columns
 from rnnbench.schema import GROUP
-from tests.report.tiny import CELLS, DECAY, tiny
+from tests.report.tiny import tiny
 
 NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "table").glob("*.yaml"))
-NEEDS = {
-    "claims": "train.steps",
-    "paired_differences": "test_loss",
-    "comparison": "steps_to_solve",
-    "steps_ratio": "steps_to_solve",
-    "scores": "test_loss",
-    "solvable_lengths": "solved",
-    "speed": "pass_steps",
-}
 
 
 def table(name: str) -> Table:
@@ -58,50 +47,6 @@ def test_table_of_the_menu(name: str) -> None:
     for text in (plain(made.formatted_brief(found)), markdown(formatted)):
         assert all(str(heading) in text for heading in made.formatted_brief(found))
     assert r"\begin{tabular}" in latex(formatted)
-
-
-@pytest.mark.parametrize(("name", "column"), NEEDS.items())
-def test_table_names_the_column_it_lacks(name: str, column: str) -> None:
-    results = tiny()
-    results = replace(results, runs=results.runs.drop(columns=column))
-    with pytest.raises(ValueError, match=f"^{type(table(name)).__name__}: .*needs the column '{column}'"):
-        table(name).rows(results)
-
-
-def by_cell(name: str, **where: Any) -> pd.DataFrame:
-    found = rows(name)
-    for column, value in where.items():
-        found = found[found[column] == value]
-    return found.set_index("cell")
-
-
-def test_decays_of_exact_exponentials() -> None:
-    found = by_cell("gradient_decay", difficulty=10)
-    for cell in CELLS:
-        assert found.loc[cell, "decay_initial"].estimate == pytest.approx(DECAY[cell])
-        assert found.loc[cell, "r_squared_initial"].estimate == pytest.approx(1)
-
-
-def test_longest_lengths() -> None:
-    found = by_cell("solvable_lengths")
-    assert {cell: reach.estimate for cell, reach in found["longest_solvable_length"].items()} == {
-        "rnn": 0,
-        "lstm": 10,
-        "gru": 20,
-    }
-    assert dict(found["at_longest_tested"]) == {"rnn": False, "lstm": False, "gru": True}
-
-
-def test_choice_of_the_rate() -> None:
-    found = by_cell("tuned_settings", difficulty=20)
-    assert dict(found["chosen"]) == {"rnn": 0.01, "lstm": 0.01, "gru": 0.01}
-    assert set(found["runs"]) == {6}
-
-
-def test_speed_ratios() -> None:
-    found = rows("speed")
-    fused = found[(found["implementation"] == "fused") & (found["cell"] == "gru")].iloc[0]
-    assert (fused["time_over_torch_mm"], fused["speedup_over_torch_nn"], fused["time_over_lstm"]) == (0.5, 4.0, 1.0)
 
 
 def test_csv_is_the_same_text_whatever_the_last_bits() -> None:

@@ -17,16 +17,7 @@ from rnnbench.report import write_report
 from rnnbench.report.tables.comparison import Comparison
 from rnnbench.schema import ExperimentFiles
 from rnnbench.store.atomic import DamagedFileError
-
-
-class RunsCode:
-    """Unpickled, it makes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> Any:
-        return Path.touch, (self.path,)
+from tests.store.test_writer import RunsCode
 
 
 def as_pickle(path: Path, proof: Path) -> None:

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure as Canvas
 
 import rnnbench
 from rnnbench.analysis.archive import load_results
 from rnnbench.analysis.results import FIRST, Results
 from rnnbench.report import Figure, Table, write_report
-from rnnbench.report.drawing import log_axis
 from rnnbench.report.figures.cost import Cost
 from rnnbench.report.figures.gradient_norms import GradientNorms
 from rnnbench.report.figures.learning_curves import LearningCurves
@@ -134,10 +132,6 @@ def test_page_holds_tables_and_figures_says_what_they_show_and_what_is_missing(w
     assert not re.search(r"(src|href)=.http", page)
     assert "<strong>Figure 1. Learning curves.</strong> Loss on validation data" in page
     assert "Cells: rnn, lstm, gru. Tasks: adding, length 20." in page
-    captions = re.findall(r"<figcaption>(.*?)</figcaption>", page, re.DOTALL)
-    assert len(captions) == len(FIGURES)
-    for paragraph in re.findall(r"<p>(.*?)</p>", "".join(captions), re.DOTALL):
-        assert "\n" not in paragraph
     assert "Table 1. " in page
     assert '<td class="number">2</td>' in page
     assert "<td>gru</td>" in page
@@ -160,19 +154,3 @@ def test_a_run_leads_to_its_copy_in_wandb(small_experiment: Path, text: str, lin
     page = (small_experiment / "report.html").read_text()
     assert page.count(">W&amp;B</a>") == bool(link)
     assert link in page
-
-
-def test_a_logarithmic_axis_has_two_numbers() -> None:
-    for low, high in ((1, 1e20), (0.02, 3), (0.5, 1.2), (0.15, 0.17), (8.0, 8.6), (3.0, 3.0)):
-        with paper_style():
-            axes = Canvas().subplots()
-            axes.plot([0, 1], [low, high])
-            log_axis(axes)
-            axes.figure.draw_without_rendering()
-            bottom, top = axes.get_ylim()
-            shown = [
-                label.get_text()
-                for label in axes.get_yticklabels()
-                if bottom <= label.get_position()[1] <= top and label.get_text()
-            ]
-        assert 2 <= len(set(shown)) == len(shown) <= 10, (low, high, shown)

@@ -6,7 +6,6 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from rnnbench.errors import SettingError
 from rnnbench.runs.catalogue import configuration_directory, default_content, with_settings
 
 GROUPS = ("cell", "task", "optimizer", "schedule", "wandb")
@@ -39,15 +38,3 @@ def test_a_folder_of_the_user_comes_first(tmp_path: Path) -> None:
     (tmp_path / "cell").mkdir()
     (tmp_path / "cell" / "gru.yaml").write_text("_target_: mine.Gru\n")
     assert default_content({"cell": "gru"}, [tmp_path])["cell"] == {"_target_": "mine.Gru"}
-
-
-@pytest.mark.parametrize(
-    ("settings", "named"),
-    [({"train.stepps": 5}, "did you mean steps"), ({"train": {"stepps": 5}}, "train.stepps"), ({"seed.x": 5}, "seed.x"),
-     ({"learning_rate": 1}, "learning_rate")],
-)  # fmt: skip
-def test_unknown_settings_and_choices_are_refused(settings: dict[str, object], named: str) -> None:
-    with pytest.raises(SettingError, match=named):
-        with_settings(default_content({}), settings)
-    with pytest.raises(SettingError, match="did you mean lstm"):
-        default_content({"cell": "lsmt"})
