@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from rnnbench.interruption import Interrupted, deferred, listen_as_worker, listening, raised_after, received
+from rnnbench.interruption import Interrupted, deferred, listen_as_worker, listening, received
 
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGUSR1": 138, "SIGUSR2": 140}
 
@@ -71,21 +71,6 @@ def test_a_worker_does_not_take_the_handlers_of_a_command() -> None:
         listen_as_worker()
         assert signal.getsignal(signal.SIGTERM) is before
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-
-
-def test_somebody_elses_program_gets_the_signal_after_the_block() -> None:
-    seen = []
-
-    def body() -> None:
-        with raised_after():
-            signal.raise_signal(signal.SIGINT)
-            seen.append(str(received()))
-        seen.append("not reached")
-
-    with pytest.raises(KeyboardInterrupt):
-        body()
-    assert seen == ["Ctrl-C"]
-    assert received() is None
 
 
 def test_it_survives_a_journey_between_processes() -> None:

@@ -62,7 +62,7 @@ from rnnbench.cells.gru import Gru
 
 Path("imported").touch()
 
-class MyCell(Gru):
+class HandedCell(Gru):
     pass
 """
 
@@ -72,25 +72,25 @@ def test_a_custom_cell_is_handed_over_or_its_package_named(
 ) -> None:
     """The module lies where Python finds it, as a notebook's does; nothing imports it but the caller's word."""
     (tmp_path / "my" / "cell").mkdir(parents=True)
-    (tmp_path / "my" / "my_cell.py").write_text(CELL)
-    (tmp_path / "my" / "cell" / "my_cell.yaml").write_text("# A cell.\n_target_: my_cell.MyCell\n")
+    (tmp_path / "my" / "handed_cell.py").write_text(CELL)
+    (tmp_path / "my" / "cell" / "handed_cell.yaml").write_text("# A cell.\n_target_: handed_cell.HandedCell\n")
     monkeypatch.syspath_prepend(str(tmp_path / "my"))
-    code, _, errors = command("--config-dir", "my", *SMALL, "cell=my_cell", "task.length=6", "model.backend=eager")
+    code, _, errors = command("--config-dir", "my", *SMALL, "cell=handed_cell", "task.length=6", "model.backend=eager")
     assert code == 0, errors
-    (folder,) = tmp_path.glob("results/default/runs/my_cell-*")
-    del sys.modules["my_cell"]
+    (folder,) = tmp_path.glob("results/default/runs/handed_cell-*")
+    del sys.modules["handed_cell"]
     (tmp_path / "imported").unlink()
     with pytest.raises(
-        SettingError, match=r"^my_cell\.MyCell: is no cell of rnnbench, .* components=\[MyCell\]"
+        SettingError, match=r"^handed_cell\.HandedCell: is no cell of rnnbench, .* components=\[HandedCell\]"
     ) as error:
         rnnbench.load_model(folder)
     assert "\n" not in str(error.value)
     with pytest.raises(SettingError, match="is no cell of rnnbench"):
-        rnnbench.load_model(folder, components=["my", "my_cell.py"])
+        rnnbench.load_model(folder, components=["my", "handed_cell.py"])
     assert not (tmp_path / "imported").exists()
-    named = rnnbench.load_model(folder, components=["my_cell"])
+    named = rnnbench.load_model(folder, components=["handed_cell"])
     kind = type(named.cells[0])
-    assert kind.__name__ == "MyCell"
+    assert kind.__name__ == "HandedCell"
     assert type(rnnbench.load_model(folder, components=[kind]).cells[0]) is kind
 
 

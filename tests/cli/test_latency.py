@@ -24,7 +24,6 @@ ONE_STEP = ["train.steps=1", "model.backend=eager", "task.length=3", "wandb.mode
     [
         ("main", ["--cfg", "job"], {"torch", "wandb", "numba", "scipy"}),
         ("main", ["--help"], {"torch", "wandb", "numba", "scipy", "hydra", "omegaconf"}),
-        ("main", ["-sc", "query=bash"], {"torch", "wandb", "numba", "scipy"}),
         ("main", ONE_STEP, {"wandb", "numba", "scipy.stats", "pandas"}),
         ("report", ["name=none"], {"torch", "wandb", "numba"}),
     ],

@@ -20,7 +20,7 @@ from rnnbench.cli.launching.launcher import ExecutorLauncher
 from rnnbench.cli.launching.status_line import Following
 from rnnbench.errors import SettingError
 from rnnbench.recorders import ProgressBar
-from rnnbench.recorders.progress import ProgressFile, share_done, write_progress
+from rnnbench.recorders.progress import write_progress
 from rnnbench.schema import LaunchFiles
 from tests.cli.conftest import SMALL, Command
 
@@ -135,18 +135,6 @@ def test_outcomes_counts_and_time_left_of_a_launch(launch: LaunchFiles, monkeypa
     following.join()
 
 
-def test_the_time_left_is_counted_from_the_first_training_step(launch: LaunchFiles) -> None:
-    launch.outcome(1).unlink()
-    write_progress(launch.progress(2), 0, 80)  # begun, resumed at step 20 of 100
-    following = Following(launch, io.StringIO())
-    following.bar.start_t = time.time() - 1000.0  # imports, compilation
-    following.show()
-    assert time.time() - following.bar.start_t < 500
-    write_progress(launch.progress(2), 8, 72)
-    following.show()
-    assert (following.bar.n, following.bar.total) == (pytest.approx(0.1), 3)
-
-
 @pytest.mark.parametrize("columns", [80, 120])
 def test_a_run_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     stream = terminal(monkeypatch)
@@ -163,17 +151,6 @@ def test_a_run_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) 
     assert drawn
     assert max(map(len, drawn)) <= columns
     assert ("baseline 0.17" in drawn[-1]) == (columns == 120)
-
-
-def test_progress_is_written_now_and_then(tmp_path: Path) -> None:
-    path = tmp_path / "progress"
-    recorder = ProgressFile(path, start=5, steps=10)
-    recorder.written_at -= 60
-    recorder.advance(7)
-    recorder.advance(8)
-    assert share_done(path) == 0.4
-    recorder.finish({})
-    assert share_done(path) == 0.0
 
 
 SEARCH = ("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_jobs=1", "hydra.sweeper.sampler.seed=0", *SMALL,

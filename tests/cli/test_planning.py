@@ -84,7 +84,7 @@ OVERRIDES = (
 def test_random_jobs_are_as_hydra_composes_them_or_are_refused_with_its_words() -> None:
     fast, master = composer("train.batch_size=8")
     draw, kinds = random.Random(1), set()
-    for _ in range(30):
+    for _ in range(12):
         job = draw.sample(OVERRIDES, draw.randint(1, 4))
         answers: list[Any] = []
         for compose_job in (partial(as_hydra_does, master), partial(as_planned, fast)):
@@ -104,8 +104,6 @@ def test_random_jobs_are_as_hydra_composes_them_or_are_refused_with_its_words() 
     [
         ["cell=gru", "model.parameter_budget=5000"],
         ["cell=lstm", "model.parameter_budget=50000", "model.budget_counts=all", "model.layers=2"],
-        ["cell=rnn", "model.backend=torch", "model.hidden_size=7"],
-        ["cell=gru_no_bias", "model.backend=eager"],
         ["cell=lstm", "threads=2", "task=copy_memory"],
     ],
 )

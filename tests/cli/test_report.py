@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from rnnbench.cli.report import request
 from tests.cli.conftest import SMALL, Command
 
 LOOK = ("table=[comparison]", "figure=[cost]", "formats=svg")
@@ -41,7 +40,6 @@ def test_several_experiments_filters_and_what_is_refused(rnnbench_report: Comman
     for arguments, answer in {
         ("only.cell=[gru,lstmm]",): "only.cell=['lstmm']: no run has one of these values; there are rnn, lstm, gru",
         ("only.cel=gru",): "only.cel=['gru']: no run has this column; did you mean only.cell?",
-        ("only.cell=gru,lstm",): "only.cell=['gru,lstm']: no run has one of these values; there are rnn, lstm, gru",
         ("only.cell=[gru",): "only.cell=[gru: cannot be read; close its brackets and quotes, or quote all of it: "
         "'only.cell=\"[gru\"'",
         ("out=results/one",): "out=results/one: is the folder of an experiment; choose another folder",
@@ -63,12 +61,3 @@ def test_wrong_settings(rnnbench_report: Command, word: str, answer: str) -> Non
     code, output, errors = rnnbench_report("name=one", word)
     assert (code, output, errors.count("\n")) == (2, "", 1)
     assert errors.startswith(f"rnnbench: {answer}")
-
-
-def test_settings_of_an_experiment_and_of_the_command_line() -> None:
-    config, settings = request(["name=x", "width=5", "columns.comparison=[cell, test loss]", "only.model.layers=[1,2]"])
-    assert config.name == "x"
-    assert settings.width == 5
-    assert settings.columns == {"comparison": ("cell", "test loss")}
-    assert settings.only == {"model.layers": (1, 2)}
-    assert settings.formats == ("pdf", "png")

@@ -105,7 +105,7 @@ def test_diverged_run_is_a_result(rnnbench: Command, rnnbench_report: Command, t
     assert (code, ": diverged at step" in errors) == (0, True)
     (summary,) = summaries(tmp_path)
     assert (summary["status"], "test_loss" in summary) == ("diverged", False)
-    code, output, _ = rnnbench_report("name=default")
+    code, output, _ = rnnbench_report("name=default", "figure=[]")
     assert (code, "1 (1 diverged)" in output) == (0, True)
 
 
@@ -117,6 +117,7 @@ def test_experiment_sweeps_by_itself_and_yields_to_the_command_line(rnnbench: Co
     assert found == {(cell, task, 5) for cell in ("rnn", "gru") for task in ("adding", "copy_memory")}
 
 
+@pytest.mark.long
 def test_parallel_sweep_equals_one_after_the_other(rnnbench: Command, tmp_path: Path) -> None:
     sweep = ("-m", *SHORT, "seed=0,1")
     assert rnnbench(*sweep, "name=one")[0] == 0

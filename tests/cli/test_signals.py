@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.cli.conftest import SMALL, Command
 
 SETTINGS = (*SMALL, "task.length=6", "train.steps=40", "train.eval_every=10", "train.stop_when_solved=false",
@@ -32,9 +30,8 @@ def slow_cell(folder: Path) -> tuple[str, ...]:
     return ("--config-dir", str(folder / "my"), "cell=slow", "model.backend=eager")
 
 
-@pytest.mark.parametrize("wandb", ["disabled", "offline"])
-def test_a_stopped_sweep_is_counted_and_resumes(rnnbench: Command, tmp_path: Path, wandb: str) -> None:
-    arguments = ["-m", *slow_cell(tmp_path), *SETTINGS, f"wandb={wandb}", "seed=0,1,2"]
+def test_a_stopped_sweep_is_counted_and_resumes(rnnbench: Command, tmp_path: Path) -> None:
+    arguments = ["-m", *slow_cell(tmp_path), *SETTINGS, "seed=0,1,2"]
     command = [sys.executable, "-m", "rnnbench", *arguments]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
         while not list(tmp_path.glob("results/default/runs/slow-adding-1-*/checkpoint.pt")):

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from rnnbench.errors import SettingError
 from rnnbench.runs.tuning_stages import TuningStages
 from tests.analysis.made import results
 from tests.cli.conftest import SMALL, Command
@@ -81,15 +79,6 @@ def test_no_choice_before_every_run_of_the_grid_has_ended() -> None:
     reported, (line,) = staged.reported(half)
     assert values(reported) == [f"cell=rnn optimizer.lr=3e-3 seed={seed}" for seed in (10, 11)]
     assert line == "cell=gru: no choice of optimizer.lr yet, since not all runs of it are done"
-
-
-def test_the_grid_sweeps_the_setting_and_seeds_that_do_not_choose() -> None:
-    with pytest.raises(SettingError, match=r"^seed=10: is one of tuning\.seeds=\[3, 10\]; report other seeds"):
-        TuningStages(DECLARED, "optimizer.lr", [3, 10], 2, "steps_to_solve")
-    with pytest.raises(SettingError, match=r"^tuning\.seeds=\[0\]: needs a sweep over task\.length and over seed"):
-        TuningStages(DECLARED, "task.length", [0], 2, "steps_to_solve")
-    single = TuningStages([["optimizer.lr=1", "seed=10"]], "optimizer.lr", [0], 2, "steps_to_solve")
-    assert (single.tunes, single.first()) == (False, [["optimizer.lr=1", "seed=10"]])
 
 
 SWEEP = (

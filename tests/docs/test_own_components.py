@@ -41,6 +41,7 @@ def test_its_experiment(rnnbench: Command, rnnbench_report: Command, tmp_path: P
     assert len(list(tmp_path.glob("results/my_experiment/runs/*/summary.json"))) == 6
 
 
+@pytest.mark.long
 def test_its_code_passes_the_checks(own_components: Path) -> None:
     files = [str(path) for path in sorted(own_components.glob("my/*.py"))]
     assert len(files) == 5

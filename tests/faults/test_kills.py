@@ -25,7 +25,7 @@ def stop(undisturbed: Sweep, folder: Path, number: int, times: int, more: tuple[
 
 
 def test_a_killed_sweep_comes_to_the_same_numbers(undisturbed: Sweep, tmp_path: Path) -> None:
-    stop(undisturbed, tmp_path, signal.SIGKILL, 4)
+    stop(undisturbed, tmp_path, signal.SIGKILL, 2)
 
 
 @pytest.mark.faults
