@@ -25,6 +25,7 @@ from rnnbench.runs.identity import Identities
 from rnnbench.runs.settings import Settings
 from rnnbench.schema import run_name
 from tests.cli.conftest import SMALL, Command
+from tests.long import long_but
 
 DIRECTORY = configuration_directory()
 SHORT = (*SMALL, "task.length=6", "model.backend=eager")
@@ -59,12 +60,11 @@ def as_planned(composer: Composer, job: list[str]) -> tuple[dict[str, Any], str,
 
 
 @pytest.mark.usefixtures("composing")
-def test_the_jobs_of_every_experiment_are_as_hydra_composes_them() -> None:
-    for experiment in choices("experiment", [DIRECTORY]):
-        if not experiment.endswith(("_full", "_medium")):  # which differ in numbers alone
-            fast, master = composer(f"experiment={experiment}")
-            for job in random.Random(0).sample(sweep_of(master), 1):
-                assert as_planned(fast, job) == as_hydra_does(master, job)
+@pytest.mark.parametrize("experiment", long_but(("adding", "claims"), choices("experiment", [DIRECTORY])))
+def test_the_jobs_of_every_experiment_are_as_hydra_composes_them(experiment: str) -> None:
+    fast, master = composer(f"experiment={experiment}")
+    for job in random.Random(0).sample(sweep_of(master), 1):
+        assert as_planned(fast, job) == as_hydra_does(master, job)
 
 
 OVERRIDES = (

