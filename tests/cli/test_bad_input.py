@@ -53,7 +53,7 @@ REFUSED = {
     ("train.steps=null", "train.epochs=3"): "train.epochs=3: Adding draws fresh sequences without end",
     ("schedule=plateau", "schedule.factor=2"): "schedule: Factor should be < 1.0",
     ("model.parameter_budget=50",): "model.parameter_budget=50: no hidden size comes within 2%",
-    ("model.initialisation=good",): "model.initialisation=good: must be one of default, orthogonal,",
+    ("model.initialisation=good",): "model.initialisation=good: must be one of default, paper, orthogonal,",
     ("probes.gradient_profile.per_decade=0",): "probes.gradient_profile.per_decade=0: must be greater than",
     ("cell._target_=no.gru.Gru",): "cell._target_=no.gru.Gru: cannot be imported (there is no module no",
 }

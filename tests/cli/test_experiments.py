@@ -61,4 +61,4 @@ def test_its_tables_and_figures_can_be_built_and_its_first_line_says_what_it_cos
         assert config.name == name
         assert components(config, "tables")
         assert components(config, "figures")
-        assert name == "quickstart" or re.search(r"\d+ (hours|minutes)|within minutes", comment), comment
+        assert name == "quickstart" or re.search(r"\d+ (hours?|minutes)|within minutes", comment), comment

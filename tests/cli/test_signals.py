@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.cli.conftest import SMALL, Command
 
 SETTINGS = (*SMALL, "task.length=6", "train.steps=40", "train.eval_every=10", "train.stop_when_solved=false",
-            "train.checkpoint_every_s=0", "probe=[costs,gradient_profile]")  # fmt: skip
+            "train.checkpoint_every_s=0.1", "probe=[costs,gradient_profile]")  # fmt: skip
 SLOW = """
 import time
 from rnnbench.cells.rnn import Rnn
