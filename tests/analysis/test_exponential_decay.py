@@ -66,10 +66,6 @@ def test_straight_profiles_are_exactly_straight_whatever_the_rounding():
     assert exponential_test(10 ** (-np.arange(1.0, 6)[:, None] * LAGS / 7)).p_value == 1
 
 
-def test_no_gradient_is_not_measured():
-    assert exponential_test(np.zeros((3, 100))).verdict is Verdict.NOT_MEASURED
-
-
 def test_a_bend_at_the_margin_is_rarely_called_exponential():
     # log10 g = -a k - c k^2 with a change of slope of exactly the margin from half to half: 2 c 50 = 0.25 (a + 99 c).
     generator, a, repeats = np.random.default_rng(1), 0.05, 100

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -153,10 +152,3 @@ def test_a_grid_continues_beyond_the_edge_that_was_chosen(
 ) -> None:
     rows = [row for value in values for row in runs(value, steps_to_solve=(99, 99) if value == best else (100, 100))]
     assert next_value(ranked(results(*rows).runs, LR, "steps_to_solve")) == expected
-
-
-def test_a_setting_that_was_not_swept_is_told() -> None:
-    with pytest.raises(ValueError, match=r"^tuned=optimizer\.lr:"):
-        candidates(results(*runs(0.1)), LR)
-    with pytest.raises(ValueError, match=r"^tuned=model\.layers:"):
-        tune(replace(results(*runs(0.1), *runs(0.2))), "model.layers")

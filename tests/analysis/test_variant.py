@@ -1,9 +1,6 @@
 """Variants: the settings in which runs differ, and the order of runs by value."""
 
 import math
-from typing import Any
-
-import pytest
 
 from rnnbench.analysis.variant import Variant
 from tests.analysis.made import results
@@ -25,12 +22,3 @@ def test_runs_are_ordered_by_value_and_not_by_text() -> None:
     made = results(*rows, {"task.length": 100, "optimizer.lr": math.nan})
     found = list(zip(made.runs["difficulty"], made.runs["optimizer.lr"].fillna(-1), strict=True))
     assert found == [(20, 0.001), (20, 0.03), (20, 10), (100, 0.001), (100, 0.03), (100, 10), (100, -1)]
-
-
-@pytest.mark.parametrize(
-    ("read", "value"), [("20", "20"), (20.0, 20), (0.5, 0.5), (True, True), ("JSB", "JSB"), (math.nan, "")]
-)
-def test_a_difficulty_is_a_value(read: Any, value: Any) -> None:
-    (found,) = results({"difficulty": read}).runs["difficulty"]
-    assert found == value
-    assert isinstance(found, str) == isinstance(value, str)

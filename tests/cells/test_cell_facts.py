@@ -7,34 +7,12 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from torch import nn
 
-from rnnbench.backends import Eager, Fused
-from rnnbench.cells import Cell
+from rnnbench.backends import Fused
 from rnnbench.cells.exprnn import Exprnn
 from rnnbench.cells.indrnn import Indrnn
-from rnnbench.cells.janet import Janet
 from rnnbench.cells.lstm_greff import LstmGreff, Variant
-from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.skew_symmetric import skew_symmetric
-
-
-def largest_state(cell: Cell, weight: float) -> float:
-    generator = torch.Generator().manual_seed(0)
-    for parameter in cell.parameters():
-        nn.init.normal_(parameter, std=weight, generator=generator)
-    with torch.no_grad():
-        outputs, _ = Eager().run(cell, torch.randn(60, 50, 3, generator=generator), cell.initial_state(50))
-    return float(outputs.abs().max())
-
-
-def test_janet_is_bounded_by_e_to_beta_and_not_by_one() -> None:
-    assert 1 < largest_state(Janet(3, 8), 3.0) <= torch.e
-    assert 1 < largest_state(Janet(3, 8, beta=2.0), 3.0) <= torch.e**2
-
-
-def test_min_gru_has_no_bound() -> None:
-    assert largest_state(MinGru(3, 8), 10.0) > 10
 
 
 def test_indrnn_recurrent_weights_start_between_zero_and_one() -> None:

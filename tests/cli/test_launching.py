@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -19,7 +18,6 @@ from rnnbench.cli.launching.engines import SlurmLauncher
 from rnnbench.cli.launching.launcher import ExecutorLauncher
 from rnnbench.cli.launching.status_line import Following
 from rnnbench.errors import SettingError
-from rnnbench.recorders import ProgressBar
 from rnnbench.recorders.progress import write_progress
 from rnnbench.schema import LaunchFiles
 from tests.cli.conftest import SMALL, Command
@@ -133,24 +131,6 @@ def test_outcomes_counts_and_time_left_of_a_launch(launch: LaunchFiles, monkeypa
     following.start()
     following.stopped.set()
     following.join()
-
-
-@pytest.mark.parametrize("columns", [80, 120])
-def test_a_run_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    stream = terminal(monkeypatch)
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setenv("COLUMNS", str(columns))
-    bar = ProgressBar("gru_concat_no_bias-selective_copying-0-1a2b3c4d", 20000, 0, 0.1667)
-    bar.bar.mininterval = 0
-    for step in range(1, 20):
-        bar.advance(step)
-        bar.record({"step": step, "train_loss": 0.123456, "validation_loss": 0.0000123456})
-    bar.bar.refresh()
-    drawn = [text for text in stream.getvalue().split("\r") if "validation 1.2e-05" in text]
-    bar.finish({})
-    assert drawn
-    assert max(map(len, drawn)) <= columns
-    assert ("baseline 0.17" in drawn[-1]) == (columns == 120)
 
 
 SEARCH = ("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_jobs=1", "hydra.sweeper.sampler.seed=0", *SMALL,

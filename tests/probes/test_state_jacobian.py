@@ -115,18 +115,6 @@ def test_exponents_of_an_lstm_follow_the_product_of_its_jacobians() -> None:
     assert arrays["exponents"][0, 0].sum() == pytest.approx(expected, abs=1e-5)
 
 
-def test_scalars_are_the_top_layers() -> None:
-    measurement = StateJacobian(examples=3, steps=9, exponents=2).measure(model_of(Gru, layers=2), TASK, drawn_batch())
-    assert measurement.arrays["exponents"].shape == (2, 3, 2)
-    assert measurement.scalars == {
-        "jacobian_norm": pytest.approx(measurement.arrays["norm"][-1].mean()),
-        "jacobian_norm_median": pytest.approx(np.median(measurement.arrays["norm"][-1])),
-        "lyapunov_exponent": pytest.approx(measurement.arrays["exponents"][-1, :, 0].mean()),
-    }
-    assert set(StateJacobian.columns) == set(measurement.scalars)
-    assert set(StateJacobian.axes) == set(measurement.arrays)
-
-
 def test_a_state_that_overflows_is_nan() -> None:
     cell = Map(lambda h: (1e200 * h) ** 3, [[1.0]])
     norms, exponents, _ = jacobians_along(cell, drawn_inputs(4, 1), 1)

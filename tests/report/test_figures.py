@@ -105,15 +105,6 @@ def test_heat_map_paints_log10_of_the_norm() -> None:
     assert "log" in bar.get_ylabel()
 
 
-def test_decay_by_gain_draws_growth_back_through_time() -> None:
-    short, long = panels(draw("decay_by_gain"))
-    for axes in (short, long):
-        curves = {container.get_label(): container.lines[0] for container in axes.containers}
-        for cell in CELLS:
-            assert list(curves[cell].get_xdata()) == pytest.approx([0.5, 2.0], abs=0.1)
-            assert [float(y) for y in curves[cell].get_ydata()] == pytest.approx([-DECAY[cell]] * 2)
-
-
 def test_gradient_norms_are_relative_to_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
     results = tiny()
     probe = results.source.probe
@@ -161,10 +152,3 @@ def test_sensitivity_is_in_steps_censored_at_the_budget() -> None:
                  for axes in (first, second)]  # fmt: skip
     assert list(map(len, triangles)) == [1, 2]
     assert first.get_ylabel() == "steps to solve"
-
-
-def test_profile_is_the_fraction_of_runs_with_at_most_each_loss() -> None:
-    (axes,) = panels(draw("performance_profiles"))
-    curve = line(axes, "gru")  # losses over the baseline 0.06, 0.066, 0.072, at both lengths
-    fraction = np.interp([0.05, 0.063, 0.069, 0.08], curve.get_xdata(), curve.get_ydata())
-    np.testing.assert_allclose(fraction, [0, 1 / 3, 2 / 3, 1], atol=1e-12)

@@ -10,14 +10,14 @@ import pytest
 
 import rnnbench
 from rnnbench.analysis.archive import load_results
-from rnnbench.analysis.results import FIRST, Results
+from rnnbench.analysis.results import Results
 from rnnbench.report import Figure, Table, write_report
 from rnnbench.report.figures.cost import Cost
 from rnnbench.report.figures.gradient_norms import GradientNorms
 from rnnbench.report.figures.learning_curves import LearningCurves
 from rnnbench.report.figures.speed import Speed
 from rnnbench.report.report import WrittenReport
-from rnnbench.report.style import PALETTE, CellStyles, marker_of, paper_style
+from rnnbench.report.style import CellStyles, paper_style
 from rnnbench.report.tables.comparison import Comparison
 
 FIGURES: dict[str, Figure] = {"learning_curves": LearningCurves(), "gradient_norms": GradientNorms(), "cost": Cost()}
@@ -81,15 +81,6 @@ def test_learning_curves_keep_the_value_of_a_run_that_stopped(same_experiment: P
     assert list(lines["gru"].get_ydata()) == pytest.approx([1.0, (0.1 + 0.001) / 2, 0.001])
     assert list(lines["memoryless baseline"].get_ydata()) == pytest.approx([1 / 6, 1 / 6])
     assert [line.get_marker() for line in panel.lines].count("x") == 1  # the diverged LSTM
-
-
-def test_each_cell_has_one_look_of_its_own() -> None:
-    styles = CellStyles([*FIRST, *(f"cell{number}" for number in range(29))])
-    looks = [(styles.of(cell)["color"], styles.of(cell)["linestyle"]) for cell in styles.known]
-    assert len({str(look) for look in looks}) == len(looks)
-    without_colour = [(marker_of(styles.of(cell)), str(styles.of(cell)["linestyle"])) for cell in styles.known]
-    assert len(set(without_colour)) == len(looks)
-    assert styles.of("rnn")["color"] == CellStyles(["rnn"]).of("rnn")["color"] == PALETTE[0]
 
 
 def test_cells_have_one_order(written: WrittenReport) -> None:

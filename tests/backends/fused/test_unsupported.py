@@ -184,12 +184,6 @@ def test_modules_with_hooks_are_not_supported(kind: str) -> None:
     assert fused.unsupported_reason(hooked) is None
 
 
-def test_names_of_states_must_differ() -> None:
-    cell = Step(lambda cell, x, h: (h, h))
-    cell.state_names = ("h", "h")
-    assert "state_names=('h', 'h')" in str(Fused().unsupported_reason(cell))
-
-
 @pytest.mark.parametrize("other", ["c d", "", "1", "class", "h_now", "W", "é"])
 def test_any_name_of_a_state_is_compiled(other: str) -> None:
     cell = Step(lambda cell, x, h: (torch.tanh(cell.W(x)) * h, h))
