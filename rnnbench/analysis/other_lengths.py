@@ -61,7 +61,7 @@ def _at(run: Mapping[Any, Any], length: int | None) -> dict[str, Any] | None:
     return {
         **{name: run[name] for name in ("run", *GROUP, "seed")},
         "trained_on": trained_on,
-        "length": float(own[1] if own else "nan") if length is None else float(length),
+        "length": int(own[1]) if own and length is None else np.nan if length is None else length,
         "is_trained": end == "",
         "loss": float(run[f"test_loss{end}"]),
         "baseline_loss": float(run.get(f"test_baseline_loss{end}", np.nan)),
