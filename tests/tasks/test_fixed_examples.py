@@ -7,10 +7,8 @@ import torch
 
 from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.adding import Adding
-from rnnbench.tasks.drawn_lengths import DrawnLengths
 from rnnbench.tasks.fixed_examples import FixedExamples
 from rnnbench.tasks.hochreiter_adding import HochreiterAdding
-from rnnbench.tasks.sequential_digits import SequentialDigits
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -57,10 +55,3 @@ def test_other_lengths_are_those_that_the_task_makes() -> None:
     made = FixedExamples(Made(6), 100, seed=0).at_length(8)
     assert isinstance(made, Adding)
     assert made.length == 9
-
-
-def test_finite_data_have_a_fixed_size_already() -> None:
-    with pytest.raises(ValueError, match="examples=5: must be null for SequentialDigits"):
-        FixedExamples(SequentialDigits(), 5, 0)
-    with pytest.raises(ValueError, match="examples=5: must be null where a length is drawn for each batch"):
-        FixedExamples(DrawnLengths(Adding, 2, 3), 5, 0)

@@ -75,12 +75,6 @@ def test_chances_of_answers_are_those_of_all_words(kind: type[AnsweredWords], le
     assert task.baseline_loss == pytest.approx(entropy, abs=1e-12)
 
 
-def test_an_even_length_of_an_expression_counts_as_one_less() -> None:
-    assert len(ModularArithmetic(8).draw(2, torch.Generator()).inputs) == len(
-        ModularArithmetic(7).draw(2, torch.Generator()).inputs
-    )
-
-
 @pytest.mark.parametrize(("group", "order"), [("s3", 6), ("a5", 60), ("s5", 120)])
 def test_products_are_those_of_permutation_matrices(group: str, order: int) -> None:
     elements = elements_of(group)
