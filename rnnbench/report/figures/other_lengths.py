@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -10,9 +11,10 @@ from matplotlib.ticker import NullLocator
 
 from rnnbench.analysis.other_lengths import by_length
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.variant import Variant
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
-from rnnbench.report.labels import loss_name
+from rnnbench.report.labels import loss_name, variant_label
 from rnnbench.report.style import CellStyles, marker_of
 
 
@@ -31,7 +33,7 @@ class OtherLengths(Figure):
         evaluated = by_length(results.runs)
         evaluated = evaluated[evaluated["length"].notna()]
         evaluated = evaluated.sort_values("is_trained").drop_duplicates(["run", "length"]).sort_index()
-        panels = drawing.by_task(evaluated)
+        panels = _panels(evaluated)
         canvas, grid = drawing.grid([title for title, _ in panels], False, "length T")
         for axes, (_, of_task) in zip(grid, panels, strict=True):
             _draw(axes, of_task, styles)
@@ -41,6 +43,21 @@ class OtherLengths(Figure):
             explained |= {"without memory": Line2D([], [], color="0.3", linestyle=":", linewidth=1)}
         drawing.legend_above(canvas, explained)
         return canvas
+
+
+def _panels(evaluated: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """A panel for each task and each of its settings, such as a group; other settings tell its lines apart."""
+    found = []
+    for title, of_task in drawing.by_task(evaluated):
+        apart = {variant: [pair for pair in variant.settings if pair[0].startswith("task.")]
+                 for variant in of_task["variant"].unique()}  # fmt: skip
+        labels = of_task["variant"].map(lambda variant, apart=apart: variant_label(Variant(tuple(apart[variant]))))
+        rest = of_task["variant"].map(
+            lambda variant, apart=apart: Variant(tuple(each for each in variant.settings if each not in apart[variant]))
+        )
+        for label, of_panel in of_task.assign(variant=rest).groupby(labels, sort=False):
+            found.append((f"{title}\n{label}".strip(), of_panel))
+    return found
 
 
 def _has_accuracy(of_task: pd.DataFrame) -> bool:
@@ -61,7 +78,8 @@ def _draw(axes: Axes, of_task: pd.DataFrame, styles: CellStyles) -> None:
         axes.axvspan(float(low or high), float(high), color="0.3", alpha=0.2, linewidth=1)
     axes.set_xscale("log")
     axes.set_xlim(left=lengths[0] / 1.5)
-    axes.set_xticks(lengths, [f"{length:g}" for length in lengths])
+    apart = [length for length, longer in zip(lengths, [*lengths[1:], np.inf], strict=True) if longer > 1.2 * length]
+    axes.set_xticks(apart, [f"{length:g}" for length in apart])  # numbers that do not overlap
     axes.xaxis.set_minor_locator(NullLocator())
     if accuracy:
         axes.set(ylabel="accuracy", ylim=(-0.03, 1.03))
