@@ -1,6 +1,5 @@
 """Evaluation at other lengths, lengths drawn in training, a fixed training set: recomputed from the kept weights."""
 
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from rnnbench.runs.catalogue import default_content, with_settings
 from rnnbench.runs.identity import Identities
 from rnnbench.runs.settings import Settings
 from rnnbench.tasks.adding import Adding
-from rnnbench.tasks.drawn_lengths import DrawnLengths
 from rnnbench.training.streams import Streams
 
 SHORT: dict[str, Any] = {
@@ -79,17 +77,6 @@ def test_other_lengths_touch_nothing_else(tmp_path: Path) -> None:
 def test_wrong_lengths_are_refused(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
     with pytest.raises((SettingError, RuntimeError), match=message):
         trained(tmp_path, **settings)
-
-
-def test_training_on_drawn_lengths_is_a_bare_loop_over_them(tmp_path: Path) -> None:
-    row = trained(tmp_path, **{"task.length": "5..30", "train.truncate": None, "evaluation.lengths": [60]})
-    assert row["difficulty"] == "5..30"
-    streams, lengths = Streams.from_seed(3), []
-    for batch in islice(DrawnLengths(Adding, 5, 30).training_batches(5, streams.training), 6):
-        lengths.append(len(batch.inputs))
-    assert len(set(lengths)) > 3
-    assert row["tokens_per_second"] > 0
-    assert row["test_loss_at_60"] > 0
 
 
 def arrays(folder: Path, extra: dict[str, Any]) -> Path:
