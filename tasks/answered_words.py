@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rnnbench.tasks.losses import ClassificationTask
-from rnnbench.tasks.task import Batch, StepMeasure, at_least
+from rnnbench.tasks.task import Batch, at_least
 
 
 class AnsweredWords(ClassificationTask):
@@ -60,6 +60,3 @@ class AnsweredWords(ClassificationTask):
         words = self.words(batch_size, generator)
         shown = functional.pad(words, (0, 0, 0, 1), value=self.symbols)
         return Batch(functional.one_hot(shown, self.input_size).float(), self.answers(words).unsqueeze(0))
-
-    def measure_steps(self, outputs: Tensor, batch: Batch) -> dict[str, StepMeasure]:
-        return {"accuracy": self.accuracy(outputs, batch)}

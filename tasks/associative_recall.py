@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from rnnbench.tasks.losses import ClassificationTask
-from rnnbench.tasks.task import Batch, StepMeasure, at_least
+from rnnbench.tasks.task import Batch, at_least
 
 
 class AssociativeRecall(ClassificationTask):
@@ -60,6 +60,3 @@ class AssociativeRecall(ClassificationTask):
     def _different(self, weights: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
         """`pairs` different places for each example, drawn with these weights, (pairs, batch)."""
         return torch.multinomial(weights.expand(batch_size, -1), self.pairs, generator=generator).T
-
-    def measure_steps(self, outputs: Tensor, batch: Batch) -> dict[str, StepMeasure]:
-        return {"accuracy": self.accuracy(outputs, batch)}

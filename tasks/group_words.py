@@ -22,11 +22,10 @@ from itertools import permutations
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from rnnbench.tasks.losses import ClassificationTask
-from rnnbench.tasks.task import Batch, StepMeasure, at_least
+from rnnbench.tasks.task import Batch, at_least
 
 POINTS = {"s3": 3, "a5": 5, "s5": 5}
 
@@ -68,6 +67,3 @@ class GroupWords(ClassificationTask):
             products.append(self.table[products[-1], element])
         targets = torch.stack(products if self.scored == "every" else products[-1:])
         return Batch(functional.one_hot(words, self.input_size).float(), targets)
-
-    def measure_steps(self, outputs: Tensor, batch: Batch) -> dict[str, StepMeasure]:
-        return {"accuracy": self.accuracy(outputs, batch)}

@@ -43,8 +43,12 @@ class ClassificationTask(Task):
         return batch.at_every_scored_step(outputs.argmax(2) == batch.targets)
 
     def accuracy(self, outputs: Tensor, batch: Batch) -> StepMeasure:
-        """The fraction of scored steps whose class is right, for tasks that name it among their `step_measures`."""
+        """The fraction of scored steps whose class is right."""
         return StepMeasure((outputs.argmax(2) == batch.targets).to(outputs))
+
+    def measure_steps(self, outputs: Tensor, batch: Batch) -> dict[str, StepMeasure]:
+        """The accuracy, for tasks that name it among their `step_measures`; others define what they name."""
+        return {name: self.accuracy(outputs, batch) for name in self.own_measures if name == "accuracy"}
 
     def recall_error(self, outputs: Tensor, batch: Batch, steps: int) -> dict[str, Tensor]:
         """The fraction of wrong classes in the last `steps` steps, which the milestone RECALL needs."""

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from rnnbench.tasks.finite_task import FiniteTask, Part
 from rnnbench.tasks.losses import ClassificationTask
-from rnnbench.tasks.task import Batch, StepMeasure
+from rnnbench.tasks.task import Batch
 
 DIGITS = 1797
 PIXELS = 64
@@ -56,9 +56,6 @@ class SequentialDigits(FiniteTask, ClassificationTask):
         }
         self._images = {split: images[part] for split, part in parts.items()}
         self._digits = {split: digits[part] for split, part in parts.items()}
-
-    def measure_steps(self, outputs: Tensor, batch: Batch) -> dict[str, StepMeasure]:
-        return {"accuracy": self.accuracy(outputs, batch)}
 
     def split_size(self, split: Part) -> int:
         return len(self._digits[split])

@@ -14,7 +14,7 @@ from rnnbench.errors import MissingSettingError, SettingError
 from rnnbench.interruption import Interrupted
 from rnnbench.runs.identity import Identities
 from rnnbench.runs.settings import Settings
-from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status
+from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import PlannedJob, read_run
 
@@ -74,9 +74,7 @@ class Planner:
             stored = read_run(files).summary
         except DamagedFileError:  # the job says so and does the run again
             return known
-        if stored["status"] not in MEASURED:
-            return known
-        if stored.get("component_source") != identity.component_source:
+        status = JobStatus.of_run_before(stored["status"])
+        if status is not None and stored.get("component_source") != identity.component_source:
             self._changed.append(identity.name)
-        done = stored["status"] == Status.DONE
-        return known._replace(status=JobStatus.DONE_BEFORE if done else JobStatus.DIVERGED)
+        return known._replace(status=status)

@@ -76,9 +76,11 @@ def length_range(node: Node) -> tuple[int, int] | None:
 def typed(node: Node, group: str) -> Node:
     """The node with its arguments as the constructor gets them, so that one value has one form: 1 and 1.0 of a float.
 
-    What no JSON can hold keeps the form that it was given in, as does null, which may stand for the whole run.
+    What no JSON can hold keeps the form that it was given in, as does null, which may stand for the whole run, and a
+    task's range of lengths.
     """
-    given = {name: value for name, value in node.items() if name != "_target_" and value is not None}
+    as_given = {"_target_", *(["length"] if group == "task" and length_range(node) else [])}
+    given = {name: value for name, value in node.items() if name not in as_given and value is not None}
     checked = component({"_target_": node.get("_target_"), **given}, group).keywords  # type: ignore[attr-defined]
     for name in given:
         with suppress(TypeError):  # of what no JSON can hold

@@ -110,12 +110,11 @@ def _done_before(
     worst: float,
 ) -> JobOutcome | None:
     """The outcome where the summary is of a run that is done; says where that is of other code than is asked for."""
-    if summary.get("status") not in MEASURED:
+    if (status := JobStatus.of_run_before(summary.get("status"))) is None:
         return None
     if summary.get("component_source") != component_source:
         changed = "the code of its cell or task has changed since; rerun=true does it again"
         print(f"rnnbench: {folder.name}: {changed}", file=sys.stderr)
-    status = JobStatus.DONE_BEFORE if summary["status"] == Status.DONE else JobStatus.DIVERGED
     return JobOutcome(overrides, status, folder.name, objective=_objective(summary, settings.objective, worst))
 
 

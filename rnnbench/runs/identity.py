@@ -87,4 +87,4 @@ def _shape(settings: Settings, task: Task) -> _Shape:
 
 def _length(task: Task) -> int:
     """The length of a sequence that the task draws; of a range the longest, of data in a file that of one of them."""
-    return len(task.probe_batch(1, torch.Generator().manual_seed(0)).inputs)
+    return len(innermost(task).probe_batch(1, torch.Generator().manual_seed(0)).inputs)  # draws no training set

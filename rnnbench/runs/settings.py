@@ -19,7 +19,7 @@ from pydantic import (
 from rnnbench.errors import MissingSettingError, SettingError, printable, validation_message
 from rnnbench.machine import logical_cores
 from rnnbench.model import Counted
-from rnnbench.runs.components import Node, length_range, one_form, typed
+from rnnbench.runs.components import Node, one_form, typed
 from rnnbench.runs.tuning_settings import TuningSettings
 from rnnbench.schema import LARGEST_SEED, LONGEST_NAME, checked_name, is_name, result_settings
 from rnnbench.training import TrainSettings
@@ -122,9 +122,7 @@ class Settings(BaseModel):
         content: dict[str, Any] = one_form(self.model_dump(mode="json"))
         for group in ("cell", "task", "optimizer", "schedule"):
             if content[group] is not None:
-                drawn = {"length": content[group]["length"]} if group == "task" and length_range(content[group]) else {}
-                given = {name: value for name, value in content[group].items() if name not in drawn}
-                content[group] = typed(given, group) | drawn
+                content[group] = typed(content[group], group)
         content["probes"] = {name: typed(node, f"probes.{name}") for name, node in content["probes"].items()}
         return result_settings(content, hidden_size, backend)
 

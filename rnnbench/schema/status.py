@@ -39,3 +39,10 @@ class JobStatus(StrEnum):
     """Another process is executing the same run; where it has ended it by the end of the launch, it counts as done."""
     STOPPED = "stopped"
     """A signal stopped it; its run has a checkpoint."""
+
+    @classmethod
+    def of_run_before(cls, status: str | None) -> "JobStatus | None":
+        """The outcome of a job whose run has this status already; None where there is more to do."""
+        if status not in MEASURED:
+            return None
+        return cls.DONE_BEFORE if status == Status.DONE else cls.DIVERGED

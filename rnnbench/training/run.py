@@ -183,16 +183,19 @@ class Run:
             return ""
         return f"{type(self.task).__name__}: two batches drawn from generators of the same state differ"
 
+    def _examples(
+        self, task: Task, split: Split, size: int, generator: torch.Generator, at_a_time: int = EVALUATION_BATCH
+    ) -> Iterator[Batch]:
+        for batch in task.evaluation_batches(split, size, at_a_time, generator):
+            yield batch.to(self.device)
+
     def _held_out(self, split: Split, generator: torch.Generator) -> list[Batch]:
-        batches = self.task.evaluation_batches(split, self.settings.eval_examples, EVALUATION_BATCH, generator)
-        return [batch.to(self.device) for batch in batches]
+        return list(self._examples(self.task, split, self.settings.eval_examples, generator))
 
     def _confirmation(self, attempt: int) -> Iterator[Batch]:
         """Fresh examples as of the validation data; of finite data the validation split again."""
         size = self.settings.confirm_examples or self.task.confirmation_examples
-        generator = self.streams.confirmation_attempt(attempt)
-        for batch in self.task.evaluation_batches("validation", size, EVALUATION_BATCH, generator):
-            yield batch.to(self.device)
+        return self._examples(self.task, "validation", size, self.streams.confirmation_attempt(attempt))
 
     def reached(self, progress: Progress) -> dict[str, Any]:
         """What a run has come to, by column: steps to what it met, last and first values of the history, speed."""
@@ -250,14 +253,12 @@ class Run:
         found: dict[str, float] = {}
         for length, task in self.tests.items():
             at_a_time = max(1, EVALUATION_BATCH * steps // max(length, steps))
-
-            def batches(task: Task = task, length: int = length, size: int = at_a_time) -> Iterator[Batch]:
-                generator = self.streams.other_length(length)
-                for batch in task.evaluation_batches("test", self.settings.eval_examples, size, generator):
-                    yield batch.to(self.device)
-
-            columns = evaluate(self.model, task, batches()).columns("test")
-            baseline = baseline_loss(task, batches())
+            for_model, for_baseline = (
+                self._examples(task, "test", self.settings.eval_examples, self.streams.other_length(length), at_a_time)
+                for _ in range(2)
+            )
+            columns = evaluate(self.model, task, for_model).columns("test")
+            baseline = baseline_loss(task, for_baseline)
             columns |= {} if baseline is None else {"test_baseline_loss": baseline}
             found |= {length_column(name, length): value for name, value in columns.items()}
         return found

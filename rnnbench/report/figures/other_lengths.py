@@ -49,15 +49,16 @@ def _panels(evaluated: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """A panel for each task and each of its settings, such as a group; other settings tell its lines apart."""
     found = []
     for title, of_task in drawing.by_task(evaluated):
-        apart = {variant: [pair for pair in variant.settings if pair[0].startswith("task.")]
-                 for variant in of_task["variant"].unique()}  # fmt: skip
-        labels = of_task["variant"].map(lambda variant, apart=apart: variant_label(Variant(tuple(apart[variant]))))
-        rest = of_task["variant"].map(
-            lambda variant, apart=apart: Variant(tuple(each for each in variant.settings if each not in apart[variant]))
-        )
+        labels = of_task["variant"].map(lambda variant: variant_label(_part(variant, of_the_task=True)))
+        rest = of_task["variant"].map(lambda variant: _part(variant, of_the_task=False))
         for label, of_panel in of_task.assign(variant=rest).groupby(labels, sort=False):
             found.append((f"{title}\n{label}".strip(), of_panel))
     return found
+
+
+def _part(variant: Variant, of_the_task: bool) -> Variant:
+    """The settings of the variant that are the task's, or the others."""
+    return Variant(tuple(each for each in variant.settings if each[0].startswith("task.") == of_the_task))
 
 
 def _has_accuracy(of_task: pd.DataFrame) -> bool:
