@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rnnbench.tasks.losses import ClassificationTask
-from rnnbench.tasks.task import Batch, at_least
+from rnnbench.tasks.task import Batch, at_least, one_hot
 
 
 class AnsweredWords(ClassificationTask):
@@ -59,4 +59,4 @@ class AnsweredWords(ClassificationTask):
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         words = self.words(batch_size, generator)
         shown = functional.pad(words, (0, 0, 0, 1), value=self.symbols)
-        return Batch(functional.one_hot(shown, self.input_size).float(), self.answers(words).unsqueeze(0))
+        return Batch(one_hot(shown, self.input_size), self.answers(words).unsqueeze(0))

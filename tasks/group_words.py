@@ -22,10 +22,9 @@ from itertools import permutations
 from typing import ClassVar, Literal
 
 import torch
-from torch.nn import functional
 
 from rnnbench.tasks.losses import ClassificationTask
-from rnnbench.tasks.task import Batch, at_least
+from rnnbench.tasks.task import Batch, at_least, one_hot
 
 POINTS = {"s3": 3, "a5": 5, "s5": 5}
 
@@ -66,4 +65,4 @@ class GroupWords(ClassificationTask):
         for element in words[1:]:
             products.append(self.table[products[-1], element])
         targets = torch.stack(products if self.scored == "every" else products[-1:])
-        return Batch(functional.one_hot(words, self.input_size).float(), targets)
+        return Batch(one_hot(words, self.input_size), targets)

@@ -19,6 +19,8 @@ from rnnbench.tasks.answered_words import AnsweredWords
 
 MODULUS = 5
 PLUS, MINUS, TIMES = 5, 6, 7
+INPUTS = 3 * MODULUS
+"""Operators with a digit each."""
 
 
 class ModularArithmetic(AnsweredWords):
@@ -39,13 +41,25 @@ class ModularArithmetic(AnsweredWords):
         return word
 
     def answers(self, words: Tensor) -> Tensor:
-        closed, term = torch.zeros_like(words[0]), words[0]
-        for operator, digit in zip(words[1::2], words[2::2], strict=True):
-            opens = operator != TIMES
-            closed = torch.where(opens, closed + term, closed) % MODULUS
-            signed = torch.where(operator == MINUS, -digit, digit)
-            term = torch.where(opens, signed, term * digit) % MODULUS
+        state = words[0] * INPUTS
+        for read in ((words[1::2] - PLUS) * MODULUS + words[2::2]).unbind():
+            state = self._next.index_select(0, state + read)
+        closed, term = state // (INPUTS * MODULUS), state // INPUTS % MODULUS
         return (closed + term) % MODULUS
+
+    @cached_property
+    def _next(self) -> Tensor:
+        """The sum of the closed terms and the open term after an operator and a digit, for each of both before.
+
+        The two are one number, (sum * MODULUS + term) * INPUTS, and operator and digit another below INPUTS.
+        """
+        residues, operators = torch.arange(MODULUS), torch.arange(PLUS, TIMES + 1)
+        closed, term, operator, digit = torch.meshgrid(residues, residues, operators, residues, indexing="ij")
+        opens = operator != TIMES
+        closed = torch.where(opens, closed + term, closed) % MODULUS
+        signed = torch.where(operator == MINUS, -digit, digit)
+        term = torch.where(opens, signed, term * digit) % MODULUS
+        return ((closed * MODULUS + term) * INPUTS).flatten()
 
     def answer_probabilities(self) -> Tensor:
         return self._answer_probabilities

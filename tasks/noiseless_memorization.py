@@ -18,11 +18,10 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from rnnbench.tasks.losses import ClassificationTask
 from rnnbench.tasks.milestone import HALF_BASELINE, LEFT_BASELINE, RECALL
-from rnnbench.tasks.task import Batch, at_least
+from rnnbench.tasks.task import Batch, at_least, one_hot
 
 BLANK = 0
 
@@ -55,7 +54,7 @@ class NoiselessMemorization(ClassificationTask):
         shown[self.symbols + self.length - 1] = self.alphabet + 1
         targets = torch.full((steps, batch_size), BLANK)
         targets[-self.symbols :] = symbols
-        return Batch(functional.one_hot(shown, self.input_size).float(), targets)
+        return Batch(one_hot(shown, self.input_size), targets)
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return (outputs[-self.symbols :].argmax(2) == batch.targets[-self.symbols :]).all(0)

@@ -14,10 +14,9 @@ Solved: fewer than 1% of fresh sequences are answered wrong (Martens & Sutskever
 """
 
 import torch
-from torch.nn import functional
 
 from rnnbench.tasks.losses import ClassificationTask
-from rnnbench.tasks.task import Batch, at_least
+from rnnbench.tasks.task import Batch, at_least, one_hot
 
 
 class RandomPermutation(ClassificationTask):
@@ -33,4 +32,4 @@ class RandomPermutation(ClassificationTask):
     def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
         first = torch.randint(0, 2, (1, batch_size), generator=generator)
         others = torch.randint(2, self.input_size, (self.length - 1, batch_size), generator=generator)
-        return Batch(functional.one_hot(torch.cat([first, others]), self.input_size).float(), first)
+        return Batch(one_hot(torch.cat([first, others]), self.input_size), first)

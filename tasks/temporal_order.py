@@ -18,10 +18,9 @@ within 0.3 of the target on 2000 sequences in a row.
 """
 
 import torch
-from torch.nn import functional
 
 from rnnbench.tasks.losses import ClassificationTask
-from rnnbench.tasks.task import Batch, at_least
+from rnnbench.tasks.task import Batch, at_least, one_hot
 
 START, TRIGGER, FIRST_DISTRACTOR, FIRST_MARKER = 0, 1, 2, 6
 DISTRACTORS = 4
@@ -56,5 +55,5 @@ class TemporalOrder(ClassificationTask):
         shown[0] = START
         shown.scatter_(0, lengths - 1, TRIGGER)
         real = torch.arange(steps).unsqueeze(1) < lengths
-        inputs = functional.one_hot(shown, self.input_size) * real.unsqueeze(2)
-        return Batch.scored_at_ends(inputs.float(), target[0], lengths[0], self.length)
+        inputs = one_hot(shown, self.input_size) * real.unsqueeze(2)
+        return Batch.scored_at_ends(inputs, target[0], lengths[0], self.length)

@@ -1,12 +1,13 @@
 """What a model costs, whatever it learns: parameters, state size, operations, memory."""
 
+import inspect
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+from torch.utils.flop_counter import flop_registry
 
 from rnnbench.cells.states import count_numbers, nested_tensors
 from rnnbench.model import Model
@@ -60,25 +61,26 @@ def multiply_adds_per_token(model: Model) -> int:
 def _multiply_adds(model: Model, examples: int) -> int:
     weight = model.readout.weight
     states = [tuple(tensor.detach() for tensor in cell.initial_state(examples)) for cell in model.cells]
-    with FlopCounterMode(display=False, custom_mapping=_FLOPS) as counter:
+    with _Operations() as counted:
         for cell, state in zip(model.cells, states, strict=True):
             cell.step(weight.new_zeros(examples, cell.input_size), state)
         model.readout(weight.new_zeros(examples, model.readout.in_features))
-    return int(counter.get_total_flops()) // 2
+    return int(counted.total) // 2
 
 
-def _of_any_numbers(formula: Callable[..., int]) -> Callable[..., int]:
-    """The operations of a product where those of complex numbers count four times."""
+class _Operations(TorchDispatchMode):
+    """Counts the operations of matrix products; those of complex numbers count four times."""
 
-    def counted(*arguments: Any, out_val: Any, **named: Any) -> int:
-        is_complex = any(tensor.is_complex() for tensor in nested_tensors(out_val))
-        return formula(*arguments, out_val=out_val, **named) * (4 if is_complex else 1)
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
 
-    counted._get_raw = True  # type: ignore[attr-defined]  # called with tensors, not with their shapes
-    return counted
-
-
-_FLOPS = {operation: _of_any_numbers(formula) for operation, formula in flop_registry.items()}
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if (formula := flop_registry.get(function._overloadpacket)) is not None:
+            is_complex = any(tensor.is_complex() for tensor in nested_tensors(result))
+            self.total += int(formula(*args, **(kwargs or {}), out_val=result)) * (4 if is_complex else 1)
+        return result
 
 
 def peak_memory_bytes(model: Model, task: Task, batch: Batch) -> int:
@@ -117,3 +119,7 @@ class _AllocatedBytes(TorchDispatchMode):
     def _release(self, address: int, size: int) -> None:
         self.live.discard(address)
         self.now -= size
+
+
+for _mode in (_Operations, _AllocatedBytes):  # without what only torch.compile needs, which takes seconds to import
+    _mode.__torch_dispatch__ = inspect.unwrap(_mode.__torch_dispatch__)  # type: ignore[method-assign]

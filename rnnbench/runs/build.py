@@ -20,6 +20,7 @@ from rnnbench.tasks.fixed_examples import FixedExamples
 from rnnbench.tasks.wrapped import innermost
 from rnnbench.training import Run
 from rnnbench.training.streams import Streams
+from rnnbench.training.update import OF_TORCH, without_compiler
 
 WHOLE_RUN = ("T_max", "total_iters", "total_steps")
 """Arguments of torch's schedules that are a number of training steps; null stands for all of the run's."""
@@ -69,7 +70,10 @@ def build_device(name: str) -> torch.device:
 
 def _made(kind: type, node: Node, group: str, *arguments: Any) -> Any:
     """The component. Raises SettingError where it does not derive from the abstract class of its group."""
-    made = construct(component(node, group), group, *arguments)
+    make = component(node, group)
+    if make.func in OF_TORCH:  # type: ignore[attr-defined]
+        make = partial(without_compiler(make.func), **make.keywords)  # type: ignore[attr-defined]
+    made = construct(make, group, *arguments)
     if not isinstance(made, kind):
         public = f"{kind.__module__.removesuffix(f'.{kind.__name__.lower()}')}.{kind.__name__}"
         raise SettingError(f"{group}._target_={node['_target_']}: must derive from {public}")

@@ -22,6 +22,7 @@ from rnnbench.training.noise import Noise, evaluating
 from rnnbench.training.progress import Progress
 from rnnbench.training.settings import StepSettings
 from rnnbench.training.truncation import Window, scored_examples
+from rnnbench.training.update import Update
 
 Weights = dict[str, Tensor]
 
@@ -60,6 +61,9 @@ class Loop:
     """The weights of the lowest validation loss so far."""
     saved_at: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        self.update = Update(self.model, self.optimizer, self.settings)
+
     def run(self, training: Iterator[Window]) -> Status:
         """Train from the current progress to the end; `training` is the data of the training steps to come.
 
@@ -82,10 +86,13 @@ class Loop:
         except Interrupted:
             self.checkpoint()
             raise
+        finally:
+            self.update.part()
         return Status.DONE
 
     def checkpoint(self) -> None:
         """Save a checkpoint."""
+        self.update.part()
         self.save()
         self.saved_at = time.monotonic()
 
@@ -99,15 +106,15 @@ class Loop:
         progress, started = self.progress, self._synchronized_time()
         with self.noise.on_weights(self.model):
             loss, self.carried = self._loss(window)
-            self.optimizer.zero_grad()
+            self.update.clear()
             loss.backward()
-        progress.gradient_norm = self._clip_gradient()
+        progress.gradient_norm = self.update.clip()
         progress.recent_losses.append(float(loss.detach()))
         progress.batches += not window.continues
         progress.step += 1
         if not (math.isfinite(progress.recent_losses[-1]) and math.isfinite(progress.gradient_norm)):
             raise NotFiniteError
-        self.optimizer.step()
+        self.update.step()
         if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step()
         progress.step_times_s.append(self._synchronized_time() - started)
@@ -128,17 +135,6 @@ class Loop:
         carried = [tuple(tensor.detach() for tensor in state) for state in states]
         return self.task.mean_loss(*scored_examples(outputs, batch)), carried
 
-    def _clip_gradient(self) -> float:
-        """Clip the gradient of all weights as the settings say; return its norm before that."""
-        parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        norm = nn.utils.get_total_norm(gradients, foreach=True)
-        if self.settings.gradient_clip_norm is not None:
-            nn.utils.clip_grads_with_norm_(parameters, self.settings.gradient_clip_norm, norm, foreach=True)
-        if self.settings.gradient_clip_value is not None:
-            nn.utils.clip_grad_value_(parameters, self.settings.gradient_clip_value, foreach=True)
-        return float(norm)
-
     def _evaluate_and_probe(self) -> None:
         """Evaluate and probe where due, and record the results. Raises NotFiniteError when a validation loss is not."""
         progress = self.progress
@@ -153,7 +149,7 @@ class Loop:
             if probe.due(progress.step, self._finished):
                 with evaluating(self.model):
                     measurement = probe.measure(self.model, self.task, self.probe_batch)
-                self.optimizer.zero_grad()
+                self.update.clear()
                 row |= measurement.scalars
                 arrays |= {name: measurement.arrays} if measurement.arrays else {}
         self._record(row, arrays)
@@ -223,6 +219,6 @@ class Loop:
 
     def _synchronized_time(self) -> float:
         """The clock's seconds, read once the device has finished what was queued."""
-        if (device := self.model.readout.weight.device).type == "cuda":
-            torch.cuda.synchronize(device)
+        if self.noise.device.type == "cuda":
+            torch.cuda.synchronize(self.noise.device)
         return time.perf_counter()

@@ -1,7 +1,7 @@
 """Randomness in training, from the run's seed: what a step draws, noise on the weights; and what no seed reaches."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -34,10 +34,12 @@ class Noise:
         """torch's global generators, seeded from the run's seed; afterwards they are as they were before."""
         return seeded(self.seed, self.device)
 
-    @contextmanager
-    def on_weights(self, model: nn.Module) -> Iterator[None]:
+    def on_weights(self, model: nn.Module) -> AbstractContextManager[None]:
         """Noise on every parameter, drawn anew, as Graves (2011) and Chung et al. (2014); then they are as before."""
-        noisy = list(model.parameters()) if self.deviation else []
+        return self._drawn_on(list(model.parameters())) if self.deviation else nullcontext()
+
+    @contextmanager
+    def _drawn_on(self, noisy: Sequence[nn.Parameter]) -> Iterator[None]:
         clean = [parameter.detach().clone() for parameter in noisy]
         with torch.no_grad():
             for parameter in noisy:

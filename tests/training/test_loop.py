@@ -60,7 +60,7 @@ def bare_training(
         if batch.targets.is_floating_point():
             loss = nn.functional.mse_loss(outputs, batch.targets)
         else:
-            loss = task.step_losses(outputs, batch.targets).mean(0).mean()
+            loss = task.step_losses(outputs, batch.targets).mean()
         optimizer.zero_grad()
         loss.backward()
         norms.append(float(nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip is None else clip)))
@@ -79,15 +79,16 @@ def test_weights_and_history_equal_a_bare_loop(
     settings = {"make_optimizer": OPTIMIZERS[optimizer], "gradient_clip_norm": clip, "seed": 3, "probes": {}}
     executed = execute(make_run(make_cell, task, **settings))
     model, losses, norms = bare_training(make_cell, task, OPTIMIZERS[optimizer], clip, 12, seed=3)
+    near = 0 if clip is None else 1e-5  # the norm is summed in another order
     for name, value in model.state_dict().items():
-        assert torch.equal(executed.weights[name], value), name
+        torch.testing.assert_close(executed.weights[name], value, rtol=near, atol=near)
     rows = {row["step"]: row for row in executed.progress.history if "train_loss" in row}
     assert list(rows) == [0, 5, 10, 12]
     assert math.isnan(rows[0]["train_loss"])
     assert math.isnan(rows[0]["gradient_norm"])
     for start, end in [(0, 5), (5, 10), (10, 12)]:
-        assert rows[end]["train_loss"] == pytest.approx(sum(losses[start:end]) / (end - start), rel=1e-12)
-        assert rows[end]["gradient_norm"] == pytest.approx(norms[end - 1], rel=1e-6)
+        assert rows[end]["train_loss"] == pytest.approx(sum(losses[start:end]) / (end - start), rel=1e-12 + near)
+        assert rows[end]["gradient_norm"] == pytest.approx(norms[end - 1], rel=1e-6 + near)
     if clip == 0.05:
         assert min(norms) > clip  # or clipping was not tried
 
@@ -192,26 +193,11 @@ def test_a_run_stops_at_the_first_evaluation_that_solves_it(make_run: MakeRun, e
     assert (at_once.results["steps_to_solve"], at_once.results["steps_trained"]) == (0, 0)
 
 
-def first_loss_that_is_not_finite(seed: int, make_optimizer: Any) -> int:
-    task, streams = Adding(length=8), generators(seed)
-    model = Model(Rnn, input_size=2, output_size=1, hidden_size=6, generator=streams["weights"])
-    optimizer = make_optimizer(model.parameters())
-    for step in range(1, 1000):
-        batch = task.draw(5, streams["training"])
-        loss = nn.functional.mse_loss(model(batch.inputs, 1), batch.targets)
-        optimizer.zero_grad()
-        loss.backward()
-        gradients = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
-        if not (loss.isfinite() and gradients.norm().isfinite()):
-            return step
-        optimizer.step()
-    raise AssertionError("it did not diverge")
-
-
 @pytest.mark.parametrize(("rate", "seed"), [(1e20, 0), (30.0, 1)])
 def test_divergence_ends_the_run_at_its_step(make_run: MakeRun, execute: Execute, rate: float, seed: int) -> None:
     make_optimizer = partial(torch.optim.SGD, lr=rate)
-    step = first_loss_that_is_not_finite(seed, make_optimizer)
+    _, losses, norms = bare_training(Rnn, Adding(length=8), make_optimizer, None, 300, seed)
+    step = 1 + int(np.argmin(np.isfinite(losses) & np.isfinite(norms)))
     settings = {"make_optimizer": make_optimizer, "gradient_clip_norm": None, "steps": 1000, "eval_every": 1000}
     executed = execute(make_run(Rnn, seed=seed, **settings))
     assert executed.outcome == "diverged"

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 
 from rnnbench.errors import SettingError
 from rnnbench.tasks import Batch, FiniteTask
@@ -112,32 +111,6 @@ def test_what_cannot_be_is_refused(make_run: MakeRun, settings: dict[str, Any], 
         make_run(**QUICK, **settings)
 
 
-def by_hand(run: Any, steps: int, change: Any = lambda model, step: None) -> list[Tensor]:
-    """Weights after a plain loop over the run's own data; `change` acts on the gradient."""
-    batches = run.task.training_batches(run.settings.batch_size, run.streams.training)
-    for step in range(steps):
-        batch = next(batches)
-        loss = run.task.mean_loss(run.model.predict(batch), batch)
-        run.optimizer.zero_grad()
-        loss.backward()
-        change(run.model, step)
-        run.optimizer.step()
-    return [parameter.detach().clone() for parameter in run.model.parameters()]
-
-
-def test_the_gradient_is_clipped_by_element(make_run: MakeRun, execute: Execute) -> None:
-    def clip(model: torch.nn.Module, step: int) -> None:
-        for parameter in model.parameters():
-            assert parameter.grad is not None
-            parameter.grad = parameter.grad.maximum(torch.tensor(-0.05)).minimum(torch.tensor(0.05))
-
-    expected = by_hand(make_run(**UNSTEADY), 12, clip)
-    run = make_run(**UNSTEADY, gradient_clip_value=0.05)
-    execute(run)
-    assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), expected, strict=True))
-    assert not all(torch.equal(a, b) for a, b in zip(expected, by_hand(make_run(**UNSTEADY), 12), strict=True))
-
-
 def test_weight_noise_is_of_the_pass_alone(make_run: MakeRun, execute: Execute) -> None:
     """Forward and backward with noisy weights, the update on clean ones (Graves 2011)."""
     model = (run := make_run(**UNSTEADY)).model
@@ -165,22 +138,17 @@ def test_weight_noise_is_of_the_pass_alone(make_run: MakeRun, execute: Execute) 
     )
 
 
-def cosine(optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
-    return CosineAnnealingLR(optimizer, steps)
-
-
-def plateau(optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
-    return ReduceLROnPlateau(optimizer, factor=0.5, patience=1, threshold=0.0)
+PLATEAU = {"make_schedule": lambda given, _: ReduceLROnPlateau(given, factor=0.5, patience=1, threshold=0.0)}
 
 
 def test_a_schedule_sets_the_learning_rate(make_run: MakeRun, execute: Execute) -> None:
-    run = make_run(**QUICK, eval_every=1, make_schedule=cosine)
+    run = make_run(**QUICK, eval_every=1, make_schedule=CosineAnnealingLR)
     rates = [row["learning_rate"] for row in execute(run).progress.history]
     np.testing.assert_allclose(rates, [0.5e-2 * (1 + math.cos(math.pi * step / 12)) for step in range(13)], atol=1e-12)
 
 
 def test_a_schedule_waits_for_a_plateau_of_the_validation_loss(make_run: MakeRun, execute: Execute) -> None:
-    history = execute(make_run(**UNSTEADY, steps=30, make_schedule=plateau)).progress.history
+    history = execute(make_run(**UNSTEADY, steps=30, **PLATEAU)).progress.history
     rate, lowest, bad, expected = 0.7, math.inf, 0, [0.7]
     for row in history[1:]:
         loss = float(row["validation_loss"])

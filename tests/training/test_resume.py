@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from rnnbench.cells import Cell, State
 from rnnbench.cells.lstm import Lstm
@@ -23,7 +24,7 @@ from tests.probes.references import ODD
 from tests.training.conftest import CheckResumed, Cut, Execute, Executed, MakeRun, PowerCut, assert_same
 from tests.training.test_loop import OPTIMIZERS, Finite, LuckyAt
 from tests.training.test_noise import Dropout, Zoneout
-from tests.training.test_protocol import PROTOCOL, TwelveExamples, cosine, plateau
+from tests.training.test_protocol import PLATEAU, PROTOCOL, TwelveExamples
 
 DIVERGING: dict[str, Any] = {
     "make_cell": Rnn, "make_optimizer": partial(torch.optim.SGD, lr=30.0), "gradient_clip_norm": None,
@@ -50,8 +51,8 @@ CASES: dict[str, tuple[Callable[[], dict[str, Any]], int, str]] = {
     "unconfirmed": (
         lambda: {"task": LuckyAt(evaluation=1, refused=99), "eval_every": 2, "confirm_examples": 20}, 7, "advance",
     ),
-    "cosine": (lambda: {"task": TwelveExamples(), "make_schedule": cosine, **PROTOCOL}, 4, "advance"),
-    "plateau": (lambda: {"task": TwelveExamples(), "make_schedule": plateau, **PROTOCOL}, 9, "advance"),
+    "cosine": (lambda: {"task": TwelveExamples(), "make_schedule": CosineAnnealingLR, **PROTOCOL}, 4, "advance"),
+    "plateau": (lambda: {"task": TwelveExamples(), **PLATEAU, **PROTOCOL}, 9, "advance"),
 }  # fmt: skip
 
 
