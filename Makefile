@@ -10,7 +10,7 @@ help:
 	@echo "make test-all     the same with the long ones too: simulations, compilation of many cells, every page's commands"
 	@echo "make docs         install, and build the documentation site in build/site, without network"
 	@echo "make faults       install, and kill, stop, fill and damage sweeps: what is lost, doubled or mixed"
-	@echo "make bench        install, and time the backends and the harness's own overhead"
+	@echo "make bench        install, and time whole training steps and passes"
 	@echo "make clean        remove the virtual environment"
 
 .venv/installed: pyproject.toml constraints.txt
@@ -48,7 +48,7 @@ faults: .venv/installed-dev
 	$(BIN)/pytest tests/faults tests/wandb_logging -m "faults or not faults" -s -v --durations=10
 
 bench: .venv/installed-dev
-	$(BIN)/python -m rnnbench.timing
+	$(BIN)/python -m rnnbench.timing --compile
 
 clean:
 	rm -rf .venv

@@ -1,4 +1,4 @@
-"""`make bench`: the time of a cell's passes by each implementation, and what the harness adds to a training step.
+"""`make bench`: whole training steps by each contestant, and the time of a cell's passes by each implementation.
 
 `python -m rnnbench.timing` prints both tables, with lax.scan where JAX is installed (the extra `jax`). All
 implementations of a cell, and the peak, are interleaved in one process, denormals flushed. `shared` marks times taken
@@ -17,8 +17,8 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
-from rnnbench.machine import cpu_limit, is_shared, logical_cores, processor
-from rnnbench.timing import lax_scan
+from rnnbench.machine import ExternalLoadMeter, cpu_limit, is_shared, logical_cores, processor
+from rnnbench.timing import lax_scan, whole_step
 from rnnbench.timing.implementations import OF_AN_LSTM, implementations
 from rnnbench.timing.measure import time_with_peak
 
@@ -74,10 +74,21 @@ def machine_line() -> str:
     return f"{processor()}; {logical_cores()} logical cores{limited}; torch {torch.__version__}"
 
 
-def print_speed(threads: Iterable[int], repetitions: int) -> None:
+def print_passes(threads: Iterable[int], repetitions: int) -> None:
     """Print the table of passes for each number of threads."""
     print(machine_line())
     for count in threads:
         table = [row for sizes in SIZES for family in CELLS for row in rows(sizes, family, repetitions, count)]
         print(f"\nForward and backward, float32, threads: {count}, {repetitions} interleaved repetitions")
         print(tabulate(table, headers="keys", disable_numparse=True))
+
+
+def print_whole_steps(repetitions: int, compiled: bool) -> None:
+    """Print the table of whole training steps, below the machine and the load of other work meanwhile."""
+    torch.set_num_threads(1)
+    others = ExternalLoadMeter()
+    table = list(whole_step.rows(repetitions, compiled))
+    load = others.load()
+    print(f"{machine_line()}; load of others: {load:.1f} cores{' shared' if is_shared(load, 1) else ''}")
+    print(f"A training step, adding: CPU ms, lower quartile of {repetitions} interleaved steps, 1 thread")
+    print(tabulate(table, headers="keys", disable_numparse=True), end="\n\n")

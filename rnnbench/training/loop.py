@@ -75,7 +75,7 @@ class Loop:
                 self._evaluate_and_probe()
             while not self._finished:
                 check()
-                self._train_step(next(training))
+                self.train_step(next(training))
                 self._evaluate_and_probe()
                 if time.monotonic() - self.saved_at >= self.settings.checkpoint_every_s:
                     self.checkpoint()
@@ -101,7 +101,7 @@ class Loop:
         """Whether no training step is to follow."""
         return self.progress.ended_by(self.settings) is not None
 
-    def _train_step(self, window: Window) -> None:
+    def train_step(self, window: Window) -> None:
         """One update. Raises NotFiniteError, with the weights as they were, when the loss or its gradient is not."""
         progress, started = self.progress, self._synchronized_time()
         with self.noise.on_weights(self.model):

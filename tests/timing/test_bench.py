@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm import Lstm
-from rnnbench.timing import bench, lax_scan
+from rnnbench.timing import bench, lax_scan, whole_step
 
 
 def test_rows_of_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,3 +20,13 @@ def test_rows_of_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
         assert float(row["best ms"]) <= float(row["median ms"])
         assert float(row["fraction of peak"]) >= 0
     assert len({row["peak GFLOP/s"] for row in rows.values()}) == 1
+
+
+@pytest.mark.parametrize("contestant", ["rnnbench", "PyTorch", "JAX"])
+def test_a_whole_step_trains(contestant: str) -> None:
+    """Each contestant learns the mean target at first, so its loss falls below that of an output of zero."""
+    steps = whole_step.whole_steps(Gru, whole_step.StepSizes(6, 16, 8), compiled=False)
+    if contestant not in steps:
+        pytest.skip("JAX is not installed")
+    losses = [steps[contestant]()[0] for _ in range(300)]
+    assert sum(losses[-50:]) / 50 < 0.3 < losses[0]
