@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rnnbench.analysis.gradient_profile import half_life_columns, top_layer_norms
 from rnnbench.analysis.intervals import (
     UNDEFINED,
+    Interval,
     exact_rate,
     mean_interval,
     median_interval,
@@ -40,7 +41,8 @@ INTERVALS: dict[str, str] = {
     "steps_to_milestone": "median training steps to it, by Kaplan-Meier, between order statistics: runs that trained "
     "to their end without it are censored, diverged and failed ones never reach it; inf when fewer than half did",
     "test_loss": "geometric mean of the loss on test data after training, with Student's interval of log10 of the "
-    "loss; on a linear scale the arithmetic mean with Student's",
+    "loss; on a linear scale the arithmetic mean with Student's; where some runs stopped at the criterion and others "
+    "did not, which no interval of a mean describes, the median without one",
     "test_measure": "mean of the task's own measure on test data, with Student's interval",
     "step_time_s": "seconds: median over runs of a run's median training step",
     "gradient_decades_lost_initial": "decades that the gradient of the top layer's whole state loses in "
@@ -63,6 +65,8 @@ COUNTS: dict[str, str] = {
     "test_loss_runs": "runs that test_loss is over; diverged and failed ones have none",
     "test_loss_at_stop": "of which stopped as soon as they solved the task: their losses are those at which runs stop, "
     "and are not compared",
+    "test_loss_smallest": "the smallest of these losses",
+    "test_loss_largest": "the largest",
     "baseline_loss": "the loss of the best predictor without memory: geometric mean of that on the runs' own test data "
     "where it was recorded, else its expectation",
     "measure": "the task's own measure, such as accuracy; empty where it has none",
@@ -130,10 +134,14 @@ def _losses(ended: pd.DataFrame, logarithmic: bool) -> dict[str, Any]:
     recorded = _known(tested, BASELINE)
     expected = _one(ended, "baseline_loss")
     name = _one(ended, "measure")
+    losses, at_stop = tested["test_loss"].to_numpy(float), int(stopped_by_solving(tested).sum())
+    mixed = 0 < at_stop < len(tested)
     return {
-        "test_loss": mean_loss(tested["test_loss"].to_numpy(float), logarithmic),
+        "test_loss": Interval(float(np.median(losses))) if mixed else mean_loss(losses, logarithmic),
         "test_loss_runs": len(tested),
-        "test_loss_at_stop": int(stopped_by_solving(tested).sum()),
+        "test_loss_at_stop": at_stop,
+        "test_loss_smallest": losses.min() if losses.size else np.nan,
+        "test_loss_largest": losses.max() if losses.size else np.nan,
         "baseline_loss": mean_loss(recorded, logarithmic).estimate if recorded.size else expected,
         "measure": name,
         "test_measure": mean_interval(_known(ended, f"test_{name}")) if name else UNDEFINED,

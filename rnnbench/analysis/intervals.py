@@ -54,8 +54,8 @@ class Quartiles(NamedTuple):
     third: float
 
 
-def mean_interval(values: Float[np.ndarray, " runs"]) -> Interval:
-    """The mean with Student's interval, mean +- t(0.975; n - 1) s / sqrt(n).
+def mean_interval(values: Float[np.ndarray, " runs"], confidence: float = CONFIDENCE) -> Interval:
+    """The mean with Student's interval, at 95% mean +- t(0.975; n - 1) s / sqrt(n).
 
     Exact for normal values at every n >= 2. One run has NaN bounds, no runs are NaN throughout. Source: Student (1908).
     Raises ValueError on NaN and on infinite values.
@@ -67,7 +67,7 @@ def mean_interval(values: Float[np.ndarray, " runs"]) -> Interval:
     if sample.size == 1:
         return Interval(mean)
     standard_error = float(sample.std(ddof=1)) / math.sqrt(sample.size)
-    margin = float(stats.t.ppf((1 + CONFIDENCE) / 2, sample.size - 1)) * standard_error
+    margin = float(stats.t.ppf((1 + confidence) / 2, sample.size - 1)) * standard_error
     return Interval(mean, mean - margin, mean + margin)
 
 

@@ -17,8 +17,15 @@ from rnnbench.analysis.loss_scale import (
     with_scale,
 )
 from rnnbench.analysis.milestones import budgets, trained_runs
-from rnnbench.analysis.paired import paired_test
-from rnnbench.analysis.verdict import Verdict, below, holm_corrected, within_margin
+from rnnbench.analysis.paired import margin_p_value, paired_test
+from rnnbench.analysis.verdict import (
+    EQUIVALENCE,
+    Verdict,
+    below,
+    equivalences_corrected,
+    holm_corrected,
+    within_margin,
+)
 from rnnbench.schema import Status
 
 FACTOR = 2.0
@@ -36,12 +43,15 @@ DIFFERENCES: dict[str, str] = {
     "and cancels",
     "p_value": "Student's, of the difference being 0; by flipping signs where differences all agree, and of ranks with "
     "infinite losses",
-    "p_holm": "the same by Holm's correction for the difficulties of the pair",
+    "p_holm": "the same by Holm's correction for all rows of the table",
     "p_sign_flip": "by flipping the signs of the differences, exact for any symmetric ones; at least 0.0625 at five "
     "seeds",
     "smaller_loss": "verdict at 5%, after the correction, that the cell's loss is smaller",
-    "equivalent": f"verdict that the losses are within a factor of {FACTOR:g} on average: holds where the whole "
-    "interval is, fails where all of it is beyond; without correction",
+    "equivalent": f"verdict at 5%, after the correction: equivalent, where the whole interval is within a factor of "
+    f"{FACTOR:g}; differs by more, where all of it is beyond; differs, where p_holm is at most 0.05 and the interval "
+    "crosses the factor; not seen, where no difference is",
+    "equivalent_p_holm": "the larger p-value of the mean being that factor or one over it, by the same correction: "
+    "small where it is equivalent and where it differs by more",
     "probability_of_improvement": "probability that a run of the cell has a smaller loss than one of the other, of any "
     "seeds, ties counting one half, with Newcombe's interval",
     "why_not_compared": "why there is no comparison",
@@ -57,8 +67,8 @@ def loss_comparison(runs: pd.DataFrame, generator: np.random.Generator) -> pd.Da
     logarithmic = dict(zip(trained["task"], is_logarithmic(trained), strict=True))
     for pair in cell_pairs(trained):
         is_log = bool(logarithmic[pair.task])
-        rows += _corrected([_compare(pair, *of_one, generator, is_log) for of_one in pair.by_difficulty()])
-    return with_scale(pd.DataFrame(rows), trained)
+        rows += [_compare(pair, *of_one, generator, is_log) for of_one in pair.by_difficulty()]
+    return with_scale(pd.DataFrame(_corrected(rows)), trained)
 
 
 def losses_of(runs: pd.DataFrame) -> NDArray[np.float64]:
@@ -96,22 +106,25 @@ def _compare(
         "why_not_compared": reason,
     }
     if reason:
-        nothing = dict.fromkeys(("p_value", "p_holm", "p_sign_flip"), np.nan)
+        nothing = dict.fromkeys(("p_value", "p_holm", "p_sign_flip", "equivalent_p_holm"), np.nan)
         verdicts = dict.fromkeys(("smaller_loss", "equivalent"), Verdict.NOT_MEASURED)
         return row | nothing | verdicts | {"difference": UNDEFINED, "probability_of_improvement": UNDEFINED}
     losses = losses_of(a), losses_of(b)
-    test = paired_test(loss_differences(*losses, logarithmic), generator)
+    differences = loss_differences(*losses, logarithmic)
+    test = paired_test(differences, generator)
     # Differences that all agree have no spread to judge by: no interval, and no p-value of Student's.
     agree = np.isfinite(test.interval.estimate) and is_degenerate(test.interval)
     p_value = test.p_sign_flip if agree else test.p_value
-    margin = within_margin(test.interval, float(np.log10(FACTOR))) if logarithmic else Verdict.NOT_MEASURED
+    margin = float(np.log10(FACTOR))
+    equivalent = Verdict.UNDECIDED if agree else within_margin(test.interval, margin)
     return row | {
         "difference": test.interval,
         "p_value": p_value,
         "p_holm": p_value,
         "p_sign_flip": test.p_sign_flip,
         "smaller_loss": Verdict.UNDECIDED if agree else below(test.interval),
-        "equivalent": Verdict.UNDECIDED if agree and logarithmic else margin,
+        "equivalent": equivalent if logarithmic else Verdict.NOT_MEASURED,
+        "equivalent_p_holm": margin_p_value(differences, margin, generator) if logarithmic and not agree else np.nan,
         "probability_of_improvement": improvement_interval(losses[1], losses[0]),
     }
 
@@ -138,11 +151,19 @@ def _decades(runs: pd.DataFrame) -> float:
 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of one pair with Holm's correction for those of them that were tested, and the verdicts as text."""
+    """The rows with Holm's correction for those of them that were tested, and the verdicts as text."""
     p_values = [row["p_value"] for row in rows]
     tested = [Verdict.NOT_MEASURED if np.isnan(row["p_value"]) else row["smaller_loss"] for row in rows]
     smaller = holm_corrected(tested, p_values)
+    p_margins = [row["equivalent_p_holm"] for row in rows]
+    # Differences that all agree have a p-value by sign flips alone, which does not know their size.
+    p_none = np.where(np.isnan(p_margins), np.nan, p_values).tolist()
+    equivalent, _ = equivalences_corrected([row["equivalent"] for row in rows], p_margins, p_none)
     return [
-        row | {"p_holm": float(p_value), "smaller_loss": verdict.value, "equivalent": row["equivalent"].value}
-        for row, p_value, verdict in zip(rows, smaller.p_values, smaller.verdicts, strict=True)
+        row
+        | {"p_holm": float(p_value), "smaller_loss": verdict.value}
+        | {"equivalent": EQUIVALENCE[is_equivalent], "equivalent_p_holm": float(p_margin)}
+        for row, p_value, verdict, is_equivalent, p_margin in zip(
+            rows, smaller.p_values, smaller.verdicts, *equivalent, strict=True
+        )
     ]

@@ -18,6 +18,7 @@ SOLVED = "solved"
 
 BUDGET = "train.steps"
 CRITERION = "has_criterion"
+EVERY = "train.eval_every"
 
 
 def steps_column(milestone: str) -> str:
@@ -90,7 +91,8 @@ def steps_to(runs: pd.DataFrame, milestone: str = SOLVED) -> StepsToSolve:
     """The steps of ended runs to the milestone, their tasks' difficulties being the strata, as numbers in order.
 
     A run that did not reach it is censored at the steps it has trained, and one that diverged or failed has not reached
-    it by its whole budget. A milestone met before the first step counts as met at step 1.
+    it by its whole budget. A milestone met before the first step counts as met at step 1. Runs of one seed belong
+    together, and steps are known to the steps between two evaluations, where that was recorded.
     """
     steps = pd.to_numeric(runs[steps_column(milestone)]).to_numpy(float)
     planned, trained = budgets(runs), pd.to_numeric(runs["steps_trained"]).to_numpy(float)
@@ -99,4 +101,7 @@ def steps_to(runs: pd.DataFrame, milestone: str = SOLVED) -> StepsToSolve:
     strata = runs["difficulty"]
     if any(isinstance(value, str) for value in strata):
         strata = pd.Series(pd.factorize(strata.astype(str), sort=True)[0])
-    return StepsToSolve(np.where(np.isnan(steps), np.inf, np.maximum(steps, 1)), known, strata.to_numpy(float))
+    seeds = pd.to_numeric(runs["seed"]).to_numpy(float)
+    every = pd.to_numeric(runs[EVERY]).fillna(1).to_numpy(float) if EVERY in runs else np.ones(len(runs))
+    reached_at = np.where(np.isnan(steps), np.inf, np.maximum(steps, 1))
+    return StepsToSolve(reached_at, known, strata.to_numpy(float), seeds, every)

@@ -1,7 +1,8 @@
 """The smallest difference that this many runs could have found: what an undecided verdict is worth.
 
 Not the power to find the difference that was observed, which only repeats its p-value, but the difference that would be
-found with 80% probability by the same number of runs with the spread that these have.
+found with 80% probability by the same number of runs with the spread that these have. Of several tests that Holm's
+correction makes one family, at 5% over their number, its first step.
 """
 
 import math
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import optimize, stats
 
-from rnnbench.analysis.log_rank import DECIMALS, log_rank_scores, score_p_values
+from rnnbench.analysis.log_rank import DECIMALS, log_rank_scores, score_p_values, seed_scores
 from rnnbench.analysis.steps_to_solve import StepsToSolve, shared_strata
 from rnnbench.analysis.verdict import LEVEL
 
@@ -23,16 +24,16 @@ SMALLEST_RATIO = 0.01
 HALVINGS = 12
 
 
-def detectable_mean_difference(spread: float, pairs: int) -> float:
-    """The mean difference that a paired Student test at 5% finds with power 0.8, in the unit of `spread`.
+def detectable_mean_difference(spread: float, pairs: int, level: float = LEVEL) -> float:
+    """The mean difference that a paired Student test at this level finds with power 0.8, in the unit of `spread`.
 
     `spread` is the standard deviation of the differences within pairs. With d = difference / spread, t follows the
-    noncentral t distribution with n - 1 degrees of freedom and noncentrality d sqrt(n). Five pairs: 1.68 spreads. NaN
-    with fewer than two pairs. Source: Cohen, Statistical Power Analysis (1988), section 2.3.
+    noncentral t distribution with n - 1 degrees of freedom and noncentrality d sqrt(n). At 5% five pairs: 1.68
+    spreads. NaN with fewer than two pairs. Source: Cohen, Statistical Power Analysis (1988), section 2.3.
     """
     if pairs < 2:
         return math.nan
-    critical = float(stats.t.isf(LEVEL / 2, pairs - 1))
+    critical = float(stats.t.isf(level / 2, pairs - 1))
 
     def lacking(effect: float) -> float:
         shift = effect * math.sqrt(pairs)
@@ -47,7 +48,7 @@ def detectable_mean_difference(spread: float, pairs: int) -> float:
     return spread * float(optimize.brentq(lacking, 0, largest))
 
 
-def detectable_difference_of(differences: Float[np.ndarray, " pairs"]) -> float:
+def detectable_difference_of(differences: Float[np.ndarray, " pairs"], level: float = LEVEL) -> float:
     """The `detectable_mean_difference` with the number and the spread of these differences, in their unit.
 
     NaN with fewer than two, without any spread, and where some are not finite and so have none.
@@ -55,7 +56,7 @@ def detectable_difference_of(differences: Float[np.ndarray, " pairs"]) -> float:
     values = np.asarray(differences, dtype=np.float64)
     if values.size < 2 or not np.isfinite(values).all() or np.ptp(values) == 0:
         return math.nan
-    return detectable_mean_difference(float(values.std(ddof=1)), values.size)
+    return detectable_mean_difference(float(values.std(ddof=1)), values.size, level)
 
 
 def log_spread(*groups: StepsToSolve) -> float:
@@ -81,27 +82,35 @@ def log_spread(*groups: StepsToSolve) -> float:
 
 
 def log_rank_power(
-    a: StepsToSolve, b: StepsToSolve, ratio: float, spread: float, generator: np.random.Generator
+    a: StepsToSolve,
+    b: StepsToSolve,
+    ratio: float,
+    spread: float,
+    generator: np.random.Generator,
+    level: float = LEVEL,
 ) -> float:
-    """The probability that the permutation log-rank test rejects at 5% when a takes `ratio` times as many steps as b.
+    """The probability that the permutation log-rank test rejects at this level when a takes `ratio` times b's steps.
 
     Simulated with the runs, strata and budgets of the two groups. Steps are log-normal with standard deviation `spread`
-    of their natural logarithm; their medians are the medians of b (of a where b solved none), within their strata.
+    of their natural logarithm; their medians are the medians of b (of a where b solved none), within their strata. A
+    seed's runs at several strata are drawn independently: where they go together, power over all strata is less.
     """
-    scores, sizes = [], []
+    strata, groups = np.concatenate([a.strata, b.strata]), np.repeat([0, 1], [a.steps.size, b.steps.size])
+    ends = np.log(np.concatenate([a.budgets, b.budgets]))
+    scores = np.zeros((SIMULATIONS, strata.size))
     for stratum in shared_strata(a, b):
-        of_a, of_b = a.of(stratum), b.of(stratum)
-        middle = math.log(np.median((of_b if of_b.solved.any() else of_a).last_steps))
-        shifts = np.repeat([math.log(ratio), 0.0], [of_a.steps.size, of_b.steps.size])
+        of_b, runs = b.of(stratum), strata == stratum
+        middle = math.log(np.median((of_b if of_b.solved.any() else a.of(stratum)).last_steps))
+        shifts = np.where(groups[runs] == 0, math.log(ratio), 0.0)
         times = middle + shifts + spread * generator.standard_normal((SIMULATIONS, shifts.size))
-        ends = np.log(np.concatenate([of_a.budgets, of_b.budgets]))
-        scores.append(log_rank_scores(np.minimum(times, ends).round(DECIMALS), times <= ends))
-        sizes.append(of_a.steps.size)
-    _, p_values = score_p_values(scores, sizes, SIMULATIONS, generator, PERMUTATIONS)
-    return float((p_values <= LEVEL).mean())
+        scores[:, runs] = log_rank_scores(np.minimum(times, ends[runs]).round(DECIMALS), times <= ends[runs])
+    _, p_values = score_p_values(seed_scores(a, b, scores), SIMULATIONS, generator, PERMUTATIONS)
+    return float((p_values <= level).mean())
 
 
-def detectable_steps_ratio(a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator) -> float:
+def detectable_steps_ratio(
+    a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, level: float = LEVEL
+) -> float:
     """The ratio of steps to solve below 1, a's over b's, that the log-rank test of these runs finds with power 0.8.
 
     0.6: had a taken 60% of b's steps or less, it would have been found in 80% of such experiments. By bisection on
@@ -115,7 +124,7 @@ def detectable_steps_ratio(a: StepsToSolve, b: StepsToSolve, generator: np.rando
     seed = int(generator.integers(2**63))
 
     def found(ratio: float) -> bool:
-        return log_rank_power(a, b, ratio, spread, np.random.default_rng(seed)) >= POWER
+        return log_rank_power(a, b, ratio, spread, np.random.default_rng(seed), level) >= POWER
 
     low, high = math.log(SMALLEST_RATIO), 0.0
     if not found(SMALLEST_RATIO):

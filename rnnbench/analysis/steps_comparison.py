@@ -12,7 +12,7 @@ from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.milestones import SOLVED, check_milestone, reached, steps_to, trained_runs, with_milestone
 from rnnbench.analysis.steps_ratio import FACTOR, steps_equivalence
 from rnnbench.analysis.steps_to_solve import StepsToSolve
-from rnnbench.analysis.verdict import Verdict, below, holm_corrected
+from rnnbench.analysis.verdict import EQUIVALENCE, Verdict, below, equivalences_corrected, holm_corrected
 
 ALL = "all"
 """The difficulty of a row over all of them."""
@@ -30,12 +30,16 @@ RATIOS: dict[str, str] = {
     "log-rank test of the divided steps does not reject. Over all difficulties one ratio is assumed for all, and left "
     "out where their intervals have none in common",
     "why_no_ratio": "why there is no ratio",
-    "p_value": "log-rank test that the ratio is 1, by permutation; over all difficulties stratified by them",
-    "p_holm": "the same by Holm's correction for the difficulties of the pair; that over all difficulties is one test",
-    "smallest_p_value": "the smallest p-value that so few runs can have",
+    "p_value": "log-rank test that the ratio is 1, by permutation of seeds; over all difficulties stratified by them",
+    "p_holm": "the same by Holm's correction for all rows of the table at one difficulty, or for all over all "
+    "difficulties",
+    "smallest_p_value": "the smallest p-value that so few seeds can have",
     "fewer_steps": "verdict at 5%, after the correction, that the cell takes fewer steps",
-    "equivalent": f"verdict at 5%, after the correction, that the steps are within a factor of {FACTOR}: it holds "
-    "where the whole interval is, and fails where all of it is beyond",
+    "equivalent": f"verdict at 5%, after the correction: equivalent, where the whole interval is within a factor of "
+    f"{FACTOR}; differs by more, where all of it is beyond; differs, where p_holm is at most 0.05 and the interval "
+    "crosses the factor; not seen, where no difference is",
+    "equivalent_p_holm": "the larger p-value of the ratio being that factor or one over it, by the same correction: "
+    "small where it is equivalent and where it differs by more",
     "probability_of_fewer_steps": "probability that a run of the cell takes fewer steps than one of the other, ties "
     "counting one half, with Newcombe's interval; steps beyond the shortest budget of an unsolved run count as ties; "
     "at one difficulty only",
@@ -57,10 +61,11 @@ def steps_comparison(
             pair.identity(difficulty) | _compare(a, b, milestone, generator, permutations)
             for difficulty, a, b in pair.by_difficulty()
         ]
-        rows += _corrected(of_pair)
+        rows += of_pair
         if len(of_pair) > 1:
             rows.append(_over_all(pair, [row["ratio"] for row in of_pair], milestone, generator, permutations))
-    return pd.DataFrame(rows)
+    found = {over_all: iter(_corrected([row for row in rows if row["over_all"] == over_all])) for over_all in (0, 1)}
+    return pd.DataFrame([next(found[row["over_all"]]) for row in rows]).drop(columns="over_all", errors="ignore")
 
 
 def _compare(
@@ -73,6 +78,7 @@ def _compare(
     some = steps_a.solved.any() or steps_b.solved.any()
     several = len(np.unique(steps_a.strata)) > 1
     return {
+        "over_all": 0,
         "milestone": milestone,
         "reached": int(reached(a, milestone).sum()),
         "runs": len(a),
@@ -83,9 +89,9 @@ def _compare(
         "p_value": test.p_value,
         "p_holm": test.p_value,
         "smallest_p_value": test.smallest_p_value,
-        "fewer_steps": below(equivalence.ratio, 1) if some else Verdict.UNDECIDED,
+        "fewer_steps": test.a_is_sooner,
         "equivalent": equivalence.verdict if some else Verdict.UNDECIDED,
-        "equivalence_p_value": equivalence.p_value,
+        "equivalent_p_holm": equivalence.p_value,
         "probability_of_fewer_steps": UNDEFINED if several else _probability_of_fewer(steps_a, steps_b),
     }
 
@@ -98,14 +104,17 @@ def _probability_of_fewer(a: StepsToSolve, b: StepsToSolve) -> Interval:
 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of one pair with Holm's correction for their number, and the verdicts as text."""
-    fewer = holm_corrected([row["fewer_steps"] for row in rows], [row["p_value"] for row in rows])
-    equivalences = [row.pop("equivalence_p_value") for row in rows]
-    equivalent = holm_corrected([row["equivalent"] for row in rows], equivalences)
-    corrections = zip(rows, fewer.p_values, fewer.verdicts, equivalent.verdicts, strict=True)
+    """The rows with Holm's correction for their number, and the verdicts as text."""
+    p_values = [row["p_value"] for row in rows]
+    fewer = holm_corrected([row["fewer_steps"] for row in rows], p_values)
+    p_margins = [row["equivalent_p_holm"] for row in rows]
+    equivalent, p_holm = equivalences_corrected([row["equivalent"] for row in rows], p_margins, p_values)
+    corrections = zip(rows, p_holm, fewer.verdicts, *equivalent, strict=True)
     return [
-        row | {"p_holm": float(p_value), "fewer_steps": is_fewer.value, "equivalent": is_equivalent.value}
-        for row, p_value, is_fewer, is_equivalent in corrections
+        row
+        | {"p_holm": float(p_value), "fewer_steps": is_fewer.value}
+        | {"equivalent": EQUIVALENCE[is_equivalent], "equivalent_p_holm": float(p_margin)}
+        for row, p_value, is_fewer, is_equivalent, p_margin in corrections
     ]
 
 
@@ -114,12 +123,13 @@ def _over_all(
 ) -> dict[str, Any]:
     """The row over all difficulties. The test holds whether or not one ratio does; what rests on the ratio does not."""
     identity = pair.identity(f"{ALL} {pair.difficulty_setting}s")
-    row = identity | _compare(pair.runs, pair.other_runs, milestone, generator, permutations)
+    row = identity | _compare(pair.runs, pair.other_runs, milestone, generator, permutations) | {"over_all": 1}
     if not have_one_in_common(ratios):
         sooner = {below(ratio, 1) for ratio in ratios}
         row |= {"ratio": UNDEFINED, "why_no_ratio": CONTRADICTED, "equivalent": Verdict.UNDECIDED}
+        row["equivalent_p_holm"] = 1.0
         row["fewer_steps"] = sooner.pop() if len(sooner) == 1 else Verdict.UNDECIDED
-    return _corrected([row])[0]
+    return row
 
 
 def have_one_in_common(ratios: Sequence[Interval]) -> bool:

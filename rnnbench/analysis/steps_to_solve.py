@@ -1,7 +1,7 @@
 """Steps to solve of one group of runs, censored where the budget ended, in strata; and their median."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,9 @@ class StepsToSolve:
 
     `steps`: the step at which the run solved its task, inf when it did not. `budgets`: the steps up to which it is
     known whether it had: those it was to train, for a diverged run too, which never will. `strata`: what is compared
-    apart, such as the sequence length; all runs are one stratum by default.
+    apart, such as the sequence length; all runs are one stratum by default. `seeds`: runs of one seed start from the
+    same weights and so are not independent, whatever their strata; each run has its own by default. `every`: a run is
+    looked at every so many steps, so that it solved in one of the last `every` steps up to its step; 1 by default.
 
     Raises ValueError on NaN, on arrays of different lengths, on steps or budgets that are not positive and on a run
     that solved beyond its budget.
@@ -31,16 +33,23 @@ class StepsToSolve:
     steps: Float[np.ndarray, " runs"]
     budgets: Float[np.ndarray, " runs"]
     strata: Float[np.ndarray, " runs"] = field(default_factory=lambda: np.zeros(0))
+    seeds: Float[np.ndarray, " runs"] = field(default_factory=lambda: np.zeros(0))
+    every: Float[np.ndarray, " runs"] = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         steps = as_float_array(self.steps, "steps", allow_infinity=True, remedy="inf: not solved within the budget")
         budgets = as_float_array(self.budgets, "budgets", remedy="the steps that the run was to train")
         strata = as_float_array(self.strata, "strata", remedy="a number for each stratum, such as the length")
         strata = strata if strata.size else np.zeros(steps.size)
-        for name, array in (("steps", steps), ("budgets", budgets), ("strata", strata)):
+        seeds = as_float_array(self.seeds, "seeds", remedy="the seed of each run")
+        seeds = seeds if seeds.size else np.arange(float(steps.size))
+        every = as_float_array(self.every, "every", remedy="the steps between two evaluations")
+        every = every if every.size else np.ones(steps.size)
+        arrays = {"steps": steps, "budgets": budgets, "strata": strata, "seeds": seeds, "every": every}
+        for name, array in arrays.items():
             if array.size != steps.size:
                 raise ValueError(f"{name}.size={array.size}: must be {steps.size}, the number of steps given")
-            if name != "strata" and array.size and array.min() <= 0:
+            if name not in ("strata", "seeds") and array.size and array.min() <= 0:
                 raise ValueError(f"{name}={array.min():g}: must be above 0 (training steps)")
             object.__setattr__(self, name, array)
         late = np.isfinite(steps) & (steps > budgets)
@@ -61,7 +70,13 @@ class StepsToSolve:
     def of(self, stratum: float) -> "StepsToSolve":
         """The runs of one stratum."""
         chosen = self.strata == stratum
-        return StepsToSolve(self.steps[chosen], self.budgets[chosen], self.strata[chosen])
+        arrays = (self.steps, self.budgets, self.strata, self.seeds, self.every)
+        return StepsToSolve(*(array[chosen] for array in arrays))
+
+    def drawn(self, generator: np.random.Generator) -> "StepsToSolve":
+        """The same runs, each solved at a time drawn evenly from those since the evaluation before."""
+        earlier = generator.random(self.steps.size) * (self.every - 1)
+        return replace(self, steps=np.maximum(self.steps - earlier, np.minimum(self.steps, 1)))
 
 
 def shared_strata(a: StepsToSolve, b: StepsToSolve) -> list[float]:

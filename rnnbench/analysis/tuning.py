@@ -31,6 +31,8 @@ SELECTED = "selected_validation_loss"
 
 CHOICES: dict[str, str] = {
     "chosen": "the value that was chosen",
+    "chosen_over_all": "the value that would be chosen for all difficulties together, of those tried at each: by the "
+    "means of the failure rate, then of the fraction that reached the objective, then of the objective's rank",
     "at_edge": "whether it is the smallest or largest value tried: a better one may lie beyond",
     "objective": "what it was chosen by: the mean steps to it over runs, a run that did not reach it counting its "
     "budget; or validation_loss, also where no run reached the objective",
@@ -150,7 +152,25 @@ def choices(results: Results, setting: str) -> pd.DataFrame:
             "usable_fraction": float(usable.mean()),
         }
 
-    return rows_by(GROUP, candidates(results, setting), row)
+    table = candidates(results, setting)
+    over_all = {
+        key: value
+        for _, group in table.groupby([name for name in GROUP if name != "difficulty"], sort=False)
+        for value in [_over_all(group)]
+        for key in group[GROUP].itertuples(False, None)
+    }
+    rows = rows_by(GROUP, table, row)
+    return rows.assign(chosen_over_all=[over_all[key] for key in rows[GROUP].itertuples(False, None)])
+
+
+def _over_all(rows: pd.DataFrame) -> Any:
+    """The value that is best over all difficulties, of those tried at each; NaN where there is none."""
+    everywhere = rows.groupby("value").filter(lambda each: len(each) == rows["difficulty"].nunique())
+    if everywhere.empty:
+        return np.nan
+    places = everywhere.assign(place=everywhere.groupby("difficulty")["mean"].rank(na_option="bottom"))
+    means = places.groupby("value")[["failure_rate", "success_rate", "place"]].mean()
+    return means.sort_values(["failure_rate", "success_rate", "place"], ascending=[True, False, True]).index[0]
 
 
 def _numbers(runs: pd.DataFrame, column: str) -> "pd.Series[float]":

@@ -24,10 +24,23 @@ class Verdict(Enum):
 
     HOLDS = "holds"
     FAILS = "fails"
+    DIFFERS = "differs"
+    """Of equivalence: there is a difference, and its interval does not say whether it is within the margin."""
     UNDECIDED = "undecided"
     """It was measured, and its interval does not decide the claim."""
     NOT_MEASURED = "not measured"
     """The results lack the runs that it needs."""
+
+
+EQUIVALENCE = {
+    Verdict.HOLDS: "equivalent",
+    Verdict.FAILS: "differs by more",
+    Verdict.DIFFERS: "differs",
+    Verdict.UNDECIDED: "not seen",
+    Verdict.NOT_MEASURED: Verdict.NOT_MEASURED.value,
+}
+"""The verdicts on equivalence in words: within the margin, beyond it, a difference of which that is not known, and none
+that is seen."""
 
 
 def above(interval: Interval, bound: float = 0.0) -> Verdict:
@@ -109,3 +122,20 @@ def holm_corrected(verdicts: Sequence[Verdict], p_values: Sequence[float]) -> Co
         Verdict.UNDECIDED if p_value > LEVEL else verdict for verdict, p_value in zip(verdicts, adjusted, strict=True)
     ]
     return Corrected(after, adjusted)
+
+
+def equivalences_corrected(
+    verdicts: Sequence[Verdict], p_margins: Sequence[float], p_differences: Sequence[float]
+) -> tuple[Corrected, Float[np.ndarray, " cases"]]:
+    """Verdicts on equivalence by Holm's correction, and the adjusted p-values of there being no difference.
+
+    Of each case two hypotheses are tested, that the difference is at a margin and that there is none, each a family of
+    its own: what a case truly is makes at most one of the two a wrong rejection. An undecided case whose difference is
+    found DIFFERS.
+    """
+    after, (_, p_none) = holm_corrected(verdicts, p_margins), holm_corrected(verdicts, p_differences)
+    found = [
+        Verdict.DIFFERS if verdict is Verdict.UNDECIDED and p_value <= LEVEL else verdict
+        for verdict, p_value in zip(after.verdicts, p_none, strict=True)
+    ]
+    return Corrected(found, after.p_values), p_none

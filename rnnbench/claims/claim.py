@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+import numpy as np
+
 from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.verdict import Verdict, holm_corrected
+from rnnbench.analysis.verdict import EQUIVALENCE, LEVEL, Verdict, equivalences_corrected, holm_corrected
 from rnnbench.errors import SettingError
 
 
@@ -25,6 +27,8 @@ class Overall(Enum):
 
     HOLDS = "holds"
     FAILS = "fails"
+    DIFFERS = "differs"
+    """Of equivalence: some cases differ, and none is equivalent."""
     DEPENDS = "depends"
     """It holds in some cases and fails in others."""
     UNDECIDED = "undecided"
@@ -54,8 +58,9 @@ class Case:
     """The test behind the verdict; none for what is true by construction."""
     p_value: float = math.nan
     """Of this case alone; NaN when it could not be computed."""
-    detectable: float = math.nan
-    """The smallest difference that this many runs find with 80% probability, by a test at 5%; NaN: not known."""
+    detectable: float | Callable[[float], float] = math.nan
+    """The smallest difference that this many runs find with 80% probability; NaN: not known. As a function of the level
+    of the test, which `corrected` calls with 5% over the number of cases."""
     detectable_unit: str = ""
     details: Mapping[str, float | str | Interval | Count] = field(default_factory=dict)
     """Further numbers by name. No verdict depends on them."""
@@ -63,6 +68,15 @@ class Case:
     """Whether it takes no part in the claim's overall verdict."""
     p_holm: float = math.nan
     """The p-value adjusted for all cases of the claim by Holm's method."""
+    p_difference: float | None = None
+    """Of a case of equivalence, whose `p_value` is at the margins: that there is no difference; NaN as there."""
+    p_difference_holm: float = math.nan
+    """The same adjusted."""
+
+    @property
+    def verdict_in_words(self) -> str:
+        """The verdict; of equivalence whether it is equivalent, differs or no difference is seen."""
+        return self.verdict.value if self.p_difference is None else EQUIVALENCE[self.verdict]
 
 
 def not_measured(reason: str, condition: Mapping[str, Any] | None = None) -> Case:
@@ -114,10 +128,21 @@ def corrected(cases: list[Case]) -> list[Case]:
     A case without a test is left as it is.
     """
     tested = [case for case in cases if case.test]
-    together = holm_corrected([case.verdict for case in tested], [case.p_value for case in tested])
+    verdicts, p_values = [case.verdict for case in tested], [case.p_value for case in tested]
+    if any(case.p_difference is not None for case in tested):
+        p_none = [math.nan if case.p_difference is None else case.p_difference for case in tested]
+        together, p_differences = equivalences_corrected(verdicts, p_values, p_none)
+    else:
+        together, p_differences = holm_corrected(verdicts, p_values), np.full(len(tested), math.nan)
     found = (
-        replace(case, verdict=verdict, p_holm=float(p_holm))
-        for case, verdict, p_holm in zip(tested, *together, strict=True)
+        replace(
+            case,
+            verdict=verdict,
+            p_holm=float(p_holm),
+            p_difference_holm=float(p_difference),
+            detectable=case.detectable(LEVEL / len(tested)) if callable(case.detectable) else case.detectable,
+        )
+        for case, verdict, p_holm, p_difference in zip(tested, *together, p_differences, strict=True)
     )
     return [next(found) if case.test else case for case in cases]
 
@@ -125,7 +150,8 @@ def corrected(cases: list[Case]) -> list[Case]:
 def overall(cases: list[Case], somewhere: str = "") -> Overall:
     """The overall verdict of the cases, without those that are only reported.
 
-    Of cases that differ in `somewhere` alone, one that holds makes them hold, and they fail where all do.
+    Of cases that differ in `somewhere` alone, one that holds makes them hold, and they fail where all do. Of cases of
+    equivalence, none of them equivalent, those that differ make the claim differ, whatever the others.
     """
     groups: dict[tuple[Any, ...], set[Verdict]] = {}
     for case in cases:
@@ -136,10 +162,15 @@ def overall(cases: list[Case], somewhere: str = "") -> Overall:
         Overall.HOLDS if somewhere and Verdict.HOLDS in found else _together({Overall(each.value) for each in found})
         for found in groups.values()
     }
+    against = verdicts & {Overall.FAILS, Overall.DIFFERS}
+    of_equivalence = any(case.p_difference is not None for case in cases)
+    if of_equivalence and against and verdicts != {Overall.FAILS} and Overall.HOLDS not in verdicts:
+        return Overall.DIFFERS
     return _together(verdicts) if verdicts else Overall.NOT_MEASURED
 
 
 def _together(verdicts: set[Overall]) -> Overall:
-    if {Overall.HOLDS, Overall.FAILS} <= verdicts or Overall.DEPENDS in verdicts:
+    against = {Overall.FAILS, Overall.DIFFERS} & verdicts
+    if (Overall.HOLDS in verdicts and against) or Overall.DEPENDS in verdicts:
         return Overall.DEPENDS
     return next(iter(verdicts)) if len(verdicts) == 1 else Overall.UNDECIDED

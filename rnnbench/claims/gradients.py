@@ -1,5 +1,6 @@
 """Claims on the gradient through time, the norm over the whole state (of an LSTM: h and c together)."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def _exponential(profiles: Profiles) -> Case:
         names(profiles.runs),
         "Student, halves' slopes within the margin of each other",
         test.p_margin,
-        detectable_difference_of(changes),
+        partial(detectable_difference_of, changes),
         "decades per step between the halves' slopes",
         {"halves_differ_by": test.change, "p_exactly_straight": test.p_value, **profiles.omitted_counts()},
     )
@@ -68,7 +69,7 @@ def _nearer_to_zero(rnn: Profiles, lstm: Profiles) -> Case:
         names(rnn.runs.loc[of_rnn.index], lstm.runs.loc[of_rnn.index]),
         "paired Student",
         test.p_value,
-        detectable_difference_of(differences),
+        partial(detectable_difference_of, differences),
         "decades per step",
         {**details, "p_sign_flip": test.p_sign_flip, **rnn.omitted_counts(), **lstm.omitted_counts()},
     )
@@ -90,7 +91,7 @@ def _over_the_sequence(profiles: Profiles) -> Case:
         names(profiles.runs),
         "Student, against the margin",
         margin_p_value(decades, LEAST_DECADES, np.random.default_rng(0)),
-        detectable_difference_of(decades),
+        partial(detectable_difference_of, decades),
         "decades beyond the margin",
         profiles.omitted_counts(),
     )

@@ -1,17 +1,17 @@
 """Steps to solve of two cells: what the claims on learning and on speed have in common."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.intervals import Interval, mean_interval
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.milestones import SOLVED, reached, steps_to
 from rnnbench.analysis.power import detectable_steps_ratio
-from rnnbench.analysis.steps_ratio import steps_ratio
-from rnnbench.analysis.steps_to_solve import StepsToSolve
+from rnnbench.analysis.steps_ratio import TIME_ERROR, steps_ratio, time_ratio
 from rnnbench.analysis.verdict import below
 from rnnbench.claims.claim import Case, Count
 from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, by_seed, difficulties, names
@@ -40,40 +40,50 @@ def by_difficulty(pair: Pair) -> list[tuple[dict[str, Any], Pair]]:
     return [(at, (runs, other[other["difficulty"] == next(iter(at.values()))])) for at, runs in difficulties(one)]
 
 
-def fewer_steps(
-    condition: Mapping[str, Any],
-    pair: Pair,
-    unit: str,
-    detectable_unit: str = "ratio of steps",
-    seconds: tuple[float, float] | None = None,
-) -> Case:
-    """That the one cell solves in less than the other: in steps, or with the seconds of a step of each cell, in time.
+def fewer_steps(condition: Mapping[str, Any], pair: Pair, unit: str) -> Case:
+    """That the one cell solves in fewer steps than the other."""
+    a, b = (steps_to(runs) for runs in pair)
+    test = log_rank_test(a, b, np.random.default_rng(0))
+    parts = by_difficulty(pair)
+    apart = {f"ratio_at_{next(iter(at.values()))}": _ratio(part) for at, part in parts} if len(parts) > 1 else {}
+    return Case(
+        condition,
+        test.a_is_sooner,
+        steps_ratio(a, b, np.random.default_rng(0)),
+        unit,
+        names(*pair),
+        "log-rank, stratified by length, by permutation of seeds",
+        test.p_value,
+        lambda level: detectable_steps_ratio(a, b, np.random.default_rng(0), level),
+        "ratio of steps",
+        {**solved_counts(pair), **apart, **milestone_details(pair)},
+    )
+
+
+def less_time(condition: Mapping[str, Any], pair: Pair, log_passes: "np.ndarray[Any, np.dtype[np.float64]]") -> Case:
+    """That the one cell solves in less time, by the log ratio of the cells' pass times in each process.
 
     The passes of both cells grow with the length alike, so one time serves at all lengths.
     """
-    a, b = (_scaled(steps_to(runs), each) for runs, each in zip(pair, seconds or (1.0, 1.0), strict=True))
-    ratio = steps_ratio(a, b, np.random.default_rng(0))
-    parts = by_difficulty(pair)
-    details: dict[str, Any] = {}
-    if seconds is None:
-        apart = {f"ratio_at_{next(iter(at.values()))}": _ratio(part) for at, part in parts} if len(parts) > 1 else {}
-        details = {**solved_counts(pair), **apart, **milestone_details(pair)}
+    a, b = (steps_to(runs) for runs in pair)
+    ratio, p_value = time_ratio(a, b, log_passes, np.random.default_rng(0))
+    passes = mean_interval(log_passes, 1 - TIME_ERROR)
+
+    def detectable(level: float) -> float:
+        of_steps = detectable_steps_ratio(a, b, np.random.default_rng(0), level - TIME_ERROR)
+        return of_steps * math.exp(passes.estimate - passes.high)
+
     return Case(
         condition,
         below(ratio, 1),
         ratio,
-        unit,
+        "time to solve, GRU's over LSTM's",
         names(*pair),
-        "log-rank, stratified by length, by permutation",
-        log_rank_test(a, b, np.random.default_rng(0)).p_value,
-        detectable_steps_ratio(a, b, np.random.default_rng(0)),
-        detectable_unit,
-        details,
+        "log-rank by permutation of seeds, largest p-value over the interval of the pass times",
+        p_value,
+        detectable,
+        "ratio of times",
     )
-
-
-def _scaled(runs: StepsToSolve, seconds: float) -> StepsToSolve:
-    return StepsToSolve(runs.steps * seconds, runs.budgets * seconds, runs.strata)
 
 
 def _ratio(pair: Pair, milestone: str = SOLVED) -> Interval:

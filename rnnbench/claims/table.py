@@ -25,6 +25,8 @@ NAMES = {
 }
 """Names of conditions and details that are not simply their own with spaces in place of underscores."""
 
+ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
+
 BRIEF = ("verdict", "claim", "case", "number", "p (Holm)", "runs")
 EXPLAINED = "notes, measurement and rule"
 
@@ -38,8 +40,9 @@ class Claims(Table):
     title = "Claims of the study notes"
     needs = ("train.steps", "model.hidden_size", "model.recurrent_gain")
     columns: ClassVar[Mapping[str, str]] = {
-        "verdict": "of the case: holds, fails, undecided or not measured; of a claim that is true by construction "
-        "whether the code has it",
+        "verdict": "of the case: holds, fails, undecided or not measured; of equivalence: equivalent (within the "
+        "margin), differs by more, differs (within the margin or beyond is not known) or not seen; of a claim "
+        "that is true by construction whether the code has it",
         "claim": "the claim's name",
         "kind": "measured, or true by construction: then it follows from the equations and was checked, not tested",
         "case": "the condition; empty where there is one alone",
@@ -48,14 +51,17 @@ class Claims(Table):
         "test": "the test behind the verdict; none by construction",
         "p_value": "its p-value, of this case alone",
         "p_holm": "the same adjusted for all cases of the claim by Holm's method; above 0.05 the case is undecided",
+        "p_difference": "of equivalence, where p_value is at the margins: the p-value that there is no difference",
+        "p_difference_holm": "the same adjusted; at most 0.05 and no other verdict: the case differs",
         "runs": "number of runs; empty by construction",
         "detectable": "the smallest difference from none that the test finds in 80% of experiments with this many runs "
-        "and this spread, at 5% and as the only case; a ratio of 0: none is found; empty where the spread is not known",
+        "and this spread, at 5% over the number of cases, the first step of Holm's method; a ratio of 0: none is "
+        "found; empty where the spread is not known",
         "detectable_unit": "what that is a difference or ratio of",
         "details": "further numbers",
         "reported_only": "whether the case is only reported and has no part in the claim's verdict",
-        "claim_verdict": "of the claim by its cases: holds, fails, depends (some hold, some fail), undecided or not "
-        "measured",
+        "claim_verdict": "of the claim by its cases: holds, fails, differs (some differ, none is equivalent), depends "
+        "(some hold, some fail), undecided or not measured",
         "sentence": "the claim in words",
         "notes": "the notes that make it",
         "measurement": "what was measured",
@@ -93,7 +99,7 @@ class Claims(Table):
             "case": f"{row['case']} (only reported)" if row["reported_only"] else row["case"],
             "number": _with_unit(_number(row["number"]), row["unit"]),
             "test": row["test"],
-            "p (Holm)": f"{_p_value(row['p_value'])} ({_p_value(row['p_holm'])})" if row["test"] else "",
+            "p (Holm)": _p_values(row) if row["test"] else "",
             "runs": row["runs"],
             "80% power for": _detectable(row["detectable"], row["detectable_unit"]),
             "details": row["details"],
@@ -105,9 +111,11 @@ def _row(claim: Claim, finding: Finding, case: Case) -> dict[str, Any]:
     return {
         **vars(claim),
         **vars(case),
-        "verdict": case.verdict.value,
+        "verdict": case.verdict_in_words,
         "claim": claim.name,
         "kind": claim.kind.value,
+        "detectable_unit": case.detectable_unit,
+        "p_difference_holm": case.p_difference_holm,
         "case": ", ".join(_named(name, value) for name, value in case.condition.items()),
         "runs": str(len(case.runs)) if case.runs else "",
         "details": "; ".join(f"{_spaced(name)} {_detail(value)}".strip() for name, value in case.details.items()),
@@ -120,10 +128,11 @@ def verdict_label(claim: Claim, finding: Finding) -> str:
     """The verdict of all cases together, with their number where they differ."""
     if claim.kind is Kind.BY_CONSTRUCTION and finding.overall is not Overall.NOT_MEASURED:
         return "true by construction" if finding.overall is Overall.HOLDS else "true by construction, the code differs"
-    verdicts = Counter(case.verdict for case in finding.cases if not case.reported_only)
+    judged = sorted((case for case in finding.cases if not case.reported_only), key=lambda case: ORDER[case.verdict])
+    verdicts = Counter(case.verdict_in_words for case in judged)
     if len(verdicts) < 2:
         return finding.overall.value
-    counts = ", ".join(f"{verdicts[each]} {each.value}" for each in Verdict if verdicts[each])
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
     return f"{finding.overall.value} ({counts})"
 
 
@@ -138,6 +147,14 @@ def _verdict(row: Mapping[Any, Any]) -> str:
 def _detectable(value: float, unit: str) -> str:
     """The smallest difference that is found; so few runs may find none at all."""
     return "" if isnan(value) else _with_unit(number(value), unit) if value else "none"
+
+
+def _p_values(row: Mapping[Any, Any]) -> str:
+    """That of the case; of equivalence that at the margins and that of no difference."""
+    text = f"{_p_value(row['p_value'])} ({_p_value(row['p_holm'])})"
+    if isnan(row["p_difference_holm"]):
+        return text
+    return f"{text} at the margins, {_p_value(row['p_difference'])} ({_p_value(row['p_difference_holm'])}) of none"
 
 
 def _p_value(value: float) -> str:

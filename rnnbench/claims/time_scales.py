@@ -45,7 +45,7 @@ def _spread(condition: dict[str, float], runs: pd.DataFrame) -> Case:
         names(kept),
         "paired Student of logarithms",
         test.p_value,
-        math.exp(detectable_difference_of(after - before)),
+        lambda level: math.exp(detectable_difference_of(after - before, level)),
         "factor",
         {
             "median_before": float(np.exp(np.median(before))) if len(kept) else math.nan,

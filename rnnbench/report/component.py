@@ -73,6 +73,11 @@ class Table(Component, ABC):
     def compute_rows(self, results: Results) -> pd.DataFrame:
         """The rows, of runs that have the columns in `needs`. Raises SettingError when something else is missing."""
 
+    def warning(self, rows: pd.DataFrame) -> str:
+        """What is to be known before the table is read; usually nothing."""
+        del rows
+        return ""
+
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         """A row as text, by heading."""
         return {name: value_text(value) for name, value in row.items()}

@@ -41,6 +41,8 @@ class Tabled:
     brief: pd.DataFrame
     intervals: str
     files: list[Path]
+    warning: str = ""
+    """What is to be known before it is read."""
 
 
 @dataclass(frozen=True)

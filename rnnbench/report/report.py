@@ -114,10 +114,11 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
     missing = [f"- {markdown_text(line)}" for line in incomplete(results)]
     notes = [f"Brackets: intervals, {table.intervals}."] if table.intervals != "none" else []
     notes += ["\n".join(["Incomplete:", "", *missing])] if missing else []
+    before = [warning] if (warning := table.warning(rows)) else []
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
-    write_text(path.with_suffix(".md"), "\n\n".join([heading, markdown(formatted), *notes]) + "\n")
+    write_text(path.with_suffix(".md"), "\n\n".join([heading, *before, markdown(formatted), *notes]) + "\n")
     files = write_sidecar(path, results, type(table).__name__, table.intervals, ("csv", "md", "tex"))
-    return Tabled(path.name, table.title, formatted, brief, table.intervals, files)
+    return Tabled(path.name, table.title, formatted, brief, table.intervals, files, warning)
 
 
 def _draw(figure: Figure, path: Path, results: Results, styles: CellStyles, settings: ReportSettings) -> Drawn:

@@ -87,11 +87,17 @@ def test_losses_of_0_or_less_have_an_arithmetic_mean(losses: list[float], mean: 
 
 
 @pytest.mark.parametrize(
-    ("trained", "end"), [([100, 200], " at stop"), ([100, 1000], " 1 at stop"), ([1000, 1000], "")]
+    ("trained", "end"),
+    [
+        ([100, 200], " at stop"),
+        ([100, 1000], "median 0.0001, 0.0001 to 0.0001 (1 at stop, 1 not solved)"),
+        ([1000, 1000], ""),
+    ],
 )
 def test_losses_at_which_runs_stopped_are_marked(trained: list[int], end: str) -> None:
     found = text(*seeds(test_loss=[1e-4, 1e-4], steps_trained=trained))["test loss"]
     assert found.endswith(end)
+    assert ("[" in found) is not ("median" in end)  # an interval
     assert ("stop" in found) is bool(end)
 
 

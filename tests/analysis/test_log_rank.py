@@ -9,6 +9,7 @@ from scipy import stats
 from rnnbench.analysis.log_rank import log_rank_test, permutation_p_values
 from rnnbench.analysis.steps_to_solve import StepsToSolve
 from tests.analysis.two_groups import INF, binomial_error, drawn, group
+from tests.long import long_but
 
 
 def observed_minus_expected(a: StepsToSolve, b: StepsToSolve) -> float:
@@ -31,7 +32,7 @@ def test_by_hand():
     # Scores 3/4, 5/12, -1/12, -13/12: of the 6 sums of two, |.| is 14/12, 8/12 and 4/12 twice each; ours is 8/12.
     a, b = group([1, 3], 4), group([2, INF], 4)
     assert observed_minus_expected(a, b) == pytest.approx(2 / 3)
-    assert log_rank_test(a, b, np.random.default_rng(0)) == pytest.approx((4 / 6, 2 / 6))
+    assert log_rank_test(a, b, np.random.default_rng(0)) == pytest.approx((4 / 6, 2 / 6, 2 / 3))
 
 
 def test_two_strata_with_ties_by_hand():
@@ -41,7 +42,7 @@ def test_two_strata_with_ties_by_hand():
     assert observed_minus_expected(a, b) == pytest.approx(2 / 3 - 1 / 2)
     # The second's scores are 1/4 thrice and -3/4: sums of two are 1/2 and -1/2 in 3 of 6 ways each.
     # Added to +-14/12, +-8/12, +-4/12 no sum is smaller than 1/6 = 4/6 - 3/6.
-    assert log_rank_test(a, b, np.random.default_rng(0)) == pytest.approx((1, 2 / 36))
+    assert log_rank_test(a, b, np.random.default_rng(0)) == pytest.approx((1, 2 / 36, 1 / 6))
 
 
 def test_a_stratum_where_none_solves_changes_nothing():
@@ -97,13 +98,13 @@ def test_sampled_permutations_agree_with_enumerated(monkeypatch):
     assert sampled.smallest_p_value >= 1 / 10_000
 
 
-def test_level_and_power():
-    """With three runs in a group at two lengths, and with five against a ratio of two."""
-    generator, repeats, rejected, found = np.random.default_rng(4), 300, 0, 0
+@pytest.mark.parametrize("correlation", long_but([0.6], [0, 0.3, 0.6]))
+def test_level(correlation):
+    """At four strata of five seeds each, whose runs go together: seeds are dealt whole."""
+    generator, repeats, rejected = np.random.default_rng(4), 500, 0
     for _ in range(repeats):
-        a, b = (drawn(generator, 3, [100, 300], 0.5, 400) for _ in range(2))
-        rejected += log_rank_test(a, b, generator).p_value <= 0.05
-        a, b = (drawn(generator, 5, [median], 0.3, 1e9) for median in (500, 1000))
-        found += log_rank_test(a, b, generator).p_value <= 0.05
+        a, b = (drawn(generator, 5, [100, 300, 600, 900], 0.4, 1000, 1, correlation) for _ in range(2))
+        test = log_rank_test(a, b, generator)
+        rejected += test.p_value <= 0.05
+    assert test.smallest_p_value == pytest.approx(2 / 252)
     assert rejected / repeats <= 0.05 + binomial_error(0.05, repeats)
-    assert found / repeats == pytest.approx(0.86, abs=binomial_error(0.86, repeats))

@@ -1,12 +1,13 @@
 """The ratio of steps to solve by hand, and how often its interval holds the true ratio; and equivalence of steps."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.steps_ratio import steps_equivalence, steps_ratio
+from rnnbench.analysis.steps_ratio import steps_equivalence, steps_ratio, time_ratio
 from rnnbench.analysis.verdict import Verdict, below
 from tests.analysis.two_groups import INF, binomial_error, drawn, group
 from tests.long import long_but
@@ -84,25 +85,47 @@ def test_fewer_steps_holds_fails_or_is_open(a, fewer):
 
 
 COVERAGE = [
-    (5, [1000.0], 0.5, 1000.0, 200, 999),
-    (5, [1000.0], 0.5, 1e9, 400, 999),
-    (5, [1000.0], 2.0, 1200.0, 400, 999),
-    (10, [1000.0], 0.5, 1e9, 50, 399),
-    (10, [1000.0], 0.8, 1000.0, 80, 399),
-    (5, [500.0, 2000.0], 0.7, 1600.0, 80, 399),
+    (5, [1000.0], 0.5, 1000.0, 1, 200, 999),
+    (5, [200.0], 3.0, 5000.0, 100, 150, 399),
+    (8, [200.0], 3.0, 5000.0, 100, 200, 399),
+    (5, [1000.0], 0.5, 1e9, 1, 400, 999),
+    (5, [1000.0], 2.0, 1200.0, 1, 400, 999),
+    (10, [1000.0], 0.5, 1e9, 1, 50, 399),
+    (10, [1000.0], 0.8, 1000.0, 1, 80, 399),
+    (5, [500.0, 2000.0], 0.7, 1600.0, 1, 80, 399),
 ]
 
 
 @pytest.mark.parametrize(
-    ("runs", "medians", "ratio", "budget", "repeats", "permutations"), long_but(COVERAGE[:1], COVERAGE)
+    ("runs", "medians", "ratio", "budget", "every", "repeats", "permutations"), long_but(COVERAGE[:2], COVERAGE)
 )
-def test_coverage(runs, medians, ratio, budget, repeats, permutations):
+def test_coverage(runs, medians, ratio, budget, every, repeats, permutations):
     source, held = generator(3), 0
     for _ in range(repeats):
-        a = drawn(source, runs, [ratio * median for median in medians], 0.3, budget)
-        result = steps_ratio(a, drawn(source, runs, medians, 0.3, budget), source, permutations)
+        a = drawn(source, runs, [ratio * median for median in medians], 0.3, budget, every)
+        result = steps_ratio(a, drawn(source, runs, medians, 0.3, budget, every), source, permutations)
         held += result.low <= ratio <= result.high
     assert held / repeats >= 0.95 - binomial_error(0.95, repeats)
+
+
+@pytest.mark.parametrize(("ratio", "times"), long_but([(0.7, 0.75)], [(0.7, 0.75), (1 / 0.75, 0.75)]))
+def test_times(ratio, times, monkeypatch):
+    """Two uncertain factors: the interval holds their product, and a product of 1 is rarely rejected."""
+    monkeypatch.setattr("rnnbench.analysis.steps_ratio.PERMUTATIONS", 199)
+    source, held, rejected, repeats = generator(5), 0, 0, 60
+    for _ in range(repeats):
+        a, b = drawn(source, 5, [1000 * ratio], 0.3, 1e9), drawn(source, 5, [1000.0], 0.3, 1e9)
+        found, p_value = time_ratio(a, b, math.log(times) + 0.1 * source.standard_normal(8), source)
+        held += found.low <= ratio * times <= found.high
+        rejected += p_value <= 0.05
+    assert held / repeats >= 0.95 - binomial_error(0.95, repeats)
+    assert rejected / repeats > 0.4 if ratio < 1 else rejected / repeats <= 0.05 + binomial_error(0.05, repeats)
+
+
+def test_steps_known_to_an_evaluation_have_an_interval_where_they_agree():
+    a = replace(group([600] * 5, 1000), every=np.full(5, 100.0))
+    result = steps_ratio(a, a, generator())
+    assert 500 / 600 < result.low < 0.95 < 1.04 < result.high < 600 / 500
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.verdict import Verdict, above, below, holm, holm_corrected, within_margin
+from rnnbench.analysis.verdict import Verdict, above, below, equivalences_corrected, holm, holm_corrected, within_margin
 from tests.analysis.two_groups import binomial_error
 
 HOLDS, FAILS, UNDECIDED, NOT_MEASURED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED, Verdict.NOT_MEASURED
@@ -48,6 +48,16 @@ def test_verdicts_after_correction():
     alone = holm_corrected([HOLDS, HOLDS], [math.nan, 0.02])
     assert alone.verdicts == [UNDECIDED, HOLDS]
     assert alone.p_values == pytest.approx([1, 0.04])
+
+
+def test_four_verdicts_on_equivalence_after_correction():
+    """Of four cases 0.01 at the margins decides, 0.02 does not; where it does not, the p-value of none does."""
+    after, p_none = equivalences_corrected(
+        [HOLDS, FAILS, UNDECIDED, FAILS], [0.01, 0.01, 0.5, 0.02], [0.4, 0.001, 0.002, math.nan]
+    )
+    assert after.verdicts == [HOLDS, FAILS, Verdict.DIFFERS, FAILS]
+    assert equivalences_corrected([FAILS] * 2, [0.03, 0.04], [0.02, 0.3])[0].verdicts == [Verdict.DIFFERS, UNDECIDED]
+    assert p_none == pytest.approx([0.8, 0.004, 0.006, 1])
 
 
 def test_the_error_of_several_cases_keeps_its_level():

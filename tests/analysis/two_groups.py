@@ -15,12 +15,22 @@ def group(steps: list[float], budget: float, strata: list[float] | None = None) 
 
 
 def drawn(
-    generator: np.random.Generator, runs: int, medians: list[float], spread: float, budget: float
+    generator: np.random.Generator,
+    runs: int,
+    medians: list[float],
+    spread: float,
+    budget: float,
+    every: float = 1,
+    correlation: float = 0,
 ) -> StepsToSolve:
-    """Log-normal steps, one stratum per median; `spread` is the standard deviation of their natural logarithm."""
-    steps = np.concatenate([median * np.exp(spread * generator.standard_normal(runs)) for median in medians])
-    strata = np.repeat(np.arange(len(medians), dtype=float), runs)
-    return StepsToSolve(np.where(steps <= budget, steps, INF), np.full(steps.size, budget), strata)
+    """Log-normal steps of as many seeds, one stratum per median; `spread` is the standard deviation of their natural
+    logarithm, `correlation` that of a seed's at two strata. Where `every` is above 1, rounded up to its multiples."""
+    own, shared = generator.standard_normal((len(medians), runs)), generator.standard_normal(runs) * correlation**0.5
+    steps = (np.array(medians)[:, None] * np.exp(spread * (shared + (1 - correlation) ** 0.5 * own))).ravel()
+    steps = np.ceil(steps / every) * every if every > 1 else steps
+    seeds, strata = (each.ravel().astype(float) for each in np.meshgrid(range(runs), range(len(medians))))
+    full = np.full(steps.size, budget)
+    return StepsToSolve(np.where(steps <= budget, steps, INF), full, strata, seeds, np.full(steps.size, float(every)))
 
 
 def binomial_error(fraction: float, repeats: int) -> float:

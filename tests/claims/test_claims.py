@@ -25,7 +25,7 @@ CONSTRUCTED = {"fewer-parameters", "one-state", "convex", "update-one", "reset-i
 def without_power(monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulated power takes seconds, and no verdict rests on it."""
     for module in (learning, steps):
-        monkeypatch.setattr(module, "detectable_steps_ratio", lambda a, b, generator: math.nan)
+        monkeypatch.setattr(module, "detectable_steps_ratio", lambda a, b, generator, level: math.nan)
 
 
 def found(results: Results, claim: str) -> Finding:
@@ -258,10 +258,11 @@ def test_a_run_that_early_stopping_ended_is_censored_there_as_in_the_tables(ende
     [
         (lambda seed: 1030 + 10 * seed, HOLDS),
         (lambda seed: 1900 + 10 * seed, FAILS),
+        (lambda seed: 1300 + 60 * seed, Verdict.DIFFERS),
         (lambda seed: 1100 * noisy(seed), UNDECIDED),
         (None, FAILS),
     ],
-    ids=["alike", "slower", "noisy", "never"],
+    ids=["alike", "slower", "a little slower", "noisy", "never"],
 )
 def test_as_many_steps(claim: str, steps: Any, expected: Verdict) -> None:
     cell = {"comparable": "lstm", "sigmoid-candidate": "gru_goodfellow"}[claim]
@@ -403,6 +404,7 @@ def test_a_single_run_decides_nothing() -> None:
         ([HOLDS, FAILS, UNDECIDED], Overall.DEPENDS),
         ([HOLDS, UNDECIDED], Overall.UNDECIDED),
         ([UNDECIDED], Overall.UNDECIDED),
+        ([HOLDS, Verdict.DIFFERS], Overall.DEPENDS),
         ([], Overall.NOT_MEASURED),
     ],
 )

@@ -27,7 +27,8 @@ class Comparison(OfMilestone, Table):
         "95% over seeds: exact (Clopper-Pearson) for the success rate, order statistics for the Kaplan-Meier median of "
         "the steps and for other medians (five runs: 93.75%, their range), Student's of log10 for the geometric mean "
         "of the loss; (n of N): the number is of n of the N runs; at stop: the losses at which runs stopped once they "
-        "had solved it, not compared; shared: times taken while other work shared the machine"
+        "had solved it, not compared; n at stop, m not solved: median and range of both, which no interval of a mean "
+        "describes; shared: times taken while other work shared the machine"
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
@@ -63,7 +64,12 @@ def _success(row: Mapping[Any, Any]) -> str:
 
 def _test_loss(row: Mapping[Any, Any]) -> str:
     stopped = row["test_loss_at_stop"]
-    mark = "" if not stopped else " at stop" if stopped == row["test_loss_runs"] else f" {stopped} at stop"
+    if 0 < stopped < row["test_loss_runs"]:
+        least, largest = number(row["test_loss_smallest"]), number(row["test_loss_largest"])
+        counts = f"{stopped} at stop, {row['test_loss_runs'] - stopped} not solved"
+        median = f"median {number(row['test_loss'].estimate)}, {least} to {largest}"
+        return f"{median}{some_of(row['test_loss_runs'], row['runs'])} ({counts})"
+    mark = " at stop" if stopped else ""
     if row.get(SCALE) == LINEAR:
         mark = f" arithmetic mean{mark}"
     return f"{interval(row['test_loss'])}{some_of(row['test_loss_runs'], row['runs'])}{mark}"

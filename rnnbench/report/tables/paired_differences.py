@@ -25,8 +25,7 @@ class PairedDifferences(Table):
         "95% over seeds: Student's on the differences within seeds, with an infinite loss order statistics of the "
         "median (from five seeds on), Newcombe's for a probability; losses are compared only where all runs trained "
         "equally many steps (train.stop_when_solved=false), since others say when a run stopped; p: Student's, with "
-        "Holm's correction for the difficulties of a pair, and by sign flips; the verdict on a smaller loss is at 5% "
-        "after the correction"
+        "Holm's correction for all rows, and by sign flips; verdicts are at 5% after the correction"
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:

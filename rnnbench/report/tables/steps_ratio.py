@@ -28,9 +28,10 @@ class StepsRatio(OfMilestone, Table):
     intervals = (
         "95% over seeds: for a ratio of steps all that the log-rank test does not reject by permutation, Newcombe's "
         "for a probability; a ratio of 0 or ∞: no run of one of the cells got there; p: that test at ratio 1, with "
-        "Holm's correction for the difficulties of a pair (in brackets without); verdicts at 5% after the correction; "
-        "over all difficulties the test is stratified by them and one ratio is assumed for all, left out where their "
-        "intervals have none in common"
+        "Holm's correction for all rows at one difficulty, or for all over all difficulties (in brackets without); "
+        "verdicts at 5% after the correction; differs: no equivalence and no difference by more than the factor is "
+        "found, but a difference; over all difficulties the test deals whole seeds, stratified by difficulty, and one "
+        "ratio is assumed for all, left out where their intervals have none in common"
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
@@ -38,6 +39,16 @@ class StepsRatio(OfMilestone, Table):
         if rows.empty:
             raise SettingError("needs two trained cells on the same task; run another cell")
         return rows
+
+    def warning(self, rows: pd.DataFrame) -> str:
+        over_all = rows["difficulty"].astype(str).str.startswith(steps_comparison.ALL)
+        families = ((rows[~over_all], "at one difficulty"), (rows[over_all], "over all difficulties"))
+        return " ".join(
+            f"So few seeds decide nothing in the {len(family)} tests {of}: the smallest p-value that they can have, "
+            f"{number(least)}, is {number(min(1.0, least * len(family)))} after the correction."
+            for family, of in families
+            if len(family) and (least := family["smallest_p_value"].min()) * len(family) > LEVEL
+        )
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         reached = "solved" if self.milestone == SOLVED else self.milestone.replace("_", " ")

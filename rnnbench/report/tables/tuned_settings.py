@@ -31,6 +31,7 @@ class TunedSettings(Table):
             "cell": row["cell"],
             "variant": variant_label(row["variant"]),
             f"{row['tuned']}: chosen": number(row["chosen"]) + (" (edge of the grid)" if row["at_edge"] else ""),
+            "over all difficulties": number(row["chosen_over_all"]),
             "chosen by": OBJECTIVE.get(row["objective"], row["objective"]),
             "value: objective (fraction that reached it)": _tried(row),
             "values within 1.5 times": f"{row['usable_fraction']:.0%}",
