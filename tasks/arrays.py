@@ -17,7 +17,7 @@ other lengths, for `evaluation.lengths=[200,400]`, are `inputs_test_200`, `targe
 scaled: features and values are used as they are.
 
 Losses, each the mean over the scored steps: the cross-entropy in nats; the squared error, mean over the outputs; the
-binary cross-entropy in nats, mean over the labels. The memoryless baseline is the best constant for the training
+binary cross-entropy in nats, mean over the labels. The baseline is the best constant for the training
 targets, of all scored steps together: the frequencies of the classes or labels, with one added to each count so that
 none is impossible, or the mean. It is the training part's; elsewhere its loss may be higher.
 

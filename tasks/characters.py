@@ -10,7 +10,7 @@ Source: the character-level language models of Sutskever, Martens & Hinton (2011
 character, the loss over ln 2. Shapes: inputs (length, batch) as tokens, targets (length, batch), target t being input t
 + 1. Training goes through the windows of the training part in shuffled epochs, evaluation through a whole part in its
 order, each window from the initial state: the first characters of a window are predicted from little, so that a longer
-window scores better. The memoryless baseline is the unigram model: the frequencies of characters in the training part,
+window scores better. The best constant is the unigram model: the frequencies of characters in the training part,
 with one added to each count (so that a character that is not in it does not cost an infinity). It is the training
 part's; elsewhere its loss may be higher. Others differ: text8 and enwik8 have 5% for validation and for the test each,
 as here; the Penn Treebank comes in three files.

@@ -1,7 +1,7 @@
 """A task whose length is drawn anew for each batch, uniformly from a range: `task.length=1..40`.
 
 Every batch, of training data and of held-out data, has sequences of one length, which the stream that draws the batch
-draws first; the same seed gives the same lengths. Losses and what is correct are the task's. The memoryless baseline
+draws first; the same seed gives the same lengths. Losses and what is correct are the task's. The best constant
 knows the length: its loss is the mean over the lengths, each weighted by its scored steps.
 """
 

@@ -23,8 +23,8 @@ class ClassificationTask(Task):
     """A task with one class per scored step. Derive and define the draw.
 
     The loss is the cross-entropy in nats between the softmax of the outputs and the target class. An example is correct
-    when the largest output is the target's at every scored step. Where a predictor without memory holds some classes
-    equally likely, name them in `guesses`: the baseline is the logarithm of their number.
+    when the largest output is the target's at every scored step. Where some classes are equally likely for who sees no
+    input, name them in `guesses`: the baseline is the logarithm of their number.
     """
 
     guesses: Sequence[int] = ()
@@ -70,6 +70,8 @@ class SquaredErrorTask(Task):
 
     output_size = 1
     tolerated_error: ClassVar[float] = 0.04
+    target_range: ClassVar[float] = 1.0
+    """Largest minus smallest possible target."""
     milestones: ClassVar[tuple[Milestone, ...]] = (HALF_BASELINE, SQUARED_ERRORS)
 
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -79,5 +81,5 @@ class SquaredErrorTask(Task):
         return batch.at_every_scored_step((outputs - batch.targets).abs().squeeze(2) <= self.tolerated_error)
 
     def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR
+        near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR * self.target_range**2
         return {LARGE_SQUARED_ERROR: (~batch.at_every_scored_step(near)).float()}

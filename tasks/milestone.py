@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Milestone:
-    """Met when the held-out mean of `measure` is below `below`, or below that fraction of the memoryless baseline.
+    """Met when the held-out mean of `measure` is below `below`, or below that fraction of the best constant.
 
     `measure` is `loss`, `error_rate` or one of the task's own (see `Task.measures`).
     """
@@ -27,7 +27,7 @@ class Milestone:
 
 HALF_BASELINE = Milestone(
     "half_baseline",
-    "loss below half of the memoryless baseline",
+    "loss below half of the best constant",
     "our own choice",
     "loss",
     0.5,
@@ -35,7 +35,7 @@ HALF_BASELINE = Milestone(
 )
 LEFT_BASELINE = Milestone(
     "left_baseline",
-    "loss below 0.9 of the memoryless baseline: something is remembered",
+    "loss below 0.9 of the best constant: something is remembered",
     "Arjovsky et al. (2016) read off their curves which networks leave the baseline; 0.9 is our own choice",
     "loss",
     0.9,
@@ -44,13 +44,15 @@ LEFT_BASELINE = Milestone(
 
 
 LARGE_SQUARED_ERROR = "large_squared_error"
-"""Measure: 1 for an example whose squared error is above SQUARED_ERROR, else 0."""
+"""Measure: 1 for an example whose squared error is above SQUARED_ERROR times the squared range of targets, else 0."""
 SQUARED_ERROR = 0.04
 
 SQUARED_ERRORS = Milestone(
     "squared_errors",
-    f"less than 1% of examples with a squared error above {SQUARED_ERROR} (that is |error| > 0.2)",
-    "the code released with Pascanu et al. (2013), which compares the squared error, not |error|, with 0.04",
+    f"less than 1% of examples with a squared error above {SQUARED_ERROR} on a target of range 1 (that is "
+    "|error| > 0.2; on a sum, of range 2, > 0.4)",
+    "the code released with Pascanu et al. (2013), which compares the squared error, not |error|, with 0.04, and whose "
+    "adding problem asks for the mean of the two numbers",
     LARGE_SQUARED_ERROR,
     0.01,
 )

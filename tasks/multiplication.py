@@ -5,7 +5,7 @@ value. After the last step the output is to be the product of the two marked val
 
 Source: Hochreiter & Schmidhuber (1997), experiment 5, and Martens & Sutskever (2011), who use their generator. Shapes:
 inputs (1.1 length, batch, 2) as value and marker, padded with zeros; targets (0.1 length + 1, batch, 1), of which each
-example's last real step counts. The memoryless baseline is the product's variance: with p the fraction of sequences
+example's last real step counts. The best constant is the product's variance: with p the fraction of sequences
 with a mark on the first pair, where the target is a single value, the mean is (1 + p)/4 and the mean square (1 + 2p)/9.
 Others differ: Martens & Sutskever's code puts the marks into [T/100, T/10) and [T/10, T/2); Pascanu et al.'s has no
 marker -1.

@@ -7,7 +7,7 @@ is the cross-entropy in nats averaged over all steps.
 Source: Martens & Sutskever (2011), with 5 symbols of 2 (the 5-bit problem) or 10 of 5 (the 20-bit problem), after
 Hochreiter & Schmidhuber (1997); the timing of delay and cue is Arjovsky et al.'s (2016). Shapes: inputs (steps, batch,
 alphabet + 2) one-hot, with blank 0, symbols 1 to alphabet, cue last; targets (steps, batch) among alphabet + 1 classes.
-A memoryless predictor knows when to answer and not what: symbols ln(alphabet) / steps. Others differ: Martens &
+The best constant knows when to answer and not what: symbols ln(alphabet) / steps. Others differ: Martens &
 Sutskever's code counts the whole sequence as T, takes each of the 32 5-bit patterns once per batch and can score the
 recall alone; Pascanu et al.'s shows the cue one step later, together with the first recalled symbol.
 

@@ -7,8 +7,8 @@ the mean over all steps of a split, which is the number that papers print. Train
 epochs, evaluation through a whole split as given; padding is masked.
 
 Source: Boulanger-Lewandowski et al. (2012), who share JSB Chorales, Nottingham, MuseData and Piano-midi, and Chung et
-al. (2014). Shapes: inputs and targets (longest piece - 1, batch, 88), target t being input t + 1. The memoryless
-baseline predicts each key with the fraction of training steps at which it sounds: its loss is the sum of the 88
+al. (2014). Shapes: inputs and targets (longest piece - 1, batch, 88), target t being input t + 1. The best
+constant predicts each key with the fraction of training steps at which it sounds: its loss is the sum of the 88
 entropies. It is the training split's; on a held-out piece its loss may be higher. Others differ: the first chord, which
 nothing precedes, is not predicted here but is by Boulanger-Lewandowski et al.; the TCN's code averages over pieces in
 training.

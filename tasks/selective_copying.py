@@ -7,7 +7,7 @@ cross-entropy in nats over the cue steps. Where copy memory can count steps, thi
 Source: Gu & Dao (2023), with the generator of S4's code, as used for minGRU by Feng et al. (2024): 16 tokens among 4096
 blanks and a vocabulary of 16, which holds the blank and the cue, so a token is one of 14. Shapes: inputs (length + 2
 tokens, batch, vocabulary) one-hot, with blank 0, tokens 1 to vocabulary - 2, cue last; targets (tokens, batch) among
-the vocabulary. A memoryless predictor guesses among the tokens: ln(vocabulary - 2) nats. Others differ: codes that call
+the vocabulary. The best constant guesses among the tokens: ln(vocabulary - 2) nats. Others differ: codes that call
 4096 the whole length, that draw all 16 symbols of the vocabulary, or that show a single cue.
 
 Solved: fewer than 1% of fresh sequences have a wrong token, our own choice; the papers report accuracy per token.

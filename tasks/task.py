@@ -99,6 +99,8 @@ class Batch:
 class Task(ABC):
     """A sequence task. Derive, set the sizes in the constructor, and define the draw, the loss and what is correct.
 
+    Training draws a fresh batch at every step (`training_batches`), unless the data are finite.
+
     The constructor's arguments are the task's settings, listed in its YAML; a wrong one raises ValueError with one
     line: `length=1: must be at least 2 (one marker per half)`.
     """
@@ -126,8 +128,8 @@ class Task(ABC):
 
     @property
     def baseline_loss(self) -> float | None:
-        """The memoryless baseline: the loss of the best predictor that remembers nothing of the sequence; None where it
-        is not known. Reports then show losses without one."""
+        """The baseline: the loss of the best constant, which knows the task and the step and looks at no input; None
+        where it is not known. One that sees the present input can do better without memory: see `adding`."""
         return None
 
     @property
@@ -146,7 +148,7 @@ class Task(ABC):
         return tuple(self.step_measures)
 
     def baseline_outputs(self, batch: Batch) -> Float[Tensor, "scored_time batch output"] | None:
-        """The outputs of that predictor, which knows the task and the clock and looks at no input; None: not given."""
+        """The outputs of that predictor, the same for all sequences; None: not given."""
         return None
 
     @abstractmethod

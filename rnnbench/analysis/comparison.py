@@ -67,7 +67,7 @@ COUNTS: dict[str, str] = {
     "and are not compared",
     "test_loss_smallest": "the smallest of these losses",
     "test_loss_largest": "the largest",
-    "baseline_loss": "the loss of the best predictor without memory: geometric mean of that on the runs' own test data "
+    "baseline_loss": "the loss of the best constant: geometric mean of that on the runs' own test data "
     "where it was recorded, else its expectation",
     "measure": "the task's own measure, such as accuracy; empty where it has none",
     "step_time_s_runs": "runs that step_time_s is over",

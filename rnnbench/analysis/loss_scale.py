@@ -56,7 +56,7 @@ def mean_loss(losses: NDArray[np.float64], logarithmic: bool) -> Interval:
 
 
 def baselines(runs: pd.DataFrame) -> "pd.Series[float]":
-    """The loss of the memoryless baseline on each run's own test data where that was recorded, else its expectation;
+    """The loss of the best constant on each run's own test data where that was recorded, else its expectation;
     NaN for a task without one."""
     found = pd.Series(np.nan, index=runs.index)
     for column in (BASELINE, "baseline_loss"):
@@ -69,7 +69,7 @@ def decades_over_baseline(losses: Float[np.ndarray, " runs"], baseline: ArrayLik
     """log10(loss / baseline loss) of each run: 0 is no better than the baseline, -2 a hundredth of its loss.
 
     `baseline` is the loss of the constant predictor, one for all runs or one each, evaluated on the very data of the
-    loss: against its expected value over all data a model without memory scores better or worse by the luck of the
+    loss: against its expected value over all data a constant scores better or worse by the luck of the
     draw. Losses may be inf, of a run that diverged, and so is the result: worse than anything, never dropped. Raises
     ValueError on NaN, and on a loss or a baseline that is not positive.
     """

@@ -20,7 +20,7 @@ OTHER_LENGTHS: Mapping[str, str] = {
     "loss": "loss on fresh sequences of the length: median over runs, between order statistics",
     "loss_lowest": "the lowest of the runs",
     "loss_highest": "the highest of the runs",
-    "baseline_loss": "mean loss of the best predictor without memory on the same sequences",
+    "baseline_loss": "mean loss of the best constant on the same sequences",
     "measure": "the task's own measure, such as accuracy; empty where it has none",
     "measured": "that measure: median over runs, between order statistics",
     "measured_best": "that of the run with the lowest loss",

@@ -56,7 +56,7 @@ SAME_DATA, EXPECTED = "on the same data", "expected"
 def normalised_score(loss: ArrayLike, baseline: ArrayLike) -> Float[np.ndarray, "..."]:
     """The fraction of the baseline loss that a run removed, 1 - loss/baseline, at least LOWEST_SCORE: 1 is perfect.
 
-    The baseline is the best predictor without memory, and scores 0. A run that is a little worse than it scores a
+    The baseline is the best constant, and scores 0. A run that is a little worse than it scores a
     little below 0: cut off at 0, a model that has learned nothing would score above 0 by the luck of its data. `loss`
     and `baseline`, which is above 0, are in the same unit and broadcast against each other. A NaN or infinite loss, of
     a run that diverged or failed, has the lowest score, as has a loss of twice the baseline's.
@@ -145,7 +145,7 @@ def with_scores(runs: pd.DataFrame) -> pd.DataFrame:
     ended, references = ended[scored], references[scored]
     if ended.empty:
         raise SettingError(
-            "needs a task with a memoryless baseline above 0 and no negative loss to score by; compare losses "
+            "needs a task with a best constant above 0 and no negative loss to score by; compare losses "
             "(table=[comparison])"
         )
     losses = ended["test_loss"].where(ended["status"] == Status.DONE)

@@ -3,7 +3,7 @@
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -66,6 +66,8 @@ class Cell(nn.Module, ABC):
     """Likewise of the gate on the new state."""
     added_bias: ClassVar[str] = ""
     """A second bias of one of them."""
+    published_rates: ClassVar[Mapping[str, float]] = {}
+    """Factors of the learning rate, by parameter, with which its paper trains; `initialisation=paper` has them."""
     nearest_torch_module: ClassVar[type[nn.Module] | None] = None
     """The module of torch.nn to compare the speed with, for a cell whose equations none computes."""
 

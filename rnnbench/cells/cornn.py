@@ -11,7 +11,7 @@ class Cornn(Cell):
 
     Oscillators with position h, the paper's y, and velocity z: y'' = tanh(...) - gamma y - epsilon y' in steps of `dt`.
     The damping is explicit (the paper's n-bar = n - 1), as in the released code, whose values for sequential MNIST are
-    the defaults.
+    the defaults; for the adding problem it has dt 0.06, gamma 66, epsilon 15.
     """
 
     state_names = ("h", "z")

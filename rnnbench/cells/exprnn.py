@@ -1,6 +1,7 @@
 """expRNN, an RNN with an orthogonal recurrent matrix (Lezcano-Casado & Martinez-Rubio 2019)."""
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,8 @@ class Exprnn(Cell):
     rotates pairs of units (Henaff et al. 2016), and the others are 0; b is drawn from U(-0.01, 0.01). The exponential
     is taken anew at each step by the plain loop, and once per sequence by `fused`.
     """
+
+    published_rates: ClassVar = {"A": 0.1}
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -45,7 +48,7 @@ class Exprnn(Cell):
         nn.init.uniform_(self.b, -LARGEST_START, LARGEST_START, generator=generator)
 
     def initialise_as_published(self, generator: torch.Generator) -> None:
-        """The released code's: W from N(0, 2 / input) (He et al. 2015), the rest as by default. The code also trains A
-        at a tenth of the learning rate of the others."""
+        """The released code's: W from N(0, 2 / input) (He et al. 2015), the rest as by default. As in the code,
+        A then trains at a tenth of the learning rate of the others (`published_rates`)."""
         self.initialise(generator)
         nn.init.kaiming_normal_(self.W.weight, nonlinearity="relu", generator=generator)

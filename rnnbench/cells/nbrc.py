@@ -9,7 +9,8 @@ from rnnbench.cells.cell import Cell, State
 class Nbrc(Cell):
     """a = 1 + tanh(W_a x + U_a h), c = sigma(W_c x + U_c h), h' = c h + (1 - c) tanh(W x + a h).
 
-    A unit with a > 1 is bistable. There is no bias, as in the paper.
+    A unit with a > 1 is bistable. There is no bias, as in the paper; the released code adds one to a and
+    to c, which starts at 0.
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:

@@ -142,7 +142,7 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
 
 
 def _median_over_baseline(runs: pd.DataFrame, losses: "np.ndarray[Any, np.dtype[np.float64]]") -> float:
-    """The median of log10(loss / loss of the predictor without memory), on the same data where that is known."""
+    """The median of log10(loss / loss of the best constant), on the same data where that is known."""
     column = next((name for name in BASELINES if name in runs and runs[name].notna().all()), None)
     if column is None or runs.empty:
         return math.nan

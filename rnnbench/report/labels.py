@@ -95,7 +95,7 @@ def task_title(row: Mapping[Any, Any]) -> str:
 def difficulty_label(setting: str, value: Any) -> str:
     """The value of a task's difficulty with its setting's name; the name of a file alone."""
     if isinstance(value, str):
-        return value if setting == "path" or not value or value == f"all {setting}s" else f"{setting} {value}"
+        return value if setting == "path" or not value or value.startswith("all ") else f"{setting} {value}"
     return f"{setting} {setting_value(value)}"
 
 

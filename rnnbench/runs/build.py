@@ -37,12 +37,24 @@ def build_optimizer(settings: Settings, model: Model, steps: int) -> tuple[torch
     group = "optimizer"
     try:
         optimizer = _made(torch.optim.Optimizer, settings.optimizer, group, model.parameters())
+        if settings.model.initialisation == "paper":
+            set_published_rates(optimizer, model)
         group = "schedule"
         return optimizer, _made(LRScheduler, {**node, **whole}, group, optimizer) if node else None
     except SettingError:
         raise
     except ValueError as error:
         raise SettingError(f"{group}: {one_line(error)}") from error
+
+
+def set_published_rates(optimizer: torch.optim.Optimizer, model: Model) -> None:
+    """Give the parameters that the cell's paper trains at another rate groups of their own, with all other settings."""
+    rates = type(model.cells[0]).published_rates
+    group = optimizer.param_groups[0]
+    for name, factor in rates.items():
+        chosen = [cell.get_parameter(name) for cell in model.cells]
+        group["params"] = [each for each in group["params"] if not any(each is other for other in chosen)]
+        optimizer.add_param_group({**group, "params": chosen, "lr": group["lr"] * factor})
 
 
 def _check_complex(settings: Settings, model: Model) -> None:

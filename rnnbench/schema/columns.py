@@ -83,7 +83,7 @@ RESULTS: Mapping[str, Column] = {
     "confirmation_error_rate": Column("examples of the last attempt with an error anywhere", FRACTION),
     "diverged_at_step": Column("the step whose loss or gradient was not finite; empty when none was", STEPS),
     "baseline_loss": Column(
-        "loss of the best predictor without memory (memoryless baseline); empty where the task has none", LOSS
+        "loss of the best constant, which looks at no input (the baseline); empty where the task has none", LOSS
     ),
     "train_loss": Column("mean training loss between the last two evaluations", LOSS),
     "validation_loss": Column("loss on validation data at the last evaluation", LOSS),
@@ -101,7 +101,7 @@ RESULTS: Mapping[str, Column] = {
     "learning_rate": Column("learning rate after the last evaluation; only with a schedule"),
     "test_loss": Column("loss on test data after training, with the selected weights, evaluated once", LOSS),
     "test_baseline_loss": Column(
-        "loss of the memoryless baseline on the same test data; empty for a task that does not give its outputs", LOSS
+        "loss of the best constant on the same test data; empty for a task that does not give its outputs", LOSS
     ),
     "test_error_rate": Column("test examples with an error anywhere; empty likewise", FRACTION),
     "measure": Column(

@@ -68,7 +68,7 @@ def evaluate(model: Model, task: Task, batches: Iterable[Batch]) -> Evaluation:
 
 @torch.no_grad()
 def baseline_loss(task: Task, batches: Iterable[Batch]) -> float | None:
-    """The loss of the memoryless baseline on these batches, as `evaluate` counts; None when the task gives none."""
+    """The loss of the best constant on these batches, as `evaluate` counts; None when the task gives none."""
     loss = weight = 0.0
     for batch in batches:
         outputs = task.baseline_outputs(batch)

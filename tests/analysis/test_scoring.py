@@ -85,7 +85,7 @@ def test_score_is_the_fraction_of_the_baseline_loss_removed() -> None:
         {"status": "running"}, {"test_loss": np.nan, "status": "failed", "baseline_loss": np.nan},
     )  # fmt: skip
     assert list(with_scores(runs)["score"]) == [0.5, -1.0, -1.0, -1.0]
-    with pytest.raises(SettingError, match=r"^needs a task with a memoryless baseline above 0"):
+    with pytest.raises(SettingError, match=r"^needs a task with a best constant above 0"):
         with_scores(table({"task": "music", "baseline_loss": np.nan}))
 
 
@@ -102,7 +102,7 @@ def test_matrix_has_the_seeds_that_every_task_has() -> None:
 
 
 def test_the_baseline_is_that_of_the_same_data_where_it_is_known() -> None:
-    """By which a model without memory scores 0 whatever the luck of its data."""
+    """By which the best constant scores 0 whatever the luck of its data."""
     runs = table({"test_loss": 0.9, "test_baseline_loss": 0.9}, {"test_loss": 0.9, "test_baseline_loss": np.nan})
     assert list(with_scores(runs)["score"]) == pytest.approx([0.0, 0.1])
     for part, name in ((runs.assign(seed=[0, 1]), "expected"), (runs[:1], "on the same data")):

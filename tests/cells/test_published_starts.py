@@ -20,7 +20,9 @@ from rnnbench.cells.nbrc import Nbrc
 from rnnbench.cells.slstm import Slstm
 from rnnbench.cells.sru import Sru
 from rnnbench.cells.star import Star
+from rnnbench.model import Model
 from rnnbench.model.initialisation import initialise_cell
+from rnnbench.runs.build import set_published_rates
 
 INPUT = 3
 
@@ -86,6 +88,18 @@ def test_chrono_biases_are_added_where_a_length_is_given() -> None:
     times = torch.exp(-cell.W_k.bias.detach())
     assert 1 <= float(times.min()) <= float(times.max()) <= 783
     assert float(times.mean()) == pytest.approx(392, rel=0.05)
+
+
+def test_the_orthogonal_matrix_of_exprnn_trains_at_a_tenth_of_the_rate() -> None:
+    model = Model(Exprnn, input_size=2, output_size=1, hidden_size=4, layers=2, generator=torch.Generator())
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    set_published_rates(optimizer, model)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    for (name, parameter), old in zip(model.named_parameters(), before, strict=True):
+        torch.testing.assert_close(old - parameter, torch.full_like(old, 0.05 if name.endswith(".A") else 0.5))
 
 
 def test_a_cell_without_a_published_start() -> None:

@@ -114,7 +114,7 @@ def test_comparison_shows_what_a_task_has() -> None:
     def columns(results: Results) -> set[str]:
         return set(table.formatted(table.rows(results)))
 
-    of_criterion = {"solved", "steps to solve", "memoryless baseline"}
+    of_criterion = {"solved", "steps to solve", "best constant"}
     music = columns(made(2, tasks=("music",)))
     assert "test frame accuracy" in music
     assert not of_criterion & music

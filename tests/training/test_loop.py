@@ -300,7 +300,7 @@ def test_confirmation_does_not_move_the_training(make_run: MakeRun, execute: Exe
 
 
 def baseline_on_test_data(seed: int) -> Any:
-    """The squared error of 1, the best answer without memory, on the nine examples that a run of this seed ends on."""
+    """The squared error of 1, the best constant, on the nine examples that a run of this seed ends on."""
     targets = Adding(length=8).draw(9, Streams.from_seed(seed).test).targets
     return pytest.approx(float((targets - 1).square().mean()), rel=1e-6)
 

@@ -27,7 +27,7 @@ STEPS = "training steps to solve"
 class EqualBudget(Figure):
     """Cells of equal width on the left, of equally many parameters on the right, one row per task; lower is better.
 
-    Where all runs trained equally many steps, their loss on test data over that of the memoryless baseline, of a task
+    Where all runs trained equally many steps, their loss on test data over that of the best constant, of a task
     without one the loss itself, with the
     geometric mean over seeds and Student's 95% interval of the logarithm. Otherwise, since a loss at which a run
     stopped says when it stopped, their training steps to solve the task, with the median and the interval between order

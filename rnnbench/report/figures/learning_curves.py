@@ -27,7 +27,7 @@ class LearningCurves(Figure):
 
     Lines are medians over seeds, bands the range over seeds. A run that stopped early keeps its last value, so that
     each point is over all seeds; lines are thin from where the first run stopped. More than eight cells have a panel
-    each, with the others in grey. The memoryless baseline, where the
+    each, with the others in grey. The best constant, where the
     task has one, is the best predictor that remembers nothing of the sequence.
 
     `levels` are further horizontal lines: losses by name, such as those of milestones.
@@ -80,7 +80,7 @@ class LearningCurves(Figure):
             axes.fill_between(whole.index, whole.min(axis=1), whole.max(axis=1), color=style["color"], alpha=0.15, lw=0)
             explained |= _mark_the_ends(axes, group, losses, style["color"])
         known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, *_ in lines]).dropna()
-        levels = {**({"memoryless baseline": float(known.iloc[0])} if len(known) else {}), **self.levels}
+        levels = {**({"best constant": float(known.iloc[0])} if len(known) else {}), **self.levels}
         for number, (name, level) in enumerate(levels.items()):
             axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * number)), label=name, zorder=1)
         if logarithmic and min([*(losses.min().min() for *_, losses in drawn), *levels.values()]) > 0:

@@ -23,7 +23,7 @@ class LearningRateSensitivity(Figure):
 
     Where a run reached the objective: steps to it, means over the tuning seeds, bands their range; a run that did not
     reach it counts its whole budget, and a triangle marks values with such runs: the truth lies above. Elsewhere: log10
-    of the loss on validation data over that of the best predictor without memory. A ring marks the value chosen for the
+    of the loss on validation data over that of the best constant. A ring marks the value chosen for the
     cell, which all other tables and figures use; where cells share a value their rings are concentric. More than eight
     cells have a panel each.
     """

@@ -23,7 +23,7 @@ class OtherLengths(Figure):
 
     Thin lines are runs, thick ones their medians; the shaded lengths are those of the training data. A range has its
     value at its longest length, unless that was evaluated by itself; the test data of a file have no length and are
-    left out. The dotted line is the loss of the best predictor without memory on the same sequences.
+    left out. The dotted line is the loss of the best constant on the same sequences.
     """
 
     needs = ("test_loss",)
@@ -40,7 +40,7 @@ class OtherLengths(Figure):
         has_band = (evaluated["difficulty_setting"] == "length").any()
         explained: dict[str, Any] = {"trained on": drawing.band()} if has_band else {}
         if not all(_has_accuracy(of_task) for _, of_task in panels):
-            explained |= {"without memory": Line2D([], [], color="0.3", linestyle=":", linewidth=1)}
+            explained |= {"best constant": Line2D([], [], color="0.3", linestyle=":", linewidth=1)}
         drawing.legend_above(canvas, explained)
         return canvas
 

@@ -17,7 +17,7 @@ from rnnbench.report.component import Figure
 from rnnbench.report.style import CellStyles, column_width, marked, marker_of
 from rnnbench.schema import TASK_GROUP
 
-LOSSES = {True: "test loss / memoryless baseline's", False: "test loss"}
+LOSSES = {True: "test loss / best constant's", False: "test loss"}
 """With a baseline and without."""
 WORST = 1e9
 """Stands for a run that diverged or failed, beyond every threshold."""
@@ -26,8 +26,8 @@ WORST = 1e9
 class PerformanceProfiles(Figure):
     """Fraction of runs, over all tasks, at or below each threshold; the further up and left, the better.
 
-    Where all runs of a task trained equally many steps, thresholds are of the test loss over that of the memoryless
-    baseline on the same data, or, of one task without a baseline, of the test loss. Otherwise, since a loss at which a
+    Where all runs of a task trained equally many steps, thresholds are of the test loss over that of the best
+    constant on the same data, or, of one task without a baseline, of the test loss. Otherwise, since a loss at which a
     run stopped says when it stopped, of the training steps to solve the task. Runs that diverged or failed are never
     below. Bands are pointwise 95% bootstrap intervals, runs resampled within each task. Only seeds that a cell has on
     all of its tasks count. Of more than eight cells, instead of curves, the thresholds that a quarter, half and three
@@ -112,7 +112,7 @@ def has_equal_budgets(runs: pd.DataFrame) -> bool:
 
 
 def relative_losses(runs: pd.DataFrame) -> Float[np.ndarray, " runs"]:
-    """Loss on test data over the memoryless baseline's, on the same data where that was recorded; of a task without
+    """Loss on test data over the best constant's, on the same data where that was recorded; of a task without
     one, or with losses that are not above 0, the loss itself; inf for no loss."""
     losses = losses_of(runs)
     references = baselines(runs).where(is_logarithmic(runs)).fillna(1.0).to_numpy()
@@ -130,7 +130,7 @@ def comparable(runs: pd.DataFrame) -> pd.DataFrame:
     having = runs[baselines(runs).notna().groupby(runs["task"]).transform("any") & is_logarithmic(runs)]
     if having.empty:
         raise SettingError(
-            "needs one task, or tasks with a memoryless baseline, to compare losses; choose some by only"
+            "needs one task, or tasks with a known best constant, to compare losses; choose some by only"
         )
     return having
 

@@ -47,7 +47,7 @@ class Comparison(OfMilestone, Table):
             ),
             "test loss": _test_loss(row),
             **({f"test {row['measure'].replace('_', ' ')}": interval(row["test_measure"])} if row["measure"] else {}),
-            "memoryless baseline": number(row["baseline_loss"]),
+            "best constant": number(row["baseline_loss"]),
             "ms/step": _step_time(row),
             "backend": row["backend"],
             "parameters: recurrent layers, total": _parameters(row),

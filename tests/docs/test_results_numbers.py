@@ -1,0 +1,263 @@
+"""Every number of README.md and docs/results.md is that of results/, recomputed with NumPy, pandas and SciPy alone.
+
+Tables with a header known here must be the recomputed lines. Every other number must round to a value of a fact whose
+context, a pattern, is found in its sentence or table row: a number that is neither computed nor a known setting fails.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Iterator
+from math import comb, inf, log10
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+ROOT = Path(__file__).parents[2]
+NAMES = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+Fact = tuple[str, list[float | Callable[[float], bool]]]
+
+
+@functools.cache
+def table(experiment: str, file: str = "runs") -> pd.DataFrame:
+    return pd.read_csv(ROOT / "results" / experiment / f"{file}.csv")
+
+
+def reported(experiment: str) -> pd.DataFrame:
+    """The runs of the seeds that did not choose the learning rate."""
+    runs = table(experiment)
+    return runs[runs["seed"] >= 10]
+
+
+# Tables: the lines below a header
+
+
+def adding(length: int, cell: str, short: bool) -> str:
+    """Runs that solved it, median steps with the range, geometric mean of the test loss with Student's interval."""
+    runs = reported("adding_medium").query("difficulty == @length and cell == @cell")
+    (rate,), solved = runs["optimizer.lr"].unique(), int(runs["solved"].sum())
+    steps = sorted(runs["steps_to_solve"].where(runs["solved"], inf))
+    logs = np.log10(runs["test_loss"])
+    low, high = stats.t.interval(0.95, len(logs) - 1, logs.mean(), stats.sem(logs))
+    loss = f"{10 ** logs.mean():.3g} [{10**low:.3g}, {10**high:.3g}]"
+    if short:
+        median = f"{np.median(steps):,.0f}" if solved else "not solved"
+        return f"| {length} | {NAMES[cell]} | {solved} of {len(runs)} | {median} | {loss} |"
+    shown = f"{np.median(steps):,.0f} [{steps[0]:,.0f}, {steps[-1]:,.0f}]".replace("inf", "∞")
+    shown = shown if solved else f"not within {runs['train.steps'].max():,}"
+    stop = {0: "", len(runs): " at stop"}.get(solved, f" {solved} at stop")
+    return f"| {length} | `{cell}` | {rate:g} | {solved}/{len(runs)} | {shown} | {loss}{stop} |"
+
+
+def jsb(cell: str) -> list[float]:
+    """Mean, smallest and largest test loss, in nats per step."""
+    losses = reported("chung2014_jsb").query("cell == @cell")["test_loss"]
+    return [float(each) for each in (losses.mean(), losses.min(), losses.max())]
+
+
+@functools.cache
+def decades() -> dict[tuple[str, float, str], list[list[float]]]:
+    """By cell, gain and initialisation: for each run log10(g_T / g_1) at the start and at the end of training."""
+    found: dict[tuple[str, float, str], list[list[float]]] = {}
+    with np.load(ROOT / "results/gradient_flow_medium/data/gradient_profile.npz") as profiles:
+        for run in table("gradient_flow_medium").to_dict("records"):
+            norms = profiles[f"{run['run']}/norm"][[0, -1], 0].astype(float)
+            key = (run["cell"], run["model.recurrent_gain"], run["model.initialisation"])
+            with np.errstate(divide="ignore"):
+                found.setdefault(key, []).append(list(np.log10(norms[:, -1] / norms[:, 0])))
+    return found
+
+
+ADDING = [(length, cell) for length in (20, 50, 100, 200) for cell in NAMES]
+TABLES = {
+    "| length | cell | solved | steps | test loss |": [adding(*of, True) for of in ADDING if of[0] in (20, 200)],
+    "| length | cell | learning rate | solved | median steps to solve | test loss |": [
+        adding(*of, False) for of in ADDING
+    ],
+}
+"""The rows under each header."""
+
+
+# Facts: what the other numbers round to
+
+
+def gradients(cells: str = "rnn lstm gru", gains: tuple[float, ...] = (0.5, 1, 2)) -> list[float]:
+    """Median, smallest and largest of the decades lost with orthogonal matrices, before and after, cell by cell."""
+    found = []
+    for cell, gain in ((cell, gain) for gain in gains for cell in cells.split()):
+        for of in zip(*decades()[cell, gain, "orthogonal"], strict=True):
+            found += [float(np.median(of)), float(min(of)), float(max(of))]
+    return found
+
+
+def half_life(cell: str) -> float:
+    """The median half-life at gain 0.5 before training, of a line through log g_t."""
+    slopes = []
+    with np.load(ROOT / "results/gradient_flow_medium/data/gradient_profile.npz") as profiles:
+        runs = table("gradient_flow_medium").query(
+            "cell == @cell and `model.recurrent_gain` == 0.5 and `model.initialisation` == 'orthogonal'"
+        )
+        for run in runs["run"]:
+            norms = np.log10(profiles[f"{run}/norm"][0, 0].astype(float))
+            fit = stats.linregress(np.arange(len(norms)), norms)
+            assert fit.rvalue**2 >= 0.9
+            slopes.append(log10(2) / fit.slope)
+    return float(np.median(slopes))
+
+
+def settings(experiment: str) -> list[float]:
+    """Settings and sizes of its runs: lengths, widths, rates, steps, batches, examples, seeds, runs."""
+    runs = table(experiment)
+    names = ["difficulty", "model.hidden_size", "optimizer.lr", "train.steps", "train.batch_size", "train.weight_noise"]
+    names += ["train.eval_examples", "confirmation_examples", "model.recurrent_gain", "train.gradient_clip_norm"]
+    columns = [pd.to_numeric(runs[name], errors="coerce").dropna() for name in names if name in runs]
+    counts = [len(runs), runs["seed"].nunique(), reported(experiment)["seed"].nunique()]
+    return [*{float(value) for column in columns for value in column}, *counts]
+
+
+def claims(name: str) -> list[float]:
+    """Numbers and bounds of its cases."""
+    rows = table("claims", "claims").query("claim == @name")
+    return [float(value) for value in rows[["number", "number_low", "number_high"]].to_numpy().ravel()]
+
+
+def ratios() -> list[float]:
+    """Of the steps of LSTM and GRU, with intervals."""
+    rows = table("adding_medium", "steps_ratio").query("cell == 'lstm' and other_cell == 'gru'")
+    return [float(value) for value in rows[["ratio", "ratio_low", "ratio_high"]].to_numpy().ravel()]
+
+
+def baselines() -> list[float]:
+    """By length, the loss of the best constant on the runs' test data, and the length."""
+    runs = reported("adding_medium").groupby("difficulty")["test_baseline_loss"]
+    return [value for length, losses in runs for value in (float(length), float(stats.gmean(losses)))]
+
+
+def milestone() -> list[float]:
+    """At length 20, by cell: the runs with a mean squared error below 0.01, how many there are, the first and last."""
+    runs = reported("adding_medium").query("difficulty == 20").groupby("cell")["steps_to_mse_below_0_01"]
+    counts = [value for _, steps in runs for value in (steps.count(), len(steps), steps.min(), steps.max())]
+    return [0.01, 20, *map(float, counts)]
+
+
+def below(bound: float) -> Callable[[float], bool]:
+    return lambda shown: bound < shown < 2 * bound
+
+
+LEARNED = [loss for key in ("lstm", "gru") for gain in (0.5, 1, 2)
+           for _, loss in decades()[key, gain, "orthogonal"] if loss < 4]  # fmt: skip
+"""Decades lost after training; the LSTM beyond has not learned, as its loss says below."""
+PAPER = {"tanh": 9.10, "GRU": 8.54, "LSTM": 8.67}
+"""Table 2 of Chung et al. (2014)."""
+BARE = {"tanh": [8.703, 8.643, 8.819], "GRU": [8.510, 8.482, 8.547], "LSTM": [8.445, 8.399, 8.470]}
+"""Of tests/reference/chung2014_jsb.py, whose runs are not stored."""
+CELLS = {"tanh": "rnn", "GRU": "gru_no_bias", "LSTM": "lstm_peephole"}
+CRITERION: list[float | Callable[[float], bool]] = [1, 0.04, 1000, 10_000, 1 / 6]
+"""Of the adding problem, and its baseline."""
+RNN_AFTER = [lost for gain in (0.5, 1, 2) for _, lost in decades()["rnn", gain, "orthogonal"] if lost < inf]
+GRADIENT_SETTINGS = settings("gradient_flow_medium")
+FACTS: list[Fact] = [
+    (r"#%", [95, 100 * (1 - 2 / 2**5)]),
+    (r"README > (Results in short|# rnnbench)|adding problem by length", [*settings("adding_medium"), *CRITERION]),
+    (r"test data of.*#", baselines()),
+    (r"squared error below.*#", milestone()),
+    (r"#% of the answers|range, from #|range, from .* to #", [0, 2]),
+    (r"times as many.*GRU", ratios()),
+    (r"\bp is #", [2 / comb(10, 5) * 4]),  # runs completely apart, by Holm's correction for four lengths
+    (r"factor of #|goes to #", [1.5, 750]),  # the margin, and what adding_full says
+    (r"[Gg]radient.*(gains?|length|step|over|from step) [\d., and]*#|# (seeds|training steps)", GRADIENT_SETTINGS),
+    (r"[Gg]radient.*(grows by #|\| .*#)", [*gradients(), *(-lost for lost in gradients())]),
+    (r"[Gg]radient.*(# to more|more than (about )?#)", [min(RNN_AFTER), max(RNN_AFTER)]),
+    (r"[Gg]radient.*less than a factor of #", [below(10 ** max(LEARNED))]),
+    (r"[Gg]radient.*(log10.*#|below #|above #)", [0, 1]),
+    *((rf"half-life.*it is {before}#", [half_life(cell)]) for cell, before in
+      {"rnn": "", "lstm": ".*RNN.*, ", "gru": ".*LSTM.*, "}.items()),
+    (r"of at least #", [0.9]),
+    (r"claims of the study notes *> [^|]*#|`.*(length.*#|over #|# (to .*)?steps)", settings("claims")),
+    (r"`lstm-partial`.* gains? (0.5 and )?#|`vanishing`.*gains? .*#|`gru-limit`.*gain #", [0.5, 1, 2]),
+    *((rf"`{name}`", claims(name)) for name in set(table("claims", "claims")["claim"])),
+    (r"`comparable`.*factor of #", [1.5]),
+    (r"JSB[^|]*#", [*settings("chung2014_jsb"), 2]),
+    (r"JSB.*agree within #", [max(abs(jsb(CELLS[name])[0] - BARE[name][0]) for name in CELLS)]),
+    (r"JSB.*GRU comes within #", [abs(jsb(CELLS["GRU"])[0] - PAPER["GRU"])]),
+    *((rf"JSB.*\| {name} \|", [*jsb(cell), *BARE[name], PAPER[name]]) for name, cell in CELLS.items()),
+    *((rf"`{name}`.*\| #", [len(table(name)), minutes]) for name, minutes in
+      {"adding_medium": 24, "gradient_flow_medium": 16, "claims": 7, "length_generalisation": 10, "state_tracking": 40,
+       "chung2014_jsb": 45}.items()),  # minutes on the clock of the wall, which the data do not have
+]  # fmt: skip
+"""Patterns found in page, heading and sentence or table row, # being the number, and the values it may be."""
+EXEMPT = {
+    "Start": "how to install",
+    "Where to go on": "links",
+    "**Speed.**": "docs/speed.md says where these come from",
+}
+"""Headings and beginnings of paragraphs without results of these folders."""
+
+
+def units(page: str) -> Iterator[str]:
+    """Sentences and table rows, each behind its page and heading; code, links, citations and exempt parts left out."""
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"<img[^>]*>|\]\([^)]*\)|\((19|20)\d\d\)", "", text)
+    heading = ""
+    for block in re.split(r"\n\n+", text):
+        if block.startswith("#"):
+            heading = block.strip("# \n") if not block.startswith("# ") else block.strip()
+        elif not any(block.startswith(begin) or heading == begin for begin in EXEMPT):
+            rows = block.splitlines() if block.startswith("|") else re.split(r"(?<=[.]) ", " ".join(block.split()))
+            if block.startswith("|") and rows[0] in TABLES:
+                continue
+            lead = (re.match(r"\*\*.*?\*\*", block) or [""])[0]
+            yield from (f"{Path(page).stem} > {heading} {lead} > {row}" for row in rows)
+
+
+def agrees(token: str, value: float | Callable[[float], bool]) -> bool:
+    """Whether the value, rounded to the digits shown, is what is shown."""
+    shown = float(token.replace(",", ""))
+    if callable(value):
+        return value(shown)
+    decimals = len(token.partition(".")[2])
+    return bool(np.isfinite(value)) and abs(round(value, decimals) - shown) < 1e-9
+
+
+def unknown(unit: str) -> list[str]:
+    """The numbers of a sentence that no fact of its context has."""
+    start = unit.rindex(" > ") if unit.count(" > ") == 2 else 0
+    found = []
+    for token in re.finditer(r"`[^`]*`|(?<![\w.^_])-?\d[\d,]*(?<!,)(?:\.\d+)?(?![\w^])", unit):
+        if token.start() >= start and not token[0].startswith("`"):
+            context = unit[: token.start()] + "#" + unit[token.end() :]
+            values = [value for pattern, known in FACTS if re.search(pattern, context) for value in known]
+            found += [] if any(agrees(token[0], value) for value in values) else [token[0]]
+    return found
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_numbers(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for header, rows in TABLES.items():
+        if header in text:
+            assert text.partition(header)[2].split("\n\n")[0].splitlines()[2:] == rows
+    assert {unit: tokens for unit in units(page) if (tokens := unknown(unit))} == {}
+
+
+def test_table_of_the_gradient() -> None:
+    text = (ROOT / "docs" / "results.md").read_text()
+    for row in re.findall(r"^\| (?:0\.5|1|2) (?:\|[^|]*\[[^|]*){6}\|$", text, re.MULTILINE):
+        gain, *shown = re.findall(r"-?[\d.]+|∞", row)
+        expected = gradients(gains=(float(gain),))
+        assert all(value == inf if token == "∞" else agrees(token, value)
+                   for token, value in zip(shown, expected, strict=True)), row  # fmt: skip
+
+
+def test_verdicts() -> None:
+    """Of each claim in the table, and how many there are of each in words."""
+    page, readme = (" ".join((ROOT / name).read_text().split()) for name in ("docs/results.md", "README.md"))
+    verdicts = table("claims", "claims").groupby("claim")["claim_verdict"].first().str.partition(" (")[0]
+    for claim, verdict in verdicts.items():
+        assert re.search(rf"`{claim}`[^|]*\| {verdict} \|", page), claim
+    words = ["no", "one", "two", "three", "four", "five", "six", *["-"] * 6, "thirteen"]
+    for verdict, count in verdicts.value_counts().items():
+        assert re.search(rf"\b{words[count]} (are )?{str(verdict).removesuffix('s')}", readme, re.IGNORECASE), verdict
+    assert f"{words[len(verdicts)]} claims" in readme
