@@ -174,7 +174,7 @@ FACTS: list[Fact] = [
     (r"#% of the answers|range, from #|range, from .* to #", [0, 2]),
     (r"times as many.*GRU", ratios()),
     (r"\bp is #|#.* after Holm", [2 / comb(10, 5), 12 * 2 / comb(10, 5)]),  # runs completely apart, among 12 tests
-    (r"the # tests of the table", [len(table("adding_medium", "steps_ratio").query("difficulty not in ['all lengths']"))]),
+    (r"the # tests of the table", [(table("adding_medium", "steps_ratio")["difficulty"] != "all lengths").sum()]),
     (r"whole seeds.*#", ratios()),
     (r"One rate for all lengths would be #", [0.03]),
     (r"factor of #|goes to #", [1.5, 750]),  # the margin, and what adding_full says
