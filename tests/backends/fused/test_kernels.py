@@ -71,3 +71,33 @@ def test_functions_are_exact_to_a_few_units_in_the_last_place(kind: type[np.floa
         with np.errstate(over="ignore"):
             rounded = expected.numpy().astype(kind)
         np.testing.assert_allclose(values, rounded, rtol=4 * np.finfo(kind).eps, atol=3e-38)
+
+
+@pytest.mark.parametrize("stride", [4099, pytest.param(1, marks=pytest.mark.long)])
+def test_errors_of_tanh_and_sigmoid_over_all_float32(stride: int) -> None:
+    tanh, sigmoid = FLOAT32.tanh, FLOAT32.sigmoid
+
+    @njit(error_model="numpy", fastmath={"contract"})
+    def both(x, y):  # type: ignore[no-untyped-def]
+        for k in range(x.size):
+            y[0, k], y[1, k] = tanh(x[k]), sigmoid(x[k])
+
+    tiny = np.finfo(np.float32).tiny
+    for start in range(0, 2**32, 2**24):
+        x = np.arange(start, start + 2**24, stride).astype(np.uint32).view(np.float32)
+        found, here = np.empty((2, x.size), np.float32), ~np.isnan(x)
+        both(x, found)
+        assert np.array_equal(~np.isnan(found), [here, here])
+        x, found = x[here], found[:, here]
+        exact = x.astype(np.float64)
+        with np.errstate(over="ignore"):
+            truths = np.tanh(exact), 1 / (1 + np.exp(-exact))
+        for values, truth, limit in zip(found, truths, (6, 3), strict=True):
+            last_place = np.spacing(np.maximum(np.abs(truth), tiny).astype(np.float32))
+            below_normal = np.where((exact < -80) & (truth > 0) & (truth < tiny), 3e-39, 0)
+            assert np.all(np.abs(values - truth) <= limit * last_place + below_normal)
+        assert np.array_equal(np.signbit(found[0]), np.signbit(x))
+        assert np.all(np.abs(found) <= 1)
+        assert np.all(np.abs(found[0][np.abs(x) >= 9.5]) == 1)
+        assert np.all(found[1][x >= 17.4] == 1)
+        assert not found[1][x <= -90].any()

@@ -5,6 +5,7 @@ when a block of the result stays in registers: `ROWS` rows by two vectors, to wh
 one row of b is added at a time.
 """
 
+import os
 from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
@@ -15,9 +16,9 @@ from numba.core import cgutils
 from rnnbench.backends.fused.kernels.jit import intrinsic
 
 INDEX = ir.IntType(64)
-_FEATURES = llvm.get_host_cpu_features()
-VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx2") else 16
-ROWS = 12 if _FEATURES.get("avx512f") or _FEATURES.get("neon") else 6
+_FEATURES = (os.environ.get("NUMBA_CPU_FEATURES") or llvm.get_host_cpu_features().flatten()).split(",")
+VECTOR_BYTES = 64 if "+avx512f" in _FEATURES else 32 if "+avx2" in _FEATURES else 16
+ROWS = 12 if "+avx512f" in _FEATURES or "+neon" in _FEATURES else 6
 """The most rows of a block: two vectors for each and some more must fit into 32 registers, or 16."""
 
 _INT32 = ir.IntType(32)
