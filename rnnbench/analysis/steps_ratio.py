@@ -48,7 +48,7 @@ def steps_ratio(
 
     Steps are known to the evaluation at which a run had solved: each is drawn from those since the evaluation before,
     DRAWS times, and of estimates and bounds the median is taken. Coverage at ratio 3, median 200 steps of b, evaluated
-    every 100, log spread 0.3, 5 and 8 runs: 0.96 and 0.97; the steps taken as exact had 0.92 and 0.89
+    every 100, log spread 0.3, 5 and 8 runs: 0.96 and 0.97; with 5 runs the steps taken as exact had 0.92
     (tests/analysis/test_steps_ratio.py, test_coverage).
     """
     found = [_exact_ratio(*pair, generator, permutations, confidence) for pair in drawn_steps(a, b, generator)]

@@ -61,8 +61,13 @@ def time_with_peak(
     return Timings(seconds, multiply_adds(cell, steps, batch), peak.flops, others.load())
 
 
-def interleaved_seconds(passes: Mapping[str, Pass], repetitions: int, eager_repetitions: int) -> dict[str, Array]:
-    """Seconds of every repetition by implementation, after two untimed ones.
+def interleaved_seconds(
+    passes: Mapping[str, Pass],
+    repetitions: int,
+    eager_repetitions: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Array]:
+    """Seconds by the clock of every repetition by implementation, after two untimed ones.
 
     Each repetition runs all implementations, in an order drawn from a fixed seed, and each of them twice, of which the
     second is timed: so none is timed with the caches and the waiting threads that another has left. The eager loop,
@@ -78,10 +83,10 @@ def interleaved_seconds(passes: Mapping[str, Pass], repetitions: int, eager_repe
                 if name == "eager" and repetition >= eager_repetitions:
                     continue
                 passes[name]()
-                started = time.perf_counter()
+                started = clock()
                 passes[name]()
                 if repetition >= 0:
-                    seconds[name].append(time.perf_counter() - started)
+                    seconds[name].append(clock() - started)
     finally:
         if collects:
             gc.enable()

@@ -21,6 +21,7 @@ from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.tasks.adding import Adding
 from rnnbench.timing import lax_scan
+from rnnbench.timing.measure import interleaved_seconds
 from rnnbench.training import StepSettings
 from rnnbench.training.loop import Loop
 from rnnbench.training.noise import Noise
@@ -31,8 +32,6 @@ Step = Callable[[], tuple[float, float]]
 """One training step; it returns the loss and the norm of the gradient before it was clipped."""
 
 LEARNING_RATE = 1e-3
-WARM_UP = 5
-"""Steps of each contestant that are not timed."""
 
 MODULES: dict[type[Cell], Any] = {Rnn: nn.RNN, Gru: nn.GRU, Lstm: nn.LSTM}
 """Cells with the class of torch.nn that a plain script would take."""
@@ -133,25 +132,13 @@ def _compiled(loss_of: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, 
     return compiled
 
 
-def cpu_seconds(steps: dict[str, Step], repetitions: int) -> dict[str, float]:
-    """The lower quartile of each contestant's CPU seconds, over interleaved steps."""
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for step in steps.values():
-        for _ in range(WARM_UP):
-            step()
-    for _ in range(repetitions):
-        for name, step in steps.items():
-            started = time.process_time()
-            step()
-            seconds[name].append(time.process_time() - started)
-    return {name: float(np.quantile(values, 0.25)) for name, values in seconds.items()}
-
-
 def rows(repetitions: int, compiled: bool) -> Iterator[dict[str, Any]]:
     """One row for each size and cell: milliseconds of each contestant, and how many times ours theirs are."""
     for sizes in SIZES:
         for cell in MODULES:
-            seconds = cpu_seconds(whole_steps(cell, sizes, compiled and sizes == SIZES[0]), repetitions)
+            steps = whole_steps(cell, sizes, compiled and sizes == SIZES[0])
+            timed = interleaved_seconds(steps, repetitions, repetitions, time.process_time)
+            seconds = {name: float(np.quantile(values, 0.25)) for name, values in timed.items()}
             yield {
                 "H, T, B": f"{sizes.hidden_size}, {sizes.length}, {sizes.batch}",
                 "cell": cell.__name__.lower(),

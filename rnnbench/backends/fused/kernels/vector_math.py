@@ -116,10 +116,8 @@ def _functions(real: Any, reduced: Any, tanh: Any, highest: float, lowest: float
     """
     zero, half, one, two, infinity = real(0), real(0.5), real(1), real(2), real(np.inf)
     high, low, small = real(highest), real(lowest), real(tiny)
-    one_from, zero_to = (
-        real(-lowest),
-        real(-highest - 0.5),
-    )  # where exp(-x) is negligible, and where its scale is infinite
+    # where exp(-x) is negligible, and where its scale is infinite
+    one_from, zero_to = real(-lowest), real(-highest - 0.5)
 
     @jit
     def exponential(x: Real) -> Real:
