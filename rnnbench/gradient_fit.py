@@ -12,6 +12,8 @@ EXPONENTIAL_R_SQUARED = 0.9
 FEWEST_STEPS = 3
 """Steps with a gradient above 0 that a line takes: through two it always fits."""
 FEWEST_STEPS_OF_A_HALF_LIFE = 10
+SMALLEST = 1e-299
+"""Norms in float64 below this are taken for 0: the compiled loops round elements below 2^-1002, 2e-302, to zero."""
 FLAT = 1e-12
 """Decades within which the logarithms of equal norms lie, whatever the rounding: their slope and R^2 are 0."""
 

@@ -3,14 +3,16 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnbench.cells.cell import Cell, State
 from rnnbench.errors import SettingError
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def nested_tensors(value: Any) -> list[Tensor]:
@@ -36,8 +38,8 @@ def in_double(tensor: Tensor) -> Tensor:
     return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
 
 
-def double_cell(cell: Cell) -> Cell:
-    """The cell itself, its parameters and buffers in double precision."""
+def double_cell(cell: Module) -> Module:
+    """The cell (or other module) itself, its parameters and buffers in double precision."""
     cell.double()  # which leaves complex numbers alone
     for tensor in (*cell.parameters(), *cell.buffers()):
         if tensor.is_complex():
@@ -48,7 +50,14 @@ def double_cell(cell: Cell) -> Cell:
 def example_norms(tensor: Tensor, dimensions: int) -> Tensor:
     """The L2 norm over all but the first dimensions, in float64; of complex numbers with both parts."""
     wide = in_double(tensor.detach())
-    norms: Tensor = torch.linalg.vector_norm(wide.reshape(*wide.shape[:dimensions], -1), dim=dimensions)
+    return scaled_norm(wide.reshape(*wide.shape[:dimensions], -1), dimensions)
+
+
+def scaled_norm(tensor: Tensor, dim: int) -> Tensor:
+    """The L2 norm along a dimension, also of numbers whose squares are too small or too large for one."""
+    largest = tensor.abs().amax(dim, keepdim=True)
+    scale = largest.where((largest > 0) & largest.isfinite(), 1)
+    norms: Tensor = torch.linalg.vector_norm(tensor / scale, dim=dim) * scale.squeeze(dim)
     return norms
 
 

@@ -4,6 +4,7 @@ A concrete probe is imported from its own module (`rnnbench.probes.costs.Costs`)
 The package exports what all of them share:
 
 - `probe`: the base class.
+- `in_double`: a model and a batch in float64, for measurements.
 - `retention`: what probes of gates observe in one call of a cell's `step`.
 - `any_module`: the gradient through time of any torch module; `torch_layers`: torch's recurrent layers step by step;
   `recorded_states`: the states that layers had, and the losses' gradients with respect to them.

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rnnbench.cells import Cell
 from rnnbench.model import Model
+from rnnbench.probes.in_double import in_double
 from rnnbench.probes.probe import Array, Measurement, Probe
 from rnnbench.probes.retention import retention
 from rnnbench.schema import Column
@@ -33,7 +34,7 @@ class GateStatistics(Probe):
     `time_constant` ends in NaN.
 
     The gates are the sigmoids that `step` computes, in that order, a sigmoid candidate included. Cost: one forward pass
-    over the batch, step by step.
+    over the batch, step by step, in float64, so that 1 - z is not rounded to 1.
     """
 
     columns: ClassVar[Mapping[str, Column]] = {
@@ -63,6 +64,7 @@ class GateStatistics(Probe):
 
     @torch.no_grad()
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
+        model, batch = in_double(model, task, batch)
         layers, inputs = [], model.embedded(batch.inputs)
         for cell in model.cells:
             measured, inputs = layer_statistics(cell, inputs, batch.real)

@@ -9,9 +9,10 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from rnnbench.cells.states import example_norms
-from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, summarise_gradient
+from rnnbench.cells.states import example_norms, scaled_norm
+from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, SMALLEST, summarise_gradient
 from rnnbench.model import Model
+from rnnbench.probes.in_double import in_double
 from rnnbench.probes.probe import Array, Measurement, Probe
 from rnnbench.schema import Column
 from rnnbench.tasks import Batch, Task
@@ -24,9 +25,10 @@ class GradientProfile(Probe):
 
     The state is that of one layer, all its tensors together: of an LSTM h and c. The norm of each tensor alone is
     stored as well. The derivative is total, through all later steps and layers, for every step t = 1..T and every
-    layer, by the same backward pass as in training and on the model's own backend. Padding steps of an example are left
-    out of the mean at that step. Norms are summed in float64, so small gradients do not underflow in the square; of
-    complex numbers both parts count.
+    layer, by the same backward pass as in training and on the model's own backend, but on a copy of the weights and of
+    the batch in float64 (see `in_double`), so that some 300 decades are measured. A norm below SMALLEST is 0: too small
+    for a number, which tables and figures tell as a bound. Padding steps of an example are left out of the mean at that
+    step. Of complex numbers both parts count.
 
     `loss_at` chooses the loss: `last`, of each example's last scored step; `all`, the mean over its scored steps, as in
     training; or a step from 1 to T, scored in every example. They are the same where one step is scored. Where many
@@ -35,9 +37,13 @@ class GradientProfile(Probe):
 
     columns: ClassVar[Mapping[str, Column]] = {
         "gradient_loss_at": Column("the loss behind the gradient through time: of all scored steps, the last, or one"),
+        "gradient_precision": Column(
+            "the numbers in which it was measured: float64, or float32 where the cell cannot do it; that and an empty "
+            "cell: gradients below about 1e-31 were rounded to zero"
+        ),
         "gradient_decades_lost": Column(
             f"log10(g_T / g_1) {OF_TOP}, T being the last step with a gradient: decades lost in backpropagation "
-            "through the sequence; negative when it grows, infinite when it underflows",
+            "through the sequence; negative when it grows, infinite when it is too small to measure",
             "decades",
         ),
         "gradient_r_squared": Column(f"R^2 of the straight line through log10 g_t against t, {OF_TOP}"),
@@ -67,7 +73,11 @@ class GradientProfile(Probe):
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
         norms = gradient_norms_through_time(model, task, batch, self.loss_at)
         return Measurement(
-            {"gradient_loss_at": described(self.loss_at), **summarised(norms.whole_state[-1])},
+            {
+                "gradient_loss_at": described(self.loss_at),
+                "gradient_precision": norms.precision,
+                **summarised(norms.whole_state[-1]),
+            },
             {"norm": norms.whole_state, "norm_by_state": norms.by_state},
         )
 
@@ -77,6 +87,8 @@ class GradientNorms(NamedTuple):
 
     whole_state: Array
     by_state: Array
+    precision: str
+    """float64, or what a model computes in that cannot do it."""
 
 
 def gradient_norms_through_time(model: Model, task: Task, batch: Batch, loss_at: int | str = "last") -> GradientNorms:
@@ -84,8 +96,9 @@ def gradient_norms_through_time(model: Model, task: Task, batch: Batch, loss_at:
 
     Raises ValueError when `loss_at` is a step that some example does not score.
     """
+    model, batch = in_double(model, task, batch)
     steps, examples = batch.inputs.shape[:2]
-    cells = model.cells
+    cells, dtype = model.cells, model.readout.weight.dtype
     norms = torch.zeros(len(cells), len(cells[0].state_names), steps, examples, dtype=torch.float64)
 
     def record(layer: int, state: int, first: int, gradients: Tensor) -> None:
@@ -95,9 +108,11 @@ def gradient_norms_through_time(model: Model, task: Task, batch: Batch, loss_at:
     real = batch.real.cpu()
 
     def mean(values: Tensor) -> Array:
-        return np.asarray((values.where(real, 0).sum(-1) / real.sum(1)).numpy())
+        found = np.asarray((values.where(real, 0).sum(-1) / real.sum(1)).numpy())
+        return np.where(found < SMALLEST, 0.0, found) if dtype == torch.float64 else found
 
-    return GradientNorms(mean(torch.linalg.vector_norm(norms, dim=1)), mean(norms))
+    whole = mean(scaled_norm(norms, 1))
+    return GradientNorms(whole, mean(norms), str(dtype).removeprefix("torch."))
 
 
 def losses_at(

@@ -7,9 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rnnbench.cells.states import in_double
+from rnnbench.cells.states import in_double as widened
 from rnnbench.model import Model
 from rnnbench.model.parameter_roles import parameter_roles
+from rnnbench.probes.in_double import in_double
 from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.schema import Column
 from rnnbench.tasks import Batch, Task
@@ -29,6 +30,7 @@ class ParameterGradients(Probe):
     }
 
     def measure(self, model: Model, task: Task, batch: Batch) -> Measurement:
+        model, batch = in_double(model, task, batch)
         model.zero_grad()
         outputs = model.predict(batch)
         task.mean_loss(outputs, batch).backward()
@@ -46,5 +48,5 @@ class ParameterGradients(Probe):
 
 
 def _gradient_norm(parameters: Iterable[Tensor]) -> float:
-    gradients = [in_double(parameter.grad) for parameter in parameters if parameter.grad is not None]
+    gradients = [widened(parameter.grad) for parameter in parameters if parameter.grad is not None]
     return float(torch.nn.utils.get_total_norm(gradients))

@@ -227,11 +227,18 @@ def _write_arrays(file: IO[bytes], runs: Sequence[str], source: Source, probe: s
     with zipfile.ZipFile(file, "w") as archive:
         for run in runs:
             for name, array in source.probe(run, probe).items():
-                values = array.astype(np.float32) if array.dtype == np.float64 else array
+                values = _narrowed(array) if array.dtype == np.float64 else array
                 member = zipfile.ZipInfo(f"{run}/{name}.npy", EPOCH)
                 member.compress_type = zipfile.ZIP_DEFLATED
                 with archive.open(member, "w") as inside:
                     np.lib.format.write_array(inside, np.ascontiguousarray(values), allow_pickle=False)
+
+
+def _narrowed(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """The array in single precision, unless numbers of it would be too small or too large there."""
+    size, limits = np.abs(array), np.finfo(np.float32)
+    fits = (size == 0) | ((size >= limits.tiny) & (size <= limits.max)) | ~np.isfinite(size)
+    return array.astype(np.float32) if fits.all() else array
 
 
 def text_of_runs(runs: pd.DataFrame) -> pd.DataFrame:

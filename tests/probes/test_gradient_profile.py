@@ -212,13 +212,38 @@ def flushed_denormals() -> Iterator[None]:
     torch.set_flush_denormal(False)
 
 
+class Narrow(Linear):
+    """Computes in float32 whatever its weights are."""
+
+    def step(self, x: Tensor, state: State) -> State:
+        return ((self.a * state[0].float()).to(x.dtype) + self.W(x),)
+
+
 @pytest.mark.usefixtures("flushed_denormals")
-def test_small_gradients_do_not_underflow_in_the_square_and_zeros_do_not_spoil_the_decay() -> None:
+@pytest.mark.parametrize("backend", ["eager", "fused"])
+def test_three_hundred_decades_are_measured_on_weights_as_they_are_now(backend: str) -> None:
+    """g_t = a^(T - t) g_T down to 1e-299, of weights in float32 and after they have changed; below that it is 0."""
+    model = model_of(lambda m, n: Linear(m, n, a=0.125), backend=backend)
+    batch = Batch(torch.ones(400, 2, INPUT), torch.ones(1, 2, 1))
+    for a in (0.125, 0.0625):
+        model.cells[0].get_parameter("a").data.fill_(a)
+        model.readout.weight.data.mul_(2)
+        measurement = GradientProfile().measure(model, ScaledSum(), batch)
+        expected = a ** np.arange(399, -1, -1.0) * model.readout.weight.double().norm().item()
+        np.testing.assert_allclose(measurement.arrays["norm"][0], np.where(expected < 1e-299, 0, expected), rtol=1e-6)
+        assert measurement.scalars["gradient_precision"] == "float64"
+        assert measurement.scalars["gradient_decades_lost"] == math.inf
+        assert measurement.scalars["gradient_decay"] == pytest.approx(-math.log10(a))
+    assert model.readout.weight.grad is None
+
+
+@pytest.mark.usefixtures("flushed_denormals")
+def test_a_cell_of_its_own_precision_says_so() -> None:
     """In float32, 1e-30 squared is 0 and its norm is not; 1e-40 is 0."""
-    model = model_of(lambda m, n: Linear(m, n, a=0.1), backend="eager")  # fused rounds to zero from 1e-32 on
-    batch = Batch(torch.ones(80, 2, INPUT), torch.ones(1, 2, 1))
-    measurement = GradientProfile().measure(model, ScaledSum(), batch)
+    model = model_of(lambda m, n: Narrow(m, n, a=0.1), backend="eager")
+    measurement = GradientProfile().measure(model, ScaledSum(), Batch(torch.ones(80, 2, INPUT), torch.ones(1, 2, 1)))
     norms = measurement.arrays["norm"][0]
+    assert measurement.scalars["gradient_precision"] == "float32"
     assert norms[-31] == pytest.approx(1e-30 * model.readout.weight.norm().item(), rel=1e-4)
     assert (norms[:40] == 0).all()
     assert (norms[43:] > 0).all()
