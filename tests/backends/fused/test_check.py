@@ -22,7 +22,6 @@ import rnnbench.backends.fused.runtime.run as fused_run
 from rnnbench.backends import Eager, Fused, choose_backend, fallback_reason, planned_backend
 from rnnbench.backends.fused.ir import operations
 from rnnbench.backends.fused.runtime.binding import Binding
-from rnnbench.backends.fused.runtime.buffers import Gradients
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 
@@ -253,11 +252,11 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
         "gradient of the inputs",
     ),
     "gradient of the initial state": (
-        lambda patch: scaled(patch, Gradients, "of_initial_state", lambda found: found * 1.001),
+        lambda patch: scaled(patch, fused_run, "_initial", lambda found: found * 1.001),
         "gradient of the initial h",
     ),
     "profile": (
-        lambda patch: scaled(patch, Gradients, "of_states", lambda found: [1.001 * each for each in found]),
+        lambda patch: scaled(patch, fused_run, "_after_each_step", lambda found: 1.001 * found),
         "gradient of h after each step",
     ),
 }  # fmt: skip

@@ -5,8 +5,9 @@ takes from torch's private modules, the tests of hooks in tests/backends/fused/t
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -46,9 +47,8 @@ def tensors_of(cell: nn.Module) -> list[tuple[str, Tensor]]:
     return found
 
 
-def form_of(tensor: Tensor) -> tuple[Any, ...]:
-    """What a tensor is, its numbers aside."""
-    return tensor.dtype, tensor.device, tensor.shape
+form_of: Callable[[Tensor], tuple[Any, ...]] = attrgetter("dtype", "device", "shape")
+"""What a tensor is, its numbers aside."""
 
 
 def same_numbers(one: Tensor, other: Tensor) -> bool:

@@ -1,6 +1,7 @@
 """Guards of a trace: when what it depends on changes, `step` is traced again."""
 
 from itertools import chain
+from operator import is_
 from typing import Any
 
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor, nn
 from rnnbench.backends.fused.frontend.cell_state import TENSOR_DICTIONARIES, form_of, same_numbers
 from rnnbench.backends.fused.frontend.places import MISSING
 from rnnbench.backends.fused.frontend.reachable import Reachable
+
+_END = object()
+"""Behind the last value, so that fewer values or more are noticed."""
 
 
 class TraceGuard:
@@ -27,21 +31,20 @@ class TraceGuard:
         self._is_shared = reachable.is_shared or len({*map(id, registered)}) < len(registered)
         self._views = [place.values for place in self._places]
         self._then = [(list(place.names()), list(place.values)) for place in self._places]
-        self._values = list(chain.from_iterable(self._views))
-        self._ids = list(map(id, self._values))
+        self._values = [*chain.from_iterable(self._views), _END]
         self._form = self._form_now()
         self._numbers = [tensor.detach().clone() for _, tensor in self._tensors]
 
     def hold(self) -> bool:
         """Whether nothing has changed since, but for the numbers of parameters and buffers."""
         try:
-            values = list(chain.from_iterable(self._views))
+            if not all(map(is_, chain(chain.from_iterable(self._views), [_END]), self._values)):
+                values = [*chain.from_iterable(self._views), _END]
+                if len(values) != len(self._values) or not all(map(_same, values, self._values)):
+                    return False
+                self._values = values
         except (RuntimeError, KeyError):  # another size
             return False
-        if list(map(id, values)) != self._ids:
-            if len(values) != len(self._ids) or not all(map(_same, values, self._values)):
-                return False
-            self._values, self._ids = values, list(map(id, values))
         return self._form_now() == self._form
 
     def changed(self) -> str | None:
@@ -81,7 +84,7 @@ class TraceGuard:
         Of tensors that are reached in two ways which they are, since the trace knows one of the two.
         """
         tensors = self._registered()
-        forms = [form_of(tensor) for tensor in tensors] + [form_of(tensor) for _, tensor in self._tensors]
+        forms = list(map(form_of, (*tensors, *(tensor for _, tensor in self._tensors))))
         return [forms, list(map(id, tensors)) if self._is_shared else None]
 
 

@@ -7,9 +7,10 @@ import ctypes
 import itertools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 ROWS_PER_THREAD = 10
 """The fewest examples that are worth a thread: with fewer, the matrix products are too small to keep a core busy."""
@@ -28,13 +29,13 @@ def batch_ranges(batch: int, work: float, threads: int) -> list[BatchRange]:
     return list(itertools.pairwise(edges))
 
 
-def run_on_threads(run: Callable[[int, int, int], None], ranges: list[BatchRange]) -> None:
-    """run(index, start, stop) for every range, the first on this thread; returns when all are done."""
-    others = list(enumerate(ranges))[1:]
+def run_on_threads(run: Callable[..., None], arguments: Sequence[Sequence[Any]]) -> None:
+    """Call run(*arguments) for each thread, the first on this one; returns when all are done."""
+    first, *others = arguments
     if others and len(others) not in _workers:
         _workers[len(others)] = _Workers(len(others))
-    waiting = [_workers[len(others)].submit(run, index, *part) for index, part in others]
-    run(0, *ranges[0])
+    waiting = [_workers[len(others)].submit(run, *each) for each in others]
+    run(*first)
     for future in waiting:
         future.result()
 
@@ -56,7 +57,7 @@ class _Workers:
     def _register(self) -> None:
         self.ids.append(threading.get_native_id())
 
-    def submit(self, run: Callable[..., None], *arguments: int) -> Future[None]:
+    def submit(self, run: Callable[..., None], *arguments: Any) -> Future[None]:
         """Run on a worker, after moving the workers off the core that the caller is on now."""
         if (core := _current_core()) != self.core:
             self.core, allowed = core, os.sched_getaffinity(0)

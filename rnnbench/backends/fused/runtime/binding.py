@@ -3,8 +3,10 @@
 What does not depend on the batch is computed once: a short run takes no longer than a few hundred lines of Python.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -16,28 +18,13 @@ from rnnbench.backends.fused.codegen.generate import Program
 from rnnbench.backends.fused.frontend.cell_state import TENSOR_DICTIONARIES, tensors_of
 from rnnbench.backends.fused.frontend.invariants import Derived
 from rnnbench.backends.fused.ir.nodes import Linear, Noise, Parameter, State
-from rnnbench.backends.fused.runtime.memory import BlockLayout
+from rnnbench.backends.fused.runtime.plan import Plan
 from rnnbench.cells import Cell
 
-Key = tuple[str, int]
-"""The role of an argument of a loop, and the node or state tensor it belongs to."""
-Arrays = dict[Key, NDArray[Any]]
-"""The arrays that a loop takes."""
+Arrays = Sequence[NDArray[Any]]
 
-CACHED_LAYOUTS = 64
-"""For how many pairs of steps and batch a binding keeps the layouts."""
-
-
-@dataclass(frozen=True)
-class RunLayouts:
-    """The three blocks of memory of a run."""
-
-    activations: BlockLayout
-    """The states, and what is saved for the backward pass, at every step."""
-    state_gradients: BlockLayout
-    """At every step."""
-    accumulated: BlockLayout
-    """The gradients of the weights, the sums of biases and the parameters, accumulated over the steps."""
+CACHED_PLANS = 64
+"""For how many sizes a binding keeps the plans."""
 
 
 class Binding:
@@ -49,116 +36,108 @@ class Binding:
         self.state_widths = [self.width(state) for state in self.graph.positions(State)]
         self.input_size = cell.input_size
         self.dtype: torch.dtype = getattr(torch, program.real)
+        self.touches_input = program.touches_input
+        self.noise = [self.graph.at(p, Noise) for p in self.graph.positions(Noise)]
         known = {path for path, _ in tensors_of(cell)}
         paths = [path for path in dict.fromkeys(self._paths()) if path in known]
         self._owners = [_owner(cell, path) for path in paths]
         self._derived = derived
         self._index = {path: index for index, path in enumerate([*paths, *derived.paths])}
-        sizes = [tensor.shape for tensor in self.tensors(cell)]
-        self._sizes = {path: sizes[index] for path, index in self._index.items()}
-        self.noise = [self.graph.at(p, Noise) for p in self.graph.positions(Noise)]
-        self.noise_keys: list[Key] = [("noise", p) for p in self.graph.positions(Noise)]
+        self._shapes = [tensor.shape for tensor in self.tensors(cell)]
         schedule = program.schedule
-        self._weights = [self._weight(linear) for linear in schedule.linears]
-        self._biases = [(("bias", p), self.width(p), self._bias_parts(p)) for p in schedule.linear_sums]
-        self._parameters = [(("parameter", p), self.width(p), self._vector(p)) for p in schedule.parameters]
-        self.activation_keys: list[Key] = [("state", index) for index in range(len(schedule.state_names))]
-        self.activation_keys += [("saved", position) for position in schedule.saved_for_backward]
-        self.accumulated_keys: list[Key] = [("weight_gradient", linear) for linear in schedule.linears]
-        self.accumulated_keys += [("bias_gradient", total) for total in schedule.linear_sums]
-        self.accumulated_keys += [("parameter_gradient", p) for p in schedule.parameters]
+        weights = [self._weight(linear) for linear in schedule.linears]
+        biases = [self._biases(total) for total in schedule.linear_sums]
+        vectors = [self._vector(parameter) for parameter in schedule.parameters]
+        self._readers: list[Callable[[Arrays, int], NDArray[Any]]] = [
+            *(partial(_matrix, place) for place in weights),
+            *(partial(_sum, places, np.zeros(self.width(p), program.real))
+              for p, places in zip(schedule.linear_sums, biases, strict=True)),
+            *(partial(_per_example, place) for place in vectors),
+        ]  # fmt: skip
+        self._known: tuple[list[int], Arrays, Arrays, list[int]] = [], [], [], []
         reached = self.graph.gradients
-        led = {linear for total in schedule.linear_sums if total in reached for linear in schedule.linears_of(total)}
-        self._trained_weights = [(key, part) for key, part in self._weights if key[1] in led]
-        self._trained_biases = [found for found in self._biases if found[0][1] in reached]
-        self._trained_parameters = [found for found in self._parameters if found[0][1] in reached]
-        self._layouts: dict[tuple[int, int], RunLayouts] = {}
-        self.multiply_adds = sum(self.width(linear) * self._read(linear) for linear in schedule.linears)
-        """Of one step of one example in the forward pass."""
-        self.forward_keys: list[Key] = [(argument.role, argument.position) for argument in program.forward]
-        self.backward_keys: list[Key] = [(argument.role, argument.position) for argument in program.backward]
+        sums = [total for total in schedule.linear_sums if total in reached]
+        led = {linear for total in sums for linear in schedule.linears_of(total)}
+        positions = [*schedule.linears, *schedule.linear_sums, *schedule.parameters]
+        places = [*([place] for place in weights), *biases, *([place] for place in vectors)]
+        trained = {*led, *sums, *(p for p in schedule.parameters if p in reached)}
+        uses = enumerate(zip(positions, places, strict=True))
+        self._trained = [(at, place) for at, (position, each) in uses if position in trained for place in each]
+        self._plans: dict[tuple[int, int, int], Plan] = {}
+        self._order_arguments()
+
+    def _order_arguments(self) -> None:
+        """How the arrays of a run become the arguments of the loops."""
+        schedule = self.program.schedule
+        states = range(len(schedule.state_names))
+        tensors = [(("weight", linear), ("weight_gradient", linear)) for linear in schedule.linears]
+        tensors += [(("bias", total), ("bias_gradient", total)) for total in schedule.linear_sums]
+        tensors += [(("parameter", p), ("parameter_gradient", p)) for p in schedule.parameters]
+        order = [("input", 0), *(("state", index) for index in states)]
+        order += [("saved", position) for position in schedule.saved_for_backward]
+        order += [*(read for read, _ in tensors), *(("noise", p) for p in self.graph.positions(Noise))]
+        order += [("input_gradient", 0), *(("state_gradient", index) for index in states)]
+        order += [written for _, written in tensors]
+        places = {key: place for place, key in enumerate(order)}
+        forward, backward = (
+            itemgetter(*(places[argument.role, argument.position] for argument in arguments))
+            for arguments in (self.program.forward, self.program.backward)
+        )
+        self.forward_arguments: Callable[[Arrays], Arrays] = forward
+        """From the inputs, the activations, the arrays of `read` and the noise."""
+        self.backward_arguments: Callable[[Arrays], Arrays] = backward
+        """From those and the gradients of the inputs, the states and what `read` gave."""
 
     def width(self, position: int) -> int:
         """The width of a node."""
         return self.graph.width(position)
 
+    def plan(self, steps: int, batch: int, threads: int) -> Plan:
+        """The plan of a run, kept for the latest sizes."""
+        sizes = steps, batch, threads
+        if sizes not in self._plans:
+            if len(self._plans) >= CACHED_PLANS:
+                self._plans.clear()
+            self._plans[sizes] = Plan(self, *sizes)
+        return self._plans[sizes]
+
     def tensors(self, cell: Cell) -> list[Tensor]:
         """The tensors that the program reads, each once: the cell's, and those computed from them."""
         return [*(owner[name] for owner, name in self._owners), *self._derived.tensors(cell)]
 
-    def arrays(self, tensors: Sequence[Tensor], batch: int) -> Arrays:
-        """The tensors as the loops read them: weights, sums of biases, and parameters once per example."""
-        flat = [tensor.detach().contiguous().numpy() for tensor in tensors]
-        found: Arrays = {}
-        for key, part in self._weights:
-            found[key] = np.ascontiguousarray(part.of(flat[part.index])).ravel()
-        for key, width, parts in self._biases:
-            biases = [flat[index][rows] for index, rows in parts]
-            found[key] = biases[0] if len(biases) == 1 else sum(biases, self._zeros(width))
-        for key, width, (index, features) in self._parameters:
-            found[key] = np.tile(np.broadcast_to(flat[index].ravel()[features], width), batch)
-        return found
+    def read(self, tensors: Sequence[Tensor], batch: int) -> Arrays:
+        """The tensors as the loops read them: weights, sums of biases, and parameters once per example.
 
-    def layouts(self, steps: int, batch: int) -> RunLayouts:
-        """The layouts of a run's blocks, cached for the latest sizes."""
-        if (steps, batch) not in self._layouts:
-            if len(self._layouts) >= CACHED_LAYOUTS:
-                self._layouts.clear()
-            self._layouts[steps, batch] = self._layouts_of(steps, batch)
-        return self._layouts[steps, batch]
+        Views of the tensors' memory are used again while it is the same: held by them, it cannot be another's.
+        """
+        tensors = [tensor.contiguous() for tensor in tensors]
+        pointers = [tensor.data_ptr() for tensor in tensors]
+        known, numbers, arrays, copies = self._known
+        if pointers != known:
+            numbers = [tensor.detach().numpy() for tensor in tensors]
+            arrays = [reader(numbers, batch) for reader in self._readers]
+            shared = [any(np.may_share_memory(array, other) for other in numbers) for array in arrays]
+            copies = [at for at, is_view in enumerate(shared) if not is_view]
+            self._known = pointers, numbers, arrays, copies
+        if copies:
+            arrays = list(arrays)
+            for at in copies:
+                arrays[at] = self._readers[at](numbers, batch)
+        return arrays
 
-    def _layouts_of(self, steps: int, batch: int) -> RunLayouts:
-        schedule = self.program.schedule
-        states = [(steps + 1) * batch * width for width in self.state_widths]
-        saved = [steps * batch * self.width(position) for position in schedule.saved_for_backward]
-        weights = [self.width(linear) * self._read(linear) for linear in schedule.linears]
-        biases = [self.width(total) for total in schedule.linear_sums]
-        parameters = [batch * self.width(p) for p in schedule.parameters]
-        return RunLayouts(
-            activations=BlockLayout([*states, *saved]),
-            state_gradients=BlockLayout(states),
-            accumulated=BlockLayout([*weights, *biases, *parameters]),
-        )
-
-    def gradients(self, accumulated: Arrays, tensors: Sequence[Tensor]) -> list[Tensor | None]:
+    def gradients(self, accumulated: Arrays) -> list[Tensor | None]:
         """The gradients of the cell's tensors, None where no gradient reaches them; of several uses their sum."""
-        found: list[NDArray[Any] | None] = [None] * len(tensors)
-        parts: dict[int, NDArray[Any]] = {}
-
-        def add(index: int, gradient: NDArray[Any]) -> None:
-            known = found[index]
-            found[index] = gradient if known is None else known + gradient
-
-        def of_parts(index: int) -> NDArray[Any]:
-            """Where the gradients of the parts of a tensor gather."""
-            if index not in parts:
-                parts[index] = np.zeros(tensors[index].shape, self.program.real)
-            return parts[index]
-
-        for key, part in self._trained_weights:
-            gradient = accumulated["weight_gradient", key[1]].reshape(self.width(key[1]), -1)
-            if part.is_whole:
-                add(part.index, gradient)
-            else:
-                part.of(of_parts(part.index))[...] += gradient
-        for key, width, biases in self._trained_biases:
-            for index, rows in biases:  # a gradient of its own for each bias, since an optimizer may change it in place
-                if tensors[index].shape == (width,):
-                    add(index, accumulated["bias_gradient", key[1]].copy())
-                else:
-                    of_parts(index)[rows] += accumulated["bias_gradient", key[1]]
-        for key, width, (index, features) in self._trained_parameters:
-            gradient = accumulated["parameter_gradient", key[1]].reshape(-1, width).sum(0)
-            shape = tensors[index].shape
-            if shape.numel() == 1:
-                add(index, gradient.sum().reshape(shape))
-            elif shape.numel() == width:
-                add(index, gradient.reshape(shape))
-            else:
-                of_parts(index).reshape(-1)[features] += gradient
-        for index, gradient in parts.items():
-            add(index, gradient)
-        return [None if gradient is None else torch.from_numpy(np.asarray(gradient)) for gradient in found]
+        found: list[NDArray[Any] | None] = [None] * len(self._shapes)
+        for at, place in self._trained:
+            gradient, known = place.gradient(accumulated[at]), found[place.index]
+            if known is None and place.is_whole:
+                found[place.index] = gradient.reshape(self._shapes[place.index])
+                continue
+            if known is None:
+                known = found[place.index] = np.zeros(self._shapes[place.index], self.program.real)
+            part = place.of(known)
+            part += gradient.reshape(part.shape)
+        return [None if gradient is None else torch.from_numpy(gradient) for gradient in found]
 
     def _paths(self) -> list[str]:
         schedule = self.program.schedule
@@ -166,48 +145,77 @@ class Binding:
         of_linears = [path for linear in linears for path in (linear.weight, linear.bias)]
         return [*of_linears, *(self.graph.at(p, Parameter).path for p in schedule.parameters)]
 
-    def _weight(self, linear: int) -> tuple[Key, "_Part"]:
-        """The part of a tensor that a Linear multiplies by."""
+    def _weight(self, linear: int) -> "_Place":
         node = self.graph.at(linear, Linear)
-        rows = slice(node.first_row, node.first_row + self.width(linear))
-        columns = slice(node.first_column, node.first_column + self._read(linear))
-        shape = self._sizes[node.weight]
-        is_whole = not node.transposed and shape == (self.width(linear), self._read(linear))
-        return ("weight", linear), _Part(self._index[node.weight], rows, columns, node.transposed, is_whole)
+        shape = self.width(linear), self.width(self.program.schedule.source(linear))
+        index = self._index[node.weight]
+        rows, columns = (
+            slice(first, first + count) for first, count in zip((node.first_row, node.first_column), shape, strict=True)
+        )
+        is_whole = not node.transposed and self._shapes[index] == shape
+        return _Place("weight", index, is_whole, rows, columns, node.transposed)
 
-    def _bias_parts(self, total: int) -> list[tuple[int, slice]]:
-        """The biases in a sum."""
-        linears = [self.graph.at(linear, Linear) for linear in self.program.schedule.linears_of(total)]
-        width = self.width(total)
-        return [(self._index[n.bias], slice(n.first_row, n.first_row + width)) for n in linears if n.bias]
+    def _biases(self, total: int) -> list["_Place"]:
+        """Of the terms of a sum."""
+        width, found = self.width(total), []
+        for linear in self.program.schedule.linears_of(total):
+            node = self.graph.at(linear, Linear)
+            if node.bias:
+                rows, index = slice(node.first_row, node.first_row + width), self._index[node.bias]
+                found.append(_Place("bias", index, self._shapes[index] == (width,), rows))
+        return found
 
-    def _vector(self, parameter: int) -> tuple[int, slice]:
-        """The features of a tensor that is read elementwise."""
-        node = self.graph.at(parameter, Parameter)
-        stop = None if self._sizes[node.path].numel() == 1 else node.first + self.width(parameter)
-        return self._index[node.path], slice(node.first, stop)
-
-    def _read(self, linear: int) -> int:
-        return self.width(self.program.schedule.source(linear))
-
-    def _zeros(self, width: int) -> NDArray[Any]:
-        return np.zeros(width, self.program.real)
+    def _vector(self, parameter: int) -> "_Place":
+        node, width = self.graph.at(parameter, Parameter), self.width(parameter)
+        index = self._index[node.path]
+        numbers = self._shapes[index].numel()
+        features = slice(node.first, None if numbers == 1 else node.first + width)
+        return _Place("parameter", index, numbers in (1, width), features, width=width, is_number=numbers == 1)
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Where the weight of a Linear, (rows, columns), lies in a tensor, or in its transpose."""
+class _Place:
+    """Where what a loop reads lies in one of the tensors: a matrix, or numbers in a row."""
 
+    role: str
     index: int
-    rows: slice
-    columns: slice
-    transposed: bool
     is_whole: bool
+    rows: slice
+    columns: slice | None = None
+    transposed: bool = False
+    width: int = 0
+    is_number: bool = False
 
-    def of(self, matrix: NDArray[Any]) -> NDArray[Any]:
-        """A view of the part."""
-        part: NDArray[Any] = (matrix.T if self.transposed else matrix)[self.rows, self.columns]
+    def of(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        """A view of that part of the tensor."""
+        part: NDArray[Any]
+        if self.columns is None:
+            part = tensor.reshape(-1)[self.rows]
+        else:
+            part = (tensor.T if self.transposed else tensor)[self.rows, self.columns]
         return part
+
+    def gradient(self, accumulated: NDArray[Any]) -> NDArray[Any]:
+        """The gradient of that part, in memory that is its own, since an optimizer may change it in place."""
+        if self.role == "weight":
+            return accumulated
+        if self.role == "bias":  # the same for every bias of a sum
+            return accumulated.copy()
+        found: NDArray[Any] = accumulated.reshape(-1, self.width).sum(0)
+        return found.sum(keepdims=True) if self.is_number else found
+
+
+def _matrix(place: _Place, numbers: Arrays, _: int) -> NDArray[Any]:
+    return np.ascontiguousarray(place.of(numbers[place.index])).reshape(-1)
+
+
+def _sum(places: list[_Place], zeros: NDArray[Any], numbers: Arrays, _: int) -> NDArray[Any]:
+    parts = [place.of(numbers[place.index]) for place in places]
+    return parts[0] if len(parts) == 1 else sum(parts, zeros)
+
+
+def _per_example(place: _Place, numbers: Arrays, batch: int) -> NDArray[Any]:
+    return np.tile(np.broadcast_to(place.of(numbers[place.index]), place.width), batch)
 
 
 def _owner(cell: Cell, path: str) -> tuple[dict[str, Any], str]:

@@ -4,21 +4,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from rnnbench.backends.backend import StateHook
 from rnnbench.backends.fused.ir.nodes import Noise
-from rnnbench.backends.fused.runtime.batch_threads import BatchRange, batch_ranges, run_on_threads
-from rnnbench.backends.fused.runtime.binding import Arrays, Binding
-from rnnbench.backends.fused.runtime.buffers import Activations, Gradients, flat
+from rnnbench.backends.fused.runtime.batch_threads import run_on_threads
+from rnnbench.backends.fused.runtime.binding import Binding
 from rnnbench.backends.fused.runtime.compile import compiled
+from rnnbench.backends.fused.runtime.memory import borrowed
+from rnnbench.backends.fused.runtime.plan import Plan
 from rnnbench.cells import Cell, State
-
-CHUNK_ROWS = 192
-"""Rows of gradients that are collected before they are multiplied into the weights' gradients: enough to keep the
-microkernel busy, few enough to stay in the cache."""
-
 
 DRAWS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "rand": lambda like, _: torch.rand_like(like),
@@ -42,12 +39,13 @@ def run_binding(
 ) -> tuple[Tensor, State]:
     """The outputs (time, batch, hidden) and the final state, for at least one step and one example."""
     tensors = binding.tensors(cell)
-    noise = draw_noise(binding.noise, inputs.shape[0], inputs.shape[1], binding.dtype)
+    plan = binding.plan(inputs.shape[0], inputs.shape[1], threads)
+    noise = draw_noise(binding.noise, inputs.shape[0], inputs.shape[1], binding.dtype) if binding.noise else []
     if hook is not None and not any(tensor.requires_grad for tensor in (inputs, *state, *tensors)):
         # Nothing is trained, and the hook is to be called all the same.
         state = (state[0].clone().requires_grad_(), *state[1:])
-    results = _FusedLoops.apply(binding, hook, threads, noise, inputs, *state, *tensors)  # type: ignore[no-untyped-call]
-    return results[0], tuple(results[1:])
+    results = _FusedLoops.apply(plan, hook, noise, inputs, *state, *tensors)  # type: ignore[no-untyped-call]
+    return results[0], results[1:]
 
 
 class _FusedLoops(torch.autograd.Function):
@@ -55,93 +53,85 @@ class _FusedLoops(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        binding: Binding,
-        hook: StateHook | None,
-        threads: int,
-        noise: list[Tensor],
-        inputs: Tensor,
-        *tensors: Tensor,
+        ctx: Any, plan: Plan, hook: StateHook | None, noise: list[Tensor], inputs: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         """The outputs and the final state; `tensors` are the initial state and what the loops read of the cell."""
-        inputs = inputs.contiguous()
-        steps, batch, _ = inputs.shape
-        states = len(binding.program.schedule.state_names)
-        activations = Activations(binding, steps, batch)
-        activations.set_initial_state(tensors[:states])
-        ranges = batch_ranges(batch, steps * batch * binding.multiply_adds, threads)
-        _run_forward(binding, inputs, activations, noise, tensors[states:], ranges)
-        ctx.binding, ctx.hook, ctx.ranges, ctx.noise = binding, hook, ranges, noise
+        inputs, binding, shapes = inputs.contiguous(), plan.binding, plan.state_shapes
+        state, tensors = tensors[: len(shapes)], tensors[len(shapes) :]
+        block = plan.activations.block()
+        arrays = plan.activations.arrays(block)
+        states = [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=False)]
+        for rows, initial in zip(states, state, strict=True):
+            rows[0] = initial.detach().numpy()
+        # Held for the backward pass beside the tensors, which autograd watches for changes in place.
+        ctx.read = [*binding.read(tensors, inputs.shape[1]), *map(_flat, noise)]
+        read = binding.forward_arguments([_flat(inputs), *arrays, *ctx.read])
+        loop = compiled(binding.program.source, binding.program.real).forward
+        run_on_threads(loop, [(*sizes, *read) for sizes in plan.forward_sizes])
+        ctx.plan, ctx.hook = plan, hook
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(inputs, activations.block, *tensors[states:])
-        return activations.outputs(), *activations.final_state()
+        ctx.save_for_backward(inputs, block, *tensors)
+        # h is a view of the block, so that autograd notices a change in place
+        outputs = block[states[0][0].size : states[0].size].view(inputs.shape[0], *shapes[0][1:])
+        return outputs, *(torch.from_numpy(rows[-1].copy()) for rows in states)
 
     @staticmethod
     def backward(ctx: Any, outputs: Tensor | None, *final: Tensor | None) -> tuple[Any, ...]:
         """The gradients of the arguments of `forward`, from those of its results."""
         if torch.is_grad_enabled():
             raise RuntimeError("create_graph=True: the gradients of backend=fused have none; use backend=eager")
-        inputs, block, *tensors = ctx.saved_tensors
-        steps, batch, _ = inputs.shape
-        wants_input, wants_state = ctx.needs_input_grad[4], ctx.needs_input_grad[5 : 5 + len(final)]
-        gradients = Gradients(ctx.binding, inputs, wants_input, len(ctx.ranges))
-        gradients.set_upstream(outputs, final)
-        activations = Activations(ctx.binding, steps, batch, block)
-        _run_backward(inputs, activations, ctx.noise, tensors, gradients, ctx.ranges, wants_input)
+        plan: Plan = ctx.plan
+        binding, (inputs, block, *_) = plan.binding, ctx.saved_tensors
+        wants_input, wants_state = ctx.needs_input_grad[3], ctx.needs_input_grad[4 : 4 + len(final)]
+        input_gradient = inputs
+        if wants_input or binding.touches_input:
+            input_gradient = borrowed(inputs.numel(), binding.dtype).view(inputs.shape)
+        arrays = plan.state_gradients.arrays(plan.state_gradients.block())
+        states = [array.reshape(shape) for array, shape in zip(arrays, plan.state_shapes, strict=True)]
+        _begin(states, outputs, final)
+        given = [_flat(inputs), *plan.activations.arrays(block), *ctx.read, _flat(input_gradient), *arrays]
+        parts = [plan.accumulated.arrays(plan.accumulated.block().zero_()) for _ in plan.backward_sizes]
+        loop = compiled(binding.program.source, binding.program.real).backward
+        pairs = zip(plan.backward_sizes, parts, strict=True)
+        run_on_threads(
+            loop, [(*sizes, int(wants_input), *binding.backward_arguments([*given, *part])) for sizes, part in pairs]
+        )
         if ctx.hook is not None:
-            for index, gradient in enumerate(gradients.of_states()):
-                ctx.hook(index, 0, gradient[1:])
-        of_state = (gradients.of_initial_state(index) if wanted else None for index, wanted in enumerate(wants_state))
-        of_inputs = gradients.inputs if wants_input else None
-        return (None, None, None, None, of_inputs, *of_state, *gradients.of_tensors(tensors))
+            for index, gradients in enumerate(states):
+                ctx.hook(index, 0, _after_each_step(gradients))
+        accumulated = parts[0]
+        for part in parts[1:]:
+            for total, array in zip(accumulated, part, strict=True):
+                total += array
+        of_state = [_initial(each) if wanted else None for each, wanted in zip(states, wants_state, strict=True)]
+        of_inputs = input_gradient if wants_input else None
+        return (None, None, None, of_inputs, *of_state, *binding.gradients(accumulated))
 
 
-def _run_forward(
-    binding: Binding,
-    inputs: Tensor,
-    activations: Activations,
-    noise: Sequence[Tensor],
-    tensors: Sequence[Tensor],
-    ranges: list[BatchRange],
-) -> None:
-    program = binding.program
-    loop = compiled(program.source, program.real).forward
-    steps, batch, _ = inputs.shape
-    known = _arrays_read(binding, inputs, activations, noise, tensors)
-    arrays = [known[key] for key in binding.forward_keys]
-
-    def run(_: int, start: int, stop: int) -> None:
-        loop(steps, batch, start, stop, *program.sizes, *arrays)
-
-    run_on_threads(run, ranges)
+def _begin(states: list[NDArray[Any]], outputs: Tensor | None, final: Sequence[Tensor | None]) -> None:
+    """Write the gradients of the outputs and of the final state where the loop adds to them; None means zero."""
+    for gradients, last in zip(states, final, strict=True):
+        gradients[-1] = 0 if last is None else last.numpy()
+    h = states[0]
+    h[0] = 0
+    if outputs is None:
+        h[1:-1] = 0
+    else:
+        h[1:-1] = outputs[:-1].numpy()
+        h[-1] += outputs[-1].numpy()
 
 
-def _run_backward(
-    inputs: Tensor,
-    activations: Activations,
-    noise: Sequence[Tensor],
-    tensors: Sequence[Tensor],
-    gradients: Gradients,
-    ranges: list[BatchRange],
-    wants_input: bool,
-) -> None:
-    binding, program = gradients.binding, gradients.binding.program
-    loop = compiled(program.source, program.real).backward
-    steps, batch, _ = inputs.shape
-    known = _arrays_read(binding, inputs, activations, noise, tensors)
-    by_thread = [{**known, **gradients.arrays(thread)} for thread in range(len(ranges))]
-    arrays = [[found[key] for key in binding.backward_keys] for found in by_thread]
-
-    def run(thread: int, start: int, stop: int) -> None:
-        chunk = max(1, CHUNK_ROWS // (stop - start))
-        loop(steps, batch, start, stop, *program.sizes, chunk, int(wants_input), *arrays[thread])
-
-    run_on_threads(run, ranges)
+def _after_each_step(gradients: NDArray[Any]) -> Tensor:
+    """The gradients of a state after each step, (steps, batch, width)."""
+    return torch.from_numpy(gradients[1:])
 
 
-def _arrays_read(
-    binding: Binding, inputs: Tensor, activations: Activations, noise: Sequence[Tensor], tensors: Sequence[Tensor]
-) -> Arrays:
-    """The arrays that both loops take, by their roles."""
-    found = {("input", 0): flat(inputs), **activations.arrays, **binding.arrays(tensors, inputs.shape[1])}
-    return found | {key: flat(numbers) for key, numbers in zip(binding.noise_keys, noise, strict=True)}
+def _initial(gradients: NDArray[Any]) -> Tensor:
+    """The gradient of the initial state, (batch, width)."""
+    return torch.from_numpy(gradients[0].copy())
+
+
+def _flat(tensor: Tensor) -> NDArray[Any]:
+    """The numbers of a contiguous tensor in order."""
+    array: NDArray[Any] = tensor.detach().numpy().reshape(-1)
+    return array
