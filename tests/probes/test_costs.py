@@ -77,7 +77,7 @@ def test_peak_memory_by_hand(size: int, depth: int) -> None:
 @pytest.mark.parametrize("backend", ["eager", "torch", "auto"])
 def test_peak_memory_is_the_same_each_time_and_of_the_batch_alone(backend: str) -> None:
     task, generator = Adding(length=10), torch.Generator().manual_seed(0)
-    model = model_of(Lstm, 8, backend=backend)
+    model = model_of(Lstm, 4, backend=backend, layers=2)
     batches = [task.draw(size, generator) for size in (4, 8, 4, 8)]
     first, second, *again = (peak_memory_bytes(model, task, batch) for batch in batches)
     assert again == [first, second]

@@ -51,10 +51,19 @@ def borrowed(size: int, dtype: torch.dtype) -> Tensor:
             block = blocks.pop()
             _free_bytes -= block.nbytes
     if block is None:
-        block = torch.empty(size, dtype=dtype).numpy()
+        block = _allocated(size, dtype)
     view = block.view(_BorrowedView)
     view.block, view.blocks = block, blocks
-    return torch.from_numpy(view)
+    # An operation of torch returns the loan, and none the block: measured memory is what is on loan, not what is kept.
+    return torch.from_numpy(view).detach()
+
+
+def _allocated(size: int, dtype: torch.dtype) -> _Block:
+    """New memory that begins on a cache line."""
+    line, nbytes = 64, size * dtype.itemsize
+    numbers = np.empty(nbytes + line, np.uint8)
+    start = -numbers.ctypes.data % line
+    return numbers[start : start + nbytes].view(str(dtype).removeprefix("torch."))
 
 
 class BlockLayout:
