@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from rnnbench.errors import SettingError, as_reported, one_line
 from rnnbench.interruption import Interrupted, check, deferred, listen_as_worker, will_be_requeued
 from rnnbench.recorders.progress import write_progress
 from rnnbench.runs.execute import execute, named, print_traceback
+from rnnbench.runs.swept import outcome_line, shared_overrides, swept_label
 from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.store.atomic import DamagedFileError
-from rnnbench.store.reader import JobOutcome, read_plan
+from rnnbench.store.reader import JobOutcome, PlannedJob, read_plan
 
 
 def run_job(config: DictConfig) -> float | None:
@@ -47,7 +49,7 @@ def _run_job(config: DictConfig) -> float | None:
     if progress is not None:
         write_progress(progress, 0, 0)
     outcome = _outcome(config, launch, number, progress)
-    text = f"{outcome.run or ' '.join(outcome.overrides)}: {outcome.status} {outcome.message}".rstrip()
+    text = outcome_line(outcome, shared=outcome.overrides)
     try:
         if outcome.status != JobStatus.STOPPED or not will_be_requeued():
             write_outcome(launch.folder, number, outcome)
@@ -75,13 +77,15 @@ def _outcome(config: DictConfig, launch: LaunchFiles, number: int, progress: Pat
         launches = ExperimentFiles(settings.results_dir / settings.name).launches_folder
         if launches.absolute() != launch.folder.absolute().parent:
             raise SettingError(f"name={settings.name}: must be one value for all runs of a launch, as results_dir must")
+        plan = _plan(launch)
         return execute(
             settings,
             str(hydra.runtime.choices["cell"]),
             str(hydra.runtime.choices["task"]),
             overrides,
-            shares_machine=hydra.mode == RunMode.MULTIRUN and _shares_machine(str(hydra.launcher._target_), launch),
+            shares_machine=hydra.mode == RunMode.MULTIRUN and _shares_machine(str(hydra.launcher._target_), plan),
             progress=progress,
+            label=swept_label(overrides, shared_overrides(job.overrides for job in plan)),
             worst=-math.inf if str(hydra.sweeper.get("direction")).endswith("maximize") else math.inf,
         )
     except SettingError as error:
@@ -96,9 +100,14 @@ def _outcome(config: DictConfig, launch: LaunchFiles, number: int, progress: Pat
         return JobOutcome(overrides, JobStatus.FAILED, message=f"({named(failure)}; see {path})")
 
 
-def _shares_machine(launcher: str, launch: LaunchFiles) -> bool:
-    """Whether several runs may be executed at a time: by every launcher but Hydra's own, of several jobs."""
+def _plan(launch: LaunchFiles) -> list[PlannedJob]:
+    """The jobs of the launch; empty where they are not known, as those of a search, or cannot be read."""
     try:
-        return launcher != BASIC_LAUNCHER and len(read_plan(launch.plan)) != 1
+        return read_plan(launch.plan)
     except DamagedFileError:  # the launch reports it when it ends
-        return launcher != BASIC_LAUNCHER
+        return []
+
+
+def _shares_machine(launcher: str, plan: Sequence[PlannedJob]) -> bool:
+    """Whether several runs may be executed at a time: by every launcher but Hydra's own, of several jobs."""
+    return launcher != BASIC_LAUNCHER and len(plan) != 1

@@ -7,6 +7,7 @@
 - `components`: finds the class that a `_target_` names, and checks its arguments.
 - `catalogue`: the settings from the YAML files in conf/, for calls from Python.
 - `build`: builds the objects that the settings name.
+- `swept`: what a sweep varies, as a label of each run.
 - `identity`: the name of the run that settings describe, without building the run.
 - `provenance`: records code, versions and machine of a run.
 - `trained_model`: the trained model of a run.

@@ -17,6 +17,7 @@ from rnnbench.interruption import raised_after
 from rnnbench.runs.catalogue import LISTS, default_content, with_settings
 from rnnbench.runs.execute import execute
 from rnnbench.runs.settings import Settings
+from rnnbench.runs.swept import outcome_line, swept_label
 from rnnbench.schema import JobStatus
 from rnnbench.store.reader import JobOutcome
 
@@ -101,7 +102,7 @@ def _results(
         outcomes = list(_in_processes(calls, processes) if processes > 1 else _one_by_one(calls))
     runs = [outcome.run for outcome in outcomes if outcome.run and outcome.status not in WITHOUT_A_RUN]
     if not runs:
-        raise RuntimeError("; ".join(map(_line, outcomes)))
+        raise RuntimeError("; ".join(map(outcome_line, outcomes)))
     return load_results(calls[0]["settings"].results_dir / name).limited({"run": runs})
 
 
@@ -112,7 +113,8 @@ def _call(settings: Mapping[str, Any], job: Mapping[str, Any], folders: Sequence
     checked = Settings.from_content(with_settings(default_content(nodes, folders), others))
     names = {group: _name(settings.get(group, default)) for group, default in (("cell", "gru"), ("task", "adding"))}
     overrides = [f"{key}={_name(value) if key in GROUPS else value}" for key, value in job.items()]
-    return {"settings": checked, **names, "overrides": overrides, "shares_machine": shared}
+    label = swept_label(overrides)
+    return {"settings": checked, **names, "overrides": overrides, "label": label, "shares_machine": shared}
 
 
 def _node(group: str, choice: Any) -> Any:
@@ -156,7 +158,7 @@ def _name(choice: Any) -> str:
 def _one_by_one(calls: Sequence[Mapping[str, Any]]) -> Iterator[JobOutcome]:
     for call in calls:
         outcome = execute(**call)
-        print(_line(outcome), file=sys.stderr)
+        print(outcome_line(outcome), file=sys.stderr)
         yield outcome
         if outcome.status == JobStatus.STOPPED:
             return
@@ -174,14 +176,10 @@ def _in_processes(calls: Sequence[Mapping[str, Any]], processes: int) -> Iterato
             raise
         except Exception as error:
             outcome = JobOutcome(call["overrides"], JobStatus.LOST, message=f"({one_line(error)})")
-        print(_line(outcome), file=sys.stderr)
+        print(outcome_line(outcome), file=sys.stderr)
         yield outcome
 
 
 def _in_worker(path: list[str], call: dict[str, Any]) -> JobOutcome:
     sys.path += [folder for folder in path if folder not in sys.path]
     return execute(**call)
-
-
-def _line(outcome: JobOutcome) -> str:
-    return f"{outcome.run or ' '.join(outcome.overrides)}: {outcome.status} {outcome.message}".rstrip()

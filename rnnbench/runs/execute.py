@@ -48,12 +48,14 @@ def execute(
     *,
     shares_machine: bool = False,
     progress: Path | None = None,
+    label: str = "",
     worst: float = math.inf,
 ) -> JobOutcome:
     """Execute the run, unless it is done already or another process executes it.
 
     `cell` and `task` are the names that the run bears. `shares_machine`: others run at the same time, so that its times
     are not its own. `progress` is the file that the launching process of a sweep reads how far the run has come from.
+    `label` says what a sweep varies in it, for its name in W&B.
     `worst` is the objective of a run that diverged or did not get as far as what the objective measures. A failed run
     is an outcome; its traceback is printed and kept in its folder.
 
@@ -82,7 +84,7 @@ def execute(
             source = source_hash([type(first), type(innermost(run.task))])
             if known := _done_before(settings, overrides, folder, summary, source, worst):
                 return known
-            job = Job(settings, run, folder, config, cell, task, shares_machine, progress)
+            job = Job(settings, run, folder, config, cell, task, shares_machine, progress, label)
             summary = job.execute(summary.get("started_at"))
     if summary["status"] == Status.RUNNING:
         return JobOutcome(overrides, JobStatus.STOPPED, folder.name, _ending(summary))
@@ -153,6 +155,7 @@ class Job:
     task: str
     shares_machine: bool
     progress_path: Path | None
+    label: str
 
     def execute(self, started_at: str | None) -> dict[str, Any]:
         """Train and return the summary, which is written to the folder however the run ends.
@@ -214,7 +217,7 @@ class Job:
         if (mode := settings.wandb.resolved_mode()) == "disabled":
             return
         config = configuration(self.config, begun, settings.name)
-        of_run = self.folder.name, (self.cell, self.task), identity(settings.name, begun)
+        of_run = f"{self.folder.name} {self.label}".strip(), (self.cell, self.task), identity(settings.name, begun)
         yield WeightsAndBiases(
             self.folder.path,
             mode,

@@ -25,7 +25,12 @@ from tests.cli.conftest import SMALL, Command
 
 def done(launch: LaunchFiles, number: int) -> None:
     """Write the outcome of a job that is done."""
-    outcome = {"overrides": [f"seed={number}"], "status": "done", "run": f"gru-{number}", "message": "(solved)"}
+    outcome = {
+        "overrides": ["optimizer.lr=0.1", f"seed={number}"],
+        "status": "done",
+        "run": f"gru-{number}",
+        "message": "(solved)",
+    }
     launch.outcome(number).write_text(json.dumps(outcome))
 
 
@@ -100,7 +105,10 @@ def test_slurm_jobs_end_that_two_looks_have_not_found(monkeypatch: pytest.Monkey
 def launch(tmp_path: Path) -> LaunchFiles:
     """A launch of four jobs, one of them done before, one done, one half-way and one waiting."""
     files = LaunchFiles(tmp_path)
-    plan = [{"overrides": [f"seed={seed}"], "run": f"gru-{seed}", "status": None} for seed in range(4)]
+    plan = [
+        {"overrides": [f"optimizer.lr={seed / 10}", f"seed={seed}"], "run": f"gru-{seed}", "status": None}
+        for seed in range(4)
+    ]
     files.plan.write_text(json.dumps([plan[0] | {"status": "done before"}, *plan[1:]]))
     done(files, 1)
     files.printed(1).write_text("a warning\n")
@@ -120,7 +128,7 @@ def test_outcomes_counts_and_time_left_of_a_launch(launch: LaunchFiles, monkeypa
     following = Following(launch, stream)
     following.show()
     written = [line.rpartition("\r")[2] for line in stream.getvalue().split("\n")]
-    assert written[:2] == ["a warning", "[2/4] gru-1: done (solved)"]
+    assert written[:2] == ["a warning", "[2/4] gru-1 lr=0.1: done (solved)"]
     following.bar.start_t = time.time() - 30
     assert str(following.bar) == "2 done, 1 running, 1 waiting; 00:30 left"  # 1.5 of three runs are done
     launch.outcome(3).write_text(json.dumps({"overrides": ["seed=3"], "status": "lost", "run": None, "message": ""}))

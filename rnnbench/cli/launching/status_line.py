@@ -11,6 +11,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from rnnbench.runs.swept import outcome_line, shared_overrides
 from rnnbench.schema import JobStatus, LaunchFiles
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import PlannedJob, read_outcome, read_plan
@@ -46,6 +47,7 @@ class Following(threading.Thread):
         super().__init__(daemon=True)
         self.files, self.stream = files, stream
         self.plan: list[PlannedJob] = []
+        self.shared: frozenset[str] = frozenset()
         self.ended: dict[int, JobStatus] = {}
         self._plan_read_at = 0
         self.stopped = threading.Event()
@@ -68,6 +70,7 @@ class Following(threading.Thread):
 
         if self.files.plan.exists() and (written_at := self.files.plan.stat().st_mtime_ns) != self._plan_read_at:
             self.plan, self._plan_read_at = read_plan(self.files.plan), written_at
+            self.shared = shared_overrides(job.overrides for job in self.plan)
             self.ended |= {number: job.status for number, job in enumerate(self.plan) if job.status is not None}
         ended, begun = self.files.ended_and_begun()
         for number in sorted(ended - set(self.ended)):
@@ -89,6 +92,5 @@ class Following(threading.Thread):
         if (printed := self.files.printed(number)).exists() and (text := printed.read_text(errors="replace").rstrip()):
             tqdm.write(text, file=self.stream)
         planned = self.plan[number].run if number < len(self.plan) else None
-        name = outcome.run or planned or " ".join(outcome.overrides)
         counted = f"[{len(self.ended)}/{len(self.plan) or '?'}]"
-        tqdm.write(f"{counted} {name}: {outcome.status} {outcome.message}".rstrip(), file=self.stream)
+        tqdm.write(f"{counted} {outcome_line(outcome, self.shared, planned)}", file=self.stream)
