@@ -1,5 +1,6 @@
 """How much the gradient of each cell decays in backpropagation through time, how fast, and whether exponentially."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ _OF_TOP = "of the top layer's whole state, all its tensors together"
 _MOMENT = {
     "decades_lost": f"decades that the gradient {_OF_TOP}, loses from the last step with a gradient back to the first, "
     "log10(g_T / g_1): median over runs; negative when it grows, infinite when it underflows",
+    "decades_lost_beyond": "what the runs whose gradient is too small for a number, infinite above, have lost at the "
+    "least: the smallest over these runs; empty without any",
     "decades_lost_by_state": "the same of each of its tensors alone, in the cell's order; empty where not stored",
     "r_squared": "R^2 of the straight line through log10 g_t: median over runs",
     "decay": f"slope of that line, decades lost per step: mean over the runs where R^2 is at least "
@@ -43,6 +46,8 @@ class Profile(NamedTuple):
 
     whole_state: GradientSummary
     decades_lost_by_state: tuple[float, ...]
+    seen: float
+    """Where g_1 is 0, from T back to the first norm that is not; else NaN."""
 
 
 def gradient_decays(results: Results) -> pd.DataFrame:
@@ -77,9 +82,14 @@ def _profiles(results: Results, run: str) -> tuple[Profile, Profile] | None:
 
     def at(probed: int) -> Profile:
         states = () if by_state is None else np.nan_to_num(by_state[probed, -1].astype(np.float64), posinf=np.inf)
-        return Profile(summarise_gradient(whole[probed]), tuple(map(decades_lost, states)))
+        return Profile(summarise_gradient(whole[probed]), tuple(map(decades_lost, states)), _seen(whole[probed]))
 
     return at(0), at(-1)
+
+
+def _seen(norms: Float[np.ndarray, " time_step"]) -> float:
+    (steps,) = np.nonzero((norms > 0) & np.isfinite(norms))
+    return decades_lost(norms[steps[0] :]) if steps.size and norms[0] == 0 else math.nan
 
 
 def _moment(profiles: Sequence[Profile], when: str) -> dict[str, Any]:
@@ -88,6 +98,7 @@ def _moment(profiles: Sequence[Profile], when: str) -> dict[str, Any]:
     decays = _known(each.decay for each in found)
     columns = {
         "decades_lost": median_of_signed(_known(each.decades_lost for each in found)),
+        "decades_lost_beyond": min((each.seen for each in profiles if not math.isnan(each.seen)), default=math.nan),
         "decades_lost_by_state": tuple(
             median_of_signed(_known(values)).estimate
             for values in zip(*(profile.decades_lost_by_state for profile in profiles), strict=True)

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from rnnbench.analysis.intervals import median_interval
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.gradient_fit import HalfLife
+from rnnbench.gradient_fit import SMALLEST, HalfLife
 
-PROBE = "gradient_profile"
+PROBE, PRECISION = "gradient_profile", "gradient_precision"
 
 ROUNDED_TO_ZERO = {"fused": 2.0**-106}
 """The magnitude below which a backend rounds the elements of a float32 gradient to zero."""
@@ -63,17 +63,23 @@ def half_life_columns(name: str, found: Sequence[HalfLife]) -> dict[str, Any]:
     }
 
 
+def smallest_element(run: Mapping[Any, Any]) -> float:
+    """The magnitude below which elements of a run's gradients were rounded to zero, from its columns."""
+    if run.get(PRECISION) == "float64":
+        return SMALLEST / MARGIN
+    return ROUNDED_TO_ZERO.get(str(run.get("backend")), DENORMAL)
+
+
 def relative_gradients(
-    arrays: Mapping[str, "np.ndarray[Any, Any]"], backend: str, probed: Sequence[int] | slice = slice(None)
+    arrays: Mapping[str, "np.ndarray[Any, Any]"], smallest: float, probed: Sequence[int] | slice = slice(None)
 ) -> Float[np.ndarray, "probed time_step"]:
     """log10(g_t / g_T) of the top layer in a run's profile, at probed training steps (0 the first, -1 the last).
 
-    -inf where the gradient is rounded to zero, NaN throughout where there is none at all. Raises SettingError as
-    `joint_norms` does.
+    `smallest` is the run's `smallest_element`. -inf where the gradient is rounded to zero, NaN throughout where there
+    is none at all. Raises SettingError as `joint_norms` does.
     """
     norms = joint_norms(arrays)[probed, -1]
-    rounded = ROUNDED_TO_ZERO.get(backend, DENORMAL)
-    return np.reshape([relative_to_last(of_step, rounded) for of_step in norms], norms.shape)
+    return np.reshape([relative_to_last(of_step, smallest) for of_step in norms], norms.shape)
 
 
 def relative_to_last(norms: Float[np.ndarray, " time_step"], rounded: float) -> Float[np.ndarray, " time_step"]:

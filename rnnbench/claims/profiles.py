@@ -16,7 +16,7 @@ from rnnbench.claims.selection import STEPS, by_length, by_seed, one_task, selec
 from rnnbench.gradient_fit import fit_gradient
 from rnnbench.schema import Status
 
-GAIN, WHEN = "model.recurrent_gain", "when"
+GAIN, MEMORY_BIAS, WHEN = "model.recurrent_gain", "model.memory_bias", "when"
 AS_STARTED, AFTER_TRAINING = "as started for training", "after training"
 
 FEWEST_STEPS = 10
@@ -46,10 +46,15 @@ class Profiles:
     def decades(self) -> Float[np.ndarray, " runs"]:
         """log10 g_T - log10 g_1: decades lost over the sequence, negative where the gradient explodes.
 
-        Where g_1 is no number, from the first step that is one on: nearer to 0 than the truth.
+        Where g_1 is no number, from the first step that is one on: the run has lost at least as many (`are_bounds`).
         """
         first = np.array([norms[np.argmax(norms > 0)] for norms in self.norms])
         return np.asarray(np.log10(self.norms[:, -1]) - np.log10(first)) if len(first) else first
+
+    @property
+    def are_bounds(self) -> bool:
+        """Whether a g_1 is no number, so that some of the decades are bounds."""
+        return bool((self.norms[:, :1] == 0).any())
 
     def omitted_counts(self) -> dict[str, float]:
         """The runs left out by name, for a case's details; empty without any."""
@@ -57,13 +62,15 @@ class Profiles:
 
 
 def at_initialisation(results: Results, cell: str, longest: bool) -> list[Profiles]:
-    """The gradients of a cell at initialisation: of untrained runs by gain and length, of trained ones as they started.
+    """The gradients of a cell at initialisation: of untrained runs by gain, memory bias (where set) and length, of
+    trained ones as they started.
 
-    With `longest` those of each gain's longest length. Raises NotMeasuredError when no run has a profile.
+    With `longest` those of each gain's and bias's longest length. Raises NotMeasuredError when no run has a profile.
     """
     untrained, started = _untrained(results, cell), trained_by_length(results, cell)
     if longest:
-        untrained = list({condition[GAIN]: (condition, group) for condition, group in untrained}.values())
+        of_start = {(condition[GAIN], condition.get(MEMORY_BIAS)): (condition, group) for condition, group in untrained}
+        untrained = list(of_start.values())
         started = started[-1:]
     groups = [*untrained, *(({WHEN: AS_STARTED} | length, group) for length, group in started)]
     found = [profiles for condition, group in groups if (profiles := _profiles(results, condition, group, 0))]
@@ -79,13 +86,16 @@ def after_training(results: Results, cell: str) -> list[Profiles]:
 
 
 def _untrained(results: Results, cell: str) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    """A cell's untrained runs of its most common width by recurrent gain and length, shorter ones first."""
+    """A cell's untrained runs of its most common width by recurrent gain, memory bias and length, shorter first."""
     runs = results.runs[(results.runs["cell"] == cell) & (results.runs[STEPS] == 0)]
     if runs.empty:
         return []
     runs = select(results.of(one_task(runs)), {WIDTH: runs[WIDTH].mode()[0]})
+    biases = runs[MEMORY_BIAS] if MEMORY_BIAS in runs else pd.Series(None, runs.index, dtype=object)
     return [
-        ({GAIN: gain} | length, group) for gain, of_gain in runs.groupby(GAIN) for length, group in by_length(of_gain)
+        ({GAIN: gain} | ({} if bias != bias else {MEMORY_BIAS: bias}) | length, group)
+        for (gain, bias), of_start in runs.groupby([runs[GAIN], biases], dropna=False)
+        for length, group in by_length(of_start)
     ]
 
 

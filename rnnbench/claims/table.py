@@ -18,6 +18,7 @@ from rnnbench.report.labels import interval, match_label, number, setting_value
 
 NAMES = {
     "model.recurrent_gain": "recurrent gain",
+    "model.memory_bias": "memory bias",
     "model.hidden_size": "units",
     "solved_gru_goodfellow": "solved gru_goodfellow",
     "mse_below_0_01_gru_goodfellow": "MSE < 0.01 gru_goodfellow",

@@ -37,8 +37,12 @@ def initialise_cell(
     generator: torch.Generator,
     chrono_length: int | None = None,
     recurrent_gain: float = 1.0,
+    memory_bias: float | None = None,
 ) -> None:
     """Draw the cell's weights, all from the generator, and scale every recurrent matrix by `recurrent_gain`.
+
+    With a `memory_bias` m the bias of the gate on the old state becomes m, that of a single gate on the new state -m:
+    at 0 and at 1 an LSTM and a GRU keep alike, as far as biases go.
 
     - default: the cell's own rule.
     - paper: the start that the cell's paper or code states (`Cell.initialise_as_published`), then, with a
@@ -53,7 +57,8 @@ def initialise_cell(
     A matrix of several blocks, one over the other or next to an input block, is set block by block.
 
     Raises ValueError for an unknown name, for a cell with no recurrent matrix or no such gate, for chrono without a
-    length of at least 3, and for a gain that is not above 0.
+    length of at least 3, for a gain that is not above 0, and for a memory bias of a cell without such a gate or
+    together with chrono, which sets the same biases.
     """
     if name not in INITIALISATIONS:
         raise ValueError(f"initialisation={name}: must be one of {', '.join(INITIALISATIONS)}")
@@ -71,6 +76,10 @@ def initialise_cell(
             _set_irnn(cell, *_matrix_blocks(cell, f"initialisation={name}"), generator)
         elif name == "chrono" or (name == "paper" and chrono_length is not None):
             _set_chrono_biases(cell, generator, chrono_length)
+            if memory_bias is not None:
+                raise ValueError(f"memory_bias={memory_bias}: chrono sets the same biases; leave out one of them")
+        if memory_bias is not None:
+            _set_gate_biases(cell, f"memory_bias={memory_bias}", torch.full((cell.hidden_size,), float(memory_bias)))
         if recurrent_gain != 1:
             for block in _matrix_blocks(cell, f"recurrent_gain={recurrent_gain}")[0]:
                 block.mul_(recurrent_gain)
@@ -88,17 +97,29 @@ def _set_irnn(cell: Cell, recurrent: list[Tensor], inputs: list[Tensor], generat
 
 
 def _set_chrono_biases(cell: Cell, generator: torch.Generator, length: int | None) -> None:
-    parameters = dict(cell.named_parameters())
-    keep, write, added = (parameters.get(name) for name in (cell.keep_bias, cell.write_bias, cell.added_bias))
-    if keep is None and write is None:
-        raise ValueError(f"initialisation=chrono: {type(cell).__name__} has no gate bias for it; use another one")
+    _gate_biases(cell, "initialisation=chrono")
     if length is None or length < 3:
         raise ValueError(f"chrono_length={length}: must be at least 3 with initialisation=chrono (ln U[1, length - 1])")
     log_time = nn.init.uniform_(torch.empty(cell.hidden_size), 1, length - 1, generator=generator).log()
+    _set_gate_biases(cell, "initialisation=chrono", log_time, and_write=True)
+
+
+def _gate_biases(cell: Cell, wanted: str) -> tuple[nn.Parameter | None, ...]:
+    """The cell's `keep_bias`, `write_bias` and `added_bias`. Raises ValueError, naming the setting, without a gate."""
+    parameters = dict(cell.named_parameters())
+    keep, write, added = (parameters.get(name) for name in (cell.keep_bias, cell.write_bias, cell.added_bias))
+    if keep is None and write is None:
+        raise ValueError(f"{wanted}: {type(cell).__name__} has no gate bias for it; use another one")
+    return keep, write, added
+
+
+def _set_gate_biases(cell: Cell, wanted: str, values: Tensor, and_write: bool = False) -> None:
+    """Set the bias of the gate on the old state to the values; that of one on the new, if alone or also, to -values."""
+    keep, write, added = _gate_biases(cell, wanted)
     if keep is not None:
-        keep.copy_(log_time)
-    if write is not None:
-        write.copy_(-log_time)
+        keep.copy_(values)
+    if write is not None and (keep is None or and_write):
+        write.copy_(-values)
     if added is not None:
         nn.init.zeros_(added)
 

@@ -28,9 +28,9 @@ class Model(nn.Module):
     (time, batch, input_size) go in as they are, and take no embedding.
 
     `make_cell(input_size, hidden_size)` builds one layer; `generator` draws every initial weight, the cells' by the
-    named `initialisation` (see `initialise_cell`, also for `chrono_length` and `recurrent_gain`) and the readout's from
-    U(-1/sqrt(hidden), 1/sqrt(hidden)), on the CPU whatever the device. What the cells' constructors draw comes from
-    torch's global generator, seeded from `generator` meanwhile and left as it was.
+    named `initialisation` (see `initialise_cell`, also for `chrono_length`, `recurrent_gain` and `memory_bias`) and the
+    readout's from U(-1/sqrt(hidden), 1/sqrt(hidden)), on the CPU whatever the device. What the cells' constructors draw
+    comes from torch's global generator, seeded from `generator` meanwhile and left as it was.
     `backend` runs the cells, on this many CPU `threads` (default: as many as torch's).
     """
 
@@ -48,6 +48,7 @@ class Model(nn.Module):
         initialisation: str = "default",
         chrono_length: int | None = None,
         recurrent_gain: float = 1.0,
+        memory_bias: float | None = None,
         device: torch.device = CPU,
         generator: torch.Generator,
     ) -> None:
@@ -60,7 +61,7 @@ class Model(nn.Module):
         self.cells: list[Cell] = cells
         self.layers = nn.ModuleList(cells)
         for cell in cells:
-            initialise_cell(cell, initialisation, generator, chrono_length, recurrent_gain)
+            initialise_cell(cell, initialisation, generator, chrono_length, recurrent_gain, memory_bias)
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, generator=generator)
         bound = 1 / math.sqrt(hidden_size)

@@ -15,7 +15,12 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.errors import printable
 from rnnbench.schema import Status, stored_text
 
-SHORT = {"model.initialisation": "", "model.recurrent_gain": "gain", "model.hidden_size": "units"}
+SHORT = {
+    "model.initialisation": "",
+    "model.recurrent_gain": "gain",
+    "model.memory_bias": "memory bias",
+    "model.hidden_size": "units",
+}
 """Shorter names of settings in figures; one with an empty name is given by its value alone."""
 
 _SQUARED = ("adding", "hochreiter_adding", "multiplication")

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from rnnbench.analysis.gradient_profile import PROBE, relative_gradients
+from rnnbench.analysis.gradient_profile import PROBE, relative_gradients, smallest_element
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.schema import Status
@@ -24,7 +24,7 @@ def relative_profiles(results: Results) -> dict[str, Profiles]:
     for run in results.runs.to_dict("records"):
         if not (arrays := results.probe(run["run"], PROBE)):
             continue
-        before, after = relative_gradients(arrays, run["backend"], [0, -1])
+        before, after = relative_gradients(arrays, smallest_element(run), [0, -1])
         trained = run["status"] == Status.DONE and run["steps_trained"] > 0
         if not np.isnan(before).all():
             found[BEFORE][run["run"]] = before

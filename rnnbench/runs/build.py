@@ -194,6 +194,7 @@ def build_run(settings: Settings) -> Run:
             initialisation=settings.model.initialisation,
             chrono_length=settings.model.chrono_length,
             recurrent_gain=settings.model.recurrent_gain,
+            memory_bias=settings.model.memory_bias,
             device=device,
             generator=streams.weights,
         )

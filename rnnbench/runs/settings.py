@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    FiniteFloat,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -62,6 +63,7 @@ class ModelSettings(BaseModel):
     initialisation: str
     chrono_length: PositiveInt | None
     recurrent_gain: PositiveFloat
+    memory_bias: FiniteFloat | None = None
 
 
 class EvaluationSettings(BaseModel):

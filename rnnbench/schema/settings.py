@@ -20,7 +20,8 @@ THROUGH_OTHERS = ("model.parameter_budget", "model.budget_counts")
 NEUTRAL: Mapping[str, Any] = {
     "train.epochs": None, "train.truncate": None, "train.gradient_clip_value": None, "train.weight_noise": 0.0,
     "train.eval_every_epochs": None, "train.selection": "last", "train.patience": None,
-    "schedule": None, "model.embedding": None, "train.examples": None, "evaluation": {"lengths": []},
+    "schedule": None, "model.embedding": None, "train.examples": None, "model.memory_bias": None,
+    "evaluation": {"lengths": []},
 }  # fmt: skip
 """Settings that a run's name leaves out at these values, at which a run is what it is without them."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rnnbench.analysis.gradient_decay import gradient_decays
-from rnnbench.analysis.gradient_profile import growth_per_step, joint_norms, relative_gradients
+from rnnbench.analysis.gradient_profile import growth_per_step, joint_norms, relative_gradients, smallest_element
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.tables.gradient_decay import GradientDecay
@@ -95,12 +95,14 @@ def test_missing_and_old_profiles_are_named_in_one_line(monkeypatch: pytest.Monk
 def test_relative_to_the_last_step_with_a_gradient() -> None:
     """Rounded to zero are elements below 2^-126, and a norm within a factor of 100 of that has lost too many."""
     norms = np.where(STEPS > 27, 0, 10 ** (2.0 * (STEPS - 27)))
-    (found,) = relative_gradients({"norm": norms[None, None]}, "eager")
+    (found,) = relative_gradients({"norm": norms[None, None]}, smallest_element({"backend": "eager"}))
     assert np.isneginf(found[STEPS > 27]).all()
     assert np.isneginf(found[norms <= 100 * 2.0**-126]).all()
     assert found[20:28] == pytest.approx(2.0 * (STEPS[20:28] - 27))
     assert growth_per_step(found) == pytest.approx(-2)
-    (fused,) = relative_gradients({"norm": norms[None, None]}, "fused")  # which rounds below 2^-106
+    (fused,) = relative_gradients(
+        {"norm": norms[None, None]}, smallest_element({"backend": "fused"})
+    )  # which rounds below 2^-106
     assert np.isfinite(fused).sum() < np.isfinite(found).sum()
-    assert np.isnan(relative_gradients({"norm": 0 * norms[None, None]}, "eager")).all()
+    assert np.isnan(relative_gradients({"norm": 0 * norms[None, None]}, 2.0**-126)).all()
     assert math.isnan(growth_per_step(np.full(30, math.nan)))

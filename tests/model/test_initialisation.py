@@ -169,6 +169,10 @@ def test_chrono_gives_every_cell_the_same_time_scales(configured: tuple[str, Cel
         with pytest.raises(ValueError, match=rf"^initialisation=chrono: {type(cell).__name__} has no gate bias"):
             initialised(cell, "chrono", 50)
         return
+    for bias in (0.0, 1.0):  # every gate keeps sigma(bias)
+        initialise_cell(cell, "default", seeded(0), memory_bias=bias)
+        if cell_name != "min_lstm":  # two gates, over their sum: at equal biases 1 / 2
+            assert time_scale(cell) == pytest.approx(1 + math.exp(bias), rel=1e-4)
     scales = time_scale(initialised(cell, "chrono", chrono_length=50))
     assert scales.min() >= 2 - 1e-3
     assert scales.max() <= 50 + 1e-3
@@ -191,6 +195,7 @@ def test_chrono_of_the_lstm() -> None:
         ({"name": "xavier"}, "initialisation=xavier: must be one of default, paper, orthogonal, identity, chrono"),
         ({"name": "chrono"}, "chrono_length=None: must be at least 3"),
         ({"name": "chrono", "chrono_length": 2}, "chrono_length=2: must be at least 3"),
+        ({"name": "chrono", "chrono_length": 9, "memory_bias": 1.0}, "memory_bias=1.0: chrono sets the same biases"),
         ({"name": "default", "recurrent_gain": 0.0}, "recurrent_gain=0.0: must be above 0 and finite"),
         ({"name": "default", "recurrent_gain": math.inf}, "recurrent_gain=inf: must be above 0 and finite"),
     ],

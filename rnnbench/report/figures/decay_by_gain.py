@@ -13,11 +13,12 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
-from rnnbench.report.labels import loss_behind_gradient
+from rnnbench.report.labels import loss_behind_gradient, setting_value
 from rnnbench.report.profiles import AFTER, BEFORE, NONE, relative_profiles
 from rnnbench.report.style import CellStyles, marker_of, text_width
 
-GAIN, START = "model.recurrent_gain", "model.initialisation"
+GAIN, START, MEMORY_BIAS = "model.recurrent_gain", "model.initialisation", "model.memory_bias"
+CUT = ": rounded to zero"
 LOOKS: dict[str, dict[str, Any]] = {
     BEFORE: {"linestyle": "-", "marker": "o"},
     AFTER: {"linestyle": (0, (2, 1.5)), "marker": "o", "markerfacecolor": "white"},
@@ -29,8 +30,8 @@ class DecayByGain(Figure):
 
     The growth is log10(g_1 / g_T) / (T - 1), g_t being the norm of d loss / d s_t over the top layer's whole state:
     below 0 the gradient vanishes, above 0 it explodes. Where g_1 is rounded to zero, the first step where it is not
-    takes the place of 1. Points are means over seeds, bars Student's 95% intervals; where a cell was not trained there
-    is nothing after training. More than eight cells have a panel each.
+    takes the place of 1. Points are means over seeds, bars Student's 95% intervals, none where a run is so; where a
+    cell was not trained there is nothing after training. More than eight cells have a panel each.
     """
 
     needs = (GAIN, START, "backend", "steps_trained")
@@ -47,7 +48,9 @@ class DecayByGain(Figure):
             for axes_of_row, (title, of_row) in zip(grid, rows, strict=True):
                 for axes, start in zip(axes_of_row, starts, strict=True):
                     self._panel(axes, of_row[of_row[START] == start], styles)
-                    axes.set(title=f"{title}: {start} initialisation", xlabel="recurrent gain")
+                    lines = [f"{title}:", *start.split(", ")]
+                    axes.set_title("\n".join(lines) if len(starts) > 2 else f"{title}: {start} initialisation")
+                    axes.set_xlabel("recurrent gain")
                 axes_of_row[0].set_ylabel("growth back through time\n(decades per step)")
                 _name_the_halves(axes_of_row[-1])
         drawing.legend_above(canvas, title=f"gradient of {loss_behind_gradient(results.runs)}")
@@ -96,19 +99,27 @@ def _growth(results: Results) -> pd.DataFrame:
     runs = results.runs.assign(**{
         moment: [growth_per_step(of[run]) if run in of else np.nan for run in results.runs["run"]]
         for moment, of in profiles.items()
+    }, **{
+        f"{moment}{CUT}": [run in of and bool(np.isneginf(of[run][0])) for run in results.runs["run"]]
+        for moment, of in profiles.items()
     })  # fmt: skip
     runs = runs[runs[BEFORE].notna() | runs[AFTER].notna()]
     if runs.empty:
         raise SettingError(NONE)
+    if MEMORY_BIAS in runs:
+        biased = runs[MEMORY_BIAS].notna()
+        labels = runs[START].astype(str) + ", memory bias " + runs[MEMORY_BIAS].map(setting_value)
+        runs = runs.assign(**{START: runs[START].where(~biased, labels)})
     return runs
 
 
 def _means(runs: pd.DataFrame, name: str) -> pd.DataFrame:
-    """By gain: mean over the runs, and how far its interval reaches below and above."""
+    """By gain: mean over the runs, and how far its interval reaches; NaN where a gradient was rounded to zero."""
     rows: dict[Any, dict[str, float]] = {}
     for gain, group in runs.dropna(subset=name).groupby(GAIN):
         mean = mean_interval(group[name].to_numpy(float))
-        rows[gain] = {"mean": mean.estimate, "below": mean.estimate - mean.low, "above": mean.high - mean.estimate}
+        width = np.nan if group[f"{name}{CUT}"].any() else mean.high - mean.estimate
+        rows[gain] = {"mean": mean.estimate, "below": width, "above": width}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from rnnbench.analysis.gradient_profile import PROBE, relative_gradients
+from rnnbench.analysis.gradient_profile import PROBE, relative_gradients, smallest_element
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
@@ -111,10 +111,10 @@ def _scale(surfaces: list[Surface]) -> Normalize:
 def _median_surface(results: Results, runs: pd.DataFrame) -> Surface | None:
     """log10 of the median g_t / g_T; None without profiles."""
     profiles = []
-    for run, backend in zip(runs["run"], runs["backend"], strict=True):
-        arrays = results.probe(run, PROBE)
+    for run in runs.to_dict("records"):
+        arrays = results.probe(run["run"], PROBE)
         if len(steps := arrays.get("step", ())):
-            profiles.append(pd.DataFrame(relative_gradients(arrays, backend), index=steps))
+            profiles.append(pd.DataFrame(relative_gradients(arrays, smallest_element(run)), index=steps))
     if not profiles:
         return None
     groups = pd.concat(profiles).groupby(level=0)

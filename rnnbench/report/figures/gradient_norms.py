@@ -28,7 +28,7 @@ class GradientNorms(Figure):
 
     g_t is the norm of d loss / d s_t, s_t the top layer's whole state after step t: of an LSTM h and c together. Lines
     are medians over seeds, bands the range over seeds. After training is after the last step of each run, runs that
-    diverged left out. An open triangle marks where a line ends because single precision rounds the gradient to zero
+    diverged left out. An open triangle marks where a line ends because the gradient is too small for a number
     before that step. More than eight cells have a panel each.
     """
 
@@ -75,7 +75,7 @@ def _draw(axes: Axes, lines: list[drawing.Line], profiles: Profiles) -> None:
         low, median, high = (10**values for values in _quantiles(np.stack(found)))
         whole, colour = median > 0, style["color"]
         axes.plot(steps, np.where(whole, median, np.nan), label=label, **marked(style, len(steps)))
-        axes.fill_between(steps, np.maximum(low, 1e-45), high, where=high > 0, color=colour, alpha=0.2, linewidth=0)
+        axes.fill_between(steps, np.maximum(low, 1e-305), high, where=high > 0, color=colour, alpha=0.2, linewidth=0)
         first = int(np.argmax(whole))
         if first > 0:
             axes.plot(steps[first], median[first], "<", color=colour, markersize=5, markerfacecolor="none")

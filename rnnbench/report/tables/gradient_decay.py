@@ -1,5 +1,7 @@
 """How much the gradient of each cell decays in backpropagation through time, and how fast."""
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -40,8 +42,8 @@ class GradientDecay(Table):
         for when, (runs, moment) in MOMENTS.items():
             if row[runs]:
                 cells |= {
-                    f"decades lost, {moment}": interval(row[f"decades_lost{when}"]),
-                    f"of each state tensor, {moment}": _by_state(row[f"decades_lost_by_state{when}"]),
+                    f"decades lost, {moment}": _lost(row, when),
+                    f"of h and each other state tensor alone, {moment}": _by_state(row[f"decades_lost_by_state{when}"]),
                     f"R², {moment}": interval(row[f"r_squared{when}"]),
                     f"decades per step, {moment}": interval(row[f"decay{when}"])
                     + some_of(row[f"decay_runs{when}"], row[runs]),
@@ -53,6 +55,12 @@ class GradientDecay(Table):
 def _runs(row: Mapping[Any, Any]) -> str:
     trained = f" ({row['trained_runs']} trained)" if row["trained_runs"] < row["runs"] else ""
     return f"{row['runs']}{trained}"
+
+
+def _lost(row: Mapping[Any, Any], when: str) -> str:
+    """Infinite decades as the bound that they are."""
+    beyond, text = row[f"decades_lost_beyond{when}"], interval(row[f"decades_lost{when}"])
+    return text if math.isnan(beyond) else re.sub(r"(?<!-)∞", f"> {math.floor(beyond)}", text)
 
 
 def _by_state(decades: tuple[float, ...]) -> str:
