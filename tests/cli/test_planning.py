@@ -73,7 +73,7 @@ OVERRIDES = (
     "model.backend='eager'", "wandb=disabled", "probe=[costs]", "probe=[costs,gradient_profile]", "+cell.more=2",
     "~wandb",
     "++train.steps=9", "device=cpu",
-    "experiment=claims", "experiment=adding_full", "tuning.seeds=[4,5]", "model.chrono_length=${train.steps}",
+    "experiment=claims", "experiment=arjovsky2016_adding", "tuning.seeds=[4,5]", "model.chrono_length=${train.steps}",
     "results_dir=${name}", "results_dir=/tmp/${hydra:job.name}", "task.length=12", "train={steps: 3}", "cell.none=3",
     "train.gradient_clip_norm=null", "tables.comparison.only={seed: [1]}", "threads=2", "model='a b'", "cell=nosuch",
     "wandb.tags=[a,b]", "name=a\\,b", "train.steps=2,3", "hydra.sweep.subdir=x", "model.layers='2'", "cell@other=gru",

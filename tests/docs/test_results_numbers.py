@@ -177,7 +177,7 @@ FACTS: list[Fact] = [
     (r"the # tests of the table", [(table("adding_medium", "steps_ratio")["difficulty"] != "all lengths").sum()]),
     (r"whole seeds.*#", ratios()),
     (r"One rate for all lengths would be #", [0.03]),
-    (r"factor of #|goes to #", [1.5, 750]),  # the margin, and what adding_full says
+    (r"factor of #|goes to #", [1.5, 750]),  # the margin, and what arjovsky2016_adding says
     (r"[Gg]radient.*(gains?|length|step|over|from step) [\d., and]*#|# (seeds|training steps)", GRADIENT_SETTINGS),
     (r"[Gg]radient.*(grows by #|\| .*#)", [*gradients(), *(-lost for lost in gradients())]),
     (r"[Gg]radient.*(# to more|more than (about )?#)", [min(RNN_AFTER), max(RNN_AFTER)]),
