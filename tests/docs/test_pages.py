@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -76,10 +77,18 @@ def test_answers_are_those_of_the_program(page: str, words: list[str], answer: s
     assert rnnbench(*words[1:]) == (2, "", f"{answer}\n")
 
 
-def test_the_notebook_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    (example,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/usage.md").read_text(), re.MULTILINE | re.DOTALL)
+def test_the_examples_in_python_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of usage.md, and the five lines of README, which say what they print."""
+    examples = [
+        re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)[0]
+        for page in ("docs/usage.md", "README.md")
+    ]
     monkeypatch.chdir(ROOT)
-    exec(example, {})
+    exec(examples[0], {})
+    names: dict[str, Any] = {}
+    exec(examples[1], names)
+    (lost,) = names["gradient"].summary()["gradient_decades_lost"]
+    assert abs(lost - float(re.findall(r"about (\d+) decades", examples[1])[0])) < 2
 
 
 def test_make_targets_and_paths_named_in_running_text_exist() -> None:
