@@ -4,6 +4,7 @@
 - `tables`, `figures`: the components that a report can hold, one file each.
 - `component`: what tables and figures are.
 - `labels`: text for values and for what is missing; `values`: tables of values as columns of numbers and text.
+- `cell_names`: what cells are called, and their families.
 - `page`, `templates/`: the HTML page; `sidecar`: the provenance of each table and figure.
 - `settings`: what can be set of a report.
 - `style`: how every figure looks; `drawing`: its panels, legends and axes; `profiles`: gradients as figures draw them.

@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.labels import cell_label, incomplete, task_title, variant_label
 from rnnbench.report.style import TEXT_WIDTH, CellStyles, column_width, look, text_width
 from rnnbench.schema import TASK_GROUP
@@ -46,7 +47,7 @@ def by_cell(table: pd.DataFrame, styles: CellStyles) -> list[tuple[str, pd.DataF
     """The rows of each task, difficulty and cell, with the title of their panel; tasks are named where several are."""
     tasks = by_task(table)
     return [
-        (f"{title}: {cell}" if len(tasks) > 1 else cell, of_task[of_task["cell"] == cell])
+        (f"{title}: {cell_name(cell)}" if len(tasks) > 1 else cell_name(cell), of_task[of_task["cell"] == cell])
         for title, of_task in tasks
         for cell in styles.ordered(of_task["cell"].unique())
     ]
@@ -79,7 +80,7 @@ def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[
                 groups = of_cell.groupby("variant", sort=False)
                 apart = [(variant_label(cast(Variant, variant), brief=True), group, look(variants.index(variant)))
                          for variant, group in groups]  # fmt: skip
-            found.append((f"{title}: {cell}" if len(tasks) > 1 else cell, apart))
+            found.append((f"{title}: {cell_name(cell)}" if len(tasks) > 1 else cell_name(cell), apart))
     return found
 
 

@@ -13,6 +13,7 @@ from rnnbench.analysis.matched_comparisons import WIDTH, Match
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import printable
+from rnnbench.report.cell_names import cell_name
 from rnnbench.schema import Status, stored_text
 
 SHORT = {
@@ -116,8 +117,8 @@ def variant_label(variant: Variant, brief: bool = False) -> str:
 
 
 def cell_label(cell: str, variant: Variant, brief: bool = False) -> str:
-    """A cell and its variant: `gru, lr=0.01`."""
-    return ", ".join(filter(None, [cell, variant_label(variant, brief)]))
+    """A cell and its variant: `GRU, lr=0.01`."""
+    return ", ".join(filter(None, [cell_name(cell), variant_label(variant, brief)]))
 
 
 def match_label(match: Match) -> str:

@@ -87,7 +87,7 @@ def line(axes: Any, label: str) -> Any:
 def test_horizon_draws_rates_and_longest_lengths() -> None:
     left, right = panels(draw("horizon"))
     shares = {container.get_label(): container.lines[0].get_ydata() for container in left.containers}
-    assert {cell: list(values) for cell, values in shares.items()} == {"rnn": [0, 0], "lstm": [1, 0], "gru": [1, 1]}
+    assert {cell: list(values) for cell, values in shares.items()} == {"RNN": [0, 0], "LSTM": [1, 0], "GRU": [1, 1]}
     assert [tick.get_text() for tick in right.get_xticklabels()] == ["none", "10", "20"]
     points = [line.get_xdata()[0] for line in right.lines if line.get_marker() in "os^"]
     assert points == [0, 1, 2]
@@ -97,7 +97,7 @@ def test_horizon_draws_rates_and_longest_lengths() -> None:
 def test_heat_map_paints_log10_of_the_norm() -> None:
     canvas = draw("gradient_heat_map")
     for axes, cell in zip(panels(canvas)[:3], CELLS, strict=True):
-        assert axes.get_title() == cell
+        assert axes.get_title() == cell.upper()
         (mesh,) = axes.collections
         values = np.asarray(mesh.get_array()).reshape(3, 10)
         np.testing.assert_allclose(values[1], DECAY[cell] * (np.arange(10) - 9.0), atol=1e-12)
@@ -111,12 +111,14 @@ def test_gradient_norms_are_relative_to_the_last_step(monkeypatch: pytest.Monkey
     monkeypatch.setattr(results.source, "probe", lambda *of: {**(found := probe(*of)), "norm": 7 * found["norm"]})
     for axes in panels(draw("gradient_norms", results)):
         for cell in CELLS:
-            np.testing.assert_allclose(line(axes, cell).get_ydata(), 10 ** (DECAY[cell] * (np.arange(10) - 9.0)))
+            np.testing.assert_allclose(
+                line(axes, cell.upper()).get_ydata(), 10 ** (DECAY[cell] * (np.arange(10) - 9.0))
+            )
 
 
 def test_paired_differences_are_ratios_of_losses_at_equal_budgets() -> None:
     first, _, third = panels(draw("paired_differences"))
-    assert (first.get_title(), third.get_title()) == ("rnn / lstm", "lstm / gru")
+    assert (first.get_title(), third.get_title()) == ("RNN / LSTM", "LSTM / GRU")
     # losses 0.05 and 0.01, both times the same factor within a seed
     (dot, *_) = [line for line in third.lines if line.get_marker() == "s"]
     assert dot.get_xdata()[0] == pytest.approx(5)
@@ -132,7 +134,7 @@ def test_equal_budget_draws_losses_with_units_and_parameters() -> None:
     ]
     # losses over 1/6: 0.16, 0.05 and 0.01 times 1, 1.1, 1.2; their geometric means
     np.testing.assert_allclose(means, 6 * np.array([0.16, 0.05, 0.01]) * (1.1 * 1.2) ** (1 / 3))
-    assert [tick.get_text() for tick in axes.get_xticklabels()][2] == "gru\n8 units\n96 param."
+    assert [tick.get_text() for tick in axes.get_xticklabels()][2] == "GRU\n8 units\n96 param."
 
 
 def test_losses_of_all_tasks_have_units() -> None:
@@ -145,8 +147,8 @@ def test_sensitivity_is_in_steps_censored_at_the_budget() -> None:
     rings = [line for line in first.lines if line.get_marker() == "o"]
     assert [ring.get_markersize() for ring in rings] == [7, 10, 13]
     assert {ring.get_xdata()[0] for ring in rings} == {0.01}
-    assert list(line(first, "gru").get_xdata()) == [0.01, 0.1]
-    steps = [[list(line(axes, cell).get_ydata()) for cell in ("rnn", "lstm", "gru")] for axes in (first, second)]
+    assert list(line(first, "GRU").get_xdata()) == [0.01, 0.1]
+    steps = [[list(line(axes, cell).get_ydata()) for cell in ("RNN", "LSTM", "GRU")] for axes in (first, second)]
     assert steps == [[[200, 200], [100, 100], [100, 100]], [[200, 200], [200, 200], [100, 100]]]
     triangles = [[line for line in axes.lines if line.get_marker() == "^" and 200 in line.get_ydata()]
                  for axes in (first, second)]  # fmt: skip

@@ -78,7 +78,7 @@ def test_learning_curves_keep_the_value_of_a_run_that_stopped(same_experiment: P
     (panel,) = canvas.axes
     lines = {str(line.get_label()): line for line in panel.lines}
     # Seeds of the GRU: 1, .1, .001 at steps 0, 100, 200 and 1, .001 and then kept; medians over the two
-    assert list(lines["gru"].get_ydata()) == pytest.approx([1.0, (0.1 + 0.001) / 2, 0.001])
+    assert list(lines["GRU"].get_ydata()) == pytest.approx([1.0, (0.1 + 0.001) / 2, 0.001])
     assert list(lines["best constant"].get_ydata()) == pytest.approx([1 / 6, 1 / 6])
     assert [line.get_marker() for line in panel.lines].count("x") == 1  # the diverged LSTM
 

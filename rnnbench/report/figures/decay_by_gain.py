@@ -12,6 +12,7 @@ from rnnbench.analysis.intervals import mean_interval
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import loss_behind_gradient, setting_value
 from rnnbench.report.profiles import AFTER, BEFORE, NONE, relative_profiles
@@ -60,7 +61,10 @@ class DecayByGain(Figure):
         """A panel for each cell."""
         rows, starts = drawing.by_task(growth), growth[START].nunique() > 1
         found = [
-            (": ".join([*([title] if len(rows) > 1 else []), *([str(start)] if starts else []), cell]), of_cell)
+            (
+                ": ".join([*([title] if len(rows) > 1 else []), *([str(start)] if starts else []), cell_name(cell)]),
+                of_cell,
+            )
             for title, of_row in rows
             for start, of_start in of_row.groupby(START)
             for cell, of_cell in drawing.by_cell(of_start, styles)
@@ -85,7 +89,7 @@ class DecayByGain(Figure):
                     continue
                 places = found.index.to_numpy() + shift + (apart if moment == AFTER else 0)
                 look = {**style, **LOOKS[moment], "marker": marker_of(style)}
-                label = cell if named and moment == BEFORE else None
+                label = cell_name(cell) if named and moment == BEFORE else None
                 axes.errorbar(places, found["mean"], [found["below"], found["above"]], markersize=4, elinewidth=0.8,
                               capsize=2, label=label, **look)  # fmt: skip
         for moment in moments if len(moments) > 1 else []:

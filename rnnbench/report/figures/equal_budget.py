@@ -14,6 +14,7 @@ from rnnbench.analysis.milestones import steps_to, trained_runs
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_to_solve import median_steps
 from rnnbench.report import drawing
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
 from rnnbench.report.figures.performance_profiles import LOSSES, has_equal_budgets, relative_losses
 from rnnbench.report.labels import match_label
@@ -87,7 +88,7 @@ class EqualBudget(Figure):
                 axes.plot([place] * 2, ends, color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt")
             drawn += [*values, middle.low, middle.high]
             widths = "/".join(f"{width:g}" for width in sorted(group[WIDTH].unique()))
-            labels.append(f"{cell}\n{widths} units\n{group[PARAMETERS].mean():,.0f} param.")
+            labels.append(f"{cell_name(cell)}\n{widths} units\n{group[PARAMETERS].mean():,.0f} param.")
         axes.set_xticks(range(len(labels)), labels)
         axes.set_xlim(-0.6, len(labels) - 0.4)
         axes.grid(visible=False, axis="x")

@@ -17,6 +17,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import loss_behind_gradient, variant_label
 from rnnbench.report.profiles import NONE
@@ -77,7 +78,7 @@ class GradientHeatMap(Figure):
             for axes, cell in zip(axes_of_row, chunk, strict=False):
                 explained |= _paint(axes, of_row[cell], steps, scale)
                 if axes in grid[0] or len(chunks) > 1:
-                    drawing.small_title(axes, cell, room=13)
+                    drawing.small_title(axes, cell_name(cell), room=13)
             axes_of_row[0].set_ylabel(f"{_row_label(row, rows)}training step")
         for axes in grid[-1]:
             axes.set_xlabel("time step t")

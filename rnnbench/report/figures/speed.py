@@ -12,6 +12,7 @@ from rnnbench.analysis import speed
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
 from rnnbench.report.style import CellStyles, text_width
 
@@ -91,7 +92,7 @@ class Speed(Figure):
             )
             axes.xaxis.set_major_formatter(FuncFormatter(_ratio) if quantity in RATIOS else "{x:g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set(ylim=(len(cells) - 0.5, -0.5), yticks=range(len(cells)), yticklabels=cells)
+        axes.set(ylim=(len(cells) - 0.5, -0.5), yticks=range(len(cells)), yticklabels=map(cell_name, cells))
 
 
 def _times(axes: Axes, rows: pd.DataFrame, places: "pd.Series[int]", colours: list[Any], marker: str) -> None:

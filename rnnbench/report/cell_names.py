@@ -1,0 +1,38 @@
+"""What cells are called in figures and tables, and their families: from the comment `# Shown as: JANET; family: LSTM`
+in a cell's YAML."""
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+from rnnbench.runs.catalogue import configuration_directory
+
+FAMILIES = ("RNN", "LSTM", "GRU", "other")
+"""In the order of their colours."""
+_SHOWN = re.compile(r"^# Shown as: (?P<name>[^;\n]+)(?:; family: (?P<family>\w+))?$", re.MULTILINE)
+
+
+class Shown(NamedTuple):
+    """A cell's name and the family given with it, empty where its name says it."""
+
+    name: str
+    family: str = ""
+
+
+@cache
+def menu_cells() -> dict[str, Shown]:
+    """The cells of rnnbench's menu by the names of their YAML files."""
+    paths = sorted((configuration_directory() / "cell").glob("*.yaml"))
+    found = {path.stem: _SHOWN.search(path.read_text(encoding="utf-8")) for path in paths}
+    return {cell: Shown(match["name"], match["family"] or "") for cell, match in found.items() if match}
+
+
+def cell_name(cell: str) -> str:
+    """What a reader calls the cell: `GRU (Goodfellow)` for gru_goodfellow; the choice's own name for a user's cell."""
+    return menu_cells().get(cell, Shown(cell)).name
+
+
+def family(cell: str) -> str:
+    """One of FAMILIES: the one given, or the first whose letters are in the name; `my_lstm` is an LSTM."""
+    name, given = menu_cells().get(cell, Shown(cell))
+    return given or next((each for each in ("LSTM", "GRU", "RNN") if each in name.upper()), "other")
