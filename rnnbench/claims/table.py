@@ -28,7 +28,6 @@ NAMES = {
 
 ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
 
-BRIEF = ("verdict", "claim", "case", "number", "p (Holm)", "runs")
 EXPLAINED = "notes, measurement and rule"
 
 PLAIN = ("compared", "implementation", "when")
@@ -82,10 +81,6 @@ class Claims(Table):
         ]
         return pd.DataFrame(rows)[list(self.columns)]
 
-    def formatted_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
-        table = self.formatted(rows)
-        return table[[name for name in BRIEF if name in table]]
-
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
         again = rows["claim"].duplicated()
         table = super().formatted(rows)
@@ -99,9 +94,9 @@ class Claims(Table):
             "claim": f"{row['claim']}: {row['claim_verdict']}",
             "case": f"{row['case']} (only reported)" if row["reported_only"] else row["case"],
             "number": _with_unit(_number(row["number"]), row["unit"]),
-            "test": row["test"],
-            "p (Holm)": _p_values(row) if row["test"] else "",
             "runs": row["runs"],
+            "p (Holm)": _p_values(row) if row["test"] else "",
+            "test": row["test"],
             "80% power for": _detectable(row["detectable"], row["detectable_unit"]),
             "details": row["details"],
             EXPLAINED: f"{row['sentence']} ({row['notes']}) Measured: {row['measurement']}. Rule: {row['rule']}.",

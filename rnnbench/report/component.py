@@ -1,6 +1,7 @@
 """What a table and a figure of the report are: the runs they are limited to, the columns they need, what they make."""
 
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,6 +57,8 @@ class OfMilestone(Component):
 class Table(Component, ABC):
     """Makes rows of results. Derive, describe each column and compute the rows; `text` says how a row is to be read.
 
+    Texts stand by what they tell: where there is little room, the first columns are shown.
+
     A row's values may be numbers, text, an `Interval`, `Quartiles`, a `Variant` or a tuple of numbers.
     """
 
@@ -63,6 +66,8 @@ class Table(Component, ABC):
     """What the table shows, in a few words."""
     columns: ClassVar[Mapping[str, str]]
     """What each column of the rows is."""
+    notes: ClassVar[Mapping[str, str]] = {}
+    """What is said of intervals and marks, by a pattern: where a heading or text of the table has it."""
 
     def rows(self, results: Results) -> pd.DataFrame:
         """The rows. Raises SettingError, naming the table and the column, when what it needs is missing."""
@@ -78,6 +83,11 @@ class Table(Component, ABC):
         del rows
         return ""
 
+    def says_nothing(self, rows: pd.DataFrame) -> str:
+        """Why the rows say nothing, so that page and terminal leave them out; usually they do."""
+        del rows
+        return ""
+
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         """A row as text, by heading."""
         return {name: value_text(value) for name, value in row.items()}
@@ -87,9 +97,13 @@ class Table(Component, ABC):
         table = pd.DataFrame([self.text(row) for row in rows.to_dict("records")]).fillna("")
         return table.drop(columns=[name for name in table if table[name].isin(NOTHING).all()])
 
-    def formatted_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The same for the terminal, where it is narrow."""
-        return self.formatted(rows)
+    def note(self, formatted: pd.DataFrame) -> str:
+        """What the table's brackets and marks mean, of those that are there: all of `intervals` where it has no
+        `notes`."""
+        text = "\n".join([*map(str, formatted), *formatted.to_numpy().ravel()])
+        said = [note for pattern, note in self.notes.items() if re.search(pattern, text)]
+        intervals = "95% over seeds: " + "; ".join(said) if self.notes else self.intervals
+        return "" if intervals == "none" or (self.notes and not said) else f"Brackets: intervals, {intervals}."
 
 
 class Figure(Component, ABC):

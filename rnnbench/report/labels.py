@@ -42,18 +42,23 @@ LONGEST_LINE = 2000
 
 
 def number(value: Any) -> str:
-    """Three significant digits; – for nothing, ∞ for more than was measured."""
+    """Three significant digits, fewer of a whole number; – for nothing, ∞ for more than was measured."""
     if not isinstance(value, float | int) or math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:g}" if value == int(value) else f"{value:#.3g}".rstrip(".")
 
 
 def interval(value: Interval | Quartiles, scale: float = 1.0) -> str:
-    """The estimate or median and, where they are defined, its bounds or quartiles in brackets."""
+    """The estimate or median and, where they are defined, its bounds or quartiles in brackets; `>6,000` where it is
+    more than was measured."""
     if isinstance(value, Quartiles):
         value = Interval(value.median, value.first, value.third)
+    if math.isinf(value.estimate) and value.estimate == value.high and math.isfinite(value.low):
+        return f">{number(value.low * scale)}"
     return f"{number(value.estimate * scale)} {bounds(value, scale)}".strip()
 
 

@@ -38,11 +38,12 @@ class Tabled:
     name: str
     title: str
     formatted: pd.DataFrame
-    brief: pd.DataFrame
-    intervals: str
+    note: str
     files: list[Path]
     warning: str = ""
     """What is to be known before it is read."""
+    says_nothing: str = ""
+    """Why it is not shown."""
 
 
 @dataclass(frozen=True)

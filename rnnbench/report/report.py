@@ -51,13 +51,14 @@ def write_report(
     command: str | None = None,
     settings: ReportSettings | None = None,
     description: str = "",
+    letters: int = 100,
 ) -> WrittenReport:
     """Write the condensed results, each table, each figure and the page.
 
-    `command` is the command line that made this report, which the page prints, as it does `description`. Everything is
-    made from the condensed results alone, so the same runs give the same bytes. A table or figure whose making ends in
-    an error is left out, by name, and the rest is written. Tables and figures that an earlier report wrote in the
-    folder and this one is not asked for are removed.
+    `letters` is the width of the terminal that the text is for; `command` is the command line that made this report,
+    which the page prints, as it does `description`. Everything is made from the condensed results alone, so the same
+    runs give the same bytes. A table or figure whose making ends in an error is left out, by name, and the rest is
+    written. Tables and figures that an earlier report wrote in the folder and this one is not asked for are removed.
     """
     settings = settings or ReportSettings()
     if taken := ExperimentFiles(results.root).reserved & {name.lower() for name in tables}:
@@ -78,7 +79,10 @@ def write_report(
     parts: list[Tabled | Drawn] = [*tabled, *drawn]
     made = [file for part in parts for file in part.files]
     removed = remove_earlier(before, made, [each.name for each in failed])
-    texts = [f"{table.title}\n\n{plain(table.brief)}" for table in tabled]
+    texts = [
+        f"{table.title}: {table.says_nothing}" if table.says_nothing else
+        f"{table.title}\n\n{plain(table.formatted, letters)}" for table in tabled
+    ]  # fmt: skip
     for heading, lines in (("Not made:", [each.reason for each in failed]), ("Incomplete:", incomplete(results))):
         texts += ["\n".join([heading, *lines])] if lines else []
     condensed = [files.runs_table, *files.data.iterdir()] if files.data.is_dir() else []
@@ -103,22 +107,22 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
     """Write the table as CSV, Markdown and LaTeX, and its sidecar; only the columns with the headings, if given."""
     results = results.limited(table.only)
     rows = table.rows(results)
-    formatted, brief = table.formatted(rows), table.formatted_brief(rows)
+    formatted = table.formatted(rows)
     if headings is not None:
         if unknown := [heading for heading in headings if heading not in formatted]:
             there = ", ".join(map(str, formatted))
             raise SettingError(f"columns.{path.name}={list(headings)}: no column {unknown[0]!r}; there are {there}")
-        formatted = brief = formatted[list(headings)]
+        formatted = formatted[list(headings)]
     write_text(path.with_suffix(".csv"), stable_csv(rows))
     write_text(path.with_suffix(".tex"), latex(formatted))
     missing = [f"- {markdown_text(line)}" for line in incomplete(results)]
-    notes = [f"Brackets: intervals, {table.intervals}."] if table.intervals != "none" else []
+    notes = [note] if (note := table.note(formatted)) else []
     notes += ["\n".join(["Incomplete:", "", *missing])] if missing else []
     before = [warning] if (warning := table.warning(rows)) else []
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
     write_text(path.with_suffix(".md"), "\n\n".join([heading, *before, markdown(formatted), *notes]) + "\n")
     files = write_sidecar(path, results, type(table).__name__, table.intervals, ("csv", "md", "tex"))
-    return Tabled(path.name, table.title, formatted, brief, table.intervals, files, warning)
+    return Tabled(path.name, table.title, formatted, note, files, warning, table.says_nothing(rows))
 
 
 def _draw(figure: Figure, path: Path, results: Results, styles: CellStyles, settings: ReportSettings) -> Drawn:

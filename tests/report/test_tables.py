@@ -12,6 +12,7 @@ from rnnbench.analysis.loss_scale import SCALE
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
 from rnnbench.report import Table
+from rnnbench.report.tables.narrow import narrow
 from rnnbench.report.tables.rendering import latex, markdown, plain
 from rnnbench.report.values import stable_csv, to_columns
 from rnnbench.schema import GROUP
@@ -44,8 +45,9 @@ def test_table_of_the_menu(name: str) -> None:
     formatted = made.formatted(found)
     assert formatted.map(lambda text: isinstance(text, str)).to_numpy().all()
     assert not formatted.map(lambda text: "nan" in text.split()).to_numpy().any()
-    for text in (plain(made.formatted_brief(found)), markdown(formatted)):
-        assert all(str(heading) in text for heading in made.formatted_brief(found))
+    assert all(str(heading) in markdown(formatted) for heading in formatted)
+    for letters in (80, 120):
+        assert max(map(len, plain(formatted, letters).splitlines())) <= letters
     assert r"\begin{tabular}" in latex(formatted)
 
 
@@ -56,3 +58,21 @@ def test_csv_is_the_same_text_whatever_the_last_bits() -> None:
     for factor in (1 - 1e-11, 1 + 1e-11):
         others = values * np.array([factor, factor, factor, 1, 1])
         assert stable_csv(pd.DataFrame({"x": others, "n": range(5)})) == text
+
+
+def test_narrow_shows_the_first_columns_that_fit_and_says_once_what_is_the_same() -> None:
+    table = pd.DataFrame({
+        "task": ["adding, length 20", "adding, all lengths"], "cell": ["gru", "gru"], "solved": ["5/5", "4/5"],
+        "test loss": ["0.100 [0.0500, 0.200]", "0.200 [0.1, 0.4]"], "much": ["x" * 30, "y" * 30],
+        "steps": [">600", "70"],
+    })  # fmt: skip
+    found = narrow(table, 36)
+    assert list(found.table) == ["length", "solved", "test loss", "steps"]
+    assert found.table["length"].tolist() == ["20", "all"]
+    assert found.table["test loss"].tolist() == ["0.100", "0.200"]  # with bounds it would not fit
+    assert found.same == {"task": "adding", "cell": "gru"}
+    assert found.left_out == ["test loss", "much"]
+    assert found.others["test loss"].tolist() == table["test loss"].tolist()
+    assert narrow(table, 200).left_out == []
+    one = narrow(table.iloc[:1].drop(columns="much"), 80)  # of one row all is the same, and shown
+    assert list(one.table) == list(table.columns.drop("much"))

@@ -23,67 +23,69 @@ class Comparison(OfMilestone, Table):
 
     title = "Comparison"
     columns: ClassVar[Mapping[str, str]] = {**comparison.COUNTS, **comparison.INTERVALS}
-    intervals = (
-        "95% over seeds: exact (Clopper-Pearson) for the success rate, order statistics for the Kaplan-Meier median of "
-        "the steps and for other medians (five runs: 93.75%, their range), Student's of log10 for the geometric mean "
-        "of the loss; (n of N): the number is of n of the N runs; at stop: the losses at which runs stopped once they "
-        "had solved it, not compared; n at stop, m not solved: median and range of both, which no interval of a mean "
-        "describes; shared: times taken while other work shared the machine"
-    )
+    notes: ClassVar[Mapping[str, str]] = {
+        "success rate": "exact (Clopper-Pearson) for the success rate",
+        "steps to": "order statistics for the Kaplan-Meier median of the steps; >: of no such median is more known",
+        "decades|half-life|ms/step": "order statistics for medians (five runs: 93.75%, their range)",
+        "test (?!loss)": "Student's for a mean",
+        "test loss": "Student's of log10 for the geometric mean of the loss",
+        "mean": "or for the arithmetic one of the loss itself",
+        r"\d of \d": "(n of N): the number is of n of the N runs",
+        "at stop": "at stop: so many of the losses are those at which runs stopped once they had solved it, and are "
+        "not compared; where only some are, the median and the range, as no interval of a mean describes both",
+        "machine": "shared: times taken while other work shared the machine",
+    }
+    intervals = "95% over seeds: " + "; ".join(notes.values())
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return comparison.comparison(results, self.milestone)
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         reached = row["milestone"].replace("_", " ")
+        rate, stopped, tested = row["success_rate"], row["test_loss_at_stop"], row["test_loss_runs"]
         return {
             "task": task_title(row),
             "cell": row["cell"],
             "variant": variant_label(row["variant"]),
             "runs": _runs(row),
-            reached: _success(row),
-            "steps to solve" if row["milestone"] == SOLVED else f"steps to {reached}": interval(
-                row["steps_to_milestone"]
-            ),
-            "test loss": _test_loss(row),
+            reached: "–" if math.isnan(rate.estimate) else f"{round(rate.estimate * row['runs'])}/{row['runs']}",
+            "steps to solve" if row["milestone"] == SOLVED else f"steps to {reached}": _steps(row),
+            "test loss": _test_loss(row) + some_of(tested, row["runs"]),
+            "at stop": f"{stopped}/{tested}" if stopped else "",
+            "mean": "arithmetic" if row.get(SCALE) == LINEAR else "",
             **({f"test {row['measure'].replace('_', ' ')}": interval(row["test_measure"])} if row["measure"] else {}),
+            "decades lost (initial)": interval(row["gradient_decades_lost_initial"]),
+            "decades lost (trained)": interval(row["gradient_decades_lost"]),
             "best constant": number(row["baseline_loss"]),
-            "ms/step": _step_time(row),
+            "parameters": _count(row["parameters_recurrent_layers"]),
+            "with the readout": _count(row["parameters"]),
+            "ms/step": interval(row["step_time_s"], scale=1e3) + some_of(row["step_time_s_runs"], row["runs"]),
+            "machine": "shared" if row["times_shared"] > 0 else "",
+            "success rate": bounds(rate),
+            "half-life in steps (initial)": _half_life(row, "_initial"),
+            "half-life in steps (trained)": _half_life(row, ""),
             "backend": row["backend"],
-            "parameters: recurrent layers, total": _parameters(row),
-            "decades the gradient loses: initial, trained": f"{interval(row['gradient_decades_lost_initial'])}, "
-            f"{interval(row['gradient_decades_lost'])}",
-            "gradient half-life (steps): initial, trained": f"{_half_life(row, '_initial')}, {_half_life(row, '')}",
         }
 
 
-def _success(row: Mapping[Any, Any]) -> str:
-    rate = row["success_rate"]
-    return "–" if math.isnan(rate.estimate) else f"{round(rate.estimate * row['runs'])}/{row['runs']} {bounds(rate)}"
+def _steps(row: Mapping[Any, Any]) -> str:
+    """The median; of too few runs for bounds, of which less than half got there, that it is beyond the budget."""
+    steps = row["steps_to_milestone"]
+    if math.isinf(steps.estimate) and math.isnan(steps.low) and isinstance(row["budget"], int | float):
+        return f">{number(float(row['budget']))}"
+    return interval(steps)
 
 
 def _test_loss(row: Mapping[Any, Any]) -> str:
-    stopped = row["test_loss_at_stop"]
-    if 0 < stopped < row["test_loss_runs"]:
-        least, largest = number(row["test_loss_smallest"]), number(row["test_loss_largest"])
-        counts = f"{stopped} at stop, {row['test_loss_runs'] - stopped} not solved"
-        median = f"median {number(row['test_loss'].estimate)}, {least} to {largest}"
-        return f"{median}{some_of(row['test_loss_runs'], row['runs'])} ({counts})"
-    mark = " at stop" if stopped else ""
-    if row.get(SCALE) == LINEAR:
-        mark = f" arithmetic mean{mark}"
-    return f"{interval(row['test_loss'])}{some_of(row['test_loss_runs'], row['runs'])}{mark}"
+    if 0 < row["test_loss_at_stop"] < row["test_loss_runs"]:
+        range_of_both = f"({number(row['test_loss_smallest'])} to {number(row['test_loss_largest'])})"
+        return f"{number(row['test_loss'].estimate)} {range_of_both}"
+    return interval(row["test_loss"])
 
 
-def _step_time(row: Mapping[Any, Any]) -> str:
-    shared = " shared" if row["times_shared"] > 0 else ""
-    return f"{interval(row['step_time_s'], scale=1e3)}{some_of(row['step_time_s_runs'], row['runs'])}{shared}"
-
-
-def _parameters(row: Mapping[Any, Any]) -> str:
-    counts = (row["parameters_recurrent_layers"], row["parameters"])
-    texts = [f"{count:,.0f}" if isinstance(count, float | int) else str(count) for count in counts]
-    return ", ".join(filter(None, texts))
+def _count(value: Any) -> str:
+    """Parameters; where they differ among the runs, all."""
+    return f"{value:,.0f}" if isinstance(value, float | int) else str(value)
 
 
 def _half_life(row: Mapping[Any, Any], when: str) -> str:

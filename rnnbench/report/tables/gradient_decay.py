@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -12,7 +12,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.report.component import Table
 from rnnbench.report.labels import interval, number, some_of, task_title, variant_label
 
-MOMENTS = {"_initial": ("runs", "at initialisation"), "": ("trained_runs", "after training")}
+MOMENTS = {"_initial": ("runs", "initial"), "": ("trained_runs", "trained")}
 """By the end of a column's name: the column with the runs behind it, and the moment."""
 
 
@@ -36,20 +36,12 @@ class GradientDecay(Table):
             "task": task_title(row),
             "cell": row["cell"],
             "variant": variant_label(row["variant"]),
-            "loss": row["loss_at"],
             "runs": _runs(row),
         }
-        for when, (runs, moment) in MOMENTS.items():
-            if row[runs]:
-                cells |= {
-                    f"decades lost, {moment}": _lost(row, when),
-                    f"of h and each other state tensor alone, {moment}": _by_state(row[f"decades_lost_by_state{when}"]),
-                    f"R², {moment}": interval(row[f"r_squared{when}"]),
-                    f"decades per step, {moment}": interval(row[f"decay{when}"])
-                    + some_of(row[f"decay_runs{when}"], row[runs]),
-                    f"half-life (steps), {moment}": _half_life(row, when, row[runs]),
-                }
-        return cells
+        there = [(when, runs, moment) for when, (runs, moment) in MOMENTS.items() if row[runs]]
+        for name, text in TEXTS.items():
+            cells |= {f"{name} ({moment})": text(row, when, row[runs]) for when, runs, moment in there}
+        return cells | {"loss": row["loss_at"]}
 
 
 def _runs(row: Mapping[Any, Any]) -> str:
@@ -72,3 +64,13 @@ def _half_life(row: Mapping[Any, Any], when: str, runs: int) -> str:
     """The half-life and of how many runs, with why the others have none."""
     why = f" ({reason})" if (reason := row[f"half_life_why{when}"]) else ""
     return f"{interval(row[f'half_life{when}'])}{some_of(row[f'half_life_runs{when}'], runs)}{why}"
+
+
+TEXTS: Mapping[str, Callable[[Mapping[Any, Any], str, int], str]] = {
+    "decades lost": lambda row, when, runs: _lost(row, when),
+    "of h and each other state tensor alone": lambda row, when, runs: _by_state(row[f"decades_lost_by_state{when}"]),
+    "half-life in steps": _half_life,
+    "decades per step": lambda row, when, runs: interval(row[f"decay{when}"]) + some_of(row[f"decay_runs{when}"], runs),
+    "R²": lambda row, when, runs: interval(row[f"r_squared{when}"]),
+}
+"""The columns of each moment: their headings, and the text of a row, of so many runs."""

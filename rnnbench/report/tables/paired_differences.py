@@ -34,25 +34,38 @@ class PairedDifferences(Table):
             raise SettingError("needs two trained cells on the same task; run another cell")
         return rows
 
+    def says_nothing(self, rows: pd.DataFrame) -> str:
+        reasons = rows["why_not_compared"].unique()
+        return f"no losses are compared: {reasons[0]}{', ...' if len(reasons) > 1 else ''}" if all(reasons) else ""
+
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         identity = {
             "task": task_title(row),
             "cell": cell_label(row["cell"], row["variant"]),
             "other cell": cell_label(row["other_cell"], row["other_variant"]),
             "seeds": _pairs(row),
-            "decades below the constant predictor": _text(-row["decades"]),
+        }
+        learned = {
+            "decades below the best constant": _text(-row["decades"]),
             "the other's": _text(-row["other_decades"]),
         }
         if row["why_not_compared"]:
-            return identity | {"difference (decades)": f"not compared: {row['why_not_compared']}"}
-        return identity | {
-            "difference (decades)": interval_or_agreement(row["difference"])
-            + (" (of the losses themselves)" if row.get(SCALE) == LINEAR else ""),
-            "p (sign flips)": f"{number(row['p_holm'])} ({number(row['p_sign_flip'])})",
-            "smaller loss": row["smaller_loss"],
-            f"within a factor of {loss_comparison.FACTOR:g}": row["equivalent"],
-            "probability of a smaller loss": interval_or_agreement(row["probability_of_improvement"]),
-        }
+            return identity | {"difference (decades)": f"not compared: {row['why_not_compared']}"} | learned
+        return (
+            identity
+            | {
+                "difference (decades)": interval_or_agreement(row["difference"]),
+                "p (Holm)": number(row["p_holm"]),
+                "smaller loss": row["smaller_loss"],
+                f"within a factor of {loss_comparison.FACTOR:g}": row["equivalent"],
+            }
+            | learned
+            | {
+                "p (sign flips)": number(row["p_sign_flip"]),
+                "probability of a smaller loss": interval_or_agreement(row["probability_of_improvement"]),
+                "scale": "the losses themselves" if row.get(SCALE) == LINEAR else "",
+            }
+        )
 
 
 def _pairs(row: Mapping[Any, Any]) -> str:

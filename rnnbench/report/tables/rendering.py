@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-WIDEST = 70
-"""Letters in a column of the terminal; longer text is wrapped."""
+from rnnbench.report.tables.narrow import GAP, KEYS, narrow, width
+
+WIDEST = 48
+"""Letters in a column of the terminal, of one that says what a row is of a quarter of all; longer text is wrapped."""
 
 LATEX_SYMBOLS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -22,9 +24,17 @@ def markdown(table: pd.DataFrame) -> str:
     return _tabulated(table.map(markdown_text), "github")
 
 
-def plain(table: pd.DataFrame) -> str:
-    """A table for the terminal."""
-    return _tabulated(table.map(lambda text: fill(str(text), WIDEST)), "simple")
+def plain(table: pd.DataFrame, letters: int) -> str:
+    """A table for a terminal of so many letters: the columns that fit, what is the same in all rows, and what is left
+    out."""
+    most = {name: letters // 4 if name in KEYS else WIDEST for name in table}
+    filled = table.apply(lambda column: column.map(lambda text: fill(text, most[column.name])))
+    found = narrow(filled, letters)
+    shown = found.table.set_axis([fill(str(name), width(column) - GAP) for name, column in found.table.items()], axis=1)
+    same = "; ".join(f"{name} {value}" for name, value in found.same.items())
+    lines = [fill(f"{title}: {text}.", letters) for title, text in
+             (("In all rows", same), ("In the files too", ", ".join(found.left_out))) if text]  # fmt: skip
+    return "\n".join([_tabulated(shown, "simple"), *lines])
 
 
 def latex(table: pd.DataFrame) -> str:

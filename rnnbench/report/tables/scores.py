@@ -33,6 +33,7 @@ class Scores(Table):
             "variant": variant_label(row["variant"]),
             "tasks": str(row["tasks"]),
             "runs per task": str(row["runs"]) + (f" ({row['left_out']} left out)" if row["left_out"] else ""),
-            "score": interval_or_agreement(row["score"]) + (f" {row['at_stop']} at stop" if row["at_stop"] else ""),
+            "score": interval_or_agreement(row["score"]),
+            "at stop": str(row["at_stop"] or ""),
             "baseline": row["baseline"],
         }

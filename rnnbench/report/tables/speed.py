@@ -37,7 +37,8 @@ class Speed(Table):
             "threads": str(row["threads"]),
             "implementation": NAMES.get(row["implementation"], row["implementation"]),
             "best ms": number(row["best_s"] * 1e3),
-            "median ms": interval(row["pass_s"], scale=1e3) + (" shared" if row["times_shared"] is True else ""),
+            "median ms": interval(row["pass_s"], scale=1e3),
+            "machine": "shared" if row["times_shared"] is True else "",
             "fraction of peak": number(row["fraction_of_peak"]),
             "time / torch.mm loop": number(row["time_over_torch_mm"]),
             "speed-up over torch.nn": number(row["speedup_over_torch_nn"]),
@@ -48,6 +49,3 @@ class Speed(Table):
 
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
         return super().formatted(rows.sort_values(["hidden_size", "steps", "batch", "threads"], kind="stable"))
-
-    def formatted_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return self.formatted(rows).drop(columns=["processor"] if rows["processor"].nunique() == 1 else [])

@@ -8,6 +8,7 @@ import pandas as pd
 
 from rnnbench.analysis import steps_comparison
 from rnnbench.analysis.cell_pairs import PAIR
+from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import FACTOR
@@ -27,8 +28,8 @@ class StepsRatio(OfMilestone, Table):
     columns: ClassVar[Mapping[str, str]] = {**PAIR, **steps_comparison.RATIOS}
     intervals = (
         "95% over seeds: for a ratio of steps all that the log-rank test does not reject by permutation, Newcombe's "
-        "for a probability; a ratio of 0 or ∞: no run of one of the cells got there; p: that test at ratio 1, with "
-        "Holm's correction for all rows at one difficulty, or for all over all difficulties (in brackets without); "
+        "for a probability; < and >: no run of one of the cells got there, and the ratio has one bound; p: that test "
+        "at ratio 1, with Holm's correction for all rows at one difficulty, or for all over all difficulties; "
         "verdicts at 5% after the correction; differs: no equivalence and no difference by more than the factor is "
         "found, but a difference; over all difficulties the test deals whole seeds, stratified by difficulty, and one "
         "ratio is assumed for all, left out where their intervals have none in common"
@@ -57,19 +58,21 @@ class StepsRatio(OfMilestone, Table):
             "cell": cell_label(row["cell"], row["variant"]),
             "other cell": cell_label(row["other_cell"], row["other_variant"]),
             reached: f"{row['reached']}/{row['runs']}, {row['other_reached']}/{row['other_runs']}",
-            "ratio of steps": row["why_no_ratio"] or interval_or_agreement(row["ratio"]),
-            "p": _p_value(row),
+            "ratio of steps": row["why_no_ratio"] or _ratio(row["ratio"]),
+            "p (Holm)": number(row["p_holm"]),
             "fewer steps": row["fewer_steps"],
             f"within a factor of {FACTOR}": row["equivalent"],
+            "p alone": number(row["p_value"]),
+            "smallest possible p": number(least) if (least := row["smallest_p_value"]) > LEVEL else "",
             "probability of fewer steps": _probability(row),
         }
 
 
-def _p_value(row: Mapping[Any, Any]) -> str:
-    """The corrected p-value, the plain one where it differs, and the smallest possible where that cannot decide."""
-    plain = f" ({number(row['p_value'])})" if row["p_value"] != row["p_holm"] else ""
-    least = f", at least {number(row['smallest_p_value'])}" if row["smallest_p_value"] > LEVEL else ""
-    return f"{number(row['p_holm'])}{plain}{least}"
+def _ratio(ratio: Interval) -> str:
+    """The ratio; where no run of a cell got there, the bound that is known."""
+    if ratio.estimate == 0 == ratio.low and ratio.high < np.inf:
+        return f"<{number(ratio.high)}"
+    return interval_or_agreement(ratio)
 
 
 def _probability(row: Mapping[Any, Any]) -> str:

@@ -9,7 +9,7 @@ from rnnbench.analysis import tuning
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.component import Table
-from rnnbench.report.labels import number, task_title, variant_label
+from rnnbench.report.labels import number, setting_value, task_title, variant_label
 
 OBJECTIVE = {"steps_to_solve": "mean steps to solve", tuning.VALIDATION_LOSS: "mean loss on validation data"}
 
@@ -30,8 +30,9 @@ class TunedSettings(Table):
             "task": task_title(row),
             "cell": row["cell"],
             "variant": variant_label(row["variant"]),
-            f"{row['tuned']}: chosen": number(row["chosen"]) + (" (edge of the grid)" if row["at_edge"] else ""),
-            "over all difficulties": number(row["chosen_over_all"]),
+            f"{row['tuned']}: chosen": setting_value(row["chosen"]),
+            "at the edge of the grid": "edge" if row["at_edge"] else "",
+            "over all difficulties": setting_value(row["chosen_over_all"]),
             "chosen by": OBJECTIVE.get(row["objective"], row["objective"]),
             "value: objective (fraction that reached it)": _tried(row),
             "values within 1.5 times": f"{row['usable_fraction']:.0%}",
@@ -41,14 +42,11 @@ class TunedSettings(Table):
             "training steps": f"{row['steps_trained']:,}",
         }
 
-    def formatted_brief(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return self.formatted(rows).drop(columns=["seeds", "training steps"])
-
 
 def _tried(row: Mapping[Any, Any]) -> str:
     """Each value with the objective at it, and of steps the fraction of runs that reached it."""
     rates = row["success_at_tried"] if row["objective"] != tuning.VALIDATION_LOSS else (None,) * len(row["tried"])
     return "; ".join(
-        f"{number(value)}: {number(mean)}" + ("" if rate is None else f" ({rate:.0%})")
+        f"{setting_value(value)}: {number(mean)}" + ("" if rate is None else f" ({rate:.0%})")
         for value, mean, rate in zip(row["tried"], row["objective_at_tried"], rates, strict=True)
     )
