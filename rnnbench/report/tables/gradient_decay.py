@@ -52,7 +52,7 @@ def _runs(row: Mapping[Any, Any]) -> str:
 def _lost(row: Mapping[Any, Any], when: str) -> str:
     """Infinite decades as the bound that they are."""
     beyond, text = row[f"decades_lost_beyond{when}"], interval(row[f"decades_lost{when}"])
-    return text if math.isnan(beyond) else re.sub(r"(?<!-)∞", f"> {math.floor(beyond)}", text)
+    return text if math.isnan(beyond) else re.sub(r"(?<!-)∞", f">{math.floor(beyond)}", text)
 
 
 def _by_state(decades: tuple[float, ...]) -> str:
