@@ -54,6 +54,12 @@ def decades_lost(norms: Float[np.ndarray, " time_step"]) -> float:
     return float(np.log10(norms[steps[-1]]) - np.log10(norms[0])) if norms[0] > 0 else math.inf
 
 
+def decades_seen(norms: Float[np.ndarray, " time_step"]) -> float:
+    """`decades_lost`; where that is infinite, g_1 being no number, from T back to the first norm that is: a bound."""
+    (steps,) = np.nonzero((norms > 0) & np.isfinite(norms))
+    return decades_lost(norms[steps[0] :]) if len(steps) else math.nan
+
+
 class NoHalfLife(StrEnum):
     """Why a gradient has no half-life."""
 
@@ -97,6 +103,7 @@ class GradientSummary(NamedTuple):
     """One profile g_1 .. g_T in numbers."""
 
     decades_lost: float
+    decades_seen: float
     r_squared: float
     """NaN with fewer than three steps with a gradient above 0, or with one that overflowed."""
     decay: float
@@ -109,4 +116,5 @@ def summarise_gradient(norms: Float[np.ndarray, " time_step"]) -> GradientSummar
     known = np.where(np.isnan(norms), 0, norms)
     fit = fit_gradient(known, FEWEST_STEPS) if np.isfinite(known).all() else GradientFit(math.nan, math.nan)
     decay = fit.decay if fit.r_squared >= EXPONENTIAL_R_SQUARED else math.nan
-    return GradientSummary(decades_lost(known), fit.r_squared, decay, reported_half_life(known))
+    half_life = reported_half_life(known)
+    return GradientSummary(decades_lost(known), decades_seen(known), fit.r_squared, decay, half_life)

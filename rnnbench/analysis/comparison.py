@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rnnbench.analysis.gradient_profile import half_life_columns, top_layer_norms
+from rnnbench.analysis.gradient_profile import half_life_columns, median_decades, top_layer_norms
 from rnnbench.analysis.intervals import (
     UNDEFINED,
     Interval,
     exact_rate,
     mean_interval,
     median_interval,
-    median_of_signed,
 )
 from rnnbench.analysis.loss_scale import BASELINE, SCALES, is_logarithmic, mean_loss, with_scale
 from rnnbench.analysis.milestones import (
@@ -33,7 +32,7 @@ from rnnbench.analysis.milestones import (
 )
 from rnnbench.analysis.results import Results, rows_by
 from rnnbench.analysis.steps_to_solve import median_steps
-from rnnbench.gradient_fit import HalfLife, NoHalfLife, reported_half_life
+from rnnbench.gradient_fit import GradientSummary, HalfLife, NoHalfLife, summarise_gradient
 from rnnbench.schema import ENDED, GROUP, Status
 
 INTERVALS: dict[str, str] = {
@@ -162,20 +161,22 @@ def _gradient(results: Results, runs: pd.DataFrame, when: str) -> dict[str, Any]
     """Decades of all runs with a profile; half-lives of those that have one, and why the others have none."""
     decades = f"gradient_decades_lost{when}"
     probed = runs[_values(runs, decades).notna()]
-    found = [_half_life(results, run, when) for run in probed.to_dict("records")]
+    found = [_summary(results, run, when) for run in probed.to_dict("records")]
+    lost, seen = (np.array([each[place] for each in found], float) for place in (0, 1))
     return {
-        decades: median_of_signed(_values(probed, decades).to_numpy(float)),
-        **half_life_columns(f"gradient_half_life{when}", found),
+        decades: median_decades(lost, seen),
+        **half_life_columns(f"gradient_half_life{when}", [each.half_life for each in found]),
     }
 
 
-def _half_life(results: Results, run: Mapping[Any, Any], when: str) -> HalfLife:
-    """That of the run's stored profile; of a run without one, such as of an external table, the one recorded."""
+def _summary(results: Results, run: Mapping[Any, Any], when: str) -> GradientSummary:
+    """That of the run's stored profile; of a run without one, such as of an external table, what was recorded."""
     norms = top_layer_norms(results, run["run"], 0 if when else -1)
     if norms is not None:
-        return reported_half_life(norms)
-    recorded = pd.to_numeric(run.get(f"gradient_half_life{when}", np.nan))
-    return HalfLife(recorded, None if np.isfinite(recorded) else NoHalfLife.NOT_RECORDED)
+        return summarise_gradient(norms)
+    lost, steps = (pd.to_numeric(run.get(f"gradient_{name}{when}", np.nan)) for name in ("decades_lost", "half_life"))
+    half_life = HalfLife(steps, None if np.isfinite(steps) else NoHalfLife.NOT_RECORDED)
+    return GradientSummary(lost, lost, np.nan, np.nan, half_life)
 
 
 def _values(runs: pd.DataFrame, column: str) -> "pd.Series[float]":

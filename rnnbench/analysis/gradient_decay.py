@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from rnnbench.analysis.gradient_profile import PROBE, half_life_columns, joint_norms
-from rnnbench.analysis.intervals import mean_interval, median_of_signed
+from rnnbench.analysis.gradient_profile import PROBE, half_life_columns, joint_norms, median_decades
+from rnnbench.analysis.intervals import Interval, mean_interval, median_of_signed
 from rnnbench.analysis.results import Results, rows_by
 from rnnbench.errors import SettingError
-from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, GradientSummary, decades_lost, summarise_gradient
+from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, GradientSummary, summarise_gradient
 from rnnbench.schema import GROUP, Status
 
 LOSS_AT = "gradient_loss_at"
@@ -20,10 +20,10 @@ LOSS_AT = "gradient_loss_at"
 _OF_TOP = "of the top layer's whole state, all its tensors together"
 _MOMENT = {
     "decades_lost": f"decades that the gradient {_OF_TOP}, loses from the last step with a gradient back to the first, "
-    "log10(g_T / g_1): median over runs; negative when it grows, infinite when it underflows",
-    "decades_lost_beyond": "what the runs whose gradient is too small for a number, infinite above, have lost at the "
-    "least: the smallest over these runs; empty without any",
-    "decades_lost_by_state": "the same of each of its tensors alone, in the cell's order; empty where not stored",
+    "log10(g_T / g_1): median over runs; negative when it grows; where a run's gradient is too small for a number "
+    "infinite, the lower bound being what is seen, which is no interval",
+    "decades_lost_by_state": "the same of each of its tensors alone, h first (of an LSTM h, c), each from its own last "
+    "step with a gradient; NaN where too small or too large for a number, empty where not stored",
     "r_squared": "R^2 of the straight line through log10 g_t: median over runs",
     "decay": f"slope of that line, decades lost per step: mean over the runs where R^2 is at least "
     f"{EXPONENTIAL_R_SQUARED:g}; negative when the gradient grows",
@@ -45,9 +45,7 @@ class Profile(NamedTuple):
     """The gradient norms of one run at one training step."""
 
     whole_state: GradientSummary
-    decades_lost_by_state: tuple[float, ...]
-    seen: float
-    """Where g_1 is 0, from T back to the first norm that is not; else NaN."""
+    by_state: tuple[GradientSummary, ...]
 
 
 def gradient_decays(results: Results) -> pd.DataFrame:
@@ -81,15 +79,10 @@ def _profiles(results: Results, run: str) -> tuple[Profile, Profile] | None:
     whole, by_state = joint_norms(arrays)[:, -1], arrays.get("norm_by_state")
 
     def at(probed: int) -> Profile:
-        states = () if by_state is None else np.nan_to_num(by_state[probed, -1].astype(np.float64), posinf=np.inf)
-        return Profile(summarise_gradient(whole[probed]), tuple(map(decades_lost, states)), _seen(whole[probed]))
+        states = () if by_state is None else by_state[probed, -1].astype(np.float64)
+        return Profile(summarise_gradient(whole[probed]), tuple(map(summarise_gradient, states)))
 
     return at(0), at(-1)
-
-
-def _seen(norms: Float[np.ndarray, " time_step"]) -> float:
-    (steps,) = np.nonzero((norms > 0) & np.isfinite(norms))
-    return decades_lost(norms[steps[0] :]) if steps.size and norms[0] == 0 else math.nan
 
 
 def _moment(profiles: Sequence[Profile], when: str) -> dict[str, Any]:
@@ -97,11 +90,10 @@ def _moment(profiles: Sequence[Profile], when: str) -> dict[str, Any]:
     found = [profile.whole_state for profile in profiles]
     decays = _known(each.decay for each in found)
     columns = {
-        "decades_lost": median_of_signed(_known(each.decades_lost for each in found)),
-        "decades_lost_beyond": min((each.seen for each in profiles if not math.isnan(each.seen)), default=math.nan),
+        "decades_lost": _decades(found),
         "decades_lost_by_state": tuple(
-            median_of_signed(_known(values)).estimate
-            for values in zip(*(profile.decades_lost_by_state for profile in profiles), strict=True)
+            value if math.isfinite(value := _decades(states).estimate) else math.nan
+            for states in zip(*(each.by_state for each in profiles), strict=True)
         ),
         "r_squared": median_of_signed(_known(each.r_squared for each in found)),
         "decay": mean_interval(decays),
@@ -109,6 +101,12 @@ def _moment(profiles: Sequence[Profile], when: str) -> dict[str, Any]:
         **half_life_columns("half_life", [each.half_life for each in found]),
     }
     return {f"{name}{when}": value for name, value in columns.items()}
+
+
+def _decades(found: Sequence[GradientSummary]) -> Interval:
+    return median_decades(
+        np.array([each.decades_lost for each in found]), np.array([each.decades_seen for each in found])
+    )
 
 
 def _known(values: Any) -> Float[np.ndarray, " runs"]:

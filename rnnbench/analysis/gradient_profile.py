@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from rnnbench.analysis.intervals import median_interval
+from rnnbench.analysis.intervals import UNDEFINED, Interval, median_interval
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.gradient_fit import SMALLEST, HalfLife
@@ -50,6 +50,23 @@ def top_layer_norms(results: Results, run: str, probed: int) -> Float[np.ndarray
     """g_1 .. g_T of a run's top layer at a probed step (0 the first, -1 the last), by `joint_norms`; None without."""
     arrays = results.probe(run, PROBE)
     return joint_norms(arrays)[probed, -1] if arrays else None
+
+
+def median_decades(lost: Float[np.ndarray, " runs"], seen: Float[np.ndarray, " runs"]) -> Interval:
+    """The median of the runs' `decades_lost`, NaN left out, with its interval.
+
+    Where gradients are too small for a number, no interval but a lower bound: (inf, median of `decades_seen`, inf).
+    Where they are too large likewise, an upper one; NaN where some are the one and some the other.
+    """
+    known = ~np.isnan(lost)
+    lost, seen = lost[known], seen[known]
+    too_small, too_large = np.isposinf(lost).any(), np.isneginf(lost).any()
+    if not (too_small or too_large):
+        return median_interval(lost)
+    bound = float(np.median(seen))
+    if (too_small and too_large) or not math.isfinite(bound):
+        return UNDEFINED
+    return Interval(math.inf, bound, math.inf) if too_small else Interval(-math.inf, -math.inf, bound)
 
 
 def half_life_columns(name: str, found: Sequence[HalfLife]) -> dict[str, Any]:

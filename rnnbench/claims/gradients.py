@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 from scipy import stats
 
 from rnnbench.analysis.exponential_decay import CURVATURE_MARGIN, exponential_test, half_slopes
-from rnnbench.analysis.intervals import Interval, exact_rate, mean_interval
+from rnnbench.analysis.intervals import UNDEFINED, Interval, exact_rate, mean_interval
 from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
@@ -84,10 +85,14 @@ def _gru_limit(results: Results) -> list[Case]:
 def _over_the_sequence(profiles: Profiles) -> Case:
     decades = profiles.decades
     test = paired_test(decades, np.random.default_rng(0))
+    verdict, number = opposite(within_margin(test.interval, LEAST_DECADES)), test.interval
+    if profiles.are_bounds:  # what is seen is nearer to 0 than the truth: beyond the margin means so is the truth
+        verdict = verdict if verdict is Verdict.HOLDS else Verdict.UNDECIDED
+        number = _nearest_bound(decades)
     return Case(
         profiles.condition,
-        opposite(within_margin(test.interval, LEAST_DECADES)),
-        Interval(math.inf, float(decades.min()), math.inf) if profiles.are_bounds else test.interval,
+        verdict,
+        number,
         "decades lost over the sequence",
         names(profiles.runs),
         "Student, against the margin",
@@ -96,6 +101,13 @@ def _over_the_sequence(profiles: Profiles) -> Case:
         "decades beyond the margin",
         profiles.omitted_counts(),
     )
+
+
+def _nearest_bound(decades: Float[np.ndarray, " runs"]) -> Interval:
+    """The bound that all runs have passed, on the side of 0 where they all are."""
+    if (decades > 0).all():
+        return Interval(math.inf, float(decades.min()), math.inf)
+    return Interval(-math.inf, -math.inf, float(decades.max())) if (decades < 0).all() else UNDEFINED
 
 
 def _stops_solving(results: Results, cell: str) -> list[Case]:

@@ -54,11 +54,13 @@ def number(value: Any) -> str:
 
 def interval(value: Interval | Quartiles, scale: float = 1.0) -> str:
     """The estimate or median and, where they are defined, its bounds or quartiles in brackets; `>6,000` where it is
-    more than was measured."""
+    more than was measured, `<-300` where less."""
     if isinstance(value, Quartiles):
         value = Interval(value.median, value.first, value.third)
     if math.isinf(value.estimate) and value.estimate == value.high and math.isfinite(value.low):
         return f">{number(value.low * scale)}"
+    if math.isinf(value.estimate) and value.estimate == value.low and math.isfinite(value.high):
+        return f"<{number(value.high * scale)}"
     return f"{number(value.estimate * scale)} {bounds(value, scale)}".strip()
 
 

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnnbench.analysis.comparison import comparison
 from rnnbench.analysis.gradient_decay import gradient_decays
 from rnnbench.analysis.gradient_profile import growth_per_step, joint_norms, relative_gradients, smallest_element
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
+from rnnbench.gradient_fit import decades_lost
+from rnnbench.report.tables.comparison import Comparison
 from rnnbench.report.tables.gradient_decay import GradientDecay
 from tests.analysis.made import results
 
@@ -68,9 +71,41 @@ def test_numbers_say_how_many_runs_they_are_of(monkeypatch: pytest.MonkeyPatch) 
     assert (found["decay_runs_initial"], found["half_life_runs_initial"]) == (4, 4)
     (cells,) = GradientDecay().formatted(rows).to_dict("records")
     assert cells["runs"] == "4 (2 trained)"
-    assert cells["decades per step, after training"] == "0.2 (1 of 2)"
+    assert cells["decades per step (trained)"] == "0.200 (1 of 2)"
     untrained = gradient_decays(with_profiles(monkeypatch, ({"steps_trained": 0}, VANISHES, VANISHES)))
-    assert not [name for name in GradientDecay().formatted(untrained) if "after training" in name]
+    assert not [name for name in GradientDecay().formatted(untrained) if "(trained)" in name]
+
+
+GONE, LARGE = np.where(STEPS < 3, 0, VANISHES), OVERFLOWS
+
+
+@pytest.mark.parametrize(
+    ("profiles", "number", "shown"),
+    [
+        ([VANISHES, VANISHES * 2, GONE, VANISHES, VANISHES], (math.inf, 5.8, math.inf), ">5.80"),
+        ([GONE] * 6, (math.inf, 5.2, math.inf), ">5.20"),
+        ([LARGE] * 5 + [EXPLODES], (-math.inf, -math.inf, -5.2), "<-5.20"),
+        ([GONE, LARGE], (math.nan,) * 3, "–"),
+        ([VANISHES, EXPLODES] * 3, (0, -5.8, 5.8), "0 [-5.80, 5.80]"),
+    ],
+    ids=["one too small", "all too small", "too large", "both", "none"],
+)
+def test_a_bound_without_an_interval_where_a_gradient_is_no_number(
+    monkeypatch: pytest.MonkeyPatch, profiles: list[Any], number: tuple[float, ...], shown: str
+) -> None:
+    """As all tables have it; -5.2 is the growth seen over 26 of 29 steps."""
+    made = with_profiles(
+        monkeypatch, *[({"gradient_decades_lost": decades_lost(each)}, each, each) for each in profiles]
+    )
+    for rows, name, table in (
+        (gradient_decays(made), "decades_lost", GradientDecay()),
+        (comparison(made, "solved"), "gradient_decades_lost", Comparison()),
+    ):
+        (found,) = rows[name]
+        assert (found.estimate, found.low, found.high) == pytest.approx(number, nan_ok=True, abs=1e-9)
+        (cells,) = table.formatted(rows).to_dict("records")
+        assert cells.get("decades lost (trained)", "–") == shown
+        assert "∞" not in "".join(cells.values())
 
 
 def test_tensors_of_the_state_alongside_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,9 +135,7 @@ def test_relative_to_the_last_step_with_a_gradient() -> None:
     assert np.isneginf(found[norms <= 100 * 2.0**-126]).all()
     assert found[20:28] == pytest.approx(2.0 * (STEPS[20:28] - 27))
     assert growth_per_step(found) == pytest.approx(-2)
-    (fused,) = relative_gradients(
-        {"norm": norms[None, None]}, smallest_element({"backend": "fused"})
-    )  # which rounds below 2^-106
+    (fused,) = relative_gradients({"norm": norms[None, None]}, smallest_element({"backend": "fused"}))  # below 2^-106
     assert np.isfinite(fused).sum() < np.isfinite(found).sum()
     assert np.isnan(relative_gradients({"norm": 0 * norms[None, None]}, 2.0**-126)).all()
     assert math.isnan(growth_per_step(np.full(30, math.nan)))

@@ -178,15 +178,26 @@ def test_gru_limit_takes_one_length_of_a_start() -> None:
     assert found(results, "gru-limit").overall is Overall.HOLDS
 
 
-def test_a_gradient_too_small_for_a_number_has_lost_at_least_what_is_seen() -> None:
-    def flushed(seed: int, steps: Any) -> Any:
-        norms = exponential(0.5 + 0.001 * seed)(steps)
-        return np.where(norms < 1e-31, 0, norms)
+@pytest.mark.parametrize(
+    ("decay", "side", "expected"),
+    [(0.5, 1, HOLDS), (-2.5, -1, HOLDS), (lambda seed: 0.5 * (-1) ** seed, 0, UNDECIDED)],
+    ids=["too small", "too large", "both"],
+)
+def test_a_gradient_that_is_no_number_has_lost_at_least_what_is_seen(decay: Any, side: int, expected: Verdict) -> None:
+    """Elements below 1e-31 are 0 and those above 1e200 infinite; no interval is given."""
 
-    results = made(gradient("gru", flushed))
-    cases = [case for case in found(results, "gru-limit").cases if case.condition.get("length") == 100]
-    assert {case.verdict for case in cases} == {HOLDS}
-    assert all(30 < case.number.low <= 31 and case.number.estimate == case.number.high == math.inf for case in cases)
+    def flushed(seed: int, steps: Any) -> Any:
+        norms = exponential(decay(seed) if callable(decay) else decay + 0.001 * seed)(steps)
+        return np.where(norms < 1e-31, 0, np.where(norms > 1e200, np.inf, norms))
+
+    cases = [
+        case for case in found(made(gradient("gru", flushed)), "gru-limit").cases if case.condition.get("length") == 100
+    ]
+    assert {case.verdict for case in cases} == {expected}
+    for number in [case.number for case in cases]:
+        assert number.estimate == pytest.approx(side * math.inf if side else math.nan, nan_ok=True)
+        assert side <= 0 or (30 < number.low <= 31 and number.high == math.inf)
+        assert side >= 0 or (-201 < number.high < -190 and number.low == -math.inf)
 
 
 def test_diverged_runs_have_no_gradient_after_training() -> None:

@@ -77,6 +77,9 @@ class DecayByGain(Figure):
 
     def _panel(self, axes: Axes, growth: pd.DataFrame, styles: CellStyles, named: bool = True) -> None:
         axes.axhline(0, color="0.3", linewidth=0.8)
+        if growth.empty:
+            drawing.say_empty(axes, "no runs")
+            return
         gains = sorted(growth[GAIN].unique())
         cells = styles.ordered(growth["cell"].unique())
         apart = 0.012 * (gains[-1] - gains[0])  # side by side, so that bars do not hide each other

@@ -1,7 +1,5 @@
 """How much the gradient of each cell decays in backpropagation through time, and how fast."""
 
-import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -49,12 +47,6 @@ def _runs(row: Mapping[Any, Any]) -> str:
     return f"{row['runs']}{trained}"
 
 
-def _lost(row: Mapping[Any, Any], when: str) -> str:
-    """Infinite decades as the bound that they are."""
-    beyond, text = row[f"decades_lost_beyond{when}"], interval(row[f"decades_lost{when}"])
-    return text if math.isnan(beyond) else re.sub(r"(?<!-)∞", f">{math.floor(beyond)}", text)
-
-
 def _by_state(decades: tuple[float, ...]) -> str:
     """Of a cell with one tensor nothing: it is the whole state."""
     return ", ".join(map(number, decades)) if len(decades) > 1 else ""
@@ -67,8 +59,8 @@ def _half_life(row: Mapping[Any, Any], when: str, runs: int) -> str:
 
 
 TEXTS: Mapping[str, Callable[[Mapping[Any, Any], str, int], str]] = {
-    "decades lost": lambda row, when, runs: _lost(row, when),
-    "of h and each other state tensor alone": lambda row, when, runs: _by_state(row[f"decades_lost_by_state{when}"]),
+    "decades lost": lambda row, when, runs: interval(row[f"decades_lost{when}"]),
+    "of each state tensor alone, of h first": lambda row, when, runs: _by_state(row[f"decades_lost_by_state{when}"]),
     "half-life in steps": _half_life,
     "decades per step": lambda row, when, runs: interval(row[f"decay{when}"]) + some_of(row[f"decay_runs{when}"], runs),
     "R²": lambda row, when, runs: interval(row[f"r_squared{when}"]),
