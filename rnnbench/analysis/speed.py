@@ -18,7 +18,7 @@ SIZES = {
 }
 """The table's columns of sizes, and those of the runs."""
 
-IMPLEMENTATIONS = ("fused", "torch", "eager", "torch_nn", "torch_mm")
+IMPLEMENTATIONS = ("fused", "torch", "eager", "torch_compile", "torch_nn", "torch_mm")
 """What may have been timed, in the table's order."""
 
 SPEEDS: dict[str, str] = {
@@ -28,9 +28,9 @@ SPEEDS: dict[str, str] = {
     "input_size": "features per step",
     "hidden_size": "width of the state",
     "threads": "CPU threads",
-    "implementation": "what was timed: a backend (fused with the gradient through time, the others without), torch_nn "
-    "(the module of torch.nn: nn.GRU for every GRU) or torch_mm (the cell's matrix products alone, in a loop of "
-    "torch.mm)",
+    "implementation": "what was timed: a backend (fused with the gradient through time, the others without), "
+    "torch_compile (the eager loop by torch.compile, unrolled), torch_nn (torch.nn's module: nn.GRU for every GRU) "
+    "or torch_mm (the cell's matrix products alone, in a loop of torch.mm)",
     "best_s": "seconds: the fastest forward and backward pass, which other work on the machine disturbs least",
     "pass_s": "seconds: median forward and backward pass, with quartiles over the repetitions",
     "fraction_of_peak": "the operations of the pass's matrix products, two to a multiply-add, over best_s and the peak",
@@ -40,6 +40,7 @@ SPEEDS: dict[str, str] = {
     "speedup_over_torch_nn": "the median of torch.nn's module over this one, in the same process",
     "time_over_lstm": "the median over that of an LSTM of the same sizes by the same implementation, fused or "
     "torch_nn, in the same process",
+    "time_over_equal_lstm": "the same with an LSTM of as many parameters, to within 2%; fused only",
     "processor": "the CPU: model name, family, model and width of its vectors, or the GPU",
     "cpu_load": "cores that others used, on average while the passes were timed; empty where it was not recorded",
     "times_shared": "whether that is above half a core per thread; empty where it was not recorded",
@@ -64,8 +65,8 @@ def speeds(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _speed(run: dict[Any, Any], implementation: str) -> dict[str, Any]:
-    names = (implementation, "torch_mm", "torch_nn", f"lstm_{implementation}")
-    seconds, torch_mm, torch_nn, lstm = (run.get(f"pass_{name}_s", np.nan) for name in names)
+    names = (implementation, "torch_mm", "torch_nn", f"lstm_{implementation}", f"equal_lstm_{implementation}")
+    seconds, torch_mm, torch_nn, lstm, equal_lstm = (run.get(f"pass_{name}_s", np.nan) for name in names)
     lower, upper = (run[f"pass_{implementation}_{which}_quartile_s"] for which in ("lower", "upper"))
     return {
         "implementation": implementation,
@@ -76,6 +77,7 @@ def _speed(run: dict[Any, Any], implementation: str) -> dict[str, Any]:
         "time_over_torch_mm": seconds / torch_mm,
         "speedup_over_torch_nn": torch_nn / seconds,
         "time_over_lstm": seconds / lstm,
+        "time_over_equal_lstm": seconds / equal_lstm,
     }
 
 

@@ -13,21 +13,25 @@ from torch import Tensor, nn
 from rnnbench.backends import FASTEST_FIRST, Backend, backend_named
 from rnnbench.cells import Cell
 from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.states import count_numbers
+from rnnbench.model.budget import hidden_size_for
 from rnnbench.timing.measure import Pass, synchronised, with_threads
 from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
 
 IMPLEMENTATIONS: dict[str, str] = {
     **{backend.name: f"backend={backend.name}" for backend in FASTEST_FIRST},
+    "torch_compile": "the eager loop by torch.compile, unrolled, which takes a minute or more to compile",
     "torch_nn": "torch.nn's module for the cell, and for a GRU that resets before the product the lighter torch.nn.GRU",
     "torch_mm": "the cell's matrix products alone, in a loop of torch.mm; no bound",
     "lstm_fused": "an LSTM of the same sizes with backend=fused",
     "lstm_torch_nn": "torch.nn.LSTM of the same sizes",
+    "equal_lstm_fused": "an LSTM of as many parameters, to within 2%, with backend=fused",
 }
 """What is timed, where it applies. `fused` also returns the gradient through time, which its backward pass computes
 anyway; the others would need further passes for it and are timed without. The LSTM is what all cells are compared with
 by name, so it is named here."""
 
-OF_AN_LSTM = ("lstm_fused", "lstm_torch_nn")
+OF_AN_LSTM = ("lstm_fused", "lstm_torch_nn", "equal_lstm_fused")
 """Which of them are not of the cell itself."""
 
 MODULES: dict[Callable[..., Any], Callable[[int, int], nn.Module]] = {
@@ -39,8 +43,11 @@ MODULES: dict[Callable[..., Any], Callable[[int, int], nn.Module]] = {
 """The modules around torch's kernels."""
 
 
-def implementations(cell: Cell, steps: int, batch: int, threads: int = 1) -> dict[str, Pass]:
-    """The pass of every implementation that there is for the cell, on the cell's device and in its dtype."""
+def implementations(cell: Cell, steps: int, batch: int, threads: int = 1, compiled: bool = False) -> dict[str, Pass]:
+    """The pass of every implementation that there is for the cell, on the cell's device and in its dtype.
+
+    `compiled`: torch_compile too, which compiles at its first call.
+    """
     like = next(cell.parameters())
     generator = torch.Generator().manual_seed(0)
 
@@ -54,10 +61,14 @@ def implementations(cell: Cell, steps: int, batch: int, threads: int = 1) -> dic
         return with_threads(threads, _pass(lambda: module(inputs)[0], module, upstream))
 
     def of_cell(backend: Backend, cell: Cell) -> Pass:
-        return with_threads(backend.torch_threads, _pass(partial(_outputs, backend, cell, inputs), cell, upstream))
+        of_width = upstream if upstream.shape[-1] == cell.hidden_size else drawn(cell.hidden_size)
+        return with_threads(backend.torch_threads, _pass(partial(_outputs, backend, cell, inputs), cell, of_width))
 
     backends = [backend_named(backend.name, threads) for backend in FASTEST_FIRST]
     found = {backend.name: of_cell(backend, cell) for backend in backends if backend.unsupported_reason(cell) is None}
+    if compiled:
+        outputs = torch.compile(partial(_outputs, backend_named("eager", threads), cell), dynamic=False)
+        found["torch_compile"] = with_threads(threads, _pass(lambda: outputs(inputs), cell, upstream))
     if (make := torch_module(cell)) is not None:
         found["torch_nn"] = of_module(make)
     if (baseline := torch_mm_baseline(cell, steps, batch)) is not None:
@@ -67,6 +78,8 @@ def implementations(cell: Cell, steps: int, batch: int, threads: int = 1) -> dic
         fused = backend_named("fused", threads)
         if fused.unsupported_reason(lstm) is None:
             found["lstm_fused"] = of_cell(fused, lstm)
+            if (equal := _equal_lstm(cell)) is not None:
+                found["equal_lstm_fused"] = of_cell(fused, equal.to(like))
         found["lstm_torch_nn"] = of_module(nn.LSTM)
     return found
 
@@ -75,6 +88,18 @@ def torch_module(cell: Cell) -> Callable[[int, int], nn.Module] | None:
     """The module of torch.nn that a cell is compared with: of the same equations, or else the nearest."""
     equivalent = cell.torch_equivalent()
     return cell.nearest_torch_module if equivalent is None else MODULES[equivalent.kernel]
+
+
+def _equal_lstm(cell: Cell) -> Lstm | None:
+    """An LSTM of as many parameters; None where no width comes within 2%."""
+    budget = count_numbers(cell.parameters())
+    try:
+        width = hidden_size_for(
+            Lstm, input_size=cell.input_size, output_size=1, layers=1, budget=budget, counted="recurrent_layers"
+        )
+    except ValueError:
+        return None
+    return Lstm(cell.input_size, width)
 
 
 def _outputs(backend: Backend, cell: Cell, inputs: Tensor) -> Tensor:

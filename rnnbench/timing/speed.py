@@ -23,7 +23,8 @@ class Speed(Probe):
 
     The sequences are noise, as many and as long as a training batch's. The `repetitions` of all implementations are
     interleaved in this process, so that ratios between their medians hold on a noisy machine too; so is the peak. The
-    number of threads and the flushing of denormals are the run's. With 0 repetitions nothing is timed.
+    number of threads and the flushing of denormals are the run's. With 0 repetitions nothing is timed. `compiled`: the
+    eager loop by torch.compile too.
     """
 
     columns: ClassVar[Mapping[str, Column]] = {
@@ -64,11 +65,15 @@ class Speed(Probe):
     }
 
     def __init__(
-        self, repetitions: Annotated[int, Field(ge=0)] = 20, eager_repetitions: Annotated[int, Field(ge=1)] = 5
+        self,
+        repetitions: Annotated[int, Field(ge=0)] = 20,
+        eager_repetitions: Annotated[int, Field(ge=1)] = 5,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         self.repetitions = repetitions
         self.eager_repetitions = eager_repetitions
+        self.compiled = compiled
 
     def due(self, step: int, last: bool) -> bool:
         return step == 0 and self.repetitions > 0
@@ -77,7 +82,7 @@ class Speed(Probe):
         steps, examples = batch.inputs.shape[:2]
         cell = model.cells[0]
         threads = model.backend.threads
-        passes = implementations(cell, steps, examples, threads)
+        passes = implementations(cell, steps, examples, threads, self.compiled)
         timings = time_with_peak(cell, passes, steps, examples, threads, self.repetitions, eager=self.eager_repetitions)
         torch.set_num_threads(model.backend.torch_threads)
         scalars: dict[str, float | None] = {

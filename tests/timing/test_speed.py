@@ -2,6 +2,7 @@
 
 import gc
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rnnbench.analysis.speed import SPEEDS, speeds
 from rnnbench.analysis.variant import Variant
+from rnnbench.backends import Fused
 from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
@@ -24,6 +26,7 @@ from rnnbench.timing.implementations import implementations
 from rnnbench.timing.measure import Timings, interleaved_seconds
 from rnnbench.timing.speed import Speed
 from rnnbench.timing.torch_mm_baseline import multiply_adds, torch_mm_baseline
+from tests.long import long_but
 
 STEPS, BATCH, HIDDEN = 5, 7, 3
 GROUP = {"task": "adding", "difficulty_setting": "length", "difficulty": 5, "cell": "gru", "variant": Variant()}
@@ -50,11 +53,29 @@ def test_what_is_timed(family: type[Cell], names: set[str]) -> None:
     assert set(implementations(family(2, HIDDEN), STEPS, BATCH)) == names
 
 
-def test_every_implementation_differentiates_all_parameters() -> None:
+def test_an_lstm_of_as_many_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GRU of 37 units and 2 inputs has 3 x 37 x 40 = 4,440 parameters, an LSTM of 32 has 4 x 32 x 35 = 4,480."""
+    widths: list[tuple[type[Cell], int]] = []
+    run = Fused.run
+
+    def noted(self: Fused, cell: Cell, *rest: Any) -> Any:
+        widths.append((type(cell), cell.hidden_size))
+        return run(self, cell, *rest)
+
+    monkeypatch.setattr(Fused, "run", noted)
+    passes = implementations(Gru(2, 37), STEPS, BATCH)
+    for name in ("fused", "lstm_fused", "equal_lstm_fused"):
+        passes[name]()
+    assert widths == [(Gru, 37), (Lstm, 37), (Lstm, 32)]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch.compile's own
+@pytest.mark.parametrize("compiled", long_but([False], [False, True]))
+def test_every_implementation_differentiates_all_parameters(compiled: bool) -> None:
     cell = GruTorch(2, HIDDEN)
-    passes = implementations(cell, STEPS, BATCH)
+    passes = implementations(cell, STEPS, BATCH, compiled=compiled)
     gradients = []
-    for name in ("fused", "torch", "eager"):
+    for name in ("fused", "torch", "eager", *["torch_compile"] * compiled):
         passes[name]()
         gradients.append(torch.cat([p.grad.flatten() for p in cell.parameters() if p.grad is not None]))
         assert len(gradients[-1]) == sum(parameter.numel() for parameter in cell.parameters())
@@ -98,6 +119,7 @@ def test_probe_measures_once_and_its_row_becomes_the_table() -> None:
 
 def test_ratios_by_hand() -> None:
     seconds = {"fused": 2.0, "torch_nn": 8.0, "torch_mm": 4.0, "lstm_fused": 5.0, "lstm_torch_nn": 2.0}
+    seconds["equal_lstm_fused"] = 1.6
     columns = {
         f"pass_{name}{suffix}_s": value
         for name, value in seconds.items()
@@ -109,6 +131,8 @@ def test_ratios_by_hand() -> None:
     assert list(table["speedup_over_torch_nn"]) == [4.0, 1.0, 2.0]
     assert list(table["time_over_lstm"][:2]) == [0.4, 4.0]
     assert math.isnan(table["time_over_lstm"]["torch_mm"])
+    assert table["time_over_equal_lstm"]["fused"] == 1.25
+    assert table["time_over_equal_lstm"][["torch_nn", "torch_mm"]].isna().all()
     for unknown in ("best_s", "fraction_of_peak", "peak_gflops", "cpu_load", "times_shared"):
         assert table[unknown].isna().all(), "runs of before these were recorded"
 

@@ -16,8 +16,8 @@ from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
 from rnnbench.report.style import CellStyles, text_width
 
-MARKERS = {"fused": "o", "torch": "s", "eager": "^", "torch_nn": "x", "torch_mm": "|"}
-LABELS = {"torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
+MARKERS = {"fused": "o", "torch": "s", "eager": "^", "torch_compile": "v", "torch_nn": "x", "torch_mm": "|"}
+LABELS = {"torch_compile": "torch.compile", "torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
 SIZE = {"hidden_size": "H", "steps": "T", "batch": "B", "threads": "threads"}
 QUANTITIES = {
     "pass_s": "time of a pass (ms)",

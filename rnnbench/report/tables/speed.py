@@ -10,7 +10,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.report.component import Table
 from rnnbench.report.labels import interval, number
 
-NAMES = {"torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
+NAMES = {"torch_compile": "torch.compile", "torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
 
 
 class Speed(Table):
@@ -24,7 +24,7 @@ class Speed(Table):
     needs = tuple(speed.SIZES.values())
     intervals = (
         "quartiles over the repetitions, all implementations and the peak interleaved in one process; shared: taken "
-        "while other work shared the machine"
+        "while other work shared the machine; equal LSTM: of as many parameters"
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
@@ -43,6 +43,7 @@ class Speed(Table):
             "time / torch.mm loop": number(row["time_over_torch_mm"]),
             "speed-up over torch.nn": number(row["speedup_over_torch_nn"]),
             "time / LSTM": number(row["time_over_lstm"]),
+            "time / equal LSTM": number(row["time_over_equal_lstm"]),
             "peak GFLOP/s": number(row["peak_gflops"]),
             "processor": row["processor"],
         }
