@@ -13,6 +13,7 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.janet import Janet
 from rnnbench.cells.lem import Lem
 from rnnbench.cells.lru import Lru
+from rnnbench.cells.lstm_1997 import Lstm1997
 from rnnbench.cells.lstm_greff import LstmGreff
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.min_lstm import MinLstm
@@ -45,6 +46,7 @@ def uniform(bound: float) -> float:
         (Fastgrnn, {"W.weight": (0, 0.1), "U.weight": (0, 0.1), "b_z": (1, 0)}),
         (Janet, {"W_f.weight": (0, uniform((6 / (INPUT + 2 * WIDE)) ** 0.5)), "W_f.bias": (1, 0), "W_g.bias": (0, 0)}),
         (Lem, {"W_1.weight": (0, uniform(WIDE**-0.5)), "U_h.weight": (0, uniform(WIDE**-0.5))}),
+        (Lstm1997, {"W_i.weight": (0, uniform(0.1)), "U_g.weight": (0, uniform(0.1)), "W_o.bias": (0, uniform(0.1))}),
         (LstmGreff, {"W_f.bias": (0, 0.1), "U_g.weight": (0, 0.1), "p_o": (0, 0.1)}),
         (MinGru, {"W_z.weight": (0, uniform(INPUT**-0.5)), "W_n.bias": (0, uniform(INPUT**-0.5))}),
         (MinLstm, {"W_f.weight": (0, uniform(INPUT**-0.5)), "W_i.bias": (0, uniform(INPUT**-0.5))}),

@@ -22,6 +22,7 @@ from rnnbench.cells.indrnn import Indrnn
 from rnnbench.cells.janet import Janet
 from rnnbench.cells.lem import Lem
 from rnnbench.cells.lru import Lru
+from rnnbench.cells.lstm_1997 import Lstm1997
 from rnnbench.cells.lstm_cifg import LstmCifg
 from rnnbench.cells.lstm_greff import LstmGreff, Variant
 from rnnbench.cells.lstm_peephole import LstmPeephole
@@ -74,6 +75,16 @@ def lstm_peephole(p: Parameters, x: Array, h: Array, c: Array) -> tuple[Array, .
     new = f * c + i * np.tanh(x @ p["W_g.weight"].T + h @ p["U_g.weight"].T + p["W_g.bias"])
     o = sigma(x @ p["W_o.weight"].T + h @ p["U_o.weight"].T + new @ np.diag(p["p_o"]) + p["W_o.bias"])
     return (o * np.tanh(new), new)
+
+
+def lstm_1997(p: Parameters, x: Array, h: Array, c: Array, i: Array, o: Array) -> tuple[Array, ...]:
+    """Two blocks of two cells, as printed: g the logistic function from -2 to 2, the output's from -1 to 1."""
+    s = np.hstack([h, i, o])
+    i = sigma(x @ p["W_i.weight"].T + s @ p["U_i.weight"].T + p["W_i.bias"])
+    o = sigma(x @ p["W_o.weight"].T + s @ p["U_o.weight"].T + p["W_o.bias"])
+    g = 4 * sigma(x @ p["W_g.weight"].T + s @ p["U_g.weight"].T + p["W_g.bias"]) - 2
+    new = c + i[:, [0, 0, 1, 1]] * g
+    return (o[:, [0, 0, 1, 1]] * (2 * sigma(new) - 1), new, i, o)
 
 
 def lstm_cifg(p: Parameters, x: Array, h: Array, c: Array) -> tuple[Array, ...]:
@@ -252,6 +263,7 @@ CASES: dict[str, tuple[Callable[[], Cell], Callable[..., tuple[Array, ...]]]] = 
     "gru_goodfellow": (lambda: GruGoodfellow(INPUT, HIDDEN), goodfellow),
     "gru_concat": (lambda: GruConcat(INPUT, HIDDEN), gru_concat),
     "lstm_peephole": (lambda: LstmPeephole(INPUT, HIDDEN), lstm_peephole),
+    "lstm_1997": (lambda: Lstm1997(INPUT, HIDDEN, block_size=2), lstm_1997),
     "lstm_cifg": (lambda: LstmCifg(INPUT, HIDDEN), lstm_cifg),
     "janet": (lambda: Janet(INPUT, HIDDEN), janet),
     "mut1": (lambda: Mut1(INPUT, HIDDEN), mut1),
@@ -293,7 +305,7 @@ def test_step_equals_the_equations(case: str) -> None:
             parameter.copy_(torch.from_numpy(random.normal(size=parameter.shape)))
     parameters = {name: value.detach().numpy() for name, value in cell.named_parameters()}
     x = random.normal(size=(BATCH, cell.input_size))
-    state = [random.normal(size=(BATCH, HIDDEN)) for _ in cell.state_names]
+    state = [random.normal(size=tensor.shape) for tensor in cell.initial_state(BATCH)]
     actual = cell.step(torch.from_numpy(x), tuple(torch.from_numpy(tensor) for tensor in state))
     expected = equations(parameters, x, *state)
     assert len(actual) == len(expected)
@@ -312,3 +324,17 @@ def test_no_bias_forms_by_hand() -> None:
                 parameter.fill_(1)
         (after,) = cell.step(torch.zeros(1, 1, dtype=torch.float64), (torch.full((1, 1), h, dtype=torch.float64),))
         assert after.item() == pytest.approx(expected, rel=1e-14)
+
+
+def test_the_lstm_of_1997_carries_the_gradient_through_its_cells_alone() -> None:
+    """Truncated, dh_T/dc_0 = o_T (1 - tanh(c_T/2)^2)/2 whatever lies between, and nothing reaches h_0 or gates."""
+    cell = Lstm1997(INPUT, HIDDEN, block_size=2).double()
+    random = torch.Generator().manual_seed(0)
+    start = [torch.randn(BATCH, *t.shape[1:], dtype=torch.float64, generator=random) for t in cell.initial_state(BATCH)]
+    state = tuple(tensor.requires_grad_() for tensor in start)
+    for _ in range(5):
+        state = cell.step(torch.randn(BATCH, INPUT, dtype=torch.float64, generator=random), state)
+    h, c, _, o = state
+    from_h, from_c, *gates = torch.autograd.grad(h.sum(), start, materialize_grads=True)
+    torch.testing.assert_close(from_c, o[:, [0, 0, 1, 1]] * (1 - torch.tanh(c / 2) ** 2) / 2)
+    assert not any(tensor.any() for tensor in (from_h, *gates))

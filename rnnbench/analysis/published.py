@@ -1,0 +1,138 @@
+"""A paper's numbers beside those of one's runs, and whether the two agree."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy import stats
+
+from rnnbench.analysis.milestones import check_milestone, reached, steps_to
+from rnnbench.analysis.verdict import LEVEL, holm
+from rnnbench.errors import SettingError
+
+COLUMNS = {
+    "where": "table or figure of the paper",
+    "what": "what the number is",
+    "published": "the paper's: a number, `all` or `no` runs, or which of two is less",
+    "ours": "count of runs, or the median with the smallest and the largest run",
+    "agree": "yes, no, in part (some runs do what all or none do there) or not seen (the two cannot be told apart)",
+}
+Numbers = Float[np.ndarray, " runs"]
+
+
+def published_numbers(runs: pd.DataFrame, numbers: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per published number. `runs` are ended runs; each of `numbers` has
+
+    - `where`, `what`: for the reader;
+    - `of`: columns of the runs with the value that they have, such as {cell: lstm, difficulty: 100};
+    - `column`: a column of numbers, `times` which they are multiplied by (1), or a `milestone`, such as solved, whose
+      steps count, without end where it was not reached;
+    - `published`: the number. It agrees where it lies between our smallest and largest run, or within the 95%
+      prediction interval (Student's, of the logarithms where all are positive) of one more run, for one run is what a
+      paper mostly shows. Or `all` or `no`: how many of the runs reached the milestone. Or `less`, with `than`, a second
+      set of runs: those of `of` have less. It agrees where the exact Mann-Whitney test, with Holm's correction over
+      the rows of the table that order two, says so at 5%, and does not where the test says the opposite.
+
+    Raises SettingError for an unknown kind of number, a missing column and a set without runs.
+    """
+    rows = [_row(runs, number) for number in numbers]
+    return pd.DataFrame(_corrected(rows), columns=[*COLUMNS])
+
+
+def _row(runs: pd.DataFrame, number: Mapping[str, Any]) -> dict[str, Any]:
+    published, chosen = number["published"], _chosen(runs, number["of"])
+    if published in ("all", "no"):
+        found = _share(published, number, chosen)
+    elif published == "less":
+        found = _ordered(_values(number, chosen), _values(number, _chosen(runs, number["than"])))
+    elif isinstance(published, int | float):
+        values = _values(number, chosen)
+        found = {"ours": _text(values), "agree": "yes" if _lies_within(values, float(published)) else "no"}
+    else:
+        raise SettingError(f"published={published}: must be a number, all, no or less")
+    return {"where": number["where"], "what": number["what"], "published": published, **found}
+
+
+def _chosen(runs: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
+    """The runs whose columns have the values; raises SettingError when there are none."""
+    for column, value in of.items():
+        if column not in runs:
+            raise SettingError(f"needs the column {column!r}, which no run has")
+        runs = runs[runs[column] == value]
+    if runs.empty:
+        raise SettingError(f"no run has {', '.join(f'{column}={value}' for column, value in of.items())}")
+    return runs
+
+
+def _values(number: Mapping[str, Any], runs: pd.DataFrame) -> Numbers:
+    """The runs' numbers: infinite where a milestone was not reached, left out where a column has no value."""
+    if "milestone" in number:
+        steps = pd.Series(steps_to(_with_milestone(number, runs), number["milestone"]).steps)
+    elif number["column"] in runs:
+        steps = pd.to_numeric(runs[number["column"]]).dropna()
+    else:
+        raise SettingError(f"needs the column {number['column']!r}, which no run has")
+    return np.sort(steps.to_numpy(float)) * float(number.get("times", 1))
+
+
+def _with_milestone(number: Mapping[str, Any], runs: pd.DataFrame) -> pd.DataFrame:
+    check_milestone(runs, number["milestone"])
+    return runs
+
+
+def _share(published: str, number: Mapping[str, Any], runs: pd.DataFrame) -> dict[str, Any]:
+    """How many runs reached the milestone that all or no runs of the paper did."""
+    count, total = int(reached(_with_milestone(number, runs), number["milestone"]).sum()), len(runs)
+    agreeing = count if published == "all" else total - count
+    agree = "yes" if agreeing == total else "in part" if agreeing else "no"
+    return {"ours": f"{count} of {total}", "agree": agree}
+
+
+def _lies_within(values: Numbers, published: float) -> bool:
+    """Whether a published number is one that a further run could give: within the runs or their prediction interval."""
+    if values.size == 0:
+        return False
+    if values[0] <= published <= values[-1]:
+        return True
+    if values.size < 2 or not np.isfinite(values).all():
+        return False
+    if values[0] > 0 and published > 0:
+        values, published = np.log(values), math.log(published)
+    spread = float(values.std(ddof=1)) * math.sqrt(1 + 1 / values.size)
+    return abs(published - float(values.mean())) <= float(stats.t.ppf(1 - LEVEL / 2, values.size - 1)) * spread
+
+
+def _ordered(less: Numbers, more: Numbers) -> dict[str, Any]:
+    """The exact tests that the first has less and that it has more, two-sided by doubling."""
+    method = stats.PermutationMethod(n_resamples=99_999, rng=np.random.default_rng(0))
+    p_values = [
+        min(1.0, 2 * float(stats.mannwhitneyu(less, more, alternative=side, method=method).pvalue))
+        for side in ("less", "greater")
+    ]
+    return {"ours": f"{_text(less)} v {_text(more)}", "agree": p_values}
+
+
+def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with verdicts for the p-values of those that order two, by Holm's correction over them."""
+    tested = [row for row in rows if isinstance(row["agree"], list)]
+    verdicts = {"less": "yes", "greater": "no"}
+    corrected = holm(np.array([min(row["agree"]) for row in tested]))
+    for row, p_value in zip(tested, corrected, strict=True):
+        side = "less" if row["agree"][0] <= row["agree"][1] else "greater"
+        row["agree"] = verdicts[side] if p_value <= LEVEL else "not seen"
+    return rows
+
+
+def _text(values: Numbers) -> str:
+    """The median with the smallest and the largest run; ∞: not reached."""
+    if values.size == 0:
+        return "no run has it"
+    middle = float(np.sort(values)[(values.size - 1) // 2]) if np.isinf(values).any() else float(np.median(values))
+    return f"{_digits(middle)} ({_digits(values[0])} to {_digits(values[-1])}, {values.size} runs)"
+
+
+def _digits(value: float) -> str:
+    return "never" if math.isinf(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

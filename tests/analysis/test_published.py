@@ -1,0 +1,98 @@
+"""A paper's numbers beside ours: made runs for which the two agree, do not, and cannot be told."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rnnbench.analysis.published import published_numbers
+from rnnbench.errors import SettingError
+
+
+def runs(**steps: list[float]) -> pd.DataFrame:
+    """A run for each cell and number of steps to solve, NaN where the budget of 1,000 did not do."""
+    rows = [
+        {"cell": cell, "task": "adding", "difficulty": 20, "seed": seed, "status": "done", "train.steps": 1000,
+         "steps_trained": 1000, "steps_to_solve": value, "test_loss": 2.0**seed}
+        for cell, values in steps.items() for seed, value in enumerate(values)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def agree(table: pd.DataFrame, *numbers: dict[str, Any]) -> list[str]:
+    filled = [{"where": "", "what": "", "milestone": "solved", **number} for number in numbers]
+    return list(published_numbers(table, filled)["agree"])
+
+
+NONE = float("nan")
+
+
+def test_all_and_no_runs() -> None:
+    made = runs(gru=[100, 200, 300], lstm=[100, NONE, NONE], rnn=[NONE, NONE, NONE])
+    numbers = [{"of": {"cell": cell}, "published": word} for cell in ("gru", "lstm", "rnn") for word in ("all", "no")]
+    assert agree(made, *numbers) == ["yes", "no", "in part", "in part", "no", "yes"]
+    assert list(published_numbers(made, [{**numbers[2], "where": "", "what": "", "milestone": "solved"}])["ours"]) == [
+        "1 of 3"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("published", "times", "expected"),
+    # Losses 1, 2, 4, 8, 16: logarithms of mean 2 ln 2 and deviation sqrt(2.5) ln 2; a sixth run lies with 95% within
+    # 2 +- 2.776 sqrt(2.5 * 1.2) = 2 +- 4.81 powers of 2, that is from 0.1427 to 112.
+    [(4, 1, "yes"), (0.144, 1, "yes"), (0.141, 1, "no"), (111, 1, "yes"), (113, 1, "no"), (111, 10, "yes"),
+     (1.41, 10, "no")],
+)  # fmt: skip
+def test_a_number_agrees_where_one_more_run_may_lie(published: float, times: float, expected: str) -> None:
+    number = {
+        "where": "",
+        "what": "",
+        "of": {"cell": "gru"},
+        "column": "test_loss",
+        "times": times,
+        "published": published,
+    }
+    assert list(published_numbers(runs(gru=[NONE] * 5), [number])["agree"]) == [expected]
+
+
+def test_unsolved_runs_have_no_end() -> None:
+    made = runs(gru=[300, 500, NONE])
+    assert agree(made, *({"of": {"cell": "gru"}, "published": value} for value in (299, 300, 9999))) == [
+        "no",
+        "yes",
+        "yes",
+    ]
+
+
+def test_the_order_of_two() -> None:
+    made = runs(gru=[1, 2, 3, 4, 5], lstm=[6, 7, 8, NONE, NONE], rnn=[2, 3, 4, 5, 6], few=[100, 200, 300])
+    less = {"published": "less"}
+    # Five against five apart: p = 2/252. Over three rows by Holm 0.024, over seven 0.056.
+    assert agree(made, {"of": {"cell": "gru"}, "than": {"cell": "lstm"}, **less},
+                 {"of": {"cell": "lstm"}, "than": {"cell": "gru"}, **less},
+                 {"of": {"cell": "gru"}, "than": {"cell": "rnn"}, **less}) == ["yes", "no", "not seen"]  # fmt: skip
+    assert agree(made, *[{"of": {"cell": "gru"}, "than": {"cell": "lstm"}, **less}] * 7) == ["not seen"] * 7
+    assert agree(made, {"of": {"cell": "rnn"}, "than": {"cell": "few"}, **less}) == ["yes"]  # 2/56
+    assert agree(runs(a=[1, 2, 3], b=[4, 5, 6]), {"of": {"cell": "a"}, "than": {"cell": "b"}, **less}) == ["not seen"]
+
+
+def test_the_order_errs_in_one_case_of_twenty() -> None:
+    random, seen = np.random.default_rng(0), 0
+    for _ in range(200):
+        made = runs(a=list(random.lognormal(size=5)), b=list(random.lognormal(size=5)))
+        seen += agree(made, {"of": {"cell": "a"}, "than": {"cell": "b"}, "published": "less"}) != ["not seen"]
+    assert seen <= 18  # 10 expected, P(more than 18) = 0.6%
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ({"published": "some"}, "published=some: must be a number, all, no or less"),
+        ({"published": 1, "of": {"cell": "mut1"}}, "no run has cell=mut1"),
+        ({"published": 1, "of": {"cells": "gru"}}, "needs the column 'cells', which no run has"),
+    ],
+)
+def test_what_cannot_be_compared_is_named(number: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        agree(runs(gru=[1.0]), {"of": {"cell": "gru"}, **number})
