@@ -88,21 +88,31 @@ def smallest_element(run: Mapping[Any, Any]) -> float:
 
 
 def relative_gradients(
-    arrays: Mapping[str, "np.ndarray[Any, Any]"], smallest: float, probed: Sequence[int] | slice = slice(None)
+    arrays: Mapping[str, "np.ndarray[Any, Any]"],
+    smallest: float,
+    probed: Sequence[int] | slice = slice(None),
+    tensor: int | None = None,
 ) -> Float[np.ndarray, "probed time_step"]:
     """log10(g_t / g_T) of the top layer in a run's profile, at probed training steps (0 the first, -1 the last).
 
-    `smallest` is the run's `smallest_element`. -inf where the gradient is rounded to zero, NaN throughout where there
-    is none at all. Raises SettingError as `joint_norms` does.
+    Of the whole state, or of one `tensor` of it, T then being its own last step with a gradient; of a cell with one
+    tensor that is NaN. `smallest` is the run's `smallest_element`. -inf where the gradient is rounded to zero, NaN
+    throughout where there is none at all. Raises SettingError as `joint_norms` does.
     """
     norms = joint_norms(arrays)[probed, -1]
+    if tensor is not None:
+        by_state = np.asarray(arrays.get("norm_by_state", norms[:, None, None]), dtype=np.float64)
+        one = by_state.shape[2] == 1
+        norms = np.full(norms.shape, np.nan) if one or tensor >= by_state.shape[2] else by_state[probed, -1, tensor]
+        after_last = np.cumsum(norms[:, ::-1] > 0, axis=1)[:, ::-1] == 0
+        norms = np.where(after_last, np.nan, norms)  # zero by definition, such as c's at the very end
     return np.reshape([relative_to_last(of_step, smallest) for of_step in norms], norms.shape)
 
 
 def relative_to_last(norms: Float[np.ndarray, " time_step"], rounded: float) -> Float[np.ndarray, " time_step"]:
     """log10(g_t / g_T) of norms whose elements are rounded to zero below `rounded`."""
-    kept = np.where(norms > MARGIN * rounded, norms, 0.0)
-    (steps,) = np.nonzero(kept)
+    kept = np.where((norms > MARGIN * rounded) | np.isnan(norms), norms, 0.0)
+    (steps,) = np.nonzero(kept > 0)
     if not steps.size:
         return np.full(norms.shape, math.nan)
     with np.errstate(divide="ignore"):

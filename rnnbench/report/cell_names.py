@@ -32,6 +32,11 @@ def cell_name(cell: str) -> str:
     return menu_cells().get(cell, Shown(cell)).name
 
 
+def state_name(cell: str, place: int) -> str:
+    """The name of a tensor of the cell's state: the first is h, an LSTM's second c."""
+    return "h" if place == 0 else "c" if place == 1 and family(cell) == "LSTM" else f"state tensor {place + 1}"
+
+
 def family(cell: str) -> str:
     """One of FAMILIES: the one given, or the first whose letters are in the name; `my_lstm` is an LSTM."""
     name, given = menu_cells().get(cell, Shown(cell))

@@ -15,21 +15,22 @@ Profiles = dict[str, Float[np.ndarray, " time_step"]]
 """log10(g_t / g_T) by run."""
 
 
-def relative_profiles(results: Results) -> dict[str, Profiles]:
+def relative_profiles(results: Results, tensor: int | None = None) -> dict[str, Profiles]:
     """The profiles by moment: before training of all runs, after it of those that trained to their end.
 
-    Raises SettingError when no run has any.
+    With a `tensor` those of this tensor of the state alone, of cells with several. Raises SettingError when no run has
+    any of the whole state.
     """
     found: dict[str, Profiles] = {BEFORE: {}, AFTER: {}}
     for run in results.runs.to_dict("records"):
         if not (arrays := results.probe(run["run"], PROBE)):
             continue
-        before, after = relative_gradients(arrays, smallest_element(run), [0, -1])
+        before, after = relative_gradients(arrays, smallest_element(run), [0, -1], tensor)
         trained = run["status"] == Status.DONE and run["steps_trained"] > 0
         if not np.isnan(before).all():
             found[BEFORE][run["run"]] = before
         if trained and not np.isnan(after).all():
             found[AFTER][run["run"]] = after
-    if not any(found.values()):
+    if tensor is None and not any(found.values()):
         raise SettingError(NONE)
     return found

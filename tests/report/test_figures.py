@@ -95,12 +95,15 @@ def test_horizon_draws_rates_and_longest_lengths() -> None:
 
 
 def test_heat_map_paints_log10_of_the_norm() -> None:
-    canvas = draw("gradient_heat_map")
-    for axes, cell in zip(panels(canvas)[:3], CELLS, strict=True):
-        assert axes.get_title() == cell.upper()
+    canvas, lags = draw("gradient_heat_map"), np.arange(10) - 9.0
+    expected = {cell.upper(): DECAY[cell] * lags for cell in CELLS}
+    expected |= {"LSTM, h": 0.3 * lags, "LSTM, c": np.where(lags < 0, 0.05 * (lags + 1), np.nan)}
+    first_row = panels(canvas)[:5]
+    assert [axes.get_title() for axes in first_row] == ["RNN", "LSTM", "LSTM, h", "LSTM, c", "GRU"]
+    for axes in first_row:
         (mesh,) = axes.collections
-        values = np.asarray(mesh.get_array()).reshape(3, 10)
-        np.testing.assert_allclose(values[1], DECAY[cell] * (np.arange(10) - 9.0), atol=1e-12)
+        values = np.ma.filled(mesh.get_array(), np.nan).reshape(3, 10)
+        np.testing.assert_allclose(values[1], expected[axes.get_title()], atol=1e-12)
     (bar,) = [axes for axes in canvas.axes if axes.get_label() == "<colorbar>"]
     assert "log" in bar.get_ylabel()
 
@@ -109,11 +112,15 @@ def test_gradient_norms_are_relative_to_the_last_step(monkeypatch: pytest.Monkey
     results = tiny()
     probe = results.source.probe
     monkeypatch.setattr(results.source, "probe", lambda *of: {**(found := probe(*of)), "norm": 7 * found["norm"]})
-    for axes in panels(draw("gradient_norms", results)):
+    canvas, lags = draw("gradient_norms", results), np.arange(10) - 9.0
+    for axes in panels(canvas):
         for cell in CELLS:
-            np.testing.assert_allclose(
-                line(axes, cell.upper()).get_ydata(), 10 ** (DECAY[cell] * (np.arange(10) - 9.0))
-            )
+            np.testing.assert_allclose(line(axes, cell.upper()).get_ydata(), 10 ** (DECAY[cell] * lags))
+        h, c = (each.get_ydata() for each in axes.lines if each.get_linewidth() == 0.8)
+        np.testing.assert_allclose(h, 10 ** (0.3 * lags))
+        np.testing.assert_allclose(c, np.where(lags < 0, 10 ** (0.05 * (lags + 1)), np.nan))
+    (legend,) = canvas.legends
+    assert {"h alone", "c alone"} <= {text.get_text() for text in legend.get_texts()}
 
 
 def test_paired_differences_are_ratios_of_losses_at_equal_budgets() -> None:

@@ -13,6 +13,8 @@ LENGTHS, SEEDS = (10, 20), (0, 1, 2)
 STEPS = np.array([0, 100, 200])
 DECAY = {"rnn": 0.5, "lstm": 0.1, "gru": -0.2}
 """Decades that the gradient loses per time step, at every training step."""
+TENSOR_DECAY = {"h": 0.3, "c": 0.05}
+"""The same of the LSTM's tensors alone; nothing depends on the last c."""
 
 
 class TinySource:
@@ -30,8 +32,12 @@ class TinySource:
         )
 
     def probe(self, run: str, name: str) -> dict[str, Any]:
-        norms = 10 ** (DECAY[self.rows[run]["cell"]] * (np.arange(10) - 9.0))
-        return {"norm": np.tile(norms, (len(STEPS), 1, 1)), "step": STEPS}
+        cell, lags = self.rows[run]["cell"], np.arange(10) - 9.0
+        arrays = {"norm": np.tile(10 ** (DECAY[cell] * lags), (len(STEPS), 1, 1)), "step": STEPS}
+        if cell == "lstm":
+            by_state = [10 ** (TENSOR_DECAY["h"] * lags), np.where(lags < 0, 10 ** (TENSOR_DECAY["c"] * (lags + 1)), 0)]
+            arrays["norm_by_state"] = np.tile(by_state, (len(STEPS), 1, 1, 1))
+        return arrays
 
     def probes(self) -> list[str]:
         return ["gradient_profile"]

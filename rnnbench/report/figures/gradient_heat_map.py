@@ -17,7 +17,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
-from rnnbench.report.cell_names import cell_name
+from rnnbench.report.cell_names import cell_name, state_name
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import loss_behind_gradient, variant_label
 from rnnbench.report.profiles import NONE
@@ -45,23 +45,30 @@ class GradientHeatMap(Figure):
     """The gradient through time relative to its end, log10(g_t / g_T), against time step t and training step.
 
     g_t is the norm of d loss / d s_t, s_t the top layer's whole state after step t. Blue: the gradient vanishes on its
-    way back, red: it grows; one colour scale for all panels. Medians over seeds. Above a dashed line some runs had
-    stopped as solved or had diverged, so that the medians are those of the others; grey where fewer than half were
-    left.
+    way back, red: it grows; one colour scale for all panels. "LSTM, h" and the like are the norms of one tensor of the
+    state alone, over its own last step with a gradient. Medians over seeds. Above a dashed line some runs had stopped
+    as solved or had diverged, so that the medians are those of the others; grey where fewer than half were left, and
+    where nothing can depend on a tensor, as on the last c.
     """
 
     needs = ("backend",)
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         surfaces = {
-            (str(cell), title, cast(Variant, variant)): surface
+            ((str(cell), tensor), title, cast(Variant, variant)): surface
             for title, of_task in drawing.by_task(results.runs)
             for (cell, variant), runs in of_task.groupby(["cell", "variant"], sort=False)
-            if (surface := _median_surface(results, runs)) is not None
+            for tensor in (None, 0, 1)
+            if (surface := _median_surface(results, runs, tensor)) is not None
         }
         if not surfaces:
             raise SettingError(NONE)
-        cells = styles.ordered({cell for cell, *_ in surfaces})
+        cells = [
+            (cell, tensor)
+            for cell in styles.ordered({cell for (cell, _), *_ in surfaces})
+            for tensor in ((None,) if drawing.has_many_cells(results.runs) else (None, 0, 1))
+            if any(column == (cell, tensor) for column, *_ in surfaces)
+        ]
         rows: list[Row] = list(dict.fromkeys((title, variant) for _, title, variant in surfaces))
         columns = min(len(cells), drawing.SMALL_PANELS)
         chunks = [cells[start : start + columns] for start in range(0, len(cells), columns)]
@@ -78,7 +85,7 @@ class GradientHeatMap(Figure):
             for axes, cell in zip(axes_of_row, chunk, strict=False):
                 explained |= _paint(axes, of_row[cell], steps, scale)
                 if axes in grid[0] or len(chunks) > 1:
-                    drawing.small_title(axes, cell_name(cell), room=13)
+                    drawing.small_title(axes, _column_title(*cell), room=13)
             axes_of_row[0].set_ylabel(f"{_row_label(row, rows)}training step")
         for axes in grid[-1]:
             axes.set_xlabel("time step t")
@@ -109,13 +116,18 @@ def _scale(surfaces: list[Surface]) -> Normalize:
     return Normalize(-largest, largest)
 
 
-def _median_surface(results: Results, runs: pd.DataFrame) -> Surface | None:
-    """log10 of the median g_t / g_T; None without profiles."""
+def _column_title(cell: str, tensor: int | None) -> str:
+    return cell_name(cell) if tensor is None else f"{cell_name(cell)}, {state_name(cell, tensor)}"
+
+
+def _median_surface(results: Results, runs: pd.DataFrame, tensor: int | None) -> Surface | None:
+    """log10 of the median g_t / g_T, of the whole state or a tensor of it; None without profiles."""
     profiles = []
     for run in runs.to_dict("records"):
         arrays = results.probe(run["run"], PROBE)
         if len(steps := arrays.get("step", ())):
-            profiles.append(pd.DataFrame(relative_gradients(arrays, smallest_element(run)), index=steps))
+            relative = relative_gradients(arrays, smallest_element(run), tensor=tensor)
+            profiles += [] if np.isnan(relative).all() else [pd.DataFrame(relative, index=steps)]
     if not profiles:
         return None
     groups = pd.concat(profiles).groupby(level=0)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from rnnbench.analysis import gradient_decay
 from rnnbench.analysis.results import Results
+from rnnbench.report.cell_names import state_name
 from rnnbench.report.component import Table
 from rnnbench.report.labels import interval, number, some_of, task_title, variant_label
 
@@ -47,9 +48,10 @@ def _runs(row: Mapping[Any, Any]) -> str:
     return f"{row['runs']}{trained}"
 
 
-def _by_state(decades: tuple[float, ...]) -> str:
+def _by_state(cell: str, decades: tuple[float, ...]) -> str:
     """Of a cell with one tensor nothing: it is the whole state."""
-    return ", ".join(map(number, decades)) if len(decades) > 1 else ""
+    named = [f"{state_name(cell, place)} {number(lost)}" for place, lost in enumerate(decades)]
+    return ", ".join(named) if len(named) > 1 else ""
 
 
 def _half_life(row: Mapping[Any, Any], when: str, runs: int) -> str:
@@ -60,7 +62,7 @@ def _half_life(row: Mapping[Any, Any], when: str, runs: int) -> str:
 
 TEXTS: Mapping[str, Callable[[Mapping[Any, Any], str, int], str]] = {
     "decades lost": lambda row, when, runs: interval(row[f"decades_lost{when}"]),
-    "of each state tensor alone, of h first": lambda row, when, runs: _by_state(row[f"decades_lost_by_state{when}"]),
+    "of each state tensor": lambda row, when, runs: _by_state(row["cell"], row[f"decades_lost_by_state{when}"]),
     "half-life in steps": _half_life,
     "decades per step": lambda row, when, runs: interval(row[f"decay{when}"]) + some_of(row[f"decay_runs{when}"], runs),
     "R²": lambda row, when, runs: interval(row[f"r_squared{when}"]),
