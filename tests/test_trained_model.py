@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import rnnbench
 from rnnbench.errors import SettingError
@@ -32,6 +33,15 @@ def test_its_test_loss_is_the_recorded_one(command: Command, tmp_path: Path) -> 
     test = list(task.evaluation_batches("test", 8, EVALUATION_BATCH, Streams.from_seed(2).test))
     assert evaluate(model, task, test).loss == summary["test_loss"]
     assert not model.training
+    inputs = test[0].inputs
+    torch.testing.assert_close(model(inputs)[-1:], model(inputs, 1), rtol=0, atol=0)
+    assert len(model(inputs)) == 6
+    with pytest.raises(
+        SettingError, match=f"is an experiment, not a run; choose one of its runs, such as .*{folder.name}"
+    ):
+        rnnbench.load_model(folder.parents[1])
+    with pytest.raises(SettingError, match="default: no results in this folder; did you mean results/default"):
+        rnnbench.load("default")
     validation = list(task.evaluation_batches("validation", 8, EVALUATION_BATCH, Streams.from_seed(2).validation))
     for weights, loss in (("last", "validation_loss"), ("best", "selected_validation_loss")):
         chosen = rnnbench.load_model(folder, weights=weights)  # type: ignore[arg-type]

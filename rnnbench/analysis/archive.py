@@ -62,6 +62,8 @@ def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:
             f"name={name}: none of the {len(damaged)} folders in {files.runs} can be read ({folder}: {problem}); "
             "launch the runs again"
         )
+    if not files.folder.is_absolute() and ExperimentFiles(Path("results") / files.folder).runs.exists():
+        return f"{files.folder}: no results in this folder; did you mean results/{files.folder}?"
     if not parent.is_dir():
         return f"name={name}: there is no folder {parent}; launch some runs, or go to where it is"
     known = [other.folder.name for other in ExperimentFiles.all_in(parent)]

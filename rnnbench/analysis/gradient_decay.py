@@ -73,7 +73,7 @@ def gradient_decays(results: Results) -> pd.DataFrame:
 
 def _profiles(results: Results, run: str) -> tuple[Profile, Profile] | None:
     """A run's profiles at initialisation and at the last probed step, summarised; None without profiles."""
-    arrays = results.probe(run, PROBE)
+    arrays = results.source.probe(run, PROBE)
     if not arrays:
         return None
     whole, by_state = joint_norms(arrays)[:, -1], arrays.get("norm_by_state")

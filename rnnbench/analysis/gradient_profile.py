@@ -48,7 +48,7 @@ def joint_norms(arrays: Mapping[str, "np.ndarray[Any, Any]"]) -> Float[np.ndarra
 
 def top_layer_norms(results: Results, run: str, probed: int) -> Float[np.ndarray, " time_step"] | None:
     """g_1 .. g_T of a run's top layer at a probed step (0 the first, -1 the last), by `joint_norms`; None without."""
-    arrays = results.probe(run, PROBE)
+    arrays = results.source.probe(run, PROBE)
     return joint_norms(arrays)[probed, -1] if arrays else None
 
 

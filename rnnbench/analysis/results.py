@@ -11,7 +11,7 @@ import pandas as pd
 
 from rnnbench.analysis.variant import typed_value, value_order, variants
 from rnnbench.errors import SettingError
-from rnnbench.schema import GROUP, override_text
+from rnnbench.schema import GROUP, override_text, override_value
 from rnnbench.store.archive import Source
 
 RUN = [*GROUP, "seed"]
@@ -56,14 +56,23 @@ class Results:
         return histories.merge(self.runs[["run", "status", *GROUP, "seed"]], on="run", sort=False)
 
     def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
-        """A probe's arrays for one run, each with the probed steps first, and `step`; empty when it did not measure."""
+        """A probe's arrays for one run, each with the probed steps first, and `step`; empty when it did not measure.
+
+        Raises SettingError for a run that is not among these, and for a probe of which none of them has arrays.
+        """
+        for what, given, there in (("run", run, self.runs["run"].tolist()), ("probe", name, self.source.probes())):
+            if given not in there:
+                near = difflib.get_close_matches(given, there, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(there[:12]) or 'none'}"
+                raise SettingError(f"{what}={given}: no such {what} in the results; {hint}")
         return self.source.probe(run, name)
 
     def limited(self, only: Mapping[str, Sequence[Any]]) -> "Results":
         """The results of the runs whose columns have one of the values named, such as {"model.recurrent_gain": [1]}.
 
-        None stands for null; the text of a number is no number. Raises SettingError on a column that no run has, and
-        when no run is left.
+        None stands for null; the text of a number is no number. Missing jobs that were launched with another value are
+        left out too; those that leave the column at its default stay. Raises SettingError on a column that no run has,
+        and when no run is left.
         """
         runs = self.runs
         for column, values in only.items():
@@ -76,11 +85,18 @@ class Results:
             if left.empty:
                 raise SettingError(f"{given}: no run has one of these values; there are {_some(runs[column])}")
             runs = left
-        return self.of(runs) if only else self
+        missing = [job for job in self.missing if all(_may_be_of(job, column, only[column]) for column in only)]
+        return replace(self.of(runs), missing=missing) if only else self
 
     def of(self, runs: pd.DataFrame) -> "Results":
         """The results of these of the runs, their variants being what differs among these."""
         return replace(self, runs=sorted_runs(runs, ignored=[*self.ignored_settings, self.tuned or ""]))
+
+
+def _may_be_of(job: str, column: str, values: Sequence[Any]) -> bool:
+    """Whether a job's overrides, `cell=gru seed=1`, leave it open or say that the column has one of the values."""
+    given = [value for key, is_set, value in (word.partition("=") for word in job.split(" ")) if key == column]
+    return not given or typed_value(override_value(given[-1])) in {typed_value(value) for value in values}
 
 
 def _some(column: "pd.Series[Any]", most: int = 12) -> str:

@@ -8,14 +8,17 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.cli.console import answer
 from rnnbench.cli.menu import CONFIG_DIR, choices, config_directories, is_among
 from rnnbench.errors import SettingError
+from rnnbench.schema import ExperimentFiles
 
 if TYPE_CHECKING:
     from rnnbench.analysis.results import Results
+    from rnnbench.report.report import WrittenReport
     from rnnbench.report.settings import ReportSettings
 
 USAGE = """rnnbench-report makes the tables and figures of a sweep from its run folders, without training.
@@ -79,17 +82,35 @@ def report(arguments: list[str]) -> None:
     named = [word.partition("=")[2] for word in arguments if word.startswith("experiment=")]
     description = choices("experiment", directories).get(named[-1], "") if named else ""
     command = shlex.join(["rnnbench-report", *arguments])
-    results = _chosen(config, _read(config, settings.out), settings)
+    results = _read(config, settings.out)
+    if not any(is_among(word, ("name", "experiment")) for word in arguments):
+        others = [files.folder.name for files in ExperimentFiles.all_in(Path(config.results_dir))]
+        others = [name for name in others if name != config.name]
+        there = f"; name=NAME chooses another: {', '.join(others)}" if others else ""
+        print(f"rnnbench: no name given, so name={config.name}{there}", file=sys.stderr)
+    results = _chosen(config, results, settings)
     known_cells = list(choices("cell", directories))
-    written = write_report(results, tables, figures, known_cells, command, settings, description)
+    letters = shutil.get_terminal_size((100, 24)).columns
+    written = write_report(results, tables, figures, known_cells, command, settings, description, letters)
     print(written.text)
-    print(f"\n{'Runs, tables' if settings.out is None else 'Tables'} and figures are in {written.folder}:")
-    for path in sorted(written.files):
-        print(f"  {path.relative_to(written.folder)}")
+    print(f"\nPage: {written.files[0]}")
+    print(_listed(written, letters))
     if written.removed:
         print(f"Removed, since they were of an earlier report: {', '.join(written.removed)}")
     if written.failed:
         raise SystemExit(_print_errors([each.error for each in written.failed]))
+
+
+def _listed(written: "WrittenReport", letters: int) -> str:
+    """The files beside the page, each with all its endings: `comparison (csv, json, md, tex)`."""
+    endings: dict[str, list[str]] = {}
+    for path in sorted(written.files[1:]):
+        endings.setdefault(str(path.relative_to(written.folder).with_suffix("")), []).append(path.suffix[1:])
+    of_endings: dict[str, list[str]] = {}
+    for name, found in endings.items():
+        of_endings.setdefault(", ".join(found), []).append(name)
+    parts = [f"{', '.join(names)} ({found})" for found, names in of_endings.items()]
+    return fill(f"Beside it: {'; '.join(parts)}", letters, break_long_words=False, break_on_hyphens=False)
 
 
 def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":

@@ -81,10 +81,10 @@ class Model(nn.Module):
         return next((reason for reason in reasons if reason), "")
 
     def forward(
-        self, inputs: Shaped[Tensor, "time batch ..."], scored_steps: int, hook: LayeredHook | None = None
+        self, inputs: Shaped[Tensor, "time batch ..."], scored_steps: int | None = None, hook: LayeredHook | None = None
     ) -> Float[Tensor, "scored_time batch output"]:
-        """The outputs of the last `scored_steps` steps, from the initial states."""
-        return self.advance(inputs, scored_steps, hook=hook)[0]
+        """The outputs of the last `scored_steps` steps, by default of all, from the initial states."""
+        return self.advance(inputs, len(inputs) if scored_steps is None else scored_steps, hook=hook)[0]
 
     def advance(
         self,

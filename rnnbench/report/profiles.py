@@ -23,7 +23,7 @@ def relative_profiles(results: Results, tensor: int | None = None) -> dict[str, 
     """
     found: dict[str, Profiles] = {BEFORE: {}, AFTER: {}}
     for run in results.runs.to_dict("records"):
-        if not (arrays := results.probe(run["run"], PROBE)):
+        if not (arrays := results.source.probe(run["run"], PROBE)):
             continue
         before, after = relative_gradients(arrays, smallest_element(run), [0, -1], tensor)
         trained = run["status"] == Status.DONE and run["steps_trained"] > 0

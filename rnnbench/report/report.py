@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
+
 from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError, one_line
@@ -15,6 +17,7 @@ from rnnbench.report.page import Drawn, Failed, Tabled, svg_uri, write_page
 from rnnbench.report.settings import ReportSettings
 from rnnbench.report.sidecar import remove_earlier, write_sidecar, written_before
 from rnnbench.report.style import CellStyles, paper_style
+from rnnbench.report.tables.narrow import KEYS
 from rnnbench.report.tables.rendering import latex, markdown, markdown_text, plain
 from rnnbench.report.values import stable_csv
 from rnnbench.schema import ExperimentFiles
@@ -112,7 +115,7 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
         if unknown := [heading for heading in headings if heading not in formatted]:
             there = ", ".join(map(str, formatted))
             raise SettingError(f"columns.{path.name}={list(headings)}: no column {unknown[0]!r}; there are {there}")
-        formatted = formatted[list(headings)]
+        formatted = formatted[_telling_apart(formatted, headings)]
     write_text(path.with_suffix(".csv"), stable_csv(rows))
     write_text(path.with_suffix(".tex"), latex(formatted))
     missing = [f"- {markdown_text(line)}" for line in incomplete(results)]
@@ -123,6 +126,21 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
     write_text(path.with_suffix(".md"), "\n\n".join([heading, *before, markdown(formatted), *notes]) + "\n")
     files = write_sidecar(path, results, type(table).__name__, table.intervals, ("csv", "md", "tex"))
     return Tabled(path.name, table.title, formatted, note, files, warning, table.says_nothing(rows))
+
+
+def _telling_apart(table: pd.DataFrame, headings: Sequence[str]) -> list[str]:
+    """The headings, with further keys behind theirs where rows that differ in these would be of the same."""
+
+    def different(names: Sequence[str]) -> int:
+        return len(table[list(names)].drop_duplicates()) if names else 1
+
+    keys = [heading for heading in headings if heading in KEYS]
+    behind = 1 + list(headings).index(keys[-1]) if keys else 0
+    added: list[str] = []
+    for heading in KEYS:
+        if heading in table and heading not in headings:
+            added += [heading] if different([*keys, *added, heading]) > different([*keys, *added]) else []
+    return [*headings[:behind], *added, *headings[behind:]]
 
 
 def _draw(figure: Figure, path: Path, results: Results, styles: CellStyles, settings: ReportSettings) -> Drawn:

@@ -14,6 +14,7 @@ from rnnbench.model import Model
 from rnnbench.process_settings import standard_settings
 from rnnbench.recorders import RunFolder
 from rnnbench.runs.components import with_arguments
+from rnnbench.schema import ExperimentFiles
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import read_run
 
@@ -33,10 +34,13 @@ def load_model(
     Cells of rnnbench are built as they are. A custom cell is handed over, `components=[MyCell]`, or its package is
     named, `components=["my_package"]`: nothing is imported because a file of the run names it.
 
-    Raises SettingError, in one line, when the run has kept no weights, its files are missing or damaged, or its cell
-    is neither one of rnnbench nor handed over.
+    Raises SettingError, in one line, when the folder is an experiment's, the run has kept no weights, its files are
+    missing or damaged, or its cell is neither one of rnnbench nor handed over.
     """
     folder = RunFolder(Path(run).expanduser())
+    if (of_experiment := ExperimentFiles(folder.path)).runs.is_dir():
+        named = [f"{of_experiment.runs}/{each.name}" for each in of_experiment.begun_runs()[:3]]
+        raise SettingError(f"{run}: is an experiment, not a run; choose one of its runs, such as {', '.join(named)}")
     kept = folder.load_weights()
     state = _chosen(kept, weights)
     config = read_run(folder.files).config

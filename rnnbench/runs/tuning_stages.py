@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.errors import SettingError
-from rnnbench.schema import ENDED
+from rnnbench.schema import ENDED, override_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,12 +37,12 @@ class TuningStages:
             swept = dict(override.partition("=")[::2] for override in job)
             if setting not in swept or "seed" not in swept:
                 raise SettingError(f"tuning.seeds={self.seeds}: needs a sweep over {setting} and over seed")
-            if _value(swept["seed"]) in self.seeds:
+            if override_value(swept["seed"]) in self.seeds:
                 again = "report other seeds, or set tuning.seeds=[]"
                 raise SettingError(f"seed={swept['seed']}: is one of tuning.seeds={self.seeds}; {again}")
             group = tuple(override for override in job if override.partition("=")[0] not in (setting, "seed"))
             for found, text in ((self.grids, swept[setting]), (self.reported_seeds, swept["seed"])):
-                found.setdefault(group, {}).setdefault(_value(text), text)
+                found.setdefault(group, {}).setdefault(override_value(text), text)
 
     @property
     def tunes(self) -> bool:
@@ -103,11 +103,3 @@ class TuningStages:
             for group, text in chosen.items()
             for seed in self.reported_seeds[group].values()
         ]
-
-
-def _value(text: str) -> float | bool | str | None:
-    """The value that a number, true, false, null or a word stands for in an override."""
-    try:
-        return float(text)
-    except ValueError:
-        return {"true": True, "false": False, "null": None}.get(text.lower(), text.strip("'\""))

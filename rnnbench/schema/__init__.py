@@ -44,4 +44,5 @@ from rnnbench.schema.status import Status as Status
 from rnnbench.schema.stored_text import from_stored_text as from_stored_text
 from rnnbench.schema.stored_text import is_plain as is_plain
 from rnnbench.schema.stored_text import override_text as override_text
+from rnnbench.schema.stored_text import override_value as override_value
 from rnnbench.schema.stored_text import stored_text as stored_text

@@ -141,7 +141,7 @@ class ExperimentFiles:
     @classmethod
     def all_in(cls, results_dir: Path) -> "list[ExperimentFiles]":
         """The experiments in a results folder, by name: those with run folders or what they were condensed to."""
-        each = [cls(folder) for folder in sorted(results_dir.iterdir())]
+        each = [cls(folder) for folder in (sorted(results_dir.iterdir()) if results_dir.is_dir() else [])]
         return [files for files in each if os.path.isdir(files.runs) or os.path.exists(files.runs_table)]
 
     def run(self, name: str) -> RunFiles:

@@ -29,6 +29,14 @@ def override_text(value: Any) -> str:
     return {"": "null", "True": "true", "False": "false"}.get(text := stored_text(value), text)
 
 
+def override_value(text: str) -> float | bool | str | None:
+    """The value that a number, true, false, null or a word stands for in an override."""
+    try:
+        return float(text)
+    except ValueError:
+        return {"true": True, "false": False, "null": None}.get(text.lower(), text.strip("'\""))
+
+
 def is_plain(text: str) -> bool:
     """Whether the text is read as what it is without quotes."""
     if not text or text != text.strip() or not text.isprintable() or text.startswith(OF_FORMULAS):

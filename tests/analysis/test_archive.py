@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,11 @@ def test_what_is_read_again_is_what_was_written(made: Results) -> None:
         assert again.missing == made.missing
         for run in made.runs["run"]:
             arrays = again.probe(run, "gradient_profile")
-            np.testing.assert_allclose(arrays["norm"], made.probe(run, "x")["norm"], rtol=1e-7)
+            np.testing.assert_allclose(arrays["norm"], made.source.probe(run, "x")["norm"], rtol=1e-7)
             assert list(arrays["step"]) == [0, 100]
-        assert again.probe("run0", "other") == {}
+        for run, probe in (("run0", "other"), ("run", "gradient_profile")):
+            with pytest.raises(SettingError, match=r"no such .* in the results; (there are|did you mean) "):
+                again.probe(run, probe)
 
 
 def test_another_version_is_refused_in_one_line(made: Results) -> None:
@@ -72,6 +75,10 @@ def test_limits_by_column() -> None:
     limited = made.limited({"optimizer.lr": [2.0]})
     assert list(limited.runs["variant"]) == [Variant()]
     assert made.limited({}) is made
+    jobs = ["cell=gru optimizer.lr=1e0 seed=1", "cell=gru optimizer.lr=2e0 seed=1", "seed=2"]
+    launched = replace(made, missing=jobs)
+    assert launched.limited({"optimizer.lr": [2.0]}).missing == jobs[1:]  # of the default rate, which is not known here
+    assert launched.limited({"optimizer.lr": [1], "seed": [0]}).missing == []
     for column in ("optimizer.lr", "nothing"):
         with pytest.raises(SettingError, match=rf"^only\.{column}=\[3\]:"):
             made.limited({column: [3]})

@@ -29,8 +29,14 @@ def cells(folder: Path) -> list[tuple[str, str]]:
 def test_several_experiments_filters_and_what_is_refused(rnnbench_report: Command, runs: Path) -> None:
     code, output, errors = rnnbench_report("name=[one,two]", *LOOK)
     assert (code, errors) == (0, "")
-    assert "are in results/one+two:" in output
+    assert (
+        "\nPage: results/one+two/report.html\nBeside it: comparison (csv, json, md, tex); figures/cost (json, svg)\n"
+        in output
+    )
     assert cells(runs / "one+two") == [("rnn", "2"), ("lstm", "1"), ("gru", "2")]
+    shutil.copytree(runs / "one", runs / "default")
+    code, _, errors = rnnbench_report(*LOOK)
+    assert (code, errors) == (0, "rnnbench: no name given, so name=default; name=NAME chooses another: one, two\n")
     assert rnnbench_report("name=two", *LOOK, "only.cell=[gru,lstm]", "only.seed=0")[0] == 0
     assert cells(runs / "two") == [("lstm", "1"), ("gru", "1")]
     assert len((runs / "two" / "runs.csv").read_text().splitlines()) == 6  # all runs stay

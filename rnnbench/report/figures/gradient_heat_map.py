@@ -124,7 +124,7 @@ def _median_surface(results: Results, runs: pd.DataFrame, tensor: int | None) ->
     """log10 of the median g_t / g_T, of the whole state or a tensor of it; None without profiles."""
     profiles = []
     for run in runs.to_dict("records"):
-        arrays = results.probe(run["run"], PROBE)
+        arrays = results.source.probe(run["run"], PROBE)
         if len(steps := arrays.get("step", ())):
             relative = relative_gradients(arrays, smallest_element(run), tensor=tensor)
             profiles += [] if np.isnan(relative).all() else [pd.DataFrame(relative, index=steps)]
