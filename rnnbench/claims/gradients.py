@@ -63,6 +63,8 @@ def _nearer_to_zero(rnn: Profiles, lstm: Profiles) -> Case:
     details = {
         f"slope_{name}": mean_interval(slopes.to_numpy()) for name, slopes in (("rnn", of_rnn), ("lstm", of_lstm))
     }
+    for name, slopes in zip("hc", lstm.slopes_by_state, strict=False):
+        details[f"slope_lstm_{name}"] = mean_interval(slopes.loc[of_rnn.index].to_numpy())
     return Case(
         lstm.condition,
         above(test.interval),
@@ -162,8 +164,8 @@ LSTM_PARTIAL = Claim(
     "000",
     Kind.MEASURED,
     "|slope| of the RNN's gradient minus |slope| of the LSTM's, by seed, at initialisation, by recurrent gain, with "
-    "the LSTM's own forget bias, 1, and with memory biases of 0 and 1, and as started for training, longest length; "
-    "also reported: whether the LSTM stops solving its task",
+    "the LSTM's own forget bias, 1, and with one of 0, and as started for training, longest length; "
+    "also reported: the slopes of its h and c alone, and whether the LSTM stops solving its task",
     "holds where the interval is above 0: the LSTM's gradient decays, or grows, more slowly; fails where it is below; "
     "that it stops solving holds within the lengths and the budget tested, and is undecided where no length fails",
     _lstm_partial,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from rnnbench.analysis.gradient_profile import top_layer_norms
+from rnnbench.analysis.gradient_profile import PROBE, top_layer_norms
 from rnnbench.analysis.matched_comparisons import WIDTH
 from rnnbench.analysis.results import Results
 from rnnbench.claims.claim import NotMeasuredError
@@ -36,11 +36,23 @@ class Profiles:
     """Indexed by seed, in the order of the rows."""
     norms: Float[np.ndarray, "runs time_step"]
     left_out: int
+    by_state: Float[np.ndarray, "runs state time_step"] | None = None
+    """The same of each tensor of the state alone, h first; None where a run has not stored it."""
 
     @property
     def slopes(self) -> "pd.Series[float]":
         """Decades lost per step of backpropagation through time, by seed: negative where the gradient explodes."""
-        return pd.Series([fit_gradient(norms).decay for norms in self.norms], index=self.runs.index, dtype=float)
+        return self._slopes(self.norms)
+
+    @property
+    def slopes_by_state(self) -> "list[pd.Series[float]]":
+        """The same of each tensor of the state alone; none where it is not known or the state has one tensor."""
+        if self.by_state is None or self.by_state.shape[1] < 2:
+            return []
+        return [self._slopes(self.by_state[:, place]) for place in range(self.by_state.shape[1])]
+
+    def _slopes(self, norms: Float[np.ndarray, "runs time_step"]) -> "pd.Series[float]":
+        return pd.Series([fit_gradient(of_run).decay for of_run in norms], index=self.runs.index, dtype=float)
 
     @property
     def decades(self) -> Float[np.ndarray, " runs"]:
@@ -110,7 +122,10 @@ def _profiles(results: Results, condition: Mapping[str, Any], runs: pd.DataFrame
     kept = by_seed(ended[ended["run"].isin(taking_part)])
     length = next(iter(found.values())).size
     norms_of_runs = np.array([found[run] for run in kept["run"]]).reshape(len(kept), length)
-    return Profiles(condition, kept, norms_of_runs, len(found) - len(kept))
+    stored = [results.probe(run, PROBE).get("norm_by_state") for run in kept["run"]]
+    by_state = [np.where(np.isfinite(each[probed, -1]), each[probed, -1], 0) for each in stored if each is not None]
+    complete = np.array(by_state) if by_state and len(by_state) == len(kept) else None
+    return Profiles(condition, kept, norms_of_runs, len(found) - len(kept), complete)
 
 
 def _takes_part(norms: Float[np.ndarray, " time_step"]) -> bool:

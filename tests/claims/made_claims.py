@@ -36,7 +36,11 @@ class MadeSource:
     def probe(self, run: str, name: str) -> dict[str, Any]:
         row = self.rows[run]
         before, after = (np.asarray(row[when](np.arange(row["task.length"]))) for when in ("before", "after"))
-        return {"norm": np.stack([before, after])[:, None], "step": np.array([0, row["train.steps"]])}
+        arrays = {"norm": np.stack([before, after])[:, None], "step": np.array([0, row["train.steps"]])}
+        if row["cell"] == "lstm":  # h loses two decades per step more, c one
+            faster = 10 ** (np.array([[2.0], [1.0]]) * (np.arange(row["task.length"]) - row["task.length"]))
+            arrays["norm_by_state"] = arrays["norm"][:, :, None] * faster
+        return arrays
 
     def probes(self) -> list[str]:
         return ["gradient_profile"]
