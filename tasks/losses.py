@@ -75,7 +75,7 @@ class SquaredErrorTask(Task):
     milestones: ClassVar[tuple[Milestone, ...]] = (HALF_BASELINE, SQUARED_ERRORS)
 
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return (outputs - targets).square().squeeze(2)
+        return functional.mse_loss(outputs, targets, reduction="none").squeeze(2)
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return batch.at_every_scored_step((outputs - batch.targets).abs().squeeze(2) <= self.tolerated_error)

@@ -27,6 +27,7 @@ from rnnbench.training.loop import Loop
 from rnnbench.training.noise import Noise
 from rnnbench.training.streams import Streams
 from rnnbench.training.truncation import windows
+from rnnbench.training.update import without_compiler
 
 Step = Callable[[], tuple[float, float]]
 """One training step; it returns the loss and the norm of the gradient before it was clipped."""
@@ -80,7 +81,7 @@ def harness_step(cell: type[Cell], sizes: StepSizes) -> Step:
     loop = Loop(
         model.train(),
         task,
-        torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True),
+        without_compiler(torch.optim.Adam)(model.parameters(), lr=LEARNING_RATE, fused=True),
         settings,
         validation=[],
         confirmation=lambda attempt: [],

@@ -26,6 +26,7 @@ def without_compiler(kind: type[optim.Optimizer]) -> type[optim.Optimizer]:
     names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
     methods = {name: unwrap(getattr(kind, name)) for name in names}
     step = torch.no_grad()(unwrap(kind.step))
+    step.hooked = True  # type: ignore[attr-defined] # else it is wrapped for torch's profiler
     return type(kind.__name__, (kind,), {**methods, "step": step, "__module__": __name__})
 
 

@@ -163,7 +163,7 @@ class Reported(Recorder):
         self.moment.passes("record")
 
 
-MOMENTS = [("step", 1, 0), ("step", 100, 2), ("advance", 4, 4), ("advance", 6, 6), ("record", 4, 4)]
+MOMENTS = [("step", 1, 0), ("step", 76, 2), ("advance", 4, 4), ("advance", 6, 6), ("record", 4, 4)]
 """Places, how often each was passed, and the steps that were trained by the end of that one."""
 
 

@@ -24,15 +24,16 @@ GLOBAL_HOOKS: dict[str, dict[Any, Any]] = {
 }
 """The hooks that every module runs, by the names of their dictionaries."""
 
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+CALL_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+"""The attributes of a module that hold what a call of it runs."""
 
 
 def hooked(cell: nn.Module) -> str | None:
     """Why a call of one of the cell's modules would run hooks; None: none would."""
-    if any(GLOBAL_HOOKS[f"_global{hooks}"] for hooks in _HOOKS):
+    if any(GLOBAL_HOOKS[f"_global{hooks}"] for hooks in CALL_HOOKS):
         return "hooks of all modules"
     for path, module in cell.named_modules():
-        if path and any(getattr(module, hooks) for hooks in _HOOKS):
+        if path and any(getattr(module, hooks) for hooks in CALL_HOOKS):
             return f"{path} has hooks; use torch.nn.utils.parametrize"
     return None
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rnnbench.backends.fused.frontend.cell_state import GLOBAL_HOOKS, TENSOR_DICTIONARIES
+from rnnbench.backends.fused.frontend.cell_state import CALL_HOOKS, GLOBAL_HOOKS, TENSOR_DICTIONARIES
 from rnnbench.backends.fused.frontend.places import (
     MISSING,
     Place,
@@ -168,7 +168,7 @@ class Reachable:
         for name, value in attributes.items():
             if name in TENSOR_DICTIONARIES:
                 continue
-            if name.startswith("_") and isinstance(value, dict) and name.endswith(("hooks", "hooks_with_kwargs")):
+            if name in CALL_HOOKS:
                 self._mapping(value, _joined(path, name))
             elif name in self.names or self.names & _DYNAMIC:
                 self._visit(value, _joined(path, name))
