@@ -4,6 +4,7 @@ All parameters are views of one tensor. An optimizer that treats each number by 
 them, while all of them have a gradient; one without a gradient stays as it is. Other optimizers have the parameters.
 """
 
+from collections.abc import Callable
 from functools import cache
 from inspect import unwrap
 from itertools import accumulate, pairwise
@@ -21,12 +22,12 @@ TINY = 1e-6
 
 
 @cache
-def without_compiler(kind: type[optim.Optimizer]) -> type[optim.Optimizer]:
+def without_compiler(kind: type[optim.Optimizer]) -> Callable[..., optim.Optimizer]:
     """The same optimizer, its methods without what only torch.compile needs, which takes seconds to import."""
     names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
     methods = {name: unwrap(getattr(kind, name)) for name in names}
     step = torch.no_grad()(unwrap(kind.step))
-    step.hooked = True  # type: ignore[attr-defined] # else it is wrapped for torch's profiler
+    step.hooked = True  # else it is wrapped for torch's profiler
     return type(kind.__name__, (kind,), {**methods, "step": step, "__module__": __name__})
 
 
