@@ -1,10 +1,10 @@
 """What W&B gets of a run and where: settings, and name, rows, configuration and summary as plain values."""
 
 import hashlib
-import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
@@ -13,12 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from rnnbench.errors import SettingError
 from rnnbench.schema import DIFFICULTY, IDENTITY, PROVENANCE
 
-Arrays = Mapping[str, "np.ndarray[Any, Any]"]
-SECTIONS = ("train", "validation", "confirmation", "gradient")
+Array = np.ndarray[Any, Any]
+Row = Mapping[str, Any]
+SECTIONS = ("train", "validation", "confirmation", "test", "gradient")
 """The first words of columns that are sections of their own in W&B."""
-CURVE = "cell_and_task"
-"""The key of the configuration by which a dashboard groups runs: what differs but for the seed."""
+CURVE = "curve"
+"""The key of the configuration by which a dashboard groups runs: cell, task and what is swept, all but the seed."""
 PROFILE_AXES = ("layer", "time_step")
+HEAT_MAP = "top: at first; right: end of the sequence; white: largest; black: 12 decades below it"
 Mode = Literal["offline", "online", "disabled"]
 ID_LENGTH, TAG_LENGTH, NAME_LENGTH = 64, 64, 128
 """W&B's limits."""
@@ -37,6 +39,8 @@ class WandbSettings(BaseModel):
     tags: tuple[Annotated[str, Field(min_length=1)], ...]
     notes: str | None
     init_timeout_s: float = Field(gt=0, le=10)
+    log_model: bool
+    system: bool
 
     def resolved_mode(self) -> Mode:
         """The mode as set, or else as WANDB_MODE says, or else offline."""
@@ -49,7 +53,7 @@ class WandbSettings(BaseModel):
             raise SettingError(f"WANDB_SWEEP_ID={sweep}: an agent of W&B starts one run; leave out -m")
 
     def arguments(self, experiment: str, run: str = "", tags: tuple[str, ...] = (), id: str = "") -> dict[str, Any]:
-        """The arguments of wandb.init that say where a run goes, within W&B's limits. A W&B agent has chosen the id."""
+        """The arguments of wandb.init: where a run goes, and nothing of the machine. A W&B agent has chosen the id."""
         from_environment = filter(None, os.environ.get("WANDB_TAGS", "").split(","))
         return {
             "id": None if os.environ.get("WANDB_SWEEP_ID") else id,
@@ -60,10 +64,15 @@ class WandbSettings(BaseModel):
             "tags": list(dict.fromkeys(tag[:TAG_LENGTH] for tag in (*tags, *(self.tags or from_environment)))),
             "notes": self.notes,
             "job_type": "train",
-        }
+            "settings": {
+                "silent": True, "host": "", "program": "rnnbench", "console": "off", "symlink": False,
+                "init_timeout": self.init_timeout_s, "x_save_requirements": False, "disable_git": True,
+                "x_disable_meta": True, "x_disable_machine_info": True, "x_disable_stats": not self.system,
+            },
+        }  # fmt: skip
 
 
-def identity(experiment: str, columns: Mapping[str, Any]) -> str:
+def identity(experiment: str, columns: Row) -> str:
     """The run's id in its W&B project: the same for every session of the run, another when it is done again.
 
     Its rows only ever follow those that W&B has. So a run that starts anew, or with other code, is another to W&B.
@@ -73,45 +82,57 @@ def identity(experiment: str, columns: Mapping[str, Any]) -> str:
     return f"{name[: ID_LENGTH - 9]}-{hashlib.sha256(of.encode()).hexdigest()[:8]}"
 
 
-def history_row(row: Mapping[str, float | str]) -> dict[str, float]:
+def history_row(row: Row) -> dict[str, float]:
     """The finite numbers of a row but its step, each in its section: validation_loss is validation/loss."""
     found = {}
     for column, value in row.items():
         section, _, rest = column.partition("_")
-        if column != "step" and not isinstance(value, str) and math.isfinite(value):
+        if column != "step" and isinstance(value, Real) and math.isfinite(value):
             found[f"{section}/{rest}" if section in SECTIONS and rest else f"measured/{column}"] = float(value)
     return found
 
 
-def profile_row(arrays: Arrays, axes: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
-    """Of each profile over time, the top layer's values 0, 1, 2, 4, 8 ... steps before its last step with a value."""
+def profile_row(profiles: Mapping[str, Array]) -> dict[str, float]:
+    """Of each profile over time its values 0, 1, 2, 4, 8 ... steps before its last step with a value."""
     found: dict[str, float] = {}
-    for name in (name for name in arrays if axes.get(name) == PROFILE_AXES):
-        backwards = arrays[name][-1][::-1]
+    for name, profile in profiles.items():
+        backwards = profile[::-1]
         backwards = backwards[np.argmax(np.isfinite(backwards) & (backwards != 0)) :]
         lags = (0, *(1 << exponent for exponent in range(32)))
         found |= {f"profile/{name}_{lag}_steps_back": float(backwards[lag]) for lag in lags if lag < len(backwards)}
     return {key: value for key, value in found.items() if math.isfinite(value)}
 
 
-def configuration(settings: Mapping[str, Any], columns: Mapping[str, Any], experiment: str) -> dict[str, Any]:
-    """Settings as on the command line, what the run is, and its provenance; `columns` are those of its summary."""
+def heat_map(profiles: Sequence[Array]) -> Array:
+    """Grey levels of profiles over time, a row each, from white at the largest value to black 12 decades below it."""
+    values = np.nan_to_num(np.stack(profiles), posinf=0.0)
+    decades = np.log10(np.maximum(values / values.max(initial=1e-300), 1e-12))
+    return np.kron(255 * (1 + decades / 12), np.ones((8, 8))).astype(np.uint8)
+
+
+def configuration(settings: Row, columns: Row, experiment: str, label: str) -> dict[str, Any]:
+    """Settings as on the command line, what the run is, by the columns of its summary, and what is swept, a label."""
     cell, task, setting = columns["cell"], columns["task"], columns.get("difficulty_setting")
+    difficulty = [f"{setting}={columns.get(DIFFICULTY)}"] if setting else []
     return {
         **settings,
         "experiment": experiment,
-        "run": columns["run"],
         "cell_name": cell,
         "task_name": task,
-        CURVE: f"{cell}, {task}" + (f" {setting}={columns.get(DIFFICULTY)}" if setting else ""),
-        "backend": columns["backend"],
-        DIFFICULTY: columns.get(DIFFICULTY),
+        CURVE: " ".join([f"{cell}, {task}", *dict.fromkeys([*difficulty, *label.split()])]),
+        **{name: columns.get(name) for name in ("run", "backend", DIFFICULTY)},
         "provenance": {name: columns[name] for name in PROVENANCE if name in columns},
     }
 
 
-def results(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The summary: status and results by their column in runs.csv."""
-    others = (set(IDENTITY) | set(PROVENANCE)) - {"status"}
-    found = {name: value for name, value in columns.items() if name not in others and value not in (None, "")}
-    return dict(json.loads(json.dumps(found, default=float)))  # the status as text, numpy's numbers as Python's
+def results(columns: Row) -> dict[str, Any]:
+    """The summary: status, error and the numbers of the run's row in runs.csv, by their metric.
+
+    A run that has not solved its task has its budget as `steps_to_solve_or_budget`, so that a mean leaves no run out.
+    """
+    found = {name: value for name, value in columns.items() if name not in (*IDENTITY, *PROVENANCE)}
+    if columns.get("has_criterion") is False:
+        del found["solved"]
+    elif columns.get("budget_steps") is not None:
+        found["steps_to_solve_or_budget"] = columns.get("steps_to_solve") or columns["budget_steps"]
+    return {name: str(columns[name]) for name in ("status", "error") if columns.get(name)} | history_row(found)

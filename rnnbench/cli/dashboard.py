@@ -1,23 +1,28 @@
-"""`rnnbench-dashboard`: saves a Weights & Biases workspace for the runs of an experiment."""
+"""`rnnbench-dashboard`: a Weights & Biases workspace and report of an experiment, with its figures and tables."""
 
 import sys
+import tempfile
 from typing import Any
 
 from rnnbench.cli.console import answer
 
-USAGE = """rnnbench-dashboard saves a Weights & Biases workspace for the runs of a sweep, and prints its address.
+USAGE = """rnnbench-dashboard saves a Weights & Biases workspace and report of a sweep, and prints their addresses.
 
   rnnbench-dashboard name=NAME               of a sweep launched with name=NAME; experiment=NAME likewise
+  rnnbench-dashboard ... results_dir=DIR     with figures and tables from below another folder than ./results
   rnnbench-dashboard ... wandb.project=P     in this project; wandb.entity and wandb.group likewise
 
-Every call saves a new one. It needs the extra: pip install 'rnnbench[dashboard]', and a key: WANDB_API_KEY or
-`wandb login`."""
-USED = ("name", "experiment", "wandb.")
+Figures and tables of rnnbench-report, where it has been run, are logged as a run of the job type `report`. Every call
+saves new ones. It needs the extra: pip install 'rnnbench[dashboard]', and a key: WANDB_API_KEY or `wandb login`."""
+USED = ("name", "experiment", "results_dir", "wandb.")
 CURVES = {
     "Learning curves": ("validation/loss", "train/loss", "validation/error_rate"),
-    "Gradient through time": (*(f"profile/norm_{back}_steps_back" for back in (1, 4, 16, 64)), "gradient/norm"),
+    "Gradient through time": (*(f"profile/norm_{lag}_steps_back" for lag in (1, 4, 16, 64)), "heat_map/norm"),
 }
-BARS = ("steps_to_solve", "test_loss", "step_time_s", "tokens_per_second")
+BARS = {
+    "Share of runs solved": "measured/solved", "Steps to solve, or budget": "measured/steps_to_solve_or_budget",
+    "Test loss": "test/loss", "Seconds per step": "measured/step_time_s", "Tokens/s": "measured/tokens_per_second",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -26,18 +31,21 @@ def main() -> None:
 
 
 def dashboard(arguments: list[str]) -> None:
-    """Save the workspace. Raises SettingError without the extra, SystemExit(1) when W&B does not take it."""
+    """Save workspace and report. Raises SettingError without the extra, SystemExit(1) when W&B does not take them."""
     from rnnbench.cli.arguments import composed
     from rnnbench.cli.configuration import settings_of
     from rnnbench.errors import SettingError, one_line
+    from rnnbench.schema import ExperimentFiles
 
-    config = composed(arguments, "rnnbench-dashboard", USED)
-    where = settings_of(config).wandb.arguments(config.name)
+    settings = settings_of(composed(arguments, "rnnbench-dashboard", USED))
+    where = settings.wandb.arguments(settings.name, f"{settings.name} report") | {"job_type": "report", "id": None}
     import wandb
 
     try:
-        entity = where["entity"] or wandb.Api(timeout=10).default_entity
-        print(_workspace(config.name, str(entity), str(where["project"]), str(where["group"])).save().url)
+        where["entity"] = where["entity"] or wandb.Api(timeout=10).default_entity
+        logged = _logged(ExperimentFiles(settings.results_dir / settings.name), where)
+        for view in _views(f"rnnbench {settings.name}", where, logged):
+            print(view.save().url)
     except ModuleNotFoundError as error:
         raise SettingError(f"{error.name} is not installed; pip install 'rnnbench[dashboard]'") from error
     except Exception as error:  # wandb raises a dozen kinds
@@ -45,32 +53,45 @@ def dashboard(arguments: list[str]) -> None:
         raise SystemExit(1) from error
 
 
-def _workspace(experiment: str, entity: str, project: str, group: str) -> Any:
-    """Panels of the group's runs by cell and task: learning curves, the gradient through time, steps and times."""
+def _logged(files: Any, where: dict[str, Any]) -> list[str]:
+    """Log the figures of the experiment's report as images and its tables as tables; returns their keys."""
+    import pandas as pd
+    import wandb
+
+    found: dict[str, Any] = {f"figures/{path.stem}": wandb.Image(str(path)) for path in files.figures.glob("*.png")}
+    for path in files.folder.glob("*.md"):
+        found[f"tables/{path.stem}"] = wandb.Table(dataframe=pd.read_csv(path.with_suffix(".csv")))
+    if found:
+        with tempfile.TemporaryDirectory() as folder, wandb.init(dir=folder, **where) as run:
+            run.log(found)
+    return sorted(found)
+
+
+def _views(name: str, where: dict[str, Any], logged: list[str]) -> list[Any]:
+    """Workspace and report: what was logged of the experiment's report, curves, gradient through time, steps, times."""
     import wandb_workspaces.reports.v2 as wr
     import wandb_workspaces.workspaces as ws
-    from wandb_workspaces import expr
+    from wandb_workspaces.expr import Metric
 
     from rnnbench.wandb_logging import CURVE
 
-    grouped: Any = {
-        "groupby": wr.Config(CURVE),
-        "groupby_aggfunc": "mean",
-        "groupby_rangefunc": "minmax",
-        "aggregate": True,
-        "max_runs_to_show": 1000,  # the default is 10
-    }
-    sections = {
-        section: [wr.LinePlot(title=key, x="Step", y=[key], log_y="error" not in key, **grouped) for key in keys]
-        for section, keys in CURVES.items()
-    }
-    sections["Steps and times"] = [wr.BarPlot(title=key, metrics=[key], **grouped) for key in BARS]
-    return ws.Workspace(
-        entity=entity,
-        project=project,
-        name=f"rnnbench {experiment}",
-        sections=[ws.Section(name=name, panels=panels, is_open=True) for name, panels in sections.items()],
-        runset_settings=ws.RunsetSettings(
-            filters=[expr.Metric("Group") == group],
-        ),
-    )
+    by: Any = {"groupby": wr.Config(CURVE), "groupby_aggfunc": "mean", "groupby_rangefunc": "minmax"}
+    by["max_runs_to_show"] = 1000  # the default is 10
+
+    def panel(key: str) -> Any:
+        if key.startswith("tables/"):
+            return wr.WeavePanelSummaryTable(table_name=key)
+        if key.startswith(("figures/", "heat_map/")):
+            return wr.MediaBrowser(title=key, media_keys=[key])
+        return wr.LinePlot(title=key, x="Step", y=[key], log_y="error" not in key, aggregate=True, **by)
+
+    sections = {section: [panel(key) for key in keys] for section, keys in {"Report": logged, **CURVES}.items() if keys}
+    sections["Steps and times"] = [wr.BarPlot(title=title, metrics=[key], **by) for title, key in BARS.items()]
+    place: Any = {"entity": str(where["entity"]), "project": str(where["project"])}
+    of_group = [Metric("Group") == where["group"]]
+    bank = [ws.Section(name=section, panels=panels, is_open=True) for section, panels in sections.items()]
+    workspace = ws.Workspace(**place, name=name, sections=bank, runset_settings=ws.RunsetSettings(filters=of_group))
+    blocks: list[Any] = []
+    for section, panels in sections.items():
+        blocks += [wr.H2(section), wr.PanelGrid(runsets=[wr.Runset(**place, filters=of_group)], panels=panels)]
+    return [workspace, wr.Report(**place, title=name, blocks=blocks, width="fluid")]

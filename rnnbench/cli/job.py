@@ -85,7 +85,7 @@ def _outcome(config: DictConfig, launch: LaunchFiles, number: int, progress: Pat
             overrides,
             shares_machine=hydra.mode == RunMode.MULTIRUN and _shares_machine(str(hydra.launcher._target_), plan),
             progress=progress,
-            label=swept_label(overrides, shared_overrides(job.overrides for job in plan)),
+            label=swept_label(overrides, shared_overrides(job.overrides for job in plan) if len(plan) > 1 else ()),
             worst=-math.inf if str(hydra.sweeper.get("direction")).endswith("maximize") else math.inf,
         )
     except SettingError as error:

@@ -31,8 +31,7 @@ INTERRUPTED_S = 0.5
 class WeightsAndBiases(Recorder):
     """One W&B run, online or, where that fails, offline; `arguments` are those of wandb.init.
 
-    It is whole in each session: the rows of the sessions before are logged again. W&B passes over steps that it has, so
-    that a resumed run has each step once.
+    The rows of the sessions before are logged again, and W&B passes over the steps that it has.
     """
 
     left_s: ClassVar[float] = PATIENCE_S
@@ -44,23 +43,23 @@ class WeightsAndBiases(Recorder):
     def __init__(
         self,
         folder: Path,
-        mode: str,
-        init_timeout_s: float,
+        settings: wandb_logging.WandbSettings,
         arguments: Mapping[str, Any],
         *,
         axes: Mapping[str, Mapping[str, tuple[str, ...]]],
         past_rows: Sequence[Scalars],
         past_arrays: Mapping[str, Sequence[tuple[int, Arrays]]],
     ) -> None:
-        self.folder, self.arguments, self.axes = folder, arguments, axes
-        self.profiles: dict[int, dict[str, float]] = {}  # by step
+        self.folder, self.settings, self.arguments, self.axes = folder, settings, arguments, axes
+        self.profiles: dict[int, dict[str, Any]] = {}  # of the top layer, by step
         self.run: Any = None
         RunFiles(folder).wandb_address.unlink(missing_ok=True)
-        for attempt in ("online", "offline") if mode == "online" and not self.away else ("offline",):
+        online = settings.resolved_mode() == "online" and not self.away
+        for mode in ("online", "offline") if online else ("offline",):
             if self.run or received() or self.left_s <= 0:
                 break
             if self._guarded(self._connect, PATIENCE_S):
-                self.run = self._guarded(partial(self._init, attempt, init_timeout_s), init_timeout_s + CALL_S)
+                self.run = self._guarded(partial(self._init, mode), settings.init_timeout_s + CALL_S)
         for probe, measured in past_arrays.items():
             for step, arrays in measured:
                 self.store(probe, step, arrays)
@@ -68,12 +67,14 @@ class WeightsAndBiases(Recorder):
             self.record(row)
 
     def record(self, row: Scalars) -> None:
-        logged = wandb_logging.history_row(row) | self.profiles.pop(int(row["step"]), {})
+        step = int(row["step"])
+        logged = wandb_logging.history_row(row) | wandb_logging.profile_row(self.profiles.get(step, {}))
         if self.run is not None:
-            self._guarded(partial(self.run.log, logged, int(row["step"])), CALL_S)
+            self._guarded(partial(self.run.log, logged, step), CALL_S)
 
     def store(self, probe: str, step: int, arrays: Arrays) -> None:
-        self.profiles.setdefault(step, {}).update(wandb_logging.profile_row(arrays, self.axes[probe]))
+        over_time = [name for name, axes in self.axes[probe].items() if axes == wandb_logging.PROFILE_AXES]
+        self.profiles.setdefault(step, {}).update({name: arrays[name][-1] for name in over_time})
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         if self.run is not None:
@@ -89,25 +90,12 @@ class WeightsAndBiases(Recorder):
             type(self).core = service._proc._process  # wandb has no call that ends it
         return True
 
-    def _init(self, mode: str, timeout_s: float) -> Any:
+    def _init(self, mode: str) -> Any:
         import wandb
 
         shutil.rmtree(self.folder / "wandb", ignore_errors=True)  # of sessions before
-        settings = wandb.Settings(
-            silent=True,
-            host="",
-            program="rnnbench",
-            console="off",
-            symlink=False,
-            init_timeout=timeout_s,
-            disable_git=True,  # the summary has the commit
-            x_disable_stats=True,
-            x_disable_meta=True,
-            x_disable_machine_info=True,
-            x_save_requirements=False,
-        )
         where: Any = {"mode": mode, "dir": str(self.folder), "resume": "allow" if mode == "online" else None}
-        run = wandb.init(settings=settings, reinit="create_new", **where, **self.arguments)
+        run = wandb.init(reinit="create_new", **where, **self.arguments)
         if mode == "online":
             write_text(RunFiles(self.folder).wandb_address, f"{run.url}\n")
         return run
@@ -116,12 +104,16 @@ class WeightsAndBiases(Recorder):
         import wandb
 
         run, file = self.run, Path(self.run.settings.sync_file)
+        for name in next(iter(self.profiles.values()), {}):
+            pixels = wandb_logging.heat_map([profiles[name] for profiles in self.profiles.values()])
+            run.log({f"heat_map/{name}": wandb.Image(pixels, caption=wandb_logging.HEAT_MAP)}, commit=False)
+        if self.settings.log_model and (weights := RunFiles(self.folder).weights).exists():
+            run.log_model(weights)
         run.summary.update(wandb_logging.results(summary))
         run.finish(exit_code=0 if summary["status"] in MEASURED else 1)
         shutil.rmtree(file.parent / "logs", ignore_errors=True)  # they name folders and users
         if run.url:
-            held = dict(wandb.Api(timeout=5).run(run.path).summary)
-            if held.get("status") != summary["status"]:  # the summary is sent last
+            if dict(wandb.Api(timeout=5).run(run.path).summary).get("status") != summary["status"]:  # sent last
                 raise ConnectionError("the server did not take all of it")
             file.with_name(f"{file.name}.synced").touch()  # as `wandb sync` does
 
@@ -134,9 +126,8 @@ class WeightsAndBiases(Recorder):
             self._leave()
             kind.left_s -= time.monotonic() - started
             if not (kind.away or received()):
-                reason = f"{type(error).__name__}: {one_line(error)[:200]}"
-                rest = "the run folders are complete, and rnnbench-sync uploads what was logged"
-                tqdm.write(f"rnnbench: W&B fails ({reason}); {rest}", file=sys.stderr)
+                said = f"rnnbench: W&B fails ({type(error).__name__}: {one_line(error)[:200]})"
+                tqdm.write(f"{said}; the run folders are complete, and rnnbench-sync uploads the rest", file=sys.stderr)
             kind.away = True
         return None
 

@@ -214,14 +214,13 @@ class Job:
         if self.progress_path is not None:
             yield ProgressFile(self.progress_path, progress.step, run.settings.steps)
         yield ProgressBar(self.folder.name, run.settings.steps, progress.step, run.task.baseline_loss)
-        if (mode := settings.wandb.resolved_mode()) == "disabled":
+        if settings.wandb.resolved_mode() == "disabled":
             return
-        config = configuration(self.config, begun, settings.name)
+        config = configuration(self.config, begun, settings.name, self.label)
         of_run = f"{self.folder.name} {self.label}".strip(), (self.cell, self.task), identity(settings.name, begun)
         yield WeightsAndBiases(
             self.folder.path,
-            mode,
-            settings.wandb.init_timeout_s,
+            settings.wandb,
             {"config": config, **settings.wandb.arguments(settings.name, *of_run)},
             axes={name: probe.axes for name, probe in run.probes.items()},
             past_rows=progress.history,

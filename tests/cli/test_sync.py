@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 import wandb
+import yaml
+from PIL import Image
+from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from tests.cli.conftest import SMALL, Command
 from tests.wandb_logging.wandb_server import WandbServer, serving
@@ -82,23 +85,64 @@ def test_a_refused_key_and_ctrl_c_end_in_one_line(rnnbench: Command, server: Wan
     assert process.returncode == 130
 
 
-def test_a_dashboard(server: WandbServer) -> None:
-    saved = called(server, "from rnnbench.cli.dashboard import main; main()", "name=mine")
+def test_a_dashboard(rnnbench: Command, server: WandbServer, tmp_path: Path) -> None:
+    """Workspace and report with the same panels, and the figures and tables of the experiment's own report."""
+    places = ("name=mine", "results_dir=elsewhere")
+    rnnbench("cell=gru", *MINE, places[1], "wandb=disabled")
+    figures = tmp_path / "elsewhere/mine/figures"
+    figures.mkdir()
+    Image.new("RGB", (3, 2)).save(figures / "cost.png")
+    (figures.parent / "scores.md").write_text("")
+    (figures.parent / "scores.csv").write_text("cell,solved\ngru,0.5\n")
+    saved = called(server, "from rnnbench.cli.dashboard import main; main()", *places)
     assert saved.returncode == 0, saved.stderr
-    assert saved.stdout.startswith(f"{server.url}/me/rnnbench?nw=")
-    (view,) = server.views
-    assert (view["entityName"], view["projectName"], view["type"]) == ("me", "rnnbench", "project-view")
-    section = view["spec"]["section"]
-    panels = {
-        panel["config"]["chartTitle"]: panel["config"]
-        for each in section["panelBankConfig"]["sections"]
-        for panel in each["panels"]
-    }
+    assert [line.startswith(f"{server.url}/me/rnnbench") for line in saved.stdout.splitlines()] == [True, True]
+    assert [(view["entityName"], view["projectName"], view["type"]) for view in server.views] == [
+        ("me", "rnnbench", "project-view"), ("me", "rnnbench", "runs")
+    ]  # fmt: skip
+    workspace, report = (view["spec"] for view in server.views)
+    bank = [panel for each in workspace["section"]["panelBankConfig"]["sections"] for panel in each["panels"]]
+    grids = [each["metadata"] for each in report["blocks"] if each["type"] == "panel-grid"]
+    assert [panel["config"] for each in grids for panel in each["panelBankSectionConfig"]["panels"]] == [
+        panel["config"] for panel in bank
+    ]
+    panels = {panel["config"].get("chartTitle"): panel["config"] for panel in bank}
     losses = panels["validation/loss"]
     assert (losses["metrics"], losses["yLogScale"]) == (["validation/loss"], True)
-    assert (losses["groupBy"], losses["groupAgg"], losses["groupArea"]) == ("cell_and_task.value", "mean", "minmax")
-    assert panels["steps_to_solve"]["metrics"] == ["steps_to_solve"]
-    assert '"mine"' in json.dumps(section["runSets"][0]["filters"])
+    assert (losses["groupBy"], losses["groupAgg"], losses["groupArea"]) == ("curve.value", "mean", "minmax")
+    assert panels["Steps to solve, or budget"]["metrics"] == ["measured/steps_to_solve_or_budget"]
+    assert [key for panel in bank for key in panel["config"].get("mediaKeys", [])] == ["figures/cost", "heat_map/norm"]
+    for runs in (workspace["section"]["runSets"][0], *(each["runSets"][0] for each in grids)):
+        assert '"mine"' in json.dumps(runs["filters"])
+    (run,) = server.runs.values()
+    assert (run.fields["jobType"], run.fields["groupName"], run.state) == ("report", "mine", "finished")
+    assert run.history[0]["figures/cost"]["width"] == 3
+    assert (run.history[0]["tables/scores"]["ncols"], run.history[0]["tables/scores"]["nrows"]) == (2, 1)
+    server.behaviour = 500
+    away = called(server, "from rnnbench.cli.dashboard import main; main()", *places)
+    assert (away.returncode, "W&B has not taken the dashboard" in away.stderr) == (1, True)
+
+
+def test_the_sweep_to_copy(rnnbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line that an agent makes of it trains a run, whose summary has the metric that it minimizes."""
+    sweep = yaml.safe_load((Path(__file__).parents[2] / "docs/sweep.yaml").read_text())
+    values = {"optimizer.lr": 0.01, "seed": 1}
+    assert set(values) == set(sweep["parameters"])
+    words = create_sweep_command_args({"args": {key: {"value": value} for key, value in values.items()}})
+    command = [word for each in sweep["command"] for word in (words["args_no_hyphens"] if "args" in each else [each])]
+    assert command[0] == "rnnbench"
+    wandb.teardown()
+    monkeypatch.setenv("WANDB_SWEEP_ID", "abc")
+    monkeypatch.setenv("WANDB_RUN_ID", "given")
+    assert rnnbench(*command[1:], *(word for word in MINE if "name=" not in word), "wandb=offline")[0] == 0
+    (run,) = tmp_path.glob("results/lr-search/runs/gru-adding-1-*")
+    assert sweep["metric"] == {"name": "validation/loss", "goal": "minimize"}
+    (logged,) = run.glob("wandb/offline-run-*-given")
+    printed = subprocess.run([sys.executable, "-m", "wandb", "leet", "inspect", "--json", logged], capture_output=True)
+    records = [json.loads(line) for line in printed.stdout.splitlines()]
+    assert any(sweep["metric"]["name"] in each["summary"]["update"] for each in records if each["type"] == "summary")
+    (config,) = (each["run"]["config"]["update"] for each in records if each["type"] == "run")
+    assert "lr=0.01" in config["curve"]
 
 
 def test_an_agent_of_wandb_starts_one_run(rnnbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 import wandb
 
 from rnnbench.recorders.weights_and_biases import PATIENCE_S, WeightsAndBiases
-from rnnbench.wandb_logging import configuration, identity
+from rnnbench.wandb_logging import WandbSettings, configuration, identity
 from tests.wandb_logging.wandb_server import WandbServer, serving
 
 RUN = "gru-adding-3-00000000"
@@ -31,6 +31,9 @@ SUMMARY: dict[str, Any] = {
     "difficulty": 6,
     "git_commit": "abc",
     "test_loss": 0.125,
+    "solved": False,
+    "has_criterion": True,
+    "budget_steps": 20,
     "steps_to_solve": None,
 }
 SETTINGS = {"cell": {"_target_": "rnnbench.cells.gru.Gru"}, "seed": 3, "train": {"steps": 20}}
@@ -58,24 +61,24 @@ def wandb_of_a_new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert time.monotonic() - started < 2
 
 
+def settings(**given: Any) -> WandbSettings:
+    """Settings of W&B with these changes."""
+    unset = dict.fromkeys(("mode", "project", "entity", "group", "notes"))
+    return WandbSettings(**unset | {"tags": (), "init_timeout_s": 5, "log_model": False, "system": False} | given)
+
+
 def begin(
     folder: Path, mode: str = "offline", past: int = 0, experiment: str = "experiment", **arguments: Any
 ) -> WeightsAndBiases:
     """Start a run that has `past` rows from an earlier session."""
     folder.mkdir(parents=True, exist_ok=True)
     summary = SUMMARY | {"run": folder.name}
-    arguments = {
-        "id": identity(experiment, summary),
-        "config": configuration(SETTINGS, summary, experiment),
-        "project": "rnnbench",
-        "group": experiment,
-        "tags": ["gru", "adding"],
-    } | arguments
+    chosen = settings(mode=mode, log_model=True)
+    named = chosen.arguments(experiment, folder.name, ("gru", "adding"), identity(experiment, summary)) | arguments
     return WeightsAndBiases(
         folder,
-        mode,
-        5,
-        arguments,
+        chosen,
+        {"config": configuration(SETTINGS, summary, experiment, "lr=0.01 length=6"), **named},
         axes=AXES,
         past_rows=ROWS[:past],
         past_arrays={"gradient_profile": [(int(row["step"]), {"norm": PROFILE}) for row in ROWS[:past]]},
@@ -92,5 +95,6 @@ def record(recorder: WeightsAndBiases, *rows: dict[str, float | str]) -> None:
 def log_a_run(folder: Path, mode: str = "offline", past: int = 0, **options: Any) -> None:
     """A whole run."""
     recorder = begin(folder, mode, past, **options)
+    (folder / "weights.pt").write_bytes(b"weights")
     record(recorder, *ROWS[past:])
     recorder.finish(SUMMARY | {"run": folder.name})

@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from rnnbench.recorders.weights_and_biases import WeightsAndBiases
-from rnnbench.wandb_logging import TAG_LENGTH, WandbSettings
-from tests.wandb_logging.conftest import PROFILE, ROWS, RUN, SUMMARY, begin, log_a_run, record
+from rnnbench.wandb_logging import TAG_LENGTH
+from tests.wandb_logging.conftest import PROFILE, ROWS, RUN, SUMMARY, begin, log_a_run, record, settings
 from tests.wandb_logging.wandb_server import KEY, WandbServer
 
 
@@ -45,7 +47,7 @@ def test_killed_and_resumed_is_one_run_with_each_step_once(
     assert run.steps == [0, 10, 20]
     assert [row["validation/loss"] for row in run.history] == [0.75, 0.5, 0.25]
     assert run.state == "finished"
-    assert (run.summary["test_loss"], run.summary["status"]) == (0.125, "done")
+    assert (run.summary["test/loss"], run.summary["status"]) == (0.125, "done")
     assert len(list((tmp_path / RUN / "wandb").glob("*run-*"))) == 1
     assert (tmp_path / RUN / "wandb-address.txt").read_text().startswith(f"{server.url}/me/")
 
@@ -75,17 +77,18 @@ def test_names_are_within_the_limits_of_wandb(
 ) -> None:
     monkeypatch.setenv("WANDB_NOTES", "a note")
     tags = ("t" * 80, "b")
-    settings = WandbSettings(mode=None, project=None, entity=None, group=None, tags=tags, notes=None, init_timeout_s=5)
-    arguments = settings.arguments("e" * 150, "r" * 200, ("c" * 80, "adding"), "i" * 64)
+    arguments = settings(tags=tags).arguments("e" * 150, "r" * 200, ("c" * 80, "adding"), "i" * 64)
     log_a_run(tmp_path / RUN, "online", experiment="e" * 150, **arguments)
     ((identity, run),) = server.runs.items()
     assert identity == "i" * 64
     assert run.fields["tags"] == ["c" * TAG_LENGTH, "adding", "t" * TAG_LENGTH, "b"]
     assert (run.fields["groupName"], run.fields["displayName"]) == ("e" * 128, "r" * 128)
     assert run.fields["notes"] == "a note"
+    assert [each["input"]["artifactTypeName"] for each in server.artifacts] == ["model"]
+    assert [settings(system=on).arguments("e")["settings"]["x_disable_stats"] for on in (True, False)] == [False, True]
     assert run.config["experiment"] == "e" * 150
     monkeypatch.setenv("WANDB_TAGS", "paper,draft")
-    assert settings.model_copy(update={"tags": ()}).arguments("e")["tags"] == ["paper", "draft"]
+    assert settings().arguments("e")["tags"] == ["paper", "draft"]
 
 
 def records(folder: Path) -> list[dict[str, Any]]:
@@ -110,10 +113,18 @@ def test_history_configuration_and_summary_of_an_offline_run(tmp_path: Path) -> 
     assert (run["run_group"], set(run["tags"]), run.get("host", "")) == ("experiment", {"gru", "adding"}, "")
     config = run["config"]["update"]
     assert (config["cell_name"], config["task_name"], config["experiment"]) == ("gru", "adding", "experiment")
-    assert (config["cell_and_task"], config["provenance"]) == ("gru, adding length=6", {"git_commit": "abc"})
-    text = json.dumps([each for each in found if each["type"] == "summary"])
-    assert "test_loss" in text
-    assert '"cell"' not in text
+    assert (config["curve"], config["provenance"]) == ("gru, adding length=6 lr=0.01", {"git_commit": "abc"})
+    summary = {
+        key: value for each in found if each["type"] == "summary" for key, value in each["summary"]["update"].items()
+    }
+    results = {"test/loss": 0.125, "measured/solved": 0, "measured/steps_to_solve_or_budget": 20, "status": "done"}
+    assert results.items() <= summary.items()
+    assert {key for key in summary if "/" not in key and not key.startswith("_")} == {"status"}
+    assert rows[-1]["heat_map/norm._type"] == "image-file"
+    (file,) = tmp_path.rglob("*.png")
+    drawn = np.asarray(Image.open(file).convert("L"))[::8, ::8]
+    assert drawn.shape == (3, 6)
+    np.testing.assert_allclose(drawn, np.tile(255 * (1 + np.log10(PROFILE / 2) / 12), (3, 1)), atol=1)
 
 
 def test_what_is_sent_names_no_machine_user_key_or_program(tmp_path: Path, server: WandbServer) -> None:

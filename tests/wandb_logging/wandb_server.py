@@ -65,6 +65,7 @@ class WandbServer(ThreadingHTTPServer):
         """The same for single operations, by name, `file_stream`, or `complete`, the last of a run's stream."""
         self.runs: dict[str, LoggedRun] = {}
         self.views: list[dict[str, Any]] = []
+        self.artifacts: list[dict[str, Any]] = []
         self.operations: list[str] = []
         self.stopped = threading.Event()
 
@@ -232,6 +233,39 @@ class Handler(BaseHTTPRequestHandler):
     def on_CreateRunFiles(self, given: dict[str, Any]) -> dict[str, Any]:
         files = [{"name": name, "uploadUrl": f"{self.server.url}/put/{name}"} for name in given["files"]]
         return {"createRunFiles": {"runID": given["run"], "uploadHeaders": [], "files": files}}
+
+    def on_ArtifactType(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"project": {"artifact": None}}
+
+    def on_CreateArtifact(self, given: dict[str, Any]) -> dict[str, Any]:
+        """As for content that the server has, so that no file is sent."""
+        self.server.artifacts.append(given)
+        known = {
+            "id": "a",
+            "state": "COMMITTED",
+            "artifactSequence": {"id": "s", "latestArtifact": {"id": "a", "versionIndex": 0}},
+        }
+        return {"createArtifact": {"artifact": known}}
+
+    def on_ProjectInternalId(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"project": {"id": "p", "internalId": "cHJvamVjdDox"}}
+
+    def on_upsertView(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "upsertView": {
+                "view": self.on_UpsertView2(given)["upsertView"]["view"]
+                | {
+                    "displayName": given["displayName"],
+                    "type": "runs",
+                    "spec": given["spec"],
+                    "project": {"id": "p", "name": given["projectName"], "entityName": given["entityName"]},
+                }
+            }
+        }
+
+    def on_GetProjects(self, _: dict[str, Any]) -> dict[str, Any]:
+        page = {"hasNextPage": False, "endCursor": None}
+        return {"models": {"edges": [], "pageInfo": page}}
 
     def on_ServerFeaturesQuery(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"serverInfo": {"features": []}}
