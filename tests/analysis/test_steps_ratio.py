@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.steps_ratio import steps_equivalence, steps_ratio, time_ratio
-from rnnbench.analysis.verdict import Verdict, below
+from rnnbench.analysis.verdict import Verdict, below, equivalences_corrected
 from tests.analysis.two_groups import INF, binomial_error, drawn, group
 from tests.long import long_but
 
-HOLDS, FAILS, UNDECIDED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED
+HOLDS, FAILS, DIFFERS, UNDECIDED = Verdict.HOLDS, Verdict.FAILS, Verdict.DIFFERS, Verdict.UNDECIDED
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -156,3 +157,21 @@ def test_equivalence_is_rarely_said_at_the_margin_and_found_where_it_is(ratio, s
         a, b = drawn(source, 5, [100 * ratio], spread, 400), drawn(source, 5, [100.0], spread, 400)
         said += steps_equivalence(a, b, source).verdict is HOLDS
     assert said / repeats > 0.9 if ratio == 1 else said / repeats <= 0.025 + binomial_error(0.025, repeats)
+
+
+WRONG = {1.0: {DIFFERS, FAILS}, 1.5: {HOLDS, FAILS}, 3.0: {HOLDS}}
+"""By the true ratio, the verdicts on equivalence that are wrong; that no difference is seen never is."""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("ratios", [(1.0,) * 4, (1.5,) * 4, (3.0,) * 4, (1.0, 1.0, 1.5, 1.5)])
+def test_combined_error_of_the_four_verdicts(ratios):
+    """Any wrong verdict among four cases of six runs, after the correction: equal, at the margin, beyond, mixed."""
+    source, wrong, repeats = generator(7), 0, 1500
+    for _ in range(repeats):
+        pairs = [[drawn(source, 6, [1000 * factor], 0.3, 1e9) for factor in (ratio, 1.0)] for ratio in ratios]
+        found = [steps_equivalence(*pair, source) for pair in pairs]
+        p_none = [log_rank_test(*pair, source).p_value for pair in pairs]
+        after, _ = equivalences_corrected([each.verdict for each in found], [each.p_value for each in found], p_none)
+        wrong += any(verdict in WRONG[ratio] for verdict, ratio in zip(after.verdicts, ratios, strict=True))
+    assert wrong / repeats <= 0.05 + binomial_error(0.05, repeats)

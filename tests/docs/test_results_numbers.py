@@ -78,11 +78,26 @@ def decades() -> dict[tuple[str, float, str], list[list[float]]]:
     return found
 
 
+def by_rate(rate: float, start: str) -> str:
+    """Steps by which half of the runs had solved it, smallest and largest, of LSTM and GRU; and their ratio."""
+    runs = table("rate_and_initialisation").query("`model.initialisation` == @start and `optimizer.lr` == @rate")
+    cells = [sorted(runs.query("cell == @cell")["steps_to_solve"].fillna(inf)) for cell in ("lstm", "gru")]
+    shown = [f"{of[(len(of) - 1) // 2]:,.0f} [{of[0]:,.0f}, {of[-1]:,.0f}]" for of in cells]
+    ratios = table("rate_and_initialisation", "steps_ratio").set_index("variant")
+    ratio = ratios.loc[f"model.initialisation={start} optimizer.lr={rate:g}"]
+    assert ratio["fewer_steps"] == "fails", "the GRU takes fewer in all of them"
+    bounds = f"{ratio['ratio']:.1f} [{ratio['ratio_low']:.1f}, {ratio['ratio_high']:.1f}]"
+    return f"| {start} | {rate:g} | {shown[0]} | {shown[1]} | {bounds} | {ratio['equivalent']} |"
+
+
 ADDING = [(length, cell) for length in (20, 50, 100, 200) for cell in NAMES]
 TABLES = {
     "| length | cell | solved | steps | test loss |": [adding(*of, True) for of in ADDING if of[0] in (20, 200)],
     "| length | cell | learning rate | solved | median steps to solve | test loss |": [
         adding(*of, False) for of in ADDING
+    ],
+    "| initialisation | learning rate | steps: LSTM | steps: GRU | LSTM / GRU | within a factor of 1.5 |": [
+        by_rate(rate, start) for start in ("default", "chrono") for rate in (0.005, 0.01, 0.02, 0.04)
     ],
 }
 """The rows under each header."""
@@ -131,9 +146,9 @@ def claims(name: str) -> list[float]:
     return [float(value) for value in rows.to_numpy().ravel()]
 
 
-def ratios() -> list[float]:
+def ratios(experiment: str = "adding_medium") -> list[float]:
     """Of the steps of LSTM and GRU, with intervals."""
-    rows = table("adding_medium", "steps_ratio").query("cell == 'lstm' and other_cell == 'gru'")
+    rows = table(experiment, "steps_ratio").query("cell == 'lstm' and other_cell == 'gru'")
     return [float(value) for value in rows.select_dtypes("number").to_numpy().ravel()]
 
 
@@ -176,6 +191,8 @@ FACTS: list[Fact] = [
     (r"\bp is #|#.* after Holm", [2 / comb(10, 5), 12 * 2 / comb(10, 5)]),  # runs completely apart, among 12 tests
     (r"the # tests of the table", [(table("adding_medium", "steps_ratio")["difficulty"] != "all lengths").sum()]),
     (r"whole seeds.*#", ratios()),
+    (r"rate and initialisation.*#|learning rate and initialisation.*#", settings("rate_and_initialisation")),
+    (r"[Ll]earning.* (initialisation|chrono).*#", [*ratios("rate_and_initialisation"), 1.5, 100 * (1 - 2 / 2**6)]),
     (r"One rate for all lengths would be #", [0.03]),
     (r"factor of #|goes to #", [1.5, 750]),  # the margin, and what arjovsky2016_adding says
     (r"[Gg]radient.*(gains?|length|step|over|from step) [\d., and]*#|# (seeds|training steps)", GRADIENT_SETTINGS),
@@ -195,7 +212,8 @@ FACTS: list[Fact] = [
     (r"JSB.*GRU comes within #", [abs(jsb(CELLS["GRU"])[0] - PAPER["GRU"])]),
     *((rf"JSB.*\| {name} \|", [*jsb(cell), *BARE[name], PAPER[name]]) for name, cell in CELLS.items()),
     *((rf"`{name}`.*\| #", [len(table(name)), minutes]) for name, minutes in
-      {"adding_medium": 24, "gradient_flow_medium": 16, "claims": 7, "length_generalisation": 10, "state_tracking": 40,
+      {"adding_medium": 24, "rate_and_initialisation": 10, "gradient_flow_medium": 16, "claims": 7,
+       "length_generalisation": 10, "state_tracking": 40,
        "chung2014_jsb": 45}.items()),  # minutes on the clock of the wall, which the data do not have
 ]  # fmt: skip
 """Patterns found in page, heading and sentence or table row, # being the number, and the values it may be."""
