@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
+from torch._utils import _flatten_dense_tensors
 
 from rnnbench.training.settings import StepSettings
 
@@ -66,8 +67,8 @@ class Update:
 
     def clip(self) -> float:
         """Clip the gradient as the settings say; its norm before that."""
-        gradients = [each.grad for each in self.parameters if each.grad is not None]
-        whole = torch.cat([each.reshape(-1) for each in gradients])
+        gradients = [gradient for each in self.parameters if (gradient := each.grad) is not None]
+        whole = _flatten_dense_tensors(gradients)
         if self._join(len(gradients)):
             self.whole.grad, gradients = whole, [whole]  # type: ignore[union-attr]
         norm = float(torch.linalg.vector_norm(whole))

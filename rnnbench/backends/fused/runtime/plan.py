@@ -21,6 +21,9 @@ class Plan:
         schedule = program.schedule
         self.binding = binding
         self.state_shapes = [(steps + 1, batch, features) for features in binding.state_widths]
+        size = batch * binding.state_widths[0]
+        self.outputs = (steps, *self.state_shapes[0][1:]), (size, binding.state_widths[0], 1), size
+        """The shape, the strides and the place of h after each step, in the first block."""
         states = [(steps + 1) * batch * features for features in binding.state_widths]
         saved = [steps * batch * width(position) for position in schedule.saved_for_backward]
         weights = [width(linear) * width(schedule.source(linear)) for linear in schedule.linears]
