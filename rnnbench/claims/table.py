@@ -13,8 +13,9 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
 from rnnbench.claims import Claim, Finding, findings
 from rnnbench.claims.claim import Case, Count, Kind, Overall, not_measured
-from rnnbench.report.component import Table
+from rnnbench.report.component import Part, Table
 from rnnbench.report.labels import interval, match_label, number, setting_value
+from rnnbench.report.sentences import counted
 
 NAMES = {
     "model.recurrent_gain": "recurrent gain",
@@ -80,6 +81,24 @@ class Claims(Table):
             for case in finding.cases or [not_measured(finding.missing)]
         ]
         return pd.DataFrame(rows)[list(self.columns)]
+
+    def found(self, rows: pd.DataFrame) -> list[str]:
+        verdicts = [str(each).partition(" (")[0] for each in rows.drop_duplicates("claim")["claim_verdict"]]
+        return [f"Verdicts on {len(verdicts)} claims of the study notes: {counted(verdicts)}."]
+
+    def parts(self, rows: pd.DataFrame) -> list[Part]:
+        """One for each claim: its sentence with its verdict, how it was measured, and its cases."""
+        table = self.formatted(rows).drop(columns=["claim", EXPLAINED])
+        return [
+            Part(
+                first["sentence"],
+                first["claim_verdict"],
+                f"{first['notes']}. Measured: {first['measurement']}. Rule: {first['rule']}.",
+                table.loc[of_claim.index].loc[:, lambda cases: cases.ne("").any()],
+            )
+            for _, of_claim in rows.groupby("claim", sort=False)
+            for first in of_claim.to_dict("records")[:1]
+        ]
 
     def formatted(self, rows: pd.DataFrame) -> pd.DataFrame:
         again = rows["claim"].duplicated()

@@ -5,6 +5,7 @@
 - `component`: what tables and figures are.
 - `labels`: text for values and for what is missing; `values`: tables of values as columns of numbers and text.
 - `cell_names`: what cells are called, and their families.
+- `sentences`: what was found, in words.
 - `page`, `templates/`: the HTML page; `sidecar`: the provenance of each table and figure.
 - `settings`: what can be set of a report.
 - `style`: how every figure looks; `drawing`: its panels, legends and axes; `profiles`: gradients as figures draw them.

@@ -5,7 +5,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
@@ -54,6 +54,17 @@ class OfMilestone(Component):
         self.milestone = milestone
 
 
+class Part(NamedTuple):
+    """A part of a table on the page."""
+
+    heading: str
+    verdict: str
+    """Of what the heading says; empty where it says nothing."""
+    text: str
+    """What is said below the heading."""
+    formatted: pd.DataFrame
+
+
 class Table(Component, ABC):
     """Makes rows of results. Derive, describe each column and compute the rows; `text` says how a row is to be read.
 
@@ -82,6 +93,15 @@ class Table(Component, ABC):
         """What is to be known before the table is read; usually nothing."""
         del rows
         return ""
+
+    def found(self, rows: pd.DataFrame) -> list[str]:
+        """Sentences on what the rows show, which the page begins with; usually none."""
+        del rows
+        return []
+
+    def parts(self, rows: pd.DataFrame) -> list[Part]:
+        """The table as the page shows it, usually in one part."""
+        return [Part("", "", "", self.formatted(rows))]
 
     def says_nothing(self, rows: pd.DataFrame) -> str:
         """Why the rows say nothing, so that page and terminal leave them out; usually they do."""

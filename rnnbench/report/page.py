@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,12 @@ from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.combined import EXPERIMENT
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.variant import difficulty_columns, setting_columns
+from rnnbench.analysis.variant import difficulty_columns, setting_columns, value_order
 from rnnbench.errors import SettingError, one_line
+from rnnbench.report.component import Part
 from rnnbench.report.labels import incomplete, is_number, number, setting_value
+from rnnbench.report.tables.narrow import Narrow, narrow
+from rnnbench.report.tables.rendering import wrapped
 from rnnbench.schema import ExperimentFiles
 from rnnbench.store.atomic import write_text
 
@@ -29,6 +33,12 @@ MACHINE = (
 )  # fmt: skip
 LONGEST_NUMBER, LONGEST_WORD = 48, 24
 """Letters of a number with its bounds, and of text, that stand in one line."""
+LETTERS, MOST_COLUMNS = 132, 30
+"""Letters that a table's columns have room for; columns of a table that have a style each."""
+NUMBER = re.compile(r"([-−+<>≥≤~]?\s?[\d,]*|[–∞])(\.\d+(?:e[-+]\d+)?)?(|[^\d.,].*)", re.DOTALL)
+"""Before the point, behind it, and bounds or what else follows."""
+COLOURS = {"holds": "good", "fails": "bad", "true by construction": "sure", "depends": "mixed", "differs": "mixed"}
+"""The looks of the verdicts on claims, by how they begin; others are open."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,9 @@ class Tabled:
     """What is to be known before it is read."""
     says_nothing: str = ""
     """Why it is not shown."""
+    found: Sequence[str] = ()
+    """What it shows, in sentences."""
+    parts: Sequence[Part] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +110,7 @@ def write_page(
     environment = Environment(
         loader=PackageLoader("rnnbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["kinds"] = _kinds
+    environment.filters |= {"narrow": _narrow, "columns": _columns, "colour": _colour}
     text = environment.get_template("report.html.jinja").render(
         tables=tables,
         figures=figures,
@@ -113,6 +126,11 @@ def write_page(
         machine=_values(runs, [column for column in MACHINE if column in runs]),
         commands=sorted(runs["command_line"].dropna().unique()) if "command_line" in runs else [],
         runs=_table_of_runs(results, folder),
+        title=results.name.replace("_", " ").capitalize(),
+        shown=[table for table in tables if not table.says_nothing],
+        silent=[table for table in tables if table.says_nothing],
+        found=[sentence for table in tables for sentence in table.found],
+        most_columns=MOST_COLUMNS,
     )
     write_text(ExperimentFiles(folder).report, text)
 
@@ -150,10 +168,12 @@ def _table_of_runs(results: Results, folder: Path) -> pd.DataFrame:
 
 
 def _links(files: ExperimentFiles, run: str, folder: Path) -> Markup:
-    """The run's name, which leads to its folder, and a link to its copy in W&B, if any."""
+    """The run's name, which leads to its folder where that is there, and a link to its copy in W&B, if any."""
     of_run = files.run(run)
-    address = quote(Path(os.path.relpath(of_run.folder, folder)).as_posix())
-    link = Markup('<a href="{}/">{}</a>').format(address, run)
+    link = Markup.escape(run)
+    if of_run.folder.is_dir():
+        address = quote(Path(os.path.relpath(of_run.folder, folder)).as_posix())
+        link = Markup('<a href="{}/">{}</a>').format(address, run)
     if not of_run.wandb_address.exists():
         return link
     wandb = of_run.wandb_address.read_text(encoding="utf-8", errors="replace").strip()
@@ -162,19 +182,53 @@ def _links(files: ExperimentFiles, run: str, folder: Path) -> Markup:
     )
 
 
-def _kinds(table: pd.DataFrame) -> dict[str, str]:
-    """Headings with the class of their column: numbers stand to the right, long text is wrapped."""
-    return {str(heading): _kind(column.astype(str)) for heading, column in table.items()}
+def _narrow(table: pd.DataFrame) -> Narrow:
+    """The columns that a page is wide enough for, numbers aligned."""
+    found = narrow(wrapped(table, LETTERS), LETTERS)
+    return found._replace(table=found.table.apply(_aligned), others=found.others.apply(_aligned))
+
+
+def _aligned(column: "pd.Series[str]") -> "pd.Series[str]":
+    """Numbers with spaces as wide as the digits, commas and points that they lack: points stand below each other."""
+    parts = [NUMBER.fullmatch(text) for text in column]
+    if not all(parts) or not any(column):
+        return column
+    texts = [each.groups("") for each in parts if each]
+    wholes, fractions = (max((text[place] for text in texts), key=len) for place in (0, 1))
+    return pd.Series(
+        [
+            _blank(wholes[: len(wholes) - len(whole)]) + whole + fraction + _blank(fractions[len(fraction) :]) + rest
+            for whole, fraction, rest in texts
+        ],
+        column.index,
+    )
+
+
+def _blank(text: str) -> str:
+    """Spaces of the widths of the letters: U+2007 is as wide as a digit, U+2008 as a point."""
+    return "".join("\u2008" if letter in ",." else "\u2007" for letter in text)
+
+
+def _columns(table: pd.DataFrame) -> str:
+    """The classes of a table by its columns: in `n2` the second holds numbers, in `l2` long text."""
+    shown = table.map(lambda text: text.striptags() if isinstance(text, Markup) else str(text))
+    kinds = [_kind(column) for _, column in shown.items()]
+    return " ".join(f"{kind}{place}" for place, kind in enumerate(kinds, start=1) if kind and place <= MOST_COLUMNS)
+
+
+def _colour(verdict: str) -> str:
+    """The class of a verdict."""
+    return next((colour for begin, colour in COLOURS.items() if verdict.startswith(begin)), "open")
 
 
 def _kind(column: "pd.Series[str]") -> str:
     longest = column.str.len().max()
-    if longest <= LONGEST_NUMBER and column.any() and all(map(is_number, filter(None, column))):
-        return "number"
-    return "" if longest <= LONGEST_WORD else "long"
+    if column.any() and all(map(is_number, filter(None, column))) and longest <= LONGEST_NUMBER:
+        return "" if column.str.contains(r"[\[(]").any() else "n"
+    return "" if longest <= LONGEST_WORD else "l"
 
 
 def _values(runs: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:
-    """All values that the runs have in each of the columns."""
-    distinct = {column: runs[column].dropna().unique().tolist() for column in columns}
+    """All values that the runs have in each of the columns, in order."""
+    distinct = {column: sorted(runs[column].dropna().unique().tolist(), key=value_order) for column in columns}
     return {column: ", ".join(map(setting_value, values)) or "none" for column, values in distinct.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -11,7 +12,7 @@ from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError, one_line
 from rnnbench.report import drawing
-from rnnbench.report.component import Component, Figure, Table
+from rnnbench.report.component import Component, Figure, Part, Table
 from rnnbench.report.labels import incomplete
 from rnnbench.report.page import Drawn, Failed, Tabled, svg_uri, write_page
 from rnnbench.report.settings import ReportSettings
@@ -82,7 +83,8 @@ def write_report(
     parts: list[Tabled | Drawn] = [*tabled, *drawn]
     made = [file for part in parts for file in part.files]
     removed = remove_earlier(before, made, [each.name for each in failed])
-    texts = [
+    texts = [fill(sentence, letters) for table in tabled for sentence in table.found]
+    texts += [
         f"{table.title}: {table.says_nothing}" if table.says_nothing else
         f"{table.title}\n\n{plain(table.formatted, letters)}" for table in tabled
     ]  # fmt: skip
@@ -125,7 +127,9 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
     write_text(path.with_suffix(".md"), "\n\n".join([heading, *before, markdown(formatted), *notes]) + "\n")
     files = write_sidecar(path, results, type(table).__name__, table.intervals, ("csv", "md", "tex"))
-    return Tabled(path.name, table.title, formatted, note, files, warning, table.says_nothing(rows))
+    parts = table.parts(rows) if headings is None else [Part("", "", "", formatted)]
+    found, nothing = table.found(rows), table.says_nothing(rows)
+    return Tabled(path.name, table.title, formatted, note, files, warning, nothing, found, parts)
 
 
 def _telling_apart(table: pd.DataFrame, headings: Sequence[str]) -> list[str]:

@@ -68,7 +68,7 @@ def test_the_report_of_two_leaves_both_as_they_are(root: Path, write_run: WriteR
     written = write_report(both, {"comparison": Comparison()}, {"learning_curves": LearningCurves()}, ["gru"])
     assert not (root / "report.html").exists()
     assert not (written.folder / "runs.csv").exists()
-    assert "hidden_size=16" in written.text
+    assert "units=16" in written.text
     page = (written.folder / "report.html").read_text()
     for path in (*root.glob("runs/*"), *other.glob("runs/*")):
         assert f'href="../{path.parents[1].name}/runs/{path.name}/"' in page

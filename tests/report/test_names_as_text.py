@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rnnbench.report.component import Part
 from rnnbench.report.page import Drawn, Failed, Tabled, write_page
 from rnnbench.report.tables.rendering import latex, markdown
 from tests.report.tiny import tiny
@@ -34,7 +35,7 @@ def test_the_page_shows_them_as_text(tmp_path: Path) -> None:
     rows, path = pd.DataFrame({"cell": [HOSTILE]}), tmp_path / f"{HOSTILE.replace('/', '')}.csv"
     runs = tiny().runs.assign(task=HOSTILE, cell=HOSTILE)
     results = replace(tiny(), root=tmp_path, name=HOSTILE, missing=[HOSTILE], runs=runs.iloc[:1])
-    table = Tabled(HOSTILE, HOSTILE, rows, HOSTILE, [path])
+    table = Tabled(HOSTILE, HOSTILE, rows, HOSTILE, [path], "", "", [HOSTILE], [Part(HOSTILE, HOSTILE, HOSTILE, rows)])
     drawn = Drawn(HOSTILE, HOSTILE, [HOSTILE], "data:,", HOSTILE, [path])
     failed = Failed(HOSTILE, KeyError(HOSTILE))
     write_page(results, tmp_path, [table], [drawn], [failed], {"cell": [HOSTILE]}, f"x={HOSTILE}", HOSTILE)

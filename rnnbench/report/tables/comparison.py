@@ -10,8 +10,10 @@ from rnnbench.analysis import comparison
 from rnnbench.analysis.loss_scale import LINEAR, SCALE
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import OfMilestone, Table
 from rnnbench.report.labels import bounds, interval, number, some_of, task_title, variant_label
+from rnnbench.report.sentences import milestones_reached
 
 
 class Comparison(OfMilestone, Table):
@@ -40,13 +42,16 @@ class Comparison(OfMilestone, Table):
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return comparison.comparison(results, self.milestone)
 
+    def found(self, rows: pd.DataFrame) -> list[str]:
+        return milestones_reached(rows, self.milestone)
+
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         reached = row["milestone"].replace("_", " ")
         rate, stopped, tested = row["success_rate"], row["test_loss_at_stop"], row["test_loss_runs"]
         return {
             "task": task_title(row),
-            "cell": row["cell"],
-            "variant": variant_label(row["variant"]),
+            "cell": cell_name(row["cell"]),
+            "variant": variant_label(row["variant"], brief=True),
             "runs": _runs(row),
             reached: "–" if math.isnan(rate.estimate) else f"{round(rate.estimate * row['runs'])}/{row['runs']}",
             "steps to solve" if row["milestone"] == SOLVED else f"steps to {reached}": _steps(row),
@@ -69,10 +74,10 @@ class Comparison(OfMilestone, Table):
 
 
 def _steps(row: Mapping[Any, Any]) -> str:
-    """The median; of too few runs for bounds, of which less than half got there, that it is beyond the budget."""
-    steps = row["steps_to_milestone"]
-    if math.isinf(steps.estimate) and math.isnan(steps.low) and isinstance(row["budget"], int | float):
-        return f">{number(float(row['budget']))}"
+    """The median; where less than half got there, that it is beyond the budget, with its bounds if they say more."""
+    steps, budget = row["steps_to_milestone"], row["budget"]
+    if math.isinf(steps.estimate) and isinstance(budget, int | float):
+        return f">{number(float(budget))} {bounds(steps) if steps.low < budget else ''}".strip()
     return interval(steps)
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 
 from rnnbench.analysis import gradient_decay
 from rnnbench.analysis.results import Results
-from rnnbench.report.cell_names import state_name
+from rnnbench.report.cell_names import cell_name, state_name
 from rnnbench.report.component import Table
 from rnnbench.report.labels import interval, number, some_of, task_title, variant_label
+from rnnbench.report.sentences import decades_lost
 
 MOMENTS = {"_initial": ("runs", "initial"), "": ("trained_runs", "trained")}
 """By the end of a column's name: the column with the runs behind it, and the moment."""
@@ -30,11 +31,14 @@ class GradientDecay(Table):
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return gradient_decay.gradient_decays(results)
 
+    def found(self, rows: pd.DataFrame) -> list[str]:
+        return decades_lost(rows, lambda row: interval(row["decades_lost_initial"]).partition(" [")[0])
+
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         cells = {
             "task": task_title(row),
-            "cell": row["cell"],
-            "variant": variant_label(row["variant"]),
+            "cell": cell_name(row["cell"]),
+            "variant": variant_label(row["variant"], brief=True),
             "runs": _runs(row),
         }
         there = [(when, runs, moment) for when, (runs, moment) in MOMENTS.items() if row[runs]]

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from rnnbench.report.labels import is_number
+
 KEYS = ("verdict", "task", "trained on", "cell", "other cell", "variant", "length", "implementation", "claim", "case")
 """Headings of columns that say what a row is of: they are always shown, where they differ."""
 GAP = 2
@@ -45,7 +47,9 @@ def narrow(table: pd.DataFrame, letters: int) -> Narrow:
     room = letters - sum(width(varying[name]) + GAP for name in keys) + GAP
     shown, others = varying[keys], varying[keys]
     for name in varying.columns.drop(keys):
-        whole, bare = varying[name], varying[name].str.replace(BRACKETS, "", regex=True)
+        whole = bare = varying[name]
+        if all(map(is_number, filter(None, whole))):
+            bare = whole.str.replace(BRACKETS, "", regex=True)
         fitting = next((column for column in (whole, bare) if width(column) + GAP <= room), None)
         if fitting is not None:
             shown, room = shown.assign(**{name: fitting}), room - width(fitting) - GAP

@@ -8,6 +8,7 @@ import pandas as pd
 
 from rnnbench.analysis import other_lengths
 from rnnbench.analysis.results import Results
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Table
 from rnnbench.report.labels import interval, number, variant_label
 
@@ -37,8 +38,8 @@ class OtherLengths(Table):
         return {
             "task": row["task"],
             "trained on": row["trained_on"],
-            "cell": row["cell"],
-            "variant": variant_label(row["variant"]),
+            "cell": cell_name(row["cell"]),
+            "variant": variant_label(row["variant"], brief=True),
             "length": _length(row),
             "runs": runs,
             "loss": interval(row["loss"]),

@@ -13,6 +13,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.component import Table
 from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
+from rnnbench.report.sentences import compared, losses_compared
 
 
 class PairedDifferences(Table):
@@ -34,15 +35,23 @@ class PairedDifferences(Table):
             raise SettingError("needs two trained cells on the same task; run another cell")
         return rows
 
+    def found(self, rows: pd.DataFrame) -> list[str]:
+        def sentence(row: Mapping[Any, Any], tests: int) -> str:
+            return losses_compared(row, loss_comparison.FACTOR, tests)
+
+        return compared(rows[rows["why_not_compared"] == ""], sentence, "of losses")
+
     def says_nothing(self, rows: pd.DataFrame) -> str:
         reasons = rows["why_not_compared"].unique()
-        return f"no losses are compared: {reasons[0]}{', ...' if len(reasons) > 1 else ''}" if all(reasons) else ""
+        return (
+            f"no losses are compared: {reasons[0]}{' and others' if len(reasons) > 1 else ''}" if all(reasons) else ""
+        )
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         identity = {
             "task": task_title(row),
-            "cell": cell_label(row["cell"], row["variant"]),
-            "other cell": cell_label(row["other_cell"], row["other_variant"]),
+            "cell": cell_label(row["cell"], row["variant"], brief=True),
+            "other cell": cell_label(row["other_cell"], row["other_variant"], brief=True),
             "seeds": _pairs(row),
         }
         learned = {

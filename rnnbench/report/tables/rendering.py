@@ -27,14 +27,18 @@ def markdown(table: pd.DataFrame) -> str:
 def plain(table: pd.DataFrame, letters: int) -> str:
     """A table for a terminal of so many letters: the columns that fit, what is the same in all rows, and what is left
     out."""
-    most = {name: letters // 4 if name in KEYS else WIDEST for name in table}
-    filled = table.apply(lambda column: column.map(lambda text: fill(text, most[column.name])))
-    found = narrow(filled, letters)
+    found = narrow(wrapped(table, letters), letters)
     shown = found.table.set_axis([fill(str(name), width(column) - GAP) for name, column in found.table.items()], axis=1)
     same = "; ".join(f"{name} {value}" for name, value in found.same.items())
     lines = [fill(f"{title}: {text}.", letters) for title, text in
              (("In all rows", same), ("In the files too", ", ".join(found.left_out))) if text]  # fmt: skip
     return "\n".join([_tabulated(shown, "simple"), *lines])
+
+
+def wrapped(table: pd.DataFrame, letters: int) -> pd.DataFrame:
+    """The table with long text in several lines."""
+    most = {name: letters // 4 if name in KEYS else WIDEST for name in table}
+    return pd.DataFrame({name: [fill(text, most[name]) for text in column] for name, column in table.items()})
 
 
 def latex(table: pd.DataFrame) -> str:

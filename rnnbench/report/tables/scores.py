@@ -8,6 +8,7 @@ import pandas as pd
 
 from rnnbench.analysis import scoring
 from rnnbench.analysis.results import Results
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Table
 from rnnbench.report.labels import interval_or_agreement, variant_label
 
@@ -29,8 +30,8 @@ class Scores(Table):
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         return {
-            "cell": row["cell"],
-            "variant": variant_label(row["variant"]),
+            "cell": cell_name(row["cell"]),
+            "variant": variant_label(row["variant"], brief=True),
             "tasks": str(row["tasks"]),
             "runs per task": str(row["runs"]) + (f" ({row['left_out']} left out)" if row["left_out"] else ""),
             "score": interval_or_agreement(row["score"]),

@@ -9,8 +9,10 @@ import pandas as pd
 from rnnbench.analysis import horizon
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import OfMilestone, Table
 from rnnbench.report.labels import interval_or_agreement, variant_label
+from rnnbench.report.sentences import lengths_solved
 
 
 class SolvableLengths(OfMilestone, Table):
@@ -30,12 +32,15 @@ class SolvableLengths(OfMilestone, Table):
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return horizon.solvable_lengths(results.runs, np.random.default_rng(0), self.milestone)
 
+    def found(self, rows: pd.DataFrame) -> list[str]:
+        return lengths_solved(rows)
+
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         longest = "longest solvable length" if self.milestone == SOLVED else f"longest length with {self.milestone}"
         return {
             "task": row["task"],
-            "cell": row["cell"],
-            "variant": variant_label(row["variant"]),
+            "cell": cell_name(row["cell"]),
+            "variant": variant_label(row["variant"], brief=True),
             "runs": str(row["runs"]),
             "lengths tested": " ".join(f"{length:g}" for length in row["lengths"]),
             longest: ("≥ " if row["at_longest_tested"] else "") + interval_or_agreement(row["longest_solvable_length"]),

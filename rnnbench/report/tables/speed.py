@@ -7,6 +7,7 @@ import pandas as pd
 
 from rnnbench.analysis import speed
 from rnnbench.analysis.results import Results
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Table
 from rnnbench.report.labels import interval, number
 
@@ -32,7 +33,7 @@ class Speed(Table):
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         return {
-            "cell": row["cell"],
+            "cell": cell_name(row["cell"]),
             "T, B, input, H": f"{row['steps']}, {row['batch']}, {row['input_size']}, {row['hidden_size']}",
             "threads": str(row["threads"]),
             "implementation": NAMES.get(row["implementation"], row["implementation"]),

@@ -16,6 +16,7 @@ from rnnbench.analysis.verdict import LEVEL
 from rnnbench.errors import SettingError
 from rnnbench.report.component import OfMilestone, Table
 from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
+from rnnbench.report.sentences import compared, steps_compared
 
 
 class StepsRatio(OfMilestone, Table):
@@ -41,22 +42,25 @@ class StepsRatio(OfMilestone, Table):
             raise SettingError("needs two trained cells on the same task; run another cell")
         return rows
 
+    def found(self, rows: pd.DataFrame) -> list[str]:
+        def sentence(row: Mapping[Any, Any], tests: int) -> str:
+            return steps_compared(row, FACTOR, tests)
+
+        return [
+            each
+            for family, of in _families(rows)
+            for each in (_undecidable(family, of) or compared(family, sentence, f"of steps {of}"))
+        ]
+
     def warning(self, rows: pd.DataFrame) -> str:
-        over_all = rows["difficulty"].astype(str).str.startswith(steps_comparison.ALL)
-        families = ((rows[~over_all], "at one difficulty"), (rows[over_all], "over all difficulties"))
-        return " ".join(
-            f"So few seeds decide nothing in the {len(family)} tests {of}: the smallest p-value that they can have, "
-            f"{number(least)}, is {number(min(1.0, least * len(family)))} after the correction."
-            for family, of in families
-            if len(family) and (least := family["smallest_p_value"].min()) * len(family) > LEVEL
-        )
+        return " ".join(each for family, of in _families(rows) for each in _undecidable(family, of))
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         reached = "solved" if self.milestone == SOLVED else self.milestone.replace("_", " ")
         return {
             "task": task_title(row),
-            "cell": cell_label(row["cell"], row["variant"]),
-            "other cell": cell_label(row["other_cell"], row["other_variant"]),
+            "cell": cell_label(row["cell"], row["variant"], brief=True),
+            "other cell": cell_label(row["other_cell"], row["other_variant"], brief=True),
             reached: f"{row['reached']}/{row['runs']}, {row['other_reached']}/{row['other_runs']}",
             "ratio of steps": row["why_no_ratio"] or _ratio(row["ratio"]),
             "p (Holm)": number(row["p_holm"]),
@@ -66,6 +70,23 @@ class StepsRatio(OfMilestone, Table):
             "smallest possible p": number(least) if (least := row["smallest_p_value"]) > LEVEL else "",
             "probability of fewer steps": _probability(row),
         }
+
+
+def _families(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, str]]:
+    """The rows that are corrected together, and what they are."""
+    over_all = rows["difficulty"].astype(str).str.startswith(steps_comparison.ALL)
+    return [(rows[over_all], "over all difficulties"), (rows[~over_all], "at one difficulty")]
+
+
+def _undecidable(family: pd.DataFrame, of: str) -> list[str]:
+    """That no test of the family can decide anything, where so few seeds cannot."""
+    if family.empty or (least := family["smallest_p_value"].min()) * len(family) <= LEVEL:
+        return []
+    corrected = number(min(1.0, least * len(family)))
+    return [
+        f"So few seeds decide nothing in the {len(family)} tests {of}: the smallest p-value that they can have, "
+        f"{number(least)}, is {corrected} after the correction."
+    ]
 
 
 def _ratio(ratio: Interval) -> str:

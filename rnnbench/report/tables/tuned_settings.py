@@ -8,6 +8,7 @@ import pandas as pd
 from rnnbench.analysis import tuning
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Table
 from rnnbench.report.labels import number, setting_value, task_title, variant_label
 
@@ -28,8 +29,8 @@ class TunedSettings(Table):
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         return {
             "task": task_title(row),
-            "cell": row["cell"],
-            "variant": variant_label(row["variant"]),
+            "cell": cell_name(row["cell"]),
+            "variant": variant_label(row["variant"], brief=True),
             f"{row['tuned']}: chosen": setting_value(row["chosen"]),
             "at the edge of the grid": "edge" if row["at_edge"] else "",
             "over all difficulties": setting_value(row["chosen_over_all"]),

@@ -1,0 +1,215 @@
+"""Sentences on what was found, from the rows of tables.
+
+Counts, medians and means are said as they are. That one cell needs fewer steps or has a smaller loss than another is
+said only where the test says so after Holm's correction, in the four verdicts of `rnnbench.analysis.verdict`.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.milestones import SOLVED
+from rnnbench.analysis.variant import value_order
+from rnnbench.analysis.verdict import EQUIVALENCE, Verdict
+from rnnbench.report.cell_names import cell_name
+from rnnbench.report.labels import bounds, interval, number, task_title, variant_label
+
+MOST_TASKS, MOST_CELLS, MOST_PAIRS = 5, 6, 6
+"""That have a sentence, or a part of one, each."""
+
+OF_PAIRS = {
+    Verdict.HOLDS: "find the two equivalent",
+    Verdict.FAILS: "find a difference beyond the margin",
+    Verdict.DIFFERS: "find a difference, within the margin or beyond it",
+    Verdict.UNDECIDED: "see no difference",
+    Verdict.NOT_MEASURED: "do not judge equivalence",
+}
+
+Row = Mapping[Any, Any]
+
+
+def listed(parts: Sequence[str], most: int = MOST_CELLS) -> str:
+    """`a, b and c`; of many the first, and how many more."""
+    shown = [*parts[:most], f"{len(parts) - most} more"] if len(parts) > most else list(parts)
+    return ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else "".join(shown)
+
+
+def hardest(rows: pd.DataFrame) -> list[tuple[str, list[Row]]]:
+    """For each task its title and rows at its largest difficulty, of the first tasks."""
+    found = []
+    for _, of_task in rows.groupby(["task", "difficulty_setting"], sort=False):
+        largest = max(of_task["difficulty"], key=value_order)
+        chosen = cast(list[Row], of_task[of_task["difficulty"] == largest].to_dict("records"))
+        found.append((_title(chosen[0]), chosen))
+    return found[:MOST_TASKS]
+
+
+def _title(row: Row) -> str:
+    """`adding (length 200)`."""
+    task, _, difficulty = task_title(row).partition(", ")
+    return f"{task} ({difficulty})" if difficulty else task
+
+
+def named(row: Row, end: str = "") -> str:
+    """The cell of a row, or the other one, with its variant: `GRU (gain=2)`."""
+    cell = cell_name(row[f"{end}cell"])
+    return f"{cell} ({variant_label(row[f'{end}variant'], brief=True)})" if row[f"{end}variant"] else cell
+
+
+def milestones_reached(rows: pd.DataFrame, milestone: str) -> list[str]:
+    """For each task, in how many steps each cell reaches the milestone and in how many runs; else the losses."""
+    sentences = []
+    for title, of_task in hardest(rows):
+        having = [row for row in of_task if not math.isnan(row["success_rate"].estimate)]
+        goal = f"solves {title}" if milestone == SOLVED else f"reaches {milestone} on {title}"
+        sentences += [_steps_to(having, goal)] if having else _losses(of_task, title)
+    return sentences
+
+
+def _steps_to(rows: Sequence[Row], goal: str) -> str:
+    """Those that half of the runs reach it in, by their medians; then those with fewer, then those with none."""
+    rows = sorted(rows, key=lambda row: (row["steps_to_milestone"].estimate, -row["success_rate"].estimate))
+    best = {row["cell"]: row for row in reversed(rows)}
+    chosen = rows if len(rows) <= MOST_CELLS else [row for row in rows if best[row["cell"]] is row]
+    end = "." if len(chosen) == len(rows) else f"; of {len(rows)} cells and settings the best of each cell."
+    some = [row for row in chosen if row["success_rate"].estimate > 0]
+    none = listed([named(row) for row in chosen if row["success_rate"].estimate == 0])
+    no_run = f"o run{_budget(chosen)}"
+    if not some:
+        return f"N{no_run} {goal}: {none}{end}"
+    others = [f"{named(row)} {_in_steps(row)}" for row in some[1:MOST_CELLS]]
+    others += [f"{len(some) - MOST_CELLS} more in more steps or fewer runs"] if len(some) > MOST_CELLS else []
+    never = f"; {none} in n{no_run}" if none else ""
+    return ", ".join([f"{named(some[0])} {goal} {_in_steps(some[0], 'median; ')}", *others]) + never + end
+
+
+def _in_steps(row: Row, what: str = "") -> str:
+    """The median over all runs, those that did not get there censored; where fewer than half did, their number."""
+    rate, steps = row["success_rate"].estimate, row["steps_to_milestone"].estimate
+    count = f"{round(rate * row['runs'])} of {row['runs']}"
+    if math.isinf(steps):
+        return f"in {count} runs{_budget([row])}"
+    return f"in {number(steps)} steps ({what}{count} runs)"
+
+
+def _budget(rows: Sequence[Row]) -> str:
+    """` of 6,000 steps`; empty where the budget was not recorded."""
+    budgets = dict.fromkeys(row["budget"] for row in rows if row["budget"] != "")
+    texts = [number(float(each)) if isinstance(each, int | float) else str(each) for each in budgets]
+    return f" of {' or '.join(texts)} steps" if texts else ""
+
+
+def _losses(rows: Sequence[Row], title: str) -> list[str]:
+    """The losses on test data, the smallest first; no sentence without one."""
+    found = sorted((row for row in rows if math.isfinite(row["test_loss"].estimate)), key=_loss)
+    if not found:
+        return []
+    constant = found[0]["baseline_loss"]
+    than = f"; the best constant has {number(constant)}" if isinstance(constant, float) and constant > 0 else ""
+    losses = [f"{named(row)} {interval(row['test_loss'])}" for row in found]
+    return [f"Test loss on {title}: {listed(losses)}{than}."]
+
+
+def _loss(row: Row) -> float:
+    return float(row["test_loss"].estimate)
+
+
+def lengths_solved(rows: pd.DataFrame) -> list[str]:
+    """The longest lengths that at least half of the runs solve, of each task with several lengths."""
+    sentences = []
+    for task, of_task in rows.groupby("task", sort=False):
+        found = [row for row in of_task.to_dict("records") if len(row["lengths"]) > 1]
+        parts = [
+            f"{named(row)} {'at least ' if row['at_longest_tested'] else ''}"
+            f"{number(row['longest_solvable_length'].estimate)}"
+            for row in found
+        ]
+        what = SOLVED if not found or found[0]["milestone"] == SOLVED else f"with {found[0]['milestone']}"
+        sentences += [f"Longest length of {task} {what} by half of the runs: {listed(parts)}."] if parts else []
+    return sentences[:MOST_TASKS]
+
+
+def decades_lost(rows: pd.DataFrame, text: Callable[[Row], str]) -> list[str]:
+    """The decades that the gradient loses at initialisation, for each variant that cells share; `text` of a row."""
+    sentences = []
+    for title, of_task in hardest(rows):
+        groups: dict[Any, list[Row]] = {}
+        for row in of_task:
+            groups.setdefault(row["variant"], []).append(row)
+        for variant, of_variant in list(groups.items())[:MOST_TASKS]:
+            parts = [f"{cell_name(row['cell'])} {text(row)}" for row in of_variant]
+            where = f" with {variant_label(variant, brief=True)}" if variant else ""
+            grows = " (it grows where negative)" if any(" -" in part for part in parts) else ""
+            sentences.append(
+                f"Decades that the gradient loses at initialisation on {title}{where}, medians: {listed(parts)}{grows}."
+            )
+    return sentences[:MOST_TASKS]
+
+
+def compared(rows: pd.DataFrame, sentence: Callable[[Row, int], str], what: str) -> list[str]:
+    """A sentence for each of a few pairs of cells, of so many tests; of many pairs, how many have which verdict."""
+    if len(rows) <= MOST_PAIRS:
+        return [sentence(row, len(rows)) for row in rows.to_dict("records")]
+    counts = rows["equivalent"].value_counts()
+    parts = [f"{counts[EQUIVALENCE[verdict]]} {words}" for verdict, words in OF_PAIRS.items()
+             if counts.get(EQUIVALENCE[verdict])]  # fmt: skip
+    return [f"Of {len(rows)} comparisons {what}, {listed(parts)} after Holm's correction."]
+
+
+def steps_compared(row: Row, factor: float, tests: int) -> str:
+    """What is known of the steps of a pair: one of the four verdicts, with the ratio and the p-value behind it."""
+    a, b, where = named(row), named(row, "other_"), _title(row)
+    ratio = f": {_times(row['ratio'], 'as many')}" if not row["why_no_ratio"] else f" ({row['why_no_ratio']})"
+    behind = f"{ratio} ({_p_value(row, tests)})"
+    more = {Verdict.HOLDS.value: "fewer", Verdict.FAILS.value: "more"}.get(row["fewer_steps"], "")
+    also = f", and {a} takes {more}" if more else ""
+    takes = f"{a} takes {more} steps than {b}" if more else f"the steps of {a} and {b} differ"
+    said = {
+        EQUIVALENCE[Verdict.HOLDS]: f"the steps of {a} and {b} are equivalent, within a factor of {factor:g}{also}",
+        EQUIVALENCE[Verdict.FAILS]: f"{takes}, by more than a factor of {factor:g}",
+        EQUIVALENCE[Verdict.DIFFERS]: f"{takes}, within a factor of {factor:g} or beyond is not known",
+    }.get(row["equivalent"], f"no difference between the steps of {a} and {b} is seen")
+    return f"On {where}, {said}{behind}."
+
+
+def losses_compared(row: Row, factor: float, tests: int) -> str:
+    """What is known of the losses of a pair; on a linear scale equivalence is not judged."""
+    a, b, where = named(row), named(row, "other_"), _title(row)
+    smaller = {Verdict.HOLDS.value: "smaller", Verdict.FAILS.value: "larger"}.get(row["smaller_loss"], "")
+    logarithmic = row["equivalent"] != EQUIVALENCE[Verdict.NOT_MEASURED]
+    ratio = f": {_times(row['difference'].map(lambda decades: 10**decades), '')}" if logarithmic else ""
+    behind = f"{ratio} ({_p_value(row, tests)})"
+    has = f"the loss of {a} is {smaller} than that of {b}" if smaller else f"the losses of {a} and {b} differ"
+    also = f", and that of {a} is {smaller}" if smaller else ""
+    none = f"no difference between the losses of {a} and {b} is seen"
+    said = {
+        EQUIVALENCE[Verdict.HOLDS]: f"the losses of {a} and {b} are equivalent, within a factor of {factor:g}{also}",
+        EQUIVALENCE[Verdict.FAILS]: f"{has}, by more than a factor of {factor:g}",
+        EQUIVALENCE[Verdict.DIFFERS]: f"{has}, within a factor of {factor:g} or beyond is not known",
+        EQUIVALENCE[Verdict.NOT_MEASURED]: has if smaller else none,
+    }.get(row["equivalent"], none)
+    return f"On {where}, {said}{behind}."
+
+
+def _p_value(row: Row, tests: int) -> str:
+    return f"p = {number(row['p_holm'])}" + (f" by Holm's correction for {tests} tests" if tests > 1 else "")
+
+
+def _times(ratio: Interval, what: str) -> str:
+    """`3.75 times as many [2.01, 6.11]`, or the bound that is known."""
+    what = f" {what}".rstrip()
+    if ratio.estimate == 0:
+        return f"less than {number(ratio.high)} times{what}"
+    if np.isinf(ratio.estimate):
+        return f"more than {number(ratio.low)} times{what}"
+    return f"{number(ratio.estimate)} times{what} {bounds(ratio)}".rstrip()
+
+
+def counted(verdicts: Iterable[str]) -> str:
+    """`holds (4) and fails (3)`."""
+    return listed([f"{verdict} ({count})" for verdict, count in Counter(verdicts).items()])
