@@ -38,10 +38,7 @@ def uniform(bound: float) -> float:
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (
-            Cornn,
-            {"W.weight": (0, uniform((INPUT + 2 * WIDE) ** -0.5)), "W.bias": (0, uniform((INPUT + 2 * WIDE) ** -0.5))},
-        ),
+        (Cornn, dict.fromkeys(("W.weight", "W.bias"), (0, uniform((INPUT + 2 * WIDE) ** -0.5)))),
         (Exprnn, {"W.weight": (0, (2 / INPUT) ** 0.5), "b": (0, uniform(0.01))}),
         (Fastgrnn, {"W.weight": (0, 0.1), "U.weight": (0, 0.1), "b_z": (1, 0)}),
         (Janet, {"W_f.weight": (0, uniform((6 / (INPUT + 2 * WIDE)) ** 0.5)), "W_f.bias": (1, 0), "W_g.bias": (0, 0)}),

@@ -1,43 +1,22 @@
 """One step of every cell that torch.nn does not have, against the paper's equations written out in numpy."""
 
 from collections.abc import Callable
-from functools import partial
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 from scipy.special import erf
 
 from rnnbench.cells import Cell
-from rnnbench.cells.antisymmetric_rnn import AntisymmetricRnn
-from rnnbench.cells.cornn import Cornn
-from rnnbench.cells.exprnn import Exprnn
-from rnnbench.cells.fastgrnn import Fastgrnn
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
-from rnnbench.cells.gru_goodfellow import GruGoodfellow
-from rnnbench.cells.indrnn import Indrnn
-from rnnbench.cells.janet import Janet
-from rnnbench.cells.lem import Lem
-from rnnbench.cells.lru import Lru
 from rnnbench.cells.lstm_1997 import Lstm1997
-from rnnbench.cells.lstm_cifg import LstmCifg
-from rnnbench.cells.lstm_greff import LstmGreff, Variant
-from rnnbench.cells.lstm_peephole import LstmPeephole
-from rnnbench.cells.mgu import Mgu
-from rnnbench.cells.min_gru import MinGru
-from rnnbench.cells.min_gru_log import MinGruLog
-from rnnbench.cells.min_lstm import MinLstm
-from rnnbench.cells.mut1 import Mut1
-from rnnbench.cells.mut2 import Mut2
-from rnnbench.cells.mut3 import Mut3
-from rnnbench.cells.nbrc import Nbrc
-from rnnbench.cells.slstm import Slstm
-from rnnbench.cells.sru import Sru
-from rnnbench.cells.star import Star
-from rnnbench.cells.ugrnn import Ugrnn
+from rnnbench.cells.lstm_greff import Variant
 
 Array = NDArray[np.float64]
 Parameters = dict[str, Array]
@@ -55,7 +34,7 @@ def gru(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
     return (h - z * h + z * n,)
 
 
-def goodfellow(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+def gru_goodfellow(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
     r = sigma(p["W_r.bias"] + x @ p["W_r.weight"].T + h @ p["U_r.weight"].T)
     u = sigma(p["W_z.bias"] + x @ p["W_z.weight"].T + h @ p["U_z.weight"].T)
     return (u * h + (1 - u) * sigma(p["W_n.bias"] + x @ p["W_n.weight"].T + (r * h) @ p["U_n.weight"].T),)
@@ -212,7 +191,7 @@ def strictly_upper(above: Array) -> Array:
     return np.array([[0, a, b, c], [0, 0, d, e], [0, 0, 0, f], [0, 0, 0, 0]])
 
 
-def antisymmetric(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+def antisymmetric_rnn(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
     A = strictly_upper(p["A"])
     matrix = A - A.T - 0.3 * np.eye(HIDDEN)
     return (h + 0.2 * np.tanh(h @ matrix.T + x @ p["W.weight"].T + p["W.bias"]),)
@@ -258,47 +237,26 @@ def greff(variant: str) -> Callable[..., tuple[Array, ...]]:
     return step
 
 
-CASES: dict[str, tuple[Callable[[], Cell], Callable[..., tuple[Array, ...]]]] = {
-    "gru": (lambda: Gru(INPUT, HIDDEN), gru),
-    "gru_goodfellow": (lambda: GruGoodfellow(INPUT, HIDDEN), goodfellow),
-    "gru_concat": (lambda: GruConcat(INPUT, HIDDEN), gru_concat),
-    "lstm_peephole": (lambda: LstmPeephole(INPUT, HIDDEN), lstm_peephole),
-    "lstm_1997": (lambda: Lstm1997(INPUT, HIDDEN, block_size=2), lstm_1997),
-    "lstm_cifg": (lambda: LstmCifg(INPUT, HIDDEN), lstm_cifg),
-    "janet": (lambda: Janet(INPUT, HIDDEN), janet),
-    "mut1": (lambda: Mut1(INPUT, HIDDEN), mut1),
-    "mut1_bare": (lambda: Mut1(HIDDEN, HIDDEN), mut1),
-    "mut2": (lambda: Mut2(INPUT, HIDDEN), mut2),
-    "mut2_bare": (lambda: Mut2(HIDDEN, HIDDEN), mut2),
-    "mut3": (lambda: Mut3(INPUT, HIDDEN), mut3),
-    "min_gru": (lambda: MinGru(INPUT, HIDDEN), min_gru),
-    "min_gru_log": (lambda: MinGruLog(INPUT, HIDDEN), min_gru_log),
-    "min_lstm": (lambda: MinLstm(INPUT, HIDDEN), min_lstm),
-    "slstm": (lambda: Slstm(INPUT, HIDDEN), slstm),
-    "lru": (lambda: Lru(INPUT, HIDDEN), lru),
-    "indrnn": (lambda: Indrnn(INPUT, HIDDEN), indrnn),
-    "mgu": (lambda: Mgu(INPUT, HIDDEN), mgu),
-    "ugrnn": (lambda: Ugrnn(INPUT, HIDDEN), ugrnn),
-    "lem": (lambda: Lem(INPUT, HIDDEN, dt=0.7), lem),
-    "cornn": (lambda: Cornn(INPUT, HIDDEN, dt=0.1, gamma=2.0, epsilon=3.0), cornn),
-    "star": (lambda: Star(INPUT, HIDDEN), star),
-    "fastgrnn": (lambda: Fastgrnn(INPUT, HIDDEN), fastgrnn),
-    "nbrc": (lambda: Nbrc(INPUT, HIDDEN), nbrc),
-    "antisymmetric_rnn": (lambda: AntisymmetricRnn(INPUT, HIDDEN, epsilon=0.2, gamma=0.3), antisymmetric),
-    "exprnn": (lambda: Exprnn(INPUT, HIDDEN), exprnn),
-    "sru": (lambda: Sru(INPUT, HIDDEN), sru),
-    "sru_bare": (lambda: Sru(HIDDEN, HIDDEN), sru),
-    **{
-        f"lstm_greff_{variant}": (partial(LstmGreff, INPUT, HIDDEN, variant=variant), greff(variant))
-        for variant in get_args(Variant)
-    },
+EQUATIONS = (
+    gru, gru_goodfellow, gru_concat, lstm_peephole, lstm_1997, lstm_cifg, janet, mut1, mut2, mut3, min_gru, min_gru_log,
+    min_lstm, slstm, lru, indrnn, mgu, ugrnn, lem, cornn, star, fastgrnn, nbrc, antisymmetric_rnn, exprnn, sru,
+)  # fmt: skip
+SETTINGS: dict[Any, dict[str, Any]] = {
+    lstm_1997: {"block_size": 2}, lem: {"dt": 0.7}, cornn: {"dt": 0.1, "gamma": 2.0, "epsilon": 3.0},
+    antisymmetric_rnn: {"epsilon": 0.2, "gamma": 0.3},
+}  # fmt: skip
+CASES: dict[str, tuple[str, int, dict[str, Any], Callable[..., tuple[Array, ...]]]] = {
+    **{each.__name__: (each.__name__, INPUT, SETTINGS.get(each, {}), each) for each in EQUATIONS},
+    **{f"{each.__name__}_bare": (each.__name__, HIDDEN, {}, each) for each in (mut1, mut2, sru)},
+    **{f"lstm_greff_{of}": ("lstm_greff", INPUT, {"variant": of}, greff(of)) for of in get_args(Variant)},
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_step_equals_the_equations(case: str) -> None:
-    make_cell, equations = CASES[case]
-    cell = make_cell().double()
+    name, inputs, settings, equations = CASES[case]
+    configuration = OmegaConf.load(Path(__file__).parents[2] / f"conf/cell/{name}.yaml")
+    cell: Cell = instantiate(configuration, inputs, HIDDEN, **settings).double()
     random = np.random.default_rng(0)
     with torch.no_grad():
         for parameter in cell.parameters():
@@ -307,9 +265,7 @@ def test_step_equals_the_equations(case: str) -> None:
     x = random.normal(size=(BATCH, cell.input_size))
     state = [random.normal(size=tensor.shape) for tensor in cell.initial_state(BATCH)]
     actual = cell.step(torch.from_numpy(x), tuple(torch.from_numpy(tensor) for tensor in state))
-    expected = equations(parameters, x, *state)
-    assert len(actual) == len(expected)
-    for tensor, wanted in zip(actual, expected, strict=True):
+    for tensor, wanted in zip(actual, equations(parameters, x, *state), strict=True):
         np.testing.assert_allclose(tensor.detach().numpy(), wanted, rtol=1e-12, atol=1e-14)
 
 

@@ -4,7 +4,7 @@ import itertools
 import random
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -212,36 +212,27 @@ def outcome(seed: int, make: Callable[[int], Cell] = made) -> str:
     return kind
 
 
-def count(monkeypatch: pytest.MonkeyPatch, seeds: range) -> Counter[str]:
-    monkeypatch.setattr(fused_run, "compiled", interpreted)
-    found: Counter[str] = Counter()
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of a cell that goes to the plain loop
-        for seed in seeds:
-            try:
-                found[outcome(seed)] += 1
-            except Exception as error:
-                raise AssertionError(f"seed {seed}") from error
-    return found
-
-
-@pytest.mark.parametrize("index", range(len(EFFECTS)))
-def test_no_side_effect_is_silently_lost(monkeypatch: pytest.MonkeyPatch, index: int) -> None:
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Loops run by Python, without warnings of numbers and of a cell that goes to the plain loop."""
     monkeypatch.setattr(fused_run, "compiled", interpreted)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        outcome(index, lambda _: prepared(Effects([PURE[0], EFFECTS[index]], 0)))
+        yield
 
 
-def test_random_side_effects_are_never_silently_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {"compiled", "refused when traced"} <= set(count(monkeypatch, range(30)))
+@pytest.mark.parametrize("index", range(len(EFFECTS)))
+def test_no_side_effect_is_silently_lost(index: int) -> None:
+    outcome(index, lambda _: prepared(Effects([PURE[0], EFFECTS[index]], 0)))
 
 
-@pytest.mark.long
-def test_many_random_side_effects_are_never_silently_lost(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = count(monkeypatch, range(300))
-    with capsys.disabled():
-        print(dict(found))
-    assert found["compiled"] > 30
+@pytest.mark.parametrize("seeds", [30, pytest.param(300, marks=pytest.mark.long)])
+def test_random_side_effects_are_never_silently_lost(seeds: int) -> None:
+    found: Counter[str] = Counter()
+    for seed in range(seeds):
+        try:
+            found[outcome(seed)] += 1
+        except Exception as error:
+            raise AssertionError(f"seed {seed}") from error
+    assert found["compiled"] >= seeds / 10
+    assert found["refused when traced"]
