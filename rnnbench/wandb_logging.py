@@ -56,14 +56,12 @@ class WandbSettings(BaseModel):
         """The arguments of wandb.init: where a run goes, and nothing of the machine. A W&B agent has chosen the id."""
         from_environment = filter(None, os.environ.get("WANDB_TAGS", "").split(","))
         return {
-            "id": None if os.environ.get("WANDB_SWEEP_ID") else id,
-            "name": run[:NAME_LENGTH],
+            "id": None if os.environ.get("WANDB_SWEEP_ID") else id, "name": run[:NAME_LENGTH],
             "project": self.project or os.environ.get("WANDB_PROJECT") or "rnnbench",
             "entity": self.entity,
             "group": self.group or os.environ.get("WANDB_RUN_GROUP") or experiment[:NAME_LENGTH],
             "tags": list(dict.fromkeys(tag[:TAG_LENGTH] for tag in (*tags, *(self.tags or from_environment)))),
-            "notes": self.notes,
-            "job_type": "train",
+            "notes": self.notes, "job_type": "train",
             "settings": {
                 "silent": True, "host": "", "program": "rnnbench", "console": "off", "symlink": False,
                 "init_timeout": self.init_timeout_s, "x_save_requirements": False, "disable_git": True,
@@ -73,10 +71,7 @@ class WandbSettings(BaseModel):
 
 
 def identity(experiment: str, columns: Row) -> str:
-    """The run's id in its W&B project: the same for every session of the run, another when it is done again.
-
-    Its rows only ever follow those that W&B has. So a run that starts anew, or with other code, is another to W&B.
-    """
+    """The run's id in its W&B project: another one when it starts anew or with other code, since W&B keeps old rows."""
     name = f"{experiment}-{columns['run']}"
     of = f"{name} {columns.get('started_at')} {columns.get('component_source')}"
     return f"{name[: ID_LENGTH - 9]}-{hashlib.sha256(of.encode()).hexdigest()[:8]}"
@@ -96,11 +91,10 @@ def profile_row(profiles: Mapping[str, Array]) -> dict[str, float]:
     """Of each profile over time its values 0, 1, 2, 4, 8 ... steps before its last step with a value."""
     found: dict[str, float] = {}
     for name, profile in profiles.items():
-        backwards = profile[::-1]
-        backwards = backwards[np.argmax(np.isfinite(backwards) & (backwards != 0)) :]
-        lags = (0, *(1 << exponent for exponent in range(32)))
-        found |= {f"profile/{name}_{lag}_steps_back": float(backwards[lag]) for lag in lags if lag < len(backwards)}
-    return {key: value for key, value in found.items() if math.isfinite(value)}
+        last = int(np.flatnonzero(np.nan_to_num(profile, posinf=0.0))[-1:].sum())
+        back = {lag: float(profile[last - lag]) for lag in (0, *(1 << power for power in range(32))) if lag <= last}
+        found |= {f"profile/{name}_{lag}_steps_back": value for lag, value in back.items() if math.isfinite(value)}
+    return found
 
 
 def heat_map(profiles: Sequence[Array]) -> Array:
@@ -115,24 +109,18 @@ def configuration(settings: Row, columns: Row, experiment: str, label: str) -> d
     cell, task, setting = columns["cell"], columns["task"], columns.get("difficulty_setting")
     difficulty = [f"{setting}={columns.get(DIFFICULTY)}"] if setting else []
     return {
-        **settings,
-        "experiment": experiment,
-        "cell_name": cell,
-        "task_name": task,
+        **settings, **{name: columns.get(name) for name in ("run", "backend", DIFFICULTY)},
+        "experiment": experiment, "cell_name": cell, "task_name": task,
         CURVE: " ".join([f"{cell}, {task}", *dict.fromkeys([*difficulty, *label.split()])]),
-        **{name: columns.get(name) for name in ("run", "backend", DIFFICULTY)},
         "provenance": {name: columns[name] for name in PROVENANCE if name in columns},
-    }
+    }  # fmt: skip
 
 
 def results(columns: Row) -> dict[str, Any]:
-    """The summary: status, error and the numbers of the run's row in runs.csv, by their metric.
-
-    A run that has not solved its task has its budget as `steps_to_solve_or_budget`, so that a mean leaves no run out.
-    """
+    """The summary: status, error and the numbers of the run's row in runs.csv."""
     found = {name: value for name, value in columns.items() if name not in (*IDENTITY, *PROVENANCE)}
     if columns.get("has_criterion") is False:
         del found["solved"]
-    elif columns.get("budget_steps") is not None:
+    elif columns.get("budget_steps") is not None:  # so that a mean leaves out no run
         found["steps_to_solve_or_budget"] = columns.get("steps_to_solve") or columns["budget_steps"]
     return {name: str(columns[name]) for name in ("status", "error") if columns.get(name)} | history_row(found)

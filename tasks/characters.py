@@ -97,7 +97,4 @@ class Characters(FiniteTask, ClassificationTask):
 
     def measure_steps(self, outputs: Tensor, batch: Batch) -> dict[str, StepMeasure]:
         losses = self.step_losses(outputs, batch.targets)
-        return {
-            "bits_per_character": StepMeasure(losses / math.log(2)),
-            "accuracy": self.accuracy(outputs, batch),
-        }
+        return {"bits_per_character": StepMeasure(losses / math.log(2)), "accuracy": self.accuracy(outputs, batch)}

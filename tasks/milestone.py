@@ -26,12 +26,7 @@ class Milestone:
 
 
 HALF_BASELINE = Milestone(
-    "half_baseline",
-    "loss below half of the best constant",
-    "our own choice",
-    "loss",
-    0.5,
-    of_baseline=True,
+    "half_baseline", "loss below half of the best constant", "our own choice", "loss", 0.5, of_baseline=True
 )
 LEFT_BASELINE = Milestone(
     "left_baseline",

@@ -49,11 +49,7 @@ class SequentialDigits(FiniteTask, ClassificationTask):
             images = images[:, fixed_permutation(PIXELS, "pixels")]
         dealt = fixed_permutation(DIGITS, "digits")
         held_out = TEST_DIGITS + VALIDATION_DIGITS
-        parts = {
-            "test": dealt[:TEST_DIGITS],
-            "validation": dealt[TEST_DIGITS:held_out],
-            "training": dealt[held_out:],
-        }
+        parts = {"test": dealt[:TEST_DIGITS], "validation": dealt[TEST_DIGITS:held_out], "training": dealt[held_out:]}
         self._images = {split: images[part] for split, part in parts.items()}
         self._digits = {split: digits[part] for split, part in parts.items()}
 

@@ -67,10 +67,10 @@ def _upload(folder: Path) -> str:
     if synced.exists():
         return "there already"
     command = [sys.executable, "-P", "-m", "wandb", "sync", "--include-online", "--", str(logged[-1].parent)]
-    environment = {name: value for name, value in os.environ.items() if name not in OF_A_RUN}
-    environment["WANDB_DIR"] = tempfile.gettempdir()  # for its logs, which name users and folders
+    kept = {name: value for name, value in os.environ.items() if name not in OF_A_RUN}
+    logs = {"WANDB_DIR": tempfile.gettempdir()}  # which name users and folders
     try:
-        ended = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=LONGEST_S)
+        ended = subprocess.run(command, env=kept | logs, text=True, capture_output=True, timeout=LONGEST_S)
     except subprocess.TimeoutExpired:
         return f"failed (W&B took longer than {LONGEST_S} s)"
     if not synced.exists():  # the exit code is 0 in any case

@@ -46,11 +46,7 @@ def bare_training(
     """A plain PyTorch loop: the trained model, the loss of each step and its gradient's norm."""
     streams = generators(seed)
     model = Model(
-        make_cell,
-        input_size=task.input_size,
-        output_size=task.output_size,
-        hidden_size=6,
-        generator=streams["weights"],
+        make_cell, input_size=task.input_size, output_size=task.output_size, hidden_size=6, generator=streams["weights"]
     )
     optimizer = make_optimizer(model.parameters())
     losses, norms = [], []
