@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rnnbench.analysis.gradient_profile import half_life_columns, median_decades, top_layer_norms
+from rnnbench.analysis.gradient_profile import decades_by_state, half_life_columns, median_decades, top_layer_norms
 from rnnbench.analysis.intervals import (
     UNDEFINED,
     Interval,
@@ -45,7 +45,8 @@ INTERVALS: dict[str, str] = {
     "test_measure": "mean of the task's own measure on test data, with Student's interval",
     "step_time_s": "seconds: median over runs of a run's median training step",
     "gradient_decades_lost_initial": "decades that the gradient of the top layer's whole state loses in "
-    "backpropagation from the last step to the first, at initialisation: median over runs; negative when it grows",
+    "backpropagation from the last step to the first, at initialisation: median over runs; negative when it grows; "
+    "where a gradient is too small for a number infinite, the lower bound being what is seen, which is no interval",
     "gradient_decades_lost": "the same after training",
     "gradient_half_life_initial": "steps over which the gradient halves in backpropagation through time, at "
     "initialisation: median over the runs where an exponential fits and that halves within the sequence",
@@ -74,6 +75,9 @@ COUNTS: dict[str, str] = {
     "parameters": "trainable parameters of the model",
     "parameters_recurrent_layers": "of which the recurrent layers': those that cells are compared by",
     "backend": "how the cell was run",
+    "gradient_decades_lost_by_state_initial": "gradient_decades_lost_initial of each tensor of the state alone, h "
+    "first (of an LSTM h, c), each from its own last step with a gradient; NaN where no number holds it",
+    "gradient_decades_lost_by_state": "the same after training",
     "gradient_half_life_initial_runs": "runs that gradient_half_life_initial is over",
     "gradient_half_life_initial_why": "why the others have none",
     "gradient_half_life_runs": "runs that gradient_half_life is over",
@@ -165,6 +169,7 @@ def _gradient(results: Results, runs: pd.DataFrame, when: str) -> dict[str, Any]
     lost, seen = (np.array([each[place] for each in found], float) for place in (0, 1))
     return {
         decades: median_decades(lost, seen),
+        f"gradient_decades_lost_by_state{when}": decades_by_state(results, probed["run"], 0 if when else -1),
         **half_life_columns(f"gradient_half_life{when}", [each.half_life for each in found]),
     }
 

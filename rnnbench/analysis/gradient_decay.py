@@ -1,15 +1,14 @@
 """How much the gradient of each cell decays in backpropagation through time, how fast, and whether exponentially."""
 
-import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from rnnbench.analysis.gradient_profile import PROBE, half_life_columns, joint_norms, median_decades
-from rnnbench.analysis.intervals import Interval, mean_interval, median_of_signed
+from rnnbench.analysis.gradient_profile import PROBE, decades_by_state, half_life_columns, joint_norms, median_decades
+from rnnbench.analysis.intervals import mean_interval, median_of_signed
 from rnnbench.analysis.results import Results, rows_by
 from rnnbench.errors import SettingError
 from rnnbench.gradient_fit import EXPONENTIAL_R_SQUARED, GradientSummary, summarise_gradient
@@ -41,13 +40,6 @@ DECAYS: dict[str, str] = {
 }
 
 
-class Profile(NamedTuple):
-    """The gradient norms of one run at one training step."""
-
-    whole_state: GradientSummary
-    by_state: tuple[GradientSummary, ...]
-
-
 def gradient_decays(results: Results) -> pd.DataFrame:
     """One row per task, difficulty, cell and variant: the group and DECAYS, numbers of several runs as `Interval`.
 
@@ -65,35 +57,29 @@ def gradient_decays(results: Results) -> pd.DataFrame:
             "runs": len(runs),
             "trained_runs": len(trained),
             **_moment([profiles[run][0] for run in runs["run"]], "_initial"),
+            "decades_lost_by_state_initial": decades_by_state(results, runs["run"], 0),
             **_moment([profiles[run][1] for run in trained["run"]], ""),
+            "decades_lost_by_state": decades_by_state(results, trained["run"], -1),
         }
 
     return rows_by(GROUP, measured, row)
 
 
-def _profiles(results: Results, run: str) -> tuple[Profile, Profile] | None:
+def _profiles(results: Results, run: str) -> tuple[GradientSummary, GradientSummary] | None:
     """A run's profiles at initialisation and at the last probed step, summarised; None without profiles."""
     arrays = results.source.probe(run, PROBE)
     if not arrays:
         return None
-    whole, by_state = joint_norms(arrays)[:, -1], arrays.get("norm_by_state")
-
-    def at(probed: int) -> Profile:
-        states = () if by_state is None else by_state[probed, -1].astype(np.float64)
-        return Profile(summarise_gradient(whole[probed]), tuple(map(summarise_gradient, states)))
-
-    return at(0), at(-1)
+    whole = joint_norms(arrays)[:, -1]
+    return summarise_gradient(whole[0]), summarise_gradient(whole[-1])
 
 
-def _moment(profiles: Sequence[Profile], when: str) -> dict[str, Any]:
+def _moment(found: Sequence[GradientSummary], when: str) -> dict[str, Any]:
     """The columns of several runs' profiles at one moment."""
-    found = [profile.whole_state for profile in profiles]
     decays = _known(each.decay for each in found)
     columns = {
-        "decades_lost": _decades(found),
-        "decades_lost_by_state": tuple(
-            value if math.isfinite(value := _decades(states).estimate) else math.nan
-            for states in zip(*(each.by_state for each in profiles), strict=True)
+        "decades_lost": median_decades(
+            np.array([each.decades_lost for each in found]), np.array([each.decades_seen for each in found])
         ),
         "r_squared": median_of_signed(_known(each.r_squared for each in found)),
         "decay": mean_interval(decays),
@@ -101,12 +87,6 @@ def _moment(profiles: Sequence[Profile], when: str) -> dict[str, Any]:
         **half_life_columns("half_life", [each.half_life for each in found]),
     }
     return {f"{name}{when}": value for name, value in columns.items()}
-
-
-def _decades(found: Sequence[GradientSummary]) -> Interval:
-    return median_decades(
-        np.array([each.decades_lost for each in found]), np.array([each.decades_seen for each in found])
-    )
 
 
 def _known(values: Any) -> Float[np.ndarray, " runs"]:

@@ -6,7 +6,7 @@ every step. T is the last step with a gradient.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from jaxtyping import Float
 from rnnbench.analysis.intervals import UNDEFINED, Interval, median_interval
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.gradient_fit import SMALLEST, HalfLife
+from rnnbench.gradient_fit import SMALLEST, HalfLife, summarise_gradient
 
 PROBE, PRECISION = "gradient_profile", "gradient_precision"
 
@@ -67,6 +67,23 @@ def median_decades(lost: Float[np.ndarray, " runs"], seen: Float[np.ndarray, " r
     if (too_small and too_large) or not math.isfinite(bound):
         return UNDEFINED
     return Interval(math.inf, bound, math.inf) if too_small else Interval(-math.inf, -math.inf, bound)
+
+
+def decades_by_state(results: Results, runs: Iterable[str], probed: int) -> tuple[float, ...]:
+    """Of each tensor of the top layer's state alone, h first, the median over runs of the decades lost.
+
+    At a probed step (0 the first, -1 the last). Each is from its own last step with a gradient; NaN where no number
+    holds it, empty where not stored.
+    """
+    stored = (results.source.probe(run, PROBE).get("norm_by_state") for run in runs)
+    found = [[summarise_gradient(norms) for norms in of_run[probed, -1]] for of_run in stored if of_run is not None]
+    medians = (
+        median_decades(
+            np.array([each.decades_lost for each in of]), np.array([each.decades_seen for each in of])
+        ).estimate
+        for of in zip(*found, strict=True)
+    )
+    return tuple(median if math.isfinite(median) else math.nan for median in medians)
 
 
 def half_life_columns(name: str, found: Sequence[HalfLife]) -> dict[str, Any]:

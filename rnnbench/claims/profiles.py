@@ -122,7 +122,7 @@ def _profiles(results: Results, condition: Mapping[str, Any], runs: pd.DataFrame
     kept = by_seed(ended[ended["run"].isin(taking_part)])
     length = next(iter(found.values())).size
     norms_of_runs = np.array([found[run] for run in kept["run"]]).reshape(len(kept), length)
-    stored = [results.probe(run, PROBE).get("norm_by_state") for run in kept["run"]]
+    stored = [results.source.probe(run, PROBE).get("norm_by_state") for run in kept["run"]]
     by_state = [np.where(np.isfinite(each[probed, -1]), each[probed, -1], 0) for each in stored if each is not None]
     complete = np.array(by_state) if by_state and len(by_state) == len(kept) else None
     return Profiles(condition, kept, norms_of_runs, len(found) - len(kept), complete)

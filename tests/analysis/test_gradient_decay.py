@@ -111,10 +111,14 @@ def test_a_bound_without_an_interval_where_a_gradient_is_no_number(
 def test_tensors_of_the_state_alongside_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory is in the second tensor: that of the first alone vanishes, the whole does not."""
     by_state = np.stack([np.stack([VANISHES, STAYS])] * 2)[:, None]
-    found = row(monkeypatch, ({"gradient_loss_at": "last scored step"}, STAYS, STAYS), norm_by_state=by_state)
+    columns = {"cell": "lstm", "gradient_loss_at": "last scored step", "gradient_decades_lost": 0.029}
+    made = with_profiles(monkeypatch, (columns, STAYS, STAYS), norm_by_state=by_state)
+    (found,) = (rows := gradient_decays(made)).to_dict("records")
     assert found["decades_lost"].estimate == pytest.approx(0.029)
     assert found["decades_lost_by_state"] == pytest.approx((5.8, 0.029))
     assert found["loss_at"] == "last scored step"
+    for table, of_table in ((GradientDecay(), rows), (Comparison(), comparison(made, "solved"))):
+        assert table.formatted(of_table)["of each state tensor (trained)"].tolist() == ["h 5.80, c 0.0290"]
 
 
 def test_missing_and_old_profiles_are_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import OfMilestone, Table
 from rnnbench.report.labels import bounds, interval, number, some_of, task_title, variant_label
 from rnnbench.report.sentences import milestones_reached
+from rnnbench.report.tables.gradient_decay import by_state
 
 
 class Comparison(OfMilestone, Table):
@@ -61,6 +62,8 @@ class Comparison(OfMilestone, Table):
             **({f"test {row['measure'].replace('_', ' ')}": interval(row["test_measure"])} if row["measure"] else {}),
             "decades lost (initial)": interval(row["gradient_decades_lost_initial"]),
             "decades lost (trained)": interval(row["gradient_decades_lost"]),
+            "of each state tensor (initial)": by_state(row["cell"], row["gradient_decades_lost_by_state_initial"]),
+            "of each state tensor (trained)": by_state(row["cell"], row["gradient_decades_lost_by_state"]),
             "best constant": number(row["baseline_loss"]),
             "parameters": _count(row["parameters_recurrent_layers"]),
             "with the readout": _count(row["parameters"]),

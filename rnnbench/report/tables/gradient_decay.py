@@ -52,7 +52,7 @@ def _runs(row: Mapping[Any, Any]) -> str:
     return f"{row['runs']}{trained}"
 
 
-def _by_state(cell: str, decades: tuple[float, ...]) -> str:
+def by_state(cell: str, decades: tuple[float, ...]) -> str:
     """Of a cell with one tensor nothing: it is the whole state."""
     named = [f"{state_name(cell, place)} {number(lost)}" for place, lost in enumerate(decades)]
     return ", ".join(named) if len(named) > 1 else ""
@@ -66,7 +66,7 @@ def _half_life(row: Mapping[Any, Any], when: str, runs: int) -> str:
 
 TEXTS: Mapping[str, Callable[[Mapping[Any, Any], str, int], str]] = {
     "decades lost": lambda row, when, runs: interval(row[f"decades_lost{when}"]),
-    "of each state tensor": lambda row, when, runs: _by_state(row["cell"], row[f"decades_lost_by_state{when}"]),
+    "of each state tensor": lambda row, when, runs: by_state(row["cell"], row[f"decades_lost_by_state{when}"]),
     "half-life in steps": _half_life,
     "decades per step": lambda row, when, runs: interval(row[f"decay{when}"]) + some_of(row[f"decay_runs{when}"], runs),
     "R²": lambda row, when, runs: interval(row[f"r_squared{when}"]),
