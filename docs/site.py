@@ -1,13 +1,19 @@
-"""Hooks of `make docs`: pages that are generated, and links from docs/ to the rest of the repository.
+"""Hooks of `make docs`: pages that are generated, links to the rest of the repository and to papers, and diagrams.
 
 The pages are read on the repository's own pages, too, so a link is written as it holds there.
 """
 
+import hashlib
+import html
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+import cell_pages
+from gallery import QUESTIONS
 from hydra.utils import get_class
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -15,10 +21,9 @@ from mkdocs.structure.pages import Page
 from omegaconf import OmegaConf
 
 import rnnbench
-from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.results import Results
 from rnnbench.cli.columns import results_readme
 from rnnbench.cli.menu import menu
+from rnnbench.report.cell_names import cell_name
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
@@ -36,23 +41,39 @@ CODE = ("rnnbench/", "tests/", "tasks/", "conf/")
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 
 
+CITED = re.compile(r"^\| (.+?) (\d{4}) \| \[.*?\]\((\S+?)\)", re.MULTILINE)
+"""A row of papers.md: authors, year, address."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The version, and an entry for each cell."""
+    config.copyright = f"rnnbench {rnnbench.__version__}, MIT licence. Made from the code, its settings and its results."
+    (section,) = [entry["Cells"] for entry in config.nav if "Cells" in entry]
+    section += [{cell_name(name): f"cells/{name}.md"} for name in cell_pages.names()]
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages, and the results' pages, tables and pictures."""
     generated = {page: (ROOT / source).read_text() for source, page in ELSEWHERE.items()}
     generated |= {"columns.md": results_readme(), "settings.md": settings(), "gallery.md": gallery()}
-    generated["reference.md"] = reference()
+    generated |= {f"cells/{name}.md": cell_pages.page(name) for name in cell_pages.names()}
+    generated |= {"cells.md": cell_pages.overview(), "reference.md": reference()}
     for page, text in generated.items():
         files.append(File.generated(config, page, content=text))
     for path in sorted(ROOT.glob("results/*/**/*")):
-        if path.suffix in (".png", ".html", ".md"):
+        if path.is_file() and path.suffix not in (".gz", ".npz"):
             name = path.relative_to(ROOT).as_posix()
             files.append(File(name, str(ROOT), config.site_dir, config.use_directory_urls))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Links as they are on the site; one to a file of code becomes its path."""
+    """Links as they are on the site, and diagrams drawn; a link to a file of code becomes its path."""
     if page.file.src_uri.startswith("results/"):
+        page.meta["search"] = {"exclude": True}
+        return markdown
+    if page.file.src_uri.startswith("cells/"):
         return markdown
 
     def on_the_site(match: re.Match[str]) -> str:
@@ -62,7 +83,58 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
             return f"{text} (`{target}`)"
         return f"[{_title(ROOT / 'docs' / target) or text if text.endswith('.md') else text}]({target})"
 
-    return LINK.sub(on_the_site, markdown)
+    markdown = LINK.sub(on_the_site, markdown).replace('src="docs/', 'src="')
+    return re.sub(r"^```mermaid\n(.*?)^```$", _drawn, markdown, flags=re.MULTILINE | re.DOTALL)
+
+
+def _drawn(match: re.Match[str]) -> str:
+    """The picture of a mermaid diagram; CONTRIBUTING.md says how it is made."""
+    name = hashlib.sha256(match[1].encode()).hexdigest()[:8]
+    return f"![Diagram](pictures/diagram-{name}.svg)" + "{ .diagram }"
+
+
+def on_page_content(content: str, page: Page, **_: Any) -> str:
+    """Papers that are cited become links, outside of code, headings and other links."""
+    inside, parts = 0, []
+    for part in re.split(r"(<[^>]+>)", content):
+        if tag := re.match(r"<(/?)(?:a|code|pre|svg|math|h\d)\b", part):
+            inside += -1 if tag[1] else 1
+        elif not inside and not part.startswith("<") and page.file.src_uri != "papers.md":
+            part = _cited(part)
+        parts.append(part)
+    return "".join(parts)
+
+
+def _cited(text: str) -> str:
+    for pattern, address in PAPERS:
+        text = pattern.sub(lambda match, to=address: f'<a href="{to}">{match[0]}</a>', text)
+    return text
+
+
+def _papers() -> list[tuple[re.Pattern[str], str]]:
+    """For each paper with an address how it is cited: with all its authors, or the first of them and "et al."."""
+    found = []
+    for authors, year, address in CITED.findall((ROOT / "docs" / "papers.md").read_text()):
+        first, _, rest = html.escape(authors).partition(" ")
+        others = re.escape(rest).replace(r"et\ al\.", r"(?:et\s+al\.|&amp;\s\w+)").replace(r"\ ", r"\s+")
+        listed = r"(?:, \w+)+ &amp;\s+\w+|" if rest == "et al." else ""
+        names = rf"{first}(?:{listed}\s*{others})" if rest else first
+        found.append((re.compile(rf"\b{names}(?:'s)?,?\s+\(?{year}\)?(?![^<]*</a>)"), address))
+    return found
+
+
+PAPERS = _papers()
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """In the reports, links to files that are not kept in the repository become text."""
+    for page in Path(config.site_dir).glob("results/*/report.html"):
+
+        def kept(match: re.Match[str], folder: Path = page.parent) -> str:
+            return match[0] if (folder / unquote(match[1])).is_file() else match[2]
+
+        text = page.read_text(encoding="utf-8")
+        page.write_text(re.sub(r'<a href="([^"#:]+)">(.*?)</a>', kept, text), encoding="utf-8")
 
 
 def _title(page: Path) -> str:
@@ -95,24 +167,54 @@ def settings() -> str:
 
 
 def gallery() -> str:
-    """Every figure of the committed results, with its caption."""
-    parts = ["# Gallery\n\nEvery figure in `results/`; each experiment's name leads to its page."]
-    for page in sorted(ROOT.glob("results/*/report.html")):
-        name = page.parent.name
-        parts.append(f"## {name}\n\n[Page with all tables](../results/{name}/report.html)")
-        for sidecar in sorted(page.parent.glob("figures/*.json")):
-            title = sidecar.stem.replace("_", " ").capitalize()
-            caption = " ".join((inspect.getdoc(figure(sidecar.stem)) or "").split())
-            picture = f"../results/{name}/figures/{sidecar.stem}.png"
-            parts.append(f"### {title}\n\n![{title}]({picture})\n\n{caption}".strip())
-    return "\n\n".join(parts) + "\n"
+    """The committed figures by question: a thumbnail, what it shows, and the command that makes it."""
+    parts = ["# Gallery\n\nWhat the figures in `results/` answer. Each picture opens in full; each command makes it "
+             "again from the committed data, without training."]  # fmt: skip
+    shown = {(experiment, name) for _, experiment, name, _ in QUESTIONS}
+    for question, experiment, name, finding in QUESTIONS:
+        parts.append(f"## {question}\n\n{_thumbnail(experiment, name, 440)}\n\n{finding} [{experiment}]"
+                     f"(../results/{experiment}/report.html)\n\n```\nrnnbench-report experiment={experiment} "
+                     f"figure=[{name}]\n```")  # fmt: skip
+    others = [(path.parents[1].name, path.stem) for path in sorted(ROOT.glob("results/*/figures/*.json"))]
+    small = "".join(_thumbnail(*each, 210) for each in others if each not in shown)
+    return "\n\n".join([*parts, f"## More figures\n\n{small}"]) + "\n"
+
+
+def _thumbnail(experiment: str, name: str, width: int) -> str:
+    picture = f"results/{experiment}/figures/{name}.png"
+    caption = " ".join((inspect.getdoc(figure(name)) or "").split())
+    said = html.escape(f"{name.replace('_', ' ').capitalize()} of {experiment}: {caption}")
+    return f'<a href="{picture}"><img src="{picture}" width="{width}" loading="lazy" alt="{said}"></a>'
+
+
+REFERENCE = {
+    "Training": ["rnnbench.run", "rnnbench.sweep", "rnnbench.load_model"],
+    "Gradients": ["rnnbench.gradient_through_time", "rnnbench.probes.any_module.GradientThroughTime"],
+    "Results": ["rnnbench.load", "rnnbench.results_of", "rnnbench.analysis.results.Results"],
+    "Statistics": ["rnnbench.comparison", "rnnbench.steps_comparison", "rnnbench.loss_comparison",
+                   "rnnbench.analysis.intervals.Interval"],
+    "Layers and components": ["rnnbench.Recurrent", "rnnbench.cells.Cell", "rnnbench.tasks.task.Task",
+                              "rnnbench.probes.probe.Probe", "rnnbench.report.component.Table",
+                              "rnnbench.report.component.Figure"],
+}  # fmt: skip
 
 
 def reference() -> str:
-    """Every name of the Python interface, by its docstring."""
-    places = [getattr(rnnbench, name) for name in rnnbench.__all__]
-    blocks = [f"::: {place.__module__}.{place.__qualname__}" for place in [*places, Results, Interval]]
-    return "# Reference\n\n" + "\n\n".join(blocks) + "\n"
+    """The Python interface and the classes to derive from, by docstring and signature, under the names one imports."""
+    parts = ["# Reference\n\nWhat is not named here may change from one version to the next."]
+    for heading, places in REFERENCE.items():
+        parts += [f"## {heading}", *(f"::: {_home(place)}\n    options: {{ heading: {place} }}" for place in places)]
+    missing = set(rnnbench.__all__) - {place.removeprefix("rnnbench.") for each in REFERENCE.values() for place in each}
+    if missing:
+        raise ValueError(f"docs/site.py: the reference lacks {sorted(missing)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _home(place: str) -> str:
+    """Where it is defined."""
+    module, _, name = place.rpartition(".")
+    found = getattr(rnnbench, name) if module == "rnnbench" else get_class(place)
+    return f"{found.__module__.replace('rnnbench.tasks', 'tasks')}.{found.__qualname__}"
 
 
 def figure(name: str) -> type:
