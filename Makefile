@@ -42,7 +42,7 @@ test-all: lint
 
 docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "build/site/index.html; to search it too: $(BIN)/mkdocs serve"
+	@echo "build/site/index.html: open it in a browser"
 
 faults: .venv/installed-dev
 	$(BIN)/pytest tests/faults tests/wandb_logging -m "faults or not faults" -s -v --durations=10

@@ -70,8 +70,8 @@ def overview() -> str:
     """A card for each cell: name, what it is, and its gradient through time in small."""
     cards = []
     for name, what in choices("cell", [CONF]).items():
-        lost = decades(name)
-        said = f"{lost:.2g} decades lost" if math.isfinite(lost) else "gradient not finite"
+        lost = decades(name) + 0.0
+        said = f"{lost:.1f} decades lost" if math.isfinite(lost) else "gradient not finite"
         cards.append(
             f'<a class="card" href="cells/{name}.html"><strong>{html.escape(cell_name(name))}</strong>'
             f"{_chart(name, 150, 60)}<small>{html.escape(what)} <em>{said}</em></small></a>"
@@ -102,7 +102,9 @@ def profile(name: str) -> np.ndarray:
             state = tuple(tensor.clone() for tensor in cell.step(x, state))  # each tensor a variable of its own
             states.append(state)
         loss = state[0].square().mean(dim=1).sum()
-        found = torch.autograd.grad(loss, [each for state in states for each in state], materialize_grads=True, allow_unused=True)
+        found = torch.autograd.grad(
+            loss, [each for state in states for each in state], materialize_grads=True, allow_unused=True
+        )
         squares = torch.stack([each.abs().square().flatten(1).sum(dim=1) for each in found])
         norms = squares.reshape(LENGTH, -1, 8).sum(dim=1).sqrt().mean(dim=1).numpy()
         with np.errstate(divide="ignore"):
@@ -119,7 +121,7 @@ def _gradient_sentence(name: str) -> str:
     lost = decades(name)
     verb = "loses" if lost >= 0 else "gains"
     return (
-        f"Before training, over {LENGTH} steps of random input, the gradient {verb} {abs(lost):.2g} decades (median of "
+        f"Before training, over {LENGTH} steps of random input, the gradient {verb} {abs(lost):.1f} decades (median of "
         f"{SEEDS} initialisations, {UNITS} units, the loss being the mean square of the last output). The thin lines are "
         "all other cells. [What this number means](../measurements.md), and [what becomes of it in "
         "training](../results.md)."
@@ -143,7 +145,9 @@ def _chart(name: str, width: int, height: int) -> str:
 
 def _picture(name: str) -> str:
     width, height, left, top = 480, 200, 60, 10
-    others = "".join(f'<polyline points="{_points(each, width, height, left, top)}"/>' for each in names() if each != name)
+    others = "".join(
+        f'<polyline points="{_points(each, width, height, left, top)}"/>' for each in names() if each != name
+    )
     ticks = "".join(
         f'<text class="tick" x="{left - 8}" y="{top + (2 - level) / (2 - LOWEST) * height + 4}" text-anchor="end">'
         f'10<tspan dy="-5" font-size="9">{str(level).replace("-", "−")}</tspan></text>'
@@ -190,5 +194,5 @@ def _result(experiment: str, row: dict[str, str]) -> str:
     solved = f"{round(float(row['success_rate']) * runs)} of {runs}" if row["success_rate"] else "no criterion"
     task = row["task"] + (f", {row['difficulty_setting']} {row['difficulty']}" if row["difficulty"] else "")
     loss = f"{float(row['test_loss']):.3g}" if row["test_loss"] else "differs: see there"
-    link = f"[{experiment}](../../results/{experiment}/report.html)"
+    link = f"[{experiment}](../results/{experiment}/report.html)"
     return f"| {link} | {task} | {row['variant'].replace('|', ' ') or '–'} | {runs} | {solved} | {loss} |"

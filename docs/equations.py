@@ -48,8 +48,10 @@ def equations(cell: type) -> list[Equation]:
 
 
 def words(cell: type) -> str:
-    """The docstring without its equations, as Markdown."""
-    return re.sub(r"([*|])", r"\\\1", _parts(cell)[1])
+    """The docstring without its equations, as Markdown, with indices set low."""
+    parts = re.sub(r"([*|])", r"\\\1", _parts(cell)[1]).split("`")
+    parts[::2] = [re.sub(r"\b([A-Za-z])_(\w)\b", r"*\1*<sub>\2</sub>", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _parts(cell: type) -> tuple[list[Equation], str]:
@@ -135,7 +137,9 @@ def diagram(lines: list[Equation], title: str) -> str:
         ready = [name for name in left if not (computed[name].uses() & {*left} - {name})]
         if not ready:
             return ""
-        depth |= {name: 1 + max((depth[used] for used in computed[name].uses() & {*depth}), default=0) for name in ready}
+        depth |= {
+            name: 1 + max((depth[used] for used in computed[name].uses() & {*depth}), default=0) for name in ready
+        }
     drawn = [name for name in depth if name in sources or computed[name].uses() & {*depth}]
     if len(drawn) < len(sources) + 3:
         return ""
@@ -169,6 +173,4 @@ def _node(name: str, place: tuple[float, float], line: Equation | None) -> str:
     label = html.escape(sign) + (f'<tspan dy="4" font-size="11">{low}</tspan>' if low else "")
     gate = re.match(r"^(sigma|tanh|exp)(?=\([^()]*(\([^()]*\)[^()]*)*\)$)", line.right) if line else None
     kind = f'<text class="small" x="{x}" y="{y + 15}">{ {"sigma": "σ"}.get(gate[1], gate[1]) }</text>' if gate else ""
-    return (
-        f'<circle cx="{x}" cy="{y}" r="{RADIUS}"/><text x="{x}" y="{y + (1 if gate else 6)}">{label}</text>{kind}'
-    )
+    return f'<circle cx="{x}" cy="{y}" r="{RADIUS}"/><text x="{x}" y="{y + (1 if gate else 6)}">{label}</text>{kind}'

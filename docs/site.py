@@ -47,7 +47,8 @@ CITED = re.compile(r"^\| (.+?) (\d{4}) \| \[.*?\]\((\S+?)\)", re.MULTILINE)
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """The version, and an entry for each cell."""
-    config.copyright = f"rnnbench {rnnbench.__version__}, MIT licence. Made from the code, its settings and its results."
+    config.site_name = f"rnnbench {rnnbench.__version__}"
+    config.copyright = "MIT licence. Made from the code, its settings and its results."
     (section,) = [entry["Cells"] for entry in config.nav if "Cells" in entry]
     section += [{cell_name(name): f"cells/{name}.md"} for name in cell_pages.names()]
     return config
@@ -126,6 +127,20 @@ def _papers() -> list[tuple[re.Pattern[str], str]]:
 PAPERS = _papers()
 
 
+def on_post_page(output: str, page: Page, **_: Any) -> str:
+    """The script that lets a page that is opened as a file search comes from here, not from the network; what
+    screen readers miss in the theme is put in."""
+    changes = {
+        "https://unpkg.com/iframe-worker/shim": "../" * page.file.dest_uri.count("/") + "iframe-worker.js",
+        'data-md-component="search" role="dialog"': 'data-md-component="search" role="dialog" aria-label="Search"',
+        '<div class="highlight-ipynb': '<div tabindex="0" class="highlight-ipynb',
+        "<th></th>": "<td></td>",
+    }
+    for old, new in changes.items():
+        output = output.replace(old, new)
+    return output
+
+
 def on_post_build(config: MkDocsConfig) -> None:
     """In the reports, links to files that are not kept in the repository become text."""
     for page in Path(config.site_dir).glob("results/*/report.html"):
@@ -150,6 +165,8 @@ def _target(link: str, page: str) -> str:
         return link
     home = {target: Path(source).parent for source, target in ELSEWHERE.items()}.get(page, Path("docs"))
     target = "/".join(_resolved((home / path).parts))
+    if target == "CITATION.cff":
+        return "papers.md"
     return ELSEWHERE.get(target, target.removeprefix("docs/")) + mark + anchor
 
 
@@ -190,7 +207,7 @@ def _thumbnail(experiment: str, name: str, width: int) -> str:
 REFERENCE = {
     "Training": ["rnnbench.run", "rnnbench.sweep", "rnnbench.load_model"],
     "Gradients": ["rnnbench.gradient_through_time", "rnnbench.probes.any_module.GradientThroughTime"],
-    "Results": ["rnnbench.load", "rnnbench.results_of", "rnnbench.analysis.results.Results"],
+    "Runs": ["rnnbench.load", "rnnbench.results_of", "rnnbench.analysis.results.Results"],
     "Statistics": ["rnnbench.comparison", "rnnbench.steps_comparison", "rnnbench.loss_comparison",
                    "rnnbench.analysis.intervals.Interval"],
     "Layers and components": ["rnnbench.Recurrent", "rnnbench.cells.Cell", "rnnbench.tasks.task.Task",
