@@ -1,6 +1,7 @@
 """The backend: which cells it supports, how it runs them, and the source that it generates."""
 
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 from rnnbench.backends.fused.ir.schedule import make_schedule
 from rnnbench.backends.fused.runtime.binding import Binding
 from rnnbench.cells import Cell, State
+
+
+def say(line: str) -> None:
+    """Tell that a cell is being compiled; a display may put another function here."""
+    print(f"rnnbench: {line}", file=sys.stderr)
+
 
 _REAL_NAMES = {torch.float32: "float32", torch.float64: "float64"}
 
@@ -81,6 +88,10 @@ class _Entry:
         """Compare the loops with the plain loop, once."""
         if self.binding is not None and not self.is_checked:
             self.is_checked = True
+            from rnnbench.backends.fused.runtime.compile import is_kept  # imports numba, which takes a while
+
+            if not is_kept(self.binding.program.source):
+                say(f"compiling {type(cell).__name__} (a few seconds, once per machine)")
             self.wrong = failed_check(cell, self.binding, self.guard)
 
     def warn(self, cell: Cell) -> None:

@@ -51,10 +51,20 @@ def publish_matmul(real: str) -> None:
     matmul.publish(real, _module(matmul.source(real)).matmul.address)
 
 
+def is_kept(source: str) -> bool:
+    """Whether the machine code of a generated source is on disk."""
+    path = _file(source)
+    return any((path.parent / "__pycache__").glob(f"{path.stem}*.nbi"))
+
+
+def _file(source: str) -> Path:
+    return cache_folder() / f"loops_{hashlib.sha256(source.encode()).hexdigest()[:24]}.py"
+
+
 def _module(source: str) -> ModuleType:
     """The module of a generated source, from a file of its own, or where none can be written from memory."""
-    name = f"loops_{hashlib.sha256(source.encode()).hexdigest()[:24]}"
-    path = cache_folder() / f"{name}.py"
+    path = _file(source)
+    name = path.stem
     try:
         if not path.exists() or path.read_bytes() != source.encode():
             _write_whole(path, source)
