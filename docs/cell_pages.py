@@ -4,7 +4,6 @@ import csv
 import functools
 import html
 import math
-import re
 from pathlib import Path
 
 import numpy as np
@@ -122,8 +121,8 @@ def _gradient_sentence(name: str) -> str:
     verb = "loses" if lost >= 0 else "gains"
     return (
         f"Before training, over {LENGTH} steps of random input, the gradient {verb} {abs(lost):.1f} decades (median of "
-        f"{SEEDS} initialisations, {UNITS} units, the loss being the mean square of the last output). The thin lines are "
-        "all other cells. [What this number means](../measurements.md), and [what becomes of it in "
+        f"{SEEDS} initialisations, {UNITS} units, the loss being the mean square of the last output). The thin lines "
+        "are all other cells. [What this number means](../measurements.md), and [what becomes of it in "
         "training](../results.md)."
     )
 

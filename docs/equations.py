@@ -150,7 +150,8 @@ def diagram(lines: list[Equation], title: str) -> str:
         for column, names in enumerate(columns) for row, name in enumerate(names)
     }  # fmt: skip
     edges = [_edge(place[used], place[name], "x" if used == "x" else "state" if used in sources else "gate")
-             for name in drawn if name in computed for used in sorted(computed[name].uses() & place.keys())]  # fmt: skip
+             for name in drawn if name in computed
+             for used in sorted(computed[name].uses() & place.keys())]  # fmt: skip
     nodes = [_node(name, place[name], computed.get(name)) for name in drawn]
     width = 80 + STEP_X * (len(columns) - 1)
     return (

@@ -23,7 +23,7 @@ QUESTIONS = [
         "Who learns the adding problem, and how fast?",
         "adding_medium",
         "learning_curves",
-        "GRU and LSTM solve it at every length, the GRU in fewer steps; the RNN stays at the baseline of long sequences.",
+        "GRU and LSTM solve it at every length, the GRU in fewer steps; the RNN stays at the baseline of long ones.",
     ),
     (
         "Up to which length?",

@@ -6,7 +6,6 @@ The pages are read on the repository's own pages, too, so a link is written as i
 import hashlib
 import html
 import inspect
-import json
 import re
 from pathlib import Path
 from typing import Any
