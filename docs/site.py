@@ -119,7 +119,7 @@ def _papers() -> list[tuple[re.Pattern[str], str]]:
         others = re.escape(rest).replace(r"et\ al\.", r"(?:et\s+al\.|&amp;\s\w+)").replace(r"\ ", r"\s+")
         listed = r"(?:, \w+)+ &amp;\s+\w+|" if rest == "et al." else ""
         names = rf"{first}(?:{listed}\s*{others})" if rest else first
-        found.append((re.compile(rf"\b{names}(?:'s)?,?\s+\(?{year}\)?(?![^<]*</a>)"), address))
+        found.append((re.compile(rf"\b{names}(?:'s)?,?\s+(?:{year}|\({year}\))"), address))
     return found
 
 
@@ -219,7 +219,7 @@ def reference() -> str:
     """The Python interface and the classes to derive from, by docstring and signature, under the names one imports."""
     parts = ["# Reference\n\nWhat is not named here may change from one version to the next."]
     for heading, places in REFERENCE.items():
-        parts += [f"## {heading}", *(f"::: {_home(place)}\n    options: {{ heading: {place} }}" for place in places)]
+        parts += [f"## {heading}", *(f"::: {_home(place)}\n    options: {{ heading: {place}, toc_label: {place.rpartition('.')[2]} }}" for place in places)]
     missing = set(rnnbench.__all__) - {place.removeprefix("rnnbench.") for each in REFERENCE.values() for place in each}
     if missing:
         raise ValueError(f"docs/site.py: the reference lacks {sorted(missing)}")
