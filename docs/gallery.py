@@ -35,7 +35,7 @@ QUESTIONS = [
         "What does a training step cost?",
         "adding_medium",
         "cost",
-        "The GRU needs a little more time per step than the LSTM and far fewer steps.",
+        "GRU and LSTM cost about the same per step, the RNN less; the GRU has fewer parameters than the LSTM.",
     ),
     (
         "How much does the learning rate matter?",
@@ -47,7 +47,7 @@ QUESTIONS = [
         "Do cells that learned hold beyond the trained length?",
         "length_generalisation",
         "other_lengths",
-        "It depends on the task more than on the cell.",
+        "What was learned of adding and copying fades from twice the trained length on; parity no cell learns.",
     ),
     (
         "Can they follow a state that every input changes?",
@@ -65,6 +65,6 @@ QUESTIONS = [
         "Is one width or one number of parameters the fair comparison?",
         "claims",
         "equal_budget",
-        "The order of the cells is the same in both for this task.",
+        "On this task it does not matter: either way GRU and LSTM learn it and the RNN does not.",
     ),
 ]

@@ -219,7 +219,10 @@ def reference() -> str:
     """The Python interface and the classes to derive from, by docstring and signature, under the names one imports."""
     parts = ["# Reference\n\nWhat is not named here may change from one version to the next."]
     for heading, places in REFERENCE.items():
-        parts += [f"## {heading}", *(f"::: {_home(place)}\n    options: {{ heading: {place}, toc_label: {place.rpartition('.')[2]} }}" for place in places)]
+        parts.append(f"## {heading}")
+        for place in places:
+            name = place.rpartition(".")[2]
+            parts.append(f"::: {_home(place)}\n    options: {{ heading: {place}, toc_label: {name} }}")
     missing = set(rnnbench.__all__) - {place.removeprefix("rnnbench.") for each in REFERENCE.values() for place in each}
     if missing:
         raise ValueError(f"docs/site.py: the reference lacks {sorted(missing)}")
