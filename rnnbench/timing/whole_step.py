@@ -21,6 +21,7 @@ from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.tasks.adding import Adding
 from rnnbench.timing import lax_scan
+from rnnbench.timing.implementations import torch_module
 from rnnbench.timing.measure import interleaved_seconds
 from rnnbench.training import StepSettings
 from rnnbench.training.loop import Loop
@@ -34,8 +35,7 @@ Step = Callable[[], tuple[float, float]]
 
 LEARNING_RATE = 1e-3
 
-MODULES: dict[type[Cell], Any] = {Rnn: nn.RNN, Gru: nn.GRU, Lstm: nn.LSTM}
-"""Cells with the class of torch.nn that a plain script would take."""
+CELLS: tuple[type[Cell], ...] = (Rnn, Gru, Lstm)
 
 
 class StepSizes(NamedTuple):
@@ -58,7 +58,7 @@ def whole_steps(cell: type[Cell], sizes: StepSizes, compiled: bool) -> dict[str,
             step()
             steps["torch.compile"] = step
         except Exception as error:  # whatever a compiler may raise; torch 2.13 cannot unroll nn.LSTM
-            print(f"torch.compile of nn.{MODULES[cell].__name__}: {str(error).splitlines()[0]}")
+            print(f"torch.compile of {cell.__name__}: {str(error).splitlines()[0]}")
     if (jitted := lax_scan.training_step(cell, *sizes, LEARNING_RATE)) is not None:
         steps["JAX"] = jitted
     return steps
@@ -103,7 +103,9 @@ def harness_step(cell: type[Cell], sizes: StepSizes) -> Step:
 def plain_step(cell: type[Cell], sizes: StepSizes, compiled: bool) -> Step:
     """A step as a plain script has it; `compiled`: with the loss by torch.compile, which is told to unroll the loop."""
     task, generator = Adding(sizes.length), torch.Generator().manual_seed(0)
-    recurrent, readout = MODULES[cell](2, sizes.hidden_size), nn.Linear(sizes.hidden_size, 1)
+    make = torch_module(cell(2, sizes.hidden_size))
+    assert make is not None
+    recurrent, readout = make(2, sizes.hidden_size), nn.Linear(sizes.hidden_size, 1)
     parameters = [*recurrent.parameters(), *readout.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True)
 
@@ -136,7 +138,7 @@ def _compiled(loss_of: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, 
 def rows(repetitions: int, compiled: bool) -> Iterator[dict[str, Any]]:
     """One row for each size and cell: milliseconds of each contestant, and how many times ours theirs are."""
     for sizes in SIZES:
-        for cell in MODULES:
+        for cell in CELLS:
             steps = whole_steps(cell, sizes, compiled and sizes == SIZES[0])
             timed = interleaved_seconds(steps, repetitions, repetitions, time.process_time)
             seconds = {name: float(np.quantile(values, 0.25)) for name, values in timed.items()}
