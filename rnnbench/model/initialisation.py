@@ -109,7 +109,8 @@ def _gate_biases(cell: Cell, wanted: str) -> tuple[nn.Parameter | None, ...]:
     parameters = dict(cell.named_parameters())
     keep, write, added = (parameters.get(name) for name in (cell.keep_bias, cell.write_bias, cell.added_bias))
     if keep is None and write is None:
-        raise ValueError(f"{wanted}: {type(cell).__name__} has no gate bias for it; use another one")
+        remedy = "leave it at null" if wanted.startswith("memory_bias") else "use another one"
+        raise ValueError(f"{wanted}: {type(cell).__name__} has no gate bias for it; {remedy}")
     return keep, write, added
 
 

@@ -168,6 +168,8 @@ def test_chrono_gives_every_cell_the_same_time_scales(configured: tuple[str, Cel
     if cell_name in NO_GATE_BIAS:
         with pytest.raises(ValueError, match=rf"^initialisation=chrono: {type(cell).__name__} has no gate bias"):
             initialised(cell, "chrono", 50)
+        with pytest.raises(ValueError, match=r"^memory_bias=1\.0: .* has no gate bias for it; leave it at null$"):
+            initialise_cell(cell, "default", seeded(0), memory_bias=1.0)
         return
     for bias in (0.0, 1.0):  # every gate keeps sigma(bias)
         initialise_cell(cell, "default", seeded(0), memory_bias=bias)
