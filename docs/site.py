@@ -178,8 +178,8 @@ def _resolved(parts: tuple[str, ...]) -> list[str]:
 
 
 def settings() -> str:
-    """The text of `rnnbench --help`."""
-    return f"# Settings\n\nThe text of `rnnbench --help`.\n\n```text\n{menu()}\n```\n"
+    """The text of `rnnbench --help all`."""
+    return f"# Settings\n\nThe text of `rnnbench --help all`.\n\n```text\n{menu(['all'])}\n```\n"
 
 
 def gallery() -> str:

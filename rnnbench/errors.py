@@ -30,6 +30,17 @@ COMPONENTS = tuple(PACKAGE / name for name in ("cells", "probes", "report/tables
 INSTALLED = tuple(Path(path).resolve() for path in {sysconfig.get_path(name) for name in ("stdlib", "purelib")})
 
 
+REQUIREMENTS = {
+    "extra_forbidden": "no such setting; `rnnbench --help` lists them",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    "string_type": "must be text",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be above {gt}",
+}
+"""What pydantic says in other words, by the type of its error."""
+
 OF_THE_DISK = (
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.ELOOP,
     errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
@@ -96,6 +107,8 @@ def validation_message(error: ValidationError) -> str:
 
 def requirement(problem: ErrorDetails) -> str:
     """What a value must be, according to pydantic."""
+    if (told := REQUIREMENTS.get(problem["type"])) is not None:
+        return told.format_map(problem.get("ctx", {}))
     return problem["msg"].replace("Input should be", "must be").replace("Value error, ", "")
 
 

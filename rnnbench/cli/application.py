@@ -16,11 +16,12 @@ from rnnbench.cli.arguments import settings_and_options
 from rnnbench.cli.console import COMPLETION, fail
 from rnnbench.cli.launches import end_search_without_result, print_counts_of_stopped_launch
 from rnnbench.cli.launching import status_line
-from rnnbench.cli.menu import choices, config_directories, own_directories, settings
+from rnnbench.cli.menu import choices, config_directories, every_setting, nearest_setting, own_directories
 from rnnbench.errors import SettingError, component_traceback, one_line
 from rnnbench.interruption import Interrupted
 from rnnbench.runs.catalogue import configuration_directory
 
+MULTIRUN = "-m", "--multirun"
 EXPLAINED = HydraException, OmegaConfBaseException, SettingError, OSError, yaml.YAMLError, UnicodeDecodeError
 """Errors whose message is enough."""
 
@@ -28,6 +29,12 @@ EXPLAINED = HydraException, OmegaConfBaseException, SettingError, OSError, yaml.
 def launch(arguments: list[str]) -> None:
     """Run the jobs that the arguments ask for; `LaunchRecord` then exits the program with a code."""
     given, options = settings_and_options(arguments)
+    if "--dry-run" in options:
+        options = [*(option for option in options if option not in ("--dry-run", *MULTIRUN)), "-m"]
+        given = [*given, "hydra.sweeper.dry_run=true"]
+    printing = [option for option in options if option.partition("=")[0] in ("-c", "--cfg", "-i", "--info")]
+    if printing and set(MULTIRUN) & set(options):
+        raise SettingError(f"{printing[0]}: is of one run; leave out -m, or use --dry-run, which lists a sweep's runs")
     if COMPLETION & set(options):
         folders = own_directories(os.environ.get("COMP_LINE", "").split())
         options += [word for folder in folders for word in ("--config-dir", str(folder))]
@@ -104,8 +111,12 @@ def _no_such_setting(key: str, section: Any) -> str:
     """That there is no such setting, with the nearest; `section` is the part of the configuration where it would be."""
     within = [str(name) for name in section if name != "_target_"] if isinstance(section, DictConfig) else []
     prefix, _, _ = key.rpartition(".")
-    near = difflib.get_close_matches(key, [*settings(), *within, *(f"{prefix}.{name}" for name in within)], n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    typed = [word.lstrip("+~").partition("=")[0] for word in sys.argv[1:]]
+    whole = next((word for word in typed if word.startswith(f"{key}.")), key)
+    of_section = {f"{prefix}.{name}" if prefix else name: ("", "") for name in within}
+    everywhere = {} if prefix and within else every_setting(config_directories(sys.argv[1:]))
+    near = nearest_setting(whole, {**of_section, **everywhere})
+    hint = f"did you mean {near}? " if near else ""
     is_component = isinstance(section, DictConfig) and "_target_" in section
     where = f"{prefix} has {', '.join(within) or 'no settings'}" if is_component else "`rnnbench --help` lists them"
-    return f"{key}: no such setting; {hint}{where}"
+    return f"{whole}: no such setting; {hint}{where}"

@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -20,9 +21,11 @@ from rnnbench.cli.menu import (
     config_directories,
     is_among,
     own_directories,
+    settings,
 )
 from rnnbench.errors import SettingError
 from rnnbench.runs.catalogue import LISTS, configuration_directory
+from rnnbench.schema import override_value
 
 HYDRA_OPTIONS_WITH_A_VALUE = (
     *CONFIG_DIR, "-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-i", "--info",
@@ -30,7 +33,7 @@ HYDRA_OPTIONS_WITH_A_VALUE = (
 )  # fmt: skip
 HYDRA_OPTIONS = (
     *HYDRA_OPTIONS_WITH_A_VALUE, "-h", "--help", "--hydra-help", "--version", "--resolve", "-r", "--run", "-m",
-    "--multirun", "-sc", "--shell-completion",
+    "--multirun", "-sc", "--shell-completion", "--dry-run",
 )  # fmt: skip
 
 
@@ -52,7 +55,7 @@ def settings_and_options(
             found.append(word)
         elif word.startswith("-"):
             if word.partition("=")[0] not in options:
-                raise SettingError(f"{word}: no such option; `{command} --help` lists them")
+                raise SettingError(f"{word}: no such option; {_meant(word, options)}`{command} --help` lists them")
             found.append(word)
         else:
             settings.append(_checked(word, arguments, used))
@@ -64,6 +67,8 @@ def _checked(word: str, arguments: Sequence[str], used: Sequence[str]) -> str:
     group, is_setting, choice = word.partition("=")
     if not is_setting and not word.startswith("~"):
         directories = config_directories(arguments)
+        if isinstance(override_value(word), float) and (before := _before(word, arguments)).partition("=")[2]:
+            raise SettingError(f"{word}: must be key=value; values are separated by commas alone: -m {before},{word}")
         keys = [key for key in used if key == "name" or (key in GROUPS and word in choices(key, directories))]
         hint = f"; did you mean {' or '.join(f'{key}={word}' for key in keys)}?" if keys else ""
         raise SettingError(f"{word}: must be key=value{hint}")
@@ -74,12 +79,29 @@ def _checked(word: str, arguments: Sequence[str], used: Sequence[str]) -> str:
         said = f"{word}: cannot be read; close its brackets and quotes, or quote all of it: {quoted}"
         raise SettingError(said) from None
     value = override.value()
+    if (bounds := re.fullmatch(r"(\d+)(?:-|\.\.|:)(\d+)", choice)) and settings().get(group, ("",))[0].isdecimal():
+        swept = f"-m '{group}=range({bounds[1]},{int(bounds[2]) + 1})'"
+        raise SettingError(f"{word}: must be a whole number; {swept} is a sweep of these")
     for each in value.list if isinstance(value, ChoiceSweep) else [value]:
         if group in GROUPS and (
             isinstance(each, int | float | None) or (isinstance(each, list) and group not in LISTS)
         ):
             raise SettingError(f"{word}: must be a name; `rnnbench --help` lists the choices")
     return re.sub(r"^name=(\d[\w.-]*)$", r"name='\1'", word)
+
+
+def _meant(option: str, options: Sequence[str]) -> str:
+    """What an unknown option may mean: an option, or a setting, which has no dashes."""
+    name, _, value = option.lstrip("-").partition("=")
+    if name.replace("-", "_") in settings():
+        return f"a setting has no dashes: {name.replace('-', '_')}={value or 'VALUE'}; "
+    near = get_close_matches(option.partition("=")[0], options, n=1)
+    return f"did you mean {near[0]}? " if near else ""
+
+
+def _before(word: str, arguments: Sequence[str]) -> str:
+    """The argument before this one; empty for the first."""
+    return arguments[arguments.index(word) - 1] if word in arguments[1:] else ""
 
 
 def composed(arguments: Sequence[str], command: str, used: Sequence[str]) -> DictConfig:

@@ -106,7 +106,10 @@ def _begin(config: DictConfig, launch: Path) -> None:
         if HydraConfig.get().job.chdir:
             raise SettingError("hydra.job.chdir=true: runs stay in the working directory; leave it out")
         if launch.absolute().parent != experiment.launches_folder.absolute():
-            raise SettingError(f"{launch}: a launch's folder must be in {experiment.launches_folder}; leave it out")
+            where = f"must be in {experiment.launches_folder}; leave it out, results_dir=DIR is where results go"
+            raise SettingError(f"{launch}: a launch's folder {where}")
+        if config.hydra.sweeper.get("dry_run"):
+            return
         launch.mkdir(parents=True)
         for folder in (experiment.folder, experiment.data):
             remove_stale_temporaries(folder)

@@ -2,8 +2,9 @@
 
 import sys
 
-from rnnbench.cli.console import answer
+from rnnbench.cli.console import answer, fail
 from rnnbench.cli.menu import menu
+from rnnbench.errors import SettingError
 from rnnbench.interruption import check, ignore_signals
 
 
@@ -17,7 +18,10 @@ def command() -> None:
 
 def main() -> None:
     """The menu for --help, the version for --version, or else the Hydra application."""
-    usage = menu(sys.argv[1:]) if {"--help", "-h"} & set(sys.argv[1:]) else ""
+    try:
+        usage = menu(sys.argv[1:]) if {"--help", "-h"} & set(sys.argv[1:]) else ""
+    except SettingError as error:
+        fail(str(error))
     answer("rnnbench", "launched again, it resumes from its checkpoints", usage, _launch, ())
 
 

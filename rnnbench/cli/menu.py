@@ -1,6 +1,8 @@
 """The menu: the choices of each group, the settings with their comments, and the text of --help."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from rnnbench.errors import SettingError
@@ -22,11 +24,15 @@ GROUPS = {
 CONFIG_DIR = ("-cd", "--config-dir")
 """The option that names a folder of custom components; the only one of the commands that are no Hydra application."""
 
+WIDTH = 100
+"""Letters of the longest line of --help."""
+
 USAGE = """rnnbench compares recurrent cells.
 
   rnnbench key=value ...         one run
   rnnbench -m key=a,b ...        a sweep over all combinations
   rnnbench experiment=NAME       a named sweep
+  rnnbench --dry-run ...         lists the runs of a sweep, and which are done
   rnnbench-report name=NAME      tables and figures of a sweep
   rnnbench-sync name=NAME        uploads a sweep's runs to Weights & Biases
   rnnbench-dashboard name=NAME   saves a workspace of them there
@@ -34,8 +40,10 @@ USAGE = """rnnbench compares recurrent cells.
   rnnbench --cfg job ...         the whole configuration, without running
   rnnbench -sc install=bash      completion of all this with TAB; see docs/install.md
   rnnbench --version             the version
+  rnnbench --help GROUP          the choices of a group with their settings, such as --help cell
+  rnnbench --help settings       the settings of every run and sweep; --help train those of training
+  rnnbench --help all            everything
 
-Choices, each with the settings that it brings and their defaults
 """
 
 
@@ -49,26 +57,79 @@ def _files(group: str, directories: Sequence[Path]) -> dict[str, Path]:
 
 
 def menu(arguments: Sequence[str] = ()) -> str:
-    """All groups with their choices, those of --config-dir too, and the settings of config.yaml with their comments."""
-    lines, directories = [USAGE], config_directories(arguments)
-    for group, meaning in GROUPS.items():
-        lines.append(f"{group}: {meaning}")
+    """The text of --help: one screen, or all of the topics among the arguments, each a group, a choice or settings.
+
+    Choices in --config-dir are among them. Raises SettingError for what is no topic.
+    """
+    directories, words = config_directories(arguments), zip(["", *arguments], arguments, strict=False)
+    topics = [word for before, word in words if not word.startswith("-") and before not in CONFIG_DIR]
+    if topics:
+        return "\n\n".join(_topic(word, directories) for word in topics)
+    groups = [_entry("  ", group, 15, ", ".join(choices(group, directories)), 1) for group in GROUPS]
+    sections = dict.fromkeys(key.rpartition(".")[0] + "." if "." in key else key for key in settings())
+    return USAGE + "\n".join(["Groups", *groups, "Settings", _entry("  ", "", 15, ", ".join(sections), 3)])
+
+
+def _topic(word: str, directories: Sequence[Path]) -> str:
+    """A group with its choices, one of these, or the settings that begin so. Raises SettingError."""
+    key, _, choice = word.partition("=")
+    group = next((group for group in GROUPS if key == group or key.startswith(f"{group}.")), None)
+    if key == "all":
+        return "\n\n".join(_topic(each, directories) for each in (*GROUPS, "settings"))
+    if group is not None:
+        lines = [f"{group}: {GROUPS[group]}"]
         for name, path in _files(group, directories).items():
-            lines.append(f"  {name:<22} {_first_comment(path)}")
-            lines += _described(choice_settings(group, path), "    ", 36)
-        lines.append("")
-    lines.append("Settings of every run and sweep, with their defaults\n")
-    return "\n".join([*lines, *_described(settings(), "  ", 34)])
+            if choice in ("", name) or choice not in choices(group, directories):
+                lines.append(_entry("  ", name, 22, _first_comment(path)))
+                lines += _described(choice_settings(group, path), "    ", 36)
+        return "\n".join(lines)
+    found = {name: of for name, of in settings().items() if key == "settings" or f"{name}.".startswith(f"{key}.")}
+    if not found:
+        there = [*GROUPS, "settings", "all", *(name.partition(".")[0] for name in settings())]
+        near = get_close_matches(key, there, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(dict.fromkeys(there))}"
+        raise SettingError(f"--help {key}: no such group or settings; {hint}")
+    return "\n".join(["Settings of every run and sweep, with their defaults", *_described(found, "  ", 34)])
 
 
 def _described(settings: Mapping[str, tuple[str, str]], margin: str, width: int) -> list[str]:
-    return [f"{margin}{f'{key}={default}':<{width}} {comment}".rstrip() for key, (default, comment) in settings.items()]
+    return [_entry(margin, f"{key}={default}", width, comment) for key, (default, comment) in settings.items()]
+
+
+def _entry(margin: str, name: str, width: int, comment: str, lines: int | None = None) -> str:
+    """A name with what it is beside it, or below a name longer than its column, wrapped, on at most so many lines."""
+    indent = " " * (len(margin) + width + 1)
+    beside = len(name) <= width
+    text = textwrap.fill(
+        comment, WIDTH, initial_indent=f"{margin}{name:<{width}} " if beside else indent, subsequent_indent=indent,
+        max_lines=lines, placeholder=" ...", break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return (text or f"{margin}{name}") if beside else f"{margin}{name}\n{text}".rstrip()
 
 
 def settings() -> dict[str, tuple[str, str]]:
     """config.yaml's own settings by dotted key: the default as written, and the comment."""
     text = (configuration_directory() / "config.yaml").read_text(encoding="utf-8")
     return _settings(text.partition("\n\n")[2].partition("\nhydra:")[0])
+
+
+def every_setting(directories: Sequence[Path]) -> dict[str, tuple[str, str]]:
+    """config.yaml's settings and those of all choices, likewise."""
+    found = settings()
+    for group in GROUPS:
+        for path in _files(group, directories).values():
+            found |= choice_settings(group, path)
+    return found
+
+
+def nearest_setting(key: str, known: Mapping[str, tuple[str, str]]) -> str | None:
+    """The setting that a misspelt key may mean: `optimizer.lr` for optim.lr, lr and learning_rate."""
+    last = {name: name.rpartition(".")[2] for name in known}
+    word = key.rpartition(".")[2]
+    endings = get_close_matches(word, list(last.values()), n=1)
+    near = [name for name in known if last[name] in endings]
+    said = [name for name, (_, comment) in known.items() if comment.lower().startswith(word.replace("_", " ").lower())]
+    return next(iter([*near, *said]), None)
 
 
 def choice_settings(group: str, path: Path) -> dict[str, tuple[str, str]]:

@@ -27,9 +27,10 @@ USAGE = """rnnbench-report makes the tables and figures of a sweep from its run 
   rnnbench-report experiment=NAME       of a named experiment, with its own figures
   rnnbench-report name=[a,b]            of two sweeps or more together, in results/a+b
   rnnbench-report ... results_dir=DIR   below another folder than ./results
-  rnnbench-report ... figure=[a,b]      with these figures (`rnnbench --help` lists them), and table=[a,b]
-  rnnbench-report ... tuned=SETTING     with the best value of a swept SETTING for each cell and task; the seeds in
-                                        tuning.seeds=[0,1] then choose and are not reported
+  rnnbench-report ... figure=[a,b]      with these figures, and table=[a,b]; rnnbench --help figure
+  rnnbench-report ... tuned=SETTING     with the best value of a swept SETTING for each cell and task
+                                        on the seeds in tuning.seeds=[0,1], which are then not
+                                        reported
   rnnbench-report ... --config-dir DIR  with custom cells, tasks, tables and figures
 
 Which runs, by the columns of runs.csv:
@@ -40,16 +41,16 @@ Where to and how it looks (`report` in an experiment's file):
 
   out=paper/adding                      folder of the tables, figures and page
   formats=[pdf,png,svg]                 of the figures (default: pdf and png)
-  width=column                          of the figures: column (3.3 inches), text (6.8) or inches, such as 5.5
+  width=column                          of the figures: column (3.3 inches), text (6.8) or 5.5 inches
   style=ggplot                          a style of matplotlib, or a file such as paper.mplstyle
   columns.comparison=[task,cell,solved] columns of a table, by their headings; the .csv keeps all
 
-A table or figure that cannot be made is left out, by name, and the rest is written; the exit code is then 2 if all
-those lack something that can be set, and 1 if one ended in a bug.
+A table or figure that cannot be made is left out, by name, and the rest is written; the exit code
+is then 2 if all those lack something that can be set, and 1 if one ended in a bug.
 
-They go to <results_dir>/<name>/: report.html, tables as .csv, .md and .tex, figures/*.pdf and *.png, each with its
-provenance as .json, runs.csv and data/. Without run folders, these last two suffice to make the report again. Tables
-and figures of an earlier report that are not made again are removed."""
+They go to <results_dir>/<name>/: report.html, tables as .csv, .md and .tex, figures/*.pdf and .png,
+each with its provenance as .json, runs.csv and data/. Without run folders, these two suffice to
+make the report again. Tables and figures of an earlier report that are not made again are removed."""
 
 OWN = ("out", "formats", "width", "style", "columns.")
 """Settings in `report` of the configuration."""

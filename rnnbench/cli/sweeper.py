@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnbench.cli.launches import read_outcome, write_plan
 from rnnbench.errors import SettingError
+from rnnbench.runs.swept import shared_overrides, swept_label
 from rnnbench.runs.tuning_stages import TuningStages
 from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.store.atomic import write_text
@@ -39,9 +41,14 @@ class UnionOfProducts(Sweeper):
     """
 
     def __init__(
-        self, params: Swept | None, products: Mapping[str, Swept] | None, max_batch_size: int | None = None
+        self,
+        params: Swept | None,
+        products: Mapping[str, Swept] | None,
+        max_batch_size: int | None = None,
+        dry_run: bool = False,
     ) -> None:
         self.params, self.products, self.max_batch_size = params or {}, products or {}, max_batch_size
+        self.dry_run = dry_run
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context = hydra_context
@@ -59,7 +66,8 @@ class UnionOfProducts(Sweeper):
         assert self.hydra_context is not None
         if self.max_batch_size is not None and self.max_batch_size < 1:
             raise SettingError(f"hydra.sweeper.max_batch_size={self.max_batch_size}: must be at least 1, or null")
-        write_text(self.folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
+        if not self.dry_run:
+            write_text(self.folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
         self.planner = Planner(self.config, self.hydra_context.config_loader)
         jobs = swept_jobs(self.params, self.products, arguments, self.hydra_context.config_loader)
         tuned, tuning = self.config.tuned, self.config.tuning
@@ -70,6 +78,9 @@ class UnionOfProducts(Sweeper):
     def _launch(self, jobs: list[list[str]]) -> list[JobReturn]:
         """Launch those of the jobs that are not done, after all that were planned so far."""
         planned = self.planner.plan(jobs)
+        if self.dry_run:
+            _list(planned)
+            raise SystemExit(0)
         done = [job for job in planned if job.status is not None]
         missing = [job for job in planned if job.status is None]
         first = len(self.planned) + len(done)
@@ -151,8 +162,21 @@ def _values(override: Override) -> list[str]:
     if override.is_interval_sweep():
         raise SettingError(f"{override.input_line}: cannot be listed; hydra/sweeper=optuna samples it")
     if override.is_sweep_override():
-        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+        values = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        if not values:
+            raise SettingError(f"{override.input_line}: has no values, so there are no runs")
+        return values
     return [f"{key}={override.get_value_element_as_str()}"]
+
+
+def _list(planned: Sequence[PlannedJob]) -> None:
+    """Print each job with what it varies and whether it is done, and their counts."""
+    shared = shared_overrides(job.overrides for job in planned)
+    for job in planned:
+        name = f"{job.run} {swept_label(job.overrides, shared)}".rstrip() if job.run else " ".join(job.overrides)
+        print(f"{name}: {job.status or 'to do'}")
+    counts = Counter(job.status or "to do" for job in planned)
+    print(f"{len(planned)} runs: {', '.join(f'{count} {status}' for status, count in counts.items())}")
 
 
 def _report(line: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rnnbench.backends import planned_backend
 from rnnbench.errors import SettingError, as_reported, component_traceback, one_line
-from rnnbench.interruption import Interrupted, check, received
+from rnnbench.interruption import Interrupted, check
 from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, WeightsAndBiases
 from rnnbench.runs.build import build_run
@@ -233,7 +233,7 @@ def _ending(summary: Mapping[str, Any]) -> str:
     if summary["status"] == Status.FAILED:
         return f"({summary['error']}; see its traceback.txt)"
     if summary["status"] == Status.RUNNING:
-        return f"by {received()} at step {summary['steps_trained']}"
+        return f"at step {summary['steps_trained']}"
     if summary["status"] == Status.DIVERGED:
         return f"at step {summary['diverged_at_step']}"
     solved = f"solved at step {summary['steps_to_solve']}" if summary["solved"] else "not solved"

@@ -50,7 +50,7 @@ def module(folder: Path) -> str:
     ("arguments", "places", "answer"),
     [
         ("gian: 2.0", {}, "cell.gian=2.0: unknown; Own takes input_size, hidden_size, gain"),
-        ("gain: wide", {}, "cell.gain=wide: must be a valid number, unable to parse string as a number"),
+        ("gain: wide", {}, "cell.gain=wide: must be a number"),
         ("", {"default": ""}, "cell: missing a required argument: 'gain'; its YAML lists its settings"),
         ("gain: -1", {"at_construction": "raise ValueError(f'gain={gain:g}: is low')"}, "cell.gain=-1: is low"),
     ],

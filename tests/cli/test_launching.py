@@ -135,7 +135,7 @@ def test_outcomes_counts_and_time_left_of_a_launch(launch: LaunchFiles, monkeypa
     launch.outcome(0).write_text("damaged")  # it hides no other
     following.show()
     assert "[3/4] gru-3: lost\n" in stream.getvalue()
-    assert str(following.bar).startswith("2 done, 1 running, 1 failed, 0 waiting")
+    assert str(following.bar).startswith("2 done, 1 running, 1 lost, 0 waiting")
     following.start()
     following.stopped.set()
     following.join()

@@ -122,6 +122,12 @@ def test_a_name_is_that_of_the_run_that_is_built(job: list[str]) -> None:
 def test_what_is_done_is_not_submitted(rnnbench: Command, tmp_path: Path) -> None:
     sweep = ("-m", *SHORT, "cell=rnn,gru")
     assert rnnbench(*sweep, "seed=0")[:2] == (0, "2 runs: 2 done\n")
+    before = set(tmp_path.rglob("*"))
+    code, output, errors = rnnbench("--dry-run", *SHORT, "cell=rnn", "optimizer.lr=1e-3,1e-2", "seed=0,1")
+    assert (code, errors, output.splitlines()[-1]) == (0, "", "4 runs: 1 done before, 3 to do")
+    names = [(line[:11], line.partition(" ")[2]) for line in output.splitlines()[:2]]
+    assert names == [("rnn-adding-", "lr=0.001: done before"), ("rnn-adding-", "lr=0.001: to do")]
+    assert set(tmp_path.rglob("*")) == before
     code, output, errors = rnnbench(*sweep, "seed=range(0,2)")
     assert (code, output) == (0, "4 runs: 2 done before, 2 done\n")
     assert "rnnbench: 2 of 4 runs are done already, 2 to do" in errors

@@ -4,7 +4,6 @@ import html
 import json
 import re
 import shlex
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -131,20 +130,27 @@ def test_parallel_sweep_equals_one_after_the_other(rnnbench: Command, tmp_path: 
     assert [run["times_shared"] for run in summaries(tmp_path, "two")] == [True, True]
 
 
-def test_help_has_every_choice_and_its_settings() -> None:
-    text = menu()
-    assert "train.steps=2000" in text
+def test_help_is_a_screen_and_of_a_group_every_choice_with_its_settings(rnnbench: Command) -> None:
+    whole = menu(["all"])
+    assert "train.steps=2000" in whole
+    assert max(map(len, [*menu().splitlines(), *whole.splitlines()])) <= 100
+    assert len(menu().splitlines()) <= 32
     for group in GROUPS:
-        lines = text.partition(f"\n{group}: ")[2].splitlines()
         for name, comment in choices(group, [configuration_directory()]).items():
             assert comment, f"{group}/{name}.yaml starts with no comment"
-            below = lines[lines.index(f"  {name:<22} {comment}") + 1 :]
-            listed = [line.split("=")[0].strip() for line in takewhile(lambda line: line.startswith("    "), below)]
+            text = menu([f"{group}={name}"])
+            assert re.search(rf"^  {name}\s+{re.escape(comment.split()[0])}", text, re.MULTILINE)
+            listed = re.findall(r"^ {4}([^ =]+)=", text, re.MULTILINE)
             if "/" in group or group in ("experiment", "wandb") or (group, name) == ("schedule", "none"):
                 continue
             prefix = f"{group}s.{name}" if group in LISTS else group
             path = configuration_directory() / group / f"{name}.yaml"
             assert listed == [f"{prefix}.{key}" for key in OmegaConf.load(path) if key != "_target_"]
+    assert rnnbench("--help", "tain") == (
+        2,
+        "",
+        "rnnbench: --help tain: no such group or settings; did you mean train?\n",
+    )
 
 
 def test_every_optimizer_trains(rnnbench: Command, tmp_path: Path) -> None:

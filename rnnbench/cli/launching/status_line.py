@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -77,8 +78,10 @@ class Following(threading.Thread):
             self._print(number)
         running = [share_done(self.files.progress(number)) for number in begun - ended]
         done = sum(status in DONE for status in self.ended.values())
-        failed, waiting = len(self.ended) - done, max(0, len(self.plan) - len(self.ended) - len(running))
-        text = f"{done} done, {len(running)} running, {f'{failed} failed, ' if failed else ''}{waiting} waiting"
+        others = Counter(status for status in self.ended.values() if status not in DONE)
+        waiting = max(0, len(self.plan) - len(self.ended) - len(running))
+        counts = [(done, "done"), (len(running), "running"), *((others[status], status) for status in others)]
+        text = ", ".join(f"{count} {status}" for count, status in [*counts, (waiting, "waiting")])
         self.bar.set_description_str(text)
         known_before = sum(job.status is not None for job in self.plan)
         self.bar.n, self.bar.total = len(self.ended) - known_before + sum(running), len(self.plan) - known_before
