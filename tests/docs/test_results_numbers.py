@@ -227,6 +227,7 @@ FACTS: list[Fact] = [
     (r"README > (Results in short|# rnnbench)|adding problem by length", [*settings("adding_medium"), *CRITERION]),
     (r"test data of.*#", baselines()),
     (r"squared error below.*#", milestone()),
+    (r"steps_to_squared_errors|runs since count.*#", [0.2, 0.4]),
     (r"solves the task in .*#", [20, *map(float, reported("adding_medium").groupby("cell")["solved"].sum())]),
     (r"#% of the answers|range, from #|range, from .* to #", [0, 2]),
     (r"times as many.*GRU", ratios()),
