@@ -134,8 +134,8 @@ def equivalences_corrected(
     found DIFFERS.
 
     Any wrong verdict among four cases of six runs against six, log spread 0.3, ratios of steps all 1: 3.9% of 1,500
-    simulations; all at the margin of 1.5: 3.1% of 1,000; two of each: 4.1%; all 3: none (`pytest -m long -k combined_error
-    tests/analysis/test_steps_ratio.py`).
+    simulations; all at the margin of 1.5: 3.1% of 1,000; two of each: 4.1%; all 3: none (`pytest -m long -k
+    combined_error tests/analysis/test_steps_ratio.py`).
     """
     after, (_, p_none) = holm_corrected(verdicts, p_margins), holm_corrected(verdicts, p_differences)
     found = [
