@@ -78,7 +78,7 @@ def implementations(cell: Cell, steps: int, batch: int, threads: int = 1, compil
         fused = backend_named("fused", threads)
         if fused.unsupported_reason(lstm) is None:
             found["lstm_fused"] = of_cell(fused, lstm)
-            if (equal := _equal_lstm(cell)) is not None:
+            if (equal := equal_lstm(cell)) is not None:
                 found["equal_lstm_fused"] = of_cell(fused, equal.to(like))
         found["lstm_torch_nn"] = of_module(nn.LSTM)
     return found
@@ -90,7 +90,7 @@ def torch_module(cell: Cell) -> Callable[[int, int], nn.Module] | None:
     return cell.nearest_torch_module if equivalent is None else MODULES[equivalent.kernel]
 
 
-def _equal_lstm(cell: Cell) -> Lstm | None:
+def equal_lstm(cell: Cell) -> Lstm | None:
     """An LSTM of as many parameters; None where no width comes within 2%."""
     budget = count_numbers(cell.parameters())
     try:

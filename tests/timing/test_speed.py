@@ -2,7 +2,6 @@
 
 import gc
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rnnbench.analysis.speed import SPEEDS, speeds
 from rnnbench.analysis.variant import Variant
-from rnnbench.backends import Fused
 from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
@@ -22,7 +20,7 @@ from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.tasks.adding import Adding
-from rnnbench.timing.implementations import implementations
+from rnnbench.timing.implementations import equal_lstm, implementations
 from rnnbench.timing.measure import Timings, interleaved_seconds
 from rnnbench.timing.speed import Speed
 from rnnbench.timing.torch_mm_baseline import multiply_adds, torch_mm_baseline
@@ -53,20 +51,12 @@ def test_what_is_timed(family: type[Cell], names: set[str]) -> None:
     assert set(implementations(family(2, HIDDEN), STEPS, BATCH)) == names
 
 
-def test_an_lstm_of_as_many_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_lstm_of_as_many_parameters() -> None:
     """A GRU of 37 units and 2 inputs has 3 x 37 x 40 = 4,440 parameters, an LSTM of 32 has 4 x 32 x 35 = 4,480."""
-    widths: list[tuple[type[Cell], int]] = []
-    run = Fused.run
-
-    def noted(self: Fused, cell: Cell, *rest: Any) -> Any:
-        widths.append((type(cell), cell.hidden_size))
-        return run(self, cell, *rest)
-
-    monkeypatch.setattr(Fused, "run", noted)
-    passes = implementations(Gru(2, 37), STEPS, BATCH)
-    for name in ("fused", "lstm_fused", "equal_lstm_fused"):
-        passes[name]()
-    assert widths == [(Gru, 37), (Lstm, 37), (Lstm, 32)]
+    lstm = equal_lstm(Gru(2, 37))
+    assert lstm is not None
+    assert lstm.hidden_size == 32
+    assert equal_lstm(Gru(2, 3)) is None  # 54 parameters; LSTMs of one and two units have 16 and 40, of three 72
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch.compile's own
