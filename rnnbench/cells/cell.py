@@ -107,7 +107,8 @@ class Cell(nn.Module, ABC):
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first step: zeros, (batch, hidden) each."""
-        return tuple(self.zeros(batch_size, self.hidden_size) for _ in self.state_names)
+        zeros = self.zeros(batch_size, self.hidden_size)
+        return (zeros, *(torch.zeros_like(zeros) for _ in self.state_names[1:]))
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw weights from U(-1/sqrt(hidden), 1/sqrt(hidden)), as torch.nn's recurrent layers do; these are:

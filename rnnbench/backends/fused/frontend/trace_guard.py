@@ -1,5 +1,6 @@
 """Guards of a trace: when what it depends on changes, `step` is traced again."""
 
+from collections.abc import Sized
 from itertools import chain
 from operator import is_
 from typing import Any
@@ -29,7 +30,10 @@ class TraceGuard:
         self._tensor_dictionaries = [vars(module)[kind] for module in cell.modules() for kind in TENSOR_DICTIONARIES]
         registered = self._registered()
         self._is_shared = reachable.is_shared or len({*map(id, registered)}) < len(registered)
-        self._views = [place.values for place in self._places]
+        views = [place.values for place in self._places]
+        self._empty = [values for values in views if isinstance(values, Sized) and not len(values)]
+        """Most are dictionaries of hooks; asking for their lengths is faster than going through them."""
+        self._views = [values for values in views if not isinstance(values, Sized) or len(values)]
         self._then = [(list(place.names()), list(place.values)) for place in self._places]
         self._values = [*chain.from_iterable(self._views), _END]
         self._form = self._form_now()
@@ -37,6 +41,8 @@ class TraceGuard:
 
     def hold(self) -> bool:
         """Whether nothing has changed since, but for the numbers of parameters and buffers."""
+        if any(map(len, self._empty)):
+            return False
         try:
             if not all(map(is_, chain(chain.from_iterable(self._views), [_END]), self._values)):
                 values = [*chain.from_iterable(self._views), _END]

@@ -44,8 +44,30 @@ def run_binding(
     if hook is not None and not any(tensor.requires_grad for tensor in (inputs, *state, *tensors)):
         # Nothing is trained, and the hook is to be called all the same.
         state = (state[0].clone().requires_grad_(), *state[1:])
-    results = _FusedLoops.apply(plan, hook, noise, inputs, *state, *tensors)  # type: ignore[no-untyped-call]
+    if torch.is_grad_enabled():
+        results = _FusedLoops.apply(plan, hook, noise, inputs, *state, *tensors)  # type: ignore[no-untyped-call]
+    else:
+        results, *_ = _forward(plan, noise, inputs.contiguous(), state, tensors)
     return results[0], results[1:]
+
+
+def _forward(
+    plan: Plan, noise: list[Tensor], inputs: Tensor, state: Sequence[Tensor], tensors: Sequence[Tensor]
+) -> tuple[tuple[Tensor, ...], Tensor, list[NDArray[Any]]]:
+    """The outputs and the final state; the block they lie in, and the arrays that the backward pass reads besides."""
+    binding, block = plan.binding, plan.activations.block()
+    arrays = plan.activations.arrays(block)
+    states = [array.reshape(shape) for array, shape in zip(arrays, plan.state_shapes, strict=False)]
+    for rows, initial in zip(states, state, strict=True):
+        rows[0] = initial.detach().numpy()
+    # Held for the backward pass beside the tensors, which autograd watches for changes in place.
+    read = [*binding.read(tensors, inputs.shape[1]), *map(_flat, noise)]
+    arguments = binding.forward_arguments([_flat(inputs), *arrays, *read])
+    loop = compiled(binding.program.source, binding.program.real).forward
+    run_on_threads(loop, [(*sizes, *arguments) for sizes in plan.forward_sizes])
+    # h is a view of the block, so that autograd notices a change in place
+    outputs = block.as_strided(*plan.outputs)
+    return (outputs, *(torch.from_numpy(rows[-1].copy()) for rows in states)), block, read
 
 
 class _FusedLoops(torch.autograd.Function):
@@ -56,24 +78,12 @@ class _FusedLoops(torch.autograd.Function):
         ctx: Any, plan: Plan, hook: StateHook | None, noise: list[Tensor], inputs: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         """The outputs and the final state; `tensors` are the initial state and what the loops read of the cell."""
-        inputs, binding, shapes = inputs.contiguous(), plan.binding, plan.state_shapes
-        state, tensors = tensors[: len(shapes)], tensors[len(shapes) :]
-        block = plan.activations.block()
-        arrays = plan.activations.arrays(block)
-        states = [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=False)]
-        for rows, initial in zip(states, state, strict=True):
-            rows[0] = initial.detach().numpy()
-        # Held for the backward pass beside the tensors, which autograd watches for changes in place.
-        ctx.read = [*binding.read(tensors, inputs.shape[1]), *map(_flat, noise)]
-        read = binding.forward_arguments([_flat(inputs), *arrays, *ctx.read])
-        loop = compiled(binding.program.source, binding.program.real).forward
-        run_on_threads(loop, [(*sizes, *read) for sizes in plan.forward_sizes])
+        inputs, states = inputs.contiguous(), len(plan.state_shapes)
+        results, block, ctx.read = _forward(plan, noise, inputs, tensors[:states], tensors[states:])
         ctx.plan, ctx.hook = plan, hook
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(inputs, block, *tensors)
-        # h is a view of the block, so that autograd notices a change in place
-        outputs = block.as_strided(*plan.outputs)
-        return outputs, *(torch.from_numpy(rows[-1].copy()) for rows in states)
+        ctx.save_for_backward(inputs, block, *tensors[states:])
+        return results
 
     @staticmethod
     def backward(ctx: Any, outputs: Tensor | None, *final: Tensor | None) -> tuple[Any, ...]:
