@@ -75,6 +75,8 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         return markdown
     if page.file.src_uri.startswith("cells/"):
         return markdown
+    weights = {"settings.md": 3, "columns.md": 0.2, "changelog.md": 0.2}
+    page.meta["search"] = {"boost": weights.get(page.file.src_uri, 1)}
 
     def on_the_site(match: re.Match[str]) -> str:
         text, link = match.groups()
