@@ -23,9 +23,18 @@ from tests.probes.references import model_of
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN = 3, 6
-NO_RECURRENT_MATRIX = {"min_gru", "min_gru_log", "min_lstm", "indrnn", "sru", "antisymmetric_rnn", "exprnn"}
+NO_RECURRENT_MATRIX = {
+    "min_gru",
+    "min_gru_log",
+    "min_lstm",
+    "indrnn",
+    "sru",
+    "antisymmetric_rnn",
+    "exprnn",
+    "lstm_1997",
+}
 NO_GATE_BIAS = {
-    "lru", "slstm",
+    "lru", "slstm", "lstm_1997",
     "rnn", "rnn_relu", "indrnn", "gru_concat_no_bias", "gru_no_bias",
     "lem", "cornn", "nbrc", "antisymmetric_rnn", "exprnn",
 }  # fmt: skip
