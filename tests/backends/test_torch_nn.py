@@ -12,6 +12,7 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
+from tests.backends.fused.side_by_side import drawn, prepared, scalar
 
 INPUT, HIDDEN, BATCH = 3, 5, 7
 CELLS: dict[str, Callable[[], Cell]] = {
@@ -22,29 +23,11 @@ CELLS: dict[str, Callable[[], Cell]] = {
 }
 
 
-def drawn(steps: int, cell: Cell) -> tuple[Tensor, State]:
-    """Inputs and a non-zero initial state, both asking for a gradient."""
-    generator = torch.Generator().manual_seed(1)
-    inputs = torch.randn(steps, BATCH, INPUT, generator=generator, dtype=torch.float64, requires_grad=True)
-    state = tuple(
-        torch.randn(BATCH, HIDDEN, generator=generator, dtype=torch.float64, requires_grad=True)
-        for _ in cell.state_names
-    )
-    return inputs, state
-
-
-def scalar(outputs: Tensor, final: State) -> Tensor:
-    """A loss that weighs every number of the outputs and of the final state differently."""
-    terms = [outputs, *final]
-    return sum((term * torch.linspace(0.5, 1.5, term.numel()).double().view_as(term)).sin().sum() for term in terms)
-
-
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("steps", [1, 2, 63])
 def test_a_hook_receives_the_total_derivative_at_every_step_and_changes_nothing(name: str, steps: int) -> None:
-    cell = CELLS[name]().double()
-    cell.initialise(torch.Generator().manual_seed(0))
-    inputs, state = drawn(steps, cell)
+    cell = prepared(CELLS[name]())
+    inputs, state = drawn(cell, steps, BATCH)
     states, current = [], state
     for x in inputs:  # the reference: autograd's own gradient of a state that is kept
         current = tuple(tensor.clone() for tensor in cell.step(x, current))
@@ -62,7 +45,7 @@ def test_a_hook_receives_the_total_derivative_at_every_step_and_changes_nothing(
                 assert (index, first + offset) not in received
                 received[index, first + offset] = gradient.clone()
 
-        hooked_inputs, hooked_state = drawn(steps, cell)
+        hooked_inputs, hooked_state = drawn(cell, steps, BATCH)
         hooked_outputs, hooked_final = backend.run(cell, hooked_inputs, hooked_state, hook)
         torch.testing.assert_close(hooked_outputs, outputs, rtol=1e-11, atol=1e-13)
         gradients = torch.autograd.grad(scalar(hooked_outputs, hooked_final), (hooked_inputs, *hooked_state))

@@ -2,7 +2,6 @@
 
 import sys
 from collections import Counter
-from itertools import islice
 
 import pytest
 import torch
@@ -61,17 +60,6 @@ def test_permuted_is_one_order_of_the_pixels_for_all(plain: SequentialDigits) ->
     for split, batch in whole(plain).items():
         assert torch.equal(permuted[split].inputs, batch.inputs[order])
         assert torch.equal(permuted[split].targets, batch.targets)
-
-
-def test_an_epoch_shows_every_digit_once_and_the_next_in_another_order(plain: SequentialDigits) -> None:
-    stream = plain.training_batches(500, torch.Generator().manual_seed(0))
-    epochs = [list(islice(stream, 3)) for _ in range(2)]
-    assert [batch.inputs.shape[1] for batch in epochs[0]] == [500, 500, 200]
-    expected = plain.examples("training", range(1200)).inputs[:, :, 0].T
-    for epoch in epochs:
-        shown = torch.cat([batch.inputs[:, :, 0].T for batch in epoch])
-        assert sorted(shown.tolist()) == sorted(expected.tolist())
-    assert not torch.equal(epochs[0][0].targets, epochs[1][0].targets)
 
 
 def test_missing_scikit_learn_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,31 +123,15 @@ def make_run() -> MakeRun:
     ) -> Run:
         chosen = Adding(length=8) if task is None else task
         streams = Streams.from_seed(seed)
-        model = Model(
-            make_cell,
-            input_size=chosen.input_size,
-            output_size=chosen.output_size,
-            hidden_size=hidden_size,
-            layers=layers,
-            backend=backend,
-            generator=streams.weights,
-        )
+        sizes = {"input_size": chosen.input_size, "output_size": chosen.output_size, "hidden_size": hidden_size}
+        model = Model(make_cell, **sizes, layers=layers, backend=backend, generator=streams.weights)
         if probes is None:
-            probes = {
-                "costs": Costs(),
-                "gradient_profile": GradientProfile(),
-                "parameter_gradients": ParameterGradients(),
-            }
+            kinds = {"costs": Costs, "gradient_profile": GradientProfile, "parameter_gradients": ParameterGradients}
+            probes = {name: kind() for name, kind in kinds.items()}
         train: dict[str, Any] = {
-            "steps": 12,
-            "batch_size": 5,
-            "gradient_clip_norm": 1.0,
-            "eval_every": 5,
-            "eval_examples": 9,
-            "confirm_examples": 20,
-            "stop_when_solved": False,
-            "checkpoint_every_s": 1000,
-        }
+            "steps": 12, "batch_size": 5, "gradient_clip_norm": 1.0, "eval_every": 5, "eval_examples": 9,
+            "confirm_examples": 20, "stop_when_solved": False, "checkpoint_every_s": 1000,
+        }  # fmt: skip
         limits = TrainSettings(**(train | settings)).in_steps(chosen)
         optimizer = make_optimizer(model.parameters())
         schedule = None if make_schedule is None else make_schedule(optimizer, limits.steps)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.probes import Measurement, Probe
 from rnnbench.schema import EMPTY, Column, Status
-from rnnbench.tasks import Batch, Milestone, Task
+from rnnbench.tasks import Batch, FiniteTask, Milestone, Task
 from rnnbench.tasks.adding import Adding
 from rnnbench.tasks.copy_memory import CopyMemory
 from rnnbench.training.streams import Streams
@@ -210,38 +210,34 @@ def test_divergence_ends_the_run_at_its_step(make_run: MakeRun, execute: Execute
         assert (executed.outcome, executed.results["diverged_at_step"]) == ("diverged", 1)
 
 
-class Finite(Adding):
-    """Twelve training examples in shuffled epochs, seven for validation and four for the test."""
+class TwelveExamples(FiniteTask, Adding):
+    """Twelve training examples, five for validation and for the test; keeps what was asked for."""
 
     def __init__(self) -> None:
         super().__init__(length=8)
-        sizes = {"training": 12, "validation": 7, "test": 4}
-        self.splits = {split: self.draw(size, torch.Generator().manual_seed(size)) for split, size in sizes.items()}
-        self.seen: list[Tensor] = []
+        self.seen: list[Sequence[int]] = []
 
-    def training_batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-        while True:
-            for chosen in torch.randperm(12, generator=generator).split(batch_size):
-                self.seen.append(chosen)
-                whole = self.splits["training"]
-                yield Batch(whole.inputs[:, chosen], whole.targets[:, chosen])
+    def split_size(self, split: str) -> int:
+        return 12 if split == "training" else 5
 
-    def evaluation_batches(self, split: Any, size: int, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-        whole = self.splits[split]
-        for start in range(0, whole.inputs.shape[1], 3):
-            yield Batch(whole.inputs[:, start : start + 3], whole.targets[:, start : start + 3])
+    def examples(self, split: str, chosen: Sequence[int]) -> Batch:
+        if split == "training":
+            self.seen.append(chosen)
+        whole = Adding.draw(self, self.split_size(split), torch.Generator().manual_seed(len(split)))
+        return Batch(whole.inputs[:, list(chosen)], whole.targets[:, list(chosen)])
 
 
 def test_finite_data_are_gone_through_in_epochs_and_evaluated_whole(make_run: MakeRun, execute: Execute) -> None:
-    task = Finite()
+    task = TwelveExamples()
     run = make_run(task=task, steps=6, batch_size=5, eval_examples=1, eval_every=3)
     executed = execute(run)
     epochs = task.seen[2:8]  # after the probes' batch and the same again, by which the draw is checked
     assert [len(chosen) for chosen in epochs] == [5, 5, 2, 5, 5, 2]
-    assert sorted(torch.cat(epochs[:3]).tolist()) == list(range(12))
-    assert sorted(torch.cat(epochs[3:]).tolist()) == list(range(12))
+    first, second = ([each for chosen in epoch for each in chosen] for epoch in (epochs[:3], epochs[3:]))
+    assert sorted(first) == sorted(second) == list(range(12))
+    assert first != second
     for split in ("validation", "test"):
-        whole = task.splits[split]
+        whole = task.examples(split, range(5))
         with torch.no_grad():
             expected = (run.model(whole.inputs, 1) - whole.targets).square().mean().item()
         assert executed.results[f"{split}_loss"] == pytest.approx(expected, rel=1e-6)

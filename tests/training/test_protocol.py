@@ -1,7 +1,6 @@
 """Which weights are tested, when training ends, in which unit it is counted, and what is done to the gradient."""
 
 import math
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,35 +11,18 @@ import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 
 from rnnbench.errors import SettingError
-from rnnbench.tasks import Batch, FiniteTask
-from rnnbench.tasks.adding import Adding
 from rnnbench.training.streams import Streams
 from tests.training.conftest import Execute, MakeRun
+from tests.training.test_loop import TwelveExamples
 
 QUICK: dict[str, Any] = {"backend": "eager", "probes": {}, "hidden_size": 4}
-UNSTEADY: dict[str, Any] = {
-    **QUICK,
-    "make_optimizer": partial(torch.optim.SGD, lr=0.7),
-    "eval_every": 1,
-    "gradient_clip_norm": None,
-}
+UNSTEADY = {**QUICK, "make_optimizer": partial(torch.optim.SGD, lr=0.7), "eval_every": 1, "gradient_clip_norm": None}
 """With it the validation loss goes up and down."""
 PROTOCOL: dict[str, Any] = {
     "backend": "eager", "hidden_size": 4, "weight_noise": 0.1, "selection": "best", "patience": 6, "eval_every": 2,
     "truncate": 3,
 }  # fmt: skip
 """All that a protocol can have."""
-
-
-class TwelveExamples(FiniteTask, Adding):
-    """Twelve training examples, five for validation and for the test."""
-
-    def split_size(self, split: str) -> int:
-        return 12 if split == "training" else 5
-
-    def examples(self, split: str, chosen: Sequence[int]) -> Batch:
-        whole = Adding.draw(self, self.split_size(split), torch.Generator().manual_seed(len(split)))
-        return Batch(whole.inputs[:, list(chosen)], whole.targets[:, list(chosen)])
 
 
 def test_the_best_weights_on_validation_data_are_tested(make_run: MakeRun, execute: Execute) -> None:

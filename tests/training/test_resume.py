@@ -22,9 +22,9 @@ from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.recorders.recorder import Scalars
 from tests.probes.references import ODD
 from tests.training.conftest import CheckResumed, Cut, Execute, Executed, MakeRun, PowerCut, assert_same
-from tests.training.test_loop import OPTIMIZERS, Finite, LuckyAt
+from tests.training.test_loop import OPTIMIZERS, LuckyAt, TwelveExamples
 from tests.training.test_noise import Dropout, Zoneout
-from tests.training.test_protocol import PLATEAU, PROTOCOL, TwelveExamples
+from tests.training.test_protocol import PLATEAU, PROTOCOL
 
 DIVERGING: dict[str, Any] = {
     "make_cell": Rnn, "make_optimizer": partial(torch.optim.SGD, lr=30.0), "gradient_clip_norm": None,
@@ -46,7 +46,7 @@ CASES: dict[str, tuple[Callable[[], dict[str, Any]], int, str]] = {
     "in the last step": (partial(dict, make_cell=Lstm), 12, "advance"),
     "dropout": (partial(dict, make_cell=Dropout, backend="eager"), 3, "advance"),
     "zoneout": (partial(dict, make_cell=Zoneout, backend="eager"), 7, "advance"),
-    "in an epoch": (lambda: {"task": Finite()}, 6, "advance"),
+    "in an epoch": (lambda: {"task": TwelveExamples()}, 6, "advance"),
     "before it diverges": (lambda: DIVERGING, 5, "advance"),
     "unconfirmed": (
         lambda: {"task": LuckyAt(evaluation=1, refused=99), "eval_every": 2, "confirm_examples": 20}, 7, "advance",

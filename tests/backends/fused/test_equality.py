@@ -9,7 +9,6 @@ from torch.nn import functional
 from rnnbench.backends.fused.runtime import batch_threads
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
-from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.lstm_peephole import LstmPeephole
 
 
@@ -48,12 +47,6 @@ def narrow_sum(h: Tensor) -> Tensor:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_everything_equals_eager(dtype: torch.dtype) -> None:
     assert_same_as_eager(prepared(Everything(3, 7), dtype), steps=9, batch=5)
-
-
-@pytest.mark.parametrize(("steps", "batch"), [(1, 1), (1, 13), (2, 1), (33, 3), (5, 97)])
-@pytest.mark.parametrize("make_cell", [Gru, Lstm])
-def test_odd_lengths_and_batches_equal_eager(make_cell: type[Cell], steps: int, batch: int) -> None:
-    assert_same_as_eager(prepared(make_cell(2, 5)), steps, batch)
 
 
 @pytest.mark.parametrize("hidden", [1, 8, 16, 17, 40])
