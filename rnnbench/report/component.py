@@ -99,6 +99,11 @@ class Table(Component, ABC):
         del rows
         return []
 
+    def bold(self, row: Mapping[Any, Any]) -> frozenset[str]:
+        """The headings of what is set in bold in LaTeX: only what the row's statistics decide; usually none."""
+        del row
+        return frozenset()
+
     def parts(self, rows: pd.DataFrame) -> list[Part]:
         """The table as the page shows it, usually in one part."""
         return [Part("", "", "", self.formatted(rows))]

@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from rnnbench.errors import SettingError, one_line
 from rnnbench.report.component import Part
 from rnnbench.report.labels import incomplete, is_number, number, setting_value
 from rnnbench.report.tables.narrow import Narrow, narrow
-from rnnbench.report.tables.rendering import wrapped
+from rnnbench.report.tables.rendering import number_parts, wrapped
 from rnnbench.schema import ExperimentFiles
 from rnnbench.store.atomic import write_text
 
@@ -35,8 +34,6 @@ LONGEST_NUMBER, LONGEST_WORD = 48, 24
 """Letters of a number with its bounds, and of text, that stand in one line."""
 LETTERS, MOST_COLUMNS = 132, 30
 """Letters that a table's columns have room for; columns of a table that have a style each."""
-NUMBER = re.compile(r"([-−+<>≥≤~]?\s?[\d,]*|[–∞])(\.\d+(?:e[-+]\d+)?)?(|[^\d.,].*)", re.DOTALL)
-"""Before the point, behind it, and bounds or what else follows."""
 COLOURS = {"holds": "good", "fails": "bad", "true by construction": "sure", "depends": "mixed", "differs": "mixed"}
 """The looks of the verdicts on claims, by how they begin; others are open."""
 
@@ -190,14 +187,13 @@ def _narrow(table: pd.DataFrame) -> Narrow:
 
 def _aligned(column: "pd.Series[str]") -> "pd.Series[str]":
     """Numbers with spaces as wide as the digits, commas and points that they lack: points stand below each other."""
-    parts = [NUMBER.fullmatch(text) for text in column]
-    if not all(parts) or not any(column):
+    texts = number_parts(column)
+    if texts is None:
         return column
-    texts = [each.groups("") for each in parts if each]
     wholes, fractions = (max((text[place] for text in texts), key=len) for place in (0, 1))
     return pd.Series(
         [
-            _blank(wholes[: len(wholes) - len(whole)]) + whole + fraction + _blank(fractions[len(fraction) :]) + rest
+            f"{_blank(wholes[: len(wholes) - len(whole)])}{whole}{fraction}{_blank(fractions[len(fraction) :])} {rest}"
             for whole, fraction, rest in texts
         ],
         column.index,

@@ -18,8 +18,9 @@ from rnnbench.report.page import Drawn, Failed, Tabled, svg_uri, write_page
 from rnnbench.report.settings import ReportSettings
 from rnnbench.report.sidecar import remove_earlier, write_sidecar, written_before
 from rnnbench.report.style import CellStyles, paper_style
+from rnnbench.report.tables.latex import LETTERS, latex
 from rnnbench.report.tables.narrow import KEYS
-from rnnbench.report.tables.rendering import latex, markdown, markdown_text, plain
+from rnnbench.report.tables.rendering import markdown, markdown_text, plain
 from rnnbench.report.values import stable_csv
 from rnnbench.schema import ExperimentFiles
 from rnnbench.store.atomic import replacing, write_text
@@ -28,6 +29,9 @@ UNDATED: Mapping[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None}, "png": {"Software": None}, "svg": {"Date": None},
 }  # fmt: skip
 """Metadata that differs between two times of drawing, or between versions of matplotlib, left out."""
+
+EVERYTHING = 10_000
+"""Letters that any columns fit into."""
 
 Kind = TypeVar("Kind", bound=Component)
 Made = TypeVar("Made", Tabled, Drawn)
@@ -119,17 +123,33 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
             raise SettingError(f"columns.{path.name}={list(headings)}: no column {unknown[0]!r}; there are {there}")
         formatted = formatted[_telling_apart(formatted, headings)]
     write_text(path.with_suffix(".csv"), stable_csv(rows))
-    write_text(path.with_suffix(".tex"), latex(formatted))
+    note = table.note(formatted)
+    parts = table.parts(rows) if headings is None else [Part("", "", "", formatted)]
+    letters = LETTERS if headings is None else EVERYTHING
+    write_text(
+        path.with_suffix(".tex"), _as_latex(table, path.name, results.name, rows, formatted, parts, note, letters)
+    )
     missing = [f"- {markdown_text(line)}" for line in incomplete(results)]
-    notes = [note] if (note := table.note(formatted)) else []
+    notes = [note] if note else []
     notes += ["\n".join(["Incomplete:", "", *missing])] if missing else []
     before = [warning] if (warning := table.warning(rows)) else []
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
     write_text(path.with_suffix(".md"), "\n\n".join([heading, *before, markdown(formatted), *notes]) + "\n")
     files = write_sidecar(path, results, type(table).__name__, table.intervals, ("csv", "md", "tex"))
-    parts = table.parts(rows) if headings is None else [Part("", "", "", formatted)]
     found, nothing = table.found(rows), table.says_nothing(rows)
     return Tabled(path.name, table.title, formatted, note, files, warning, nothing, found, parts)
+
+
+def _as_latex(
+    table: Table, name: str, experiment: str, rows: pd.DataFrame, formatted: pd.DataFrame, parts: Sequence[Part],
+    note: str, letters: int,
+) -> str:  # fmt: skip
+    """The table, or of one whose parts have verdicts these."""
+    caption, label = f"{table.title} ({experiment})", f"{experiment}-{name}"
+    if all(part.verdict for part in parts):
+        verdicts = pd.DataFrame([(part.heading, part.verdict) for part in parts], columns=["claim", "verdict"])
+        return latex(verdicts, caption, label, letters=letters)
+    return latex(formatted, caption, label, note, [table.bold(row) for row in rows.to_dict("records")], letters)
 
 
 def _telling_apart(table: pd.DataFrame, headings: Sequence[str]) -> list[str]:

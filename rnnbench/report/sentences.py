@@ -210,6 +210,11 @@ def _times(ratio: Interval, what: str) -> str:
     return f"{number(ratio.estimate)} times{what} {bounds(ratio)}".rstrip()
 
 
+def decided(verdict: str) -> frozenset[str]:
+    """The heading of the cell that the verdict finds better; none where it is undecided."""
+    return frozenset({Verdict.HOLDS.value: ["cell"], Verdict.FAILS.value: ["other cell"]}.get(verdict, []))
+
+
 def counted(verdicts: Iterable[str]) -> str:
     """`holds (4) and fails (3)`."""
     return listed([f"{verdict} ({count})" for verdict, count in Counter(verdicts).items()])

@@ -8,16 +8,19 @@ import pandas as pd
 
 from rnnbench.report.component import Part
 from rnnbench.report.page import Drawn, Failed, Tabled, write_page
-from rnnbench.report.tables.rendering import latex, markdown
+from rnnbench.report.tables.latex import latex
+from rnnbench.report.tables.rendering import markdown
 from tests.report.tiny import tiny
 
 HOSTILE = r"a$b^$ \input{x} #&%_~{}|<script>alert(1)</script>"
 
 
 def test_latex_takes_them_as_text() -> None:
-    text = latex(pd.DataFrame({"cell": [HOSTILE, "two\nlines"]}))
-    (line,) = [line for line in text.splitlines() if "script" in line]
-    cell = line.removesuffix(r" \\")
+    text = latex(pd.DataFrame({"cell": [HOSTILE, "two\nlines"]}), "x", HOSTILE, letters=1000)
+    assert re.search(r"\\label\{tab:[A-Za-z0-9_-]+\}", text)
+    (line,) = [line for line in text.splitlines() if r"\$" in line]
+    cell = line.removesuffix(r" \tabularnewline").removeprefix(r"\raggedright ").replace("$<$", "<").replace("$>$", ">")
+    cell = cell.replace("$|$", "|")
     without_escapes = re.sub(r"\\(textbackslash|textasciicircum|textasciitilde)\{\}|\\[$&#%_{}]", "", cell)
     assert not re.search(r"[\\$&#%_{}^~]", without_escapes)
     assert "two lines" in text

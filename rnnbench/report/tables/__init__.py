@@ -9,5 +9,5 @@
 - `gradient_decay`: decades that the gradient loses through time, its decay and half-life where a line fits.
 - `speed`: time of a forward and backward pass by each implementation.
 - `narrow`: the columns that are shown where there is little room.
-- `rendering`: tables as Markdown, LaTeX and plain text.
+- `rendering`: tables as Markdown and plain text; `latex`: as LaTeX.
 """

@@ -13,7 +13,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.component import Table
 from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
-from rnnbench.report.sentences import compared, losses_compared
+from rnnbench.report.sentences import compared, decided, losses_compared
 
 
 class PairedDifferences(Table):
@@ -40,6 +40,9 @@ class PairedDifferences(Table):
             return losses_compared(row, loss_comparison.FACTOR, tests)
 
         return compared(rows[rows["why_not_compared"] == ""], sentence, "of losses")
+
+    def bold(self, row: Mapping[Any, Any]) -> frozenset[str]:
+        return decided(row["smaller_loss"])
 
     def says_nothing(self, rows: pd.DataFrame) -> str:
         reasons = rows["why_not_compared"].unique()

@@ -1,4 +1,4 @@
-"""Formatted tables as plain text for the terminal, as Markdown and as LaTeX."""
+"""Formatted tables as plain text for the terminal and as Markdown."""
 
 import re
 from textwrap import fill
@@ -7,16 +7,13 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
+from rnnbench.report.labels import is_number
 from rnnbench.report.tables.narrow import GAP, KEYS, narrow, width
 
 WIDEST = 48
 """Letters in a column of the terminal, of one that says what a row is of a quarter of all; longer text is wrapped."""
-
-LATEX_SYMBOLS = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "\n": " ", "\r": " ",
-    "∞": r"$\infty$", "–": "--", "≥": r"$\geq$", "≤": r"$\leq$", "±": r"$\pm$",
-}  # fmt: skip
+NUMBER = re.compile(r"([-−+<>≥≤~]?\s?[\d,]*|[–∞])(\.\d+(?:e[-+]\d+)?)?(|[^\d.,].*)", re.DOTALL)
+"""Before the point, behind it, and bounds or what else follows."""
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -41,10 +38,13 @@ def wrapped(table: pd.DataFrame, letters: int) -> pd.DataFrame:
     return pd.DataFrame({name: [fill(text, most[name]) for text in column] for name, column in table.items()})
 
 
-def latex(table: pd.DataFrame) -> str:
-    """A booktabs table."""
-    safe = table.map(_latex_safe).rename(columns=_latex_safe)
-    return safe.to_latex(index=False, escape=False)
+def number_parts(column: "pd.Series[str]") -> list[tuple[str, str, str]] | None:
+    """A column's numbers as NUMBER parts them; None of one that holds something else."""
+    if not column.any() or not all(map(is_number, filter(None, column))):
+        return None
+    parts = [NUMBER.fullmatch(text) for text in column]
+    found = [(each[1], each[2] or "", each[3].strip()) for each in parts if each]
+    return found if len(found) == len(column) else None
 
 
 def _tabulated(table: pd.DataFrame, layout: str) -> str:
@@ -56,7 +56,3 @@ def markdown_text(text: Any) -> str:
     """Text that ends neither its cell nor its row, and begins neither HTML nor a link."""
     line = str(text).replace("\n", " ").replace("\r", " ").replace("|", r"\|").replace("](", r"]\(")
     return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)
-
-
-def _latex_safe(text: Any) -> str:
-    return "".join(LATEX_SYMBOLS.get(letter, letter) for letter in str(text))

@@ -16,7 +16,7 @@ from rnnbench.analysis.verdict import LEVEL
 from rnnbench.errors import SettingError
 from rnnbench.report.component import OfMilestone, Table
 from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
-from rnnbench.report.sentences import compared, steps_compared
+from rnnbench.report.sentences import compared, decided, steps_compared
 
 
 class StepsRatio(OfMilestone, Table):
@@ -51,6 +51,9 @@ class StepsRatio(OfMilestone, Table):
             for family, of in _families(rows)
             for each in (_undecidable(family, of) or compared(family, sentence, f"of steps {of}"))
         ]
+
+    def bold(self, row: Mapping[Any, Any]) -> frozenset[str]:
+        return decided(row["fewer_steps"])
 
     def warning(self, rows: pd.DataFrame) -> str:
         return " ".join(each for family, of in _families(rows) for each in _undecidable(family, of))
