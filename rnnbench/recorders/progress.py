@@ -1,6 +1,8 @@
 """How far a run has come: a bar on the terminal, and a small file that the launching process of a sweep reads."""
 
+import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -18,19 +20,24 @@ WIDE = 110
 """Columns from which on a terminal has room for everything."""
 PERIOD_S = 2.0
 """Between two writes of the file."""
+LINE_EVERY_S = 30.0
+"""Between two lines where the output is no terminal, which are printed at evaluations."""
 
 
 class ProgressBar(Recorder):
-    """One line: the run, steps, training and validation loss; silent where the output is not a terminal.
+    """One line: the run, steps, time left, training and validation loss.
 
-    A wide terminal also shows the steps per second and the baseline's loss where there is one.
+    A wide terminal also shows the steps per second and the baseline's loss where there is one. Where the output is no
+    terminal, `lines` prints one now and then, but for continuous integration, which sets CI in the environment.
     """
 
-    def __init__(self, run: str, steps: int, start: int, baseline_loss: float | None) -> None:
+    def __init__(self, run: str, steps: int, start: int, baseline_loss: float | None, lines: bool = False) -> None:
+        self.run, self.steps, self.start, self.lines = run, steps, start, lines and not os.environ.get("CI")
+        self.started_at = self.printed_at = time.monotonic()
         columns = shutil.get_terminal_size().columns
         wide = columns >= WIDE
         self.baseline = f", baseline {baseline_loss:.2g}" if wide and baseline_loss is not None else ""
-        speed = "{n_fmt}/{total_fmt}, {rate_fmt}, " if wide else ""
+        speed = "{rate_fmt}, " if wide else ""
         self.bar = tqdm(
             total=steps,
             initial=start,
@@ -39,7 +46,8 @@ class ProgressBar(Recorder):
             disable=None,
             leave=False,
             ncols=columns - 1,
-            bar_format=f"{{desc}} {{percentage:.0f}}%|{{bar}}| {speed}{{remaining}} left{{postfix}}",
+            nrows=20,  # a terminal may say that it has none, where tqdm would draw nothing
+            bar_format=f"{{desc}} {{n_fmt}}/{{total_fmt}}|{{bar}}| {speed}{{remaining}} left{{postfix}}",
         )
 
     def advance(self, step: int) -> None:
@@ -48,7 +56,16 @@ class ProgressBar(Recorder):
     def record(self, row: Scalars) -> None:
         if "validation_loss" in row:
             trained = f"loss {row['train_loss']:.2g}, " if row["step"] != 0 else ""
-            self.bar.set_postfix_str(f"{trained}validation {row['validation_loss']:.2g}{self.baseline}")
+            losses = f"{trained}validation {row['validation_loss']:.2g}{self.baseline}"
+            self.bar.set_postfix_str(losses)
+            if self.bar.disable and self.lines:
+                self._print(int(row["step"]), losses)
+
+    def _print(self, step: int, losses: str) -> None:
+        if (now := time.monotonic()) - self.printed_at >= LINE_EVERY_S and step > self.start:
+            left = tqdm.format_interval((now - self.started_at) / (step - self.start) * (self.steps - step))
+            print(f"{self.run}: step {step} of {self.steps}, {losses}; {left} left", file=sys.stderr)
+            self.printed_at = now
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         self.bar.close()

@@ -213,7 +213,8 @@ class Job:
         settings, run = self.settings, self.run
         if self.progress_path is not None:
             yield ProgressFile(self.progress_path, progress.step, run.settings.steps)
-        yield ProgressBar(self.folder.name, run.settings.steps, progress.step, run.task.baseline_loss)
+        alone = self.progress_path is None
+        yield ProgressBar(self.folder.name, run.settings.steps, progress.step, run.task.baseline_loss, lines=alone)
         if settings.wandb.resolved_mode() == "disabled":
             return
         config = configuration(self.config, begun, settings.name, self.label)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnbench.recorders import progress
 from tests.cli.conftest import SMALL, Command
 
 
@@ -61,3 +62,17 @@ def test_a_pipe_that_is_closed() -> None:
     with process.stderr as errors:
         assert errors.read() == "end\n"
     assert process.wait() == 0
+
+
+@pytest.mark.parametrize(("alone", "environment", "said"), [(True, "", 1), (False, "", 0), (True, "true", 0)])
+def test_a_run_in_a_pipe_says_now_and_then_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], alone: bool, environment: str, said: int
+) -> None:
+    monkeypatch.setenv("CI", environment)
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    bar = progress.ProgressBar("gru-adding-0", 200, 0, None, lines=alone)
+    bar.started_at -= 10.0
+    bar.record({"step": 0, "train_loss": float("nan"), "validation_loss": 0.2})
+    bar.record({"step": 100, "train_loss": 0.1, "validation_loss": 0.12})
+    line = "gru-adding-0: step 100 of 200, loss 0.1, validation 0.12; 00:10 left\n"
+    assert capsys.readouterr().err == line * said

@@ -53,7 +53,8 @@ class Following(threading.Thread):
         self._plan_read_at = 0
         self.stopped = threading.Event()
         form = "{desc}; {remaining} left"
-        self.bar = tqdm(file=stream, bar_format=form, leave=False, dynamic_ncols=True, position=0, disable=None)
+        shown: dict[str, Any] = {"leave": False, "dynamic_ncols": True, "nrows": 20, "position": 0, "disable": None}
+        self.bar = tqdm(file=stream, bar_format=form, **shown)
 
     def run(self) -> None:
         while not self.stopped.wait(1.0):
