@@ -49,7 +49,8 @@ def adding(length: int, cell: str, short: bool) -> str:
         losses = runs["test_loss"]
         spread = f"{losses.min():.3g} to {losses.max():.3g}"
         loss = f"median {losses.median():.3g}, {spread} ({solved} at stop, {len(runs) - solved} not solved)"
-        loss = f"{solved} at stop; the fifth {losses.max():.3g}" if short else loss
+        rest = "the fifth" if solved == len(runs) - 1 else "at most"
+        loss = f"{solved} at stop; {rest} {losses.max():.3g}" if short else loss
     if short:
         median = f"{np.median(steps):,.0f}" if solved else "not solved"
         return f"| {length} | {NAMES[cell]} | {solved} of {len(runs)} | {median} | {loss} |"
