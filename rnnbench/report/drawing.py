@@ -1,35 +1,42 @@
 """What figures have in common: lines and panels of runs, grids of panels, legends, axes, the note on missing runs."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.report.cell_names import cell_name
 from rnnbench.report.labels import cell_label, incomplete, task_title, variant_label
-from rnnbench.report.style import TEXT_WIDTH, CellStyles, column_width, look, text_width
+from rnnbench.report.style import LARGE, SMALL, SMALLEST, TEXT_WIDTH, CellStyles, column_width, ramp, text_width
 from rnnbench.schema import TASK_GROUP
 
 Line = tuple[str, pd.DataFrame, dict[str, Any]]
 """A line of a panel: its label, its rows, and how it looks."""
 
-PANEL_WIDTH = 2.2
-"""Inches that a panel in a row of several needs."""
+PANEL_WIDTH, NARROW_PANEL = 2.2, 1.5
+"""Inches that a panel in a row of several needs, and in a figure of one column."""
 MOST_LINES = 6
 """In a panel; cells without variants always share one."""
 MOST_CELLS = 8
 """In one panel, which is how many colours and markers there are. More cells have a panel, or a row of dots, each."""
 SMALL_PANELS = 6
 """To a row, of such panels."""
-ROW_OF_LEGEND, ROW_OF_DOTS, ROW_OF_NOTE = 0.16, 0.15, 0.11
-"""Inches."""
+ROW_OF_LEGEND, ROW_OF_DOTS, ROW_OF_NOTE, ROW_OF_TITLE = 0.16, 0.16, 0.11, 0.14
+HIGHEST = 9.0
+"""Inches: a page."""
+FEW_SEEDS = 10
+"""Fewer than these are drawn one by one; more as a band."""
+SEED: dict[str, Any] = {"linestyle": "-", "linewidth": 0.5, "alpha": 0.55}
 
 
 def has_many_cells(runs: pd.DataFrame) -> bool:
@@ -64,7 +71,7 @@ def lines(table: pd.DataFrame, styles: CellStyles) -> Iterator[Line]:
 def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[Line]]]:
     """Panels with their titles and lines: one per task, or where that were too many lines one per task and cell.
 
-    In the latter a colour is a variant, the same in all panels, or of cells without variants the cell's own.
+    In the latter a shade of grey is a variant, the same in all panels; cells without variants keep their colours.
     """
     found: list[tuple[str, list[Line]]] = []
     variants = list(dict.fromkeys(runs["variant"]))
@@ -78,10 +85,42 @@ def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[
             apart = list(lines(of_cell, styles))
             if len(of_panel) > cells:
                 groups = of_cell.groupby("variant", sort=False)
-                apart = [(variant_label(cast(Variant, variant), brief=True), group, look(variants.index(variant)))
-                         for variant, group in groups]  # fmt: skip
+                apart = [
+                    (variant_label(cast(Variant, variant), brief=True), group, ramp(variants.index(variant), len(variants)))
+                    for variant, group in groups
+                ]
             found.append((f"{title}: {cell_name(cell)}" if len(tasks) > 1 else cell_name(cell), apart))
     return found
+
+
+def inches(text: str, size: float) -> float:
+    """The width of a line of text, without markup, in so many points."""
+    return float(TextPath((0, 0), text.replace("$", "") or " ", size=size).get_extents().width) / 72
+
+
+def wrapped(text: str, room: float, size: float = LARGE) -> str:
+    """The text in lines of at most so many inches, broken between words; its own line breaks stay."""
+    found = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split(" "):
+            if line and inches(f"{line} {word}", size) > room:
+                found.append(line)
+                line = word
+            else:
+                line = f"{line} {word}".strip() if line else word
+        found.append(line)
+    return "\n".join(found)
+
+
+def canvas_of(width: float, height: float) -> Canvas:
+    """A canvas of at most a page's height."""
+    return Canvas(figsize=(width, min(HIGHEST, height)), layout="constrained")
+
+
+def make_higher(canvas: Canvas, by: float) -> None:
+    """Make room for what stands beside the panels, as long as the page has it."""
+    canvas.set_figheight(min(HIGHEST, canvas.get_figheight() + by))
 
 
 def grid(
@@ -90,47 +129,97 @@ def grid(
     xlabel: str,
     ylabel: str = "",
     columns: int | None = None,
-    row_height: float = 2.2,
+    row_height: float = 2.0,
+    share: bool = False,
 ) -> tuple[Canvas, list[Axes]]:
-    """A canvas with a panel for each title in rows; small ones share their axes and have numbers at its edges alone."""
+    """A canvas with a panel for each title in rows, as many to a row as there is width for.
+
+    Small panels, and others that `share`, have one range on each axis and numbers at the canvas' edges alone.
+    """
     room = text_width()
     if small:
         columns = max(1, int(SMALL_PANELS * room / TEXT_WIDTH))
-    elif columns is None:  # as many to a row as there is width for, which is three, and two for four
-        fitting = max(1, int(room / PANEL_WIDTH))
+    elif columns is None:  # three, or two for four; of a narrow figure two
+        fitting = max(1, int(room / (PANEL_WIDTH if room > PANEL_WIDTH * 2 else NARROW_PANEL)))
         columns = 2 if len(titles) == 4 and fitting == 3 else fitting
     columns = min(columns, len(titles))
     rows = -(-len(titles) // columns)
-    size = (room, 0.9 * rows + 0.6) if small else (column_width() if columns == 1 else room, row_height * rows + 0.3)
-    canvas = Canvas(figsize=size, layout="constrained")
-    panels: list[Axes] = canvas.subplots(rows, columns, squeeze=False, sharex=small, sharey=small).ravel().tolist()
+    width = column_width() if columns == 1 and not small else room
+    size, of_panel = (SMALLEST if small else LARGE), width / columns - (0.12 if small or share else 0.45)
+    titles = [wrapped(title.replace(": ", ":\n") if small else title, of_panel, size) for title in titles]
+    lines = max((title.count("\n") for title in titles), default=0)
+    height = (0.9 if small else min(row_height, 1.25 * width / columns)) + ROW_OF_TITLE * lines
+    canvas = canvas_of(width, height * rows + (0.6 if small else 0.3))
+    share = share or small
+    panels: list[Axes] = canvas.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).ravel().tolist()
     for number, axes in enumerate(panels):
-        if small:
-            axes.tick_params(labelsize=6, length=2, pad=1)
         if number >= len(titles):
             axes.set_axis_off()
-        elif small:
-            small_title(axes, titles[number])
-            axes.tick_params(labelbottom=number + columns >= len(titles))
-        else:
-            axes.set(title=titles[number], xlabel=xlabel, ylabel=ylabel if number % columns == 0 else "")
-    if small:
-        canvas.supxlabel(xlabel, fontsize=8)
-        canvas.supylabel(ylabel, fontsize=8)
+            continue
+        at_bottom, at_left = number + columns >= len(titles), number % columns == 0
+        axes.set_title(titles[number], fontsize=size)
+        if small:
+            axes.tick_params(labelsize=SMALLEST, length=2, pad=1)
+        elif len(titles) == 1:
+            axes.set(xlabel=xlabel, ylabel=wrapped(ylabel, height - 0.5))
+        if share:
+            axes.tick_params(labelbottom=at_bottom, labelleft=at_left)
+    if len(titles) > 1:
+        canvas.supxlabel(xlabel, fontsize=LARGE)
+        canvas.supylabel(wrapped(ylabel, height * rows - 0.3), fontsize=LARGE)
     return canvas, panels[: len(titles)]
 
 
-def small_title(axes: Axes, title: str, room: int = 17) -> None:
-    """A title that the panel has room for, letters of 7 points: of a task and a cell the task is above the cell."""
-    size = min(7.0, 7 * room / max(map(len, title.split(": "))))
-    axes.set_title(title.replace(": ", ":\n"), fontsize=size, pad=2)
+def side_by_side(
+    rows: int,
+    height: float,
+    ratios: Sequence[float] = (3, 2),
+    second_height: float | None = None,
+    sharey: bool = False,
+    panel_width: float = PANEL_WIDTH,
+) -> tuple[Canvas, list[tuple[Axes, ...]]]:
+    """Rows of as many panels as there are `ratios`; below each other where each has less than `panel_width` inches."""
+    if text_width() >= len(ratios) * panel_width:
+        canvas = canvas_of(text_width(), 0.4 + height * rows)
+        found = canvas.subplots(
+            rows, len(ratios), squeeze=False, width_ratios=ratios, sharey="row" if sharey else False
+        )
+    else:
+        heights = [height, *([second_height or height] * (len(ratios) - 1))] * rows
+        canvas = canvas_of(text_width(), 0.4 + sum(heights))
+        found = canvas.subplots(len(heights), 1, squeeze=False, height_ratios=heights).reshape(rows, len(ratios))
+    return canvas, [tuple(row) for row in found]
+
+
+def title(axes: Axes, text: str, share_of_width: float = 1.0) -> None:
+    """A title in lines that fit a panel of that share of the canvas' width."""
+    canvas = cast(Canvas, axes.figure)
+    position = axes.get_subplotspec()
+    alone = position is not None and position.get_gridspec().ncols == 1
+    axes.set_title(wrapped(text, canvas.get_figwidth() * (1.0 if alone else share_of_width) - 0.6))
 
 
 def dot_rows(axes: Axes, labels: Sequence[str]) -> None:
     """An axis with a row for each label, the first on top."""
     axes.set(ylim=(len(labels) - 0.5, -0.5))
-    axes.set_yticks(range(len(labels)), labels, fontsize=7 if len(labels) <= 40 else 6)
+    axes.set_yticks(range(len(labels)), labels, fontsize=SMALL if len(labels) <= 40 else 6)
     axes.grid(visible=False, axis="y")
+
+
+def draw_seeds(axes: Axes, steps: Any, values: Any, colour: Any, seeds: int | None = None) -> dict[str, Any]:
+    """Each run as a thin line, or of ten runs and more a band between their quartiles: values are steps x runs.
+
+    Returns the handle, by label, that explains it; none of one run.
+    """
+    values = np.asarray(values, float)
+    if values.shape[1] < 2:
+        return {}
+    if (seeds or values.shape[1]) < FEW_SEEDS:
+        axes.plot(steps, values, color=colour, zorder=1.5, **SEED)
+        return {"one seed": Line2D([], [], color="0.3", **SEED)}
+    low, high = np.nanquantile(values, [0.25, 0.75], axis=1, method="nearest")
+    axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+    return {"quartiles over seeds": band()}
 
 
 def legend_above(canvas: Canvas, explained: Mapping[str, Any] | None = None, title: str | None = None) -> None:
@@ -142,35 +231,65 @@ def legend_above(canvas: Canvas, explained: Mapping[str, Any] | None = None, tit
     for axes in canvas.axes:
         handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     handles |= {label: handle for label, handle in (explained or {}).items() if label not in handles}
+    room = canvas.get_figwidth()
+    title = wrapped(title, room - 0.2, SMALL) if title else title
     if not handles:
         return
-    width_of_entry = 0.5 + 0.058 * max(map(len, handles))
-    columns = max(1, min(len(handles), int(canvas.get_figwidth() / width_of_entry)))
-    rows = -(-len(handles) // columns) + (title is not None)
-    canvas.set_figheight(canvas.get_figheight() + ROW_OF_LEGEND * (rows - 1))
+    columns = _columns_of_legend(list(handles), room)
+    lines = -(-len(handles) // columns) + (title.count("\n") + 1 if title else 0)
+    make_higher(canvas, ROW_OF_LEGEND * (lines - 1))
     labels = [label for column in range(columns) for label in list(handles)[column::columns]]  # read row by row
     canvas.legend(
-        [handles[label] for label in labels], labels, loc="outside upper center", ncols=columns, title=title,
-        title_fontsize=7,
+        [handles[label] for label in labels], [wrapped(label, room - 0.7, SMALL) for label in labels],
+        loc="outside upper center", ncols=columns, title=title, handlelength=1.8, columnspacing=1.2, handletextpad=0.5,
     )  # fmt: skip
 
 
+def _columns_of_legend(labels: Sequence[str], room: float) -> int:
+    """As many columns, each as wide as its widest label, as there is room for."""
+    widths = [inches(label, SMALL) + 0.43 for label in labels]
+    for columns in range(len(labels), 1, -1):
+        if sum(max(widths[column::columns]) for column in range(columns)) < room - 0.1:
+            return columns
+    return 1
+
+
 def log_axis(axes: Axes) -> None:
-    """A logarithmic y axis with at least two numbers, within a decade too."""
+    """A logarithmic y axis with at least two numbers, within a decade too, none of them rounded to another."""
     axes.set_yscale("log")
     low, high = axes.get_ylim()
-    for subs in ((1,), (1, 2, 5), tuple(range(1, 10))):
-        ticks = LogLocator(subs=subs, numticks=6).tick_values(low, high)
-        if sum(low <= tick <= high for tick in ticks) > 1:
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
+    for subs in ((1,), (1, 3), (1, 2, 5), tuple(range(1, 10))):
+        ticks = [sub * 10.0**decade for decade in decades for sub in subs if low <= sub * 10.0**decade <= high]
+        if len(ticks) > 1:
             break
     else:
-        ticks = MaxNLocator(4).tick_values(low, high)
+        ticks = [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
     if len(subs) == 1:
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
     else:
-        shown = [float(tick) for tick in ticks if low <= tick <= high]
-        axes.set_yticks(shown, [f"{tick:.3g}" for tick in shown])
+        axes.yaxis.set_major_locator(FixedLocator(ticks))
+        axes.yaxis.set_major_formatter("{x:,.10g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def number_values(axes: Axes, values: Sequence[float]) -> None:
+    """Ticks of the x axis at the values, with numbers at as many as have room, the last among them."""
+    position = axes.get_subplotspec()
+    columns = position.get_gridspec().ncols if position is not None else 1
+    room = cast(Canvas, axes.figure).get_figwidth() / columns - 0.5
+    low, high = axes.get_xlim()
+    at = np.log(values) - np.log(low) if axes.get_xscale() == "log" else np.asarray(values) - low
+    at = at / (np.log(high / low) if axes.get_xscale() == "log" else high - low) * room
+    labels, free = [f"{value:,g}" for value in values], math.inf
+    for place in reversed(range(len(values))):
+        half = inches(labels[place], SMALL) / 2
+        if at[place] + half + 0.05 > free:
+            labels[place] = ""
+        else:
+            free = at[place] - half
+    axes.set_xticks(values, labels)
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def band() -> Patch:
@@ -188,7 +307,7 @@ def mark(marker: str, size: float = 4, hollow: bool = False, **properties: Any) 
 
 def say_empty(axes: Axes, text: str) -> None:
     """Say in a panel why there is nothing in it."""
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="firebrick", fontsize=7)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="firebrick", fontsize=SMALLEST)
     axes.set(xticks=[], yticks=[])
 
 
@@ -198,6 +317,7 @@ def mark_incomplete(canvas: Canvas, results: Results) -> None:
     if not found:
         return
     shown = [*found[:3], f"and {len(found) - 3} more"] if len(found) > 4 else found
-    canvas.set_figheight(canvas.get_figheight() + ROW_OF_NOTE * (1 + len(shown)))
-    note = "\n".join(["Incomplete.", *shown])
-    canvas.supxlabel(note, fontsize=6, color="firebrick", x=0.01, ha="left", parse_math=False)
+    note = wrapped("\n".join(["Incomplete.", *shown]), canvas.get_figwidth() - 0.2, SMALLEST)
+    make_higher(canvas, ROW_OF_NOTE * (1 + note.count("\n")))
+    legend = canvas.legend([], [], loc="outside lower left", title=note, title_fontsize=SMALLEST, frameon=False)
+    legend.get_title().set(color="firebrick", parse_math=False)

@@ -13,6 +13,7 @@ import seaborn as sns
 
 from rnnbench.analysis.results import FIRST, cell_order
 from rnnbench.errors import one_line
+from rnnbench.report.cell_names import FAMILIES, family
 
 COLUMN_WIDTH = 3.3
 """Inches: one column of a two-column paper."""
@@ -23,26 +24,34 @@ WIDTHS: Mapping[str, float] = {"column": COLUMN_WIDTH, "text": TEXT_WIDTH}
 _width: ContextVar[float | None] = ContextVar("width", default=None)
 
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-HUES = [sns.color_palette("colorblind")[index] for index in (3, 0, 2, 1, 4, 5, 8, 7)]
-SHADES = ((1.0, 0.0), (0.6, 0.0), (1.0, 0.4), (0.35, 0.0))
-"""Of each round of the hues: its share of the hue's brightness and of white."""
-PALETTE = [
-    tuple(part * (1 - white) * bright + white for part in (*HUES[turn:], *HUES[:turn])[place])
-    for turn, (bright, white) in enumerate(SHADES)
-    for place in range(len(HUES))
-]
-"""The hues, each round turned by one and of another shade, so that cells with one marker differ in hue as well."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "<", ">", "h", "d")
+SHADES: Mapping[str, tuple[str, str, str]] = {
+    "RNN": ("#d1570b", "#8c3300", "#b0704a"),
+    "LSTM": ("#0b2f7a", "#3f7fd0", "#245a8f"),
+    "GRU": ("#00755c", "#00402f", "#2b9a6f"),
+    "other": ("#7a3b86", "#45164f", "#b163b8"),
+}
+"""By family. All have a contrast of 3 or more on white; the first of each differ in grey as well."""
+NEXT_MARKER = 4
+"""Markers from one member of a family to the next."""
 
+LARGE, SMALL, SMALLEST = 9, 8, 7
+"""Points: of titles and axes' labels; of numbers and legends; of small panels and notes."""
 PAPER: Mapping[str, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 8,
-    "axes.labelsize": 8,
-    "axes.titlesize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
+    "font.family": ["STIXGeneral"],
+    "mathtext.fontset": "stix",
+    "font.size": LARGE,
+    "axes.labelsize": LARGE,
+    "axes.titlesize": LARGE,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.title_fontsize": SMALL,
+    "figure.titlesize": LARGE,
+    "axes.titlepad": 4,
+    "axes.labelpad": 2,
+    "xtick.major.pad": 2,
+    "ytick.major.pad": 2,
     "legend.frameon": False,
     "lines.linewidth": 1.2,
     "axes.linewidth": 0.6,
@@ -66,7 +75,7 @@ def column_width() -> float:
 
 @contextmanager
 def paper_style(style: str | None = None, width: float | None = None) -> Iterator[None]:
-    """8-point sans serif, thin lines, light grid, text kept as text in PDF and SVG; all else is matplotlib's default.
+    """A Times of 9 and 8 points, thin lines, light grid, text kept as text in PDF and SVG; all else is matplotlib's own.
 
     `style` is a style of matplotlib, by name or as a file, on top of this; `width` is that of every figure, in inches.
     """
@@ -100,42 +109,50 @@ def check_style(style: str | None) -> str | None:
     return style
 
 
-def look(place: int, variant: int = 0) -> dict[str, Any]:
-    """Line properties by a place in the palette: neighbours differ in colour and dash, and rounds of hues in dash."""
-    dash = place + place // len(HUES) + variant
-    return {"color": PALETTE[place % len(PALETTE)], "linestyle": DASHES[dash % len(DASHES)]}
+def ramp(place: int, places: int) -> dict[str, Any]:
+    """Line properties of a value of an ordered setting, such as a gain: greys, darker the larger, no cell's colours."""
+    return {
+        "color": str(0.55 * (1 - place / max(1, places - 1))),
+        "linestyle": DASHES[(places - 1 - place) % len(DASHES)],
+        "marker": MARKERS[(NEXT_MARKER + place) % len(MARKERS)],
+    }
 
 
-def marker_of(line: Mapping[str, Any]) -> str:
-    """The marker that goes with a line's colour."""
-    return MARKERS[PALETTE.index(line["color"]) % len(MARKERS)]
+def unmarked(line: Mapping[str, Any]) -> dict[str, Any]:
+    """The look of a line without its marker."""
+    return {name: value for name, value in line.items() if name != "marker"}
 
 
 def marked(line: Mapping[str, Any], points: int) -> dict[str, Any]:
     """The look of a line with its marker at up to eight of its points."""
     every = max(1, -(-points // 8))
-    place = PALETTE.index(line["color"]) % len(HUES)
-    start = place * every // len(HUES)  # so that markers of several lines stand apart
-    return {**line, "marker": marker_of(line), "markersize": 3.5, "markevery": (start, every)}
+    start = MARKERS.index(line["marker"]) % 4 * every // 4  # so that markers of several lines stand apart
+    return {**line, "markersize": 3.5, "markevery": (start, every)}
 
 
 @dataclass(frozen=True)
 class CellStyles:
     """One colour, dash and marker per cell: the same in every figure of every experiment with the same menu of cells.
 
-    Dashes and markers tell cells apart where a page is printed without colour.
+    Colours tell families apart; the members of one, and all cells on a page without colour, dashes and markers.
     """
 
     known: Sequence[str]
 
     def of(self, cell: str, variant: int = 0) -> dict[str, Any]:
-        """Line properties of the cell; a cell outside the menu is taken to follow it.
+        """Line properties of the cell; a cell outside the menu is taken to follow those of its family.
 
         `variant` counts the variants of the same cell in one panel, which share its colour and marker and differ in
         dash.
         """
-        order = sorted({*FIRST, *self.known}, key=cell_order)
-        return look(order.index(cell) if cell in order else len(order), variant)
+        own = family(cell)
+        members = sorted({each for each in (*FIRST, *self.known) if family(each) == own}, key=cell_order)
+        place, first = members.index(cell) if cell in members else len(members), FAMILIES.index(own)
+        return {
+            "color": SHADES[own][place % len(SHADES[own])],
+            "linestyle": DASHES[(first + place + variant) % len(DASHES)],
+            "marker": MARKERS[(first + NEXT_MARKER * place) % len(MARKERS)],
+        }
 
     def ordered(self, cells: Iterable[str]) -> list[str]:
         """The cells in the order in which figures show them."""

@@ -10,8 +10,8 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
-from rnnbench.report.labels import difficulty_label
-from rnnbench.report.style import MARKERS, CellStyles, marker_of, text_width
+from rnnbench.report.labels import difficulty_label, setting_value
+from rnnbench.report.style import MARKERS, CellStyles
 
 TIME, PARAMETERS = "step_time_s", "parameters"
 
@@ -42,9 +42,8 @@ class Cost(Figure):
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         tasks = list(results.runs.groupby("task", sort=False))
         groups = len(_costs(results.runs).groupby(["cell", "variant"]))
-        height = 0.4 + max(1.8, 0.7 + 0.17 * groups) * len(tasks)
-        canvas = Canvas(figsize=(text_width(), height), layout="constrained")
-        grid = canvas.subplots(len(tasks), 2, squeeze=False, width_ratios=(3, 2))
+        row = 0.7 + drawing.ROW_OF_DOTS * groups
+        canvas, grid = drawing.side_by_side(len(tasks), max(1.8, row), second_height=row)
         many = drawing.has_many_cells(results.runs)
         for (left, right), (task, of_task) in zip(grid, tasks, strict=True):
             runs = _costs(of_task)
@@ -56,10 +55,13 @@ class Cost(Figure):
                 (_rows_of_times if many else _times)(left, lines, tested, str(runs["difficulty_setting"].iloc[0]))
             _parameters(right, lines)
             left.set_title(str(task).replace("_", " "))
-            right.set(title="parameters", xlabel="trainable parameters (thousands)", xlim=(0, None))
-        explained: dict[str, Any] = {} if many else {"run": drawing.mark(".")}
-        if _shared(results.runs).any() and not many:
-            explained["run that shared the machine"] = drawing.mark("o", 3, hollow=True)
+            right.set(title="parameters", xlabel="trainable (thousands)", xlim=(0, None))
+        shared = _shared(results.runs)
+        explained: dict[str, Any] = {}
+        if not (many or shared.all()):
+            explained["one run"] = drawing.mark(".")
+        if shared.any() and not many:
+            explained["one run, which shared the machine"] = drawing.mark("o", 3, hollow=True)
         drawing.legend_above(canvas, explained)
         return canvas
 
@@ -74,17 +76,17 @@ def _costs(runs: pd.DataFrame) -> pd.DataFrame:
 def _times(axes: Axes, lines: list[drawing.Line], tested: list[Any], setting: str) -> None:
     """Difficulties evenly spaced, cells side by side."""
     for number, (label, group, style) in enumerate(lines):
-        shift = 0.5 * (number - (len(lines) - 1) / 2) / max(4, len(lines))
+        shift = 0.25 * (number - (len(lines) - 1) / 2) / max(4, len(lines))
         times = group[TIME] * 1e3
         places = group["difficulty"].map(tested.index) + shift
         medians = times.groupby(places).median()
-        axes.plot(medians.index, medians, marker=marker_of(style), markersize=4, label=label, **style)
-        for shared, face, size in ((False, "0.2", 1.6), (True, "none", 3)):
+        axes.plot(medians.index, medians, markersize=4, label=label, **style)
+        for shared, face, size in ((False, style["color"], 1.6), (True, "none", 3)):
             those = _shared(group) == shared
-            look: dict[str, Any] = {"color": "0.2", "markerfacecolor": face, "markersize": size}
+            look: dict[str, Any] = {"color": style["color"], "markerfacecolor": face, "markersize": size}
             axes.plot(places[those], times[those], "o", markeredgewidth=0.5, **look)
-    axes.set_xticks(range(len(tested)), [str(value) for value in tested])
-    axes.set(ylim=(0, None), xlim=(-0.5, len(tested) - 0.5), ylabel="time of a training step (ms)", xlabel=setting)
+    axes.set_xticks(range(len(tested)), [setting_value(value) for value in tested])
+    axes.set(ylim=(0, None), xlim=(-0.5, len(tested) - 0.5), ylabel="time per step (ms)", xlabel=setting)
     axes.grid(visible=False, axis="x")
 
 
@@ -98,7 +100,7 @@ def _rows_of_times(axes: Axes, lines: list[drawing.Line], tested: list[Any], set
     for difficulty in tested if len(tested) > 1 else []:
         label = difficulty_label(setting, difficulty)
         axes.plot([], [], markers[difficulty], color="0.3", markersize=4, label=label)
-    axes.set(xlim=(0, None), xlabel="time of a training step (ms), median")
+    axes.set(xlim=(0, None), xlabel="median time per step (ms)")
     drawing.dot_rows(axes, [label for label, *_ in lines])
 
 
@@ -106,7 +108,7 @@ def _parameters(axes: Axes, lines: list[drawing.Line]) -> None:
     for place, (_, group, style) in enumerate(lines):
         for count in sorted(group[PARAMETERS].dropna().unique()):
             axes.plot([0, count / 1e3], [place, place], color=style["color"], linewidth=1)
-            axes.plot(count / 1e3, place, marker_of(style), color=style["color"], markersize=5)
+            axes.plot(count / 1e3, place, style["marker"], color=style["color"], markersize=5)
     drawing.dot_rows(axes, [label for label, *_ in lines])
 
 

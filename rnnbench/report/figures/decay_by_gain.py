@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
 
 from rnnbench.analysis.gradient_profile import growth_per_step
 from rnnbench.analysis.intervals import mean_interval
@@ -16,88 +17,61 @@ from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import loss_behind_gradient, setting_value
 from rnnbench.report.profiles import AFTER, BEFORE, NONE, relative_profiles
-from rnnbench.report.style import CellStyles, marker_of, text_width
+from rnnbench.report.style import SMALL, CellStyles
 
 GAIN, START, MEMORY_BIAS = "model.recurrent_gain", "model.initialisation", "model.memory_bias"
 CUT = ": rounded to zero"
-LOOKS: dict[str, dict[str, Any]] = {
-    BEFORE: {"linestyle": "-", "marker": "o"},
-    AFTER: {"linestyle": (0, (2, 1.5)), "marker": "o", "markerfacecolor": "white"},
-}
+LOOKS: dict[str, dict[str, Any]] = {BEFORE: {}, AFTER: {"markerfacecolor": "white", "linewidth": 0.7}}
+GROWTH = "growth back through time\n(decades per step)"
 
 
 class DecayByGain(Figure):
-    """Growth of the gradient on its way back through time against the recurrent gain, by task and initialisation.
+    """Growth of the gradient on its way back through time against the recurrent gain.
 
     The growth is log10(g_1 / g_T) / (T - 1), g_t being the norm of d loss / d s_t over the top layer's whole state:
-    below 0 the gradient vanishes, above 0 it explodes. Where g_1 is rounded to zero, the first step where it is not
-    takes the place of 1. Points are means over seeds, bars Student's 95% intervals, none where a run is so; where a
-    cell was not trained there is nothing after training. More than eight cells have a panel each.
+    below 0 the gradient vanishes, above 0 it explodes. Where g_1 is too small to measure, the first step where it is
+    not takes the place of 1. Points are means over seeds, bars Student's 95% intervals.
     """
 
     needs = (GAIN, START, "backend", "steps_trained")
     intervals = "95% over seeds: Student's for the mean"
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        growth = _growth(results)
-        if drawing.has_many_cells(growth):
-            canvas = self._small(growth, styles)
-        else:
-            rows, starts = drawing.by_task(growth), sorted(growth[START].unique())
-            canvas = Canvas(figsize=(text_width(), 0.6 + 2.2 * len(rows)), layout="constrained")
-            grid = canvas.subplots(len(rows), len(starts), squeeze=False, sharex=True, sharey="row")
-            for axes_of_row, (title, of_row) in zip(grid, rows, strict=True):
-                for axes, start in zip(axes_of_row, starts, strict=True):
-                    self._panel(axes, of_row[of_row[START] == start], styles)
-                    lines = [f"{title}:", *start.split(", ")]
-                    axes.set_title("\n".join(lines) if len(starts) > 2 else f"{title}: {start} initialisation")
-                    axes.set_xlabel("recurrent gain")
-                axes_of_row[0].set_ylabel("growth back through time\n(decades per step)")
-                _name_the_halves(axes_of_row[-1])
-        drawing.legend_above(canvas, title=f"gradient of {loss_behind_gradient(results.runs)}")
-        return canvas
-
-    def _small(self, growth: pd.DataFrame, styles: CellStyles) -> Canvas:
-        """A panel for each cell."""
-        rows, starts = drawing.by_task(growth), growth[START].nunique() > 1
-        found = [
-            (
-                ": ".join([*([title] if len(rows) > 1 else []), *([str(start)] if starts else []), cell_name(cell)]),
-                of_cell,
+        growth, many = _growth(results), drawing.has_many_cells(results.runs)
+        tasks, starts = growth["task"].nunique() > 1, growth[START].nunique() > 1
+        panels: list[tuple[str, pd.DataFrame]] = []
+        for (task, start), rows in growth.groupby(["task", START], sort=False):
+            title = ", ".join([task.replace("_", " ")] * tasks + [f"{start} initialisation"] * starts)
+            of_cells = [(cell_name(cell), rows[rows["cell"] == cell]) for cell in styles.ordered(rows["cell"].unique())]
+            panels += (
+                [(": ".join(filter(None, [title, cell])), rows) for cell, rows in of_cells] if many else [(title, rows)]
             )
-            for title, of_row in rows
-            for start, of_start in of_row.groupby(START)
-            for cell, of_cell in drawing.by_cell(of_start, styles)
-        ]
-        titles = [title for title, _ in found]
-        canvas, grid = drawing.grid(titles, True, "recurrent gain", "growth back through time (decades per step)")
-        for axes, (_, of_cell) in zip(grid, found, strict=True):
-            self._panel(axes, of_cell, styles, named=False)
+        canvas, grid = drawing.grid([title for title, _ in panels], many, "recurrent gain", GROWTH, share=True)
+        for axes, (_, rows) in zip(grid, panels, strict=True):
+            self._panel(axes, rows, styles, named=not many)
+        if not many:
+            _name_the_halves(grid[-1])
+        moments = [moment for moment in LOOKS if growth[moment].notna().any()]
+        looks = {moment: Line2D([], [], color="0.3", marker="o", markersize=4, **LOOKS[moment]) for moment in moments}
+        drawing.legend_above(canvas, looks if len(moments) > 1 else {}, title=f"gradient of {loss_behind_gradient(results.runs)}")
         return canvas
 
-    def _panel(self, axes: Axes, growth: pd.DataFrame, styles: CellStyles, named: bool = True) -> None:
+    def _panel(self, axes: Axes, growth: pd.DataFrame, styles: CellStyles, named: bool) -> None:
         axes.axhline(0, color="0.3", linewidth=0.8)
-        if growth.empty:
-            drawing.say_empty(axes, "no runs")
-            return
         gains = sorted(growth[GAIN].unique())
-        cells = styles.ordered(growth["cell"].unique())
-        apart = 0.012 * (gains[-1] - gains[0])  # side by side, so that bars do not hide each other
+        apart = 0.004 * (gains[-1] - gains[0])  # side by side, so that bars do not hide each other
         moments = [moment for moment in LOOKS if growth[moment].notna().any()]
-        for place, cell in enumerate(cells):
-            shift, style = 2 * (place - (len(cells) - 1) / 2) * apart, styles.of(cell)
+        lines = list(drawing.lines(growth, styles))
+        for place, (label, group, style) in enumerate(lines):
+            shift = 2 * (place - (len(lines) - 1) / 2) * apart
             for moment in moments:
-                found = _means(growth[growth["cell"] == cell], moment)
-                if found.empty:
+                if (found := _means(group, moment)).empty:
                     continue
                 places = found.index.to_numpy() + shift + (apart if moment == AFTER else 0)
-                look = {**style, **LOOKS[moment], "marker": marker_of(style)}
-                label = cell_name(cell) if named and moment == BEFORE else None
-                axes.errorbar(places, found["mean"], [found["below"], found["above"]], markersize=4, elinewidth=0.8,
-                              capsize=2, label=label, **look)  # fmt: skip
-        for moment in moments if len(moments) > 1 else []:
-            axes.plot([], [], color="0.3", markersize=4, label=moment, **LOOKS[moment])
-        axes.set_xticks(gains)
+                reach, look = [found["below"], found["above"]], style | LOOKS[moment]
+                name = label if named and moment == moments[0] else None
+                axes.errorbar(places, found["mean"], reach, markersize=4, elinewidth=0.8, label=name, **look)
+        axes.set_xticks(gains, [f"{gain:g}" for gain in gains])
 
 
 def _growth(results: Results) -> pd.DataFrame:
@@ -117,7 +91,18 @@ def _growth(results: Results) -> pd.DataFrame:
         biased = runs[MEMORY_BIAS].notna()
         labels = runs[START].astype(str) + ", memory bias " + runs[MEMORY_BIAS].map(setting_value)
         runs = runs.assign(**{START: runs[START].where(~biased, labels)})
-    return runs
+    several = runs["difficulty"].nunique() > 1
+    settings = zip(runs["variant"], runs["difficulty_setting"], runs["difficulty"], strict=True)
+    rest = [
+        Variant((*(each for each in variant.settings if _is_told(each[0])), *([(name, value)] * several)))
+        for variant, name, value in settings
+    ]
+    return runs.assign(variant=pd.Series(rest, runs.index, dtype=object))
+
+
+def _is_told(setting: str) -> bool:
+    """Whether a line's label has it: neither axis nor panel do, and it can change the gradient."""
+    return setting not in (GAIN, START, MEMORY_BIAS) and not setting.startswith("probes.")
 
 
 def _means(runs: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -137,4 +122,4 @@ def _name_the_halves(axes: Axes) -> None:
     for end, middle, label in ((low, zero / 2, "vanishes"), (high, (1 + zero) / 2, "explodes")):
         if end and 0.1 < middle < 0.9:
             axes.annotate(label, (1.02, middle), xycoords="axes fraction", rotation=90, va="center", ha="left",
-                          fontsize=7, color="0.3")  # fmt: skip
+                          fontsize=SMALL, color="0.3")  # fmt: skip

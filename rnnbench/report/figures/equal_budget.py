@@ -18,7 +18,7 @@ from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
 from rnnbench.report.figures.performance_profiles import LOSSES, has_equal_budgets, relative_losses
 from rnnbench.report.labels import match_label
-from rnnbench.report.style import CellStyles, text_width
+from rnnbench.report.style import SMALLEST, CellStyles
 
 OPEN = 1e12
 """Stands for the end of an interval that is open."""
@@ -34,7 +34,7 @@ class EqualBudget(Figure):
     stopped says when it stopped, their training steps to solve the task, with the median and the interval between order
     statistics; runs that did not solve it stand at their budget, and an interval
     that reaches the top of the panel is open. Below each cell stand its hidden units and the
-    parameters of its recurrent layers; numbers of parameters within 4% count as equal.
+    parameters (p.) of its recurrent layers; numbers of parameters within 4% count as equal.
     """
 
     needs = ("test_loss", "steps_to_solve", "steps_trained", WIDTH, PARAMETERS)
@@ -44,26 +44,27 @@ class EqualBudget(Figure):
         matched = matched_comparisons(trained_runs(results.runs))
         by_loss = all(has_equal_budgets(runs) for runs in matched.values())
         tasks = drawing.by_task(results.runs)
-        canvas = Canvas(figsize=(text_width(), 0.4 + 2.1 * len(tasks)), layout="constrained")
-        if many := drawing.has_many_cells(results.runs):
-            canvas.set_size_inches(text_width(), 0.4 + 4.0 * len(tasks) * len(matched))
-            grid = canvas.subplots(len(tasks) * len(matched), 1, squeeze=False).reshape(len(tasks), len(matched))
-        else:
-            grid = canvas.subplots(len(tasks), len(matched), squeeze=False, sharey="row")
+        many = drawing.has_many_cells(results.runs)
+        height, room = (4.0, np.inf) if many else (2.1, drawing.PANEL_WIDTH)
+        canvas, grid = drawing.side_by_side(len(tasks), height, [1] * len(matched), sharey=True, panel_width=room)
         for axes_of_row, (title, of_task) in zip(grid, tasks, strict=True):
             logarithmic = not by_loss or bool(is_logarithmic(of_task).all())
             for axes, (match, runs) in zip(axes_of_row, matched.items(), strict=True):
                 self._panel(axes, runs[runs["run"].isin(of_task["run"])], by_loss, styles, logarithmic)
-                axes.set_title(f"{title}: {match_label(match)}")
+                drawing.title(axes, f"{title}: {match_label(match)}", 1 / len(matched))
                 if many:
                     labels = [label.get_text().replace("\n", ", ") for label in axes.get_xticklabels()]
-                    axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=6 if len(labels) > 40 else 7)
+                    axes.set_xticks(
+                        range(len(labels)), labels, rotation=90, fontsize=6 if len(labels) > 40 else SMALLEST
+                    )
             has_baseline = logarithmic and bool(baselines(of_task).notna().any())
-            axes_of_row[0].set_ylabel(LOSSES[has_baseline] if by_loss else STEPS)
+            for axes in axes_of_row:
+                if axes.get_subplotspec().is_first_col():
+                    axes.set_ylabel(LOSSES[has_baseline] if by_loss else STEPS)
         geometric = "geometric " if is_logarithmic(results.runs).all() else ""
         middle = f"{geometric}mean" if by_loss else "median"
         explained = {
-            "run": drawing.mark(".", 5),
+            "one run": drawing.mark(".", 5),
             middle: drawing.mark("_", 9, markeredgewidth=1.6),
             "95% interval": drawing.band(),
         }
@@ -80,15 +81,15 @@ class EqualBudget(Figure):
             values, unsolved, middle = _values(group, by_loss, logarithmic)
             colour = styles.of(cell)["color"]
             apart = place + 0.3 * (np.arange(len(values)) / max(1, len(values) - 1) - 0.5)
-            axes.plot(apart[~unsolved], values[~unsolved], ".", color="0.2", markersize=4)
-            axes.plot(apart[unsolved], values[unsolved], "^", color="0.2", markersize=4, markerfacecolor="none")
+            axes.plot(apart[~unsolved], values[~unsolved], ".", color=colour, markersize=4)
+            axes.plot(apart[unsolved], values[unsolved], "^", color=colour, markersize=4, markerfacecolor="none")
             axes.plot([place - 0.3, place + 0.3], [middle.estimate] * 2, color=colour, linewidth=2)
             if not np.isnan(middle.low):
                 ends = [middle.low, min(middle.high, OPEN)]
                 axes.plot([place] * 2, ends, color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt")
             drawn += [*values, middle.low, middle.high]
             widths = "/".join(f"{width:g}" for width in sorted(group[WIDTH].unique()))
-            labels.append(f"{cell_name(cell)}\n{widths} units\n{group[PARAMETERS].mean():,.0f} param.")
+            labels.append(f"{cell_name(cell)}\n{widths} units\n{group[PARAMETERS].mean():,.0f} p.")
         axes.set_xticks(range(len(labels)), labels)
         axes.set_xlim(-0.6, len(labels) - 0.4)
         axes.grid(visible=False, axis="x")

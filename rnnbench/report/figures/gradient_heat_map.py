@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -21,10 +21,11 @@ from rnnbench.report.cell_names import cell_name, state_name
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import loss_behind_gradient, variant_label
 from rnnbench.report.profiles import NONE
-from rnnbench.report.style import CellStyles, text_width
+from rnnbench.report.style import LARGE, TEXT_WIDTH, CellStyles, text_width
+from rnnbench.schema import TASK_GROUP
 
-MOST_DECADES = 12
-"""Decades from g_T on which the colour stays the same."""
+MOST_DECADES = 20
+"""Decades from g_T on which the colour stays the same, or fewer: from those that one value in ten is beyond."""
 WITHOUT_RUNS = "0.8"
 COLOURS = "RdBu_r"
 START = "model.initialisation"
@@ -45,36 +46,36 @@ class GradientHeatMap(Figure):
     """The gradient through time relative to its end, log10(g_t / g_T), against time step t and training step.
 
     g_t is the norm of d loss / d s_t, s_t the top layer's whole state after step t. Blue: the gradient vanishes on its
-    way back, red: it grows; one colour scale for all panels. "LSTM, h" and the like are the norms of one tensor of the
-    state alone, over its own last step with a gradient. Medians over seeds. Above a dashed line some runs had stopped
-    as solved or had diverged, so that the medians are those of the others; grey where fewer than half were left, and
-    where nothing can depend on a tensor, as on the last c.
+    way back, red: it grows; one colour scale for all panels, beyond whose ends are a tenth of the values each. "LSTM,
+    h" and the like are the norms of one tensor of the state alone, over its own last step with a gradient. Above a
+    dashed line some runs had stopped as solved or had diverged, so that the medians are those of the others; grey where
+    fewer than half were left, and where nothing can depend on a tensor, as on the last c.
     """
 
     needs = ("backend",)
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+        tensors = (None,) if drawing.has_many_cells(results.runs) else (None, 0, 1)
         surfaces = {
             ((str(cell), tensor), title, cast(Variant, variant)): surface
             for title, of_task in drawing.by_task(results.runs)
             for (cell, variant), runs in of_task.groupby(["cell", "variant"], sort=False)
-            for tensor in (None, 0, 1)
+            for tensor in tensors
             if (surface := _median_surface(results, runs, tensor)) is not None
         }
         if not surfaces:
             raise SettingError(NONE)
-        cells = [
-            (cell, tensor)
-            for cell in styles.ordered({cell for (cell, _), *_ in surfaces})
-            for tensor in ((None,) if drawing.has_many_cells(results.runs) else (None, 0, 1))
-            if any(column == (cell, tensor) for column, *_ in surfaces)
-        ]
+        found = {column for column, *_ in surfaces}
+        ordered = styles.ordered({cell for cell, _ in found})
+        cells = [(cell, tensor) for cell in ordered for tensor in tensors if (cell, tensor) in found]
         rows: list[Row] = list(dict.fromkeys((title, variant) for _, title, variant in surfaces))
-        columns = min(len(cells), drawing.SMALL_PANELS)
+        columns = min(len(cells), max(3, int(drawing.SMALL_PANELS * text_width() / TEXT_WIDTH)))
         chunks = [cells[start : start + columns] for start in range(0, len(cells), columns)]
         blocks = [(row, chunk) for row in rows for chunk in chunks]
-        canvas = Canvas(figsize=(text_width(), 0.9 + 1.25 * len(blocks)), layout="constrained")
-        grid = canvas.subplots(len(blocks), columns, squeeze=False, sharex="row", sharey="row")
+        narrow = text_width() < 2 * drawing.PANEL_WIDTH
+        canvas = drawing.canvas_of(text_width(), 0.9 + 0.4 * narrow + (1.1 if narrow else 1.25) * len(blocks))
+        alike = len({surface.relative.shape[1] for surface in surfaces.values()}) == 1
+        grid = canvas.subplots(len(blocks), columns, squeeze=False, sharex="all" if alike else "row", sharey="row")
         explained: dict[str, Any] = {}
         scale = _scale(list(surfaces.values()))
         for axes_of_row, (row, chunk) in zip(grid, blocks, strict=True):
@@ -85,18 +86,27 @@ class GradientHeatMap(Figure):
             for axes, cell in zip(axes_of_row, chunk, strict=False):
                 explained |= _paint(axes, of_row[cell], steps, scale)
                 if axes in grid[0] or len(chunks) > 1:
-                    drawing.small_title(axes, _column_title(*cell), room=13)
+                    axes.set_title(drawing.wrapped(_column_title(*cell), text_width() / columns - 0.3))
             axes_of_row[0].set_ylabel(f"{_row_label(row, rows)}training step")
         for axes in grid[-1]:
             axes.set_xlabel("time step t")
-        colours = mpl.cm.ScalarMappable(scale, COLOURS)
-        bar = canvas.colorbar(colours, ax=grid, shrink=min(1, 2 / len(blocks)), aspect=16, pad=0.02, extend="both")
-        bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$")
-        bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, symmetric=True))
+        colours = mpl.cm.ScalarMappable(scale, _colours(scale))
+        place = (
+            {"location": "bottom", "aspect": 30, "shrink": 0.8}
+            if narrow
+            else {"shrink": min(1, 2 / len(blocks)), "aspect": 16}
+        )
+        bar = canvas.colorbar(colours, ax=grid, pad=0.02, extend="both", **place)
+        seeds = int(results.runs.groupby(["cell", *TASK_GROUP, "variant"])["seed"].nunique().max())
+        of = f", median of {seeds} seeds" if seeds > 1 else ", one seed"
+        bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$" + of)
+        bar.locator = MaxNLocator(5, integer=True)
+        bar.update_ticks()
+        title = drawing.wrapped(_title(results.runs, rows), text_width() - 0.2)
         if explained:
-            drawing.legend_above(canvas, explained, _title(results.runs, rows))
+            drawing.legend_above(canvas, explained, title)
         else:
-            canvas.suptitle(_title(results.runs, rows), fontsize=8)
+            canvas.suptitle(title, fontsize=LARGE)
         return canvas
 
 
@@ -109,11 +119,18 @@ def _title(runs: pd.DataFrame, rows: list[Row]) -> str:
 
 
 def _scale(surfaces: list[Surface]) -> Normalize:
-    """The same decades on both sides of 0."""
+    """The decades that the values span, all but a tenth at each end, 0 among them."""
     values = np.concatenate([surface.relative.to_numpy().ravel() for surface in surfaces])
-    values = np.abs(values[np.isfinite(values)])
-    largest = float(np.clip(np.ceil(values.max(initial=0)), 1, MOST_DECADES))
-    return Normalize(-largest, largest)
+    values = values[np.isfinite(values)]
+    low, high = np.quantile(values, [0.1, 0.9]) if values.size else (-1.0, 1.0)
+    return Normalize(np.clip(np.floor(low), -MOST_DECADES, -1), np.clip(np.ceil(high), 1, MOST_DECADES))
+
+
+def _colours(scale: Normalize) -> Colormap:
+    """Blue below 0 and red above, where equally many decades are equally strong."""
+    low, high = cast(float, scale.vmin), cast(float, scale.vmax)
+    reach = max(-low, high)
+    return ListedColormap(mpl.colormaps[COLOURS](np.linspace((1 + low / reach) / 2, (1 + high / reach) / 2, 256)))
 
 
 def _column_title(cell: str, tensor: int | None) -> str:
@@ -157,14 +174,16 @@ def _paint(axes: Axes, surface: Surface | None, steps: list[int], scale: Normali
     if few.any():
         explained["fewer than half were left"] = Patch(color=WITHOUT_RUNS)
     time_edges, step_edges = np.arange(values.shape[1] + 1) + 0.5, np.arange(len(steps) + 1) - 0.5
-    axes.pcolormesh(time_edges, step_edges, np.ma.masked_invalid(values), norm=scale, cmap=COLOURS, rasterized=True)
+    axes.pcolormesh(
+        time_edges, step_edges, np.ma.masked_invalid(values), norm=scale, cmap=_colours(scale), rasterized=True
+    )
     if fewer.any():
         axes.axhline(float(np.argmax(fewer)) - 0.5, **SURVIVORS)
         explained["above: some runs had stopped"] = Line2D([], [], **SURVIVORS)
-    # 0 and the powers of ten
-    shown = [place for place, step in enumerate(steps) if step == 0 or 10 ** round(np.log10(step)) == step]
+    # 0 and the powers of ten that stand apart
+    shown = [place for place, step in enumerate(steps) if step == 0 or (step > 1 and 10 ** round(np.log10(step)) == step)]
     axes.set_yticks(shown, [f"{steps[place]:,}" for place in shown])
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(3 if text_width() < 2 * drawing.PANEL_WIDTH else 4, integer=True, steps=[1, 2, 5, 10]))
     return explained
 
 

@@ -33,10 +33,10 @@ class GradientNorms(Figure):
     """The gradient through time relative to its end, g_t / g_T, before and after training.
 
     g_t is the norm of d loss / d s_t, s_t the top layer's whole state after step t: of an LSTM h and c together. Lines
-    are medians over seeds, bands the range over seeds. Thin lines are the medians of the first two tensors of a state
-    alone, of an LSTM h and c, each over its own last step with a gradient. After training is after the last step of
-    each run, runs that diverged left out. An open triangle marks where a line ends because the gradient is too small
-    for a number before that step. More than eight cells have a panel each, without thin lines.
+    are medians over seeds. After training is after the last step of each run, runs that diverged left out. An open
+    triangle marks where a line ends because the gradient before that step is too small to measure.
+    Thin dashed lines are the medians of the first two tensors of a state alone, of an LSTM h and c, each over its own
+    last step with a gradient.
     """
 
     needs = ("backend", "steps_trained")
@@ -46,48 +46,53 @@ class GradientNorms(Figure):
         profiles, tensors = relative_profiles(results), [relative_profiles(results, place) for place in range(2)]
         moments = [BEFORE, AFTER] if (results.runs["steps_trained"] > 0).any() else [BEFORE]
         labels = ("time step t", r"gradient $g_t\,/\,g_T$")
-        explained: dict[str, Any] = {"range over seeds": drawing.band()}
+        explained: dict[str, Any] = {}
         if drawing.has_many_cells(results.runs):
             canvas, panels = drawing.grid([title for title, _ in rows], True, *labels)
             for axes, (_, lines) in zip(panels, rows, strict=True):
                 for moment in moments:
                     unnamed = [(f"_{label}", runs, {**style, **SMALL_LOOKS[moment]}) for label, runs, style in lines]
-                    _draw(axes, unnamed, profiles[moment])
+                    explained |= _draw(axes, unnamed, profiles[moment])
             _share_range(panels)
-            handles = {moment: Line2D([], [], color="0.3", **SMALL_LOOKS[moment]) for moment in moments}
-            explained = {**handles, **explained}
+            explained = {moment: Line2D([], [], color="0.3", **SMALL_LOOKS[moment]) for moment in moments} | explained
         else:
-            titles = [f"{title}: {moment}" for title, _ in rows for moment in moments]
-            canvas, panels = drawing.grid(titles, False, *labels, columns=len(moments), row_height=2.0)
+            titles = [f"{title}, {moment}" for title, _ in rows for moment in moments]
+            height = min(2.0, 7.4 / len(rows))
+            canvas, panels = drawing.grid(titles, False, *labels, columns=len(moments), row_height=height)
             for row, (_, lines) in enumerate(rows):
                 of_row = panels[row * len(moments) :][: len(moments)]
                 for axes, moment in zip(of_row, moments, strict=True):
-                    _draw(axes, lines, profiles[moment])
+                    explained |= _draw(axes, lines, profiles[moment])
                     for place, of_tensor in enumerate(tensors):
                         explained |= _draw_tensor(axes, lines, of_tensor[moment], place)
-                    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
+                    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 5, 10]))
+                    if row + 1 < len(rows):
+                        axes.set_xlabel("")
                 _share_range(of_row)
-        if any(line.get_marker() == "<" for axes in panels for line in axes.lines):
-            explained["rounded to zero before"] = drawing.mark("<", hollow=True)
+        if any(line.get_marker() == "<" and line.get_fillstyle() == "none" for axes in panels for line in axes.lines):
+            explained["too small to measure before"] = drawing.mark("<", hollow=True)
         drawing.legend_above(canvas, explained, f"gradient of {loss_behind_gradient(results.runs)}")
         return canvas
 
 
-def _draw(axes: Axes, lines: list[drawing.Line], profiles: Profiles) -> None:
-    """Medians and ranges; a triangle where a line ends because a run's gradient is rounded to zero before."""
+def _draw(axes: Axes, lines: list[drawing.Line], profiles: Profiles) -> dict[str, Any]:
+    """Medians and seeds; a triangle where a line ends because a run's gradient is too small before. Returns what the
+    legend has to explain."""
     axes.set_yscale("log")
+    explained: dict[str, Any] = {}
     for label, group, style in lines:
         found = [profiles[run] for run in group["run"] if run in profiles]
         if not found:
             continue
         steps = np.arange(1, found[0].size + 1)
-        low, median, high = (10**values for values in _quantiles(np.stack(found)))
-        whole, colour = median > 0, style["color"]
+        relative, colour = np.stack(found, axis=1), style["color"]
+        median = 10 ** _median(relative)
+        whole = median > 0
+        explained |= drawing.draw_seeds(axes, steps, np.where(np.isneginf(relative), np.nan, 10**relative), colour)
         axes.plot(steps, np.where(whole, median, np.nan), label=label, **marked(style, len(steps)))
-        axes.fill_between(steps, np.maximum(low, 1e-305), high, where=high > 0, color=colour, alpha=0.2, linewidth=0)
-        first = int(np.argmax(whole))
-        if first > 0:
-            axes.plot(steps[first], median[first], "<", color=colour, markersize=5, markerfacecolor="none")
+        if (first := int(np.argmax(whole))) > 0:
+            axes.plot(steps[first], median[first], marker="<", color=colour, markersize=5, fillstyle="none")
+    return explained
 
 
 def _draw_tensor(axes: Axes, lines: list[drawing.Line], profiles: Profiles, place: int) -> dict[str, Any]:
@@ -96,24 +101,25 @@ def _draw_tensor(axes: Axes, lines: list[drawing.Line], profiles: Profiles, plac
     for _, group, style in lines:
         found = [profiles[run] for run in group["run"] if run in profiles]
         if found:
-            median = 10 ** _quantiles(np.stack(found))[1]
+            median = 10 ** _median(np.stack(found, axis=1))
             steps = np.arange(1, median.size + 1)
             axes.plot(steps, np.where(median > 0, median, np.nan), color=style["color"], **TENSOR_LOOKS[place])
             names |= {state_name(cell, place) for cell in group["cell"]}
     return {f"{' or '.join(sorted(names))} alone": Line2D([], [], color="0.3", **TENSOR_LOOKS[place])} if names else {}
 
 
-def _quantiles(relative: Float[np.ndarray, "runs time_step"]) -> Float[np.ndarray, "3 time_step"]:
-    """Smallest, median and largest over the runs; -inf, where a run's gradient is rounded to zero, is smallest."""
-    finite = np.where(np.isneginf(relative), -1e300, relative)
-    quantiles = np.quantile(finite, [0, 0.5, 1], axis=0)
-    return np.where(quantiles < -1e299 / 2, -np.inf, quantiles)
+def _median(relative: Float[np.ndarray, "time_step runs"]) -> Float[np.ndarray, " time_step"]:
+    """The median over the runs; -inf, where a run's gradient is too small to measure, is smallest."""
+    finite = np.median(np.where(np.isneginf(relative), -1e300, relative), axis=1)
+    return np.where(finite < -1e299, -np.inf, finite)
 
 
 def _share_range(row: list[Axes]) -> None:
     """One range for the panels of a row: what the lines span, with room for their markers."""
     drawn = np.concatenate([np.ones(1), *(np.asarray(line.get_ydata(), float) for axes in row for line in axes.lines)])
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
-    for axes in row:
+    for place, axes in enumerate(row):
         axes.set_ylim(drawn.min() / 3, drawn.max() * 3)
         drawing.log_axis(axes)
+        if place and len(row) == 2:
+            axes.tick_params(labelleft=False)

@@ -10,7 +10,7 @@ from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure, OfMilestone
-from rnnbench.report.style import CellStyles, marker_of, text_width
+from rnnbench.report.style import SMALLEST, CellStyles
 from rnnbench.report.values import to_columns
 
 
@@ -34,20 +34,19 @@ class Horizon(OfMilestone, Figure):
         of = "" if self.milestone == SOLVED else f" ({self.milestone.replace('_', ' ')})"
         tasks = list(dict.fromkeys(success["task"]))
         rows = len(longest.groupby(["cell", "variant"]))
-        canvas = Canvas(figsize=(text_width(), 0.4 + max(1.9, 0.9 + 0.16 * rows) * len(tasks)), layout="constrained")
-        grid = canvas.subplots(len(tasks), 2, squeeze=False, width_ratios=(3, 2))
+        row = 0.7 + drawing.ROW_OF_DOTS * rows
+        canvas, grid = drawing.side_by_side(len(tasks), max(1.9, row), second_height=row)
         many = drawing.has_many_cells(results.runs)
         for (left, right), task in zip(grid, tasks, strict=True):
             of_task, title = success[success["task"] == task], task.replace("_", " ")
             tested = sorted(of_task["length"].unique())
             (_rates if many else _curves)(left, list(drawing.lines(of_task, styles)), tested)
             _ranges(right, list(drawing.lines(longest[longest["task"] == task], styles)), tested)
-            if many:
-                left.set_title(f"{title}: success rate{of}")
-            else:
-                left.set(title=title, ylabel=f"success rate{of}")
-            left.set_xlabel("length T (steps)")
-            right.set(title=f"longest solvable length{of}", xlabel="length T (steps)")
+            left.set(title=f"{title}: success rate{of}" if many else title, xlabel="length T (steps)")
+            if not many:
+                left.set_ylabel(f"success rate{of}")
+            drawing.title(right, f"longest solvable length{of}", 0.4)
+            right.set_xlabel("length T (steps)")
         explained = {"95% interval": drawing.mark("_" if many else "|", 8)}
         drawing.legend_above(canvas, {**explained, "may be longer": drawing.mark(r"$\rightarrow$", 8)})
         return canvas
@@ -56,14 +55,14 @@ class Horizon(OfMilestone, Figure):
 def _curves(axes: Axes, lines: list[drawing.Line], tested: list[float]) -> None:
     """Lengths evenly spaced; lines side by side, so that equal rates do not hide each other."""
     for number, (label, group, style) in enumerate(lines):
-        places = group["length"].map(tested.index) + 0.09 * (number - (len(lines) - 1) / 2)
+        places = group["length"].map(tested.index) + 0.05 * (number - (len(lines) - 1) / 2)
         rates = to_columns(group[["success_rate"]])
         rate = rates["success_rate"]
         bars = [rate - rates["success_rate_low"], rates["success_rate_high"] - rate]
-        axes.errorbar(places.to_numpy(), rate, bars, marker=marker_of(style), markersize=4, label=label, elinewidth=1,
-                      capsize=2, **style)  # fmt: skip
+        drawn = axes.errorbar(places.to_numpy(), rate, bars, markersize=4, label=label, elinewidth=0.8, **style)
+        drawn.lines[2][0].set_alpha(0.5)
     axes.set(ylim=(-0.04, 1.04), yticks=(0, 0.25, 0.5, 0.75, 1))
-    axes.set_xticks(range(len(tested)), [f"{length:g}" for length in tested])
+    axes.set_xticks(range(len(tested)), [f"{length:,g}" for length in tested])
     axes.grid(visible=False, axis="x")
 
 
@@ -74,9 +73,9 @@ def _rates(axes: Axes, lines: list[drawing.Line], tested: list[float]) -> None:
             rate, at = interval.estimate, tested.index(length)
             axes.add_patch(Rectangle((at - 0.5, place - 0.5), 1, 1, facecolor=str(0.95 - 0.65 * rate)))
             dark = "white" if rate > 0.5 else "black"
-            axes.text(at, place, f"{rate:.2g}", ha="center", va="center", fontsize=6, color=dark)
+            axes.text(at, place, f"{rate:.2g}", ha="center", va="center", fontsize=SMALLEST, color=dark)
     axes.set_xlim(-0.5, len(tested) - 0.5)
-    axes.set_xticks(range(len(tested)), [f"{length:g}" for length in tested])
+    axes.set_xticks(range(len(tested)), [f"{length:,g}" for length in tested])
     drawing.dot_rows(axes, [label for label, *_ in lines])
     axes.grid(visible=False)
 
@@ -91,10 +90,10 @@ def _ranges(axes: Axes, lines: list[drawing.Line], tested: list[float]) -> None:
             ends = [ladder.index(reach.low), ladder.index(reach.high)]
             axes.plot(ends, [place, place], color=colour, linewidth=3, alpha=0.4)
         reached = ladder.index(reach.estimate)
-        axes.plot(reached, place, marker_of(style), color=colour, markersize=4)
+        axes.plot(reached, place, style["marker"], color=colour, markersize=4)
         if row["at_longest_tested"]:
             arrow = {"arrowstyle": "->", "color": colour}
             axes.annotate("", (reached + 0.6, place), (reached + 0.1, place), arrowprops=arrow)
     axes.set_xlim(-0.4, len(ladder) - 0.2)
-    axes.set_xticks(range(len(ladder)), ["none", *(f"{length:g}" for length in tested)])
+    axes.set_xticks(range(len(ladder)), ["none", *(f"{length:,g}" for length in tested)])
     drawing.dot_rows(axes, [label for label, *_ in lines])

@@ -1,7 +1,7 @@
 """Loss on validation data against training steps."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,9 +14,15 @@ from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import loss_name
-from rnnbench.report.style import CellStyles, marked
+from rnnbench.report.style import CellStyles, marked, unmarked
 from rnnbench.schema import Status
 
+AXES = {"steps": "training step", "seconds": "training time (s)"}
+"""By what the axis counts."""
+EARLY = 0.1
+"""Of the training: the losses before it set no range."""
+LOGARITHMIC = 3
+"""The ratio of the largest to the smallest loss from which on the axis is logarithmic."""
 CARRIED: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.7}
 OTHERS: dict[str, Any] = {"color": "0.85", "linewidth": 0.5, "zorder": 0.5, "label": "_other cells"}
 """The look of other cells' lines in the panel of one cell."""
@@ -30,14 +36,20 @@ class LearningCurves(Figure):
     each, with the others in grey. The best constant, where the
     task has one, is the best predictor that remembers nothing of the sequence.
 
-    `levels` are further horizontal lines: losses by name, such as those of milestones.
+    `levels` are further horizontal lines: losses by name, such as those of milestones. `x` is what the axis counts:
+    steps, or seconds, a run's steps times its mean time per step.
     """
 
     def __init__(
-        self, only: Mapping[str, Sequence[Any]] | None = None, levels: Mapping[str, float] | None = None
+        self,
+        only: Mapping[str, Sequence[Any]] | None = None,
+        levels: Mapping[str, float] | None = None,
+        x: Literal["steps", "seconds"] = "steps",
     ) -> None:
         super().__init__(only)
-        self.levels = levels or {}
+        if x not in AXES:
+            raise ValueError(f"x={x}: must be one of {', '.join(AXES)}")
+        self.levels, self.x = levels or {}, x
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         histories = results.histories()
@@ -47,47 +59,83 @@ class LearningCurves(Figure):
         rows = drawing.line_panels(results.runs, styles)
         many = drawing.has_many_cells(results.runs)
         loss = f"validation {loss_name(results.runs['task'].unique())}"
-        canvas, panels = drawing.grid([title for title, _ in rows], many, "training step", loss)
-        explained: dict[str, Any] = {"range over seeds": drawing.band()}
-        # small panels share their axis
-        logarithmic = not many or not (histories["validation_loss"] <= 0).any()
+        share = results.runs["task"].nunique() == 1 and len(rows) > 1
+        canvas, panels = drawing.grid([title for title, _ in rows], many, AXES[self.x], loss, share=share)
+        explained: dict[str, Any] = {}
+        # panels that share their axis have one scale
+        logarithmic = not (many or share) or not (histories["validation_loss"] <= 0).any()
         if many:
             _draw_others(panels, rows, histories)
             explained["the other cells"] = Line2D([], [], color=OTHERS["color"], linewidth=1)
             rows = [(title, [(f"_{label}", group, style) for label, group, style in lines]) for title, lines in rows]
+        limits = []
         for axes, (_, lines) in zip(panels, rows, strict=True):
-            explained |= self._panel(axes, lines, histories, logarithmic)
+            drawn = [(*line, losses) for line in lines if not (losses := _losses(histories, line[1]["run"])).empty]
+            if not drawn:
+                drawing.say_empty(axes, "no run has a history")
+                continue
+            explained |= self._panel(axes, drawn, many)
+            limits.append(_limits([losses for *_, losses in drawn], self._levels(lines).values()))
+            positive = logarithmic and limits[-1][0] > 0
+            _set_limits(axes, limits if share or many else limits[-1:], positive)
         drawing.legend_above(canvas, explained)
         return canvas
 
-    def _panel(
-        self, axes: Axes, lines: list[drawing.Line], histories: pd.DataFrame, logarithmic: bool
-    ) -> dict[str, Line2D]:
+    def _levels(self, lines: list[drawing.Line]) -> dict[str, float]:
+        """The horizontal lines of a panel."""
+        known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, *_ in lines]).dropna()
+        return {**({"best constant": float(known.iloc[0])} if len(known) else {}), **self.levels}
+
+    def _panel(self, axes: Axes, drawn: list[tuple[Any, ...]], small: bool) -> dict[str, Any]:
         """Draw a panel; returns handles, by label, for what the legend has to explain."""
-        drawn = [(*line, losses) for line in lines if not (losses := _losses(histories, line[1]["run"])).empty]
-        if not drawn:
-            drawing.say_empty(axes, "no run has a history")
-            return {}
-        explained: dict[str, Line2D] = {}
+        explained: dict[str, Any] = {}
         for label, group, style, losses in drawn:
+            per_step = _seconds_per_step(group) if self.x == "seconds" else 1.0
             whole = losses.ffill()
             stopped = int(losses.notna().iloc[::-1].idxmax().min())
             median = whole.median(axis=1)
-            axes.plot(median[:stopped], label=label, **marked(style, len(median[:stopped])))
+            before, after = median[:stopped], median[stopped:]
+            axes.plot(before.index * per_step, before, label=label, **marked(style, len(before)))
             if stopped < whole.index[-1]:
-                axes.plot(median[stopped:], **{**style, **CARRIED})
+                axes.plot(after.index * per_step, after, **{**unmarked(style), **CARRIED})
                 explained["some stopped: last values kept"] = Line2D([], [], color="0.3", **CARRIED)
-            axes.fill_between(whole.index, whole.min(axis=1), whole.max(axis=1), color=style["color"], alpha=0.15, lw=0)
-            explained |= _mark_the_ends(axes, group, losses, style["color"])
-        known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, *_ in lines]).dropna()
-        levels = {**({"best constant": float(known.iloc[0])} if len(known) else {}), **self.levels}
-        for number, (name, level) in enumerate(levels.items()):
+            explained |= drawing.draw_seeds(
+                axes, whole.index * per_step, losses if not small else whole, style["color"]
+            )
+            explained |= _mark_the_ends(axes, group, losses, style["color"], per_step)
+        for number, (name, level) in enumerate(self._levels([line[:3] for line in drawn]).items()):
             axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * number)), label=name, zorder=1)
-        if logarithmic and min([*(losses.min().min() for *_, losses in drawn), *levels.values()]) > 0:
-            drawing.log_axis(axes)
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
-        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=self.x == "steps", steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter("{x:,.0f}" if self.x == "steps" else "{x:,g}")
         return explained
+
+
+def _limits(losses: list[pd.DataFrame], levels: Iterable[float]) -> tuple[float, float]:
+    """The range of losses to be seen: of medians from EARLY of the training on, and the levels close to them.
+
+    Before that, all cells fall from where they start; that fall would take most of the axis, as would far levels.
+    """
+    low = min([float(each.min().min()) for each in losses])
+    late = [each.ffill()[each.index >= max(1, EARLY * each.index[-1])].median(axis=1).max() for each in losses]
+    high = max([*late, low])
+    near = [level for level in levels if low - (high - low) <= level <= high + (high - low)]
+    return min([low, *near]), max([high, *near])
+
+
+def _set_limits(axes: Axes, limits: list[tuple[float, float]], logarithmic: bool) -> None:
+    low, high = min(low for low, _ in limits), max(high for _, high in limits)
+    logarithmic = logarithmic and high > LOGARITHMIC * low
+    margin = (high / low) ** 0.06 if logarithmic else 0.06 * (high - low) or 1.0
+    axes.set_ylim((low / margin, high * margin) if logarithmic else (low - margin, high + margin))
+    if logarithmic:
+        drawing.log_axis(axes)
+
+
+def _seconds_per_step(runs: pd.DataFrame) -> float:
+    """Median over the runs of their mean time of a training step."""
+    if "training_time_s" not in runs:
+        raise SettingError("x=seconds: needs training_time_s, which no run has; set x=steps")
+    return float((runs["training_time_s"] / runs["steps_trained"].where(runs["steps_trained"] > 0)).median())
 
 
 def _losses(histories: pd.DataFrame, runs: "pd.Series[str]") -> pd.DataFrame:
@@ -105,15 +153,17 @@ def _draw_others(panels: list[Axes], rows: list[tuple[str, list[drawing.Line]]],
                 axes.plot(median, **OTHERS)
 
 
-def _mark_the_ends(axes: Axes, group: pd.DataFrame, losses: pd.DataFrame, colour: Any) -> dict[str, Line2D]:
+def _mark_the_ends(
+    axes: Axes, group: pd.DataFrame, losses: pd.DataFrame, colour: Any, per_step: float
+) -> dict[str, Line2D]:
     """A cross where a run diverged, a dot where one stopped as solved; returns what the legend has to explain."""
     explained = {}
     for run in group[group["run"].isin(list(losses))].to_dict("records"):
         own = losses[run["run"]].dropna()
         if run["status"] == Status.DIVERGED:
             explained["diverged"] = drawing.mark("x", 5)
-            axes.plot(own.index[-1], own.iloc[-1], "x", color=colour, markersize=5)
+            axes.plot(own.index[-1] * per_step, own.iloc[-1], "x", color=colour, markersize=5)
         elif run["solved"] and own.index[-1] < losses.index[-1]:
             explained["stopped: solved"] = drawing.mark(".", 5)
-            axes.plot(own.index[-1], own.iloc[-1], ".", color="black", markersize=3.5)
+            axes.plot(own.index[-1] * per_step, own.iloc[-1], ".", color=colour, markersize=5)
     return explained

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -13,7 +12,8 @@ from rnnbench.analysis.tuning import VALIDATION_LOSS, candidates
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
-from rnnbench.report.style import CellStyles
+from rnnbench.report.labels import loss_name
+from rnnbench.report.style import LARGE, CellStyles, text_width
 
 VALUES = ["mean", "lowest", "highest"]
 
@@ -38,19 +38,30 @@ class LearningRateSensitivity(Figure):
         many = drawing.has_many_cells(table)
         rows = drawing.by_cell(table, styles) if many else drawing.by_task(table)
         label = "learning rate" if results.tuned == "optimizer.lr" else results.tuned
-        canvas, panels = drawing.grid([title for title, _ in rows], many, label)
+        quantities = {_quantity(of_panel, _by_steps(of_panel)) for _, of_panel in rows}
+        one_task = len(quantities) == 1 and table["task"].nunique() == 1
+        columns = None if one_task or len(rows) == 1 or text_width() > 2 * drawing.PANEL_WIDTH else 1
+        height = 2.0 if columns is None else min(2.0, 8 / len(rows))
+        canvas, panels = drawing.grid([title for title, _ in rows], many, label, columns=columns, row_height=height)
         explained: dict[str, Any] = {}
         for axes, (_, of_panel) in zip(panels, rows, strict=True):
-            by_steps = bool((of_panel["objective"] != VALIDATION_LOSS).any())
+            by_steps = _by_steps(of_panel)
             explained |= _draw(axes, _shown(of_panel, by_steps), styles, named=not many)
             if by_steps:
                 axes.set_ylim(bottom=0)
+                axes.yaxis.set_major_formatter("{x:,.0f}")
+            elif (of_panel["lowest"] > 0).all() and of_panel["highest"].max() > 2 * of_panel["lowest"].min():
+                drawing.log_axis(axes)
             quantity = _quantity(of_panel, by_steps)
             if many:
-                canvas.supylabel(quantity, fontsize=8)
+                canvas.supylabel(quantity, fontsize=LARGE)
                 axes.tick_params(axis="x", rotation=90)
             else:
-                axes.set_ylabel(quantity)
+                axes.set_ylabel(
+                    drawing.wrapped(quantity, 1.5)
+                    if len(quantities) > 1 or axes.get_subplotspec().is_first_col()
+                    else ""
+                )
                 _value_axis(axes, of_panel)
         if many:
             _value_axis(panels[0], table)
@@ -61,13 +72,15 @@ class LearningRateSensitivity(Figure):
 def _draw(axes: Axes, rows: pd.DataFrame, styles: CellStyles, named: bool) -> dict[str, Any]:
     """The lines of a panel; returns what the legend has to say of its markers."""
     explained: dict[str, Any] = {}
-    for place, (label, group, style) in enumerate(drawing.lines(rows, styles)):
+    for label, group, style in drawing.lines(rows, styles):
         values, colour = group["value"], style["color"]
-        axes.plot(values, group["mean"], label=label if named else "_", marker=".", markersize=4, **style)
-        axes.fill_between(values, group["lowest"], group["highest"], color=colour, alpha=0.13, linewidth=0)
+        ranges = [group["mean"] - group["lowest"], group["highest"] - group["mean"]]
+        axes.errorbar(
+            values, group["mean"], ranges, label=label if named else "_", markersize=3, elinewidth=0.6, **style
+        )
         for chosen, marker, size, meaning in (
-            (group["censored"], "^", 5, "some runs did not reach it"),
-            (group["chosen"], "o", 7 + 3 * place, "chosen"),
+            (group["censored"], "^", 5.5, "some runs did not reach it"),
+            (group["chosen"], "o", 8.0, "chosen"),
         ):
             if chosen.any():  # an empty line upsets the layout
                 explained[meaning] = drawing.mark(marker, min(size, 7), hollow=True)
@@ -77,31 +90,27 @@ def _draw(axes: Axes, rows: pd.DataFrame, styles: CellStyles, named: bool) -> di
 
 
 def _shown(table: pd.DataFrame, by_steps: bool) -> pd.DataFrame:
-    """The rows with what is drawn: steps, cells that did not reach the objective at their budget, or log losses."""
-    if by_steps:
-        never = table["objective"] == VALIDATION_LOSS
-        steps = {name: table[name].where(~never, table["budget"]) for name in VALUES}
-        return table.assign(**steps, censored=table["censored"] | never)
-    if not _is_logarithmic(table):
+    """The rows with what is drawn: steps, cells that did not reach the objective at their budget, or losses."""
+    if not by_steps:
         return table
-    baseline = np.log10(table["baseline"].fillna(1.0))
-    return table.assign(**{name: np.log10(table[name]) - baseline for name in VALUES})
+    never = table["objective"] == VALIDATION_LOSS
+    steps = {name: table[name].where(~never, table["budget"]) for name in VALUES}
+    return table.assign(**steps, censored=table["censored"] | never)
+
+
+def _by_steps(table: pd.DataFrame) -> bool:
+    """Whether some cell was tuned by its steps to the objective."""
+    return bool((table["objective"] != VALIDATION_LOSS).any())
 
 
 def _quantity(table: pd.DataFrame, by_steps: bool) -> str:
     if by_steps:
         return str(next(name for name in table["objective"] if name != VALIDATION_LOSS)).replace("_", " ")
-    over = " over the baseline's" if table["baseline"].notna().any() else ""
-    return f"log10 of loss{over}" if _is_logarithmic(table) else "loss"
-
-
-def _is_logarithmic(table: pd.DataFrame) -> bool:
-    return not bool((table[[*VALUES, "baseline"]] <= 0).any(axis=None))
+    return f"validation {loss_name(table['task'].unique())}"
 
 
 def _value_axis(axes: Axes, table: pd.DataFrame) -> None:
     values = sorted(table["value"].unique())
     if min(values) > 0 and max(values) / min(values) >= 8:
         axes.set_xscale("log")
-    axes.set_xticks(values, [f"{value:g}" for value in values])
-    axes.xaxis.set_minor_locator(NullLocator())
+    drawing.number_values(axes, values)

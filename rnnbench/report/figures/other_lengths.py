@@ -15,7 +15,7 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import loss_name, variant_label
-from rnnbench.report.style import CellStyles, marker_of
+from rnnbench.report.style import CellStyles
 
 
 class OtherLengths(Figure):
@@ -72,16 +72,15 @@ def _draw(axes: Axes, of_task: pd.DataFrame, styles: CellStyles) -> None:
         for _, run in group.groupby("run"):
             axes.plot(run["length"], run[value], color=style["color"], linewidth=0.5, alpha=0.5)
         median = group.groupby("length")[value].median()
-        axes.plot(median.index, median, label=label, marker=marker_of(style), markersize=3.5, **style)
-    lengths = sorted(of_task["length"].unique())
+        axes.plot(median.index, median, label=label, markersize=3.5, **style)
+    lengths = [float(length) for length in sorted(of_task["length"].unique())]
     if of_task["difficulty_setting"].iloc[0] == "length":
         low, _, high = of_task["trained_on"].iloc[0].rpartition("..")
         axes.axvspan(float(low or high), float(high), color="0.3", alpha=0.2, linewidth=1)
     axes.set_xscale("log")
     axes.set_xlim(left=lengths[0] / 1.5)
-    apart = [length for length, longer in zip(lengths, [*lengths[1:], np.inf], strict=True) if longer > 1.2 * length]
-    axes.set_xticks(apart, [f"{length:g}" for length in apart])  # numbers that do not overlap
-    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(right=lengths[-1] * 1.15)
+    drawing.number_values(axes, lengths)
     if accuracy:
         axes.set(ylabel="accuracy", ylim=(-0.03, 1.03))
     else:

@@ -22,7 +22,7 @@ from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import cell_label
-from rnnbench.report.style import CellStyles, marker_of, text_width
+from rnnbench.report.style import SMALLEST, CellStyles, text_width
 
 STEPS, LOSS = "steps to solve", "test loss"
 FACTORS = {STEPS: FACTOR, LOSS: loss_comparison.FACTOR}
@@ -66,18 +66,17 @@ class PairedDifferences(Figure):
         groups = [group for _, group in rows.groupby(identity, sort=False)]
         if len(groups) > MOST_PAIRS:
             return _matrices(rows, compared, factor)
-        columns = min(3, len(groups))
-        height = 0.75 + 0.16 * max(map(len, groups)) + 0.1 / -(-len(groups) // columns)
+        columns = min(3 if text_width() > 3 * drawing.PANEL_WIDTH else 1, len(groups))
+        height = 0.55 + 0.16 * max(map(len, groups)) + 0.1 / -(-len(groups) // columns)
         titles = [_title(group.iloc[0].to_dict(), rows["task"].nunique() > 1) for group in groups]
-        canvas, panels = drawing.grid(titles, False, "", columns=columns, row_height=height)
+        alike = len({tuple(map(_difficulty, group.to_dict("records"))) for group in groups}) == 1
+        canvas, panels = drawing.grid(titles, False, "", columns=columns, row_height=height, share=alike)
         limits = _limits(list(rows["ratio"]), factor)
         for number, (axes, group) in enumerate(zip(panels, groups, strict=True)):
             axes.axvspan(1 / factor, factor, color="0.3", alpha=0.15, linewidth=0)
             _panel(axes, group.to_dict("records"), limits, styles)
             if number + columns >= len(groups):
                 axes.set_xlabel(f"ratio of {compared}")
-            else:
-                axes.tick_params(labelbottom=False)
         explained = {
             "ratio, 95% interval": Line2D([], [], color="0.3", marker="o", markersize=4, linewidth=1.5),
             "open interval": drawing.mark("<", hollow=True),
@@ -115,14 +114,13 @@ def _panel(axes: Axes, rows: list[dict[Any, Any]], limits: tuple[float, float], 
     axes.set(xscale="log", xlim=limits)
     for place, row in enumerate(rows):
         _interval(axes, place, row["ratio"], row["why"], styles.of(row["cell"]), limits)
-    axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)), yticklabels=map(_difficulty, rows))
+    drawing.dot_rows(axes, list(map(_difficulty, rows)))
     ticks = [tick for tick in TICKS if limits[0] <= tick <= limits[1]]
-    middle, every = ticks.index(1.0), -(-len(ticks) // 7)
-    axes.xaxis.set_major_locator(FixedLocator(ticks[middle % every :: every]))  # at most seven, 1 among them
-    axes.xaxis.set_major_formatter("{x:g}")
+    middle, every = ticks.index(1.0), -(-len(ticks) // 5)
+    axes.xaxis.set_major_locator(FixedLocator(ticks[middle % every :: every]))  # at most five, 1 among them
+    axes.xaxis.set_major_formatter("{x:,g}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.grid(visible=False, axis="y")
 
 
 def _interval(
@@ -131,7 +129,7 @@ def _interval(
     """The bar and its estimate; a triangle at the panel's edge where the bar continues."""
     if np.isnan(ratio.estimate):
         text = why.partition(":")[0]
-        axes.text(0.5, place, text, transform=axes.get_yaxis_transform(), ha="center", va="center", fontsize=6)
+        axes.text(0.5, place, text, transform=axes.get_yaxis_transform(), ha="center", va="center", fontsize=SMALLEST)
         return
     colour = style["color"]
     low, high = (ratio.estimate if np.isnan(bound) else bound for bound in (ratio.low, ratio.high))
@@ -140,7 +138,7 @@ def _interval(
         if beyond:
             axes.plot(edge, place, triangle, color=colour, markersize=5, markerfacecolor="white", clip_on=False)
     if limits[0] < ratio.estimate < limits[1]:
-        axes.plot(ratio.estimate, place, marker_of(style), color=colour, markersize=4.5)
+        axes.plot(ratio.estimate, place, style["marker"], color=colour, markersize=4.5)
 
 
 def _matrices(rows: pd.DataFrame, compared: str, factor: float) -> Canvas:
@@ -153,7 +151,7 @@ def _matrices(rows: pd.DataFrame, compared: str, factor: float) -> Canvas:
     rows = rows.assign(row=list(map(labels.index, one)), column=list(map(labels.index, other)))
     groups = list(rows.groupby(["task", "difficulty"], sort=False))
     size = min(text_width(), 2.0 + drawing.ROW_OF_DOTS * len(labels))
-    canvas = Canvas(figsize=(text_width(), 0.5 + size * len(groups)), layout="constrained")
+    canvas = drawing.canvas_of(text_width(), 0.5 + size * len(groups))
     grid = canvas.subplots(len(groups), 1, squeeze=False)[:, 0]
     scale = Normalize(-DECADES, DECADES)
     at, font = np.arange(len(labels)) + 0.5, 7 if len(labels) <= 24 else 5

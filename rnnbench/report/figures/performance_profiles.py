@@ -14,7 +14,7 @@ from rnnbench.analysis.scoring import performance_profile
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
-from rnnbench.report.style import CellStyles, column_width, marked, marker_of
+from rnnbench.report.style import SMALLEST, CellStyles, column_width, marked
 from rnnbench.schema import TASK_GROUP
 
 LOSSES = {True: "test loss / best constant's", False: "test loss"}
@@ -55,7 +55,7 @@ class PerformanceProfiles(Figure):
         if runs["cell"].nunique() > drawing.MOST_CELLS:
             return _quartiles(runs, styles, quantity, over, logarithmic)
         thresholds = _thresholds(reached, logarithmic)
-        canvas = Canvas(figsize=(column_width(), 2.6), layout="constrained")
+        canvas = drawing.canvas_of(column_width(), 2.4)
         axes = canvas.subplots()
         for label, group, style in drawing.lines(runs, styles):
             fractions = _profile(group, thresholds)
@@ -83,7 +83,7 @@ def _thresholds(reached: "pd.Series[float]", logarithmic: bool) -> Float[np.ndar
 def _quartiles(runs: pd.DataFrame, styles: CellStyles, quantity: str, over: str, logarithmic: bool) -> Canvas:
     """One row per cell."""
     lines = list(drawing.lines(runs, styles))
-    canvas = Canvas(figsize=(column_width(), 0.7 + drawing.ROW_OF_DOTS * len(lines)), layout="constrained")
+    canvas = drawing.canvas_of(column_width(), 0.7 + drawing.ROW_OF_DOTS * len(lines))
     axes = canvas.subplots()
     for place, (_, group, style) in enumerate(lines):
         ordered = np.sort(group["value"].to_numpy(float))
@@ -92,15 +92,15 @@ def _quartiles(runs: pd.DataFrame, styles: CellStyles, quantity: str, over: str,
             reached = ordered[np.isfinite(ordered)].max()
             axes.plot([low, min(high, reached)], [place, place], color=style["color"], linewidth=2.5, alpha=0.5)
         if np.isfinite(half):
-            axes.plot(half, place, marker_of(style), color=style["color"], markersize=3.5)
+            axes.plot(half, place, style["marker"], color=style["color"], markersize=3.5)
         else:
             axes.annotate("fewer than half", (0.98, place), xycoords=("axes fraction", "data"), ha="right", va="center",
-                          fontsize=6, color="0.3")  # fmt: skip
+                          fontsize=SMALLEST, color="0.3")  # fmt: skip
     axes.set_xlabel(f"{quantity}:\nquartiles {over}")
     if logarithmic:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
-        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_major_formatter("{x:,g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
     drawing.dot_rows(axes, [label for label, *_ in lines])
     return canvas

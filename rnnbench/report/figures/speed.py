@@ -14,16 +14,16 @@ from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
-from rnnbench.report.style import CellStyles, text_width
+from rnnbench.report.style import CellStyles
 
 MARKERS = {"fused": "o", "torch": "s", "eager": "^", "torch_compile": "v", "torch_nn": "x", "torch_mm": "|"}
 LABELS = {"torch_compile": "torch.compile", "torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
 SIZE = {"hidden_size": "H", "steps": "T", "batch": "B", "threads": "threads"}
 QUANTITIES = {
-    "pass_s": "time of a pass (ms)",
+    "pass_s": "time (ms)",
     "fraction_of_peak": "fraction of peak",
-    "time_over_torch_mm": "time / torch.mm loop",
-    "speedup_over_torch_nn": "speed-up over torch.nn",
+    "time_over_torch_mm": "time / torch.mm",
+    "speedup_over_torch_nn": "torch.nn / time",
 }
 RATIOS = ("time_over_torch_mm", "speedup_over_torch_nn")
 
@@ -57,14 +57,16 @@ class Speed(Figure):
             raise SettingError("needs timed passes, which no run has; add probe=[speed]")
         sizes = [(dict(zip(SIZE, key, strict=True)), group) for key, group in table.groupby(list(SIZE))]
         cells = table["cell"].nunique()
-        canvas = Canvas(figsize=(text_width(), 0.5 + (0.55 + 0.17 * cells) * len(sizes)), layout="constrained")
-        grid = canvas.subplots(len(sizes), len(QUANTITIES), squeeze=False, sharex="col", sharey="row")
+        canvas, grid = drawing.side_by_side(
+            len(sizes), 0.55 + 0.17 * cells, [1] * len(QUANTITIES), sharey=True, panel_width=drawing.NARROW_PANEL
+        )
         for axes_of_row, (size, of_size) in zip(grid, sizes, strict=True):
             for axes, quantity in zip(axes_of_row, QUANTITIES, strict=True):
                 self._panel(axes, of_size, quantity, styles)
-            axes_of_row[0].set_title(", ".join(f"{SIZE[name]} {size[name]}" for name in size), loc="left")
-        for axes, label in zip(grid[-1], QUANTITIES.values(), strict=True):
-            axes.set_xlabel(label)
+            axes_of_row[0].set_title(", ".join(f"{SIZE[name]} {size[name]:,g}" for name in size), loc="left")
+        for axes_of_row in grid if grid[0][1].get_subplotspec().is_first_col() else grid[-1:]:
+            for axes, label in zip(axes_of_row, QUANTITIES.values(), strict=True):
+                axes.set_xlabel(label)
         drawing.legend_above(canvas)
         return canvas
 
@@ -90,9 +92,9 @@ class Speed(Figure):
             axes.xaxis.set_major_locator(
                 LogLocator(2, numticks=9) if quantity in RATIOS else LogLocator(10, subs=(1, 3), numticks=9)
             )
-            axes.xaxis.set_major_formatter(FuncFormatter(_ratio) if quantity in RATIOS else "{x:g}")
+            axes.xaxis.set_major_formatter(FuncFormatter(_ratio) if quantity in RATIOS else "{x:,g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set(ylim=(len(cells) - 0.5, -0.5), yticks=range(len(cells)), yticklabels=map(cell_name, cells))
+        drawing.dot_rows(axes, list(map(cell_name, cells)))
 
 
 def _times(axes: Axes, rows: pd.DataFrame, places: "pd.Series[int]", colours: list[Any], marker: str) -> None:
