@@ -85,8 +85,9 @@ def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[
             apart = list(lines(of_cell, styles))
             if len(of_panel) > cells:
                 groups = of_cell.groupby("variant", sort=False)
+                looks = {variant: ramp(place, len(variants)) for place, variant in enumerate(variants)}
                 apart = [
-                    (variant_label(cast(Variant, variant), brief=True), group, ramp(variants.index(variant), len(variants)))
+                    (variant_label(cast(Variant, variant), brief=True), group, looks[cast(Variant, variant)])
                     for variant, group in groups
                 ]
             found.append((f"{title}: {cell_name(cell)}" if len(tasks) > 1 else cell_name(cell), apart))
@@ -189,6 +190,19 @@ def side_by_side(
         canvas = canvas_of(text_width(), 0.4 + sum(heights))
         found = canvas.subplots(len(heights), 1, squeeze=False, height_ratios=heights).reshape(rows, len(ratios))
     return canvas, [tuple(row) for row in found]
+
+
+def small_title(axes: Axes, text: str, room: float) -> None:
+    """A title that a panel of so many inches has room for: in lines, and in smaller letters for a long word."""
+    longest = max(inches(word, LARGE) for word in text.split())
+    size = max(5.0, LARGE * min(1.0, room / longest))
+    axes.set_title(wrapped(text, room, size), fontsize=size)
+
+
+def is_at_left(axes: Axes) -> bool:
+    """Whether the panel is in the first column."""
+    position = axes.get_subplotspec()
+    return position is None or position.is_first_col()
 
 
 def title(axes: Axes, text: str, share_of_width: float = 1.0) -> None:

@@ -75,7 +75,7 @@ def column_width() -> float:
 
 @contextmanager
 def paper_style(style: str | None = None, width: float | None = None) -> Iterator[None]:
-    """A Times of 9 and 8 points, thin lines, light grid, text kept as text in PDF and SVG; all else is matplotlib's own.
+    """Times of 9 and 8 points, thin lines, light grid, text kept as text in PDF and SVG; else matplotlib's default.
 
     `style` is a style of matplotlib, by name or as a file, on top of this; `width` is that of every figure, in inches.
     """

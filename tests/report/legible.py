@@ -53,7 +53,7 @@ def problems(canvas: Canvas) -> list[str]:
             and (box.y0 + SLACK < other_box.y1 - SLACK and other_box.y0 + SLACK < box.y1 - SLACK)
         ):
             lines.append(f"{one!r} and {other!r} overlap")
-    panels = [axes for axes in canvas.axes if axes.axison]
+    panels = [axes for axes in canvas.axes if axes.axison and axes.get_label() != "<colorbar>"]
     for one_axes, other_axes in combinations(panels, 2):
         if one_axes.get_window_extent().overlaps(other_axes.get_window_extent()):
             lines.append("panels overlap")

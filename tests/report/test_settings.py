@@ -44,7 +44,7 @@ def test_style_goes_on_top_and_cells_keep_their_colours(small_experiment: Path, 
     written(small_experiment, style=str(style))
     colours, blue = colours_of(plain), (0, 0, 255)
     assert blue not in before
-    assert {blue, (213, 94, 0)} <= colours  # and the RNN's
+    assert {blue, (209, 87, 11)} <= colours  # and the RNN's
 
 
 def test_columns_of_a_table(small_experiment: Path) -> None:

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from rnnbench.analysis.gradient_profile import growth_per_step
 from rnnbench.analysis.intervals import mean_interval
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.cell_names import cell_name
@@ -41,7 +42,7 @@ class DecayByGain(Figure):
         tasks, starts = growth["task"].nunique() > 1, growth[START].nunique() > 1
         panels: list[tuple[str, pd.DataFrame]] = []
         for (task, start), rows in growth.groupby(["task", START], sort=False):
-            title = ", ".join([task.replace("_", " ")] * tasks + [f"{start} initialisation"] * starts)
+            title = ", ".join([str(task).replace("_", " ")] * tasks + [f"{start} initialisation"] * starts)
             of_cells = [(cell_name(cell), rows[rows["cell"] == cell]) for cell in styles.ordered(rows["cell"].unique())]
             panels += (
                 [(": ".join(filter(None, [title, cell])), rows) for cell, rows in of_cells] if many else [(title, rows)]
@@ -53,7 +54,9 @@ class DecayByGain(Figure):
             _name_the_halves(grid[-1])
         moments = [moment for moment in LOOKS if growth[moment].notna().any()]
         looks = {moment: Line2D([], [], color="0.3", marker="o", markersize=4, **LOOKS[moment]) for moment in moments}
-        drawing.legend_above(canvas, looks if len(moments) > 1 else {}, title=f"gradient of {loss_behind_gradient(results.runs)}")
+        drawing.legend_above(
+            canvas, looks if len(moments) > 1 else {}, title=f"gradient of {loss_behind_gradient(results.runs)}"
+        )
         return canvas
 
     def _panel(self, axes: Axes, growth: pd.DataFrame, styles: CellStyles, named: bool) -> None:

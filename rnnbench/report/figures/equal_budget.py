@@ -59,7 +59,7 @@ class EqualBudget(Figure):
                     )
             has_baseline = logarithmic and bool(baselines(of_task).notna().any())
             for axes in axes_of_row:
-                if axes.get_subplotspec().is_first_col():
+                if drawing.is_at_left(axes):
                     axes.set_ylabel(LOSSES[has_baseline] if by_loss else STEPS)
         geometric = "geometric " if is_logarithmic(results.runs).all() else ""
         middle = f"{geometric}mean" if by_loss else "median"

@@ -86,13 +86,12 @@ class GradientHeatMap(Figure):
             for axes, cell in zip(axes_of_row, chunk, strict=False):
                 explained |= _paint(axes, of_row[cell], steps, scale)
                 if axes in grid[0] or len(chunks) > 1:
-                    axes.set_title(drawing.wrapped(_column_title(*cell), text_width() / columns - 0.3))
+                    drawing.small_title(axes, _column_title(*cell), text_width() / columns - 0.25)
             axes_of_row[0].set_ylabel(f"{_row_label(row, rows)}training step")
-        for axes in grid[-1]:
-            axes.set_xlabel("time step t")
+        canvas.supxlabel("time step t", fontsize=LARGE)
         colours = mpl.cm.ScalarMappable(scale, _colours(scale))
         place = (
-            {"location": "bottom", "aspect": 30, "shrink": 0.8}
+            {"location": "top", "aspect": 30, "shrink": 0.8}
             if narrow
             else {"shrink": min(1, 2 / len(blocks)), "aspect": 16}
         )
@@ -181,9 +180,13 @@ def _paint(axes: Axes, surface: Surface | None, steps: list[int], scale: Normali
         axes.axhline(float(np.argmax(fewer)) - 0.5, **SURVIVORS)
         explained["above: some runs had stopped"] = Line2D([], [], **SURVIVORS)
     # 0 and the powers of ten that stand apart
-    shown = [place for place, step in enumerate(steps) if step == 0 or (step > 1 and 10 ** round(np.log10(step)) == step)]
+    shown = [
+        place for place, step in enumerate(steps) if step == 0 or (step > 1 and 10 ** round(np.log10(step)) == step)
+    ]
     axes.set_yticks(shown, [f"{steps[place]:,}" for place in shown])
-    axes.xaxis.set_major_locator(MaxNLocator(3 if text_width() < 2 * drawing.PANEL_WIDTH else 4, integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(
+        MaxNLocator(3 if text_width() < 2 * drawing.PANEL_WIDTH else 4, integer=True, steps=[1, 2, 5, 10])
+    )
     return explained
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import NullLocator
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import VALIDATION_LOSS, candidates
@@ -58,9 +57,7 @@ class LearningRateSensitivity(Figure):
                 axes.tick_params(axis="x", rotation=90)
             else:
                 axes.set_ylabel(
-                    drawing.wrapped(quantity, 1.5)
-                    if len(quantities) > 1 or axes.get_subplotspec().is_first_col()
-                    else ""
+                    drawing.wrapped(quantity, 1.5) if len(quantities) > 1 or drawing.is_at_left(axes) else ""
                 )
                 _value_axis(axes, of_panel)
         if many:

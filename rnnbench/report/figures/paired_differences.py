@@ -67,7 +67,7 @@ class PairedDifferences(Figure):
         if len(groups) > MOST_PAIRS:
             return _matrices(rows, compared, factor)
         columns = min(3 if text_width() > 3 * drawing.PANEL_WIDTH else 1, len(groups))
-        height = 0.55 + 0.16 * max(map(len, groups)) + 0.1 / -(-len(groups) // columns)
+        height = 0.8 + 0.16 * max(map(len, groups)) + 0.1 / -(-len(groups) // columns)
         titles = [_title(group.iloc[0].to_dict(), rows["task"].nunique() > 1) for group in groups]
         alike = len({tuple(map(_difficulty, group.to_dict("records"))) for group in groups}) == 1
         canvas, panels = drawing.grid(titles, False, "", columns=columns, row_height=height, share=alike)

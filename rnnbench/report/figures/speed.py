@@ -58,13 +58,13 @@ class Speed(Figure):
         sizes = [(dict(zip(SIZE, key, strict=True)), group) for key, group in table.groupby(list(SIZE))]
         cells = table["cell"].nunique()
         canvas, grid = drawing.side_by_side(
-            len(sizes), 0.55 + 0.17 * cells, [1] * len(QUANTITIES), sharey=True, panel_width=drawing.NARROW_PANEL
+            len(sizes), 0.8 + 0.2 * cells, [1] * len(QUANTITIES), sharey=True, panel_width=drawing.NARROW_PANEL
         )
         for axes_of_row, (size, of_size) in zip(grid, sizes, strict=True):
             for axes, quantity in zip(axes_of_row, QUANTITIES, strict=True):
                 self._panel(axes, of_size, quantity, styles)
             axes_of_row[0].set_title(", ".join(f"{SIZE[name]} {size[name]:,g}" for name in size), loc="left")
-        for axes_of_row in grid if grid[0][1].get_subplotspec().is_first_col() else grid[-1:]:
+        for axes_of_row in grid if drawing.is_at_left(grid[0][1]) else grid[-1:]:
             for axes, label in zip(axes_of_row, QUANTITIES.values(), strict=True):
                 axes.set_xlabel(label)
         drawing.legend_above(canvas)
