@@ -95,12 +95,10 @@ class GradientHeatMap(Figure):
             if narrow
             else {"shrink": min(1, 2 / len(blocks)), "aspect": 16}
         )
-        bar = canvas.colorbar(colours, ax=grid, pad=0.02, extend="both", **place)
+        bar = canvas.colorbar(colours, ax=grid, pad=0.02, extend="both", ticks=MaxNLocator(5, integer=True), **place)
         seeds = int(results.runs.groupby(["cell", *TASK_GROUP, "variant"])["seed"].nunique().max())
         of = f", median of {seeds} seeds" if seeds > 1 else ", one seed"
         bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$" + of)
-        bar.locator = MaxNLocator(5, integer=True)
-        bar.update_ticks()
         title = drawing.wrapped(_title(results.runs, rows), text_width() - 0.2)
         if explained:
             drawing.legend_above(canvas, explained, title)
