@@ -191,13 +191,11 @@ def _aligned(column: "pd.Series[str]") -> "pd.Series[str]":
     if texts is None:
         return column
     wholes, fractions = (max((text[place] for text in texts), key=len) for place in (0, 1))
-    return pd.Series(
-        [
-            f"{_blank(wholes[: len(wholes) - len(whole)])}{whole}{fraction}{_blank(fractions[len(fraction) :])} {rest}"
-            for whole, fraction, rest in texts
-        ],
-        column.index,
-    )
+    aligned = [
+        f"{_blank(wholes[: len(wholes) - len(whole)])}{whole}{fraction}{_blank(fractions[len(fraction) :])} {rest}"
+        for whole, fraction, rest in texts
+    ]
+    return pd.Series([text.rstrip(" ") for text in aligned], column.index)
 
 
 def _blank(text: str) -> str:

@@ -6,10 +6,11 @@ from textwrap import fill
 
 import pandas as pd
 
+from rnnbench.report.labels import is_number
 from rnnbench.report.tables.narrow import GAP, Narrow, narrow, width
 from rnnbench.report.tables.rendering import number_parts, wrapped
 
-LETTERS = 76
+LETTERS = 82
 """That 345 pt, the width of an article's text, hold in \\footnotesize."""
 POINTS = 4.3
 """Of a letter."""
@@ -69,19 +70,23 @@ def _aligned_width(column: "pd.Series[str]") -> int:
 
 
 def _column(column: "pd.Series[str]", bold: Sequence[bool]) -> tuple[str, str, list[str]]:
-    """The layout of a column, its heading and its cells: of numbers three columns, before and behind the point, and
-    bounds."""
+    """The layout of a column, its heading and its cells: of numbers up to three columns, before and behind the point
+    and bounds."""
     words = [latex_text(line) for line in fill(str(column.name), width(column) - GAP).split("\n")]
     heading = words[0] if len(words) == 1 else rf"\shortstack[l]{{{BREAK.join(words)}}}"
     parts = number_parts(column)
     if parts:
-        cells = [f"{_signed(whole)} & {latex_text(point)} & {latex_text(rest)}" for whole, point, rest in parts]
-        return "r@{}l@{ }l", rf"\multicolumn{{3}}{{l}}{{{heading}}}", cells
+        there = [place for place in range(3) if place == 0 or any(part[place] for part in parts)]
+        cells = [" & ".join((_signed, latex_text, latex_text)[place](part[place]) for place in there) for part in parts]
+        layout = "".join(("r", "@{}l", "@{ }l")[place] for place in there)
+        side = "r" if layout == "r" else "l"
+        return layout, rf"\multicolumn{{{len(there)}}}{{{side}}}{{{heading}}}", cells
     texts = [latex_text(text) for text in column]
     if column.str.contains("\n").any():
         return f"p{{{width(column) * POINTS:.0f}pt}}", heading, [rf"\raggedright {text}" for text in texts]
+    side = "r" if all(map(is_number, filter(None, column))) else "l"
     marked = zip(texts, bold or [False] * len(texts), strict=True)
-    return "l", heading, [rf"\textbf{{{text}}}" if is_bold else text for text, is_bold in marked]
+    return side, heading, [rf"\textbf{{{text}}}" if is_bold else text for text, is_bold in marked]
 
 
 def _signed(whole: str) -> str:

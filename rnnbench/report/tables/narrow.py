@@ -12,7 +12,7 @@ KEYS = ("verdict", "task", "trained on", "cell", "other cell", "variant", "lengt
 GAP = 2
 """Letters between two columns."""
 OF_TASK = re.compile(r"(?P<task>.+), (?:all (?P<settings>\w+)s|(?P<setting>\w+) (?P<value>\S+))")
-BRACKETS = re.compile(r" ?\[[^]]*\]")
+BRACKETS = re.compile(r" ?(\[[^]]*\]|\([^)]* to [^)]*\))")
 
 
 class Narrow(NamedTuple):

@@ -12,7 +12,7 @@ from rnnbench.report.tables.narrow import GAP, KEYS, narrow, width
 
 WIDEST = 48
 """Letters in a column of the terminal, of one that says what a row is of a quarter of all; longer text is wrapped."""
-NUMBER = re.compile(r"([-−+<>≥≤~]?\s?[\d,]*|[–∞])(\.\d+(?:e[-+]\d+)?)?(|[^\d.,].*)", re.DOTALL)
+NUMBER = re.compile(r"([-−+<>≥≤~]?\s?[\d,]*|[–∞])(\.\d+(?:e[-+]\d+)?)?\s*(|[\[(].*)", re.DOTALL)
 """Before the point, behind it, and bounds or what else follows."""
 
 
@@ -43,7 +43,7 @@ def number_parts(column: "pd.Series[str]") -> list[tuple[str, str, str]] | None:
     if not column.any() or not all(map(is_number, filter(None, column))):
         return None
     parts = [NUMBER.fullmatch(text) for text in column]
-    found = [(each[1], each[2] or "", each[3].strip()) for each in parts if each]
+    found = [(each[1], each[2] or "", each[3]) for each in parts if each]
     return found if len(found) == len(column) else None
 
 
