@@ -20,7 +20,7 @@ SECTIONS = ("train", "validation", "confirmation", "test", "gradient")
 CURVE = "curve"
 """The key of the configuration by which a dashboard groups runs: cell, task and what is swept, all but the seed."""
 PROFILE_AXES = ("layer", "time_step")
-HEAT_MAP = "top: at first; right: end of the sequence; white: largest; black: 12 decades below it"
+HEAT_MAP = "top: at first; right: end of the sequence; white: largest; black: 6 decades below"
 Mode = Literal["offline", "online", "disabled"]
 ID_LENGTH, TAG_LENGTH, NAME_LENGTH = 64, 64, 128
 """W&B's limits."""
@@ -98,10 +98,11 @@ def profile_row(profiles: Mapping[str, Array]) -> dict[str, float]:
 
 
 def heat_map(profiles: Sequence[Array]) -> Array:
-    """Grey levels of profiles over time, a row each, from white at the largest value to black 12 decades below it."""
+    """Grey levels of profiles over time, a row each, from white at the largest value to black 6 decades below it."""
     values = np.nan_to_num(np.stack(profiles), posinf=0.0)
-    decades = np.log10(np.maximum(values / values.max(initial=1e-300), 1e-12))
-    return np.kron(255 * (1 + decades / 12), np.ones((8, 8))).astype(np.uint8)
+    decades = np.log10(np.maximum(values / values.max(initial=1e-300), 1e-6))
+    block = [max(1, size // count) for size, count in zip((240, 480), values.shape, strict=True)]
+    return np.kron(255 * (1 + decades / 6), np.ones(block)).astype(np.uint8)
 
 
 def configuration(settings: Row, columns: Row, experiment: str, label: str) -> dict[str, Any]:
