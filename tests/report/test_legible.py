@@ -1,4 +1,4 @@
-"""Every figure of every committed experiment at a column's and a page's width: nothing cut off, nothing printed over."""
+"""Every figure of every committed experiment at a column's and a page's width: nothing cut off or printed over."""
 
 from pathlib import Path
 
