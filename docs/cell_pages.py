@@ -78,7 +78,7 @@ def overview() -> str:
     return (
         "# All cells\n\nEach has a page with its equations, source, settings and results. The small lines are the "
         f"gradient with respect to the state over {LENGTH} steps, before training, on one scale of "
-        f"{-LOWEST} decades: flat means that the first steps are heard as well as the last. "
+        f"{-LOWEST} decades: a flat line means that the first steps matter as much as the last. "
         "[A cell of your own](own-cell.md) is one file and gets all of this.\n\n"
         f'<div class="cards">{"".join(cards)}</div>\n'
     )

@@ -53,7 +53,7 @@ QUESTIONS = [
         "Can they follow a state that every input changes?",
         "state_tracking",
         "other_lengths",
-        "Far beyond the trained lengths only some of the runs do.",
+        "Where a run finds the rule it holds at ten times the trained length; elsewhere it falls towards guessing.",
     ),
     (
         "Does the comparison of Chung et al. (2014) hold?",

@@ -100,7 +100,7 @@ def on_page_content(content: str, page: Page, **_: Any) -> str:
     inside, parts = 0, []
     for part in re.split(r"(<[^>]+>)", content):
         if tag := re.match(r"<(/?)(?:a|code|pre|svg|math|h\d)\b", part):
-            inside += -1 if tag[1] else 1
+            inside = max(0, inside + (-1 if tag[1] else 1))  # a closing tag in an alternative text counts for nothing
         elif not inside and not part.startswith("<") and page.file.src_uri != "papers.md":
             part = _cited(part)
         parts.append(part)
