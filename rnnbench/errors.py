@@ -31,7 +31,7 @@ INSTALLED = tuple(Path(path).resolve() for path in {sysconfig.get_path(name) for
 
 
 REQUIREMENTS = {
-    "extra_forbidden": "no such setting; `rnnbench --help` lists them",
+    "extra_forbidden": "no such setting; `rnnbench --help all` lists them",
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
     **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
     **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),

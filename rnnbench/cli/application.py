@@ -118,5 +118,5 @@ def _no_such_setting(key: str, section: Any) -> str:
     near = nearest_setting(whole, {**of_section, **everywhere})
     hint = f"did you mean {near}? " if near else ""
     is_component = isinstance(section, DictConfig) and "_target_" in section
-    where = f"{prefix} has {', '.join(within) or 'no settings'}" if is_component else "`rnnbench --help` lists them"
+    where = f"{prefix} has {', '.join(within) or 'no settings'}" if is_component else "`rnnbench --help all` lists them"
     return f"{whole}: no such setting; {hint}{where}"

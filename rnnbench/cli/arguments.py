@@ -86,7 +86,7 @@ def _checked(word: str, arguments: Sequence[str], used: Sequence[str]) -> str:
         if group in GROUPS and (
             isinstance(each, int | float | None) or (isinstance(each, list) and group not in LISTS)
         ):
-            raise SettingError(f"{word}: must be a name; `rnnbench --help` lists the choices")
+            raise SettingError(f"{word}: must be a name; `rnnbench --help {group}` lists the choices")
     return re.sub(r"^name=(\d[\w.-]*)$", r"name='\1'", word)
 
 

@@ -113,7 +113,8 @@ class Settings(BaseModel):
         """Check the content of a configuration. Raises SettingError, and of it MissingSettingError for a ???."""
         if missing := next(_missing(content), None):
             what = "FILE" if missing.endswith(".path") else "VALUE"
-            raise MissingSettingError(f"{missing}=???: must be given, as {missing}={what}; `rnnbench --help` says what")
+            help_of = f"`rnnbench --help {missing.partition('.')[0]}`"
+            raise MissingSettingError(f"{missing}=???: must be given, as {missing}={what}; {help_of} says what")
         try:
             return cls.model_validate(content)
         except ValidationError as error:
