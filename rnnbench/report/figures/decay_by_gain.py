@@ -92,7 +92,7 @@ def _growth(results: Results) -> pd.DataFrame:
         raise SettingError(NONE)
     if MEMORY_BIAS in runs:
         biased = runs[MEMORY_BIAS].notna()
-        labels = runs[START].astype(str) + ", memory bias " + runs[MEMORY_BIAS].map(setting_value)
+        labels = "memory bias " + runs[MEMORY_BIAS].map(setting_value) + ", " + runs[START].astype(str)
         runs = runs.assign(**{START: runs[START].where(~biased, labels)})
     several = runs["difficulty"].nunique() > 1
     settings = zip(runs["variant"], runs["difficulty_setting"], runs["difficulty"], strict=True)
