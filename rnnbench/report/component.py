@@ -13,9 +13,12 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.report.labels import value_text
+from rnnbench.report.labels import drawn_runs, value_text
 from rnnbench.report.style import CellStyles
+from rnnbench.schema import TASK_GROUP
 
+MOST_CELLS = 8
+"""In one panel, which is how many lines can be told apart. More cells have a panel, or a row of dots, each."""
 NOTHING = ("", "–", "–, –")
 """Text of cells without a value."""
 
@@ -132,7 +135,7 @@ class Table(Component, ABC):
 
 
 class Figure(Component, ABC):
-    """Draws results. Derive, name the columns it needs, and draw; its docstring is the caption."""
+    """Draws results. Derive, name the columns it needs, and draw; the caption has its docstring, on how it is read."""
 
     def draw(self, results: Results, styles: CellStyles) -> Canvas:
         """The figure, within `paper_style`. Raises SettingError, naming it, when what it needs is missing."""
@@ -140,9 +143,22 @@ class Figure(Component, ABC):
             return self.draw_panels(results, styles)
 
     def caption(self, results: Results) -> list[str]:
-        """The paragraphs below the figure: its docstring without arguments, and what is to be said of these results."""
+        """The paragraphs below the figure: what is drawn of which runs, how it is to be read, and what it shows.
+
+        From its docstring, without the arguments and without the sentences on more cells where these are few.
+        """
         paragraphs = [" ".join(each.split()) for each in (inspect.getdoc(self) or "").split("\n\n")]
-        return [each for each in paragraphs if each and not each.startswith("`")]
+        what, *how = [each for each in paragraphs if each and not each.startswith("`")]
+        many = results.runs.groupby(TASK_GROUP)["cell"].nunique().max() > MOST_CELLS
+        if not many:
+            how = [re.sub(r"; of more than eight cells [^.]*", "", each) for each in how]
+            how = [" ".join(part for part in re.split(r"(?<=\.) ", each) if "ore than " not in part) for each in how]
+        return [f"{what} {drawn_runs(results.runs)}", *filter(None, how), *self.finding(results)]
+
+    def finding(self, results: Results) -> list[str]:
+        """A sentence on what the figure shows of these results; usually none."""
+        del results
+        return []
 
     @abstractmethod
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:

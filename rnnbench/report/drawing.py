@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatt
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.report.cell_names import cell_name
+from rnnbench.report.component import MOST_CELLS as MOST_CELLS
 from rnnbench.report.labels import cell_label, incomplete, task_title, variant_label
 from rnnbench.report.style import LARGE, SMALL, SMALLEST, TEXT_WIDTH, CellStyles, column_width, ramp, text_width
 from rnnbench.schema import TASK_GROUP
@@ -27,8 +28,6 @@ PANEL_WIDTH, NARROW_PANEL = 2.2, 1.5
 """Inches that a panel in a row of several needs, and in a figure of one column."""
 MOST_LINES = 6
 """In a panel; cells without variants always share one."""
-MOST_CELLS = 8
-"""In one panel, which is how many colours and markers there are. More cells have a panel, or a row of dots, each."""
 SMALL_PANELS = 6
 """To a row, of such panels."""
 ROW_OF_LEGEND, ROW_OF_DOTS, ROW_OF_NOTE, ROW_OF_TITLE = 0.16, 0.16, 0.11, 0.14

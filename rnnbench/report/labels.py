@@ -10,11 +10,11 @@ import pandas as pd
 
 from rnnbench.analysis.intervals import Interval, Quartiles, is_degenerate
 from rnnbench.analysis.matched_comparisons import WIDTH, Match
-from rnnbench.analysis.results import Results
+from rnnbench.analysis.results import Results, cell_order
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import printable
 from rnnbench.report.cell_names import cell_name
-from rnnbench.schema import Status, stored_text
+from rnnbench.schema import TASK_GROUP, Status, stored_text
 
 SHORT = {
     "model.initialisation": "",
@@ -91,6 +91,20 @@ def loss_behind_gradient(runs: pd.DataFrame) -> str:
     known = sorted(set(runs["gradient_loss_at"].dropna())) if "gradient_loss_at" in runs else []
     named = [at if at.startswith(("all", "step")) else f"the {at}" for at in known]
     return f"the loss of {' or '.join(named)}" if named else "the loss"
+
+
+def drawn_runs(runs: pd.DataFrame) -> str:
+    """Of which runs a figure is: `Adding, lengths 20 and 50: RNN, LSTM and GRU, 5 seeds each.`"""
+    tasks = []
+    for (task, setting), of_task in runs.groupby(["task", "difficulty_setting"], sort=False):
+        values = [difficulty_label(str(setting), value) for value in dict.fromkeys(of_task["difficulty"])]
+        shown = [values[0], *(value.removeprefix(f"{setting} ") for value in values[1:])]
+        tasks.append(" ".join(filter(None, [str(task).replace("_", " "), ", ".join(shown)])))
+    cells = ", ".join(cell_name(cell) for cell in sorted(runs["cell"].unique(), key=cell_order))
+    counts = runs.groupby([*TASK_GROUP, "cell", "variant"])["seed"].nunique()
+    least, most = counts.min(), counts.max()
+    seeds = f"{least} to {most} seeds" if least < most else "1 seed" if most == 1 else f"{most} seeds"
+    return f"Task{'s' * (len(tasks) > 1)}: {'; '.join(tasks)}. Cells: {cells}; {seeds} each."
 
 
 def loss_name(tasks: Iterable[str]) -> str:

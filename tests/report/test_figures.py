@@ -18,6 +18,7 @@ from rnnbench.analysis.tuning import tune
 from rnnbench.report import Figure
 from rnnbench.report.labels import LOSSES
 from rnnbench.report.style import CellStyles, paper_style
+from tests.report.shapes import made
 from tests.report.tiny import CELLS, DECAY, tiny
 
 NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "figure").glob("*.yaml"))
@@ -161,3 +162,30 @@ def test_sensitivity_is_in_steps_censored_at_the_budget() -> None:
                  for axes in (first, second)]  # fmt: skip
     assert list(map(len, triangles)) == [1, 2]
     assert first.get_ylabel() == "steps to solve"
+
+
+def test_captions_tell_what_is_drawn() -> None:
+    results = tiny()
+    of_runs = "Task: adding length 10, 20. Cells: RNN, LSTM, GRU; 3 seeds each."
+    for name in ("learning_curves", "horizon", "cost", "gradient_norms"):
+        caption = figure(name).caption(results)
+        assert caption[0].endswith(of_runs)
+        assert "eight cells" not in " ".join(caption)
+    many = " ".join(figure("learning_curves").caption(made(10, seeds=1)))
+    assert "More than eight cells" in many
+    assert "1 seed each" in many
+
+
+def test_captions_end_with_what_is_found() -> None:
+    ends = figure("learning_curves").caption(tiny())[-1]
+    assert ends == (
+        "Median loss at the end of training: adding, length 10: GRU 0.0110, LSTM 0.0550, RNN 0.176; "
+        "adding, length 20: GRU 0.0110, LSTM 0.0550, RNN 0.176."
+    )
+    assert "end of training" not in " ".join(figure("learning_curves").caption(made(2, status=lambda *_: "failed")))
+    assert figure("horizon").caption(tiny())[-1].endswith("RNN 0, LSTM 10 and GRU at least 20.")
+
+
+def test_learning_curves_by_time_end_at_the_training_time() -> None:
+    by_time = panels(draw("learning_curves_by_time"))[0]
+    assert line(by_time, "GRU").get_xdata()[-1] == pytest.approx(0.4)  # 200 steps

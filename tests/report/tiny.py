@@ -71,7 +71,8 @@ def _row(cell: str, length: int, seed: int, vary: str | None, value: Any) -> dic
         "threads": 1, "steps_trained": 200, "solved": solved, "steps_to_solve": 100.0 if solved else np.nan,
         "diverged_at_step": np.nan, "baseline_loss": 1 / 6, "validation_loss": loss, "test_loss": loss,
         "test_loss_at_40": 2 * loss, "test_baseline_loss_at_40": 1 / 6,
-        "step_time_s": 0.002, "parameters": 100 + len(cell), "parameters_recurrent_layers": 96, "state_size": 8,
+        "step_time_s": 0.002, "training_time_s": 0.4,
+        "parameters": 100 + len(cell), "parameters_recurrent_layers": 96, "state_size": 8,
         "gradient_half_life": 4.0, "gradient_half_life_initial": 2.0, "pass_steps": length, "pass_input_size": 2,
         **{f"pass_{name}{end}_s": seconds * 1e-3 for name, seconds in passes.items()
            for end in ("", "_best", "_lower_quartile", "_upper_quartile")},

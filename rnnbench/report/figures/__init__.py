@@ -1,6 +1,6 @@
 """Figures: each is one file here and one YAML file in conf/figure, drawn from the results alone.
 
-- `learning_curves`: loss on validation data against training steps.
+- `learning_curves`: loss on validation data against training steps or training time.
 - `horizon`: success rate against the task's length, and the longest solvable length.
 - `equal_budget`: loss over the baseline, or steps to solve, at equal width and at equally many parameters.
 - `paired_differences`: two cells against each other, by the ratio of their losses or of their steps to a milestone.

@@ -10,6 +10,7 @@ from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure, OfMilestone
+from rnnbench.report.sentences import lengths_solved
 from rnnbench.report.style import SMALLEST, CellStyles
 from rnnbench.report.values import to_columns
 
@@ -27,6 +28,10 @@ class Horizon(OfMilestone, Figure):
     intervals = (
         "95% over seeds: exact for the success rate, bootstrap of the runs within each length for the longest length"
     )
+
+    def finding(self, results: Results) -> list[str]:
+        """The longest lengths that half of the runs solve."""
+        return lengths_solved(solvable_lengths(results.runs, np.random.default_rng(0), self.milestone))
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         success = success_by_length(results.runs, self.milestone)

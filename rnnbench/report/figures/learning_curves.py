@@ -13,7 +13,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
-from rnnbench.report.labels import loss_name
+from rnnbench.report.labels import cell_label, loss_name, number
 from rnnbench.report.style import CellStyles, marked, unmarked
 from rnnbench.schema import Status
 
@@ -21,6 +21,8 @@ AXES = {"steps": "training step", "seconds": "training time (s)"}
 """By what the axis counts."""
 EARLY = 0.1
 """Of the training: the losses before it set no range."""
+MOST_NAMED = 6
+"""Cells, in the caption."""
 LOGARITHMIC = 3
 """The ratio of the largest to the smallest loss from which on the axis is logarithmic."""
 CARRIED: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.7}
@@ -81,6 +83,20 @@ class LearningCurves(Figure):
         drawing.legend_above(canvas, explained)
         return canvas
 
+    def finding(self, results: Results) -> list[str]:
+        """The medians at the end, the smallest first, of each task; not that one differs by more than chance."""
+        if "validation_loss" not in results.runs:
+            return []
+        sentences = []
+        for title, runs in drawing.by_task(results.runs.dropna(subset="validation_loss")):
+            groups = runs.groupby(["cell", "variant"], sort=False)["validation_loss"].median()
+            ordered = groups.sort_values(kind="stable").head(MOST_NAMED)
+            rows = zip(ordered.index.tolist(), ordered.tolist(), strict=True)
+            told = ", ".join(f"{cell_label(key[0], key[1], True)} {number(value)}" for key, value in rows)
+            rest = f" and {len(groups) - MOST_NAMED} more above" if len(groups) > MOST_NAMED else ""
+            sentences.append(f"{title}: {told}{rest}")
+        return [f"Median loss at the end of training: {'; '.join(sentences)}."] if sentences else []
+
     def _levels(self, lines: list[drawing.Line]) -> dict[str, float]:
         """The horizontal lines of a panel."""
         known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, *_ in lines]).dropna()
@@ -103,8 +119,8 @@ class LearningCurves(Figure):
                 axes, whole.index * per_step, losses if not small else whole, style["color"]
             )
             explained |= _mark_the_ends(axes, group, losses, style["color"], per_step)
-        for number, (name, level) in enumerate(self._levels([line[:3] for line in drawn]).items()):
-            axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * number)), label=name, zorder=1)
+        for place, (name, level) in enumerate(self._levels([line[:3] for line in drawn]).items()):
+            axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * place)), label=name, zorder=1)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=self.x == "steps", steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter("{x:,.0f}" if self.x == "steps" else "{x:,g}")
         return explained
@@ -134,7 +150,7 @@ def _set_limits(axes: Axes, limits: list[tuple[float, float]], logarithmic: bool
 def _seconds_per_step(runs: pd.DataFrame) -> float:
     """Median over the runs of their mean time of a training step."""
     if "training_time_s" not in runs:
-        raise SettingError("x=seconds: needs training_time_s, which no run has; set x=steps")
+        raise SettingError("needs training_time_s, which no run has; set x=steps")
     return float((runs["training_time_s"] / runs["steps_trained"].where(runs["steps_trained"] > 0)).median())
 
 
