@@ -18,17 +18,16 @@ VALUES = ["mean", "lowest", "highest"]
 
 
 class LearningRateSensitivity(Figure):
-    """What the setting was tuned by against its values, such as learning rates: one panel per task.
+    """What the setting was tuned by against its values, such as learning rates.
 
-    Where a run reached the objective: steps to it, means over the tuning seeds, bands their range; a run that did not
-    reach it counts its whole budget, and a triangle marks values with such runs: the truth lies above. Elsewhere: log10
-    of the loss on validation data over that of the best constant. A ring marks the value chosen for the
-    cell, which all other tables and figures use; where cells share a value their rings are concentric. More than eight
+    Where a run reached the objective: steps to it, means over the tuning seeds, bars their range; a run that did not
+    reach it counts its whole budget, and a triangle marks values with such runs: the truth lies above. Elsewhere: the loss on validation data. A ring marks the value chosen for the
+    cell, which all other tables and figures use. More than eight
     cells have a panel each.
     """
 
     needs = ("validation_loss",)
-    intervals = "none: bands are the range over seeds"
+    intervals = "none: bars are the range over seeds"
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         if results.tuned is None:
