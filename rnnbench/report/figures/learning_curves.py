@@ -33,11 +33,11 @@ OTHERS: dict[str, Any] = {"color": "0.85", "linewidth": 0.5, "zorder": 0.5, "lab
 class LearningCurves(Figure):
     """Loss on validation data against training steps or training time.
 
-    Lines are medians over seeds, thin lines the seeds, of ten seeds and more bands their quartiles. A run that stopped early keeps its last value, so that
-    each point is over all seeds; the line of medians
-    is thin from where the first run stopped. Losses before a tenth of the training set no range of the axis. More than eight cells have a panel
-    each, with the others in grey. The best constant, where the
-    task has one, is the best predictor that remembers nothing of the sequence.
+    Lines are medians over seeds, thin lines the seeds, of ten seeds and more bands their quartiles. A run that
+    stopped early keeps its last value, so that each point is over all seeds; the line of medians is thin from where
+    the first run stopped. Losses before a tenth of the training set no range of the axis. More than eight cells
+    have a panel each, with the others in grey. The best constant, where the task has one, is the best predictor
+    that remembers nothing of the sequence.
 
     `levels` are further horizontal lines: losses by name, such as those of milestones. `x` is what the axis counts:
     steps, or seconds, a run's steps times its mean time per step.

@@ -20,10 +20,10 @@ VALUES = ["mean", "lowest", "highest"]
 class LearningRateSensitivity(Figure):
     """What the setting was tuned by against its values, such as learning rates.
 
-    Where a run reached the objective: steps to it, means over the tuning seeds, bars their range; a run that did not
-    reach it counts its whole budget, and a triangle marks values with such runs: the truth lies above. Elsewhere: the loss on validation data. A ring marks the value chosen for the
-    cell, which all other tables and figures use. More than eight
-    cells have a panel each.
+    Where a run reached the objective: steps to it, means over the tuning seeds, bars their range; a run that did
+    not reach it counts its whole budget, and a triangle marks values with such runs: the truth lies above.
+    Elsewhere: the loss on validation data. A ring marks the value chosen for the cell, which all other tables and
+    figures use. More than eight cells have a panel each.
     """
 
     needs = ("validation_loss",)
