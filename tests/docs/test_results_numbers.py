@@ -109,6 +109,40 @@ def lost(gain: float, *columns: tuple[str, str, str, int]) -> str:
 
 
 GAINS = (0.5, 1, 2)
+
+
+@functools.cache
+def passes() -> pd.DataFrame:
+    """Of runs on one thread: times over that of the compiled loops, and theirs over those of LSTMs."""
+    runs = table("speed").query("threads == 1").copy()
+    assert not (runs["pass_cpu_load"] > 0.5).any(), "other work ran"
+    fused = runs["pass_fused_s"]
+    times = {name: runs[f"pass_{name}_s"] / fused for name in ("torch_nn", "torch_mm", "torch_compile")}
+    times |= {name: fused / runs[f"pass_{name}_fused_s"] for name in ("lstm", "equal_lstm")}
+    return runs.assign(ms=1e3 * fused, **times)
+
+
+PARAMETERS = "parameters_recurrent_layers"
+
+
+def speed() -> list[str]:
+    """Rows by width and cell, at 100 steps."""
+    rows = passes().query("difficulty == 100").sort_values("model.hidden_size", kind="stable")
+    return [
+        f"| {row['model.hidden_size']} | `{row['cell']}` | {row[PARAMETERS]:,.0f} | {row['ms']:.3g} | "
+        f"{1 / row['torch_mm']:.2f} | {row['torch_nn']:.1f} | {row['lstm']:.2f} | {row['equal_lstm']:.2f} |".replace(
+            "nan", ""
+        )
+        for row in rows.to_dict("records")
+    ]
+
+
+def extremes(cell: str, column: str, sizes: tuple[int, ...] = (32, 64, 128, 256)) -> list[float]:
+    """Smallest and largest of a cell's rows at these widths."""
+    values = passes().query("cell == @cell and `model.hidden_size` in @sizes and difficulty == 100")[column]
+    return [float(values.min()), float(values.max())]
+
+
 ADDING = [(length, cell) for length in (20, 50, 100, 200) for cell in NAMES]
 TABLES = {
     "| length | cell | solved | steps | test loss |": [adding(*of, True) for of in ADDING if of[0] in (20, 200)],
@@ -127,6 +161,7 @@ TABLES = {
     "| gain | h: before | after training | c: before | after |": [
         lost(gain, *(("lstm", "orthogonal", tensor, moment) for tensor in "hc" for moment in (0, 1))) for gain in GAINS
     ],
+    "| H | cell | parameters | ms | / torch.mm loop | speed-up over torch.nn | / LSTM | / equal LSTM |": speed(),
 }
 """The rows under each header."""
 
@@ -237,6 +272,13 @@ FACTS: list[Fact] = [
     (r"whole seeds.*#", ratios()),
     (r"rate and initialisation.*#|learning rate and initialisation.*#", settings("rate_and_initialisation")),
     (r"[Ll]earning.* (initialisation|chrono).*#", [*ratios("rate_and_initialisation"), 1.5, 100 * (1 - 2 / 2**6)]),
+    (r"Speed.*#( hidden)? (to|units)|Speed.*# steps|Speed.*#-bit",
+     [32, 256, 20, *map(float, table("speed")["vector_width_bits"].unique())]),
+    *((rf"Speed.*{names}", extremes(cell, column)) for names, cell, column in (
+      ("#.*nn.GRU", "gru_torch", "torch_nn"), ("(nn.GRU.*#|#.*nn.LSTM`)", "lstm", "torch_nn"),
+      ("equal width.*#|#.*equal width", "gru", "lstm"))),
+    (r"Speed.*#.*as many parameters", [*extremes("gru", "equal_lstm"), *extremes("gru", "equal_lstm", (37, 74, 148))]),
+    (r"Speed.*torch.compile.*#", [float(value) for value in passes()["torch_compile"].dropna()]),
     (r"rate for all lengths.*#", list(table("adding_medium", "tuned_settings")["chosen_over_all"])),
     (r"mean steps are.*#", one_rate()),
     (r"factor of #|goes to #", [1.5, 750]),  # the margin, and what arjovsky2016_adding says
@@ -277,7 +319,6 @@ EXEMPT = {
     "![": "badges",
     "Install": "the time it takes, measured by hand",
     "Where to go on": "links",
-    "**Speed.**": "docs/speed.md says where these come from",
 }
 """Headings and beginnings of paragraphs without results of these folders."""
 
@@ -317,6 +358,12 @@ def unknown(unit: str) -> list[str]:
             values = [value for pattern, known in FACTS if re.search(pattern, context) for value in known]
             found += [] if any(agrees(token[0], value) for value in values) else [token[0]]
     return found
+
+
+def test_table_of_speed() -> None:
+    text = (ROOT / "docs" / "speed.md").read_text()
+    header, rows = list(TABLES.items())[-1]
+    assert text.partition(header)[2].split("\n\n")[0].splitlines()[2:] == rows
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
