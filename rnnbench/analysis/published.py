@@ -19,6 +19,7 @@ COLUMNS = {
     "published": "the paper's: a number, `all` or `no` runs, or which of two is less",
     "ours": "count of runs, or the median with the smallest and the largest run",
     "agree": "yes, no, in part (some runs do what all or none do there) or not seen (the two cannot be told apart)",
+    "runs": "number of our runs",
 }
 Numbers = Float[np.ndarray, " runs"]
 
@@ -50,7 +51,7 @@ def _row(runs: pd.DataFrame, number: Mapping[str, Any]) -> dict[str, Any]:
         found = _ordered(_values(number, chosen), _values(number, _chosen(runs, number["than"])))
     elif isinstance(published, int | float):
         values = _values(number, chosen)
-        found = {"ours": _text(values), "agree": "yes" if _lies_within(values, float(published)) else "no"}
+        found = {"ours": _text(values), "runs": len(chosen), "agree": "yes" if _lies_within(values, float(published)) else "no"}
     else:
         raise SettingError(f"published={published}: must be a number, all, no or less")
     return {"where": number["where"], "what": number["what"], "published": published, **found}
@@ -88,7 +89,7 @@ def _share(published: str, number: Mapping[str, Any], runs: pd.DataFrame) -> dic
     count, total = int(reached(_with_milestone(number, runs), number["milestone"]).sum()), len(runs)
     agreeing = count if published == "all" else total - count
     agree = "yes" if agreeing == total else "in part" if agreeing else "no"
-    return {"ours": f"{count} of {total}", "agree": agree}
+    return {"ours": f"{count} of {total}", "runs": total, "agree": agree}
 
 
 def _lies_within(values: Numbers, published: float) -> bool:
@@ -112,7 +113,8 @@ def _ordered(less: Numbers, more: Numbers) -> dict[str, Any]:
         min(1.0, 2 * float(stats.mannwhitneyu(less, more, alternative=side, method=method).pvalue))
         for side in ("less", "greater")
     ]
-    return {"ours": f"{_text(less)} v {_text(more)}", "agree": p_values}
+    runs = f"{less.size} v {more.size}"
+    return {"ours": f"{_text(less)} v {_text(more)}", "runs": runs, "agree": p_values}
 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -131,7 +133,7 @@ def _text(values: Numbers) -> str:
     if values.size == 0:
         return "no run has it"
     middle = float(np.sort(values)[(values.size - 1) // 2]) if np.isinf(values).any() else float(np.median(values))
-    return f"{_digits(middle)} ({_digits(values[0])} to {_digits(values[-1])}, {values.size} runs)"
+    return f"{_digits(middle)} ({_digits(values[0])} to {_digits(values[-1])})"
 
 
 def _digits(value: float) -> str:

@@ -42,4 +42,5 @@ class Published(Table):
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         value = row["published"]
-        return {**row, "published": value if isinstance(value, str) else number(float(value))}
+        shown = value if isinstance(value, str) else number(float(value))
+        return {**row, "published": shown, "runs": str(row["runs"])}
