@@ -51,7 +51,8 @@ def _row(runs: pd.DataFrame, number: Mapping[str, Any]) -> dict[str, Any]:
         found = _ordered(_values(number, chosen), _values(number, _chosen(runs, number["than"])))
     elif isinstance(published, int | float):
         values = _values(number, chosen)
-        found = {"ours": _text(values), "runs": len(chosen), "agree": "yes" if _lies_within(values, float(published)) else "no"}
+        agree = "yes" if _lies_within(values, float(published)) else "no"
+        found = {"ours": _text(values), "runs": len(chosen), "agree": agree}
     else:
         raise SettingError(f"published={published}: must be a number, all, no or less")
     return {"where": number["where"], "what": number["what"], "published": published, **found}
