@@ -33,8 +33,10 @@ class GateStatistics(Probe):
     Units are all numbers of a state tensor, a complex one by its size; where tensors differ in size, the array
     `time_constant` ends in NaN.
 
-    The gates are the sigmoids that `step` computes, in that order, a sigmoid candidate included. Cost: one forward pass
-    over the batch, step by step, in float64, so that 1 - z is not rounded to 1.
+    The gates are the sigmoids that `step` computes, in that order, a sigmoid candidate included. `gate_mean`,
+    `gate_closed` and `gate_open` are, at each time step, a gate's mean and the fractions of its values that are closed
+    and open, over its units and the examples that have the step; NaN where none has. Cost: one forward pass over the
+    batch, step by step, in float64, so that 1 - z is not rounded to 1.
     """
 
     columns: ClassVar[Mapping[str, Column]] = {
@@ -59,6 +61,9 @@ class GateStatistics(Probe):
         "time_constant": ("layer", "state", "unit"),
         "gate_closed_fraction": ("layer", "gate_unit"),
         "gate_open_fraction": ("layer", "gate_unit"),
+        "gate_mean": ("layer", "gate", "time_step"),
+        "gate_closed": ("layer", "gate", "time_step"),
+        "gate_open": ("layer", "gate", "time_step"),
         "largest": ("layer", "state"),
     }
 
@@ -91,7 +96,7 @@ def layer_statistics(
 ) -> tuple[dict[str, Array], Float[Tensor, "time batch hidden"]]:
     """One layer's part of every array, over the real steps, and its outputs h."""
     state = cell.initial_state(inputs.shape[1])
-    outputs, kept, closed, opened, largest = [], [], [], [], []
+    outputs, kept, closed, opened, largest, over_time = [], [], [], [], [], []
     for x, now in zip(inputs, real.unsqueeze(2), strict=True):
         step = retention(cell, x, state)
         state = step.state
@@ -101,6 +106,7 @@ def layer_statistics(
         kept.append([_kept_or_nan(fraction, tensor).where(now, 0).sum(0) for fraction, tensor in fractions])
         closed.append(((gates < CLOSED) & now).double().sum(0))
         opened.append(((gates > OPEN) & now).double().sum(0))
+        over_time.append([_over_units(_side_by_side((gate,), state[0])[now[:, 0]]) for gate in step.gates])
         largest.append(torch.stack([_flat(tensor).abs().double().where(now, 0).amax() for tensor in state]))
 
     def mean(sums: Sequence[Tensor]) -> Tensor:
@@ -113,7 +119,9 @@ def layer_statistics(
         "gate_open_fraction": mean(opened),
         "largest": torch.stack(largest).amax(0),
     }
-    return {name: np.asarray(value.cpu().numpy()) for name, value in measured.items()}, torch.stack(outputs)
+    arrays = {name: np.asarray(value.cpu().numpy()) for name, value in measured.items()}
+    shares = np.array(over_time).reshape(len(inputs), len(step.gates), 3).transpose(2, 1, 0)
+    return arrays | dict(zip(("gate_mean", "gate_closed", "gate_open"), shares, strict=True)), torch.stack(outputs)
 
 
 def time_constants(kept: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -134,6 +142,11 @@ def _side_by_side(gates: tuple[Tensor, ...], like: Tensor) -> Float[Tensor, "bat
     """All gates of a step; one that does not depend on the example, such as a learned constant, is repeated."""
     wide = [_flat(gate) if gate.dim() > 2 else gate.expand(len(like), -1) for gate in gates]
     return torch.cat([like[:, :0], *wide], dim=1)
+
+
+def _over_units(values: Float[Tensor, "batch unit"]) -> tuple[float, float, float]:
+    """The mean, and the fractions below CLOSED and above OPEN."""
+    return float(values.mean()), float((values < CLOSED).double().mean()), float((values > OPEN).double().mean())
 
 
 def _stacked(arrays: list[Array]) -> Array:

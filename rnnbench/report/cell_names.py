@@ -3,6 +3,7 @@ in a cell's YAML."""
 
 import re
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from rnnbench.runs.catalogue import configuration_directory
@@ -10,6 +11,9 @@ from rnnbench.runs.catalogue import configuration_directory
 FAMILIES = ("RNN", "LSTM", "GRU", "other")
 """In the order of their colours."""
 _SHOWN = re.compile(r"^# Shown as: (?P<name>[^;\n]+)(?:; family: (?P<family>\w+))?$", re.MULTILINE)
+
+_CLASS = re.compile(r"^_target_: rnnbench\.(cells\.\w+)\.\w+$", re.MULTILINE)
+_GATE = re.compile(r"^ +(\w+) = torch\.sigmoid\(", re.MULTILINE)
 
 
 class Shown(NamedTuple):
@@ -35,6 +39,16 @@ def cell_name(cell: str) -> str:
 def state_name(cell: str, place: int) -> str:
     """The name of a tensor of the cell's state: the first is h, an LSTM's second c."""
     return "h" if place == 0 else "c" if place == 1 and family(cell) == "LSTM" else f"state tensor {place + 1}"
+
+
+@cache
+def gate_names(cell: str, gates: int) -> list[str]:
+    """The names of so many gates as in the equations of the menu's cell; numbers where these do not name each."""
+    path = configuration_directory() / "cell" / f"{cell}.yaml"
+    of_class = _CLASS.search(path.read_text(encoding="utf-8")) if path.exists() else None
+    source = Path(__file__).parents[1] / f"{of_class[1].replace('.', '/')}.py" if of_class else None
+    names = _GATE.findall(source.read_text(encoding="utf-8")) if source else []
+    return names if len(names) == gates else [f"gate {place + 1}" for place in range(gates)]
 
 
 def family(cell: str) -> str:

@@ -59,6 +59,11 @@ def by_cell(table: pd.DataFrame, styles: CellStyles) -> list[tuple[str, pd.DataF
     ]
 
 
+def part(variant: Variant, of_the_task: bool) -> Variant:
+    """The settings of the variant that are the task's, such as a group, or the others."""
+    return Variant(tuple(each for each in variant.settings if each[0].startswith("task.") == of_the_task))
+
+
 def lines(table: pd.DataFrame, styles: CellStyles) -> Iterator[Line]:
     """A panel's lines, one for each cell and variant."""
     for cell in styles.ordered(table["cell"].unique()):
@@ -145,7 +150,7 @@ def grid(
     columns = min(columns, len(titles))
     rows = -(-len(titles) // columns)
     width = column_width() if columns == 1 and not small else room
-    size, of_panel = (SMALLEST if small else LARGE), width / columns - (0.12 if small or share else 0.45)
+    size, of_panel = (SMALLEST if small else LARGE), width / columns - (0.12 if small else 0.35 if share else 0.45)
     titles = [wrapped(title.replace(": ", ":\n") if small else title, of_panel, size) for title in titles]
     lines = max((title.count("\n") for title in titles), default=0)
     height = (0.9 if small else min(row_height, 1.25 * width / columns)) + ROW_OF_TITLE * lines

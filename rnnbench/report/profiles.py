@@ -1,4 +1,6 @@
-"""The gradient profiles of runs at initialisation and after training, as figures draw them."""
+"""The gradient profiles of runs at initialisation and after training, as figures draw them, and what they show."""
+
+from abc import ABC
 
 import numpy as np
 from jaxtyping import Float
@@ -6,6 +8,9 @@ from jaxtyping import Float
 from rnnbench.analysis.gradient_profile import PROBE, relative_gradients, smallest_element
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
+from rnnbench.report.component import Figure
+from rnnbench.report.labels import loss_behind_gradient
+from rnnbench.report.sentences import by_line, signs
 from rnnbench.schema import Status
 
 BEFORE, AFTER = "at initialisation", "after training"
@@ -34,3 +39,19 @@ def relative_profiles(results: Results, tensor: int | None = None) -> dict[str, 
     if tensor is None and not any(found.values()):
         raise SettingError(NONE)
     return found
+
+
+class GradientFigure(Figure, ABC):
+    """A figure of gradients through time. Its caption says of which loss they are, and where they vanish or grow."""
+
+    def caption(self, results: Results) -> list[str]:
+        what, *rest = super().caption(results)
+        return [f"{what} Gradients are of {loss_behind_gradient(results.runs)}.", *rest]
+
+    def finding(self, results: Results) -> list[str]:
+        """Of which cells and variants the gradient at the first step is larger than at the last, or smaller."""
+        profiles = relative_profiles(results)
+        moment = AFTER if profiles[AFTER] else BEFORE
+        growth = by_line(results.runs, {run: float(of[0]) for run, of in profiles[moment].items()})
+        words = ("it grows on its way back in", "it vanishes in", "neither is seen in")
+        return signs(f"Decades of the gradient's growth from the last step to the first, {moment}", growth, words)

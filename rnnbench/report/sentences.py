@@ -14,12 +14,14 @@ import pandas as pd
 
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.milestones import SOLVED
-from rnnbench.analysis.variant import value_order
-from rnnbench.analysis.verdict import EQUIVALENCE, Verdict
+from rnnbench.analysis.paired import paired_test
+from rnnbench.analysis.variant import Variant, value_order
+from rnnbench.analysis.verdict import EQUIVALENCE, Verdict, above, holm_corrected
 from rnnbench.report.cell_names import cell_name
-from rnnbench.report.labels import bounds, interval, number, task_title, variant_label
+from rnnbench.report.labels import bounds, cell_label, interval, number, task_title, variant_label
+from rnnbench.schema import TASK_GROUP
 
-MOST_TASKS, MOST_CELLS, MOST_PAIRS = 5, 6, 6
+MOST_TASKS, MOST_CELLS, MOST_PAIRS, MOST_TESTS = 5, 6, 6, 9
 """That have a sentence, or a part of one, each."""
 
 OF_PAIRS = {
@@ -151,6 +153,40 @@ def decades_lost(rows: pd.DataFrame, text: Callable[[Row], str]) -> list[str]:
     return sentences[:MOST_TASKS]
 
 
+def by_line(runs: pd.DataFrame, values: Mapping[str, float]) -> dict[str, list[float]]:
+    """The values of runs, by name, for each task, cell and variant; tasks are named where there are several."""
+    found: dict[str, list[float]] = {}
+    several = len(runs.groupby(TASK_GROUP)) > 1
+    for run in runs.to_dict("records"):
+        if run["run"] in values:
+            told = Variant(tuple(each for each in run["variant"].settings if not each[0].startswith("probes.")))
+            label = cell_label(run["cell"], told, brief=True)
+            found.setdefault(f"{label} on {_title(run)}" if several else label, []).append(values[run["run"]])
+    return found
+
+
+def signs(what: str, values: Mapping[str, Sequence[float]], words: tuple[str, str, str]) -> list[str]:
+    """On which side of 0 a quantity lies of each of several, by its runs: above, below and undecided in `words`.
+
+    Of many, of how many each is so. Nothing is said where none has two runs with a value.
+    """
+    known = {label: np.array(of)[~np.isnan(of)] for label, of in values.items()}
+    tests = {label: paired_test(of, np.random.default_rng(0)) for label, of in known.items() if of.size}
+    if all(test.pairs < 2 for test in tests.values()):
+        return []
+    verdicts = holm_corrected([above(each.interval) for each in tests.values()],
+                              [each.p_value for each in tests.values()]).verdicts  # fmt: skip
+    told = []
+    for verdict, said in zip((Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED), words, strict=True):
+        those = [f"{label} {interval(test.interval)}"
+                 for (label, test), own in zip(tests.items(), verdicts, strict=True) if own is verdict]  # fmt: skip
+        told += [f"{said} {len(those) if len(tests) > MOST_TESTS else listed(those)}"] if those else []
+    if len(tests) > MOST_TESTS:
+        return [f"{what}: {', '.join(told)} of {len(tests)} cells and settings, by Holm's correction."]
+    holm = f", Holm's correction for {len(tests)} tests" if len(tests) > 1 else ""
+    return [f"{what}: {'; '.join(told)} (means over seeds, 95%{holm})."]
+
+
 def compared(rows: pd.DataFrame, sentence: Callable[[Row, int], str], what: str) -> list[str]:
     """A sentence for each of a few pairs of cells, of so many tests; of many pairs, how many have which verdict."""
     if len(rows) <= MOST_PAIRS:
@@ -159,6 +195,28 @@ def compared(rows: pd.DataFrame, sentence: Callable[[Row, int], str], what: str)
     parts = [f"{counts[EQUIVALENCE[verdict]]} {words}" for verdict, words in OF_PAIRS.items()
              if counts.get(EQUIVALENCE[verdict])]  # fmt: skip
     return [f"Of {len(rows)} comparisons {what}, {listed(parts)} after Holm's correction."]
+
+
+def ordered_by_loss(rows: pd.DataFrame, where: str = "") -> list[str]:
+    """Which cells have a smaller loss than which, by the verdicts on pairs; nothing where no losses are compared.
+
+    Of many pairs, how often each cell's loss is the smaller.
+    """
+    if rows.empty or (rows := rows[rows["why_not_compared"] == ""]).empty:
+        return []
+    ends = {Verdict.HOLDS.value: ("", "other_"), Verdict.FAILS.value: ("other_", "")}
+    alike, smaller = list[tuple[str, str]](), list[tuple[str, str]]()
+    for row in cast(list[Row], rows.to_dict("records")):
+        better, worse = (named(row, end) for end in ends.get(row["smaller_loss"], ("", "other_")))
+        (smaller if row["smaller_loss"] in ends else alike).append((better, worse))
+    if len(rows) > MOST_PAIRS:
+        wins = [f"{cell} {count} times" for cell, count in Counter(better for better, _ in smaller).most_common()]
+        parts = [f"the smaller of two is that of {listed(wins)}"] * bool(wins)
+        parts += [f"no difference is seen in {len(alike)}"] * bool(alike)
+    else:
+        parts = [f"smaller is that of {listed([f'{a} than of {b}' for a, b in smaller])}"] * bool(smaller)
+        parts += [f"no difference is seen between {listed([f'{a} and {b}' for a, b in alike])}"] * bool(alike)
+    return [f"Test losses{where}, in {len(rows)} comparisons by Holm's correction: {'; '.join(parts)}."]
 
 
 def steps_compared(row: Row, factor: float, tests: int) -> str:

@@ -78,6 +78,9 @@ def test_a_gru_by_an_explicit_loop() -> None:
         )
         np.testing.assert_allclose(arrays["gate_closed_fraction"][layer], (gates < 0.1).mean(axis=(0, 1)), rtol=1e-12)
         np.testing.assert_allclose(arrays["gate_open_fraction"][layer], (gates > 0.9).mean(axis=(0, 1)), rtol=1e-12)
+        by_gate = np.stack([r, z])
+        for name, values in (("mean", by_gate), ("closed", by_gate < 0.1), ("open", by_gate > 0.9)):
+            np.testing.assert_allclose(arrays[f"gate_{name}"][layer], values.mean(axis=(2, 3)), rtol=1e-12)
         assert arrays["largest"][layer, 0] == float(outputs.detach().abs().max())
         sequence = outputs
     assert arrays["gate_closed_fraction"].any()
@@ -111,6 +114,7 @@ def test_padding_counts_for_nothing() -> None:
     long, short = (GateStatistics().measure(model, TASK, batch).arrays for batch in apart)
     for name in ("gate_open_fraction", "gate_closed_fraction"):
         np.testing.assert_allclose(whole[name], (6 * long[name] + 3 * short[name]) / 9, rtol=1e-6)
+    np.testing.assert_allclose(whole["gate_mean"][0, :, 3:], long["gate_mean"][0, :, 3:], rtol=1e-6)
     kept = [np.exp(-1 / arrays["time_constant"][0, 1]) for arrays in (whole, long, short)]
     np.testing.assert_allclose(kept[0], (6 * kept[1] + 3 * kept[2]) / 9, rtol=1e-6)
     np.testing.assert_allclose(whole["largest"], np.maximum(long["largest"], short["largest"]), rtol=1e-6)

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.results import Results, sorted_runs
+from tests.report.tiny import gates, spectrum
 
 STEPS = np.array([0, 100, 200])
 TIME_STEPS = 10
+OTHER_PROBES: dict[str, Callable[[Any], dict[str, Any]]] = {"gate_statistics": gates, "state_jacobian": spectrum}
 
 
 class MadeSource:
@@ -33,6 +35,8 @@ class MadeSource:
     def probe(self, run: str, name: str) -> dict[str, Any]:
         if run not in self.rows or self.rows[run]["status"] == "failed":
             return {}
+        if name in OTHER_PROBES:
+            return OTHER_PROBES[name](2 if name == "gate_statistics" else 0.1 - 0.01 * self.rows[run]["place"])
         norms = 10 ** (0.01 * (1 + self.rows[run]["place"] % 12) * (np.arange(TIME_STEPS) - 9.0))
         return {"norm": np.tile(norms, (len(STEPS), 1, 1)), "step": STEPS}
 

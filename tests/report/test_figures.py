@@ -164,26 +164,72 @@ def test_sensitivity_is_in_steps_censored_at_the_budget() -> None:
     assert first.get_ylabel() == "steps to solve"
 
 
+def test_gates_are_those_measured() -> None:
+    over_time, over_training = (panels(draw(f"gates_over_{x}")) for x in ("time", "training"))
+    titles = [axes.get_title() for axes in over_time]
+    assert titles[:5] == [
+        f"adding, length 10: {gate}" for gate in ("LSTM, i", "LSTM, f", "LSTM, o", "GRU, r", "GRU, z")
+    ]
+    forget, at_the_end = over_time[1], over_training[1]
+    np.testing.assert_allclose(forget.lines[-1].get_ydata(), np.full(10, 0.1))  # the mean
+    closed, opened = (each.get_paths()[0].vertices for each in forget.collections)
+    assert (closed[:, 1].max(), opened[:, 1].min()) == pytest.approx((0.05, 0.975))
+    closed, opened = (each.get_paths()[0].vertices for each in at_the_end.collections)
+    for edge, values in ((closed, {0: 0, 100: 0.05, 200: 0.1}), (opened, {0: 1, 100: 0.9, 200: 0.8})):
+        assert {round(x): y for x, y in edge if y not in (0.0, 1.0)} == pytest.approx(
+            {step: value for step, value in values.items() if value not in (0, 1)}
+        )
+
+
+def test_spectra_are_those_measured() -> None:
+    before, after, _, norms = panels(draw("jacobian_spectrum"))[:4]
+    np.testing.assert_allclose(line(after, "GRU").get_ydata(), 0.21 - np.arange(4))
+    np.testing.assert_allclose(line(before, "GRU").get_ydata(), 0.21 - np.arange(4) - 1)
+    np.testing.assert_allclose(line(norms, "GRU").get_ydata(), np.full(10, 2.0))
+
+
 def test_captions_tell_what_is_drawn() -> None:
     results = tiny()
     of_runs = "Task: adding length 10, 20. Cells: RNN, LSTM, GRU; 3 seeds each."
-    for name in ("learning_curves", "horizon", "cost", "gradient_norms"):
+    for name in ("learning_curves", "horizon", "cost"):
         caption = figure(name).caption(results)
         assert caption[0].endswith(of_runs)
         assert "eight cells" not in " ".join(caption)
+    assert figure("gradient_norms").caption(results)[0].endswith(f"{of_runs} Gradients are of the loss.")
     many = " ".join(figure("learning_curves").caption(made(10, seeds=1)))
     assert "More than eight cells" in many
     assert "1 seed each" in many
 
 
-def test_captions_end_with_what_is_found() -> None:
-    ends = figure("learning_curves").caption(tiny())[-1]
-    assert ends == (
-        "Median loss at the end of training: adding, length 10: GRU 0.0110, LSTM 0.0550, RNN 0.176; "
-        "adding, length 20: GRU 0.0110, LSTM 0.0550, RNN 0.176."
-    )
+FINDINGS = {
+    "learning_curves": "adding, length 20: GRU 0.0110, LSTM 0.0550, RNN 0.176. Test losses, in 6 comparisons by",
+    "horizon": "RNN 0, LSTM 10 and GRU at least 20.",
+    "jacobian_spectrum": "Largest Lyapunov exponent after training, nats per step: above 0, a small change grows, in "
+    "GRU on adding (length 10) 0.210 [0.185, 0.235] and GRU on adding (length 20) 0.210 [0.185, 0.235]; below 0, it "
+    "fades, in RNN on adding (length 10) -0.990 [-1.01, -0.965] and RNN on adding (length 20) -0.990 [-1.01, -0.965]; "
+    "not told from 0 in LSTM on adding (length 10) 0",
+    "gates_over_training": "after training minus before: it grows in LSTM on adding (length 10) 0.300 [0.300, 0.300]",
+    "gradient_norms": "it grows on its way back in GRU on adding (length 10) 1.80 [1.80, 1.80] and ",
+    "learning_rate_sensitivity": "At the end of the values tried, so that a better one may lie beyond: RNN 0.01",
+    "other_lengths": "Loss at the longest length minus that at the longest trained one: higher in ",
+}
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_captions_end_with_what_is_found(name: str) -> None:
+    assert FINDINGS[name] in figure(name).caption(results_for(name))[-1]
+
+
+def test_captions_say_nothing_that_was_not_found() -> None:
     assert "end of training" not in " ".join(figure("learning_curves").caption(made(2, status=lambda *_: "failed")))
-    assert figure("horizon").caption(tiny())[-1].endswith("RNN 0, LSTM 10 and GRU at least 20.")
+    one_seed = made(3, seeds=1)
+    assert all(figure(name).finding(one_seed) == [] for name in ("jacobian_spectrum", "gradient_norms"))
+    stopped = tiny()
+    stopped.runs.loc[stopped.runs["solved"], "steps_trained"] = 100
+    assert figure("learning_curves").finding(stopped) == [
+        "Runs that solved the task: adding, length 10: LSTM 3 of 3, GRU 3 of 3, RNN 0 of 3; "
+        "adding, length 20: GRU 3 of 3, RNN 0 of 3, LSTM 0 of 3."
+    ]
 
 
 def test_learning_curves_by_time_end_at_the_training_time() -> None:

@@ -11,7 +11,7 @@ from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.steps_comparison import steps_comparison
 from rnnbench.analysis.variant import Variant
 from rnnbench.claims.table import Claims
-from rnnbench.report.sentences import losses_compared, milestones_reached, steps_compared
+from rnnbench.report.sentences import losses_compared, milestones_reached, ordered_by_loss, signs, steps_compared
 from rnnbench.report.tables.gradient_decay import GradientDecay
 from rnnbench.report.tables.paired_differences import PairedDifferences
 from rnnbench.report.tables.steps_ratio import StepsRatio
@@ -78,6 +78,24 @@ def test_without_a_verdict_no_difference_is_said() -> None:
     assert len(found) == 2
 
 
+def test_a_sign_is_said_where_it_is_told() -> None:
+    """Above, below, undecided; infinite, with nothing known of one run, and decided only before Holm's correction."""
+    words = ("above in", "below in", "undecided in")
+    spread = np.array([0.9, 1.0, 1.1])
+    assert signs("It", {"A": spread, "B": -spread, "C": [-1, 0.2, 1.1], "D": [np.nan] * 3}, words) == [
+        "It: above in A 1 [0.752, 1.25]; below in B -1 [-1.25, -0.752]; undecided in C 0.100 [-2.52, 2.72] "
+        "(means over seeds, 95%, Holm's correction for 3 tests)."
+    ]
+    (infinite,) = signs("It", {"A": [-np.inf] * 6}, words)
+    assert infinite.startswith("It: below in A -∞")
+    barely = [0.1, 1.0, 1.0]
+    assert "above in A" in signs("It", {"A": [0.5, 1.0, 1.0]}, words)[0]
+    assert "undecided in A" in signs("It", {"A": [0.5, 1.0, 1.0], "B": barely}, words)[0]
+    assert signs("It", {"A": [1.0], "B": []}, words) == []
+    many = signs("It", {str(place): spread for place in range(9)} | {"B": [-1, 0.2, 1.1]}, words)
+    assert many == ["It: above in 9, undecided in 1 of 10 cells and settings, by Holm's correction."]
+
+
 PAIR = {
     "task": "adding", "difficulty_setting": "length", "difficulty": 10, "cell": "rnn", "variant": Variant(),
     "other_cell": "lstm", "other_variant": Variant(), "p_holm": 0.01,
@@ -95,6 +113,21 @@ PAIR = {
 def test_losses_are_compared_by_their_verdict(smaller: str, equivalent: str, said: str) -> None:
     row = {**PAIR, "difference": Interval(-1, -1.2, -0.8), "smaller_loss": smaller, "equivalent": equivalent}
     assert losses_compared(row, 2, 3).startswith(f"On adding (length 10), {said}")
+
+
+def test_pairs_are_ordered_by_their_verdicts() -> None:
+    rows = pd.DataFrame([
+        {**PAIR, "why_not_compared": reason, "smaller_loss": verdict, "other_cell": other}
+        for other, verdict, reason in (("lstm", "holds", ""), ("gru", "fails", ""), ("mgu", "undecided", ""),
+                                       ("janet", "not measured", "trained 1 to 2 steps"))
+    ])  # fmt: skip
+    assert ordered_by_loss(rows) == [
+        "Test losses, in 3 comparisons by Holm's correction: smaller is that of RNN than of LSTM and GRU than of RNN; "
+        "no difference is seen between RNN and MGU."
+    ]
+    (many,) = ordered_by_loss(pd.concat([rows[:3]] * 3))
+    assert many.endswith("two is that of RNN 3 times and GRU 3 times; no difference is seen in 3.")
+    assert ordered_by_loss(rows[3:]) == []
 
 
 def test_a_ratio_with_one_bound_is_said_as_a_bound() -> None:

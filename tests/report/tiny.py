@@ -16,6 +16,29 @@ DECAY = {"rnn": 0.5, "lstm": 0.1, "gru": -0.2}
 TENSOR_DECAY = {"h": 0.3, "c": 0.05}
 """The same of the LSTM's tensors alone; nothing depends on the last c."""
 
+GATES = {"rnn": 0, "lstm": 3, "gru": 2}
+EXPONENT = {"rnn": -1.0, "lstm": -0.01, "gru": 0.2}
+"""Largest Lyapunov exponent after training of the first seed; 0.01 more of each further one."""
+
+
+def gates(count: int) -> dict[str, Any]:
+    """Gate n at 0.1 n everywhere, with 8 units; in training a tenth of the values closes, and a fifth opens."""
+    along = np.ones((len(STEPS), 1, count, 10)) * 0.1 * np.arange(count)[:, None]
+    over = np.array([0, 0.05, 0.1])[:, None, None] * np.ones((1, 1, 8 * count))
+    return {
+        "step": STEPS, "gate_closed_fraction": over, "gate_open_fraction": 2 * over,
+        "gate_mean": along, "gate_closed": along / 2, "gate_open": along / 4,
+    }  # fmt: skip
+
+
+def spectrum(exponent: float) -> dict[str, Any]:
+    """Of two examples around it, four exponents that fall by 1, all 1 less before training; norms of 2."""
+    leading = exponent - np.arange(4.0) + np.array([[-0.1], [0.1]])
+    return {
+        "step": STEPS, "norm": np.full((3, 1, 2, 10), 2.0),
+        "exponents": np.stack([leading - 1, leading, leading])[:, None],
+    }  # fmt: skip
+
 
 class TinySource:
     """Histories and profiles: exact exponentials over ten time steps."""
@@ -33,6 +56,10 @@ class TinySource:
 
     def probe(self, run: str, name: str) -> dict[str, Any]:
         cell, lags = self.rows[run]["cell"], np.arange(10) - 9.0
+        if name == "gate_statistics":
+            return gates(GATES[cell])
+        if name == "state_jacobian":
+            return spectrum(EXPONENT[cell] + 0.01 * self.rows[run]["seed"])
         arrays = {"norm": np.tile(10 ** (DECAY[cell] * lags), (len(STEPS), 1, 1)), "step": STEPS}
         if cell == "lstm":
             by_state = [10 ** (TENSOR_DECAY["h"] * lags), np.where(lags < 0, 10 ** (TENSOR_DECAY["c"] * (lags + 1)), 0)]

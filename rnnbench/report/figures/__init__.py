@@ -9,6 +9,9 @@
 - `gradient_norms`: gradient norm against the time step, before and after training.
 - `gradient_heat_map`: gradient norm against time step and training step.
 - `decay_by_gain`: decay of the gradient through time against the recurrent gain.
+- `gates_over_time`, `gates_over_training`: fraction of closed and open values of each gate, against the time step and
+  against the training step.
+- `jacobian_spectrum`: Lyapunov exponents, and the norm of each step's Jacobian of the state.
 - `cost`: time of a training step and number of parameters.
 - `speed`: time of a forward and backward pass by each implementation, as ratios.
 """

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.report import drawing
+from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import difficulty_label, setting_value
 from rnnbench.report.style import MARKERS, CellStyles
@@ -33,7 +34,7 @@ class Cost(Figure):
         backends = pairs["backend"].unique()
         said = [f"All cells ran on the backend {backends[0]}."] if len(backends) == 1 else []
         if len(backends) > 1:
-            names = ", ".join(f"{cell} on {backend}" for cell, backend in pairs.itertuples(False, None))
+            names = ", ".join(f"{cell_name(cell)} on {backend}" for cell, backend in pairs.itertuples(False, None))
             said = [f"Backends differ, so the times compare implementations as much as cells: {names}."]
         if _shared(results.runs).any():
             said += ["Hollow dots: times taken while other runs used the processor, longer than a cell's own."]

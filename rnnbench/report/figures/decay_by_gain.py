@@ -15,9 +15,8 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.cell_names import cell_name
-from rnnbench.report.component import Figure
-from rnnbench.report.labels import loss_behind_gradient, setting_value
-from rnnbench.report.profiles import AFTER, BEFORE, NONE, relative_profiles
+from rnnbench.report.labels import setting_value
+from rnnbench.report.profiles import AFTER, BEFORE, NONE, GradientFigure, relative_profiles
 from rnnbench.report.style import SMALL, CellStyles
 
 GAIN, START, MEMORY_BIAS = "model.recurrent_gain", "model.initialisation", "model.memory_bias"
@@ -26,7 +25,7 @@ LOOKS: dict[str, dict[str, Any]] = {BEFORE: {}, AFTER: {"markerfacecolor": "whit
 GROWTH = "growth back through time\n(decades per step)"
 
 
-class DecayByGain(Figure):
+class DecayByGain(GradientFigure):
     """Growth of the gradient on its way back through time against the recurrent gain.
 
     The growth is log10(g_1 / g_T) / (T - 1), g_t being the norm of d loss / d s_t over the top layer's whole state:
@@ -54,9 +53,7 @@ class DecayByGain(Figure):
             _name_the_halves(grid[-1])
         moments = [moment for moment in LOOKS if growth[moment].notna().any()]
         looks = {moment: Line2D([], [], color="0.3", marker="o", markersize=4, **LOOKS[moment]) for moment in moments}
-        drawing.legend_above(
-            canvas, looks if len(moments) > 1 else {}, title=f"gradient of {loss_behind_gradient(results.runs)}"
-        )
+        drawing.legend_above(canvas, looks if len(moments) > 1 else {})
         return canvas
 
     def _panel(self, axes: Axes, growth: pd.DataFrame, styles: CellStyles, named: bool) -> None:

@@ -7,17 +7,19 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.loss_comparison import losses_of
+from rnnbench.analysis.loss_comparison import loss_comparison, losses_of
 from rnnbench.analysis.loss_scale import baselines, is_logarithmic, mean_loss
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, matched_comparisons
 from rnnbench.analysis.milestones import steps_to, trained_runs
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_to_solve import median_steps
+from rnnbench.analysis.variant import Variant
 from rnnbench.report import drawing
 from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
 from rnnbench.report.figures.performance_profiles import LOSSES, has_equal_budgets, relative_losses
 from rnnbench.report.labels import match_label
+from rnnbench.report.sentences import ordered_by_loss
 from rnnbench.report.style import SMALLEST, CellStyles
 
 OPEN = 1e12
@@ -39,6 +41,14 @@ class EqualBudget(Figure):
 
     needs = ("test_loss", "steps_to_solve", "steps_trained", WIDTH, PARAMETERS)
     intervals = "95% over seeds: of losses Student's for the mean logarithm, of steps order statistics of the median"
+
+    def finding(self, results: Results) -> list[str]:
+        """Which cells have a smaller loss at each match, by a test."""
+        found = []
+        for match, runs in matched_comparisons(trained_runs(results.runs)).items():
+            alike = runs.assign(variant=pd.Series([Variant()] * len(runs), runs.index))
+            found += ordered_by_loss(loss_comparison(alike, np.random.default_rng(0)), f", {match_label(match)}")
+        return [" ".join(found)] if found else []
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         matched = matched_comparisons(trained_runs(results.runs))

@@ -18,9 +18,8 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.cell_names import cell_name, state_name
-from rnnbench.report.component import Figure
-from rnnbench.report.labels import loss_behind_gradient, variant_label
-from rnnbench.report.profiles import NONE
+from rnnbench.report.labels import variant_label
+from rnnbench.report.profiles import NONE, GradientFigure
 from rnnbench.report.style import LARGE, TEXT_WIDTH, CellStyles, text_width
 from rnnbench.schema import TASK_GROUP
 
@@ -42,7 +41,7 @@ class Surface(NamedTuple):
     runs: "pd.Series[int]"
 
 
-class GradientHeatMap(Figure):
+class GradientHeatMap(GradientFigure):
     """The gradient through time relative to its end, log10(g_t / g_T), against time step t and training step.
 
     g_t is the norm of d loss / d s_t, s_t the top layer's whole state after step t. Blue: the gradient vanishes on its
@@ -102,17 +101,16 @@ class GradientHeatMap(Figure):
         title = drawing.wrapped(_title(results.runs, rows), text_width() - 0.2)
         if explained:
             drawing.legend_above(canvas, explained, title)
-        else:
+        elif title:
             canvas.suptitle(title, fontsize=LARGE)
         return canvas
 
 
 def _title(runs: pd.DataFrame, rows: list[Row]) -> str:
-    """The task and the start, where all rows share them, and the loss."""
+    """The task and the start, where all rows share them."""
     tasks = {task for task, _ in rows}
     starts = {f"{start} initialisation" for start in runs.get(START, ())}
-    shared = [*(tasks if len(tasks) == 1 else ()), *(starts if len(starts) == 1 else ())]
-    return "; ".join([*shared, f"gradient of {loss_behind_gradient(runs)}"])
+    return "; ".join([*(tasks if len(tasks) == 1 else ()), *(starts if len(starts) == 1 else ())])
 
 
 def _scale(surfaces: list[Surface]) -> Normalize:

@@ -12,9 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
 from rnnbench.report.cell_names import state_name
-from rnnbench.report.component import Figure
-from rnnbench.report.labels import loss_behind_gradient
-from rnnbench.report.profiles import AFTER, BEFORE, Profiles, relative_profiles
+from rnnbench.report.profiles import AFTER, BEFORE, GradientFigure, Profiles, relative_profiles
 from rnnbench.report.style import CellStyles, marked
 
 SMALL_LOOKS: dict[str, dict[str, Any]] = {
@@ -29,7 +27,7 @@ TENSOR_LOOKS: tuple[dict[str, Any], ...] = (
 """Of the first two tensors of a state alone."""
 
 
-class GradientNorms(Figure):
+class GradientNorms(GradientFigure):
     """The gradient through time relative to its end, g_t / g_T, before and after training.
 
     g_t is the norm of d loss / d s_t, s_t the top layer's whole state after step t: of an LSTM h and c together. Lines
@@ -71,7 +69,7 @@ class GradientNorms(Figure):
                 _share_range(of_row)
         if any(line.get_marker() == "<" and line.get_fillstyle() == "none" for axes in panels for line in axes.lines):
             explained["too small to measure before"] = drawing.mark("<", hollow=True)
-        drawing.legend_above(canvas, explained, f"gradient of {loss_behind_gradient(results.runs)}")
+        drawing.legend_above(canvas, explained)
         return canvas
 
 

@@ -3,22 +3,28 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from rnnbench.analysis.loss_comparison import loss_comparison
+from rnnbench.analysis.milestones import trained_runs
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
+from rnnbench.report.figures.performance_profiles import has_equal_budgets
 from rnnbench.report.labels import cell_label, loss_name, number
+from rnnbench.report.sentences import ordered_by_loss
 from rnnbench.report.style import CellStyles, marked, unmarked
 from rnnbench.schema import Status
 
 AXES = {"steps": "training step", "seconds": "training time (s)"}
 """By what the axis counts."""
+AXES_IN_WORDS = {"steps": "training steps", "seconds": "training time"}
 EARLY = 0.1
 """Of the training: the losses before it set no range."""
 MOST_NAMED = 6
@@ -35,7 +41,7 @@ class LearningCurves(Figure):
 
     Lines are medians over seeds, thin lines the seeds, of ten seeds and more bands their quartiles. A run that
     stopped early keeps its last value, so that each point is over all seeds; the line of medians is thin from where
-    the first run stopped. Losses before a tenth of the training set no range of the axis. More than eight cells
+    the first run stopped. Losses of the first tenth of training may lie beyond the axis. More than eight cells
     have a panel each, with the others in grey. The best constant, where the task has one, is the best predictor
     that remembers nothing of the sequence.
 
@@ -84,19 +90,33 @@ class LearningCurves(Figure):
         drawing.legend_above(canvas, explained)
         return canvas
 
+    def caption(self, results: Results) -> list[str]:
+        what, *rest = super().caption(results)
+        return [what.replace("training steps or training time", AXES_IN_WORDS[self.x], 1), *rest]
+
     def finding(self, results: Results) -> list[str]:
-        """The medians at the end, the smallest first, of each task; not that one differs by more than chance."""
-        if "validation_loss" not in results.runs:
+        """Of runs that train equally long, the medians at the end, the smallest first, and which differ by a test; of
+        others, whose last loss says when they stopped, how many solved the task."""
+        runs = trained_runs(results.runs)
+        if "validation_loss" not in runs or (runs := runs.dropna(subset="validation_loss")).empty:
             return []
-        sentences = []
-        for title, runs in drawing.by_task(results.runs.dropna(subset="validation_loss")):
-            groups = runs.groupby(["cell", "variant"], sort=False)["validation_loss"].median()
-            ordered = groups.sort_values(kind="stable").head(MOST_NAMED)
-            rows = zip(ordered.index.tolist(), ordered.tolist(), strict=True)
-            told = ", ".join(f"{cell_label(key[0], key[1], True)} {number(value)}" for key, value in rows)
-            rest = f" and {len(groups) - MOST_NAMED} more above" if len(groups) > MOST_NAMED else ""
-            sentences.append(f"{title}: {told}{rest}")
-        return [f"Median loss at the end of training: {'; '.join(sentences)}."] if sentences else []
+        sentences, equal = [], has_equal_budgets(runs)
+        runs = runs if equal or "has_criterion" not in runs else runs[runs["has_criterion"].astype(str) == "True"]
+        for title, of_task in drawing.by_task(runs):
+            groups = of_task.groupby(["cell", "variant"], sort=False)
+            values = groups["validation_loss"].median().sort_values(kind="stable") if equal else (
+                groups["solved"].mean().sort_values(ascending=False, kind="stable"))  # fmt: skip
+            rows = zip(values.index.tolist(), values, groups.size()[values.index], strict=True)
+            texts = [
+                f"{cell_label(of[0], of[1], True)} {number(value) if equal else f'{round(value * count)} of {count}'}"
+                for of, value, count in rows
+            ]
+            rest = f" and {len(texts) - MOST_NAMED} more" if len(texts) > MOST_NAMED else ""
+            sentences.append(f"{title}: {', '.join(texts[:MOST_NAMED])}{rest}")
+        what = "Median loss at the end of training" if equal else "Runs that solved the task"
+        few = equal and runs["cell"].nunique() <= MOST_NAMED and "test_loss" in runs
+        compared = ordered_by_loss(loss_comparison(runs, np.random.default_rng(0))) if few else []
+        return [" ".join([f"{what}: {'; '.join(sentences)}.", *compared])] if sentences else []
 
     def _levels(self, lines: list[drawing.Line]) -> dict[str, float]:
         """The horizontal lines of a panel."""

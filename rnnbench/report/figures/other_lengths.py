@@ -9,15 +9,15 @@ from matplotlib.lines import Line2D
 
 from rnnbench.analysis.other_lengths import by_length
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.variant import Variant
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import loss_name, variant_label
+from rnnbench.report.sentences import by_line, signs
 from rnnbench.report.style import CellStyles
 
 
 class OtherLengths(Figure):
-    """What the trained models come to on fresh sequences of other lengths: accuracy for tasks that have it, else loss.
+    """The trained models on fresh sequences of other lengths: their accuracy, or their loss on tasks without it.
 
     Thin lines are runs, thick ones their medians; the shaded lengths are those of the training data. A range has its
     value at its longest length, unless that was evaluated by itself; the test data of a file have no length and are
@@ -27,10 +27,25 @@ class OtherLengths(Figure):
     needs = ("test_loss",)
     intervals = "none: every run is drawn"
 
+    def finding(self, results: Results) -> list[str]:
+        """Whether accuracy or loss changes from the longest trained length to the longest of all, by a test."""
+        evaluated = _evaluated(results.runs)
+        accuracies, losses = dict[str, float](), dict[str, float]()
+        for run, rows in evaluated[evaluated["difficulty_setting"] == "length"].groupby("run"):
+            trained = rows[rows["length"] == float(rows["trained_on"].iloc[0].rpartition("..")[2])]
+            last = rows[rows["length"] == rows["length"].max()]
+            change = last[["measured", "loss"]].to_numpy(float) - trained[["measured", "loss"]].to_numpy(float)
+            if len(change) and not trained.equals(last):
+                (accuracies if _has_accuracy(rows) else losses)[str(run)] = float(change[0, 1 - _has_accuracy(rows)])
+        words = ("higher in", "lower in", "no difference is seen in")
+        what = "at the longest length minus that at the longest trained one"
+        return [
+            *signs(f"Accuracy {what}", by_line(results.runs, accuracies), words),
+            *signs(f"Loss {what}", by_line(results.runs, losses), words),
+        ]
+
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        evaluated = by_length(results.runs)
-        evaluated = evaluated[evaluated["length"].notna()]
-        evaluated = evaluated.sort_values("is_trained").drop_duplicates(["run", "length"]).sort_index()
+        evaluated = _evaluated(results.runs)
         panels = _panels(evaluated)
         canvas, grid = drawing.grid([title for title, _ in panels], False, "length T")
         for axes, (_, of_task) in zip(grid, panels, strict=True):
@@ -43,20 +58,22 @@ class OtherLengths(Figure):
         return canvas
 
 
+def _evaluated(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per run and length; of one evaluated twice, as trained range and by itself, the latter."""
+    evaluated = by_length(runs)
+    evaluated = evaluated[evaluated["length"].notna()]
+    return evaluated.sort_values("is_trained").drop_duplicates(["run", "length"]).sort_index()
+
+
 def _panels(evaluated: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """A panel for each task and each of its settings, such as a group; other settings tell its lines apart."""
     found = []
     for title, of_task in drawing.by_task(evaluated):
-        labels = of_task["variant"].map(lambda variant: variant_label(_part(variant, of_the_task=True)))
-        rest = of_task["variant"].map(lambda variant: _part(variant, of_the_task=False))
+        labels = of_task["variant"].map(lambda variant: variant_label(drawing.part(variant, of_the_task=True)))
+        rest = of_task["variant"].map(lambda variant: drawing.part(variant, of_the_task=False))
         for label, of_panel in of_task.assign(variant=rest).groupby(labels, sort=False):
             found.append((f"{title}\n{label}".strip(), of_panel))
     return found
-
-
-def _part(variant: Variant, of_the_task: bool) -> Variant:
-    """The settings of the variant that are the task's, or the others."""
-    return Variant(tuple(each for each in variant.settings if each[0].startswith("task.") == of_the_task))
 
 
 def _has_accuracy(of_task: pd.DataFrame) -> bool:

@@ -14,6 +14,7 @@ from rnnbench.analysis.scoring import performance_profile
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
+from rnnbench.report.labels import variant_label
 from rnnbench.report.style import SMALLEST, CellStyles, column_width, marked
 from rnnbench.schema import TASK_GROUP
 
@@ -38,7 +39,7 @@ class PerformanceProfiles(Figure):
     intervals = "95% over seeds, for each threshold alone: percentile bootstrap of the runs, stratified by task"
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        runs = trained_runs(results.runs)
+        runs = _apart(trained_runs(results.runs))
         if runs.empty:
             raise SettingError("needs trained runs, of which there are none")
         by_loss = has_equal_budgets(runs)
@@ -70,6 +71,14 @@ class PerformanceProfiles(Figure):
             axes.xaxis.set_major_locator(LogLocator(numticks=6))
         drawing.legend_above(canvas, {"95% interval": drawing.band()})
         return canvas
+
+
+def _apart(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with settings of the task, such as its group, in the task's name: they make tasks, no variants."""
+    own = [variant_label(drawing.part(variant, of_the_task=True)) for variant in runs["variant"]]
+    rest = [drawing.part(variant, of_the_task=False) for variant in runs["variant"]]
+    tasks = [" ".join(filter(None, each)) for each in zip(runs["task"], own, strict=True)]
+    return runs.assign(task=tasks, variant=pd.Series(rest, runs.index, dtype=object))
 
 
 def _thresholds(reached: "pd.Series[float]", logarithmic: bool) -> Float[np.ndarray, " thresholds"]:
