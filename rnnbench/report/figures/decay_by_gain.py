@@ -119,7 +119,7 @@ def _name_the_halves(axes: Axes) -> None:
     """Say next to the panel on which side of 0 the gradient vanishes, and on which it explodes."""
     low, high = axes.get_ylim()
     zero = (0 - low) / (high - low)
-    for end, middle, label in ((low, zero / 2, "vanishes"), (high, (1 + zero) / 2, "explodes")):
-        if end and 0.1 < middle < 0.9:
-            axes.annotate(label, (1.02, middle), xycoords="axes fraction", rotation=90, va="center", ha="left",
+    for share, end, at, label in ((zero, 0, "bottom", "vanishes"), (1 - zero, 1, "top", "explodes")):
+        if share > 0.1:
+            axes.annotate(label, (1.02, end), xycoords="axes fraction", rotation=90, va=at, ha="left",
                           fontsize=SMALL, color="0.3")  # fmt: skip

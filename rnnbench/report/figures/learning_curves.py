@@ -20,15 +20,15 @@ from rnnbench.report.figures.performance_profiles import has_equal_budgets
 from rnnbench.report.labels import cell_label, loss_name, number
 from rnnbench.report.sentences import ordered_by_loss
 from rnnbench.report.style import CellStyles, marked, unmarked
-from rnnbench.schema import Status
+from rnnbench.schema import TASK_GROUP, Status
 
 AXES = {"steps": "training step", "seconds": "training time (s)"}
 """By what the axis counts."""
 AXES_IN_WORDS = {"steps": "training steps", "seconds": "training time"}
 EARLY = 0.1
 """Of the training: the losses before it set no range."""
-MOST_NAMED = 6
-"""Cells, in the caption."""
+MOST_NAMED, MOST_MEDIANS = 6, 12
+"""Cells, in the caption, and their medians where they are compared as well."""
 LOGARITHMIC = 3
 """The ratio of the largest to the smallest loss from which on the axis is logarithmic."""
 CARRIED: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.7}
@@ -116,7 +116,9 @@ class LearningCurves(Figure):
         what = "Median loss at the end of training" if equal else "Runs that solved the task"
         few = equal and runs["cell"].nunique() <= MOST_NAMED and "test_loss" in runs
         compared = ordered_by_loss(loss_comparison(runs, np.random.default_rng(0))) if few else []
-        return [" ".join([f"{what}: {'; '.join(sentences)}.", *compared])] if sentences else []
+        lines = len(runs.groupby([*TASK_GROUP, "cell", "variant"]))
+        told = [f"{what}: {'; '.join(sentences)}."] if sentences and not (compared and lines > MOST_MEDIANS) else []
+        return [" ".join([*told, *compared])] if told or compared else []
 
     def _levels(self, lines: list[drawing.Line]) -> dict[str, float]:
         """The horizontal lines of a panel."""
