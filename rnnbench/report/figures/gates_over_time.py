@@ -46,13 +46,14 @@ class GatesOverTime(Figure):
 
     intervals = "none: every run is drawn; quartiles from ten seeds on"
     axis: ClassVar[str] = "time step t"
+    quantity: ClassVar[str] = "fraction of gate values; mean"
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         rows = self.panels(results, styles)
         if not rows:
             raise SettingError("needs measured gates, which no run has; add probe=[gate_statistics]")
         small = len(rows) > MOST_PANELS
-        canvas, panels = drawing.grid([title for title, *_ in rows], small, self.axis, "fraction of gate values",
+        canvas, panels = drawing.grid([title for title, *_ in rows], small, self.axis, self.quantity,
                                       row_height=1.35, share=True)  # fmt: skip
         explained: dict[str, Any] = {
             "open (over 0.9)": Patch(color="0.3", **OPEN_LOOK),

@@ -24,6 +24,7 @@ class GatesOverTraining(GatesOverTime):
 
     needs = (UNITS,)
     axis: ClassVar[str] = "training step"
+    quantity: ClassVar[str] = "fraction of gate values"
 
     def measured(self, arrays: Mapping[str, Any], run: Mapping[Any, Any]) -> Measured | None:
         width, units, steps = arrays["gate_open_fraction"].shape[-1], int(run[UNITS]), arrays["step"]

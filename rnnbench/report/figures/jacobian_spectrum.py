@@ -67,6 +67,8 @@ class JacobianSpectrum(Figure):
             limits = [axes.get_ylim() for axes in of_row]
             for axes in of_row:
                 axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+                if axes.get_yscale() == "log":
+                    drawing.log_axis(axes)
         drawing.legend_above(canvas, explained)
         return canvas
 
@@ -110,6 +112,5 @@ def _draw(axes: Axes, lines: list[drawing.Line], spectra: Spectra, quantity: str
         axes.axhline(0, color="0.3", linewidth=0.8, zorder=1)
     elif axes.lines:
         axes.set_yscale("log")
-        drawing.log_axis(axes)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     return explained
