@@ -136,9 +136,12 @@ def test_outcomes_counts_and_time_left_of_a_launch(launch: LaunchFiles, monkeypa
     following.show()
     assert "[3/4] gru-3: lost\n" in stream.getvalue()
     assert str(following.bar).startswith("2 done, 1 running, 1 lost, 0 waiting")
-    following.start()
-    following.stopped.set()
-    following.join()
+    (empty := launch.outcome(0).parent / "empty").mkdir()
+    for each in (following, Following(LaunchFiles(empty), stream)):
+        each.start()
+        each.stopped.set()
+        each.join()
+        assert stream.getvalue().endswith("\r")  # the line is cleared
 
 
 SEARCH = ("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_jobs=1", "hydra.sweeper.sampler.seed=0", *SMALL,

@@ -87,7 +87,7 @@ class Following(threading.Thread):
         known_before = sum(job.status is not None for job in self.plan)
         self.bar.n, self.bar.total = len(self.ended) - known_before + sum(running), len(self.plan) - known_before
         if self.bar.n == 0:  # the clock starts with the first training step
-            self.bar.start_t = time.time()
+            self.bar.start_t = self.bar.last_print_t = time.time()  # close() clears what was printed after the start
 
     def _print(self, number: int) -> None:
         self.ended[number] = JobStatus.LOST  # if its outcome is damaged
