@@ -180,8 +180,10 @@ def _resolved(parts: tuple[str, ...]) -> list[str]:
 
 
 def settings() -> str:
-    """The text of `rnnbench --help all`."""
-    return f"# Settings\n\nThe text of `rnnbench --help all`.\n\n```text\n{menu(['all'])}\n```\n"
+    """The text of `rnnbench --help all`, a section for each group; what it is also searched by."""
+    groups = re.findall(r"^(\S.*)\n((?:[ \n].*\n|\n)*)", menu(["all"]) + "\n", re.MULTILINE)
+    parts = [f"## {heading}\n\n```text\n{body.strip(chr(10))}\n```" for heading, body in groups]
+    return "\n\n".join(["---\ntags: [clipping]\n---\n# Settings\n\nThe text of `rnnbench --help all`.", *parts]) + "\n"
 
 
 def gallery() -> str:

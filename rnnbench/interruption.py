@@ -156,6 +156,7 @@ def _handle(number: int, frame: FrameType | None) -> None:
     if is_first and _process.raises:
         raise Interrupted(_process.received)
     if is_first and _process.command is not None:
+        bars = "\r\x1b[J" if os.isatty(2) else ""  # those of progress make room
         line = f"{_process.command}: {received()}: stopping after this step; a second Ctrl-C ends at once\n"
         with suppress(OSError):
-            os.write(2, line.encode())  # print may be what was interrupted
+            os.write(2, (bars + line).encode())  # print may be what was interrupted

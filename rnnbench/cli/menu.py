@@ -123,13 +123,13 @@ def every_setting(directories: Sequence[Path]) -> dict[str, tuple[str, str]]:
 
 
 def nearest_setting(key: str, known: Mapping[str, tuple[str, str]]) -> str | None:
-    """The setting that a misspelt key may mean: `optimizer.lr` for optim.lr, lr and learning_rate."""
+    """The setting that a misspelt key may mean: `optimizer.lr` for optim.lr, lr, learning_rate; or one that has it."""
     last = {name: name.rpartition(".")[2] for name in known}
     word = key.rpartition(".")[2]
     endings = get_close_matches(word, list(last.values()), n=1)
     near = [name for name in known if last[name] in endings]
     said = [name for name, (_, comment) in known.items() if comment.lower().startswith(word.replace("_", " ").lower())]
-    return next(iter([*near, *said]), None)
+    return next(iter([*near, *said, *(name for name in known if word in last[name].split("_"))]), None)
 
 
 def choice_settings(group: str, path: Path) -> dict[str, tuple[str, str]]:

@@ -16,6 +16,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
 
 from rnnbench.cli.launches import read_outcome, write_plan
 from rnnbench.errors import SettingError
@@ -180,4 +181,4 @@ def _list(planned: Sequence[PlannedJob]) -> None:
 
 
 def _report(line: str) -> None:
-    print(f"rnnbench: {line}", file=sys.stderr)
+    tqdm.write(f"rnnbench: {line}", file=sys.stderr)  # above the line of the sweep

@@ -42,6 +42,7 @@ WRONG = {
     ("lr=0.1",): "lr: no such setting; did you mean optimizer.lr? `rnnbench --help all` lists them",
     ("learning_rate=0.1",): "learning_rate: no such setting; did you mean optimizer.lr? ",
     ("optim.lr=0.1",): "optim.lr: no such setting; did you mean optimizer.lr? ",
+    ("train.clip=1",): "train.clip: no such setting; did you mean train.gradient_clip_norm? ",
     ("+lr=0.1",): "lr=0.1: no such setting; `rnnbench --help all` lists them",
     ("-m", "--cfg", "job"): "--cfg: is of one run; leave out -m, or use --dry-run",
     ("-m", "cell=glob(gruu*)"): "cell=glob(gruu*): has no values, so there are no runs",

@@ -26,6 +26,8 @@ class StatusLine(Callback):
     """Hydra's callback around a sweep; it must not hold state, since Hydra sends it to worker processes."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        if config.hydra.sweeper.get("dry_run"):
+            return
         _following.append(Following(LaunchFiles(Path(config.hydra.sweep.dir)), sys.stderr))
         _following[-1].start()
 

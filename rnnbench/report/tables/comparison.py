@@ -66,7 +66,7 @@ class Comparison(OfMilestone, Table):
             "of each state tensor (trained)": by_state(row["cell"], row["gradient_decades_lost_by_state"]),
             "best constant": number(row["baseline_loss"]),
             "parameters": _count(row["parameters_recurrent_layers"]),
-            "with the readout": _count(row["parameters"]),
+            "parameters with the readout": _count(row["parameters"]),
             "ms/step": interval(row["step_time_s"], scale=1e3) + some_of(row["step_time_s_runs"], row["runs"]),
             "machine": "shared" if row["times_shared"] > 0 else "",
             "success rate": bounds(rate),
