@@ -21,6 +21,7 @@ UNSEEN = {
     "_one_*": "pydantic calls it",
     "mininterval": "tqdm reads it",
     "start_t": "likewise",
+    "last_print_t": "likewise",
     "pytestmark": "pytest reads it",
     "pytest_terminal_summary": "pytest calls it",
     "_get_raw": "torch's counter reads it",

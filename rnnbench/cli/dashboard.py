@@ -48,8 +48,9 @@ def dashboard(arguments: list[str]) -> None:
             print(view.save().url)
     except ModuleNotFoundError as error:
         raise SettingError(f"{error.name} is not installed; pip install 'rnnbench[dashboard]'") from error
-    except Exception as error:  # wandb raises a dozen kinds
-        print(f"rnnbench: W&B has not taken the dashboard ({one_line(error)[:300]})", file=sys.stderr)
+    except (Exception, KeyboardInterrupt) as error:  # wandb raises a dozen kinds, the second where it asks for a key
+        why = one_line(error)[:300] if isinstance(error, Exception) else "stopped; `wandb login` takes a key"
+        print(f"rnnbench: W&B has not taken the dashboard ({why})", file=sys.stderr)
         raise SystemExit(1) from error
 
 

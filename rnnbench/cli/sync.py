@@ -74,7 +74,7 @@ def _upload(folder: Path) -> str:
     except subprocess.TimeoutExpired:
         return f"failed (W&B took longer than {LONGEST_S} s)"
     if not synced.exists():  # the exit code is 0 in any case
-        return f"failed ({' '.join(ended.stderr.split())[-300:]})"
+        return f"failed ({' '.join(ended.stderr.split('wandb: ')[-1].split())[-300:]})"
     if found := re.search(r"View run .*at (http\S+)", ended.stderr):
         write_text(files.wandb_address, f"{found[1]}\n")
     return "uploaded"
