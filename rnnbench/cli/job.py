@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from rnnbench.cli.configuration import import_from_config_directories, settings_of
 from rnnbench.cli.console import fail
 from rnnbench.cli.launches import BASIC_LAUNCHER, write_outcome
+from rnnbench.cli.terminal import coloured
 from rnnbench.errors import SettingError, as_reported, one_line
 from rnnbench.interruption import Interrupted, check, deferred, listen_as_worker, will_be_requeued
 from rnnbench.recorders.progress import write_progress
@@ -59,7 +60,7 @@ def _run_job(config: DictConfig) -> float | None:
         if not multirun and outcome.status == JobStatus.REFUSED:
             fail(outcome.message)
         if not multirun:  # of a sweep, the launching process prints it
-            print(text, file=sys.stderr)
+            print(coloured(text, sys.stderr), file=sys.stderr)
     finally:
         if progress is not None:
             with suppress(OSError):

@@ -28,9 +28,9 @@ USAGE = """rnnbench-report makes the tables and figures of a sweep from its run 
   rnnbench-report name=[a,b]            of two sweeps or more together, in results/a+b
   rnnbench-report ... results_dir=DIR   below another folder than ./results
   rnnbench-report ... figure=[a,b]      with these figures, and table=[a,b]; rnnbench --help figure
-  rnnbench-report ... tuned=SETTING     with the best value of a swept SETTING for each cell and task
-                                        on the seeds in tuning.seeds=[0,1], which are then not
-                                        reported
+  rnnbench-report ... tuned=SETTING     with the best value of a swept SETTING for each cell and
+                                        task, chosen on the seeds in tuning.seeds=[0,1], which are
+                                        then not reported
   rnnbench-report ... --config-dir DIR  with custom cells, tasks, tables and figures
 
 Which runs, by the columns of runs.csv:
@@ -41,7 +41,7 @@ Where to and how it looks (`report` in an experiment's file):
 
   out=paper/adding                      folder of the tables, figures and page
   formats=[pdf,png,svg]                 of the figures (default: pdf and png)
-  width=column                          of the figures: column (3.3 inches), text (6.8) or 5.5 inches
+  width=column                          of the figures: column (3.3 inches), text (6.8) or inches
   style=ggplot                          a style of matplotlib, or a file such as paper.mplstyle
   columns.comparison=[task,cell,solved] columns of a table, by their headings; the .csv keeps all
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from rnnbench.cli.console import answer
 
-USAGE = """rnnbench-sync uploads the finished runs of a sweep to Weights & Biases: those that W&B does not have yet.
+USAGE = """rnnbench-sync uploads the finished runs of a sweep that Weights & Biases does not have yet.
 
-  rnnbench-sync name=NAME                of a sweep launched with name=NAME; experiment=NAME likewise
-  rnnbench-sync ... results_dir=DIR      below another folder than ./results
+  rnnbench-sync name=NAME              of a sweep launched with name=NAME; experiment=NAME likewise
+  rnnbench-sync ... results_dir=DIR    below another folder than ./results
 
-The exit code is 0 when W&B has every run, 1 when it does not, 2 for a wrong setting. WANDB_API_KEY or `wandb login`
-gives the key."""
+The exit code is 0 when W&B has every run, 1 when it does not, 2 for a wrong setting.
+WANDB_API_KEY or `wandb login` gives the key."""
 USED = ("name", "experiment", "results_dir")
 OF_A_RUN = ("WANDB_MODE", "WANDB_RESUME", "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SERVICE", "WANDB_SILENT")
 """Variables for a run that logs, which would change what is uploaded."""

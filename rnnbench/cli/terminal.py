@@ -3,8 +3,12 @@
 import errno
 import io
 import os
+import re
 import sys
 from typing import Any, TextIO
+
+OUTCOME = re.compile(r"(?<=: )(failed|refused|lost|diverged)|(?P<good>(?<=\()solved at step \d+)")
+"""What is coloured in an outcome's line."""
 
 
 def check_system() -> None:
@@ -18,6 +22,13 @@ def check_system() -> None:
     if sys.platform == "win32":
         print("rnnbench: Windows is not supported; use Linux or the Windows Subsystem for Linux", file=sys.stderr)
         raise SystemExit(2)
+
+
+def coloured(outcome: str, stream: TextIO) -> str:
+    """An outcome's line, on a terminal with `solved` in green or `failed` in red, unless NO_COLOR is set."""
+    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return outcome
+    return OUTCOME.sub(lambda found: f"\x1b[{32 if found['good'] else 31}m{found[0]}\x1b[0m", outcome, count=1)
 
 
 class Terminal(io.FileIO):

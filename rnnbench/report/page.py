@@ -19,7 +19,7 @@ from rnnbench.analysis.variant import difficulty_columns, setting_columns, value
 from rnnbench.errors import SettingError, one_line
 from rnnbench.report.component import Part
 from rnnbench.report.labels import incomplete, is_number, number, setting_value
-from rnnbench.report.tables.narrow import Narrow, narrow
+from rnnbench.report.tables.narrow import GAP, Narrow, narrow, width
 from rnnbench.report.tables.rendering import number_parts, wrapped
 from rnnbench.schema import ExperimentFiles
 from rnnbench.store.atomic import write_text
@@ -107,7 +107,7 @@ def write_page(
     environment = Environment(
         loader=PackageLoader("rnnbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"narrow": _narrow, "columns": _columns, "colour": _colour}
+    environment.filters |= {"narrow": _narrow, "pieces": _pieces, "columns": _columns, "colour": _colour}
     text = environment.get_template("report.html.jinja").render(
         tables=tables,
         figures=figures,
@@ -183,6 +183,21 @@ def _narrow(table: pd.DataFrame) -> Narrow:
     """The columns that a page is wide enough for, numbers aligned."""
     found = narrow(wrapped(table, LETTERS), LETTERS)
     return found._replace(table=found.table.apply(_aligned), others=found.others.apply(_aligned))
+
+
+def _pieces(found: Narrow) -> list[pd.DataFrame]:
+    """The columns left out, in tables that a page is wide enough for, each with the keys."""
+    keys, names = found.others.columns[: found.keys], found.others.columns[found.keys :]
+    room = LETTERS - sum(width(found.others[key]) + GAP for key in keys)
+    pieces: list[list[str]] = []
+    used = room
+    for name in names:
+        used += width(found.others[name]) + GAP
+        if used > room:
+            pieces.append([])
+            used = width(found.others[name]) + GAP
+        pieces[-1].append(name)
+    return [found.others[[*keys, *piece]] for piece in pieces]
 
 
 def _aligned(column: "pd.Series[str]") -> "pd.Series[str]":

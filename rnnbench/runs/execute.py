@@ -241,7 +241,7 @@ def _ending(summary: Mapping[str, Any]) -> str:
     measure, baseline = summary["measure"], summary["baseline_loss"]
     losses = [
         f"test loss {summary['test_loss']:.3g}",
-        *([] if baseline is None else [f"baseline {baseline:.3g}"]),
+        *([] if baseline is None or summary["has_criterion"] else [f"baseline {baseline:.3g}"]),
         *([f"{measure.replace('_', ' ')} {summary[f'test_{measure}']:.3g}"] if f"test_{measure}" in summary else []),
     ]
     criterion = [solved] if summary["has_criterion"] else []

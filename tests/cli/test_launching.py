@@ -29,7 +29,7 @@ def done(launch: LaunchFiles, number: int) -> None:
         "overrides": ["optimizer.lr=0.1", f"seed={number}"],
         "status": "done",
         "run": f"gru-{number}",
-        "message": "(solved)",
+        "message": "(solved at step 9)",
     }
     launch.outcome(number).write_text(json.dumps(outcome))
 
@@ -123,18 +123,25 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return stream
 
 
-def test_outcomes_counts_and_time_left_of_a_launch(launch: LaunchFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("no_color", "green", "red", "end"), [("", "\x1b[32m", "\x1b[31m", "\x1b[0m"), ("1", "", "", "")]
+)
+def test_outcomes_counts_and_time_left_of_a_launch(
+    launch: LaunchFiles, monkeypatch: pytest.MonkeyPatch, no_color: str, green: str, red: str, end: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm")
     stream = terminal(monkeypatch)
     following = Following(launch, stream)
     following.show()
     written = [line.rpartition("\r")[2] for line in stream.getvalue().split("\n")]
-    assert written[:2] == ["a warning", "[2/4] gru-1 lr=0.1: done (solved)"]
+    assert written[:2] == ["a warning", f"[2/4] gru-1 lr=0.1: done ({green}solved at step 9{end})"]
     following.bar.start_t = time.time() - 30
     assert str(following.bar) == "2 done, 1 running, 1 waiting; 00:30 left"  # 1.5 of three runs are done
     launch.outcome(3).write_text(json.dumps({"overrides": ["seed=3"], "status": "lost", "run": None, "message": ""}))
     launch.outcome(0).write_text("damaged")  # it hides no other
     following.show()
-    assert "[3/4] gru-3: lost\n" in stream.getvalue()
+    assert f"[3/4] gru-3: {red}lost{end}\n" in stream.getvalue()
     assert str(following.bar).startswith("2 done, 1 running, 1 lost, 0 waiting")
     (empty := launch.outcome(0).parent / "empty").mkdir()
     for each in (following, Following(LaunchFiles(empty), stream)):

@@ -13,6 +13,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from rnnbench.cli import dashboard, explain, report, sync
 from rnnbench.cli.menu import GROUPS, choices, menu
 from rnnbench.recorders import RunFolder
 from rnnbench.runs.catalogue import LISTS, configuration_directory
@@ -133,7 +134,8 @@ def test_parallel_sweep_equals_one_after_the_other(rnnbench: Command, tmp_path: 
 def test_help_is_a_screen_and_of_a_group_every_choice_with_its_settings(rnnbench: Command) -> None:
     whole = menu(["all"])
     assert "train.steps=2000" in whole
-    assert max(map(len, [*menu().splitlines(), *whole.splitlines()])) <= 100
+    texts = [menu(), whole, *(command.USAGE for command in (dashboard, explain, report, sync))]
+    assert max(len(line) for text in texts for line in text.splitlines()) <= 100
     assert len(menu().splitlines()) <= 32
     for group in GROUPS:
         for name, comment in choices(group, [configuration_directory()]).items():

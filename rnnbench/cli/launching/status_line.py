@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from rnnbench.cli.terminal import coloured
 from rnnbench.runs.swept import outcome_line, shared_overrides
 from rnnbench.schema import JobStatus, LaunchFiles
 from rnnbench.store.atomic import DamagedFileError
@@ -99,4 +100,5 @@ class Following(threading.Thread):
             tqdm.write(text, file=self.stream)
         planned = self.plan[number].run if number < len(self.plan) else None
         counted = f"[{len(self.ended)}/{len(self.plan) or '?'}]"
-        tqdm.write(f"{counted} {outcome_line(outcome, self.shared, planned)}", file=self.stream)
+        line = f"{counted} {outcome_line(outcome, self.shared, planned)}"
+        tqdm.write(coloured(line, self.stream), file=self.stream)

@@ -197,12 +197,12 @@ def _mark_the_ends(
 ) -> dict[str, Line2D]:
     """A cross where a run diverged, a dot where one stopped as solved; returns what the legend has to explain."""
     explained = {}
-    for run in group[group["run"].isin(list(losses))].to_dict("records"):
-        own = losses[run["run"]].dropna()
-        if run["status"] == Status.DIVERGED:
-            explained["diverged"] = drawing.mark("x", 5)
-            axes.plot(own.index[-1] * per_step, own.iloc[-1], "x", color=colour, markersize=5)
-        elif run["solved"] and own.index[-1] < losses.index[-1]:
-            explained["stopped: solved"] = drawing.mark(".", 5)
-            axes.plot(own.index[-1] * per_step, own.iloc[-1], ".", color=colour, markersize=5)
+    step, loss = losses.notna().iloc[::-1].idxmax(), losses.ffill().iloc[-1]
+    runs = group.set_index("run").loc[losses.columns]
+    diverged = runs["status"] == Status.DIVERGED
+    solved = ~diverged & runs["solved"].astype(bool) & (step < losses.index[-1])
+    for label, marker, those in (("diverged", "x", diverged), ("stopped: solved", ".", solved)):
+        if those.any():
+            explained[label] = drawing.mark(marker, 5)
+            axes.plot(step[those] * per_step, loss[those], marker, color=colour, markersize=5)
     return explained
