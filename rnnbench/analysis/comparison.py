@@ -165,7 +165,8 @@ def _gradient(results: Results, runs: pd.DataFrame, when: str) -> dict[str, Any]
     """Decades of all runs with a profile; half-lives of those that have one, and why the others have none."""
     decades = f"gradient_decades_lost{when}"
     probed = runs[_values(runs, decades).notna()]
-    found = [_summary(results, run, when) for run in probed.to_dict("records")]
+    recorded = probed.reindex(columns=["run", decades, f"gradient_half_life{when}"])
+    found = [_summary(results, run, when) for run in recorded.to_dict("records")]
     lost, seen = (np.array([each[place] for each in found], float) for place in (0, 1))
     return {
         decades: median_decades(lost, seen),

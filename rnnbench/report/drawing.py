@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -35,6 +36,8 @@ HIGHEST = 9.0
 """Inches: a page."""
 FEW_SEEDS = 10
 """Fewer than these are drawn one by one; more as a band."""
+MOST_DOTS = 1000
+"""Dots of single runs that a figure may have: each takes room in its file."""
 SEED: dict[str, Any] = {"linestyle": "-", "linewidth": 0.5, "alpha": 0.55}
 
 
@@ -98,6 +101,7 @@ def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[
     return found
 
 
+@cache
 def inches(text: str, size: float) -> float:
     """The width of a line of text, without markup, in so many points."""
     return float(TextPath((0, 0), text.replace("$", "") or " ", size=size).get_extents().width) / 72

@@ -2,10 +2,12 @@
 
 from abc import ABC
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
-from rnnbench.analysis.gradient_profile import PROBE, relative_gradients, smallest_element
+from rnnbench.analysis.gradient_profile import PRECISION, PROBE, relative_gradients, smallest_element
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.component import Figure
@@ -15,28 +17,30 @@ from rnnbench.schema import Status
 
 BEFORE, AFTER = "at initialisation", "after training"
 NONE = "needs gradient profiles, which no run has; add probe=[gradient_profile]"
+USED = ("run", "status", "steps_trained", "backend", PRECISION)
 
 Profiles = dict[str, Float[np.ndarray, " time_step"]]
 """log10(g_t / g_T) by run."""
 
 
-def relative_profiles(results: Results, tensor: int | None = None) -> dict[str, Profiles]:
+def relative_profiles(results: Results, tensors: Sequence[int | None] = (None,)) -> list[dict[str, Profiles]]:
     """The profiles by moment: before training of all runs, after it of those that trained to their end.
 
-    With a `tensor` those of this tensor of the state alone, of cells with several. Raises SettingError when no run has
-    any of the whole state.
+    Of each tensor of the state alone, of cells with several; None stands for the whole state. Raises SettingError when
+    no run has any of the first.
     """
-    found: dict[str, Profiles] = {BEFORE: {}, AFTER: {}}
-    for run in results.runs.to_dict("records"):
+    found: list[dict[str, Profiles]] = [{BEFORE: {}, AFTER: {}} for _ in tensors]
+    for run in results.runs[[name for name in USED if name in results.runs]].to_dict("records"):
         if not (arrays := results.source.probe(run["run"], PROBE)):
             continue
-        before, after = relative_gradients(arrays, smallest_element(run), [0, -1], tensor)
         trained = run["status"] == Status.DONE and run["steps_trained"] > 0
-        if not np.isnan(before).all():
-            found[BEFORE][run["run"]] = before
-        if trained and not np.isnan(after).all():
-            found[AFTER][run["run"]] = after
-    if tensor is None and not any(found.values()):
+        for tensor, of_tensor in zip(tensors, found, strict=True):
+            before, after = relative_gradients(arrays, smallest_element(run), [0, -1], tensor)
+            if not np.isnan(before).all():
+                of_tensor[BEFORE][run["run"]] = before
+            if trained and not np.isnan(after).all():
+                of_tensor[AFTER][run["run"]] = after
+    if not any(found[0].values()):
         raise SettingError(NONE)
     return found
 

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
@@ -51,6 +52,9 @@ TEXT = (
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every array in an archive, so that the same arrays give the same bytes."""
 
+MOST_KEPT = 256
+"""Arrays of so many runs stay in memory as they are: of those that a table asks for several times in a row."""
+
 REMEDY = "restore it, or move runs.csv and data/ away to report on the run folders"
 
 
@@ -86,6 +90,9 @@ class Archive:
     opened: dict[str, tuple[Mapping[str, Any], dict[str, list[str]]]] = field(default_factory=dict)
     """By probe: the arrays by `<run>/<name>`, and these names by run."""
 
+    def __post_init__(self) -> None:
+        self._last_arrays = lru_cache(MOST_KEPT)(self._arrays)
+
     def histories(self, runs: Sequence[str]) -> pd.DataFrame:
         table = self.all_histories()
         return table[table["run"].isin(runs)]
@@ -97,6 +104,9 @@ class Archive:
             return pd.read_csv(io.BytesIO(text), low_memory=False)
 
     def probe(self, run: str, name: str) -> Arrays:
+        return dict(self._last_arrays(run, name))
+
+    def _arrays(self, run: str, name: str) -> Arrays:
         path = self.files.arrays(name)
         if not path.exists():
             return {}

@@ -3,13 +3,16 @@
 import json
 import re
 import shutil
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from numpy.lib.npyio import NpzFile
 
 import rnnbench
-from rnnbench.analysis.archive import load_results
+from rnnbench.analysis.archive import load_results, write_archive
 from rnnbench.analysis.results import Results
 from rnnbench.report import Figure, Table, write_report
 from rnnbench.report.figures.cost import Cost
@@ -61,20 +64,26 @@ def test_the_same_bytes_are_made_again_also_without_the_run_folders(small_experi
     assert 'href="runs/' not in page.join([(small_experiment / "report.html").read_text()])  # they are gone
 
 
+def test_each_profile_is_read_once(same_experiment: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By the comparison, before and after training, and by the figure, of the whole state and of each tensor."""
+    read: Counter[str] = Counter()
+    load = NpzFile.__getitem__
+    monkeypatch.setattr(NpzFile, "__getitem__", lambda file, name: (read.update([name]), load(file, name))[1])
+    results = write_archive(load_results(same_experiment), tmp_path)
+    runs = results.runs.assign(gradient_decades_lost=1.0, gradient_decades_lost_initial=1.0)
+    read.clear()
+    write_report(replace(results, root=tmp_path, runs=runs), TABLES, {"gradient_norms": GradientNorms()}, CELLS)
+    assert set(read.values()) == {1}
+
+
 def test_sidecar_says_what_stands_behind_a_figure(written: WrittenReport) -> None:
     content = json.loads((written.folder / "figures" / "learning_curves.json").read_text())
     assert len(content["runs"]) == 5
     assert content["run_hashes"] == sorted({path.name[-8:] for path in written.folder.glob("runs/*")})
     assert content["seeds"] == [0, 1]
     assert content["missing"][0] == "missing: cell=lstm seed=1"
-    assert content["drawn_by"] == {"rnnbench_version": rnnbench.__version__}
-
-
-def test_report_says_what_is_missing(written: WrittenReport) -> None:
-    for text in (written.text, (written.folder / "comparison.md").read_text()):
-        assert "missing: cell=lstm seed=1" in text
-        assert "diverged at step 130" in text
     assert len(pd.read_csv(written.folder / "runs.csv")) == 5
+    assert content["drawn_by"] == {"rnnbench_version": rnnbench.__version__}
 
 
 def test_learning_curves_keep_the_value_of_a_run_that_stopped(same_experiment: Path) -> None:
@@ -122,9 +131,11 @@ def test_a_table_or_figure_fails_alone(small_experiment: Path) -> None:
 
 def test_page_holds_tables_and_figures_says_what_they_show_and_what_is_missing(written: WrittenReport) -> None:
     page = (written.folder / "report.html").read_text()
+    for text in (page, written.text, (written.folder / "comparison.md").read_text()):
+        assert "missing: cell=lstm seed=1" in text
+        assert "diverged at step 130" in text
     assert page.count('<figure id="figure_') == len(FIGURES)
     assert page.count('<img src="data:image/svg+xml,') == len(FIGURES)
-    assert "missing: cell=lstm seed=1" in page
     assert not re.search(r"(src|href)=.http", page)
     assert "<strong>Figure 1. Learning curves.</strong> Loss on validation data" in page
     assert "Cells: rnn, lstm, gru. Tasks: adding, length 20." in page

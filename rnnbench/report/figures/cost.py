@@ -20,8 +20,8 @@ TIME, PARAMETERS = "step_time_s", "parameters"
 class Cost(Figure):
     """Time of a training step against the difficulty of the task, and trainable parameters, one row per task.
 
-    Left: lines through the medians over runs, dots the runs; of more than eight cells the medians alone. A run's own
-    value is the median of its training steps.
+    Left: lines through the medians over runs, dots the runs, if they are at most a thousand; of more than eight cells
+    the medians alone. A run's own value is the median of its training steps.
     Right: parameters, which do not depend on the length. Variants of a cell with as many parameters, such as those that
     start differently, count as one.
     """
@@ -45,7 +45,7 @@ class Cost(Figure):
         groups = len(_costs(results.runs).groupby(["cell", "variant"]))
         row = 0.7 + drawing.ROW_OF_DOTS * groups
         canvas, grid = drawing.side_by_side(len(tasks), max(1.8, row), second_height=row)
-        many = drawing.has_many_cells(results.runs)
+        many, dots = drawing.has_many_cells(results.runs), len(results.runs) <= drawing.MOST_DOTS
         for (left, right), (task, of_task) in zip(grid, tasks, strict=True):
             runs = _costs(of_task)
             lines = list(drawing.lines(runs, styles))
@@ -53,15 +53,16 @@ class Cost(Figure):
             if runs[TIME].isna().all():
                 drawing.say_empty(left, "no run has taken its time")
             else:
-                (_rows_of_times if many else _times)(left, lines, tested, str(runs["difficulty_setting"].iloc[0]))
+                setting = str(runs["difficulty_setting"].iloc[0])
+                _rows_of_times(left, lines, tested, setting) if many else _times(left, lines, tested, setting, dots)
             _parameters(right, lines)
             left.set_title(str(task).replace("_", " "))
             right.set(title="parameters", xlabel="trainable (thousands)", xlim=(0, None))
         shared = _shared(results.runs)
         explained: dict[str, Any] = {}
-        if not (many or shared.all()):
+        if dots and not (many or shared.all()):
             explained["one run"] = drawing.mark(".")
-        if shared.any() and not many:
+        if dots and shared.any() and not many:
             explained["one run, which shared the machine"] = drawing.mark("o", 3, hollow=True)
         drawing.legend_above(canvas, explained)
         return canvas
@@ -74,7 +75,7 @@ def _costs(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(variant=pd.Series(variant, runs.index, dtype=object))
 
 
-def _times(axes: Axes, lines: list[drawing.Line], tested: list[Any], setting: str) -> None:
+def _times(axes: Axes, lines: list[drawing.Line], tested: list[Any], setting: str, dots: bool) -> None:
     """Difficulties evenly spaced, cells side by side."""
     for number, (label, group, style) in enumerate(lines):
         shift = 0.25 * (number - (len(lines) - 1) / 2) / max(4, len(lines))
@@ -82,7 +83,7 @@ def _times(axes: Axes, lines: list[drawing.Line], tested: list[Any], setting: st
         places = group["difficulty"].map(tested.index) + shift
         medians = times.groupby(places).median()
         axes.plot(medians.index, medians, markersize=4, label=label, **style)
-        for shared, face, size in ((False, style["color"], 1.6), (True, "none", 3)):
+        for shared, face, size in ((False, style["color"], 1.6), (True, "none", 3)) if dots else ():
             those = _shared(group) == shared
             look: dict[str, Any] = {"color": style["color"], "markerfacecolor": face, "markersize": size}
             axes.plot(places[those], times[those], "o", markeredgewidth=0.5, **look)

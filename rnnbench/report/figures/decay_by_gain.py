@@ -76,7 +76,7 @@ class DecayByGain(GradientFigure):
 
 def _growth(results: Results) -> pd.DataFrame:
     """The runs with a profile, with their growth before training and, where they trained to their end, after it."""
-    profiles = relative_profiles(results)
+    (profiles,) = relative_profiles(results)
     runs = results.runs.assign(**{
         moment: [growth_per_step(of[run]) if run in of else np.nan for run in results.runs["run"]]
         for moment, of in profiles.items()

@@ -41,7 +41,7 @@ class GradientNorms(GradientFigure):
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         rows = drawing.line_panels(results.runs, styles)
-        profiles, tensors = relative_profiles(results), [relative_profiles(results, place) for place in range(2)]
+        profiles, *tensors = relative_profiles(results, (None, 0, 1))
         moments = [BEFORE, AFTER] if (results.runs["steps_trained"] > 0).any() else [BEFORE]
         labels = ("time step t", r"gradient $g_t\,/\,g_T$")
         explained: dict[str, Any] = {}

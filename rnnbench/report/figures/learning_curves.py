@@ -83,7 +83,7 @@ class LearningCurves(Figure):
             if not drawn:
                 drawing.say_empty(axes, "no run has a history")
                 continue
-            explained |= self._panel(axes, drawn, many)
+            explained |= self._panel(axes, drawn, many, len(results.runs) <= drawing.MOST_DOTS)
             limits.append(_limits([losses for *_, losses in drawn], self._levels(lines).values()))
             positive = logarithmic and limits[-1][0] > 0
             _set_limits(axes, limits if share or many else limits[-1:], positive)
@@ -125,8 +125,8 @@ class LearningCurves(Figure):
         known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, *_ in lines]).dropna()
         return {**({"best constant": float(known.iloc[0])} if len(known) else {}), **self.levels}
 
-    def _panel(self, axes: Axes, drawn: list[tuple[Any, ...]], small: bool) -> dict[str, Any]:
-        """Draw a panel; returns handles, by label, for what the legend has to explain."""
+    def _panel(self, axes: Axes, drawn: list[tuple[Any, ...]], small: bool, dots: bool) -> dict[str, Any]:
+        """Draw a panel, `dots` for runs that stopped; returns handles, by label, for what the legend has to explain."""
         explained: dict[str, Any] = {}
         for label, group, style, losses in drawn:
             per_step = _seconds_per_step(group) if self.x == "seconds" else 1.0
@@ -141,7 +141,7 @@ class LearningCurves(Figure):
             explained |= drawing.draw_seeds(
                 axes, whole.index * per_step, losses if not small else whole, style["color"]
             )
-            explained |= _mark_the_ends(axes, group, losses, style["color"], per_step)
+            explained |= _mark_the_ends(axes, group, losses, style["color"], per_step, dots)
         for place, (name, level) in enumerate(self._levels([line[:3] for line in drawn]).items()):
             axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * place)), label=name, zorder=1)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=self.x == "steps", steps=[1, 2, 5, 10]))
@@ -193,14 +193,14 @@ def _draw_others(panels: list[Axes], rows: list[tuple[str, list[drawing.Line]]],
 
 
 def _mark_the_ends(
-    axes: Axes, group: pd.DataFrame, losses: pd.DataFrame, colour: Any, per_step: float
+    axes: Axes, group: pd.DataFrame, losses: pd.DataFrame, colour: Any, per_step: float, dots: bool
 ) -> dict[str, Line2D]:
     """A cross where a run diverged, a dot where one stopped as solved; returns what the legend has to explain."""
     explained = {}
     step, loss = losses.notna().iloc[::-1].idxmax(), losses.ffill().iloc[-1]
     runs = group.set_index("run").loc[losses.columns]
     diverged = runs["status"] == Status.DIVERGED
-    solved = ~diverged & runs["solved"].astype(bool) & (step < losses.index[-1])
+    solved = dots & ~diverged & runs["solved"].astype(bool) & (step < losses.index[-1])
     for label, marker, those in (("diverged", "x", diverged), ("stopped: solved", ".", solved)):
         if those.any():
             explained[label] = drawing.mark(marker, 5)
