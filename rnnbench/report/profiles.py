@@ -1,7 +1,6 @@
 """The gradient profiles of runs at initialisation and after training, as figures draw them, and what they show."""
 
 from abc import ABC
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,7 +53,7 @@ class GradientFigure(Figure, ABC):
 
     def finding(self, results: Results) -> list[str]:
         """Of which cells and variants the gradient at the first step is larger than at the last, or smaller."""
-        profiles = relative_profiles(results)
+        (profiles,) = relative_profiles(results)
         moment = AFTER if profiles[AFTER] else BEFORE
         growth = by_line(results.runs, {run: float(of[0]) for run, of in profiles[moment].items()})
         words = ("it grows on its way back in", "it vanishes in", "neither is seen in")

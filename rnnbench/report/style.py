@@ -38,7 +38,8 @@ NEXT_MARKER = 4
 LARGE, SMALL, SMALLEST = 9, 8, 7
 """Points: of titles and axes' labels; of numbers and legends; of small panels and notes."""
 PAPER: Mapping[str, Any] = {
-    "font.family": ["STIXGeneral"],
+    "font.family": "serif",
+    "font.serif": ["STIXGeneral", "Times New Roman", "Times"],  # the first is matplotlib's; a browser has another
     "mathtext.fontset": "stix",
     "font.size": LARGE,
     "axes.labelsize": LARGE,
