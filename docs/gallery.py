@@ -5,13 +5,13 @@ QUESTIONS = [
         "Where does the gradient vanish, and when does training mend it?",
         "gradient_flow_medium",
         "gradient_heat_map",
-        "In the GRU and LSTM the gradient reaches the first step once they have learned; in the RNN it does not.",
+        "Once GRU and LSTM have learned, it reaches the first step; in the RNN, which has not, it does not.",
     ),
     (
         "How does the recurrent gain decide how fast it vanishes?",
         "gradient_flow_medium",
         "decay_by_gain",
-        "Before training a small gain makes it vanish in every cell; a large one makes it explode in the RNN alone.",
+        "Orthogonal, gain 0.5: it vanishes in all three. Gain 2: it grows by 7 decades in the RNN, not in the GRU.",
     ),
     (
         "What is the gradient at each step, before and after?",
@@ -41,7 +41,7 @@ QUESTIONS = [
         "How much does the learning rate matter?",
         "adding_medium",
         "learning_rate_sensitivity",
-        "Each cell has its own best rate, so one rate for all would favour one of them.",
+        "The RNN needs smaller rates than GRU and LSTM, whose best ones overlap: no one rate suits all three.",
     ),
     (
         "Do cells that learned hold beyond the trained length?",
@@ -65,6 +65,6 @@ QUESTIONS = [
         "Is one width or one number of parameters the fair comparison?",
         "claims",
         "equal_budget",
-        "On this task it does not matter: either way GRU and LSTM learn it and the RNN does not.",
+        "At length 40 the order stays: either way 8 of 8 GRUs solve it, 3 of 8 LSTMs and no RNN.",
     ),
 ]

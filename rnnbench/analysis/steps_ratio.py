@@ -40,7 +40,8 @@ def steps_ratio(
 ) -> Interval:
     """The ratio of steps to solve, a's over b's: 0.5 when a takes half as many. No unit.
 
-    Covers at least `confidence` whatever the distribution, when budgets within a stratum and group are equal. The test
+    Of exact steps that are a ratio apart, and independent between the groups, it covers at least `confidence` whatever
+    their distribution, when budgets within a stratum and group are equal. The test
     changes only where a divided step of a passes one of b, so these ratios and one between each two of them stand for
     all; the bounds are the outermost that are not rejected. They are open, 0 or inf, when no ratio on that side is:
     with few solved runs, and always with three seeds in each. NaN estimate: no run solved. Raises ValueError on a

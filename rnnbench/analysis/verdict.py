@@ -133,9 +133,9 @@ def equivalences_corrected(
     its own: what a case truly is makes at most one of the two a wrong rejection. An undecided case whose difference is
     found DIFFERS.
 
-    Any wrong verdict among four cases of six runs against six, log spread 0.3, ratios of steps all 1: 3.9% of 1,500
-    simulations; all at the margin of 1.5: 3.1% of 1,000; two of each: 4.1%; all 3: none (`pytest -m long -k
-    combined_error tests/analysis/test_steps_ratio.py`).
+    Any wrong verdict among four cases of six runs against six, log spread 0.3, exact steps and no censoring, ratios of
+    steps all 1: 3.9% of 1,500 simulations; all at the margin of 1.5: 3.1% of 1,000; two of each: 4.1%; all 3: none
+    (`pytest -m long -k combined_error tests/analysis/test_steps_ratio.py` has 1,000 of each).
     """
     after, (_, p_none) = holm_corrected(verdicts, p_margins), holm_corrected(verdicts, p_differences)
     found = [

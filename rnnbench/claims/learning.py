@@ -262,7 +262,8 @@ FASTER = Claim(
     Kind.MEASURED,
     "at one width: time of a forward and backward pass, GRU's over LSTM's, interleaved in one process, with kernels "
     "compiled alike (fused) and with the modules of torch.nn on CPU; steps to solve over all runs, censored at their "
-    "budget; time to solve, the steps times the time of a pass (weight update not in it), with the uncertainty of both",
+    "budget; time to solve, the steps times the time of a pass (at one length, weight update not in it), with the "
+    "uncertainty of both",
     "each holds where the interval of the ratio is below 1, fails where it is above",
     _faster,
 )

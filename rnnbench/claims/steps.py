@@ -63,7 +63,7 @@ def fewer_steps(condition: Mapping[str, Any], pair: Pair, unit: str) -> Case:
 def less_time(condition: Mapping[str, Any], pair: Pair, log_passes: "np.ndarray[Any, np.dtype[np.float64]]") -> Case:
     """That the one cell solves in less time, by the log ratio of the cells' pass times in each process.
 
-    The passes of both cells grow with the length alike, so one time serves at all lengths.
+    One ratio of passes, timed at one length, serves at all: an assumption.
     """
     a, b = (steps_to(runs) for runs in pair)
     ratio, p_value = time_ratio(a, b, log_passes, np.random.default_rng(0))

@@ -23,6 +23,8 @@ SHORT = {
     "model.hidden_size": "units",
 }
 """Shorter names of settings in figures; one with an empty name is given by its value alone."""
+UNSET = {"model.memory_bias": "own biases"}
+"""What a setting that is not set leaves, where none would read as 0."""
 
 _SQUARED = ("adding", "hochreiter_adding", "multiplication")
 _ENTROPY = ("copy_memory", "noiseless_memorization", "random_permutation", "selective_copying", "sequential_digits",
@@ -133,7 +135,8 @@ def variant_label(variant: Variant, brief: bool = False) -> str:
     for name, value in variant.settings:
         own = name.rpartition(".")[2]
         label = SHORT.get(name, own) if brief else (own if last[own] == 1 else name)
-        parts.append(f"{label}={setting_value(value)}" if label else setting_value(value))
+        named = f"{label}={setting_value(value)}" if label else setting_value(value)
+        parts.append(UNSET.get(name, named) if value is None else named)
     return ", ".join(parts)
 
 

@@ -78,7 +78,8 @@ def _steps_to(rows: Sequence[Row], goal: str) -> str:
     rows = sorted(rows, key=lambda row: (row["steps_to_milestone"].estimate, -row["success_rate"].estimate))
     best = {row["cell"]: row for row in reversed(rows)}
     chosen = rows if len(rows) <= MOST_CELLS else [row for row in rows if best[row["cell"]] is row]
-    end = "." if len(chosen) == len(rows) else f"; of {len(rows)} cells and settings the best of each cell."
+    best_of = f"; of {len(rows)} cells and settings the best of each cell, chosen by these runs."
+    end = "." if len(chosen) == len(rows) else best_of
     some = [row for row in chosen if row["success_rate"].estimate > 0]
     none = listed([named(row) for row in chosen if row["success_rate"].estimate == 0])
     no_run = f"o run{_budget(chosen)}"
@@ -137,13 +138,18 @@ def lengths_solved(rows: pd.DataFrame) -> list[str]:
 
 
 def decades_lost(rows: pd.DataFrame, text: Callable[[Row], str]) -> list[str]:
-    """The decades that the gradient loses at initialisation, for each variant that cells share; `text` of a row."""
+    """The decades that the gradient loses at initialisation, for the variants that most cells share; `text` of a row.
+
+    A setting that is not set, such as a memory bias, is one with those of cells that do not have it.
+    """
     sentences = []
     for title, of_task in hardest(rows):
         groups: dict[Any, list[Row]] = {}
         for row in of_task:
-            groups.setdefault(row["variant"], []).append(row)
-        for variant, of_variant in list(groups.items())[:MOST_TASKS]:
+            shared = Variant(tuple(setting for setting in row["variant"].settings if setting[1] is not None))
+            groups.setdefault(shared, []).append(row)
+        most_first = sorted(groups.items(), key=lambda group: -len(group[1]))
+        for variant, of_variant in most_first[:MOST_TASKS]:
             parts = [f"{cell_name(row['cell'])} {text(row)}" for row in of_variant]
             where = f" with {variant_label(variant, brief=True)}" if variant else ""
             grows = " (it grows where negative)" if any(" -" in part for part in parts) else ""

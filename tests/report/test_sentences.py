@@ -11,7 +11,14 @@ from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.steps_comparison import steps_comparison
 from rnnbench.analysis.variant import Variant
 from rnnbench.claims.table import Claims
-from rnnbench.report.sentences import losses_compared, milestones_reached, ordered_by_loss, signs, steps_compared
+from rnnbench.report.sentences import (
+    decades_lost,
+    losses_compared,
+    milestones_reached,
+    ordered_by_loss,
+    signs,
+    steps_compared,
+)
 from rnnbench.report.tables.gradient_decay import GradientDecay
 from rnnbench.report.tables.paired_differences import PairedDifferences
 from rnnbench.report.tables.steps_ratio import StepsRatio
@@ -48,7 +55,7 @@ def test_steps_are_said_with_the_runs_behind_them() -> None:
     assert losses.startswith("Test loss on music (file10): RNN 3.29 [")
     assert "constant" not in losses  # the task has none
     best = milestones_reached(comparison(made(3, rates=(0.01, 0.02, 0.04))), "solved")[0]
-    assert best.endswith("of 9 cells and settings the best of each cell.")
+    assert best.endswith("of 9 cells and settings the best of each cell, chosen by these runs.")
 
 
 @pytest.mark.parametrize(("other", "said"), [
@@ -143,6 +150,13 @@ def test_tables_say_what_they_show_and_what_they_cannot() -> None:
     assert gradient.endswith(
         "on adding (length 20), medians: RNN 4.50, LSTM 0.900 and GRU -1.80 (it grows where negative)."
     )
+    adding = {"task": "adding", "difficulty_setting": "length", "difficulty": 10}
+    gain = ("model.recurrent_gain", 2.0)
+    biased = [(cell, (gain, ("model.memory_bias", bias))) for bias in (0.0, None) for cell in ("lstm", "gru")]
+    rows = [{**adding, "cell": cell, "variant": Variant(own)} for cell, own in [*biased, ("rnn", (gain,))]]
+    together, apart = decades_lost(pd.DataFrame(rows), lambda row: row["cell"])
+    assert together.endswith("with gain=2, medians: LSTM lstm, GRU gru and RNN rnn.")
+    assert apart.endswith("with gain=2, memory bias=0, medians: LSTM lstm and GRU gru.")
     many = PairedDifferences().rows(made(5, seeds=8))
     (counts,) = PairedDifferences().found(many)
     assert counts.startswith(f"Of {len(many)} comparisons of losses, ")

@@ -42,8 +42,8 @@ class LearningCurves(Figure):
     Lines are medians over seeds, thin lines the seeds, of ten seeds and more bands their quartiles. A run that
     stopped early keeps its last value, so that each point is over all seeds; the line of medians is thin from where
     the first run stopped. Losses of the first tenth of training may lie beyond the axis. More than eight cells
-    have a panel each, with the others in grey. The best constant, where the task has one, is the best predictor
-    that remembers nothing of the sequence.
+    have a panel each, with the others in grey. The best constant, where the task has one, is the best answer
+    that looks at no input.
 
     `levels` are further horizontal lines: losses by name, such as those of milestones. `x` is what the axis counts:
     steps, or seconds, a run's steps times its mean time per step.
