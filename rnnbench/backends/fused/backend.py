@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -23,9 +24,10 @@ from rnnbench.backends.fused.runtime.binding import Binding
 from rnnbench.cells import Cell, State
 
 
-def say(line: str) -> None:
-    """Tell that a cell is being compiled; a display may put another function here."""
-    print(f"rnnbench: {line}", file=sys.stderr)
+@cache
+def _tell_compiling(kind: str) -> None:
+    """Say so once, although a cell is compiled for each type that it computes in."""
+    print(f"rnnbench: compiling {kind} (a few seconds, once per machine)", file=sys.stderr)
 
 
 _REAL_NAMES = {torch.float32: "float32", torch.float64: "float64"}
@@ -91,7 +93,7 @@ class _Entry:
             from rnnbench.backends.fused.runtime.compile import is_kept  # imports numba, which takes a while
 
             if not is_kept(self.binding.program.source):
-                say(f"compiling {type(cell).__name__} (a few seconds, once per machine)")
+                _tell_compiling(type(cell).__name__)
             self.wrong = failed_check(cell, self.binding, self.guard)
 
     def warn(self, cell: Cell) -> None:
