@@ -77,6 +77,11 @@ class SquaredErrorTask(Task):
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return functional.mse_loss(outputs, targets, reduction="none").squeeze(2)
 
+    def mean_loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        if batch.scored is None:  # one operation in place of three, forward and backward
+            return functional.mse_loss(outputs, batch.targets)
+        return super().mean_loss(outputs, batch)
+
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return batch.at_every_scored_step((outputs - batch.targets).abs().squeeze(2) <= self.tolerated_error)
 

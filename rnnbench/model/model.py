@@ -104,9 +104,9 @@ class Model(nn.Module):
             layer_hook = None if hook is None else partial(hook, layer)
             sequence, last = self.backend.run(cell, sequence, state, layer_hook)
             final.append(last)
-        # The gradient of a part of the sequence would first be written into zeros of the whole.
-        scored = final[-1][0].unsqueeze(0) if scored_steps == 1 else sequence[len(sequence) - scored_steps :]
-        outputs: Tensor = self.readout(scored)
+        if scored_steps == 1:  # the gradient of a part of the sequence would first be written into zeros of the whole
+            return self.readout(final[-1][0]).unsqueeze(0), final
+        outputs: Tensor = self.readout(sequence[len(sequence) - scored_steps :])
         return outputs, final
 
     def embedded(self, inputs: Shaped[Tensor, "time batch ..."]) -> Float[Tensor, "time batch features"]:
