@@ -2,6 +2,7 @@
 
 from abc import ABC
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -47,6 +48,9 @@ def relative_profiles(results: Results, tensors: Sequence[int | None] = (None,))
 class GradientFigure(Figure, ABC):
     """A figure of gradients through time. Its caption says of which loss they are, and where they vanish or grow."""
 
+    told: ClassVar[tuple[str, ...]] = (AFTER, BEFORE)
+    """The moments that the finding is of: the first at which gradients were measured."""
+
     def caption(self, results: Results) -> list[str]:
         what, *rest = super().caption(results)
         return [f"{what} Gradients are of {loss_behind_gradient(results.runs)}.", *rest]
@@ -54,7 +58,7 @@ class GradientFigure(Figure, ABC):
     def finding(self, results: Results) -> list[str]:
         """Of which cells and variants the gradient at the first step is larger than at the last, or smaller."""
         (profiles,) = relative_profiles(results)
-        moment = AFTER if profiles[AFTER] else BEFORE
+        moment = next((each for each in self.told if profiles[each]), BEFORE)
         growth = by_line(results.runs, {run: float(of[0]) for run, of in profiles[moment].items()})
-        words = ("it grows on its way back in", "it vanishes in", "neither is seen in")
-        return signs(f"Decades of the gradient's growth from the last step to the first, {moment}", growth, words)
+        what = f"The gradient on its way back, by its decades from the last step to the first {moment}"
+        return signs(what, growth, ("grows in", "vanishes in", "neither is seen in"))

@@ -18,7 +18,7 @@ from rnnbench.analysis.paired import paired_test
 from rnnbench.analysis.variant import Variant, value_order
 from rnnbench.analysis.verdict import EQUIVALENCE, Verdict, above, holm_corrected
 from rnnbench.report.cell_names import cell_name
-from rnnbench.report.labels import bounds, cell_label, interval, number, task_title, variant_label
+from rnnbench.report.labels import bounds, interval, number, task_title, variant_label
 from rnnbench.schema import TASK_GROUP
 
 MOST_TASKS, MOST_CELLS, MOST_PAIRS, MOST_TESTS = 5, 6, 6, 9
@@ -47,11 +47,11 @@ def hardest(rows: pd.DataFrame) -> list[tuple[str, list[Row]]]:
     for _, of_task in rows.groupby(["task", "difficulty_setting"], sort=False):
         largest = max(of_task["difficulty"], key=value_order)
         chosen = cast(list[Row], of_task[of_task["difficulty"] == largest].to_dict("records"))
-        found.append((_title(chosen[0]), chosen))
+        found.append((condition(chosen[0]), chosen))
     return found[:MOST_TASKS]
 
 
-def _title(row: Row) -> str:
+def condition(row: Row) -> str:
     """`adding (length 200)`."""
     task, _, difficulty = task_title(row).partition(", ")
     return f"{task} ({difficulty})" if difficulty else task
@@ -166,8 +166,8 @@ def by_line(runs: pd.DataFrame, values: Mapping[str, float]) -> dict[str, list[f
     for run in runs.to_dict("records"):
         if run["run"] in values:
             told = Variant(tuple(each for each in run["variant"].settings if not each[0].startswith("probes.")))
-            label = cell_label(run["cell"], told, brief=True)
-            found.setdefault(f"{label} on {_title(run)}" if several else label, []).append(values[run["run"]])
+            label = named({**run, "variant": told})
+            found.setdefault(f"{label} on {condition(run)}" if several else label, []).append(values[run["run"]])
     return found
 
 
@@ -227,7 +227,7 @@ def ordered_by_loss(rows: pd.DataFrame, where: str = "") -> list[str]:
 
 def steps_compared(row: Row, factor: float, tests: int) -> str:
     """What is known of the steps of a pair: one of the four verdicts, with the ratio and the p-value behind it."""
-    a, b, where = named(row), named(row, "other_"), _title(row)
+    a, b, where = named(row), named(row, "other_"), condition(row)
     ratio = f": {_times(row['ratio'], 'as many')}" if not row["why_no_ratio"] else f" ({row['why_no_ratio']})"
     behind = f"{ratio} ({_p_value(row, tests)})"
     more = {Verdict.HOLDS.value: "fewer", Verdict.FAILS.value: "more"}.get(row["fewer_steps"], "")
@@ -243,7 +243,7 @@ def steps_compared(row: Row, factor: float, tests: int) -> str:
 
 def losses_compared(row: Row, factor: float, tests: int) -> str:
     """What is known of the losses of a pair; on a linear scale equivalence is not judged."""
-    a, b, where = named(row), named(row, "other_"), _title(row)
+    a, b, where = named(row), named(row, "other_"), condition(row)
     smaller = {Verdict.HOLDS.value: "smaller", Verdict.FAILS.value: "larger"}.get(row["smaller_loss"], "")
     logarithmic = row["equivalent"] != EQUIVALENCE[Verdict.NOT_MEASURED]
     ratio = f": {_times(row['difference'].map(lambda decades: 10**decades), '')}" if logarithmic else ""

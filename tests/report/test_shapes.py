@@ -86,6 +86,7 @@ def test_every_component_is_made_or_says_what_it_needs(shape: str) -> None:
     for figure in components("figure").values():
         try:
             assert_legible(drawn(figure, results))
+            assert all(figure.caption(results))
             made_of_them += 1
         except SettingError as error:
             refused.append(str(error))

@@ -35,6 +35,7 @@ class DecayByGain(GradientFigure):
 
     needs = (GAIN, START, "backend", "steps_trained")
     intervals = "95% over seeds: Student's for the mean"
+    told = (BEFORE,)
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         growth, many = _growth(results), drawing.has_many_cells(results.runs)

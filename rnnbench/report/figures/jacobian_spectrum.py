@@ -77,8 +77,8 @@ class JacobianSpectrum(Figure):
         spectra = _spectra(results)
         moment = AFTER if spectra[AFTER] else BEFORE
         largest = {run: float(of[EXPONENTS][0]) for run, of in spectra[moment].items()}
-        words = ("above 0, a small change grows, in", "below 0, it fades, in", "not told from 0 in")
-        return signs(f"Largest Lyapunov exponent {moment}, nats per step", by_line(results.runs, largest), words)
+        what = f"A small change of the state, by the largest Lyapunov exponent {moment}, nats per step"
+        return signs(what, by_line(results.runs, largest), ("grows in", "fades in", "neither is seen in"))
 
 
 def _spectra(results: Results) -> dict[str, Spectra]:

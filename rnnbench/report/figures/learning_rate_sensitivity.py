@@ -11,8 +11,8 @@ from rnnbench.analysis.tuning import VALIDATION_LOSS, candidates
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
-from rnnbench.report.labels import cell_label, loss_name, setting_value, task_title
-from rnnbench.report.sentences import listed
+from rnnbench.report.labels import cell_label, loss_name, setting_value
+from rnnbench.report.sentences import condition, listed
 from rnnbench.report.style import LARGE, CellStyles, text_width
 from rnnbench.schema import TASK_GROUP
 
@@ -40,7 +40,7 @@ class LearningRateSensitivity(Figure):
         chosen, at_edge = [], []
         for row in table[table["chosen"]].to_dict("records"):
             cell = f"{cell_label(row['cell'], row['variant'], True)} {setting_value(row['value'])}"
-            chosen.append(f"{cell} on {task_title(row)}" if several else cell)
+            chosen.append(f"{cell} on {condition(row)}" if several else cell)
             at_edge += chosen[-1:] if row["at_edge"] else []
         beyond = [f"At the end of the values tried, so that a better one may lie beyond: {listed(at_edge)}."]
         return [" ".join([f"Chosen: {listed(chosen)}.", *(beyond if at_edge else [])])]

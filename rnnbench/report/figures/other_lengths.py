@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -34,14 +35,17 @@ class OtherLengths(Figure):
         for run, rows in evaluated[evaluated["difficulty_setting"] == "length"].groupby("run"):
             trained = rows[rows["length"] == float(rows["trained_on"].iloc[0].rpartition("..")[2])]
             last = rows[rows["length"] == rows["length"].max()]
-            change = last[["measured", "loss"]].to_numpy(float) - trained[["measured", "loss"]].to_numpy(float)
-            if len(change) and not trained.equals(last):
-                (accuracies if _has_accuracy(rows) else losses)[str(run)] = float(change[0, 1 - _has_accuracy(rows)])
+            if len(trained) and not trained.equals(last):
+                one, other = (each.iloc[0] for each in (trained, last))
+                if _has_accuracy(rows):
+                    accuracies[str(run)] = float(other["measured"] - one["measured"])
+                else:
+                    losses[str(run)] = float(np.log10(other["loss"]) - np.log10(one["loss"]))
         words = ("higher in", "lower in", "no difference is seen in")
         what = "at the longest length minus that at the longest trained one"
         return [
             *signs(f"Accuracy {what}", by_line(results.runs, accuracies), words),
-            *signs(f"Loss {what}", by_line(results.runs, losses), words),
+            *signs(f"Decades of loss {what}", by_line(results.runs, losses), words),
         ]
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:

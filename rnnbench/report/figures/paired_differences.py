@@ -23,6 +23,8 @@ from rnnbench.report import drawing
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import cell_label
 from rnnbench.report.style import SMALLEST, CellStyles, text_width
+from rnnbench.report.tables.paired_differences import PairedDifferences as Losses
+from rnnbench.report.tables.steps_ratio import StepsRatio
 
 STEPS, LOSS = "steps to solve", "test loss"
 FACTORS = {STEPS: FACTOR, LOSS: loss_comparison.FACTOR}
@@ -56,6 +58,12 @@ class PairedDifferences(Figure):
         """With a `milestone`, such as `solved` or `half_baseline`, the ratio of steps to it whatever the budgets."""
         super().__init__(only)
         self.milestone = milestone
+
+    def finding(self, results: Results) -> list[str]:
+        """What the tests of the pairs decide."""
+        quantity, rows = _rows(results.runs, self.milestone)
+        table = Losses() if quantity == LOSS else StepsRatio(milestone=self.milestone or SOLVED)
+        return [" ".join(found)] if (found := table.found(rows)) else []
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         quantity, rows = _rows(results.runs, self.milestone)

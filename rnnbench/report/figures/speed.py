@@ -14,7 +14,7 @@ from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
-from rnnbench.report.style import CellStyles
+from rnnbench.report.style import CellStyles, text_width
 
 MARKERS = {"fused": "o", "torch": "s", "eager": "^", "torch_compile": "v", "torch_nn": "x", "torch_mm": "|"}
 LABELS = {"torch_compile": "torch.compile", "torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
@@ -25,6 +25,8 @@ QUANTITIES = {
     "time_over_torch_mm": "time / torch.mm",
     "speedup_over_torch_nn": "torch.nn / time",
 }
+NARROW = ("pass_s", "speedup_over_torch_nn")
+"""In one column of a paper."""
 RATIOS = ("time_over_torch_mm", "speedup_over_torch_nn")
 
 
@@ -35,7 +37,8 @@ class Speed(Figure):
     peak that the fastest reaches, the peak being the rate of a large matrix product in the same process; the median
     over that of the cell's matrix products alone, in a loop of torch.mm, which is a yardstick and no bound; the
     speed-up over the module of torch.nn, which is nn.GRU for every GRU. All repetitions were interleaved in one
-    process; `fused` computes the gradient through time as well. T: time steps, B: batch size, H: hidden units.
+    process; `fused` computes the gradient through time as well. A figure of one column has the first and last of these.
+    T: time steps, B: batch size, H: hidden units.
     """
 
     needs = tuple(speed.SIZES.values())
@@ -48,7 +51,9 @@ class Speed(Figure):
         said = [f"Taken on {' and on '.join(sorted(rows['processor'].unique()))}."]
         if rows["times_shared"].notna().any():
             shared = rows["times_shared"].isin([True]).mean()
-            said.append(f"{shared:.0%} of the times were taken while other work shared the machine.")
+            said.append(
+                f"{f'{shared:.0%}' if shared else 'None'} of the times were taken while other work shared the machine."
+            )
         return [*super().caption(results), " ".join(said)]
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
@@ -57,16 +62,17 @@ class Speed(Figure):
             raise SettingError("needs timed passes, which no run has; add probe=[speed]")
         sizes = [(dict(zip(SIZE, key, strict=True)), group) for key, group in table.groupby(list(SIZE))]
         cells = table["cell"].nunique()
+        wide = text_width() >= len(QUANTITIES) * drawing.NARROW_PANEL
+        shown = {name: QUANTITIES[name] for name in (QUANTITIES if wide else NARROW)}
         canvas, grid = drawing.side_by_side(
-            len(sizes), 0.8 + 0.2 * cells, [1] * len(QUANTITIES), sharey=True, panel_width=drawing.NARROW_PANEL
+            len(sizes), 0.8 + 0.2 * cells, [1] * len(shown), sharey=True, panel_width=drawing.NARROW_PANEL
         )
         for axes_of_row, (size, of_size) in zip(grid, sizes, strict=True):
-            for axes, quantity in zip(axes_of_row, QUANTITIES, strict=True):
+            for axes, quantity in zip(axes_of_row, shown, strict=True):
                 self._panel(axes, of_size, quantity, styles)
             axes_of_row[0].set_title(", ".join(f"{SIZE[name]} {size[name]:,g}" for name in size), loc="left")
-        for axes_of_row in grid if drawing.is_at_left(grid[0][1]) else grid[-1:]:
-            for axes, label in zip(axes_of_row, QUANTITIES.values(), strict=True):
-                axes.set_xlabel(label)
+        for axes, label in zip(grid[-1], shown.values(), strict=True):
+            axes.set_xlabel(label)
         drawing.legend_above(canvas)
         return canvas
 
