@@ -51,9 +51,7 @@ class Speed(Figure):
         said = [f"Taken on {' and on '.join(sorted(rows['processor'].unique()))}."]
         if rows["times_shared"].notna().any():
             shared = rows["times_shared"].isin([True]).mean()
-            said.append(
-                f"{f'{shared:.0%}' if shared else 'None'} of the times were taken while other work shared the machine."
-            )
+            said.append(f"{f'{shared:.0%}' if shared else 'None'} of the times shared the machine with other work.")
         return [*super().caption(results), " ".join(said)]
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
