@@ -27,8 +27,8 @@ AXES = {"steps": "training step", "seconds": "training time (s)"}
 AXES_IN_WORDS = {"steps": "training steps", "seconds": "training time"}
 EARLY = 0.1
 """Of the training: the losses before it set no range."""
-MOST_NAMED, MOST_MEDIANS = 6, 12
-"""Cells, in the caption, and their medians where they are compared as well."""
+MOST_NAMED, MOST_MEDIANS, MOST_COMPARED = 6, 12, 50
+"""Lines that the caption names for each task, whose medians it has beside comparisons, and that it compares."""
 LOGARITHMIC = 3
 """The ratio of the largest to the smallest loss from which on the axis is logarithmic."""
 CARRIED: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.7}
@@ -114,9 +114,9 @@ class LearningCurves(Figure):
             rest = f" and {len(texts) - MOST_NAMED} more" if len(texts) > MOST_NAMED else ""
             sentences.append(f"{title}: {', '.join(texts[:MOST_NAMED])}{rest}")
         what = "Median loss at the end of training" if equal else "Runs that solved the task"
-        few = equal and runs["cell"].nunique() <= MOST_NAMED and "test_loss" in runs
-        compared = ordered_by_loss(loss_comparison(runs, np.random.default_rng(0))) if few else []
         lines = len(runs.groupby([*TASK_GROUP, "cell", "variant"]))
+        few = equal and lines <= MOST_COMPARED and "test_loss" in runs
+        compared = ordered_by_loss(loss_comparison(runs, np.random.default_rng(0))) if few else []
         told = [f"{what}: {'; '.join(sentences)}."] if sentences and not (compared and lines > MOST_MEDIANS) else []
         return [" ".join([*told, *compared])] if told or compared else []
 
