@@ -58,10 +58,10 @@ def rows(sizes: Sizes, family: type[Cell], repetitions: int, threads: int = 1) -
             "best ms": f"{timings.best(name) * 1e3:.2f}",
             "median ms": f"{medians[name] * 1e3:.2f}",
             "quartiles": f"{lower:.2f} - {upper:.2f}",
-            "fraction of peak": "" if fraction is None else f"{fraction:.2f}",
+            "rate / torch.mm": "" if fraction is None else f"{fraction:.2f}",
             "time / torch.mm loop": f"{medians[name] / medians['torch_mm']:.2f}",
             "speed-up over torch.nn": f"{medians['torch_nn'] / medians[name]:.2f}",
-            "peak GFLOP/s": f"{timings.peak_flops / 1e9:.1f}",
+            "torch.mm GFLOP/s": f"{timings.peak_flops / 1e9:.1f}",
             "load of others (cores)": f"{timings.cpu_load:.1f}"
             f"{' shared' if is_shared(timings.cpu_load, threads) else ''}",
         }

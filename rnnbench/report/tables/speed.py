@@ -40,12 +40,12 @@ class Speed(Table):
             "best ms": number(row["best_s"] * 1e3),
             "median ms": interval(row["pass_s"], scale=1e3),
             "machine": "shared" if row["times_shared"] is True else "",
-            "fraction of peak": number(row["fraction_of_peak"]),
+            "rate / torch.mm": number(row["fraction_of_peak"]),
             "time / torch.mm loop": number(row["time_over_torch_mm"]),
             "speed-up over torch.nn": number(row["speedup_over_torch_nn"]),
             "time / LSTM": number(row["time_over_lstm"]),
             "time / equal LSTM": number(row["time_over_equal_lstm"]),
-            "peak GFLOP/s": number(row["peak_gflops"]),
+            "torch.mm GFLOP/s": number(row["peak_gflops"]),
             "processor": row["processor"],
         }
 
