@@ -19,16 +19,16 @@ TINY = (*SMALL, "task.length=4", "train.steps=2", "hydra/launcher=basic")
 
 @pytest.mark.usefixtures("own_components")
 def test_its_sweep_and_report(rnnbench: Command, rnnbench_report: Command, tmp_path: Path) -> None:
-    (sweep,) = (words for words in COMMANDS if "name=mine" in words and words[0] == "rnnbench")
-    (report,) = (words for words in COMMANDS if "name=mine" in words and words[0] == "rnnbench-report")
+    (sweep,) = (words for words in COMMANDS if "name=my_parts" in words and words[0] == "rnnbench")
+    (report,) = (words for words in COMMANDS if "name=my_parts" in words and words[0] == "rnnbench-report")
     code, _, errors = rnnbench(*sweep[1:], *TINY)
     assert code == 0, errors
     code, _, errors = rnnbench_report(*report[1:])
     assert code == 0, errors
-    made = {path.name for path in (tmp_path / "results/mine").rglob("*")}
+    made = {path.name for path in (tmp_path / "results/my_parts").rglob("*")}
     assert {"my_table.csv", "my_figure.png", "runs.csv"} <= made
-    assert "my_cell" in (tmp_path / "results/mine/my_table.md").read_text()
-    assert "largest_weight" in (tmp_path / "results/mine/runs.csv").read_text().splitlines()[0]
+    assert "my_cell" in (tmp_path / "results/my_parts/my_table.md").read_text()
+    assert "largest_weight" in (tmp_path / "results/my_parts/runs.csv").read_text().splitlines()[0]
 
 
 @pytest.mark.usefixtures("own_components")

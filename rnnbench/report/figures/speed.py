@@ -33,10 +33,11 @@ RATIOS = ("time_over_torch_mm", "speedup_over_torch_nn")
 class Speed(Figure):
     """Time of a forward and backward pass of each cell by each implementation, one row per size.
 
-    From left to right: the median time with its quartiles, and the fastest time as a faint marker; the rate of
-    the fastest over that of a large product of torch.mm in the same process; the median over that of the cell's matrix products alone, in a loop of torch.mm, which is a yardstick and no bound; the
-    speed-up over the module of torch.nn, which is nn.GRU for every GRU. All repetitions were interleaved in one
-    process; `fused` computes the gradient through time as well. A figure of one column has the first and last of these.
+    From left to right: the median time with its quartiles, and the fastest time as a faint marker; the rate of the
+    fastest over that of a large product of torch.mm in the same process; the median over that of the cell's matrix
+    products alone, in a loop of torch.mm, which is a yardstick and no bound; the speed-up over the module of
+    torch.nn, which is nn.GRU for every GRU. All repetitions were interleaved in one process; `fused` computes the
+    gradient through time as well. A figure of one column has the first and last of these.
     T: time steps, B: batch size, H: hidden units.
     """
 
