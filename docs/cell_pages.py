@@ -23,7 +23,7 @@ LENGTH, SEEDS, INPUTS, UNITS, LOWEST = 100, 3, 2, 32, -40
 
 def names() -> list[str]:
     """The cells on the menu."""
-    return [path.stem for path in sorted((CONF / "cell").glob("*.yaml"))]
+    return list(choices("cell", [CONF]))
 
 
 def _made(name: str) -> tuple[type[Cell], Cell]:
@@ -69,7 +69,7 @@ def overview() -> str:
     """A card for each cell: name, what it is, and its gradient through time in small."""
     cards = []
     for name, what in choices("cell", [CONF]).items():
-        lost = decades(name) + 0.0
+        lost = decades(name)
         said = f"{lost:.1f} decades lost" if math.isfinite(lost) else "gradient not finite"
         cards.append(
             f'<a class="card" href="cells/{name}.html"><strong>{html.escape(cell_name(name))}</strong>'

@@ -167,9 +167,8 @@ def _gradient(results: Results, runs: pd.DataFrame, when: str) -> dict[str, Any]
     probed = runs[_values(runs, decades).notna()]
     recorded = probed.reindex(columns=["run", decades, f"gradient_half_life{when}"])
     found = [_summary(results, run, when) for run in recorded.to_dict("records")]
-    lost, seen = (np.array([each[place] for each in found], float) for place in (0, 1))
     return {
-        decades: median_decades(lost, seen),
+        decades: median_decades(found),
         f"gradient_decades_lost_by_state{when}": decades_by_state(results, probed["run"], 0 if when else -1),
         **half_life_columns(f"gradient_half_life{when}", [each.half_life for each in found]),
     }

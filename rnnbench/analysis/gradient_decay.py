@@ -78,9 +78,7 @@ def _moment(found: Sequence[GradientSummary], when: str) -> dict[str, Any]:
     """The columns of several runs' profiles at one moment."""
     decays = _known(each.decay for each in found)
     columns = {
-        "decades_lost": median_decades(
-            np.array([each.decades_lost for each in found]), np.array([each.decades_seen for each in found])
-        ),
+        "decades_lost": median_decades(found),
         "r_squared": median_of_signed(_known(each.r_squared for each in found)),
         "decay": mean_interval(decays),
         "decay_runs": decays.size,

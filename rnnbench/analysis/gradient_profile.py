@@ -15,7 +15,7 @@ from jaxtyping import Float
 from rnnbench.analysis.intervals import UNDEFINED, Interval, median_interval
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.gradient_fit import SMALLEST, HalfLife, summarise_gradient
+from rnnbench.gradient_fit import SMALLEST, GradientSummary, HalfLife, summarise_gradient
 
 PROBE, PRECISION = "gradient_profile", "gradient_precision"
 
@@ -52,18 +52,18 @@ def top_layer_norms(results: Results, run: str, probed: int) -> Float[np.ndarray
     return joint_norms(arrays)[probed, -1] if arrays else None
 
 
-def median_decades(lost: Float[np.ndarray, " runs"], seen: Float[np.ndarray, " runs"]) -> Interval:
+def median_decades(found: Sequence[GradientSummary]) -> Interval:
     """The median of the runs' `decades_lost`, NaN left out, with its interval.
 
     Where gradients are too small for a number, no interval but a lower bound: (inf, median of `decades_seen`, inf).
     Where they are too large likewise, an upper one; NaN where some are the one and some the other.
     """
-    known = ~np.isnan(lost)
-    lost, seen = lost[known], seen[known]
+    known = [each for each in found if not math.isnan(each.decades_lost)]
+    lost = np.array([each.decades_lost for each in known])
     too_small, too_large = np.isposinf(lost).any(), np.isneginf(lost).any()
     if not (too_small or too_large):
         return median_interval(lost)
-    bound = float(np.median(seen))
+    bound = float(np.median([each.decades_seen for each in known]))
     if (too_small and too_large) or not math.isfinite(bound):
         return UNDEFINED
     return Interval(math.inf, bound, math.inf) if too_small else Interval(-math.inf, -math.inf, bound)
@@ -77,12 +77,7 @@ def decades_by_state(results: Results, runs: Iterable[str], probed: int) -> tupl
     """
     stored = (results.source.probe(run, PROBE).get("norm_by_state") for run in runs)
     found = [[summarise_gradient(norms) for norms in of_run[probed, -1]] for of_run in stored if of_run is not None]
-    medians = (
-        median_decades(
-            np.array([each.decades_lost for each in of]), np.array([each.decades_seen for each in of])
-        ).estimate
-        for of in zip(*found, strict=True)
-    )
+    medians = (median_decades(of_tensor).estimate for of_tensor in zip(*found, strict=True))
     return tuple(median if math.isfinite(median) else math.nan for median in medians)
 
 

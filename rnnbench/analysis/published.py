@@ -61,9 +61,7 @@ def _row(runs: pd.DataFrame, number: Mapping[str, Any]) -> dict[str, Any]:
 def _chosen(runs: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
     """The runs whose columns have the values; raises SettingError when there are none."""
     for column, value in of.items():
-        if column not in runs:
-            raise SettingError(f"needs the column {column!r}, which no run has")
-        runs = runs[runs[column] == value]
+        runs = runs[_column(runs, column) == value]
     if runs.empty:
         raise SettingError(f"no run has {', '.join(f'{column}={value}' for column, value in of.items())}")
     return runs
@@ -72,22 +70,23 @@ def _chosen(runs: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
 def _values(number: Mapping[str, Any], runs: pd.DataFrame) -> Numbers:
     """The runs' numbers: infinite where a milestone was not reached, left out where a column has no value."""
     if "milestone" in number:
-        steps = pd.Series(steps_to(_with_milestone(number, runs), number["milestone"]).steps)
-    elif number["column"] in runs:
-        steps = pd.to_numeric(runs[number["column"]]).dropna()
+        check_milestone(runs, number["milestone"])
+        values = steps_to(runs, number["milestone"]).steps
     else:
-        raise SettingError(f"needs the column {number['column']!r}, which no run has")
-    return np.sort(steps.to_numpy(float)) * float(number.get("times", 1))
+        values = pd.to_numeric(_column(runs, number["column"])).dropna().to_numpy(float)
+    return np.sort(values) * float(number.get("times", 1))
 
 
-def _with_milestone(number: Mapping[str, Any], runs: pd.DataFrame) -> pd.DataFrame:
-    check_milestone(runs, number["milestone"])
-    return runs
+def _column(runs: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    if name not in runs:
+        raise SettingError(f"needs the column {name!r}, which no run has")
+    return runs[name]
 
 
 def _share(published: str, number: Mapping[str, Any], runs: pd.DataFrame) -> dict[str, Any]:
     """How many runs reached the milestone that all or no runs of the paper did."""
-    count, total = int(reached(_with_milestone(number, runs), number["milestone"]).sum()), len(runs)
+    check_milestone(runs, number["milestone"])
+    count, total = int(reached(runs, number["milestone"]).sum()), len(runs)
     agreeing = count if published == "all" else total - count
     agree = "yes" if agreeing == total else "in part" if agreeing else "no"
     return {"ours": f"{count} of {total}", "runs": total, "agree": agree}
@@ -121,19 +120,18 @@ def _ordered(less: Numbers, more: Numbers) -> dict[str, Any]:
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows with verdicts for the p-values of those that order two, by Holm's correction over them."""
     tested = [row for row in rows if isinstance(row["agree"], list)]
-    verdicts = {"less": "yes", "greater": "no"}
     corrected = holm(np.array([min(row["agree"]) for row in tested]))
     for row, p_value in zip(tested, corrected, strict=True):
-        side = "less" if row["agree"][0] <= row["agree"][1] else "greater"
-        row["agree"] = verdicts[side] if p_value <= LEVEL else "not seen"
+        less, more = row["agree"]
+        row["agree"] = "not seen" if p_value > LEVEL else "yes" if less <= more else "no"
     return rows
 
 
 def _text(values: Numbers) -> str:
-    """The median with the smallest and the largest run; ∞: not reached."""
+    """The median with the smallest and the largest of the sorted values; never: a milestone not reached."""
     if values.size == 0:
         return "no run has it"
-    middle = float(np.sort(values)[(values.size - 1) // 2]) if np.isinf(values).any() else float(np.median(values))
+    middle = float(values[(values.size - 1) // 2]) if np.isinf(values).any() else float(np.median(values))
     return f"{_digits(middle)} ({_digits(values[0])} to {_digits(values[-1])})"
 
 

@@ -13,12 +13,10 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
+from rnnbench.report.drawing import has_many_cells
 from rnnbench.report.labels import drawn_runs, value_text
 from rnnbench.report.style import CellStyles
-from rnnbench.schema import TASK_GROUP
 
-MOST_CELLS = 8
-"""In one panel, which is how many lines can be told apart. More cells have a panel, or a row of dots, each."""
 NOTHING = ("", "–", "–, –")
 """Text of cells without a value."""
 
@@ -149,8 +147,7 @@ class Figure(Component, ABC):
         """
         paragraphs = [" ".join(each.split()) for each in (inspect.getdoc(self) or "").split("\n\n")]
         what, *how = [each for each in paragraphs if each and not each.startswith("`")]
-        many = results.runs.groupby(TASK_GROUP)["cell"].nunique().max() > MOST_CELLS
-        if not many:
+        if not has_many_cells(results.runs):
             how = [re.sub(r"; of more than eight cells [^.]*", "", each) for each in how]
             how = [" ".join(part for part in re.split(r"(?<=\.) ", each) if "ore than " not in part) for each in how]
         return [f"{what} {drawn_runs(results.runs)}", *filter(None, how), *self.finding(results)]

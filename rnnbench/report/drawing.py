@@ -17,7 +17,6 @@ from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatt
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.report.cell_names import cell_name
-from rnnbench.report.component import MOST_CELLS as MOST_CELLS
 from rnnbench.report.labels import cell_label, incomplete, task_title, variant_label
 from rnnbench.report.style import LARGE, SMALL, SMALLEST, TEXT_WIDTH, CellStyles, column_width, ramp, text_width
 from rnnbench.schema import TASK_GROUP
@@ -25,6 +24,8 @@ from rnnbench.schema import TASK_GROUP
 Line = tuple[str, pd.DataFrame, dict[str, Any]]
 """A line of a panel: its label, its rows, and how it looks."""
 
+MOST_CELLS = 8
+"""In one panel, which is how many lines can be told apart. More cells have a panel, or a row of dots, each."""
 PANEL_WIDTH, NARROW_PANEL = 2.2, 1.5
 """Inches that a panel in a row of several needs, and in a figure of one column."""
 MOST_LINES = 6

@@ -227,37 +227,36 @@ def ordered_by_loss(rows: pd.DataFrame, where: str = "") -> list[str]:
 
 def steps_compared(row: Row, factor: float, tests: int) -> str:
     """What is known of the steps of a pair: one of the four verdicts, with the ratio and the p-value behind it."""
-    a, b, where = named(row), named(row, "other_"), condition(row)
+    a, b = named(row), named(row, "other_")
     ratio = f": {_times(row['ratio'], 'as many')}" if not row["why_no_ratio"] else f" ({row['why_no_ratio']})"
-    behind = f"{ratio} ({_p_value(row, tests)})"
     more = {Verdict.HOLDS.value: "fewer", Verdict.FAILS.value: "more"}.get(row["fewer_steps"], "")
-    also = f", and {a} takes {more}" if more else ""
-    takes = f"{a} takes {more} steps than {b}" if more else f"the steps of {a} and {b} differ"
-    said = {
-        EQUIVALENCE[Verdict.HOLDS]: f"the steps of {a} and {b} are equivalent, within a factor of {factor:g}{also}",
-        EQUIVALENCE[Verdict.FAILS]: f"{takes}, by more than a factor of {factor:g}",
-        EQUIVALENCE[Verdict.DIFFERS]: f"{takes}, within a factor of {factor:g} or beyond is not known",
-    }.get(row["equivalent"], f"no difference between the steps of {a} and {b} is seen")
-    return f"On {where}, {said}{behind}."
+    ordered = f"{a} takes {more} steps than {b}" if more else ""
+    said = _four_verdicts(row, "steps", factor, ordered, f"{a} takes {more}")
+    return f"On {condition(row)}, {said}{ratio} ({_p_value(row, tests)})."
 
 
 def losses_compared(row: Row, factor: float, tests: int) -> str:
     """What is known of the losses of a pair; on a linear scale equivalence is not judged."""
-    a, b, where = named(row), named(row, "other_"), condition(row)
+    a, b = named(row), named(row, "other_")
     smaller = {Verdict.HOLDS.value: "smaller", Verdict.FAILS.value: "larger"}.get(row["smaller_loss"], "")
     logarithmic = row["equivalent"] != EQUIVALENCE[Verdict.NOT_MEASURED]
     ratio = f": {_times(row['difference'].map(lambda decades: 10**decades), '')}" if logarithmic else ""
-    behind = f"{ratio} ({_p_value(row, tests)})"
-    has = f"the loss of {a} is {smaller} than that of {b}" if smaller else f"the losses of {a} and {b} differ"
-    also = f", and that of {a} is {smaller}" if smaller else ""
-    none = f"no difference between the losses of {a} and {b} is seen"
-    said = {
-        EQUIVALENCE[Verdict.HOLDS]: f"the losses of {a} and {b} are equivalent, within a factor of {factor:g}{also}",
-        EQUIVALENCE[Verdict.FAILS]: f"{has}, by more than a factor of {factor:g}",
-        EQUIVALENCE[Verdict.DIFFERS]: f"{has}, within a factor of {factor:g} or beyond is not known",
-        EQUIVALENCE[Verdict.NOT_MEASURED]: has if smaller else none,
-    }.get(row["equivalent"], none)
-    return f"On {where}, {said}{behind}."
+    ordered = f"the loss of {a} is {smaller} than that of {b}" if smaller else ""
+    said = _four_verdicts(row, "losses", factor, ordered, f"that of {a} is {smaller}")
+    return f"On {condition(row)}, {said if logarithmic or not ordered else ordered}{ratio} ({_p_value(row, tests)})."
+
+
+def _four_verdicts(row: Row, what: str, factor: float, ordered: str, also: str) -> str:
+    """The verdict on a pair's equivalence. `ordered` says which has less, empty where that is not found; `also` says it
+    behind another sentence."""
+    pair = f"the {what} of {named(row)} and {named(row, 'other_')}"
+    differ = ordered or f"{pair} differ"
+    return {
+        EQUIVALENCE[Verdict.HOLDS]: f"{pair} are equivalent, within a factor of {factor:g}"
+        + (f", and {also}" if ordered else ""),
+        EQUIVALENCE[Verdict.FAILS]: f"{differ}, by more than a factor of {factor:g}",
+        EQUIVALENCE[Verdict.DIFFERS]: f"{differ}, within a factor of {factor:g} or beyond is not known",
+    }.get(row["equivalent"], f"no difference between {pair} is seen")
 
 
 def _p_value(row: Row, tests: int) -> str:
