@@ -25,6 +25,7 @@ from rnnbench.training import Run, TrainSettings
 from rnnbench.training.streams import Streams
 
 MakeRun = Callable[..., Run]
+CPU = torch.device("cpu")
 ADAM = partial(torch.optim.Adam, lr=1e-2)
 Execute = Callable[..., "Executed"]
 CheckResumed = Callable[..., tuple["Executed", "Executed"]]
@@ -116,6 +117,7 @@ def make_run() -> MakeRun:
         hidden_size: int = 6,
         layers: int = 1,
         backend: str = "auto",
+        device: torch.device = CPU,
         make_optimizer: Callable[..., torch.optim.Optimizer] = ADAM,
         make_schedule: Callable[..., Any] | None = None,
         probes: dict[str, Probe] | None = None,
@@ -124,7 +126,7 @@ def make_run() -> MakeRun:
         chosen = Adding(length=8) if task is None else task
         streams = Streams.from_seed(seed)
         sizes = {"input_size": chosen.input_size, "output_size": chosen.output_size, "hidden_size": hidden_size}
-        model = Model(make_cell, **sizes, layers=layers, backend=backend, generator=streams.weights)
+        model = Model(make_cell, **sizes, layers=layers, backend=backend, device=device, generator=streams.weights)
         if probes is None:
             kinds = {"costs": Costs, "gradient_profile": GradientProfile, "parameter_gradients": ParameterGradients}
             probes = {name: kind() for name, kind in kinds.items()}
@@ -135,7 +137,7 @@ def make_run() -> MakeRun:
         limits = TrainSettings(**(train | settings)).in_steps(chosen)
         optimizer = make_optimizer(model.parameters())
         schedule = None if make_schedule is None else make_schedule(optimizer, limits.steps)
-        return Run(model, chosen, optimizer, limits, probes, streams, torch.device("cpu"), schedule)
+        return Run(model, chosen, optimizer, limits, probes, streams, device, schedule)
 
     return make
 
