@@ -10,13 +10,14 @@ from jaxtyping import Float
 from scipy import stats
 
 from rnnbench.analysis.milestones import check_milestone, reached, steps_to
-from rnnbench.analysis.verdict import LEVEL, holm
+from rnnbench.analysis.steps_ratio import FACTOR, steps_ratio
+from rnnbench.analysis.verdict import LEVEL, Verdict, holm, within
 from rnnbench.errors import SettingError
 
 COLUMNS = {
     "where": "table or figure of the paper",
     "what": "what the number is",
-    "published": "the paper's: a number, `all` or `no` runs, or which of two is less",
+    "published": "the paper's: a number, `all` or `no` runs, that the first of two is less, or that they are alike",
     "ours": "count of runs, or the median with the smallest and the largest run",
     "agree": "yes, no, in part (some runs do what all or none do there) or not seen (the two cannot be told apart)",
     "runs": "number of our runs",
@@ -28,14 +29,16 @@ def published_numbers(runs: pd.DataFrame, numbers: Sequence[Mapping[str, Any]]) 
     """One row per published number. `runs` are ended runs; each of `numbers` has
 
     - `where`, `what`: for the reader;
-    - `of`: columns of the runs with the value that they have, such as {cell: lstm, difficulty: 100};
+    - `of`: columns of the runs with the value that they have, such as {cell: lstm, difficulty: 100}; null: none;
     - `column`: a column of numbers, `times` which they are multiplied by (1), or a `milestone`, such as solved, whose
       steps count, without end where it was not reached;
     - `published`: the number. It agrees where it lies between our smallest and largest run, or within the 95%
       prediction interval (Student's, of the logarithms where all are positive) of one more run, for one run is what a
       paper mostly shows. Or `all` or `no`: how many of the runs reached the milestone. Or `less`, with `than`, a second
       set of runs: those of `of` have less. It agrees where the exact Mann-Whitney test, with Holm's correction over
-      the rows of the table that order two, says so at 5%, and does not where the test says the opposite.
+      the rows of the table that order two, says so at 5%, and does not where the test says the opposite. Or `alike`,
+      with `than`: the steps of both to the milestone are within FACTOR of each other. It agrees where the 95% interval
+      of their ratio (`steps_ratio`) says so, and does not where that interval leaves out 1.
 
     Raises SettingError for an unknown kind of number, a missing column and a set without runs.
     """
@@ -49,19 +52,22 @@ def _row(runs: pd.DataFrame, number: Mapping[str, Any]) -> dict[str, Any]:
         found = _share(published, number, chosen)
     elif published == "less":
         found = _ordered(_values(number, chosen), _values(number, _chosen(runs, number["than"])))
+    elif published == "alike":
+        found = _alike(number, chosen, _chosen(runs, number["than"]))
     elif isinstance(published, int | float):
         values = _values(number, chosen)
         agree = "yes" if _lies_within(values, float(published)) else "no"
         found = {"ours": _text(values), "runs": len(chosen), "agree": agree}
     else:
-        raise SettingError(f"published={published}: must be a number, all, no or less")
+        raise SettingError(f"published={published}: must be a number, all, no, less or alike")
     return {"where": number["where"], "what": number["what"], "published": published, **found}
 
 
 def _chosen(runs: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
     """The runs whose columns have the values; raises SettingError when there are none."""
     for column, value in of.items():
-        runs = runs[_column(runs, column) == value]
+        values = _column(runs, column)
+        runs = runs[values.isna() if value is None else values == value]
     if runs.empty:
         raise SettingError(f"no run has {', '.join(f'{column}={value}' for column, value in of.items())}")
     return runs
@@ -115,6 +121,16 @@ def _ordered(less: Numbers, more: Numbers) -> dict[str, Any]:
     ]
     runs = f"{less.size} v {more.size}"
     return {"ours": f"{_text(less)} v {_text(more)}", "runs": runs, "agree": p_values}
+
+
+def _alike(number: Mapping[str, Any], runs: pd.DataFrame, others: pd.DataFrame) -> dict[str, Any]:
+    """Whether both take as many steps, to within FACTOR."""
+    a, b = (steps_to(each, number["milestone"]) for each in (runs, others))
+    ratio = steps_ratio(a, b, np.random.default_rng(0))
+    equal = within(ratio, 1 / FACTOR, FACTOR) is Verdict.HOLDS
+    agree = "yes" if equal else "no" if within(ratio, 1, 1) is Verdict.FAILS else "not seen"
+    ours = " v ".join(_text(_values(number, each)) for each in (runs, others))
+    return {"ours": ours, "runs": f"{len(runs)} v {len(others)}", "agree": agree}
 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

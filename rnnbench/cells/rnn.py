@@ -22,6 +22,6 @@ class Rnn(Cell):
         (h,) = state
         return (self.phi(self.W(x) + self.U(h)),)
 
-    def torch_equivalent(self) -> TorchEquivalent:
+    def torch_equivalent(self) -> TorchEquivalent | None:
         kernel = torch.rnn_tanh if self.activation == "tanh" else torch.rnn_relu
         return TorchEquivalent(kernel, (self.W,), (self.U,))

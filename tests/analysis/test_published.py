@@ -56,6 +56,11 @@ def test_a_number_agrees_where_one_more_run_may_lie(published: float, times: flo
     assert list(published_numbers(runs(gru=[NONE] * 5), [number])["agree"]) == [expected]
 
 
+def test_runs_without_a_value() -> None:
+    made = runs(gru=[100, NONE]).assign(clip=[1.0, NONE])
+    assert agree(made, *({"of": {"clip": value}, "published": "all"} for value in (1, None))) == ["yes", "no"]
+
+
 def test_unsolved_runs_have_no_end() -> None:
     made = runs(gru=[300, 500, NONE])
     assert agree(made, *({"of": {"cell": "gru"}, "published": value} for value in (299, 300, 9999))) == [
@@ -77,6 +82,13 @@ def test_the_order_of_two() -> None:
     assert agree(runs(a=[1, 2, 3], b=[4, 5, 6]), {"of": {"cell": "a"}, "than": {"cell": "b"}, **less}) == ["not seen"]
 
 
+def test_alike_is_within_a_factor_and_can_be_open() -> None:
+    near = [300, 310, 320, 330, 340, 350, 360, 370]
+    made = runs(gru=near, same=near, more=[2 * each for each in near], slower=[1.2 * each for each in near], rnn=[NONE])
+    alike = [{"of": {"cell": "gru"}, "than": {"cell": cell}, "published": "alike"} for cell in made.cell.unique()[1:]]
+    assert agree(made, *alike) == ["yes", "no", "yes", "not seen"]
+
+
 def test_the_order_errs_in_one_case_of_twenty() -> None:
     random, seen = np.random.default_rng(0), 0
     for _ in range(200):
@@ -88,7 +100,7 @@ def test_the_order_errs_in_one_case_of_twenty() -> None:
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        ({"published": "some"}, "published=some: must be a number, all, no or less"),
+        ({"published": "some"}, "published=some: must be a number, all, no, less or alike"),
         ({"published": 1, "of": {"cell": "mut1"}}, "no run has cell=mut1"),
         ({"published": 1, "of": {"cells": "gru"}}, "needs the column 'cells', which no run has"),
     ],

@@ -1,6 +1,7 @@
 """Starts that papers and their codes state: the spread of each parameter, by hand from the source."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from rnnbench.cells.lstm_greff import LstmGreff
 from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.min_lstm import MinLstm
 from rnnbench.cells.nbrc import Nbrc
+from rnnbench.cells.rnn_pascanu import RnnPascanu
 from rnnbench.cells.slstm import Slstm
 from rnnbench.cells.sru import Sru
 from rnnbench.cells.star import Star
@@ -60,6 +62,8 @@ def uniform(bound: float) -> float:
                 "v_f": (0, 0.5**0.5),
             },
         ),
+        (partial(RnnPascanu, start="sigmoid"), {"W.weight": (0, 0.01), "U.weight": (0, 0.01), "W.bias": (0, 0)}),
+        (partial(RnnPascanu, start="basic_tanh"), {"W.weight": (0, 0.1), "U.weight": (0, 0.1), "W.bias": (0, 0)}),
         (Star, {"U_k.weight": (0, WIDE**-0.5), "W_k.bias": (-1, 0), "W_z.bias": (0, 0)}),
         (Slstm, {"U_f.weight": (0, 0), "W_o.weight": (0, (2 / 5 / INPUT) ** 0.5), "W_z.bias": (0, 0)}),
         (Lru, {"B_im.weight": (0, (1 / 2 / INPUT) ** 0.5), "C_re.weight": (0, WIDE**-0.5), "D.weight": (0, 1)}),
@@ -73,6 +77,13 @@ def test_start_as_published(make: Callable[[int, int], Cell], expected: dict[str
         values = parameters[name].detach()
         assert float(values.mean()) == pytest.approx(mean, abs=4 * deviation / values.numel() ** 0.5 + 1e-12)
         assert float(values.std()) == pytest.approx(deviation, rel=0.1)
+
+
+def test_the_sparse_start_of_pascanu() -> None:
+    cell = RnnPascanu(2, 50)
+    initialise_cell(cell, "paper", torch.Generator().manual_seed(0))
+    assert cell.U.weight.ne(0).sum(1).tolist() == [15] * 50
+    assert float(torch.linalg.eigvals(cell.U.weight.detach()).abs().max()) == pytest.approx(0.95)
 
 
 def test_forget_biases_of_slstm_as_published() -> None:
