@@ -30,8 +30,8 @@ def published_numbers(runs: pd.DataFrame, numbers: Sequence[Mapping[str, Any]]) 
 
     - `where`, `what`: for the reader;
     - `of`: columns of the runs with the value that they have, such as {cell: lstm, difficulty: 100}; null: none;
-    - `column`: a column of numbers, `times` which they are multiplied by (1), or a `milestone`, such as solved, whose
-      steps count, without end where it was not reached;
+    - `column`: a column of numbers, or several, of which the mean is taken, `times` which they are multiplied by (1),
+      or a `milestone`, such as solved, whose steps count, without end where it was not reached;
     - `published`: the number. It agrees where it lies between our smallest and largest run, or within the 95%
       prediction interval (Student's, of the logarithms where all are positive) of one more run, for one run is what a
       paper mostly shows. Or `all` or `no`: how many of the runs reached the milestone. Or `less`, with `than`, a second
@@ -79,7 +79,9 @@ def _values(number: Mapping[str, Any], runs: pd.DataFrame) -> Numbers:
         check_milestone(runs, number["milestone"])
         values = steps_to(runs, number["milestone"]).steps
     else:
-        values = pd.to_numeric(_column(runs, number["column"])).dropna().to_numpy(float)
+        names = number["column"] if not isinstance(number["column"], str) else [number["column"]]
+        columns = pd.concat([pd.to_numeric(_column(runs, name)) for name in names], axis=1)
+        values = columns.mean(axis=1, skipna=False).dropna().to_numpy(float)
     return np.sort(values) * float(number.get("times", 1))
 
 

@@ -56,6 +56,12 @@ def test_a_number_agrees_where_one_more_run_may_lie(published: float, times: flo
     assert list(published_numbers(runs(gru=[NONE] * 5), [number])["agree"]) == [expected]
 
 
+def test_the_mean_of_several_columns() -> None:
+    made = runs(gru=[NONE] * 2).assign(test_at_20=[0.5, 0.7], test_at_40=[0.7, 0.9])
+    number = {"where": "", "what": "", "of": {"cell": "gru"}, "column": ["test_at_20", "test_at_40"], "times": 100}
+    assert list(published_numbers(made, [{**number, "published": 75}])["ours"]) == ["70 (60 to 80)"]
+
+
 def test_runs_without_a_value() -> None:
     made = runs(gru=[100, NONE]).assign(clip=[1.0, NONE])
     assert agree(made, *({"of": {"clip": value}, "published": "all"} for value in (1, None))) == ["yes", "no"]
