@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import cell_pages
+import paper_pages
 from gallery import QUESTIONS
 from hydra.utils import get_class
 from mkdocs.config.defaults import MkDocsConfig
@@ -45,11 +46,13 @@ CITED = re.compile(r"^\| (.+?) (\d{4}) \| \[.*?\]\((\S+?)\)", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The version, and an entry for each cell."""
+    """The version, and an entry for each cell and each paper whose results are made again."""
     config.site_name = f"rnnbench {rnnbench.__version__}"
     config.copyright = "MIT licence. Made from the code, its settings and its results."
     (section,) = [entry["Cells"] for entry in config.nav if "Cells" in entry]
     section += [{cell_name(name): f"cells/{name}.md"} for name in cell_pages.names()]
+    (section,) = [entry["Papers"] for entry in config.nav if "Papers" in entry]
+    section += [{paper_pages.PAPERS[name].title: f"made-again/{name}.md"} for name in paper_pages.names()]
     return config
 
 
@@ -58,6 +61,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     generated = {page: (ROOT / source).read_text() for source, page in ELSEWHERE.items()}
     generated |= {"columns.md": results_readme(), "settings.md": settings(), "gallery.md": gallery()}
     generated |= {f"cells/{name}.md": cell_pages.page(name) for name in cell_pages.names()}
+    generated |= {f"made-again/{name}.md": paper_pages.page(name) for name in paper_pages.names()}
+    generated |= {"made-again.md": paper_pages.index()}
     generated |= {"cells.md": cell_pages.overview(), "reference.md": reference()}
     for page, text in generated.items():
         files.append(File.generated(config, page, content=text))
@@ -73,7 +78,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     if page.file.src_uri.startswith("results/"):
         page.meta["search"] = {"exclude": True}
         return markdown
-    if page.file.src_uri.startswith("cells/"):
+    if page.file.src_uri.startswith(("cells/", "made-again/")):
         return markdown
     weights = {"settings.md": 3, "columns.md": 0.2, "changelog.md": 0.2}
     page.meta["search"] = {"boost": weights.get(page.file.src_uri, 1)}

@@ -1,0 +1,205 @@
+"""Published results made again: a page for each paper, their index and README's scorecard.
+
+What a person wrote is in PAPERS and in the head of each experiment's YAML; the rest is read from `results/`, so that a
+paper has its page as soon as its table `published` is committed. `python docs/paper_pages.py` puts the scorecard into
+README.
+"""
+
+import csv
+import html
+import re
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+BEGIN, END = "<!-- scorecard: docs/paper_pages.py -->\n", "<!-- end of the scorecard -->\n"
+
+
+class Paper(NamedTuple):
+    """One paper, or one of its figures, and what is said of it by hand."""
+
+    title: str
+    found: str
+    """What the paper found."""
+    differs: str = ""
+    """Where ours differs and the likely reason, once there are results."""
+    figure: str = "learning_curves"
+    key: int = 0
+    """The row of its table that the scorecard shows."""
+
+
+PAPERS = {
+    "hochreiter1997": Paper(
+        "Hochreiter & Schmidhuber (1997): adding and temporal order",
+        "The LSTM, then without a forget gate, bridges 100 steps: it solves the adding problem after 74,000 "
+        "sequences, temporal order with two markers after 31,390 and with three after 571,100.",
+        key=1,
+    ),
+    "pascanu2013_temporal_order": Paper(
+        "Pascanu et al. (2013): clipping the gradient",
+        "As sequences get longer, plain gradient descent stops solving temporal order, whatever the start; with the "
+        "gradient clipped it solves longer ones.",
+        figure="horizon",
+        key=2,
+    ),
+    "chung2014_jsb": Paper(
+        "Chung et al. (2014): polyphonic music",
+        "At 20,000 recurrent parameters the GRU predicts JSB Chorales best, then the LSTM, then tanh units.",
+        "Tanh units and LSTM end lower than the paper's one run, and the LSTM lower than the GRU. Two explanations "
+        "were tried. The LSTM's forget bias of 1, of which the paper says nothing: starting it at random changes "
+        "nothing. The program: a bare PyTorch script of the same protocol gives the same losses "
+        "([results](../results.md#jsb-chorales-as-in-chung-et-al-2014)). What is left is the choice of the rate: the "
+        "paper takes the best of ten random ones and does not say which, and shows one run.",
+        key=4,
+    ),
+    "jozefowicz2015_bias": Paper(
+        "Jozefowicz et al. (2015): the forget bias",
+        "A GRU does better than an LSTM on most of their tasks; a forget bias that starts at 1 closes the gap.",
+        key=2,
+    ),
+    "le2015_irnn": Paper(
+        "Le et al. (2015): the IRNN",
+        "Rectified linear units that start with the identity as their recurrent matrix learn the adding problem as "
+        "fast as an LSTM; tanh units stop learning it between lengths 150 and 200.",
+        key=3,
+    ),
+    "arjovsky2016_copy": Paper(
+        "Arjovsky et al. (2016): copy memory",
+        "Neither an LSTM nor tanh units get below the loss of the best constant at delays from 100 to 500.",
+        key=1,
+    ),
+    "arjovsky2016_adding": Paper(
+        "Arjovsky et al. (2016): the adding problem",
+        "The LSTM learns it up to length 750, later as sequences get longer; tanh units do not.",
+    ),
+    "arjovsky2016_gradients": Paper(
+        "Arjovsky et al. (2016): gradients through time",
+        "Over 100 steps the gradient vanishes in tanh units and, by less, in the LSTM, before training and after 100 "
+        "training steps.",
+        "It agrees. Our LSTM starts with a forget bias of 1, as theirs: with 0 it would lose more ([what the bias "
+        "does](../results.md#the-gradient-through-time)).",
+        figure="gradient_norms",
+    ),
+    "bai2018_rnns": Paper(
+        "Bai et al. (2018): recurrent networks on synthetic tasks",
+        "At 70,000 parameters only the GRU learns adding at length 600; at 16,000 no recurrent network learns copy "
+        "memory at delay 1000.",
+        key=1,
+    ),
+    "tallec2018_chrono": Paper(
+        "Tallec & Ollivier (2018): chrono initialisation",
+        "Gate biases that start spread over the time scales of a task let an LSTM leave the baseline of copy memory, "
+        "where a forget bias of 1 does not, and make it learn adding in fewer steps.",
+        key=1,
+    ),
+    "deletang2023_regular": Paper(
+        "Delétang et al. (2023): regular tasks at longer lengths",
+        "RNN and LSTM, at their best, follow parity, even pairs, cycle navigation and modular arithmetic to over ten "
+        "times the trained lengths.",
+        figure="other_lengths",
+        key=3,
+    ),
+}
+
+
+def names() -> list[str]:
+    """The experiments with committed results, by year."""
+    return [name for name in PAPERS if (RESULTS / name / "published.csv").is_file()]
+
+
+def _table(name: str, file: str = "published") -> list[dict[str, str]]:
+    with (RESULTS / name / f"{file}.csv").open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def agreement(name: str) -> str:
+    """How many of a paper's numbers agree, such as: 4 of 8 agree, 2 in part, 2 do not."""
+    found = Counter(row["agree"] for row in _table(name))
+    words = {"in part": "in part", "not seen": "not seen", "no": "do not" if found["no"] > 1 else "does not"}
+    verb = "agree" if found["yes"] != 1 else "agrees"
+    said = [f"{found['yes']} of {found.total()} {verb}"]
+    return ", ".join(said + [f"{found[kind]} {word}" for kind, word in words.items() if found[kind]])
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    """The rows of the table `published` as text, by heading: as the report has them in Markdown."""
+    lines = [line for line in (RESULTS / name / "published.md").read_text().splitlines() if line.startswith("|")]
+    heads, _, *rows = ([each.strip() for each in line.strip("|").split("|")] for line in lines)
+    return [dict(zip(heads, row, strict=True)) for row in rows]
+
+
+def scorecard(link: str = "results/{name}/published.md") -> str:
+    """A row for each paper: one of its numbers, ours, whether they agree, and how many of all do."""
+    lines = ["| paper | result | published | ours | agree | of all |", "| --- | --- | --- | --- | --- | --- |"]
+    for name in names():
+        row = _rows(name)[PAPERS[name].key]
+        values = (f"{row['where']}: {row['what']}", row["published"], row["ours"], row["agree"], agreement(name))
+        lines.append(f"| [{PAPERS[name].title}]({link.format(name=name)}) | " + " | ".join(values) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def protocol(name: str) -> str:
+    """The head of the experiment's YAML, without its first line, as running text."""
+    head = (ROOT / "conf" / "experiment" / f"{name}.yaml").read_text().partition("\ndefaults:")[0]
+    lines = [line.lstrip("# ") for line in head.splitlines() if line.startswith("# ") or line == "#"][1:]
+    text = "\n".join(lines[1:]).strip()
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", text)
+
+
+def cost(name: str) -> str:
+    """Runs and time, from runs.csv."""
+    hours = sum(float(row["wall_time_s"] or 0) for row in _table(name, "runs")) / 3600
+    time = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
+    return f"{len(_table(name, 'runs'))} runs, {time} of one core on the machine that made the committed results."
+
+
+def page(name: str) -> str:
+    """The text of one paper's page."""
+    paper, here = PAPERS[name], f"../results/{name}"
+    rows = (RESULTS / name / "published.md").read_text().partition("\n|")
+    table = (rows[1] + rows[2]).strip()
+    source = rows[0].rpartition("\n\n")[2].strip() or rows[0].strip().splitlines()[-1]
+    picture = f'<a href="{here}/figures/{paper.figure}.png"><img src="{here}/figures/{paper.figure}.png" width="640"'
+    parts = [
+        f"# {paper.title}",
+        f"**What it found.** {paper.found}",
+        f"**What comes out here.** Of the numbers below, {agreement(name)}. [The whole report]({here}/report.html)",
+        table,
+        source,
+        f"**Where it differs.** {paper.differs or 'Not looked into yet.'}",
+        f'{picture} alt="{html.escape(paper.figure.replace("_", " "))} of {name}"></a>',
+        f"## Protocol\n\n{protocol(name)}",
+        f"## Again\n\nCost: {cost(name)} The second command makes tables and figures from the committed data.\n\n"
+        f"```\nrnnbench experiment={name}\nrnnbench-report experiment={name}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def index() -> str:
+    """All papers with a picture each, and all their numbers."""
+    cards = "".join(
+        f'<a class="card" href="made-again/{name}.html"><strong>{html.escape(PAPERS[name].title)}</strong>'
+        f'<img src="results/{name}/figures/{PAPERS[name].figure}.png" alt="" loading="lazy" width="210">'
+        f"<small>{html.escape(PAPERS[name].found)} <em>{agreement(name)}</em></small></a>"
+        for name in names()
+    )
+    return (
+        "# Published results made again\n\nEach is an experiment named after its paper, which follows its protocol; "
+        "what differs is said on its page. Verdicts are made by code from the paper's numbers and our runs: *yes* and "
+        "*no* are decided by our spread over seeds, *in part* where some runs do what all or none do in the paper, "
+        "*not seen*"
+        f'where our runs cannot tell.\n\n<div class="cards">{cards}</div>\n\n{scorecard("made-again/{name}.md")}'
+    )
+
+
+def main() -> None:
+    """Put the scorecard into README."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    readme.write_text(before + BEGIN + scorecard() + END + rest.partition(END)[2], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
