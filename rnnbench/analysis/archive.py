@@ -5,6 +5,7 @@ its folder is elsewhere.
 """
 
 import difflib
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,15 +73,16 @@ def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:
     return f"name={name}: no runs in {files.runs}; " + (f"did you mean {near[0]}?" if near else f"launch some{others}")
 
 
-def write_archive(results: Results, folder: Path | None = None) -> Results:
+def write_archive(results: Results, folder: Path | None = None, tuning_seeds: Collection[int] = ()) -> Results:
     """Condense the results into files below their folder, or another, and return them as these files have them.
 
+    Of runs of the tuning seeds, which no figure draws, the probes' arrays are left out.
     Those of several experiments are left as they are: each is condensed in its own folder.
     """
     if isinstance(results.source, Archive) or EXPERIMENT in results.runs:
         return results
     files = ExperimentFiles(folder or results.root)
     runs = results.runs.drop(columns=VARIANT)
-    write_condensed(files, runs, results.source, results.missing, results.damaged)
+    write_condensed(files, runs, results.source, results.missing, results.damaged, tuning_seeds)
     condensed = read_condensed(files)
     return replace(results, runs=sorted_runs(typed_runs(condensed.runs)), source=Archive(files))

@@ -159,22 +159,26 @@ def _read(config: Any, out: Path | None) -> "Results":
         files = ExperimentFiles(out)
         if files.runs.exists() or files.runs_table.exists():
             raise SettingError(f"out={out}: is the folder of an experiment; choose another folder")
-    several = [_condensed(load_results(Path(config.results_dir) / name), out is not None) for name in names]
+    seeds = config.tuning.seeds if config.tuned is not None else None
+    tuning_seeds = tuple(seeds) if isinstance(seeds, ListConfig) else ()
+    several = [
+        _condensed(load_results(Path(config.results_dir) / name), out is not None, tuning_seeds) for name in names
+    ]
     return several[0] if len(several) == 1 else together(several, root)
 
 
-def _condensed(results: "Results", elsewhere: bool) -> "Results":
+def _condensed(results: "Results", elsewhere: bool, tuning_seeds: Sequence[int]) -> "Results":
     """The results as condensed in their folder; aside where that is read-only and the report goes elsewhere."""
     from rnnbench.analysis.archive import write_archive
 
     try:
-        return write_archive(results)
+        return write_archive(results, tuning_seeds=tuning_seeds)
     except OSError:
         if not elsewhere:
             raise
     aside = tempfile.mkdtemp(prefix="rnnbench-report-")
     atexit.register(shutil.rmtree, aside, ignore_errors=True)
-    return write_archive(results, Path(aside))
+    return write_archive(results, Path(aside), tuning_seeds)
 
 
 def _chosen(config: Any, results: "Results", settings: "ReportSettings") -> "Results":

@@ -185,7 +185,8 @@ EXPERIMENT_FILES: Mapping[str, str] = {
     **_meanings(ExperimentFiles),
     "`<table>.csv`, `.md`, `.tex`": "a table; the experiment's YAML chooses which",
     "`<table>.json`": "its provenance: runs, seeds, intervals, what is missing, code",
-    "`data/<probe>.npz`": "a probe's arrays of every run, as `<run>/<array>`",
+    "`data/<probe>.npz`": "a probe's arrays of every run but those of tuning seeds, as `<run>/<array>`; as "
+    "`<run>/<array>@<other>`, of an array with the numbers of another of its run, its shape alone",
 }
 """The contents of an experiment's folder, for results/README.md."""
 

@@ -52,6 +52,9 @@ TEXT = (
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every array in an archive, so that the same arrays give the same bytes."""
 
+SAME_AS = "@"
+"""Between the name of an array that is not written and of that with the same numbers."""
+
 MOST_KEPT = 256
 """Arrays of so many runs stay in memory as they are: of those that a table asks for several times in a row."""
 
@@ -118,7 +121,8 @@ class Archive:
                     members.setdefault(member.partition("/")[0], []).append(member)
                 self.opened[name] = loaded, members
             arrays, members = self.opened[name]
-            return {member.partition("/")[2]: arrays[member] for member in members.get(run, [])}
+            found = {member.partition("/")[2]: arrays[member] for member in members.get(run, [])}
+            return {name.partition(SAME_AS)[0]: _restored(name, found) for name in found}
 
     def probes(self) -> list[str]:
         return self.files.probes()
@@ -128,6 +132,12 @@ class Archive:
         if read_json_object(self.files.schema, {}).get(path.name) not in (None, digest_of(content)):
             raise DamagedFileError(path, "is not as a report wrote it")
         return content
+
+
+def _restored(name: str, arrays: Arrays) -> "np.ndarray[Any, Any]":
+    """The array; of one that was not written, the numbers of the other in its own shape."""
+    other = name.partition(SAME_AS)[2]
+    return arrays[other].reshape(arrays[name]) if other else arrays[name]
 
 
 class Condensed(NamedTuple):
@@ -194,20 +204,27 @@ def _check_complete(files: ExperimentFiles, known: Collection[str]) -> None:
 
 
 def write_condensed(
-    files: ExperimentFiles, runs: pd.DataFrame, source: Source, missing: list[str], damaged: dict[str, str]
+    files: ExperimentFiles,
+    runs: pd.DataFrame,
+    source: Source,
+    missing: list[str],
+    damaged: dict[str, str],
+    without_arrays: Collection[int] = (),
 ) -> None:
     """Write the condensed files, which take the places of the earlier ones together, once all of them are written.
 
-    The runs come last, so that the others have whatever these name even after a kill in between.
+    Of runs of the seeds `without_arrays`, which only tune, no arrays are kept. The runs come last, so that the others
+    have whatever these name even after a kill in between.
     """
     files.data.mkdir(exist_ok=True)
     names = runs["run"].tolist()
+    drawn = runs["run"][~runs["seed"].isin(list(without_arrays))].tolist()
     histories = source.histories(names)
     histories = histories[["run", *(column for column in histories if column != "run")]]
     schema: dict[str, Any] = {"version": ARCHIVE_VERSION}
     with replacing_together() as replace:
         for probe in source.probes():
-            _write_arrays(written := replace(files.arrays(probe)), names, source, probe)
+            _write_arrays(written := replace(files.arrays(probe)), drawn, source, probe)
             schema[files.arrays(probe).name] = _digest_of_written(written)
         with gzip.GzipFile(files.histories.name, "wb", fileobj=(written := replace(files.histories)), mtime=0) as file:
             file.write(histories.to_csv(index=False).encode())
@@ -233,13 +250,23 @@ def _digest_of_written(file: IO[bytes]) -> str:
 
 
 def _write_arrays(file: IO[bytes], runs: Sequence[str], source: Source, probe: str) -> None:
-    """One run at a time, so that many runs take no more memory than one."""
+    """One run at a time, so that many runs take no more memory than one.
+
+    Of an array with the numbers of an earlier one of its run, such as the only tensor's of a state, only the shape is
+    written, as `<name>@<the earlier one>`.
+    """
     with zipfile.ZipFile(file, "w") as archive:
         for run in runs:
+            written: dict[str, bytes] = {}
             for name, array in source.probe(run, probe).items():
                 values = _narrowed(array) if array.dtype == np.float64 else array
+                content = values.dtype.str.encode() + values.tobytes()
+                earlier = next((other for other, of in written.items() if of == content), None)
+                written[name] = content
+                if earlier is not None:
+                    name, values = f"{name}{SAME_AS}{earlier}", np.array(values.shape)
                 member = zipfile.ZipInfo(f"{run}/{name}.npy", EPOCH)
-                member.compress_type = zipfile.ZIP_DEFLATED
+                member.compress_type = zipfile.ZIP_LZMA
                 with archive.open(member, "w") as inside:
                     np.lib.format.write_array(inside, np.ascontiguousarray(values), allow_pickle=False)
 

@@ -30,7 +30,8 @@ class Source(NoSource):
         )
 
     def probe(self, run: str, name: str) -> dict[str, Any]:
-        return {"norm": np.full((2, 3), 1 / 3 if run == "run0" else 1e-30), "step": np.array([0, 100])}
+        norm = np.full((2, 3), 1 / 3 if run == "run0" else 1e-60 / 3)
+        return {"norm": norm, "by_state": norm[:, None] * (1 if run == "run0" else 2), "step": np.array([0, 100])}
 
     def probes(self) -> list[str]:
         return ["gradient_profile"]
@@ -55,11 +56,24 @@ def test_what_is_read_again_is_what_was_written(made: Results) -> None:
         assert again.missing == made.missing
         for run in made.runs["run"]:
             arrays = again.probe(run, "gradient_profile")
-            np.testing.assert_allclose(arrays["norm"], made.source.probe(run, "x")["norm"], rtol=1e-7)
+            for name, expected in made.source.probe(run, "x").items():
+                np.testing.assert_allclose(arrays[name], expected, rtol=1e-7)
+                assert arrays[name].shape == expected.shape
             assert list(arrays["step"]) == [0, 100]
         for run, probe in (("run0", "other"), ("run", "gradient_profile")):
             with pytest.raises(SettingError, match=r"no such .* in the results; (there are|did you mean) "):
                 again.probe(run, probe)
+
+
+def test_equal_arrays_are_written_once_and_none_of_tuning_seeds(made: Results) -> None:
+    path = ExperimentFiles(write_archive(made).root).arrays("gradient_profile")
+    with np.load(path) as members:
+        assert {"run0/by_state@norm", "run1/by_state"} < {*members.files}
+    again = write_archive(replace(made, runs=made.runs.assign(seed=[0, 7])), tuning_seeds=[7])
+    (kept, tuning) = made.runs["run"]
+    assert again.source.probe(kept, "gradient_profile")
+    assert not again.source.probe(tuning, "gradient_profile")
+    assert len(again.histories()) == 4
 
 
 def test_another_version_is_refused_in_one_line(made: Results) -> None:

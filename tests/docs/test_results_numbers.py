@@ -74,7 +74,8 @@ def decades() -> dict[tuple[str, float, str, str], list[list[float]]]:
         for run in table("gradient_flow_medium").to_dict("records"):
             bias, start = run["model.memory_bias"], run["model.initialisation"]
             norms = {"all": profiles[f"{run['run']}/norm"][[0, -1], 0]}
-            norms |= dict(zip("hc", profiles[f"{run['run']}/norm_by_state"][[0, -1], 0].swapaxes(0, 1), strict=False))
+            by_state = profiles.get(f"{run['run']}/norm_by_state", norms["all"][:, None, None])[[0, -1], 0]
+            norms |= dict(zip("hc", by_state.swapaxes(0, 1), strict=False))
             for tensor, both in norms.items():
                 key = (run["cell"], run["model.recurrent_gain"], start if np.isnan(bias) else f"bias {bias:g}", tensor)
                 lost = [log10(of[of > 0][-1] / of[0]) for of in both.astype(float)]
