@@ -17,6 +17,7 @@ own file on.
 
 import errno
 import re
+import sys
 import sysconfig
 import traceback
 from pathlib import Path
@@ -112,25 +113,32 @@ def requirement(problem: ErrorDetails) -> str:
     return problem["msg"].replace("Input should be", "must be").replace("Value error, ", "")
 
 
-def component_traceback(error: BaseException) -> str:
-    """The traceback from the first call inside a component's file on; all of it where there is none.
+def print_error(error: BaseException) -> None:
+    """Print the traceback from the first call inside a component's file on; all of it where there is none.
 
-    One line for a disk that is full or fails, whose cause is not in any code, and for a ComponentError; of a
-    SyntaxError the place.
+    One line for a wrong setting, for a disk that is full or fails, whose cause is not in any code, and for a
+    ComponentError; of a SyntaxError the place.
     """
-    if isinstance(error, ComponentError) or (isinstance(error, OSError) and error.errno in OF_THE_DISK):
-        return f"rnnbench: {one_line(error)}\n"
-    told = traceback.TracebackException.from_exception(error)
-    if isinstance(error, SyntaxError):  # it names file and line; what led there is Python's import
-        return "".join(told.format_exception_only())
-    first = next((at for at, frame in enumerate(told.stack) if _is_of_a_component(Path(frame.filename))), 0)
-    del told.stack[:first]
-    return "".join(told.format(chain=False))
+    said = traceback.TracebackException.from_exception(error)
+    if isinstance(error, ComponentError | SettingError) or (isinstance(error, OSError) and error.errno in OF_THE_DISK):
+        text = f"rnnbench: {one_line(error)}\n"
+    elif isinstance(error, SyntaxError):  # it names file and line; what led there is Python's import
+        text = "".join(said.format_exception_only())
+    else:
+        first = next((at for at, frame in enumerate(said.stack) if _is_of_a_component(Path(frame.filename))), 0)
+        del said.stack[:first]
+        text = "".join(said.format(chain=False))
+    print(text, end="", file=sys.stderr)
+
+
+def named(error: BaseException) -> str:
+    """An error in one line, with its type."""
+    name, said = type(error).__name__, one_line(error)
+    return name if said == name else f"{name}: {said}"
 
 
 def _is_of_a_component(path: Path) -> bool:
-    """Whether the file belongs neither to rnnbench itself nor to an installed library."""
+    """Whether it belongs to a component: neither to the rest of rnnbench nor to an installed library."""
     path = path.resolve()
-    if any(path.is_relative_to(folder) for folder in COMPONENTS):
-        return True
-    return path.is_file() and not any(path.is_relative_to(folder) for folder in (PACKAGE, *INSTALLED))
+    is_ours = any(path.is_relative_to(folder) for folder in (PACKAGE, *INSTALLED))
+    return any(path.is_relative_to(folder) for folder in COMPONENTS) or (path.is_file() and not is_ours)

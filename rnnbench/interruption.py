@@ -29,19 +29,15 @@ class Interrupted(BaseException):
     def __init__(self, received: signal.Signals) -> None:
         super().__init__(received)
         self.signal = received
+        self.exit_code = 128 + received  # as of a process that the signal ended
 
     def __str__(self) -> str:
         return "Ctrl-C" if self.signal == signal.SIGINT else self.signal.name
 
-    @property
-    def exit_code(self) -> int:
-        """128 + the signal's number, as of a process that the signal ended."""
-        return 128 + self.signal
-
 
 @dataclass
 class _Process:
-    """What this process has been asked, and what it does then; a process has one handler for each signal."""
+    """What this process has been asked, and what it does then."""
 
     received: signal.Signals | None = None
     raises: bool = False
@@ -98,7 +94,7 @@ def listening(command: str, remedy: str) -> Iterator[None]:
 @contextmanager
 def raised_after() -> Iterator[None]:
     """A block of somebody else's program: a signal sets the flag, and takes its usual course after the block."""
-    if threading.current_thread() is not threading.main_thread() or _is_listening():
+    if not _can_listen():
         yield
         return
     try:
@@ -113,12 +109,10 @@ def raised_after() -> Iterator[None]:
 def listen_as_worker(requeued_after: Collection[signal.Signals] = ()) -> None:
     """Note signals from now on in a process whose main function is not ours; does nothing where handlers are in place.
 
-    In a thread that is not the main one handlers cannot be set; it does nothing there either. After the signals
-    `requeued_after` the worker's job is started again.
+    Nor in a thread, which cannot set them. After the signals `requeued_after` the worker's job is started again.
     """
-    if requeued_after:
-        _process.requeued_after = requeued_after
-    if not _is_listening() and threading.current_thread() is threading.main_thread():
+    _process.requeued_after = requeued_after or _process.requeued_after
+    if _can_listen():
         _set_handlers()
 
 
@@ -128,8 +122,9 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _is_listening() -> bool:
-    return signal.getsignal(signal.SIGTERM) is _handle
+def _can_listen() -> bool:
+    """Whether this is the main thread, of a process that has no handlers yet."""
+    return threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is not _handle
 
 
 def _set_handlers() -> dict[int, Any]:

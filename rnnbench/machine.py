@@ -109,24 +109,17 @@ def parse_busy(stat: str) -> float:
 
 
 class ExternalLoadMeter:
-    """Measures the CPU time of other processes from its construction on, at the cost of two reads each time."""
+    """Measures the load by other processes from its construction on, at the cost of two reads each time."""
 
     def __init__(self, read: Callable[[], CpuTimes] = cpu_times) -> None:
         self.read = read
         self.start = read()
 
-    def cpu_s(self) -> float:
-        """Seconds of all cores that other processes have used since; NaN where the system does not report it."""
-        return self._used(self.read())
-
     def load(self) -> float:
         """The mean number of cores that other processes have used since; NaN where the system does not report it."""
         now = self.read()
-        return self._used(now) / max(now.wall - self.start.wall, 1e-9)
-
-    def _used(self, now: CpuTimes) -> float:
         used = (now.busy - self.start.busy) - (now.own - self.start.own)
-        return used if math.isnan(used) else max(0.0, used)
+        return (used if math.isnan(used) else max(0.0, used)) / max(now.wall - self.start.wall, 1e-9)
 
 
 def is_shared(cpu_load: float, threads: int) -> bool:

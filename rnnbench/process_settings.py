@@ -15,13 +15,24 @@ from typing import Any, NamedTuple
 
 
 class Setting(NamedTuple):
-    """One setting: `get` and `put` are called with the module that it belongs to."""
+    """One setting of a module."""
 
     module: str
-    get: Callable[[Any], Any]
-    put: Callable[[Any, Any], object]
+    getter: str | Callable[[Any], Any]
+    """A function of the module, or one that takes it."""
+    setter: str | Callable[[Any, Any], object]
     standard: Any = None
     """Its value within `standard_settings`; None: the one before."""
+
+    def get(self) -> Any:
+        """The value now."""
+        module = sys.modules[self.module]
+        return getattr(module, self.getter)() if isinstance(self.getter, str) else self.getter(module)
+
+    def put(self, value: Any) -> None:
+        """Set it."""
+        module = sys.modules[self.module]
+        _ = getattr(module, self.setter)(value) if isinstance(self.setter, str) else self.setter(module, value)
 
 
 def _set_filters(value: list[Any]) -> None:
@@ -48,20 +59,12 @@ SETTINGS = {
         lambda torch, value: torch.set_default_device(None if value == "cpu" else value),
         "cpu",
     ),
-    "torch's grad mode": Setting(
-        "torch", lambda torch: torch.is_grad_enabled(), lambda torch, value: torch.set_grad_enabled(value), True
-    ),
+    "torch's grad mode": Setting("torch", "is_grad_enabled", "set_grad_enabled", True),
     "torch's deterministic algorithms": Setting(
-        "torch",
-        lambda torch: torch.get_deterministic_debug_mode(),
-        lambda torch, value: torch.set_deterministic_debug_mode(value),
-        0,
+        "torch", "get_deterministic_debug_mode", "set_deterministic_debug_mode", 0
     ),
     "torch's precision of matrix products": Setting(
-        "torch",
-        lambda torch: torch.get_float32_matmul_precision(),
-        lambda torch, value: torch.set_float32_matmul_precision(value),
-        "highest",
+        "torch", "get_float32_matmul_precision", "set_float32_matmul_precision", "highest"
     ),
     "torch's autocast": Setting(
         "torch",
@@ -69,23 +72,21 @@ SETTINGS = {
         lambda torch, value: torch.set_autocast_enabled("cpu", value),
         False,
     ),
-    THREADS: Setting("torch", lambda torch: torch.get_num_threads(), lambda torch, value: torch.set_num_threads(value)),
-    FLUSH_DENORMALS: Setting(
-        "torch", lambda _: sys.float_info.min / 2 == 0, lambda torch, value: torch.set_flush_denormal(value)
-    ),
+    THREADS: Setting("torch", "get_num_threads", "set_num_threads"),
+    FLUSH_DENORMALS: Setting("torch", lambda _: sys.float_info.min / 2 == 0, "set_flush_denormal"),
     TORCH_RANDOM: Setting(
         "torch",
         lambda torch: torch.get_rng_state().numpy().tobytes(),
         lambda torch, value: torch.set_rng_state(torch.tensor(list(value), dtype=torch.uint8, device="cpu")),
     ),
-    "NumPy's errors": Setting("numpy", lambda numpy: numpy.geterr(), lambda numpy, value: numpy.seterr(**value)),
+    "NumPy's errors": Setting("numpy", "geterr", lambda numpy, value: numpy.seterr(**value)),
     NUMPY_RANDOM: Setting(
         "numpy",
         lambda numpy: [part.tobytes() if hasattr(part, "tobytes") else part for part in numpy.random.get_state()],
         lambda numpy, value: numpy.random.set_state((value[0], numpy.frombuffer(value[1], numpy.uint32), *value[2:])),
     ),
-    PYTHON_RANDOM: Setting("random", lambda _: random.getstate(), lambda _, value: random.setstate(value)),
-    "the working directory": Setting("os", lambda os: os.getcwd(), lambda os, value: os.chdir(value)),
+    PYTHON_RANDOM: Setting("random", "getstate", "setstate"),
+    "the working directory": Setting("os", "getcwd", "chdir"),
     FILTERS: Setting("warnings", lambda _: list(warnings.filters), lambda _, value: _set_filters(value)),
 }
 
@@ -103,7 +104,7 @@ def standard_settings(who: str, may_draw: bool = False) -> Iterator[None]:
     for name, value in before.items():
         standard = SETTINGS[name].standard
         if standard not in (None, value):
-            _put(name, standard)
+            SETTINGS[name].put(standard)
     expected = _now()
     _open.append(expected)
     try:
@@ -113,7 +114,7 @@ def standard_settings(who: str, may_draw: bool = False) -> Iterator[None]:
         ended = _now()
         for name, value in before.items():
             if ended[name] != value:
-                _put(name, value)
+                SETTINGS[name].put(value)
         not_reported = NOT_REPORTED.union(RANDOM if may_draw else ())
         changed = [name for name, value in expected.items() if ended[name] != value and name not in not_reported]
         if changed:
@@ -122,7 +123,7 @@ def standard_settings(who: str, may_draw: bool = False) -> Iterator[None]:
 
 def choose(name: str, value: Any) -> None:
     """Set one of the settings on behalf of the run itself."""
-    _put(name, value)
+    SETTINGS[name].put(value)
     for expected in _open:
         expected[name] = value
 
@@ -138,9 +139,4 @@ def seed_random_numbers(seed: int) -> None:
 
 def _now() -> dict[str, Any]:
     """The settings of the libraries that are loaded."""
-    loaded = {name: setting for name, setting in SETTINGS.items() if setting.module in sys.modules}
-    return {name: setting.get(sys.modules[setting.module]) for name, setting in loaded.items()}
-
-
-def _put(name: str, value: Any) -> None:
-    SETTINGS[name].put(sys.modules[SETTINGS[name].module], value)
+    return {name: setting.get() for name, setting in SETTINGS.items() if setting.module in sys.modules}

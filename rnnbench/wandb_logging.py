@@ -10,20 +10,16 @@ from typing import Annotated, Any, Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rnnbench.errors import SettingError
 from rnnbench.schema import DIFFICULTY, IDENTITY, PROVENANCE
 
-Array = np.ndarray[Any, Any]
 Row = Mapping[str, Any]
-SECTIONS = ("train", "validation", "confirmation", "test", "gradient")
-"""The first words of columns that are sections of their own in W&B."""
+SECTIONS = ("train", "validation", "confirmation", "test", "gradient")  # of W&B, by the first words of columns
 CURVE = "curve"
 """The key of the configuration by which a dashboard groups runs: cell, task and what is swept, all but the seed."""
 PROFILE_AXES = ("layer", "time_step")
 HEAT_MAP = "top: at first; right: end of the sequence; white: largest; black: 6 decades below"
 Mode = Literal["offline", "online", "disabled"]
-ID_LENGTH, TAG_LENGTH, NAME_LENGTH = 64, 64, 128
-"""W&B's limits."""
+ID_LENGTH, TAG_LENGTH, NAME_LENGTH = 64, 64, 128  # W&B's limits
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
 
 
@@ -46,11 +42,6 @@ class WandbSettings(BaseModel):
         """The mode as set, or else as WANDB_MODE says, or else offline."""
         wanted = self.mode or os.environ.get("WANDB_MODE")
         return next((mode for mode in get_args(Mode) if mode == wanted), "offline")
-
-    def check_multirun(self) -> None:
-        """Raises SettingError in an agent of W&B, whose id is for one run."""
-        if (sweep := os.environ.get("WANDB_SWEEP_ID")) and self.resolved_mode() != "disabled":
-            raise SettingError(f"WANDB_SWEEP_ID={sweep}: an agent of W&B starts one run; leave out -m")
 
     def arguments(self, experiment: str, run: str = "", tags: tuple[str, ...] = (), id: str = "") -> dict[str, Any]:
         """The arguments of wandb.init: where a run goes, and nothing of the machine. A W&B agent has chosen the id."""
@@ -87,7 +78,7 @@ def history_row(row: Row) -> dict[str, float]:
     return found
 
 
-def profile_row(profiles: Mapping[str, Array]) -> dict[str, float]:
+def profile_row(profiles: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, float]:
     """Of each profile over time its values 0, 1, 2, 4, 8 ... steps before its last step with a value."""
     found: dict[str, float] = {}
     for name, profile in profiles.items():
@@ -97,7 +88,7 @@ def profile_row(profiles: Mapping[str, Array]) -> dict[str, float]:
     return found
 
 
-def heat_map(profiles: Sequence[Array]) -> Array:
+def heat_map(profiles: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     """Grey levels of profiles over time, a row each, from white at the largest value to black 6 decades below it."""
     values = np.nan_to_num(np.stack(profiles), posinf=0.0)
     decades = np.log10(np.maximum(values / values.max(initial=1e-300), 1e-6))

@@ -1,4 +1,4 @@
-"""How long planning, skipping and reporting take for many runs: `python tests/scale.py [--folder DIR] RUNS ...`.
+"""How long planning, skipping and reporting take for many runs: `python tests/scale.py RUNS ...`.
 
 It makes an experiment of so many runs, writing each run folder as a run does with the numbers of a short real one,
 takes a few away, and measures commands of the installed rnnbench. It prints a row for each number of runs:
@@ -27,7 +27,7 @@ import pandas as pd
 import psutil
 from hydra import compose, initialize_config_dir
 
-from rnnbench.cli.configuration import settings_of
+from rnnbench.cli.composer import settings_of
 from rnnbench.cli.launches import write_outcome, write_plan
 from rnnbench.recorders import RunFolder
 from rnnbench.runs.catalogue import configuration_directory
@@ -122,12 +122,11 @@ def command(program: str, arguments: Sequence[str], folder: Path, until: Sequenc
     return took, usage.ru_maxrss / 1024
 
 
-def measure(runs: int, root: Path, is_made: bool) -> str:
+def measure(runs: int, root: Path) -> str:
     """A row of the table."""
     results = root / "results"
-    if not is_made:
-        os.fsync = lambda file: None  # a machine that crashes may lose these runs
-        make(results, runs)
+    os.fsync = lambda file: None  # a machine that crashes may lose these runs
+    make(results, runs)
     rates, seeds = sweep(runs)
     axes = [f"cell={','.join(CELLS)}", f"optimizer.lr={','.join(map(str, rates))}", f"seed=range(0,{len(seeds)})"]
     launch = ["-m", *SETTINGS, *axes]
@@ -148,12 +147,7 @@ def measure(runs: int, root: Path, is_made: bool) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=int, nargs="+")
-    parser.add_argument("--folder", type=Path, help="keep the experiments there")
-    parser.add_argument("--made", action="store_true", help="the experiments are in the folder already")
-    chosen = parser.parse_args()
     print("| runs | plan | skip | report | again |\n| --- | --- | --- | --- | --- |")
-    for number in chosen.runs:
+    for number in parser.parse_args().runs:
         with tempfile.TemporaryDirectory() as scratch:
-            place = (chosen.folder or Path(scratch)) / str(number)
-            place.mkdir(parents=True, exist_ok=chosen.made)
-            print(measure(number, place, chosen.made), flush=True)
+            print(measure(number, Path(scratch)), flush=True)

@@ -2,7 +2,6 @@
 
 import os
 import random
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +37,7 @@ CHANGES: dict[str, Callable[[], object]] = {
 
 
 def state() -> dict[str, object]:
-    return {name: setting.get(sys.modules[setting.module]) for name, setting in SETTINGS.items()}
+    return {name: setting.get() for name, setting in SETTINGS.items()}
 
 
 @pytest.mark.parametrize("name", CHANGES)

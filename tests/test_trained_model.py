@@ -14,7 +14,7 @@ from rnnbench.errors import SettingError
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.tasks.adding import Adding
 from rnnbench.training.evaluation import EVALUATION_BATCH, evaluate
-from rnnbench.training.streams import Streams
+from rnnbench.training.randomness import Streams
 from tests.cli.conftest import SMALL, Command
 from tests.cli.conftest import rnnbench as command
 

@@ -97,8 +97,7 @@ def read_launches(files: ExperimentFiles) -> Launched:
         else:
             plan = [_job(job.overrides) for job in jobs]
             launched.ended |= {text for text, job in zip(plan, jobs, strict=True) if job.status is not None}
-        for path in launch.outcomes():
-            number = launch.number(path)
+        for number, path in launch.outcomes().items():
             try:
                 launched.ended.add(_job(read_outcome(path).overrides))
             except DamagedFileError as error:

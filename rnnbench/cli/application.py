@@ -1,9 +1,8 @@
 """The Hydra application: from command-line arguments to finished jobs and an exit code."""
 
-import difflib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import hydra
@@ -14,12 +13,12 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from rnnbench.cli.arguments import settings_and_options
 from rnnbench.cli.console import COMPLETION, fail
-from rnnbench.cli.launches import end_search_without_result, print_counts_of_stopped_launch
+from rnnbench.cli.launches import end_stopped_sweep
 from rnnbench.cli.launching import status_line
-from rnnbench.cli.menu import choices, config_directories, every_setting, nearest_setting, own_directories
-from rnnbench.errors import SettingError, component_traceback, one_line
+from rnnbench.cli.menu import config_directories, every_setting, nearest_setting, own_directories
+from rnnbench.errors import SettingError, one_line, print_error
 from rnnbench.interruption import Interrupted
-from rnnbench.runs.catalogue import configuration_directory
+from rnnbench.runs.catalogue import configuration_directory, no_such_choice
 
 MULTIRUN = "-m", "--multirun"
 EXPLAINED = HydraException, OmegaConfBaseException, SettingError, OSError, yaml.YAMLError, UnicodeDecodeError
@@ -42,13 +41,9 @@ def launch(arguments: list[str]) -> None:
     start = hydra.main(version_base="1.3", config_path=str(configuration_directory()), config_name="config")
     try:
         start(_job)()
-    except ValueError:
+    except (ValueError, Interrupted) as error:
         status_line.stop()
-        end_search_without_result()
-        raise
-    except Interrupted:
-        status_line.stop()
-        print_counts_of_stopped_launch()
+        end_stopped_sweep(isinstance(error, Interrupted))
         raise
     finally:
         status_line.stop()
@@ -74,7 +69,7 @@ def in_one_line(command: Callable[[], None]) -> None:
             raise
         if isinstance(error, EXPLAINED):
             fail(_message(error))
-        print(component_traceback(error), end="", file=sys.stderr)
+        print_error(error)
         raise SystemExit(1) from error
     finally:
         os.environ["HYDRA_FULL_ERROR"] = as_set
@@ -88,35 +83,23 @@ def _message(error: Exception) -> str:
         return f"no valid YAML ({one_line(error)})"
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        return _no_such_choice(group, choice, sorted(choices(group, config_directories(sys.argv[1:]))))
+        return no_such_choice(group, choice, config_directories(sys.argv[1:]))
     cause = error.__cause__
     if isinstance(error, ConfigCompositionException) and isinstance(cause, ConfigKeyError | ConfigAttributeError):
         return _no_such_setting(str(cause.full_key), cause.parent_node)
     return one_line(error)
 
 
-def _no_such_choice(group: str, choice: str, there: Sequence[str]) -> str:
-    """That a group has no such choice, with the nearest, or else where a custom one belongs."""
-    own = own_directories(sys.argv[1:])
-    if near := difflib.get_close_matches(choice, there, n=1):
-        hint = f"did you mean {near[0]}? "
-    elif own:
-        hint = f"there is no {own[0] / group / choice}.yaml; "
-    else:
-        hint = f"a custom one needs --config-dir DIR, with DIR/{group}/{choice}.yaml; "
-    return f"{group}={choice}: no such choice; {hint}choose from {', '.join(there)}"
-
-
 def _no_such_setting(key: str, section: Any) -> str:
     """That there is no such setting, with the nearest; `section` is the part of the configuration where it would be."""
-    within = [str(name) for name in section if name != "_target_"] if isinstance(section, DictConfig) else []
-    prefix, _, _ = key.rpartition(".")
+    there = list(map(str, section)) if isinstance(section, DictConfig) else []
+    within, (prefix, _, _) = [name for name in there if name != "_target_"], key.rpartition(".")
     typed = [word.lstrip("+~").partition("=")[0] for word in sys.argv[1:]]
     whole = next((word for word in typed if word.startswith(f"{key}.")), key)
     of_section = {f"{prefix}.{name}" if prefix else name: ("", "") for name in within}
     everywhere = {} if prefix and within else every_setting(config_directories(sys.argv[1:]))
     near = nearest_setting(whole, {**of_section, **everywhere})
-    hint = f"did you mean {near}? " if near else ""
-    is_component = isinstance(section, DictConfig) and "_target_" in section
-    where = f"{prefix} has {', '.join(within) or 'no settings'}" if is_component else "`rnnbench --help all` lists them"
+    hint, where = f"did you mean {near}? " if near else "", "`rnnbench --help all` lists them"
+    if "_target_" in there:
+        where = f"{prefix} has {', '.join(within) or 'no settings'}"
     return f"{whole}: no such setting; {hint}{where}"

@@ -66,11 +66,11 @@ def _checked(word: str, arguments: Sequence[str], used: Sequence[str]) -> str:
     """The setting, with a name that begins with a digit as text, which Hydra reads as a number. Raises SettingError."""
     group, is_setting, choice = word.partition("=")
     if not is_setting and not word.startswith("~"):
-        directories = config_directories(arguments)
-        if isinstance(override_value(word), float) and (before := _before(word, arguments)).partition("=")[2]:
-            raise SettingError(f"{word}: must be key=value; values are separated by commas alone: -m {before},{word}")
+        before, directories = arguments[max(arguments.index(word) - 1, 0)], config_directories(arguments)
         keys = [key for key in used if key == "name" or (key in GROUPS and word in choices(key, directories))]
         hint = f"; did you mean {' or '.join(f'{key}={word}' for key in keys)}?" if keys else ""
+        if isinstance(override_value(word), float) and before.partition("=")[2]:
+            hint = f"; values are separated by commas alone: -m {before},{word}"
         raise SettingError(f"{word}: must be key=value{hint}")
     try:
         override = OverridesParser.create().parse_override(word)
@@ -82,10 +82,9 @@ def _checked(word: str, arguments: Sequence[str], used: Sequence[str]) -> str:
     if (bounds := re.fullmatch(r"(\d+)(?:-|\.\.|:)(\d+)", choice)) and settings().get(group, ("",))[0].isdecimal():
         swept = f"-m '{group}=range({bounds[1]},{int(bounds[2]) + 1})'"
         raise SettingError(f"{word}: must be a whole number; {swept} is a sweep of these")
+    no_names = (int, float, type(None), *(() if group in LISTS else (list,)))
     for each in value.list if isinstance(value, ChoiceSweep) else [value]:
-        if group in GROUPS and (
-            isinstance(each, int | float | None) or (isinstance(each, list) and group not in LISTS)
-        ):
+        if group in GROUPS and isinstance(each, no_names):
             raise SettingError(f"{word}: must be a name; `rnnbench --help {group}` lists the choices")
     return re.sub(r"^name=(\d[\w.-]*)$", r"name='\1'", word)
 
@@ -97,11 +96,6 @@ def _meant(option: str, options: Sequence[str]) -> str:
         return f"a setting has no dashes: {name.replace('-', '_')}={value or 'VALUE'}; "
     near = get_close_matches(option.partition("=")[0], options, n=1)
     return f"did you mean {near[0]}? " if near else ""
-
-
-def _before(word: str, arguments: Sequence[str]) -> str:
-    """The argument before this one; empty for the first."""
-    return arguments[arguments.index(word) - 1] if word in arguments[1:] else ""
 
 
 def composed(arguments: Sequence[str], command: str, used: Sequence[str]) -> DictConfig:

@@ -1,16 +1,16 @@
-"""The configurations of many jobs, composed by Hydra once for each set of choices.
+"""From Hydra's configurations to settings, of one job or of many.
 
-This is a second way to compose, for one reason: Hydra takes 93 ms for a job on an idle machine, and 1.4 s where all
-cores train, so that a sweep of 5,000 jobs would spend minutes to two hours before its first run starts. Here a job
-takes 3 ms. Only choices and plain `key=value` are put into a copy; whatever else a job has, Hydra composes as a whole,
-as it does every job when it runs: `+` and `~`, packages, settings of Hydra, interpolations, and what is wrong, so that
-the error is Hydra's.
+`Composer` is a second way to compose, for one reason: Hydra takes 93 ms for a job on an idle machine, and 1.4 s where
+all cores train, so that a sweep of 5,000 jobs would spend minutes to two hours before its first run starts. Here a job
+takes 3 ms. Hydra composes once for each set of choices, and plain `key=value` are put into a copy; whatever else a job
+has, Hydra composes as a whole, as it does every job when it runs: `+` and `~`, packages, settings of Hydra,
+interpolations, and what is wrong, so that the error is Hydra's.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
@@ -21,10 +21,31 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnbench.cli.menu import GROUPS
 from rnnbench.errors import SettingError, one_line
+from rnnbench.runs.settings import Settings
 
 
-@dataclass(frozen=True)
-class Composed:
+def settings_of(config: DictConfig) -> Settings:
+    """The checked settings of a composed configuration. Raises SettingError."""
+    return Settings.from_content(_content(config))
+
+
+def _content(config: DictConfig, resolve: bool = True) -> Any:
+    """The configuration without Hydra's part."""
+    try:
+        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        return OmegaConf.to_container(own, resolve=resolve)
+    except OmegaConfBaseException as error:
+        raise SettingError(one_line(error)) from error
+
+
+def import_from_config_directories(hydra: Any) -> None:
+    """Make the user's own components importable from the folder of their YAML, given as --config-dir."""
+    for source in hydra.runtime.config_sources:
+        if source.provider == "command-line" and source.path not in sys.path:
+            sys.path.append(source.path)
+
+
+class Composed(NamedTuple):
     """A job's configuration without Hydra's part, and the choices that it comes from."""
 
     content: Mapping[str, Any]
@@ -44,32 +65,23 @@ class Composer:
         overrides = [self._parse(text) for text in job]
         if not all(map(_is_plain, overrides)):
             return self._as_a_whole(job)
-        of_groups = tuple(str(each.input_line) for each in overrides if each.key_or_group in GROUPS)
-        base = self._base(of_groups)
-        content = None if base is None else base.content
+        base = self._base(tuple(str(each.input_line) for each in overrides if each.key_or_group in GROUPS))
+        content = base.content if "$" not in str(base.content) else None
         for override in overrides:
             if override.key_or_group not in GROUPS and content is not None:
                 content = _with(content, override.key_or_group.split("."), override.value())
-        if base is None or content is None:
-            return self._as_a_whole(job)
-        return Composed(content, base.choices)
+        return self._as_a_whole(job) if content is None else Composed(content, base.choices)
 
-    def _with_choices(self, choices: tuple[str, ...]) -> Composed | None:
-        """What a job with these choices alone composes to; None where that depends on settings, by interpolation."""
-        base = self._as_a_whole(choices, resolve=False)
-        return None if "$" in str(base.content) else base
+    def _with_choices(self, choices: tuple[str, ...]) -> Composed:
+        return self._as_a_whole(choices, resolve=False)
 
     def _as_a_whole(self, job: Sequence[str], resolve: bool = True) -> Composed:
         config = self.loader.load_sweep_config(self.master, list(job))
-        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         HydraConfig.instance().set_config(config)  # the resolver `hydra` reads it there
         try:
-            content: Any = OmegaConf.to_container(own, resolve=resolve)
-        except OmegaConfBaseException as error:
-            raise SettingError(one_line(error)) from error
+            return Composed(_content(config, resolve), dict(config.hydra.runtime.choices))
         finally:
             HydraConfig.instance().set_config(self.master)
-        return Composed(content, dict(config.hydra.runtime.choices))
 
 
 def _is_plain(override: Override) -> bool:

@@ -1,20 +1,23 @@
 """What all commands share: --help, --version, completion, a terminal of any kind, and the end in one line."""
 
+import errno
+import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO
 
 import rnnbench
 from rnnbench.cli.menu import is_among
-from rnnbench.cli.terminal import check_system
 from rnnbench.interruption import listening
 from rnnbench.schema import ExperimentFiles
 
 COMPLETION = frozenset({"-sc", "--shell-completion"})
+OUTCOME = re.compile(r"(?<=: )(failed|refused|lost|diverged)|(?P<good>(?<=\()solved at step \d+)")
+"""What is coloured in an outcome's line."""
 
 
 def answer(command: str, resumes: str, usage: str, run: Callable[[list[str]], None], used: Sequence[str]) -> None:
@@ -24,7 +27,9 @@ def answer(command: str, resumes: str, usage: str, run: Callable[[list[str]], No
     without a Hydra application takes, a dot at the end standing for all below.
     """
     arguments = sys.argv[1:]
-    check_system()
+    sys.stdout, sys.stderr = map(_for_any_terminal, (sys.stdout, sys.stderr))
+    if sys.platform == "win32":  # which cannot run the default backend
+        fail("Windows is not supported; use Linux or the Windows Subsystem for Linux")
     with listening(command, resumes):
         if {"--help", "-h"} & set(arguments):
             print(usage)
@@ -43,6 +48,13 @@ def fail(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
+def coloured(outcome: str, stream: TextIO) -> str:
+    """An outcome's line, on a terminal with `solved` in green or `failed` in red, unless NO_COLOR is set."""
+    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return outcome
+    return OUTCOME.sub(lambda found: f"\x1b[{32 if found['good'] else 31}m{found[0]}\x1b[0m", outcome, count=1)
+
+
 def _complete(arguments: list[str], used: Sequence[str]) -> None:
     """Print what Hydra's script asks for with `-sc query=bash`, or the script itself with `-sc install=bash`.
 
@@ -53,7 +65,7 @@ def _complete(arguments: list[str], used: Sequence[str]) -> None:
     if not any(word.startswith("query=") for word in arguments):
         launch(arguments)
         return
-    with redirect_stdout(StringIO()) as printed:
+    with redirect_stdout(io.StringIO()) as printed:
         launch(arguments)
     *before, word = os.environ["COMP_LINE"].split(" ")
     candidates = [each for each in printed.getvalue().split() if not each.startswith("name=")]  # the default
@@ -62,3 +74,26 @@ def _complete(arguments: list[str], used: Sequence[str]) -> None:
     candidates += [f"name={files.folder.name}" for files in ExperimentFiles.all_in(Path(results[-1]))]
     fitting = {each for each in candidates if each.startswith(word) and each != word and is_among(each, used)}
     print(" ".join(sorted(fitting)))
+
+
+class _Terminal(io.FileIO):
+    """A terminal or pipe. What is written after its other end was closed is dropped, so that no run fails of it."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            return len(data)
+
+
+def _for_any_terminal(stream: TextIO) -> TextIO:
+    """The stream over a _Terminal; letters that its encoding does not have are written as escapes."""
+    raw = getattr(getattr(stream, "buffer", None), "raw", getattr(stream, "buffer", None))
+    if not isinstance(stream, io.TextIOWrapper) or type(raw) is not io.FileIO:
+        return stream  # in a notebook or a test, where it is no file
+    stream.flush()
+    buffer = io.BufferedWriter(_Terminal(raw.fileno(), "w", closefd=False))
+    is_by_line = stream.line_buffering or stream.write_through
+    return io.TextIOWrapper(buffer, stream.encoding, "backslashreplace", line_buffering=is_by_line)

@@ -5,6 +5,8 @@ import tempfile
 from typing import Any
 
 from rnnbench.cli.console import answer
+from rnnbench.errors import SettingError, one_line
+from rnnbench.schema import ExperimentFiles
 
 USAGE = """rnnbench-dashboard saves a workspace and a report of a sweep in Weights & Biases.
 
@@ -33,15 +35,13 @@ def main() -> None:
 
 def dashboard(arguments: list[str]) -> None:
     """Save workspace and report. Raises SettingError without the extra, SystemExit(1) when W&B does not take them."""
+    import wandb
+
     from rnnbench.cli.arguments import composed
-    from rnnbench.cli.configuration import settings_of
-    from rnnbench.errors import SettingError, one_line
-    from rnnbench.schema import ExperimentFiles
+    from rnnbench.cli.composer import settings_of
 
     settings = settings_of(composed(arguments, "rnnbench-dashboard", USED))
     where = settings.wandb.arguments(settings.name, f"{settings.name} report") | {"job_type": "report", "id": None}
-    import wandb
-
     try:
         where["entity"] = where["entity"] or wandb.Api(timeout=10).default_entity
         logged = _logged(ExperimentFiles(settings.results_dir / settings.name), where)
@@ -56,7 +56,7 @@ def dashboard(arguments: list[str]) -> None:
 
 
 def _logged(files: Any, where: dict[str, Any]) -> list[str]:
-    """Log the figures of the experiment's report as images and its tables as tables; returns their keys."""
+    """Log the figures and tables of the experiment's report; returns their keys."""
     import pandas as pd
     import wandb
 
@@ -70,15 +70,14 @@ def _logged(files: Any, where: dict[str, Any]) -> list[str]:
 
 
 def _views(name: str, where: dict[str, Any], logged: list[str]) -> list[Any]:
-    """Workspace and report: what was logged of the experiment's report, curves, gradient through time, steps, times."""
     import wandb_workspaces.reports.v2 as wr
     import wandb_workspaces.workspaces as ws
     from wandb_workspaces.expr import Metric
 
     from rnnbench.wandb_logging import CURVE
 
-    by: Any = {"groupby": wr.Config(CURVE), "groupby_aggfunc": "mean", "groupby_rangefunc": "minmax"}
-    by["max_runs_to_show"] = 1000  # the default is 10
+    by: Any = {"groupby": wr.Config(CURVE), "groupby_aggfunc": "mean", "groupby_rangefunc": "minmax",
+               "max_runs_to_show": 1000}  # fmt: skip
 
     def panel(key: str) -> Any:
         if key.startswith("tables/"):

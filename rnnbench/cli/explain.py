@@ -18,7 +18,7 @@ def explain_cell(arguments: list[str]) -> None:
     """Print the source. Raises SettingError."""
     from rnnbench.backends.fused import explain
     from rnnbench.cli.arguments import composed
-    from rnnbench.cli.configuration import settings_of
+    from rnnbench.cli.composer import settings_of
     from rnnbench.runs.components import component, construct
 
     settings = settings_of(composed(arguments, "rnnbench-explain", USED))

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Sequence
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,14 +10,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rnnbench.cli.configuration import import_from_config_directories, settings_of
-from rnnbench.cli.console import fail
+from rnnbench.cli.composer import import_from_config_directories, settings_of
+from rnnbench.cli.console import coloured, fail
 from rnnbench.cli.launches import BASIC_LAUNCHER, write_outcome
-from rnnbench.cli.terminal import coloured
-from rnnbench.errors import SettingError, as_reported, one_line
+from rnnbench.errors import SettingError, as_reported, named, one_line, print_error
 from rnnbench.interruption import Interrupted, check, deferred, listen_as_worker, will_be_requeued
 from rnnbench.recorders.progress import write_progress
-from rnnbench.runs.execute import execute, named, print_traceback
+from rnnbench.runs.execute import Job, execute
 from rnnbench.runs.swept import outcome_line, shared_overrides, swept_label
 from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
 from rnnbench.store.atomic import DamagedFileError
@@ -25,13 +24,11 @@ from rnnbench.store.reader import JobOutcome, PlannedJob, read_plan
 
 
 def run_job(config: DictConfig) -> float | None:
-    """Hydra's task function: execute the run, and write its outcome to the launch's folder; returns the objective.
+    """Hydra's task function: execute the run, write its outcome to the launch's folder, and return the objective.
 
-    It is None where none was asked for, and of a run that failed.
-
-    Whatever the run raises becomes its outcome, so that the rest of a sweep continues: a wrong setting is refused in
-    one line, anything else fails with its traceback. Only a signal ends the sweep: Interrupted is raised once the run
-    has its checkpoint and the outcome is written.
+    That is None where none was asked for, and of a run that failed. Whatever the run raises becomes its outcome, so
+    that the rest of a sweep continues: a wrong setting is refused in one line, anything else fails with its traceback.
+    Only a signal ends the sweep: Interrupted is raised once the run has its checkpoint and the outcome is written.
     """
     listen_as_worker()
     with deferred():
@@ -79,23 +76,26 @@ def _outcome(config: DictConfig, launch: LaunchFiles, number: int, progress: Pat
         if launches.absolute() != launch.folder.absolute().parent:
             raise SettingError(f"name={settings.name}: must be one value for all runs of a launch, as results_dir must")
         plan = _plan(launch)
-        return execute(
+        by_hydra = str(hydra.launcher._target_) == BASIC_LAUNCHER  # one after the other
+        job = Job(
             settings,
             str(hydra.runtime.choices["cell"]),
             str(hydra.runtime.choices["task"]),
             overrides,
-            shares_machine=hydra.mode == RunMode.MULTIRUN and _shares_machine(str(hydra.launcher._target_), plan),
+            swept_label(overrides, shared_overrides(job.overrides for job in plan) if len(plan) > 1 else ()),
+            shares_machine=hydra.mode == RunMode.MULTIRUN and not by_hydra and len(plan) != 1,
             progress=progress,
-            label=swept_label(overrides, shared_overrides(job.overrides for job in plan) if len(plan) > 1 else ()),
             worst=-math.inf if str(hydra.sweeper.get("direction")).endswith("maximize") else math.inf,
         )
+        return execute(job)
     except SettingError as error:
         return JobOutcome(overrides, JobStatus.REFUSED, message=str(error))
     except Interrupted:
         raise
     except BaseException as raised:  # a component may raise KeyboardInterrupt and SystemExit too
         failure = as_reported(raised)
-        path, whole = launch.traceback(number), print_traceback(failure)
+        path, whole = launch.traceback(number), "".join(traceback.format_exception(failure))
+        print_error(failure)
         with suppress(OSError):  # it is on the terminal
             path.write_text(whole, encoding="utf-8", errors="backslashreplace")
         return JobOutcome(overrides, JobStatus.FAILED, message=f"({named(failure)}; see {path})")
@@ -103,12 +103,6 @@ def _outcome(config: DictConfig, launch: LaunchFiles, number: int, progress: Pat
 
 def _plan(launch: LaunchFiles) -> list[PlannedJob]:
     """The jobs of the launch; empty where they are not known, as those of a search, or cannot be read."""
-    try:
+    with suppress(DamagedFileError):  # the launch reports it when it ends
         return read_plan(launch.plan)
-    except DamagedFileError:  # the launch reports it when it ends
-        return []
-
-
-def _shares_machine(launcher: str, plan: Sequence[PlannedJob]) -> bool:
-    """Whether several runs may be executed at a time: by every launcher but Hydra's own, of several jobs."""
-    return launcher != BASIC_LAUNCHER and len(plan) != 1
+    return []

@@ -1,5 +1,6 @@
 """The jobs that a launch planned, their outcomes, and the exit code that follows."""
 
+import os
 import shlex
 import sys
 import traceback
@@ -18,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnbench.cli.console import fail
+from rnnbench.cli.launching import status_line
 from rnnbench.cli.menu import is_among, own_directories
 from rnnbench.errors import SettingError
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles
@@ -54,8 +56,7 @@ def read_outcome(launch: Path, number: int) -> JobOutcome | None:
 
 def read_outcomes(launch: Path) -> list[JobOutcome]:
     """The outcomes so far, in the order of the jobs' numbers."""
-    files = LaunchFiles(launch)
-    outcomes = [read_outcome(launch, files.number(path)) for path in files.outcomes()]
+    outcomes = [read_outcome(launch, number) for number in LaunchFiles(launch).outcomes()]
     return [outcome for outcome in outcomes if outcome is not None]
 
 
@@ -65,12 +66,11 @@ def write_plan(launch: Path, jobs: Sequence[PlannedJob]) -> None:
 
 
 class LaunchRecord(Callback):
-    """Hydra's callback around a launch.
+    """Hydra's callback around a launch; it must not hold state, since Hydra sends it to worker processes.
 
     At the start it checks the settings and makes the launch's folder; at the end it exits the program with a code. 0:
-    every job is done; 1: one failed or was not run; 2: one was refused for a wrong setting. Hydra turns
-    an Exception in a callback into a warning and continues, so everything here that must end the program raises
-    SystemExit.
+    every job is done; 1: one failed or was not run; 2: one was refused for a wrong setting. What must end the program
+    raises SystemExit, since Hydra turns an Exception in a callback into a warning.
     """
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
@@ -84,6 +84,8 @@ class LaunchRecord(Callback):
         if sweeper not in (UNION, BASIC) and config.objective is None:
             fail("objective=null: this sweeper needs a column of the runs to make small, such as validation_loss")
         _begin(config, Path(config.hydra.sweep.dir))
+        if not config.hydra.sweeper.get("dry_run"):
+            status_line.start(LaunchFiles(Path(config.hydra.sweep.dir)))
 
     def on_run_end(self, config: DictConfig, **more: Any) -> None:
         job_return: JobReturn = more["job_return"]
@@ -91,23 +93,25 @@ class LaunchRecord(Callback):
             _end(Path(config.hydra.run.dir))
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        status_line.stop()
         _end(Path(config.hydra.sweep.dir))
 
 
 def _begin(config: DictConfig, launch: Path) -> None:
-    from rnnbench.cli.configuration import settings_of  # imports torch, which Hydra's other commands can do without
+    from rnnbench.cli.composer import settings_of  # imports torch, which Hydra's other commands can do without
 
     HydraConfig.instance().set_config(config)
     try:
         settings = settings_of(config)
         experiment = ExperimentFiles(settings.results_dir / settings.name)
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            settings.wandb.check_multirun()
+        is_sweep, logs = HydraConfig.get().mode == RunMode.MULTIRUN, settings.wandb.resolved_mode() != "disabled"
+        if (agent := os.environ.get("WANDB_SWEEP_ID")) and is_sweep and logs:
+            fail(f"WANDB_SWEEP_ID={agent}: an agent of W&B starts one run; leave out -m")
         if HydraConfig.get().job.chdir:
-            raise SettingError("hydra.job.chdir=true: runs stay in the working directory; leave it out")
+            fail("hydra.job.chdir=true: runs stay in the working directory; leave it out")
         if launch.absolute().parent != experiment.launches_folder.absolute():
             where = f"must be in {experiment.launches_folder}; leave it out, results_dir=DIR is where results go"
-            raise SettingError(f"{launch}: a launch's folder {where}")
+            fail(f"{launch}: a launch's folder {where}")
         if config.hydra.sweeper.get("dry_run"):
             return
         launch.mkdir(parents=True)
@@ -130,25 +134,21 @@ def _end(launch: Path) -> None:
     raise SystemExit(code)
 
 
-def end_search_without_result() -> None:
-    """End the program if its sweep was a search none of whose runs has an objective: Optuna raises an error then."""
-    launch = _launch_of_sweep()
-    if launch is None or HydraConfig.get().sweeper._target_ in (UNION, BASIC) or not read_outcomes(launch):
+def end_stopped_sweep(by_signal: bool) -> None:
+    """Count how far the sweep of this process came that a signal has stopped; nothing for a single run.
+
+    Without a signal it ends the program if the sweep was a search none of whose runs has an objective: Optuna raises
+    an error then.
+    """
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return
-    print("rnnbench: no run of the search has ended with an objective, so none is the best", file=sys.stderr)
-    _end(launch)
-
-
-def print_counts_of_stopped_launch() -> None:
-    """Print how far the sweep of this process came that a signal has stopped; nothing for a single run."""
-    if (launch := _launch_of_sweep()) is not None:
+    launch = Path(HydraConfig.get().sweep.dir)
+    if by_signal:
         with suppress(OSError):  # a folder that cannot be read
             _exit_code(launch)
-
-
-def _launch_of_sweep() -> Path | None:
-    is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-    return Path(HydraConfig.get().sweep.dir) if is_sweep else None
+    elif HydraConfig.get().sweeper._target_ not in (UNION, BASIC) and read_outcomes(launch):
+        print("rnnbench: no run of the search has ended with an objective, so none is the best", file=sys.stderr)
+        _end(launch)
 
 
 def _exit_code(launch: Path) -> int:
@@ -159,12 +159,11 @@ def _exit_code(launch: Path) -> int:
         write_plan(launch, [PlannedJob(tuple(outcome.overrides), outcome.run) for outcome in outcomes])
     try:
         jobs = reader.read_plan(LaunchFiles(launch).plan)
+        planned = len(jobs)
+        counts = Counter(job.status for job in jobs if job.status is not None) + counts
     except DamagedFileError as error:
         print(f"rnnbench: {error}; how many jobs were planned is not known", file=sys.stderr)
         planned = counts.total() + 1
-    else:
-        planned = len(jobs)
-        counts = Counter(job.status for job in jobs if job.status is not None) + counts
     missing = planned - counts.total()
     unfinished = missing + sum(counts[status] for status in UNFINISHED)
     if planned > 1:
@@ -174,24 +173,19 @@ def _exit_code(launch: Path) -> int:
         again = "; the same command does what is missing" if unfinished else ""
         where, report = launch.parents[1], _report_command(sys.argv[1:])
         print(f"rnnbench: results in {where}; next: {report}{again}", file=sys.stderr)
-    if counts[JobStatus.REFUSED]:
-        return 2
-    return 1 if unfinished else 0
+    return 2 if counts[JobStatus.REFUSED] else 1 if unfinished else 0
 
 
 def _by_now(launch: Path, outcome: JobOutcome) -> JobStatus:
     """The status of a job; of one whose run another process was executing, as far as that has come."""
-    if outcome.status != JobStatus.BUSY or outcome.run is None:
-        return outcome.status
-    try:
-        status = reader.read_run(ExperimentFiles(launch.parents[1]).run(outcome.run)).summary["status"]
-    except DamagedFileError:
-        return JobStatus.BUSY
-    return JobStatus.DONE_BEFORE if status in MEASURED else JobStatus.BUSY
+    if outcome.status == JobStatus.BUSY and outcome.run is not None:
+        with suppress(DamagedFileError):
+            status = reader.read_run(ExperimentFiles(launch.parents[1]).run(outcome.run)).summary["status"]
+            return JobStatus.DONE_BEFORE if status in MEASURED else JobStatus.BUSY
+    return outcome.status
 
 
 def _report_command(arguments: Sequence[str]) -> str:
-    """The command that reports on what these arguments launched."""
     words = [word for word in arguments if "=" in word and is_among(word, OF_THE_REPORT)]
     folders = [f"--config-dir={folder}" for folder in own_directories(arguments)]
     named = any(is_among(word, ("experiment", "name")) for word in words)

@@ -97,14 +97,13 @@ def _described(settings: Mapping[str, tuple[str, str]], margin: str, width: int)
 
 
 def _entry(margin: str, name: str, width: int, comment: str, lines: int | None = None) -> str:
-    """A name with what it is beside it, or below a name longer than its column, wrapped, on at most so many lines."""
-    indent = " " * (len(margin) + width + 1)
-    beside = len(name) <= width
+    """A name with its comment next to it, or below a name longer than its column, on at most this many lines."""
+    indent, is_short = " " * (len(margin) + width + 1), len(name) <= width
     text = textwrap.fill(
-        comment, WIDTH, initial_indent=f"{margin}{name:<{width}} " if beside else indent, subsequent_indent=indent,
+        comment, WIDTH, initial_indent=f"{margin}{name:<{width}} " if is_short else indent, subsequent_indent=indent,
         max_lines=lines, placeholder=" ...", break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
-    return (text or f"{margin}{name}") if beside else f"{margin}{name}\n{text}".rstrip()
+    return (text or f"{margin}{name}") if is_short else f"{margin}{name}\n{text}".rstrip()
 
 
 def settings() -> dict[str, tuple[str, str]]:
@@ -182,10 +181,7 @@ def own_directories(arguments: Sequence[str]) -> list[Path]:
 
 
 def check_own_directory(arguments: Sequence[str]) -> None:
-    """Raise SettingError where --config-dir is given twice, is no folder, or has a choice that rnnbench has too.
-
-    Of two choices of one name, and of two folders, Hydra would silently take one.
-    """
+    """Raise SettingError for two folders or two choices of one name, of which Hydra would take one, and for none."""
     folders = own_directories(arguments)
     if len(folders) > 1:
         raise SettingError(f"--config-dir {folders[1]}: there is {folders[0]} already; put all into one folder")

@@ -8,8 +8,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from rnnbench.cli.composer import Composer
-from rnnbench.cli.configuration import import_from_config_directories
+from rnnbench.cli.composer import Composer, import_from_config_directories
 from rnnbench.errors import MissingSettingError, SettingError
 from rnnbench.interruption import Interrupted
 from rnnbench.runs.identity import Identities
@@ -42,11 +41,8 @@ class Planner:
         if len(refused) == len(jobs) > 1 and len({str(error) for error in refused}) == 1:
             raise refused[0]
         if self._changed and not changed_before:
-            print(
-                f"rnnbench: the code of the cell or task has changed since {len(self._changed)} of the runs were done, "
-                f"such as {self._changed[0]}; rerun=true does them again",
-                file=sys.stderr,
-            )
+            some = f"{len(self._changed)} of the runs were done, such as {self._changed[0]}; rerun=true does them again"
+            print(f"rnnbench: the code of the cell or task has changed since {some}", file=sys.stderr)
         return planned
 
     def _planned(self, job: tuple[str, ...], refused: list[SettingError]) -> PlannedJob:
@@ -54,13 +50,11 @@ class Planner:
             composed = self._composer.compose(job)  # Hydra's own errors end the launch
             settings = Settings.from_content(composed.content)
             identity = self._identities.of(settings, str(composed.choices["cell"]), str(composed.choices["task"]))
-        except MissingSettingError:
+        except (MissingSettingError, HydraException, Interrupted):
             raise
         except SettingError as error:
             refused.append(error)
             return PlannedJob(job)
-        except (HydraException, Interrupted):
-            raise
         except BaseException:  # whatever a component raises; the job reports it
             return PlannedJob(job)
         for key, shared in self._shared.items():

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from rnnbench.cli.console import answer
 from rnnbench.cli.menu import CONFIG_DIR, choices, config_directories, is_among
-from rnnbench.errors import SettingError
-from rnnbench.schema import ExperimentFiles
+from rnnbench.errors import SettingError, print_error
+from rnnbench.schema import ExperimentFiles, checked_name
 
 if TYPE_CHECKING:
     from rnnbench.analysis.results import Results
@@ -79,19 +79,17 @@ def report(arguments: list[str]) -> None:
     if unknown := set(settings.columns) - set(tables):
         there = ", ".join(tables) or "none"
         raise SettingError(f"columns.{min(unknown)}: no such table in the report; there are {there}")
-    directories = config_directories(arguments)
+    directories, letters = config_directories(arguments), shutil.get_terminal_size((100, 24)).columns
     named = [word.partition("=")[2] for word in arguments if word.startswith("experiment=")]
     description = choices("experiment", directories).get(named[-1], "") if named else ""
-    command = shlex.join(["rnnbench-report", *arguments])
     results = _read(config, settings.out)
     if not any(is_among(word, ("name", "experiment")) for word in arguments):
-        others = [files.folder.name for files in ExperimentFiles.all_in(Path(config.results_dir))]
-        others = [name for name in others if name != config.name]
+        others = {files.folder.name: "" for files in ExperimentFiles.all_in(Path(config.results_dir))}
+        others.pop(config.name, None)
         there = f"; name=NAME chooses another: {', '.join(others)}" if others else ""
         print(f"rnnbench: no name given, so name={config.name}{there}", file=sys.stderr)
+    command, known_cells = shlex.join(["rnnbench-report", *arguments]), list(choices("cell", directories))
     results = _chosen(config, results, settings)
-    known_cells = list(choices("cell", directories))
-    letters = shutil.get_terminal_size((100, 24)).columns
     written = write_report(results, tables, figures, known_cells, command, settings, description, letters)
     print(written.text)
     print(f"\nPage: {written.files[0]}")
@@ -99,7 +97,9 @@ def report(arguments: list[str]) -> None:
     if written.removed:
         print(f"Removed, since they were of an earlier report: {', '.join(written.removed)}")
     if written.failed:
-        raise SystemExit(_print_errors([each.error for each in written.failed]))
+        for each in written.failed:
+            print_error(each.error)
+        raise SystemExit(2 if all(isinstance(each.error, SettingError) for each in written.failed) else 1)
 
 
 def _listed(written: "WrittenReport", letters: int) -> str:
@@ -138,15 +138,11 @@ def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":
 
 
 def _read(config: Any, out: Path | None) -> "Results":
-    """The results of the experiment, or of several together, each of which is condensed in its own folder.
-
-    Raises SettingError for what is no name, and where `out` is the folder of another experiment.
-    """
+    """The results of the experiment, or of several together, each of which is condensed in its own folder."""
     from omegaconf import ListConfig
 
     from rnnbench.analysis.archive import load_results
     from rnnbench.analysis.combined import together
-    from rnnbench.schema import ExperimentFiles, checked_name
 
     names = list(config.name) if isinstance(config.name, ListConfig) else [config.name]
     try:
@@ -182,16 +178,13 @@ def _condensed(results: "Results", elsewhere: bool, tuning_seeds: Sequence[int])
 
 
 def _chosen(config: Any, results: "Results", settings: "ReportSettings") -> "Results":
-    """The runs that `only` names, at the tuned value where a setting was tuned; the seeds that tune stay for that.
-
-    Raises SettingError for a value that no run has.
-    """
+    """The runs that `only` names, at the tuned value where a setting was tuned; the seeds that tune stay for that."""
     from omegaconf import OmegaConf
     from pydantic import ValidationError
 
     from rnnbench.analysis.tuning import tune
     from rnnbench.errors import validation_message
-    from rnnbench.runs.tuning_settings import TuningSettings
+    from rnnbench.runs.tuning import TuningSettings
 
     for column, values in settings.only.items():
         for value in values:
@@ -202,19 +195,9 @@ def _chosen(config: Any, results: "Results", settings: "ReportSettings") -> "Res
         tuning = TuningSettings.model_validate(OmegaConf.to_container(config.tuning))
     except ValidationError as error:
         raise SettingError(f"tuning.{validation_message(error)}") from error
-    before = {column: values for column, values in settings.only.items() if column != "seed"}
-    after = {column: values for column, values in settings.only.items() if column == "seed"}
+    before = dict(settings.only)
+    after = {"seed": before.pop("seed")} if "seed" in before else {}
     return tune(results.limited(before), config.tuned, tuning.seeds, tuning.by).limited(after)
-
-
-def _print_errors(failures: Sequence[Exception]) -> int:
-    """Print each error as `rnnbench.errors` defines; return the exit code of the worst."""
-    from rnnbench.errors import component_traceback, one_line
-
-    for error in failures:
-        text = f"rnnbench: {one_line(error)}\n" if isinstance(error, SettingError) else component_traceback(error)
-        print(text, end="", file=sys.stderr)
-    return 2 if all(isinstance(error, SettingError) for error in failures) else 1
 
 
 def components(config: Any, group: str) -> dict[str, Any]:

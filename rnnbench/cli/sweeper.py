@@ -21,7 +21,7 @@ from tqdm import tqdm
 from rnnbench.cli.launches import read_outcome, write_plan
 from rnnbench.errors import SettingError
 from rnnbench.runs.swept import shared_overrides, swept_label
-from rnnbench.runs.tuning_stages import TuningStages
+from rnnbench.runs.tuning import TuningStages
 from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.store.atomic import write_text
 from rnnbench.store.reader import PlannedJob
@@ -36,24 +36,18 @@ Swept = Mapping[str, Any]
 class UnionOfProducts(Sweeper):
     """The sweeper of conf/hydra/sweeper/union.yaml, which explains how to write a union.
 
-    It composes every job before it starts the first, and passes those whose run is not done to the launcher, all at
-    once or at most `max_batch_size` at a time; where a setting is tuned on seeds of its own, one stage after the other
-    (see `rnnbench.runs.tuning_stages`).
+    It composes every job before it starts the first, and passes those whose run is not done to the launcher; where a
+    setting is tuned on seeds of its own, one stage after the other (see `rnnbench.runs.tuning`).
     """
 
     def __init__(
-        self,
-        params: Swept | None,
-        products: Mapping[str, Swept] | None,
-        max_batch_size: int | None = None,
-        dry_run: bool = False,
+        self, params: Swept | None, products: Mapping[str, Swept] | None, max_batch_size: int | None, dry_run: bool
     ) -> None:
         self.params, self.products, self.max_batch_size = params or {}, products or {}, max_batch_size
         self.dry_run = dry_run
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.hydra_context = hydra_context
-        self.config = config
+        self.hydra_context, self.config = hydra_context, config
         self.folder = Path(config.hydra.sweep.dir)
         self.planned: list[PlannedJob] = []
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
@@ -124,11 +118,9 @@ class UnionOfProducts(Sweeper):
 
         jobs = {}
         for number, job in enumerate(self.planned):
-            outcome = None if job.status is not None else read_outcome(self.folder, number)
-            if job.status is not None:
-                jobs[job.run] = job.overrides
-            elif outcome is not None and outcome.status != JobStatus.BUSY:
-                jobs[outcome.run] = job.overrides
+            known = job if job.status is not None else read_outcome(self.folder, number)
+            if known is not None and known.status != JobStatus.BUSY:
+                jobs[known.run] = job.overrides
         runs, _ = read_run_folders(ExperimentFiles(self.folder.parents[1]))
         runs = sorted_runs(runs[runs["run"].isin(jobs)])
         return runs.assign(job=runs["run"].map(jobs))

@@ -9,6 +9,10 @@ from collections import Counter
 from pathlib import Path
 
 from rnnbench.cli.console import answer
+from rnnbench.errors import SettingError
+from rnnbench.schema import ENDED, ExperimentFiles, RunFiles
+from rnnbench.store.atomic import DamagedFileError, write_text
+from rnnbench.store.reader import read_run
 
 USAGE = """rnnbench-sync uploads the finished runs of a sweep that Weights & Biases does not have yet.
 
@@ -20,8 +24,7 @@ WANDB_API_KEY or `wandb login` gives the key."""
 USED = ("name", "experiment", "results_dir")
 OF_A_RUN = ("WANDB_MODE", "WANDB_RESUME", "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SERVICE", "WANDB_SILENT")
 """Variables for a run that logs, which would change what is uploaded."""
-LONGEST_S = 120
-"""Seconds after which an upload is given up; wandb itself keeps trying for days."""
+LONGEST_S = 120  # wandb itself keeps trying for days
 
 
 def main() -> None:
@@ -32,8 +35,6 @@ def main() -> None:
 def sync(arguments: list[str]) -> None:
     """Upload the runs. Raises SettingError when there are none, SystemExit(1) when W&B does not have all."""
     from rnnbench.cli.arguments import composed
-    from rnnbench.errors import SettingError
-    from rnnbench.schema import ExperimentFiles
 
     config = composed(arguments, "rnnbench-sync", USED)
     files = ExperimentFiles(Path(config.results_dir) / config.name)
@@ -51,30 +52,24 @@ def sync(arguments: list[str]) -> None:
 
 def _upload(folder: Path) -> str:
     """Upload a run, and keep its address; returns what came of it."""
-    from rnnbench.schema import ENDED, RunFiles
-    from rnnbench.store.atomic import DamagedFileError, write_text
-    from rnnbench.store.reader import read_run
-
-    files = RunFiles(folder)
     try:
-        if read_run(files).summary["status"] not in ENDED:
+        if read_run(RunFiles(folder)).summary["status"] not in ENDED:
             return "skipped (it has not ended)"
     except DamagedFileError as error:
         return f"skipped ({error.brief})"
     if not (logged := sorted(folder.glob("wandb/*run-*/*.wandb"))):
         return "skipped (it was trained with wandb=disabled; wandb=offline rerun=true logs it)"
-    synced = logged[-1].with_name(f"{logged[-1].name}.synced")
-    if synced.exists():
+    if (synced := logged[-1].with_name(f"{logged[-1].name}.synced")).exists():
         return "there already"
     command = [sys.executable, "-P", "-m", "wandb", "sync", "--include-online", "--", str(logged[-1].parent)]
-    kept = {name: value for name, value in os.environ.items() if name not in OF_A_RUN}
-    logs = {"WANDB_DIR": tempfile.gettempdir()}  # which name users and folders
+    environment = {name: value for name, value in os.environ.items() if name not in OF_A_RUN}
+    environment["WANDB_DIR"] = tempfile.gettempdir()  # for logs, which name users and folders
     try:
-        ended = subprocess.run(command, env=kept | logs, text=True, capture_output=True, timeout=LONGEST_S)
+        ended = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=LONGEST_S)
     except subprocess.TimeoutExpired:
         return f"failed (W&B took longer than {LONGEST_S} s)"
     if not synced.exists():  # the exit code is 0 in any case
         return f"failed ({' '.join(ended.stderr.split('wandb: ')[-1].split())[-300:]})"
     if found := re.search(r"View run .*at (http\S+)", ended.stderr):
-        write_text(files.wandb_address, f"{found[1]}\n")
+        write_text(RunFiles(folder).wandb_address, f"{found[1]}\n")
     return "uploaded"

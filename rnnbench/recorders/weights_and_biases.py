@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from tqdm import tqdm
 
 from rnnbench import wandb_logging
-from rnnbench.errors import one_line
+from rnnbench.errors import named
 from rnnbench.interruption import received
 from rnnbench.recorders.recorder import Arrays, Recorder, Scalars
 from rnnbench.schema import MEASURED, RunFiles
@@ -23,9 +23,8 @@ from rnnbench.store.atomic import write_text
 
 PATIENCE_S = 14.0
 """The longest that a process waits for calls that fail, in all of its runs; then W&B is left alone."""
-CALL_S, UPLOAD_S = 3.0, 6.0
-INTERRUPTED_S = 0.5
-"""The longest that a call is waited for after a signal, or once W&B's process is killed."""
+CALL_S, UPLOAD_S, INTERRUPTED_S = 3.0, 6.0, 0.5
+"""The longest that one call is waited for: to log, to finish, and after a signal or once W&B's process is killed."""
 
 
 class WeightsAndBiases(Recorder):
@@ -67,9 +66,9 @@ class WeightsAndBiases(Recorder):
             self.record(row)
 
     def record(self, row: Scalars) -> None:
-        step = int(row["step"])
-        logged = wandb_logging.history_row(row) | wandb_logging.profile_row(self.profiles.get(step, {}))
         if self.run is not None:
+            step = int(row["step"])
+            logged = wandb_logging.history_row(row) | wandb_logging.profile_row(self.profiles.get(step, {}))
             self._guarded(partial(self.run.log, logged, step), CALL_S)
 
     def store(self, probe: str, step: int, arrays: Arrays) -> None:
@@ -118,28 +117,26 @@ class WeightsAndBiases(Recorder):
             file.with_name(f"{file.name}.synced").touch()  # as `wandb sync` does
 
     def _guarded(self, call: Callable[[], Any], timeout_s: float) -> Any:
-        """What a call returns. If it fails it is None, the run is lost to W&B, and a line says so once a process."""
+        """What a call returns. If it fails it is None, the run is lost to W&B, and a line says so once a process.
+
+        W&B's process is killed, which would keep trying, and for which this one would wait at its end.
+        """
         kind, started = type(self), time.monotonic()
         try:
             return bounded(call, min(timeout_s, kind.left_s))
         except Exception as error:  # wandb raises a dozen kinds
-            self._leave()
+            core, self.run, kind.core = self.core, None, None
+            if core is not None:
+                core.kill()
+                with suppress(Exception):
+                    bounded(sys.modules["wandb"].teardown, INTERRUPTED_S)
+                core.wait()
             kind.left_s -= time.monotonic() - started
             if not (kind.away or received()):
-                said = f"rnnbench: W&B fails ({type(error).__name__}: {one_line(error)[:200]})"
+                said = f"rnnbench: W&B fails ({named(error)[:200]})"
                 tqdm.write(f"{said}; the run folders are complete, and rnnbench-sync uploads the rest", file=sys.stderr)
             kind.away = True
         return None
-
-    def _leave(self) -> None:
-        """Kill W&B's process, which keeps trying what has failed, and for which this one would wait at its end."""
-        core = self.core
-        self.run = type(self).core = None
-        if core is not None:
-            core.kill()
-            with suppress(Exception):
-                bounded(sys.modules["wandb"].teardown, INTERRUPTED_S)
-            core.wait()
 
 
 def bounded(call: Callable[[], Any], timeout_s: float) -> Any:

@@ -15,7 +15,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError, one_line, printable
 from rnnbench.interruption import raised_after
 from rnnbench.runs.catalogue import LISTS, default_content, with_settings
-from rnnbench.runs.execute import execute
+from rnnbench.runs.execute import Job, execute
 from rnnbench.runs.settings import Settings
 from rnnbench.runs.swept import outcome_line, swept_label
 from rnnbench.schema import JobStatus
@@ -97,24 +97,23 @@ def _results(
     folders = [Path(folder).expanduser().resolve() for folder in config_dirs]
     sys.path += [str(folder) for folder in folders if str(folder) not in sys.path]
     place = {"name": name, "results_dir": str(Path(results_dir).expanduser())}
-    calls = [_call({**common, **job, **place}, job, folders, processes > 1 and len(jobs) > 1) for job in jobs]
+    shared = processes > 1 and len(jobs) > 1
+    runs = [_job({**common, **varied, **place}, varied, folders, shared) for varied in jobs]
     with raised_after():
-        outcomes = list(_in_processes(calls, processes) if processes > 1 else _one_by_one(calls))
-    runs = [outcome.run for outcome in outcomes if outcome.run and outcome.status not in WITHOUT_A_RUN]
-    if not runs:
+        outcomes = list(_in_processes(runs, processes) if processes > 1 else _one_by_one(runs))
+    ended = [outcome.run for outcome in outcomes if outcome.run and outcome.status not in WITHOUT_A_RUN]
+    if not ended:
         raise RuntimeError("; ".join(map(outcome_line, outcomes)))
-    return load_results(calls[0]["settings"].results_dir / name).limited({"run": runs})
+    return load_results(runs[0].settings.results_dir / name).limited({"run": ended})
 
 
-def _call(settings: Mapping[str, Any], job: Mapping[str, Any], folders: Sequence[Path], shared: bool) -> dict[str, Any]:
-    """The arguments of `execute` for one run. Raises SettingError."""
+def _job(settings: Mapping[str, Any], varied: Mapping[str, Any], folders: Sequence[Path], shared: bool) -> Job:
     nodes = {group: _node(group, settings[group]) for group in GROUPS if group in settings}
     others = {key: _plain(key, value) for key, value in settings.items() if key not in GROUPS}
     checked = Settings.from_content(with_settings(default_content(nodes, folders), others))
-    names = {group: _name(settings.get(group, default)) for group, default in (("cell", "gru"), ("task", "adding"))}
-    overrides = [f"{key}={_name(value) if key in GROUPS else value}" for key, value in job.items()]
-    label = swept_label(overrides)
-    return {"settings": checked, **names, "overrides": overrides, "label": label, "shares_machine": shared}
+    cell, task = _name(settings.get("cell", "gru")), _name(settings.get("task", "adding"))
+    overrides = [f"{key}={_name(value) if key in GROUPS else value}" for key, value in varied.items()]
+    return Job(checked, cell, task, overrides, swept_label(overrides), shared)
 
 
 def _node(group: str, choice: Any) -> Any:
@@ -155,31 +154,31 @@ def _name(choice: Any) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _one_by_one(calls: Sequence[Mapping[str, Any]]) -> Iterator[JobOutcome]:
-    for call in calls:
-        outcome = execute(**call)
+def _one_by_one(jobs: Sequence[Job]) -> Iterator[JobOutcome]:
+    for job in jobs:
+        outcome = execute(job)
         print(outcome_line(outcome), file=sys.stderr)
         yield outcome
         if outcome.status == JobStatus.STOPPED:
             return
 
 
-def _in_processes(calls: Sequence[Mapping[str, Any]], processes: int) -> Iterator[JobOutcome]:
+def _in_processes(jobs: Sequence[Job], processes: int) -> Iterator[JobOutcome]:
     """The outcomes of runs in worker processes; a process that was killed makes its runs lost."""
-    executor = get_reusable_executor(max_workers=min(processes, len(calls)))
-    futures = [executor.submit(_in_worker, list(sys.path), dict(call)) for call in calls]
-    for call, future in zip(calls, futures, strict=True):
+    executor = get_reusable_executor(max_workers=min(processes, len(jobs)))
+    futures = [executor.submit(_in_worker, list(sys.path), job) for job in jobs]
+    for job, future in zip(jobs, futures, strict=True):
         try:
             outcome = future.result()
         except SettingError:
             executor.shutdown(kill_workers=True)
             raise
         except Exception as error:
-            outcome = JobOutcome(call["overrides"], JobStatus.LOST, message=f"({one_line(error)})")
+            outcome = JobOutcome(job.overrides, JobStatus.LOST, message=f"({one_line(error)})")
         print(outcome_line(outcome), file=sys.stderr)
         yield outcome
 
 
-def _in_worker(path: list[str], call: dict[str, Any]) -> JobOutcome:
+def _in_worker(path: list[str], job: Job) -> JobOutcome:
     sys.path += [folder for folder in path if folder not in sys.path]
-    return execute(**call)
+    return execute(job)

@@ -19,7 +19,7 @@ from rnnbench.tasks.drawn_lengths import DrawnLengths
 from rnnbench.tasks.fixed_examples import FixedExamples
 from rnnbench.tasks.wrapped import innermost
 from rnnbench.training import Run
-from rnnbench.training.streams import Streams
+from rnnbench.training.randomness import Streams
 from rnnbench.training.update import OF_TORCH, without_compiler
 
 WHOLE_RUN = ("T_max", "total_iters", "total_steps")
@@ -32,15 +32,18 @@ def build_optimizer(settings: Settings, model: Model, steps: int) -> tuple[torch
     Raises SettingError for a wrong setting of either; torch refuses them as ValueErrors without their names.
     """
     _check_complex(settings, model)
-    node = settings.schedule or {}
-    whole = {key: max(steps, 1) for key in WHOLE_RUN if key in node and node[key] is None}
-    group = "optimizer"
+    optimizer = _of_torch(torch.optim.Optimizer, settings.optimizer, "optimizer", model.parameters())
+    if settings.model.initialisation == "paper":
+        set_published_rates(optimizer, model)
+    if settings.schedule is None:
+        return optimizer, None
+    whole = {key: max(steps, 1) for key in WHOLE_RUN if settings.schedule.get(key, steps) is None}
+    return optimizer, _of_torch(LRScheduler, settings.schedule | whole, "schedule", optimizer)
+
+
+def _of_torch(kind: type, node: Node, group: str, of: Any) -> Any:
     try:
-        optimizer = _made(torch.optim.Optimizer, settings.optimizer, group, model.parameters())
-        if settings.model.initialisation == "paper":
-            set_published_rates(optimizer, model)
-        group = "schedule"
-        return optimizer, _made(LRScheduler, {**node, **whole}, group, optimizer) if node else None
+        return _made(kind, node, group, of)
     except SettingError:
         raise
     except ValueError as error:
@@ -49,9 +52,8 @@ def build_optimizer(settings: Settings, model: Model, steps: int) -> tuple[torch
 
 def set_published_rates(optimizer: torch.optim.Optimizer, model: Model) -> None:
     """Give the parameters that the cell's paper trains at another rate groups of their own, with all other settings."""
-    rates = type(model.cells[0]).published_rates
     group = optimizer.param_groups[0]
-    for name, factor in rates.items():
+    for name, factor in type(model.cells[0]).published_rates.items():
         chosen = [cell.get_parameter(name) for cell in model.cells]
         group["params"] = [each for each in group["params"] if not any(each is other for other in chosen)]
         optimizer.add_param_group({**group, "params": chosen, "lr": group["lr"] * factor})
@@ -63,11 +65,9 @@ def _check_complex(settings: Settings, model: Model) -> None:
         return
     if settings.optimizer.get("fused"):
         raise SettingError("optimizer.fused=true: must be false for a cell with complex parameters")
-    if settings.train.gradient_clip_value is not None:
-        raise SettingError(
-            f"train.gradient_clip_value={settings.train.gradient_clip_value}: complex parameters have no order; use "
-            "train.gradient_clip_norm"
-        )
+    if (value := settings.train.gradient_clip_value) is not None:
+        said = "complex parameters have no order; use train.gradient_clip_norm"
+        raise SettingError(f"train.gradient_clip_value={value}: {said}")
 
 
 def build_device(name: str) -> torch.device:
@@ -106,9 +106,7 @@ def build_task(settings: Settings) -> Task:
 
 
 def _task_at(settings: Settings, length: int) -> Task:
-    """The task at that length."""
-    task: Task = _made(Task, settings.task | {"length": length}, "task")
-    return task
+    return _made(Task, settings.task | {"length": length}, "task")  # type: ignore[no-any-return]
 
 
 def build_tests(settings: Settings, task: Task) -> dict[int, Task]:
@@ -126,34 +124,11 @@ def build_tests(settings: Settings, task: Task) -> dict[int, Task]:
             tests[length] = other = _task_at(settings, length) if found is None else found
         except SettingError as error:
             raise SettingError(f"evaluation.lengths=[{length}]: {error}") from error
-        if (other.input_size, other.output_size) != (task.input_size, task.output_size):
-            raise SettingError(
-                f"evaluation.lengths=[{length}]: inputs and outputs must be as in training, "
-                f"{task.input_size} and {task.output_size}; at this length they are "
-                f"{other.input_size} and {other.output_size}"
-            )
+        sizes, trained = ((each.input_size, each.output_size) for each in (other, task))
+        if sizes != trained:
+            said = f"inputs and outputs must be as in training, {trained}; at this length they are {sizes}"
+            raise SettingError(f"evaluation.lengths=[{length}]: {said}")
     return tests
-
-
-def build_probes(settings: Settings) -> dict[str, Probe]:
-    """The probes by name."""
-    return {name: _made(Probe, node, f"probes.{name}") for name, node in settings.probes.items()}
-
-
-def _hidden_size(settings: Settings, make_cell: Callable[[int, int], Cell], task: Task) -> int:
-    """The hidden size as set, or as solved from the parameter budget."""
-    model = settings.model
-    if model.parameter_budget is None:
-        return model.hidden_size
-    return hidden_size_for(
-        make_cell,
-        input_size=task.input_size,
-        output_size=task.output_size,
-        layers=model.layers,
-        embedding=model.embedding,
-        budget=model.parameter_budget,
-        counted=model.budget_counts,
-    )
 
 
 def input_features(settings: Settings, task: Task) -> int:
@@ -171,8 +146,19 @@ def build_layer(settings: Settings, task: Task) -> tuple[Callable[[int, int], Ce
     make_cell: Callable[[int, int], Cell] = component(settings.cell, "cell")
     features, model = input_features(settings, task), settings.model
     _made(Cell, settings.cell, "cell", features, model.hidden_size)
-    hidden_size: int = construct(partial(_hidden_size, settings, make_cell, task), "model")
-    return make_cell, hidden_size
+    if model.parameter_budget is None:
+        return make_cell, model.hidden_size
+    solve = partial(
+        hidden_size_for,
+        make_cell,
+        input_size=task.input_size,
+        output_size=task.output_size,
+        layers=model.layers,
+        embedding=model.embedding,
+        budget=model.parameter_budget,
+        counted=model.budget_counts,
+    )
+    return make_cell, construct(solve, "model")
 
 
 def build_run(settings: Settings) -> Run:
@@ -202,4 +188,5 @@ def build_run(settings: Settings) -> Run:
     model, train = construct(make_model, "model"), settings.train.in_steps(task)
     optimizer, schedule = build_optimizer(settings, model, train.steps)
     tests = build_tests(settings, task)
-    return Run(model, task, optimizer, train, build_probes(settings), streams, device, schedule, tests)
+    probes = {name: _made(Probe, node, f"probes.{name}") for name, node in settings.probes.items()}
+    return Run(model, task, optimizer, train, probes, streams, device, schedule, tests)

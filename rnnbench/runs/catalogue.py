@@ -81,8 +81,14 @@ def _choice(group: str, name: str, directories: Sequence[Path]) -> Content:
     for directory in directories:
         if (path := directory / group / f"{name}.yaml").is_file():
             return _read(path)
+    raise SettingError(no_such_choice(group, str(name), directories))
+
+
+def no_such_choice(group: str, choice: str, directories: Sequence[Path]) -> str:
+    """That no directory has such a choice of the group, with the nearest one, or else where a custom one belongs."""
     there = sorted({path.stem for directory in directories for path in (directory / group).glob("*.yaml")})
-    raise SettingError(f"{group}={name}: no such choice; {_hint(str(name), there)}choose from {', '.join(there)}")
+    custom = f"a custom one is {group}/{choice}.yaml in the folder --config-dir, in Python in config_dirs; "
+    return f"{group}={choice}: no such choice; {_hint(choice, there) or custom}choose from {', '.join(there)}"
 
 
 def _hint(name: str, there: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """Components named by `_target_`, checked against their constructors; neither torch nor Hydra is imported."""
 
-import importlib.util
+import importlib
 import inspect
 import json
 import math
@@ -23,10 +23,7 @@ Node = dict[str, Any]
 
 
 def component(node: Node, group: str) -> Callable[..., Any]:
-    """The component that a group's node names, with the node's arguments bound.
-
-    Raises SettingError when there is no such class or an argument is unknown or of the wrong type.
-    """
+    """The class that a group's node names, with the node's arguments bound. Raises SettingError."""
     arguments = dict(node)
     path = arguments.pop("_target_", None)
     if not isinstance(path, str):
@@ -50,7 +47,7 @@ def _imported(path: str, group: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        missing = f"there is no module {error.name}{_within(path)}"
+        missing = f"there is no module {error.name}"
     except AttributeError:
         if module not in sys.modules:
             raise
@@ -58,13 +55,6 @@ def _imported(path: str, group: str) -> Any:
     except ValueError:  # of import_module(""), for a path without a dot
         missing = "it must be MODULE.CLASS"
     raise SettingError(f"{group}._target_={path}: cannot be imported ({missing})")
-
-
-def _within(path: str) -> str:
-    """A suggestion for a path that begins with the folder that holds the module."""
-    within = path.partition(".")[2]
-    module = within.partition(".")[0]
-    return f"; did you mean {within}?" if "." in within and importlib.util.find_spec(module) else ""
 
 
 def length_range(node: Node) -> tuple[int, int] | None:
@@ -76,8 +66,7 @@ def length_range(node: Node) -> tuple[int, int] | None:
 def typed(node: Node, group: str) -> Node:
     """The node with its arguments as the constructor gets them, so that one value has one form: 1 and 1.0 of a float.
 
-    What no JSON can hold keeps the form that it was given in, as does null, which may stand for the whole run, and a
-    task's range of lengths.
+    What no JSON can hold stays as given, as do null, which may stand for the whole run, and a task's range of lengths.
     """
     as_given = {"_target_", *(["length"] if group == "task" and length_range(node) else [])}
     given = {name: value for name, value in node.items() if name not in as_given and value is not None}
@@ -103,9 +92,8 @@ def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str,
     others = next((each for each in parameters.values() if each.kind is each.VAR_KEYWORD), None)
     for name, value in arguments.items():
         if (parameter := parameters.get(name, others)) is None:
-            raise SettingError(
-                f"{group}.{name}={printable(str(value))}: unknown; {target.__name__} takes {', '.join(parameters)}"
-            )
+            takes = f"{target.__name__} takes {', '.join(parameters)}"
+            raise SettingError(f"{group}.{name}={printable(str(value))}: unknown; {takes}")
         try:
             checked[name] = one_form(_adapter(target, parameter.name).validate_python(value))
         except ValueError as error:  # pydantic's among them

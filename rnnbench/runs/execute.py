@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnbench.backends import planned_backend
-from rnnbench.errors import SettingError, as_reported, component_traceback, one_line
+from rnnbench.errors import SettingError, as_reported, named, print_error
 from rnnbench.interruption import Interrupted, check
 from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, WeightsAndBiases
@@ -28,47 +28,43 @@ from rnnbench.training.progress import Progress
 from rnnbench.wandb_logging import configuration, identity
 
 
-def print_traceback(error: BaseException) -> str:
-    """Print the error's traceback to the terminal, from a component's own file on; return all of it."""
-    print(component_traceback(error), end="", file=sys.stderr)
-    return "".join(traceback.format_exception(error))
+@dataclass(frozen=True)
+class Job:
+    """A run to be executed: its settings, the names of its cell and its task, and what sets it apart."""
+
+    settings: Settings
+    cell: str
+    task: str
+    overrides: list[str]
+    label: str = ""
+    """What a sweep varies in it, for its name in W&B."""
+    shares_machine: bool = False
+    """Whether others run at the same time, so that its times are not its own."""
+    progress: Path | None = None
+    """The file from which the launching process of a sweep reads how far the run has come."""
+    worst: float = math.inf
+    """The objective of a run that diverged or did not get as far as what the objective measures."""
+
+    def outcome(self, status: JobStatus, run: str, message: str = "", objective: float | None = None) -> JobOutcome:
+        """The outcome of this job."""
+        return JobOutcome(self.overrides, status, run, message, objective)
 
 
-def named(error: BaseException) -> str:
-    """An error in one line, with its type."""
-    name, said = type(error).__name__, one_line(error)
-    return name if said == name else f"{name}: {said}"
-
-
-def execute(
-    settings: Settings,
-    cell: str,
-    task: str,
-    overrides: list[str],
-    *,
-    shares_machine: bool = False,
-    progress: Path | None = None,
-    label: str = "",
-    worst: float = math.inf,
-) -> JobOutcome:
+def execute(job: Job) -> JobOutcome:
     """Execute the run, unless it is done already or another process executes it.
 
-    `cell` and `task` are the names that the run bears. `shares_machine`: others run at the same time, so that its times
-    are not its own. `progress` is the file that the launching process of a sweep reads how far the run has come from.
-    `label` says what a sweep varies in it, for its name in W&B.
-    `worst` is the objective of a run that diverged or did not get as far as what the objective measures. A failed run
-    is an outcome; its traceback is printed and kept in its folder.
-
-    Raises SettingError for a wrong setting, Interrupted after a signal, and what a component raises while it is built.
+    A failed run is an outcome; its traceback is printed and kept in its folder. Raises SettingError for a wrong
+    setting, Interrupted after a signal, and what a component raises while it is built.
     """
+    settings, cell, task = job.settings, job.cell, job.task
     check_run_name(cell, task, settings.seed)
     files = ExperimentFiles((settings.results_dir / settings.name).absolute())  # a component may change directory
-    with standard_settings(f"a component of the run {' '.join(overrides)}".rstrip()):
+    with standard_settings(f"a component of the run {' '.join(job.overrides)}".rstrip()):
         if not settings.rerun and any(files.runs.glob(f"{cell}-{task}-{settings.seed}-*")):
             name, source, _ = Identities().of(settings, cell, task)  # takes less time than building the run
             folder = RunFolder(files.run(name).folder)
             with suppress(DamagedFileError):  # which is reported once the run is locked
-                if known := _done_before(settings, overrides, folder, folder.summary(), source, worst):
+                if known := _done_before(job, folder, folder.summary(), source):
                     return known
         run = _built(settings)
         first = run.model.cells[0]
@@ -77,19 +73,15 @@ def execute(
         folder = RunFolder(files.run(run_name(cell, task, settings.seed, config)).folder)
         with folder.lock() as mine:
             if not mine:
-                return JobOutcome(overrides, JobStatus.BUSY, folder.name, "(another process is at it)")
+                return job.outcome(JobStatus.BUSY, folder.name, "(another process is at it)")
             if settings.rerun:
                 folder.drop_checkpoint()
             summary = {} if settings.rerun else _stored_summary(folder)
-            source = source_hash([type(first), type(innermost(run.task))])
-            if known := _done_before(settings, overrides, folder, summary, source, worst):
+            if known := _done_before(job, folder, summary, source_hash([type(first), type(innermost(run.task))])):
                 return known
-            job = Job(settings, run, folder, config, cell, task, shares_machine, progress, label)
-            summary = job.execute(summary.get("started_at"))
-    if summary["status"] == Status.RUNNING:
-        return JobOutcome(overrides, JobStatus.STOPPED, folder.name, _ending(summary))
-    objective = _objective(summary, settings.objective, worst)
-    return JobOutcome(overrides, summary["status"], folder.name, _ending(summary), objective)
+            summary = _trained(job, run, folder, config, summary.get("started_at"))
+    status = JobStatus.STOPPED if summary["status"] == Status.RUNNING else JobStatus(summary["status"])
+    return job.outcome(status, folder.name, _ending(summary), _objective(job, summary))
 
 
 def _built(settings: Settings) -> Run:
@@ -103,35 +95,27 @@ def _built(settings: Settings) -> Run:
     return run
 
 
-def _done_before(
-    settings: Settings,
-    overrides: list[str],
-    folder: RunFolder,
-    summary: Mapping[str, Any],
-    component_source: str,
-    worst: float,
-) -> JobOutcome | None:
+def _done_before(job: Job, folder: RunFolder, summary: Mapping[str, Any], component_source: str) -> JobOutcome | None:
     """The outcome where the summary is of a run that is done; says where that is of other code than is asked for."""
     if (status := JobStatus.of_run_before(summary.get("status"))) is None:
         return None
     if summary.get("component_source") != component_source:
         changed = "the code of its cell or task has changed since; rerun=true does it again"
         print(f"rnnbench: {folder.name}: {changed}", file=sys.stderr)
-    return JobOutcome(overrides, status, folder.name, objective=_objective(summary, settings.objective, worst))
+    return job.outcome(status, folder.name, objective=_objective(job, summary))
 
 
-def _objective(summary: Mapping[str, Any], column: str | None, worst: float) -> float | None:
+def _objective(job: Job, summary: Mapping[str, Any]) -> float | None:
     """The objective's value of a run that has ended; None without an objective and for a failed run."""
+    column = job.settings.objective
     if column is None or summary["status"] not in MEASURED:
         return None
     if column not in summary and summary["status"] == Status.DONE:
         raise SettingError(f"objective={column}: the run has no such column; results/README.md lists them")
     value = None if summary["status"] == Status.DIVERGED else summary[column]
-    if value is None:
-        return worst
     if isinstance(value, str):
         raise SettingError(f"objective={column}: must be a column of numbers, not {value!r}")
-    return float(value)
+    return job.worst if value is None else float(value)
 
 
 def _stored_summary(folder: RunFolder) -> dict[str, Any]:
@@ -143,90 +127,80 @@ def _stored_summary(folder: RunFolder) -> dict[str, Any]:
         return {}
 
 
-@dataclass(frozen=True)
-class Job:
-    """A run with the folder and the settings that it is recorded under."""
+def _trained(
+    job: Job, run: Run, folder: RunFolder, config: Mapping[str, Any], started_at: str | None
+) -> dict[str, Any]:
+    """Train and return the summary, which is written to the folder however the run ends.
 
-    settings: Settings
-    run: Run
-    folder: RunFolder
-    config: Mapping[str, Any]
-    cell: str
-    task: str
-    shares_machine: bool
-    progress_path: Path | None
-    label: str
+    `started_at` is when an earlier launch first started the run. After a signal the status is still `running`, as in
+    the folder, and the run stays at its checkpoint.
+    """
+    summary = _begun(job, run, folder, config) | ({"started_at": started_at} if started_at else {})
+    folder.start(config, summary)
+    if run.model.backend_reason and run.device.type == "cpu":
+        how = f"backend={run.model.backend.name}, since fused cannot run it"
+        print(f"rnnbench: {folder.name}: {how}: {run.model.backend_reason}", file=sys.stderr)
+    progress, recorders, error_text = Progress(), list[Recorder](), None
+    try:
+        progress = run.resume(folder)
+        for recorder in _recorders(job, run, folder, config, progress, summary):
+            recorders.append(recorder)  # one by one, so that those made before an error are finished
+        summary["status"], results = run.train(folder, progress, recorders)
+        summary |= {**results, "backend_reason": run.model.backend_reason}  # a cell may change meanwhile
+        if job.shares_machine:
+            summary["times_shared"] = True
+    except Interrupted:
+        summary["steps_trained"] = progress.step
+    except BaseException as raised:
+        error = as_reported(raised)
+        print_error(error)
+        error_text = "".join(traceback.format_exception(error))
+        summary |= {**run.reached(progress), "status": Status.FAILED, "error": named(error)}
+    try:
+        if summary["status"] != Status.RUNNING:
+            folder.finish(summary, error_text)
+    finally:
+        for recorder in recorders:
+            recorder.finish(summary)
+    return summary
 
-    def execute(self, started_at: str | None) -> dict[str, Any]:
-        """Train and return the summary, which is written to the folder however the run ends.
 
-        `started_at` is when an earlier launch first started the run. After a signal the status is still `running`, as
-        in the folder, and the run stays at its checkpoint.
-        """
-        summary = self._begun(started_at)
-        self.folder.start(self.config, summary)
-        if self.run.model.backend_reason and self.run.device.type == "cpu":
-            how = f"backend={self.run.model.backend.name}, since fused cannot run it"
-            print(f"rnnbench: {self.folder.name}: {how}: {self.run.model.backend_reason}", file=sys.stderr)
-        progress, recorders, error_text = Progress(), list[Recorder](), None
-        try:
-            progress = self.run.resume(self.folder)
-            for recorder in self._recorders(progress, summary):
-                recorders.append(recorder)  # one by one, so that those made before an error are finished
-            summary["status"], results = self.run.train(self.folder, progress, recorders)
-            summary |= {**results, "backend_reason": self.run.model.backend_reason}  # a cell may change meanwhile
-            if self.shares_machine:
-                summary["times_shared"] = True
-        except Interrupted:
-            summary["steps_trained"] = progress.step
-        except BaseException as raised:
-            error = as_reported(raised)
-            error_text = print_traceback(error)
-            summary |= {**self.run.reached(progress), "status": Status.FAILED, "error": named(error)}
-        try:
-            if summary["status"] != Status.RUNNING:
-                self.folder.finish(summary, error_text)
-        finally:
-            for recorder in recorders:
-                recorder.finish(summary)
-        return summary
+def _begun(job: Job, run: Run, folder: RunFolder, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary of a run that starts now."""
+    return {
+        "status": Status.RUNNING,
+        "run": folder.name,
+        "cell": job.cell,
+        "task": job.task,
+        "seed": job.settings.seed,
+        "backend": run.model.backend.name,
+        "backend_reason": run.model.backend_reason,
+        "difficulty_setting": run.task.difficulty,
+        "difficulty": difficulty_value(config["task"], run.task.difficulty),
+        **provenance(run.device, [type(run.model.cells[0]), type(innermost(run.task))]),
+    }
 
-    def _begun(self, started_at: str | None) -> dict[str, Any]:
-        """The summary of a run that starts now."""
-        cell = self.run.model.cells[0]
-        return {
-            "status": Status.RUNNING,
-            "run": self.folder.name,
-            "cell": self.cell,
-            "task": self.task,
-            "seed": self.settings.seed,
-            "backend": self.run.model.backend.name,
-            "backend_reason": self.run.model.backend_reason,
-            "difficulty_setting": self.run.task.difficulty,
-            "difficulty": difficulty_value(self.config["task"], self.run.task.difficulty),
-            **provenance(self.run.device, [type(cell), type(innermost(self.run.task))]),
-            **({"started_at": started_at} if started_at else {}),
-        }
 
-    def _recorders(self, progress: Progress, begun: Mapping[str, Any]) -> Iterator[Recorder]:
-        """A progress bar, and W&B unless it is disabled, from the progress that the run resumes."""
-        settings, run = self.settings, self.run
-        if self.progress_path is not None:
-            yield ProgressFile(self.progress_path, progress.step, run.settings.steps)
-        alone = self.progress_path is None
-        yield ProgressBar(self.folder.name, run.settings.steps, progress.step, run.task.baseline_loss, lines=alone)
-        if settings.wandb.resolved_mode() == "disabled":
-            return
-        config = configuration(self.config, begun, settings.name, self.label)
-        of_run = f"{self.folder.name} {self.label}".strip(), (self.cell, self.task), identity(settings.name, begun)
-        yield WeightsAndBiases(
-            self.folder.path,
-            settings.wandb,
-            {"config": config, **settings.wandb.arguments(settings.name, *of_run)},
-            axes={name: probe.axes for name, probe in run.probes.items()},
-            past_rows=progress.history,
-            past_arrays=progress.arrays,
-        )
+def _recorders(
+    job: Job, run: Run, folder: RunFolder, config: Mapping[str, Any], progress: Progress, begun: Mapping[str, Any]
+) -> Iterator[Recorder]:
+    """Of progress, and W&B unless it is disabled, from where the run resumes."""
+    settings, alone = job.settings, job.progress is None
+    if job.progress is not None:
+        yield ProgressFile(job.progress, progress.step, run.settings.steps)
+    yield ProgressBar(folder.name, run.settings.steps, progress.step, run.task.baseline_loss, lines=alone)
+    if settings.wandb.resolved_mode() == "disabled":
+        return
+    of_run = f"{folder.name} {job.label}".strip(), (job.cell, job.task), identity(settings.name, begun)
+    logged = configuration(config, begun, settings.name, job.label)
+    yield WeightsAndBiases(
+        folder.path,
+        settings.wandb,
+        {"config": logged, **settings.wandb.arguments(settings.name, *of_run)},
+        axes={name: probe.axes for name, probe in run.probes.items()},
+        past_rows=progress.history,
+        past_arrays=progress.arrays,
+    )
 
 
 def _ending(summary: Mapping[str, Any]) -> str:

@@ -30,15 +30,6 @@ class Identity(NamedTuple):
     """Training steps, times sequences, times their length, times parameters of the recurrent layers."""
 
 
-class _Shape(NamedTuple):
-    """What a run's name needs of the model."""
-
-    hidden_size: int
-    backend: str
-    component_source: str
-    parameters: int
-
-
 class Identities:
     """The identities of the runs of many jobs."""
 
@@ -55,14 +46,11 @@ class Identities:
         model, train = settings.model, settings.train
         built_task: Task = self._once(lambda: build_task(settings), "task", settings.task, train.examples)
         of_shape = (settings.cell, settings.task, model.model_dump(), settings.device, settings.threads)
-        shape: _Shape = self._once(lambda: _shape(settings, built_task), "shape", *of_shape)
+        hidden_size, backend, source, parameters = self._once(lambda: _shape(settings, built_task), "shape", *of_shape)
         length: int = self._once(lambda: _length(built_task), "length", settings.task)
-        content = settings.result_settings(shape.hidden_size, shape.backend)
-        return Identity(
-            run_name(cell, task, settings.seed, content),
-            shape.component_source,
-            float(train.in_steps(built_task).steps * train.batch_size * length * shape.parameters),
-        )
+        content = settings.result_settings(hidden_size, backend)
+        work = float(train.in_steps(built_task).steps * train.batch_size * length * parameters)
+        return Identity(run_name(cell, task, settings.seed, content), source, work)
 
     def _once(self, find: Callable[[], Any], *key: Any) -> Any:
         """What `find` returns, found once for each key."""
@@ -72,17 +60,15 @@ class Identities:
         return self._found[text]
 
 
-def _shape(settings: Settings, task: Task) -> _Shape:
+def _shape(settings: Settings, task: Task) -> tuple[int, str, str, int]:
+    """Hidden size, backend, hash of the components' source, and parameters of the recurrent layers."""
     make_cell, hidden_size = build_layer(settings, task)
     with torch.random.fork_rng(devices=[]):
         cell = make_cell(input_features(settings, task), hidden_size)
     cell.to(build_device(settings.device))
-    return _Shape(
-        cell.hidden_size,
-        planned_backend(cell, settings.model.backend, settings.threads).name,
-        source_hash([type(cell), type(innermost(task))]),
-        settings.model.layers * sum(parameter.numel() for parameter in cell.parameters()),
-    )
+    backend = planned_backend(cell, settings.model.backend, settings.threads).name
+    parameters = settings.model.layers * sum(parameter.numel() for parameter in cell.parameters())
+    return cell.hidden_size, backend, source_hash([type(cell), type(innermost(task))]), parameters
 
 
 def _length(task: Task) -> int:

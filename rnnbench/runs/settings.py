@@ -21,7 +21,7 @@ from rnnbench.errors import MissingSettingError, SettingError, printable, valida
 from rnnbench.machine import logical_cores
 from rnnbench.model import Counted
 from rnnbench.runs.components import Node, one_form, typed
-from rnnbench.runs.tuning_settings import TuningSettings
+from rnnbench.runs.tuning import TuningSettings
 from rnnbench.schema import LARGEST_SEED, LONGEST_NAME, checked_name, is_name, result_settings
 from rnnbench.training import TrainSettings
 from rnnbench.wandb_logging import WandbSettings

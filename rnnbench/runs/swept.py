@@ -18,8 +18,7 @@ def shared_overrides(jobs: Iterable[Sequence[str]]) -> frozenset[str]:
 def swept_label(overrides: Sequence[str], shared: Collection[str] = ()) -> str:
     """The overrides that a job does not share with the others, without their groups: `lr=0.01 length=50`.
 
-    Cell, task and seed are left out, since the run's name begins with them, as is what cannot change a result. Settings
-    of one name keep their groups. Empty where nothing else was swept.
+    Settings of one name keep their groups. Left out is what the run's name begins with or cannot change a result.
     """
     own = [text.lstrip("+") for text in overrides if text not in shared and changes_what_is_run(text)]
     own = [text for text in own if text.partition("=")[0] not in IN_THE_NAME]

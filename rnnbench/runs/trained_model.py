@@ -42,7 +42,9 @@ def load_model(
         named = [f"{of_experiment.runs}/{each.name}" for each in of_experiment.begun_runs()[:3]]
         raise SettingError(f"{run}: is an experiment, not a run; choose one of its runs, such as {', '.join(named)}")
     kept = folder.load_weights()
-    state = _chosen(kept, weights)
+    of_name: Mapping[str, Mapping[str, torch.Tensor]] = kept["weights"]
+    if weights not in (names := ("selected", *of_name)):
+        raise SettingError(f"weights={weights}: must be one of {', '.join(names)}")
     config = read_run(folder.files).config
     cell, shape = dict(config["cell"]), config["model"]
     model = Model(
@@ -57,19 +59,11 @@ def load_model(
         generator=torch.Generator(),
     )
     try:
-        model.load_state_dict(state)
+        selected = of_name.get(kept["selection"], of_name["last"])
+        model.load_state_dict(selected if weights == "selected" else of_name[weights])
     except RuntimeError as error:  # the cell's code has changed
         raise DamagedFileError(folder.files.weights, f"does not fit the cell as it is now ({error})") from None
     return model.eval()
-
-
-def _chosen(kept: Mapping[str, Any], which: str) -> Mapping[str, torch.Tensor]:
-    """The weights asked for."""
-    of_name: Mapping[str, Mapping[str, torch.Tensor]] = kept["weights"]
-    names = ("selected", *of_name)
-    if which not in names:
-        raise SettingError(f"weights={which}: must be one of {', '.join(names)}")
-    return of_name.get(kept["selection"], of_name["last"]) if which == "selected" else of_name[which]
 
 
 def _stored_cell(path: Any, components: Sequence[type | str]) -> type[Cell]:

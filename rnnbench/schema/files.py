@@ -108,13 +108,9 @@ class LaunchFiles:
         ended, begun = ({number for number, kind in numbered if kind == wanted} for wanted in ("json", "progress"))
         return ended, begun
 
-    def outcomes(self) -> list[Path]:
-        """The outcomes so far, in the order of the jobs' numbers."""
-        return [self.outcome(number) for number in sorted(self.ended_and_begun()[0])]
-
-    def number(self, outcome: Path) -> int:
-        """The number of the job that an outcome is of."""
-        return int(outcome.stem.partition("-")[2])
+    def outcomes(self) -> dict[int, Path]:
+        """The outcomes so far by the jobs' numbers, in their order."""
+        return {number: self.outcome(number) for number in sorted(self.ended_and_begun()[0])}
 
 
 @dataclass(frozen=True)

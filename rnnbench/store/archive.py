@@ -1,9 +1,8 @@
 """An experiment condensed into a few small files, from which every table and figure can be made again.
 
-They are the runs, their histories, their probes' arrays in single precision, the jobs that left no run, the run folders
-that could not be read, and the version of this format with the digests of the others; `rnnbench.schema.ExperimentFiles`
-says where they lie. They are small enough for version control, where run folders are not, and the same runs give the
-same bytes.
+They are the runs, histories, probes' arrays in single precision, jobs that left no run, run folders that could not be
+read, and the version of this format with the digests of the others, where `rnnbench.schema.ExperimentFiles` says. They
+are small enough for version control, and the same runs give the same bytes.
 """
 
 import gzip
@@ -12,8 +11,7 @@ import json
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
@@ -33,7 +31,6 @@ from rnnbench.schema import (
 )
 from rnnbench.store.atomic import (
     DamagedFileError,
-    digest,
     digest_of,
     read_bytes,
     read_json_list,
@@ -85,15 +82,12 @@ def _reading(path: Path) -> Iterator[None]:
         raise DamagedFileError(path, f"is cut, or is not what it should be ({one_line(error)}); {REMEDY}") from None
 
 
-@dataclass
 class Archive:
     """Histories and arrays of the condensed files, which stay in memory, compressed, once they were asked for."""
 
-    files: ExperimentFiles
-    opened: dict[str, tuple[Mapping[str, Any], dict[str, list[str]]]] = field(default_factory=dict)
-    """By probe: the arrays by `<run>/<name>`, and these names by run."""
-
-    def __post_init__(self) -> None:
+    def __init__(self, files: ExperimentFiles) -> None:
+        self.files = files
+        self._opened = cache(self._open)
         self._last_arrays = lru_cache(MOST_KEPT)(self._arrays)
 
     def histories(self, runs: Sequence[str]) -> pd.DataFrame:
@@ -114,15 +108,17 @@ class Archive:
         if not path.exists():
             return {}
         with _reading(path):
-            if name not in self.opened:
-                loaded = np.load(io.BytesIO(self._content(path)), allow_pickle=False)
-                members: dict[str, list[str]] = {}
-                for member in loaded.files:
-                    members.setdefault(member.partition("/")[0], []).append(member)
-                self.opened[name] = loaded, members
-            arrays, members = self.opened[name]
+            arrays, members = self._opened(path)
             found = {member.partition("/")[2]: arrays[member] for member in members.get(run, [])}
             return {name.partition(SAME_AS)[0]: _restored(name, found) for name in found}
+
+    def _open(self, path: Path) -> tuple[Mapping[str, Any], dict[str, list[str]]]:
+        """The arrays by `<run>/<name>`, and these names by run."""
+        loaded = np.load(io.BytesIO(self._content(path)), allow_pickle=False)
+        members: dict[str, list[str]] = {}
+        for member in loaded.files:
+            members.setdefault(member.partition("/")[0], []).append(member)
+        return loaded, members
 
     def probes(self) -> list[str]:
         return self.files.probes()
@@ -171,14 +167,11 @@ def read_condensed(files: ExperimentFiles, elsewhere: Collection[str] = ()) -> C
     with _reading(files.runs_table):
         content = read_bytes(files.runs_table)
         runs = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
-        recorded = schema.get(files.runs_table.name)  # none in files of before 0.1.0
-        is_as_written = recorded == digest_of(content)
-        if not is_as_written:
+        if schema.get(files.runs_table.name) != digest_of(content):
             _check_edited(runs)
-    if not is_as_written:
-        _check_complete(files, {*runs["run"], *elsewhere})
-        if recorded is not None:
             warnings[files.runs_table.name] = "is not as a report wrote it; its rows are used as they are"
+    if warnings:
+        _check_complete(files, {*runs["run"], *elsewhere})
     with _reading(files.missing):
         missing = read_json_list(files.missing)
         damaged = read_json_object(files.damaged, {}) if files.damaged.exists() else {}
@@ -246,7 +239,7 @@ def _json(content: Any, indent: int | None = None) -> bytes:
 
 def _digest_of_written(file: IO[bytes]) -> str:
     file.flush()
-    return digest(Path(file.name))
+    return digest_of(read_bytes(Path(file.name)))
 
 
 def _write_arrays(file: IO[bytes], runs: Sequence[str], source: Source, probe: str) -> None:

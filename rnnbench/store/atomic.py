@@ -1,10 +1,7 @@
 """Files that are written whole or not at all, and read with a check of what they hold.
 
-A write goes to a temporary file alongside the file and takes the file's place when it is on the disk. What a process
-that was killed left of that is removed by `remove_stale_temporaries`.
-
-A file of the results that does not hold what it should is a DamagedFileError, which names the file and what is wrong
-with it. Nothing that is read runs code.
+A write goes to a temporary file alongside, which takes the file's place when it is on the disk. A file that does not
+hold what it should is a DamagedFileError, which names it and what is wrong. Nothing that is read runs code.
 """
 
 import hashlib
@@ -125,10 +122,9 @@ def read_bytes(path: Path) -> bytes:
     """A file's bytes. Raises DamagedFileError when it is missing, empty or cannot be read."""
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
-        raise DamagedFileError(path, "is missing") from None
     except OSError as error:
-        raise DamagedFileError(path, f"cannot be read ({one_line(error)})") from None
+        problem = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({one_line(error)})"
+        raise DamagedFileError(path, problem) from None
     if not content:
         raise DamagedFileError(path, "is empty")
     return content
@@ -142,11 +138,6 @@ def read_arrays(path: Path) -> dict[str, "np.ndarray[Any, Any]"]:
             return dict(loaded)
     except Exception as error:  # numpy and zipfile raise a dozen kinds
         raise DamagedFileError(path, f"is cut, or does not hold plain arrays ({one_line(error)})") from None
-
-
-def digest(path: Path) -> str:
-    """Sixteen hexadecimal digits from a file's bytes. Raises DamagedFileError when it cannot be read."""
-    return digest_of(read_bytes(path))
 
 
 def digest_of(content: bytes) -> str:

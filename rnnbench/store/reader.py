@@ -24,7 +24,6 @@ from pydantic import (
 from rnnbench.schema import MEASURED, RESULTS, JobStatus, RunFiles, Status, settings_hash
 from rnnbench.store.atomic import (
     DamagedFileError,
-    digest,
     digest_of,
     read_arrays,
     read_bytes,
@@ -85,7 +84,7 @@ def read_run(files: RunFiles) -> StoredRun:
     if settings_hash(config) != files.name.rpartition("-")[2]:
         raise DamagedFileError(files.config, "holds other settings than those of the run")
     for path in {*files.records(), *(files.folder / Path(name).name for name in recorded)} - {files.weights}:
-        if path.name in recorded and digest(path) != recorded[path.name]:
+        if path.name in recorded and digest_of(read_bytes(path)) != recorded[path.name]:
             raise DamagedFileError(path, "is not as the run left it")
         if path == files.history:
             check_history(path)
@@ -118,7 +117,7 @@ def check_history(path: Path) -> None:
 def digests(files: RunFiles, summary: Mapping[str, Any]) -> dict[str, str]:
     """The digests of a run's files by name; that of the summary is of its columns and the other digests."""
     others = [path for path in (files.config, files.weights, files.traceback) if os.path.exists(path)]
-    found = {path.name: digest(path) for path in (*others, *files.records())}
+    found = {path.name: digest_of(read_bytes(path)) for path in (*others, *files.records())}
     return found | {files.summary.name: _digest_of_summary(summary, found)}
 
 

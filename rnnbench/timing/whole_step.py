@@ -25,8 +25,7 @@ from rnnbench.timing.implementations import torch_module
 from rnnbench.timing.measure import interleaved_seconds
 from rnnbench.training import StepSettings
 from rnnbench.training.loop import Loop
-from rnnbench.training.noise import Noise
-from rnnbench.training.streams import Streams
+from rnnbench.training.randomness import Noise, Streams
 from rnnbench.training.truncation import windows
 from rnnbench.training.update import without_compiler
 

@@ -8,9 +8,8 @@
 - `truncation`: truncated backpropagation through time: batches cut into windows.
 - `checkpoint`: what wrote a checkpoint; digests of code and weights.
 - `evaluation`: loss and error rate on held-out data.
-- `streams`: random generators for weights, training data, held-out data and noise, all from one seed.
 - `update`: the gradient's norm, clipping and the optimizer's step, on one tensor of all parameters.
-- `noise`: randomness in training, evaluation without it, and randomness that no seed reaches.
+- `randomness`: a generator for each purpose, all from one seed; noise; evaluation without it; what no seed reaches.
 """
 
 from rnnbench.training.run import Run

@@ -1,7 +1,7 @@
 """What wrote a checkpoint, and the digests of code and weights.
 
-A run resumes only from a checkpoint of the same code, versions, settings and processor, since from any other it would
-come to numbers that no code gives from start to end on any machine.
+A run resumes only from a checkpoint of the same code, versions, settings and processor: from any other it would come to
+numbers that no code gives from start to end.
 """
 
 import hashlib
@@ -44,11 +44,6 @@ def writer(run: str, components: Iterable[type], device: torch.device) -> dict[s
         "version of numpy": np.__version__,
         "processor": ", ".join([str(processor()), torch.backends.cpu.get_cpu_capability(), *gpu]),
     }
-
-
-def differences(written_by: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """In what the writer of a checkpoint differs from the one of now."""
-    return [key for key, value in now.items() if written_by.get(key) != value]
 
 
 def source_hash(classes: Iterable[type]) -> str:

@@ -9,7 +9,7 @@ import torch
 
 from rnnbench.model import Model
 from rnnbench.tasks import Batch, Split, Task
-from rnnbench.training.noise import evaluating
+from rnnbench.training.randomness import evaluating
 
 EVALUATION_BATCH = 250
 """Examples evaluated at a time."""

@@ -18,8 +18,8 @@ from rnnbench.recorders.recorder import Arrays
 from rnnbench.schema import Status
 from rnnbench.tasks import Batch, Task
 from rnnbench.training.evaluation import evaluate
-from rnnbench.training.noise import Noise, evaluating
 from rnnbench.training.progress import Progress
+from rnnbench.training.randomness import Noise, evaluating
 from rnnbench.training.settings import StepSettings
 from rnnbench.training.truncation import Window, scored_examples
 from rnnbench.training.update import Update
@@ -73,7 +73,7 @@ class Loop:
         try:
             if not self.progress.history:
                 self._evaluate_and_probe()
-            while not self._finished:
+            while self.progress.ended_by(self.settings) is None:
                 check()
                 self.train_step(next(training))
                 self._evaluate_and_probe()
@@ -95,11 +95,6 @@ class Loop:
         self.update.part()
         self.save()
         self.saved_at = time.monotonic()
-
-    @property
-    def _finished(self) -> bool:
-        """Whether no training step is to follow."""
-        return self.progress.ended_by(self.settings) is not None
 
     def train_step(self, window: Window) -> None:
         """One update. Raises NotFiniteError, with the weights as they were, when the loss or its gradient is not."""
@@ -137,22 +132,20 @@ class Loop:
 
     def _evaluate_and_probe(self) -> None:
         """Evaluate and probe where due, and record the results. Raises NotFiniteError when a validation loss is not."""
-        progress = self.progress
-        evaluates = self._finished or progress.step % self.settings.eval_every == 0
-        if not (evaluates or any(probe.due(progress.step, False) for probe in self.probes.values())):
-            return
+        progress, arrays = self.progress, dict[str, Arrays]()
         row: dict[str, float | str] = {"step": progress.step}
-        arrays: dict[str, Arrays] = {}
-        if evaluates:
+        if progress.ended_by(self.settings) or progress.step % self.settings.eval_every == 0:
             row |= self._evaluate()
+        is_last = progress.ended_by(self.settings) is not None
         for name, probe in self.probes.items():
-            if probe.due(progress.step, self._finished):
+            if probe.due(progress.step, is_last):
                 with evaluating(self.model):
                     measurement = probe.measure(self.model, self.task, self.probe_batch)
                 self.update.clear()
                 row |= measurement.scalars
                 arrays |= {name: measurement.arrays} if measurement.arrays else {}
-        self._record(row, arrays)
+        if len(row) > 1 or arrays:
+            self._record(row, arrays)
 
     def _record(self, row: dict[str, float | str], arrays: Mapping[str, Arrays]) -> None:
         step = self.progress.step

@@ -86,5 +86,6 @@ class Clock:
 
     def update(self) -> None:
         """Bring the progress's times up to date."""
-        self.progress.elapsed_s = self.before_s + time.monotonic() - self.started
-        self.progress.others_cpu_s = self.others_before_s + self.others.cpu_s()
+        elapsed = time.monotonic() - self.started
+        self.progress.elapsed_s = self.before_s + elapsed
+        self.progress.others_cpu_s = self.others_before_s + self.others.load() * elapsed

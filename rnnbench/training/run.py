@@ -21,13 +21,12 @@ from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.task import Split
 from rnnbench.tasks.wrapped import innermost
 from rnnbench.training.batch_check import check_batch
-from rnnbench.training.checkpoint import differences, weights_digest, writer
+from rnnbench.training.checkpoint import weights_digest, writer
 from rnnbench.training.evaluation import EVALUATION_BATCH, baseline_loss, evaluate
 from rnnbench.training.loop import Loop, weights_of
-from rnnbench.training.noise import Noise, unseeded_randomness
 from rnnbench.training.progress import Clock, Progress
+from rnnbench.training.randomness import Noise, Streams, unseeded_randomness
 from rnnbench.training.settings import StepSettings
-from rnnbench.training.streams import Streams
 from rnnbench.training.truncation import windows
 
 
@@ -69,8 +68,9 @@ class Run:
             self.resumed = folder.load_checkpoint() or {}
         except DamagedFileError as error:
             problem = error.problem
-        if self.resumed and (differing := differences(self.resumed.get("written_by", {}), self.written_by)):
-            self.resumed, problem = {}, f"is of another {', '.join(differing)}"
+        written_by = self.resumed.get("written_by", {})
+        if self.resumed and (other := [key for key, now in self.written_by.items() if written_by.get(key) != now]):
+            self.resumed, problem = {}, f"is of another {', '.join(other)}"
         if self.resumed:
             for name, each in self.stateful.items():
                 each.load_state_dict(self.resumed[name])
@@ -123,13 +123,12 @@ class Run:
     def _loop(
         self, folder: RunFolder, progress: Progress, recorders: Sequence[Recorder], clock: Clock, probe_batch: Batch
     ) -> Loop:
-        """The loop, at the point where the run starts or resumes."""
         loop = Loop(
             self.model,
             self.task,
             self.optimizer,
             self.settings,
-            validation=self._held_out("validation", self.streams.validation),
+            validation=list(self._examples(self.task, "validation", self.streams.validation)),
             confirmation=self._confirmation,
             probe_batch=probe_batch,
             probes=self.probes,
@@ -184,18 +183,15 @@ class Run:
         return f"{type(self.task).__name__}: two batches drawn from generators of the same state differ"
 
     def _examples(
-        self, task: Task, split: Split, size: int, generator: torch.Generator, at_a_time: int = EVALUATION_BATCH
+        self, task: Task, split: Split, generator: torch.Generator, size: int = 0, at_a_time: int = EVALUATION_BATCH
     ) -> Iterator[Batch]:
-        for batch in task.evaluation_batches(split, size, at_a_time, generator):
+        for batch in task.evaluation_batches(split, size or self.settings.eval_examples, at_a_time, generator):
             yield batch.to(self.device)
-
-    def _held_out(self, split: Split, generator: torch.Generator) -> list[Batch]:
-        return list(self._examples(self.task, split, self.settings.eval_examples, generator))
 
     def _confirmation(self, attempt: int) -> Iterator[Batch]:
         """Fresh examples as of the validation data; of finite data the validation split again."""
         size = self.settings.confirm_examples or self.task.confirmation_examples
-        return self._examples(self.task, "validation", size, self.streams.confirmation_attempt(attempt))
+        return self._examples(self.task, "validation", self.streams.confirmation_attempt(attempt), size)
 
     def reached(self, progress: Progress) -> dict[str, Any]:
         """What a run has come to, by column: steps to what it met, last and first values of the history, speed."""
@@ -238,7 +234,7 @@ class Run:
 
     def _tested(self, status: Status) -> dict[str, Any]:
         """The baseline's loss on test data; the model's too, unless it diverged."""
-        batches = self._held_out("test", self.streams.test)
+        batches = list(self._examples(self.task, "test", self.streams.test))
         baseline = {"test_baseline_loss": baseline_loss(self.task, batches)}
         if status != Status.DONE:
             return baseline
@@ -252,10 +248,9 @@ class Run:
         """
         found: dict[str, float] = {}
         for length, task in self.tests.items():
-            at_a_time = max(1, EVALUATION_BATCH * steps // max(length, steps))
+            stream, at_a_time = self.streams.other_length, max(1, EVALUATION_BATCH * steps // max(length, steps))
             for_model, for_baseline = (
-                self._examples(task, "test", self.settings.eval_examples, self.streams.other_length(length), at_a_time)
-                for _ in range(2)
+                self._examples(task, "test", stream(length), at_a_time=at_a_time) for _ in range(2)
             )
             columns = evaluate(self.model, task, for_model).columns("test")
             baseline = baseline_loss(task, for_baseline)

@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import rnnbench as package
 from rnnbench.cli.arguments import settings_and_options
 from tests.cli.conftest import Command
@@ -23,20 +21,6 @@ def test_settings_and_options_come_in_any_order(rnnbench: Command) -> None:
     code, output, errors = rnnbench("cell=lstm", "--cfg", "job", "seed=3")
     assert code == 0, errors
     assert "seed: 3\n" in output
-
-
-@pytest.mark.parametrize(
-    ("arguments", "answer"),
-    {
-        ("adding",): "adding: must be key=value; did you mean name=adding or experiment=adding?",
-        ("name=mine", "cell=gru"): "cell=gru: rnnbench-report does not use it; it takes name, experiment, ",
-        ("name=mine", "-m"): "-m: no such option; `rnnbench-report --help` lists them",
-    }.items(),
-)
-def test_the_report_ignores_nothing(rnnbench_report: Command, arguments: tuple[str, ...], answer: str) -> None:
-    code, output, errors = rnnbench_report(*arguments)
-    assert (code, output, errors.count("\n")) == (2, "", 1)
-    assert errors.startswith(f"rnnbench: {answer}")
 
 
 def test_explain_prints_the_source_and_ignores_nothing(rnnbench_explain: Command) -> None:

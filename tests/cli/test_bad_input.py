@@ -10,7 +10,7 @@ from tests.cli.conftest import SMALL, Command
 ROOT = Path(__file__).parents[2]
 WRONG = {
     ("cell=gruu",): "cell=gruu: no such choice; did you mean gru? choose from ",
-    ("cell=mine",): "cell=mine: no such choice; a custom one needs --config-dir DIR, with DIR/cell/mine.yaml",
+    ("cell=mine",): "cell=mine: no such choice; a custom one is cell/mine.yaml in the folder --config-dir",
     ("cell=gru,lstm",): "Ambiguous value for argument 'cell=gru,lstm'",
     ("cell=nan",): "cell=nan: must be a name; `rnnbench --help cell` lists the choices",
     ("task=null",): "task=null: must be a name",

@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from rnnbench.cli.configuration import settings_of
+from rnnbench.cli.composer import settings_of
 from rnnbench.cli.menu import choices
 from rnnbench.cli.report import components
 from rnnbench.cli.sweeper import sweep_of

@@ -52,7 +52,7 @@ class Acted(ExecutorLauncher):
     def statuses(self, runs: int) -> list[str]:
         """What becomes of a sweep of this many runs."""
         self.launch([[f"seed={number}"] for number in range(runs)], 0)
-        return [json.loads(path.read_text())["status"] for path in self.call.files.outcomes()]
+        return [json.loads(path.read_text())["status"] for path in self.call.files.outcomes().values()]
 
 
 def test_a_lost_call_is_lost_alone_and_a_wrong_setting_is_refused(tmp_path: Path) -> None:

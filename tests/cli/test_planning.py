@@ -14,8 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from rnnbench.cli.composer import Composer
-from rnnbench.cli.configuration import settings_of
+from rnnbench.cli.composer import Composer, settings_of
 from rnnbench.cli.menu import choices
 from rnnbench.cli.sweeper import sweep_of
 from rnnbench.errors import SettingError

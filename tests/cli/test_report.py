@@ -61,6 +61,9 @@ def test_several_experiments_filters_and_what_is_refused(rnnbench_report: Comman
         "width=wide": "width=wide: must be column, text or a number of inches from 1 to 40",
         "style=none_such": "style=none_such: must be a file or a style of matplotlib: ",
         "name=[]": "name=[]: must name an experiment",
+        "adding": "adding: must be key=value; did you mean name=adding or experiment=adding?",
+        "cell=gru": "cell=gru: rnnbench-report does not use it; it takes name, experiment, ",
+        "-m": "-m: no such option; `rnnbench-report --help` lists them",
     }.items(),
 )
 def test_wrong_settings(rnnbench_report: Command, word: str, answer: str) -> None:

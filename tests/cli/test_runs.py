@@ -117,20 +117,6 @@ def test_experiment_sweeps_by_itself_and_yields_to_the_command_line(rnnbench: Co
     assert found == {(cell, task, 5) for cell in ("rnn", "gru") for task in ("adding", "copy_memory")}
 
 
-@pytest.mark.long
-def test_parallel_sweep_equals_one_after_the_other(rnnbench: Command, tmp_path: Path) -> None:
-    sweep = ("-m", *SHORT, "seed=0,1")
-    assert rnnbench(*sweep, "name=one")[0] == 0
-    assert rnnbench(*sweep, "name=two", "hydra/launcher=parallel", "hydra.launcher.n_jobs=2")[0] == 0
-    one, two = (
-        {path.parent.name: path.read_bytes() for path in tmp_path.glob(f"results/{name}/runs/*/history.csv")}
-        for name in ("one", "two")
-    )
-    assert len(one) == 2
-    assert one == two
-    assert [run["times_shared"] for run in summaries(tmp_path, "two")] == [True, True]
-
-
 def test_help_is_a_screen_and_of_a_group_every_choice_with_its_settings(rnnbench: Command) -> None:
     whole = menu(["all"])
     assert "train.steps=2000" in whole

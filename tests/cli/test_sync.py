@@ -124,7 +124,7 @@ def test_a_dashboard(rnnbench: Command, server: WandbServer, tmp_path: Path) -> 
 
 
 def test_the_sweep_to_copy(rnnbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command line that an agent makes of it trains a run, whose summary has the metric that it minimizes."""
+    """The command line that an agent makes of it trains one run, whose summary has the metric that it minimizes."""
     sweep = yaml.safe_load((Path(__file__).parents[2] / "docs/sweep.yaml").read_text())
     values = {"optimizer.lr": 0.01, "seed": 1}
     assert set(values) == set(sweep["parameters"])
@@ -134,6 +134,10 @@ def test_the_sweep_to_copy(rnnbench: Command, tmp_path: Path, monkeypatch: pytes
     wandb.teardown()
     monkeypatch.setenv("WANDB_SWEEP_ID", "abc")
     monkeypatch.setenv("WANDB_RUN_ID", "given")
+    code, _, errors = rnnbench("-m", "seed=0,1", *MINE, "wandb=offline")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "WANDB_SWEEP_ID=abc: an agent of W&B starts one run" in errors
+    assert not (tmp_path / "results").exists()
     assert rnnbench(*command[1:], *(word for word in MINE if "name=" not in word), "wandb=offline")[0] == 0
     (run,) = tmp_path.glob("results/lr-search/runs/gru-adding-1-*")
     assert sweep["metric"] == {"name": "validation/loss", "goal": "minimize"}
@@ -143,16 +147,3 @@ def test_the_sweep_to_copy(rnnbench: Command, tmp_path: Path, monkeypatch: pytes
     assert any(sweep["metric"]["name"] in each["summary"]["update"] for each in records if each["type"] == "summary")
     (config,) = (each["run"]["config"]["update"] for each in records if each["type"] == "run")
     assert "lr=0.01" in config["curve"]
-
-
-def test_an_agent_of_wandb_starts_one_run(rnnbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wandb.teardown()  # so that wandb reads the variables, as in a process of its own
-    monkeypatch.setenv("WANDB_SWEEP_ID", "abc")
-    monkeypatch.setenv("WANDB_RUN_ID", "given")
-    code, _, errors = rnnbench("-m", "seed=0,1", *MINE, "wandb=offline")
-    assert (code, errors.count("\n")) == (2, 1)
-    assert "WANDB_SWEEP_ID=abc: an agent of W&B starts one run" in errors
-    assert not (tmp_path / "results").exists()
-    assert rnnbench("seed=0", *MINE, "wandb=offline")[0] == 0
-    assert len(list((tmp_path / "results").glob("mine/runs/*/wandb/*-given"))) == 1
-    assert rnnbench("-m", "seed=0,1", *MINE, "wandb=disabled")[0] == 0

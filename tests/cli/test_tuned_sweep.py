@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.runs.tuning_stages import TuningStages
+from rnnbench.runs.tuning import TuningStages
 from tests.analysis.made import results
 from tests.cli.conftest import SMALL, Command
 

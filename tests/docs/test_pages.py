@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from rnnbench.cli import dashboard, explain, report, sync
 from rnnbench.cli.arguments import composed, settings_and_options
-from rnnbench.cli.configuration import settings_of
+from rnnbench.cli.composer import settings_of
 from rnnbench.cli.menu import choices, own_directories
 from rnnbench.cli.sweeper import swept_jobs
 from rnnbench.runs.catalogue import configuration_directory

@@ -42,7 +42,7 @@ TIMES = {"cpu_load", "times_shared", "tokens_per_second"} | {
 FORK_SERVER = multiprocessing.get_context("forkserver")
 FORK_SERVER.set_forkserver_preload(
     ["pytest", "hydra._internal.hydra", "rnnbench.cli.application", "rnnbench.cli.job", "rnnbench.cli.planner",
-     "rnnbench.cli.report", "rnnbench.runs.tuning_stages", "rnnbench.report", "tests.faults.sweeps", "torch._dynamo"]
+     "rnnbench.cli.report", "rnnbench.runs.tuning", "rnnbench.report", "tests.faults.sweeps", "torch._dynamo"]
 )  # fmt: skip
 
 
@@ -194,7 +194,7 @@ class Sweep:
     def _trained(self) -> Counter[str]:
         """How often each run was trained to the end, by the outcomes; one may be in two launches."""
         outcomes = {}
-        for path in (path for launch in self.files.launches() for path in launch.outcomes()):
+        for path in (path for launch in self.files.launches() for path in launch.outcomes().values()):
             with suppress(DamagedFileError):
                 outcome = read_outcome(path)
                 outcomes[str(outcome)] = outcome
@@ -279,7 +279,7 @@ def _in_a_job(sweep: Sweep) -> bool:
     if not (launches := sweep.files.launches()):
         return False
     left = any(launches[-1].folder.glob("*.progress"))
-    return left or any(read_outcome(path).status == JobStatus.STOPPED for path in launches[-1].outcomes())
+    return left or any(read_outcome(path).status == JobStatus.STOPPED for path in launches[-1].outcomes().values())
 
 
 def wait_until(condition: Callable[[], object]) -> None:

@@ -93,7 +93,13 @@ def damaged(
 
 
 @pytest.mark.parametrize(
-    ("name", "way"), [("runs/rnn-adding-0-*/summary.json", "other types"), ("runs/gru-adding-1-*/checkpoint.pt", "cut")]
+    ("name", "way"),
+    [
+        ("runs/rnn-adding-0-*/summary.json", "other types"),
+        ("runs/gru-adding-1-*/checkpoint.pt", "cut"),
+        ("launches/*/plan.json", "other types"),
+        ("launches/*/job-0.json", "flipped"),
+    ],
 )
 def test_some_damage(undisturbed: Sweep, begun: Sweep, tmp_path: Path, name: str, way: str) -> None:
     damaged(undisturbed, begun, tmp_path, name, WAYS[way]).reported(f"{name.rpartition('/')[2]} {way}")

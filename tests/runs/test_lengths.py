@@ -14,7 +14,7 @@ from rnnbench.runs.catalogue import default_content, with_settings
 from rnnbench.runs.identity import Identities
 from rnnbench.runs.settings import Settings
 from rnnbench.tasks.adding import Adding
-from rnnbench.training.streams import Streams
+from rnnbench.training.randomness import Streams
 
 SHORT: dict[str, Any] = {
     "train": {"steps": 6, "batch_size": 5, "eval_every": 2, "eval_examples": 300, "confirm_examples": 20},

@@ -22,7 +22,7 @@ from rnnbench.recorders.recorder import Arrays, Scalars
 from rnnbench.tasks import Task
 from rnnbench.tasks.adding import Adding
 from rnnbench.training import Run, TrainSettings
-from rnnbench.training.streams import Streams
+from rnnbench.training.randomness import Streams
 
 MakeRun = Callable[..., Run]
 CPU = torch.device("cpu")
@@ -35,19 +35,24 @@ class PowerCut(BaseException):
     """Like a KeyboardInterrupt: nothing in the run handles it."""
 
 
+def cut_power() -> None:
+    """Raise PowerCut."""
+    raise PowerCut
+
+
 class Cut(Recorder):
     """Ends it all after a training step, or while a row is recorded."""
 
-    def __init__(self, step: int, at: str = "advance") -> None:
-        self.step, self.at = step, at
+    def __init__(self, step: int, at: str = "advance", end: Callable[[], None] = cut_power) -> None:
+        self.when, self.end = (at, step), end
 
     def advance(self, step: int) -> None:
-        if self.at == "advance" and step == self.step:
-            raise PowerCut
+        if self.when == ("advance", step):
+            self.end()
 
     def record(self, row: Scalars) -> None:
-        if self.at == "record" and row["step"] == self.step:
-            raise PowerCut
+        if self.when == ("record", row["step"]):
+            self.end()
 
 
 class EventLog(Recorder):

@@ -21,7 +21,7 @@ from rnnbench.schema import EMPTY, Column, Status
 from rnnbench.tasks import Batch, FiniteTask, Milestone, Task
 from rnnbench.tasks.adding import Adding
 from rnnbench.tasks.copy_memory import CopyMemory
-from rnnbench.training.streams import Streams
+from rnnbench.training.randomness import Streams
 from tests.training.conftest import Execute, MakeRun
 
 OPTIMIZERS = {

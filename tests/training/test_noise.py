@@ -13,7 +13,7 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.rnn import Rnn
 from rnnbench.tasks import Batch
 from rnnbench.tasks.adding import Adding
-from rnnbench.training.noise import unseeded_randomness
+from rnnbench.training.randomness import unseeded_randomness
 from tests.training.conftest import Execute, MakeRun, assert_same
 
 

@@ -11,7 +11,7 @@ import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 
 from rnnbench.errors import SettingError
-from rnnbench.training.streams import Streams
+from rnnbench.training.randomness import Streams
 from tests.training.conftest import Execute, MakeRun
 from tests.training.test_loop import TwelveExamples
 

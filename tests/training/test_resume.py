@@ -11,17 +11,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from rnnbench.cells import Cell, State
+from rnnbench.cells import Cell
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.interruption import deferred, listening
-from rnnbench.recorders import Recorder, RunFolder
-from rnnbench.recorders.recorder import Scalars
+from rnnbench.recorders import RunFolder
 from tests.probes.references import ODD
-from tests.training.conftest import CheckResumed, Cut, Execute, Executed, MakeRun, PowerCut, assert_same
+from tests.training.conftest import CheckResumed, Cut, Execute, MakeRun, PowerCut, assert_same
 from tests.training.test_loop import OPTIMIZERS, LuckyAt, TwelveExamples
 from tests.training.test_noise import Dropout, Zoneout
 from tests.training.test_protocol import PLATEAU, PROTOCOL
@@ -125,61 +123,16 @@ def test_a_checkpoint_that_does_not_fit_is_set_aside(
     assert folder.files.checkpoint_set_aside(1).exists()
 
 
-class Moment:
-    """Signals this process at the n-th time that it is passed at a place; 0: never. Counts how often it was passed."""
-
-    def __init__(self, place: str = "", number: int = 0) -> None:
-        self.place, self.number = place, number
-        self.passed: dict[str, int] = {}
-
-    def passes(self, place: str) -> None:
-        self.passed[place] = self.passed.get(place, 0) + 1
-        if (place, self.passed[place]) == (self.place, self.number):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-class Stepped(Lstm):
-    """Passes the moment in every step of a sequence."""
-
-    def __init__(self, moment: Moment, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.moment = moment
-
-    def step(self, x: Tensor, state: State) -> State:
-        self.moment.passes("step")
-        return super().step(x, state)
-
-
-class Reported(Recorder):
-    """Passes it while a step or a row is reported to it."""
-
-    def __init__(self, moment: Moment) -> None:
-        self.moment = moment
-
-    def advance(self, step: int) -> None:
-        self.moment.passes("advance")
-
-    def record(self, row: Scalars) -> None:
-        self.moment.passes("record")
-
-
-MOMENTS = [("step", 1, 0), ("step", 76, 2), ("advance", 4, 4), ("advance", 6, 6), ("record", 4, 4)]
-"""Places, how often each was passed, and the steps that were trained by the end of that one."""
-
-
-@pytest.mark.parametrize(("place", "number", "trained"), MOMENTS)
+@pytest.mark.parametrize(("at", "step"), [("record", 0), ("record", 2), ("advance", 4), ("advance", 6)])
 def test_a_signal_anywhere_changes_no_number(
-    make_run: MakeRun, execute: Execute, tmp_path: Path, place: str, number: int, trained: int
+    make_run: MakeRun, execute: Execute, tmp_path: Path, at: str, step: int
 ) -> None:
-    def run(moment: Moment, folder: RunFolder | None = None) -> Executed:
-        return execute(
-            make_run(partial(Stepped, moment), backend="eager", steps=6, eval_every=2), folder, [Reported(moment)]
-        )
-
-    whole, folder = run(Moment()), RunFolder(tmp_path / "stopped")
+    make = partial(make_run, Lstm, backend="eager", steps=6, eval_every=2)
+    whole, folder = execute(make()), RunFolder(tmp_path / "stopped")
+    signalled = Cut(step, at, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SystemExit) as ended, listening("command", "resumes"), deferred():
-        run(Moment(place, number), folder)
+        execute(make(), folder, [signalled])
     assert ended.value.code == 143
-    resumed = run(Moment(), folder)
-    assert resumed.started_from == trained
+    resumed = execute(make(), folder)
+    assert resumed.started_from == step
     assert_same(resumed, whole)

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import torch
 
-from rnnbench.training.streams import Streams
+from rnnbench.training.randomness import Streams
 
 NAMES = [each.name for each in fields(Streams)]
 

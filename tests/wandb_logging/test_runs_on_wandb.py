@@ -19,39 +19,6 @@ from tests.wandb_logging.conftest import PROFILE, ROWS, RUN, SUMMARY, begin, log
 from tests.wandb_logging.wandb_server import KEY, WandbServer
 
 
-def killed_session(folder: Path, mode: str, rows: int) -> subprocess.Popen[bytes]:
-    """A process that has logged this many rows and now sleeps."""
-    program = (
-        "import sys, time; from pathlib import Path; from tests.wandb_logging.conftest import *;"
-        "record(begin(Path(sys.argv[1]), sys.argv[2]), *ROWS[:int(sys.argv[3])]); print(); time.sleep(600)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program, folder, mode, str(rows)], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.readline()
-    return process
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(("mode", "checkpointed"), [("online", 0), ("online", 2), ("offline", 1)])
-def test_killed_and_resumed_is_one_run_with_each_step_once(
-    tmp_path: Path, server: WandbServer, mode: str, checkpointed: int
-) -> None:
-    """Killed after rows have arrived, which the checkpoint may hold or not."""
-    killed = killed_session(tmp_path / RUN, mode, 3)
-    if mode == "online":
-        server.wait_for(lambda seen: any(len(run.steps) >= 2 for run in seen.runs.values()))
-    killed.kill()
-    killed.communicate()
-    log_a_run(tmp_path / RUN, "online", past=checkpointed)
-    (run,) = server.runs.values()
-    assert run.steps == [0, 10, 20]
-    assert [row["validation/loss"] for row in run.history] == [0.75, 0.5, 0.25]
-    assert run.state == "finished"
-    assert (run.summary["test/loss"], run.summary["status"]) == (0.125, "done")
-    assert len(list((tmp_path / RUN / "wandb").glob("*run-*"))) == 1
-    assert (tmp_path / RUN / "wandb-address.txt").read_text().startswith(f"{server.url}/me/")
-
-
 @pytest.mark.parametrize("fault", ["refused key", "killed"])
 def test_a_wandb_that_fails_is_one_line(
     tmp_path: Path, server: WandbServer, capfd: pytest.CaptureFixture[str], fault: str

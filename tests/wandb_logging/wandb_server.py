@@ -17,6 +17,14 @@ from typing import Any
 KEY = "0123456789abcdef" * 2 + "01234567"
 """A key of the length that wandb's client asks for."""
 ENTITY = "me"
+ALWAYS: dict[str, dict[str, Any]] = {
+    "GetDefaultEntity": {"viewer": {"id": "u", "entity": ENTITY}},
+    "ArtifactType": {"project": {"artifact": None}},
+    "ProjectInternalId": {"project": {"id": "p", "internalId": "cHJvamVjdDox"}},
+    "GetProjects": {"models": {"edges": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}},
+    "ServerFeaturesQuery": {"serverInfo": {"features": []}},
+}
+"""Answers that do not depend on what is asked."""
 
 
 @dataclass
@@ -184,14 +192,11 @@ class Handler(BaseHTTPRequestHandler):
         if self.behaviour(operation) != "well":
             return {}
         method = getattr(self, f"on_{operation}", None)
-        return method(given) if method is not None else {}
+        return ALWAYS.get(operation, {}) if method is None else method(given)
 
     def on_Viewer(self, _: dict[str, Any]) -> dict[str, Any]:
         viewer = {"id": "u", "entity": ENTITY, "username": ENTITY, "email": "", "flags": "{}", "teams": {"edges": []}}
         return {"viewer": viewer, "serverInfo": {"cliVersionInfo": {}, "latestLocalVersionInfo": None}}
-
-    def on_GetDefaultEntity(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"viewer": {"id": "u", "entity": ENTITY}}
 
     def on_UpsertBucket(self, given: dict[str, Any]) -> dict[str, Any]:
         name = given["name"]
@@ -234,38 +239,13 @@ class Handler(BaseHTTPRequestHandler):
         files = [{"name": name, "uploadUrl": f"{self.server.url}/put/{name}"} for name in given["files"]]
         return {"createRunFiles": {"runID": given["run"], "uploadHeaders": [], "files": files}}
 
-    def on_ArtifactType(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"project": {"artifact": None}}
-
     def on_CreateArtifact(self, given: dict[str, Any]) -> dict[str, Any]:
         """As for content that the server has, so that no file is sent."""
         self.server.artifacts.append(given)
-        known = {
-            "id": "a",
-            "state": "COMMITTED",
-            "artifactSequence": {"id": "s", "latestArtifact": {"id": "a", "versionIndex": 0}},
-        }
-        return {"createArtifact": {"artifact": known}}
-
-    def on_ProjectInternalId(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"project": {"id": "p", "internalId": "cHJvamVjdDox"}}
+        sequence = {"id": "s", "latestArtifact": {"id": "a", "versionIndex": 0}}
+        return {"createArtifact": {"artifact": {"id": "a", "state": "COMMITTED", "artifactSequence": sequence}}}
 
     def on_upsertView(self, given: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "upsertView": {
-                "view": self.on_UpsertView2(given)["upsertView"]["view"]
-                | {
-                    "displayName": given["displayName"],
-                    "type": "runs",
-                    "spec": given["spec"],
-                    "project": {"id": "p", "name": given["projectName"], "entityName": given["entityName"]},
-                }
-            }
-        }
-
-    def on_GetProjects(self, _: dict[str, Any]) -> dict[str, Any]:
-        page = {"hasNextPage": False, "endCursor": None}
-        return {"models": {"edges": [], "pageInfo": page}}
-
-    def on_ServerFeaturesQuery(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"serverInfo": {"features": []}}
+        project = {"id": "p", "name": given["projectName"], "entityName": given["entityName"]}
+        view = {"displayName": given["displayName"], "type": "runs", "spec": given["spec"], "project": project}
+        return {"upsertView": {"view": self.on_UpsertView2(given)["upsertView"]["view"] | view}}

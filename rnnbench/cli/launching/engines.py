@@ -29,22 +29,31 @@ WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)
 LONGEST_ARRAY = 1000  # Slurm's default
 
 
+@contextmanager
+def _refused(setting: str, *errors: type[Exception]) -> Iterator[None]:
+    """What an engine raises becomes a wrong setting."""
+    try:
+        yield
+    except errors as error:
+        raise SettingError(f"{setting}: {one_line(error)[:300]}") from None
+
+
 class ParallelLauncher(ExecutorLauncher):
     """`hydra/launcher=parallel`: processes on this machine, each alone in an executor: one that dies takes no other."""
 
     def __init__(self, n_jobs: int) -> None:
         if n_jobs == 0:
             raise SettingError("hydra.launcher.n_jobs=0: must be a number of processes, or -1 for one per core")
-        self.n_jobs = n_jobs
+        self.n_jobs, self._idle = n_jobs, list[Any]()
 
     @contextmanager
     def executor(self) -> Iterator[Executor]:
         from joblib import effective_n_jobs  # not needed to find this launcher
 
-        self._idle: list[Any] = []
         with ThreadPoolExecutor(effective_n_jobs(self.n_jobs)) as threads:
             yield threads
-            list(threads.map(lambda process: process.shutdown(), self._idle))
+            while self._idle:
+                self._idle.pop().shutdown()
 
     def submit(self, executor: Executor, calls: Sequence[list[Job]]) -> list[Future[None]]:
         return [executor.submit(self._call_in_process, jobs) for jobs in calls]
@@ -96,10 +105,8 @@ class DaskLauncher(ExecutorLauncher):
             logging.getLogger(f"distributed.{module}").setLevel(logging.CRITICAL)
         workers = self.n_workers if self.n_workers > 0 else None
         local = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
-        try:
+        with _refused(f"hydra.launcher.address={self.address}", OSError, TimeoutError, ValueError):
             client = distributed.Client(self.address, **({} if self.address else local))
-        except (OSError, TimeoutError, ValueError) as error:
-            raise SettingError(f"hydra.launcher.address={self.address}: {one_line(error)[:300]}") from None
         with client:
             yield client.get_executor(pure=False)
 
@@ -118,13 +125,12 @@ class RayLauncher(ExecutorLauncher):
         import ray
 
         local = {"num_cpus": self.num_cpus, "include_dashboard": False} if self.address is None else {}
+        errors = ray.exceptions.RayError, OSError, OverflowError, RuntimeError, ValueError
         with redirect_stdout(sys.stderr):  # what Ray says about workers that died
-            try:
+            with _refused(f"hydra.launcher.address={self.address}", *errors):
                 if found := re.fullmatch(r"([^/]+):(\d+)", self.address or ""):  # Ray itself tries for ever
                     socket.create_connection((found[1].strip("[]"), int(found[2])), timeout=10.0).close()
                 ray.init(address=self.address or "local", log_to_driver=False, logging_level="ERROR", **local)
-            except (ray.exceptions.RayError, OSError, OverflowError, RuntimeError, ValueError) as error:
-                raise SettingError(f"hydra.launcher.address={self.address}: {one_line(error)[:300]}") from None
             try:
                 yield ray.remote(num_cpus=self.cpus_per_run, max_retries=3)(lambda call, jobs: call(jobs))
             finally:
@@ -152,23 +158,19 @@ class SlurmLauncher(ExecutorLauncher):
     def executor(self) -> Iterator[Any]:
         import submitit
 
-        try:
+        with _refused("hydra/launcher=slurm", RuntimeError, TypeError, ValueError):
             executor = submitit.SlurmExecutor((self.call.files.folder / "slurm").resolve())
             executor.update_parameters(job_name=f"rnnbench-{self.config.name}", **self.parameters)
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise SettingError(f"hydra/launcher=slurm: {one_line(error)[:300]}") from None
         yield executor
         if received() is not None:
             print(f"rnnbench: the Slurm jobs continue; scancel {self._arrays()} ends them", file=sys.stderr)
 
     def submit(self, executor: Any, calls: Sequence[list[Job]]) -> list[Future[None]]:
         call, jobs = partial(_call_in_slurm, self.call, self.max_requeues), []
-        try:
-            with redirect_stderr(StringIO()):  # the error has what sbatch says
-                for first in range(0, len(calls), LONGEST_ARRAY):
-                    jobs += executor.map_array(call, calls[first : first + LONGEST_ARRAY])
-        except (RuntimeError, OSError) as error:
-            raise SettingError(f"hydra/launcher=slurm: Slurm refuses the job: {one_line(error)[:300]}") from None
+        refused = _refused("hydra/launcher=slurm: Slurm refuses the job", RuntimeError, OSError)
+        with refused, redirect_stderr(StringIO()):  # the error has what sbatch says
+            for first in range(0, len(calls), LONGEST_ARRAY):
+                jobs += executor.map_array(call, calls[first : first + LONGEST_ARRAY])
         self.jobs = {Future(): job for job in jobs}
         print(f"rnnbench: Slurm job {self._arrays()}: {len(jobs)}; output in {executor.folder}", file=sys.stderr)
         return list(self.jobs)

@@ -5,14 +5,11 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, TextIO
 
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
 from tqdm import tqdm
 
-from rnnbench.cli.terminal import coloured
+from rnnbench.cli.console import coloured
 from rnnbench.runs.swept import outcome_line, shared_overrides
 from rnnbench.schema import JobStatus, LaunchFiles
 from rnnbench.store.atomic import DamagedFileError
@@ -23,17 +20,10 @@ tqdm.set_lock(threading.RLock())  # tqdm's own is shared between processes, and 
 _following: "list[Following]" = []
 
 
-class StatusLine(Callback):
-    """Hydra's callback around a sweep; it must not hold state, since Hydra sends it to worker processes."""
-
-    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        if config.hydra.sweeper.get("dry_run"):
-            return
-        _following.append(Following(LaunchFiles(Path(config.hydra.sweep.dir)), sys.stderr))
-        _following[-1].start()
-
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        stop()
+def start(files: LaunchFiles) -> None:
+    """Show the outcomes and the line of a launch from now on."""
+    _following.append(Following(files, sys.stderr))
+    _following[-1].start()
 
 
 def stop() -> None:
@@ -55,9 +45,8 @@ class Following(threading.Thread):
         self.ended: dict[int, JobStatus] = {}
         self._plan_read_at = 0
         self.stopped = threading.Event()
-        form = "{desc}; {remaining} left"
         shown: dict[str, Any] = {"leave": False, "dynamic_ncols": True, "nrows": 20, "position": 0, "disable": None}
-        self.bar = tqdm(file=stream, bar_format=form, **shown)
+        self.bar = tqdm(file=stream, bar_format="{desc}; {remaining} left", **shown)
 
     def run(self) -> None:
         while not self.stopped.wait(1.0):
@@ -82,11 +71,10 @@ class Following(threading.Thread):
             self._print(number)
         running = [share_done(self.files.progress(number)) for number in begun - ended]
         done = sum(status in DONE for status in self.ended.values())
-        others = Counter(status for status in self.ended.values() if status not in DONE)
+        others = Counter[str](status for status in self.ended.values() if status not in DONE)
         waiting = max(0, len(self.plan) - len(self.ended) - len(running))
-        counts = [(done, "done"), (len(running), "running"), *((others[status], status) for status in others)]
-        text = ", ".join(f"{count} {status}" for count, status in [*counts, (waiting, "waiting")])
-        self.bar.set_description_str(text)
+        counts: dict[str, int] = {"done": done, "running": len(running), **others, "waiting": waiting}
+        self.bar.set_description_str(", ".join(f"{count} {status}" for status, count in counts.items()))
         known_before = sum(job.status is not None for job in self.plan)
         self.bar.n, self.bar.total = len(self.ended) - known_before + sum(running), len(self.plan) - known_before
         if self.bar.n == 0:  # the clock starts with the first training step
@@ -99,6 +87,5 @@ class Following(threading.Thread):
         if (printed := self.files.printed(number)).exists() and (text := printed.read_text(errors="replace").rstrip()):
             tqdm.write(text, file=self.stream)
         planned = self.plan[number].run if number < len(self.plan) else None
-        counted = f"[{len(self.ended)}/{len(self.plan) or '?'}]"
-        line = f"{counted} {outcome_line(outcome, self.shared, planned)}"
+        line = f"[{len(self.ended)}/{len(self.plan) or '?'}] {outcome_line(outcome, self.shared, planned)}"
         tqdm.write(coloured(line, self.stream), file=self.stream)

@@ -1,12 +1,15 @@
-"""The stages of a sweep that tunes a setting: the grid at the tuning seeds, its extensions, then the reported runs.
+"""Tuning: its settings, and the stages of a sweep that tunes: grid at the tuning seeds, extensions, reported runs.
 
 Jobs that differ in nothing but the tuned setting and the seed are a group, such as a cell at one length; each group has
 a choice of its own. What is launched depends only on what came of the runs before, so the same sweep launched again
 comes to the same choices.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt
 
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, override_value
@@ -16,6 +19,22 @@ if TYPE_CHECKING:
 
 Job = tuple[str, ...]
 """The overrides of one job, or of a group those that its jobs share."""
+
+
+def _objective(column: str) -> str:
+    if not re.fullmatch(r"validation_loss|steps_to_\w+", column):
+        raise ValueError("must be validation_loss or a column of steps, such as steps_to_solve")
+    return column
+
+
+class TuningSettings(BaseModel):
+    """How a setting is tuned; conf/config.yaml explains each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seeds: tuple[NonNegativeInt, ...]
+    extend: NonNegativeInt
+    by: Annotated[str, AfterValidator(_objective)]
 
 
 class TuningStages:
