@@ -1,18 +1,13 @@
 """Errors: a wrong setting is reported in one line, everything else with its traceback.
 
-A *wrong setting* is one that the user can correct:
-
-- a component's argument that its constructor does not have, that is missing, or that has another type than the
-  annotation says; all of this is checked before the constructor is called
-- a ValueError of the constructor whose message starts with the setting and its value, as `length=1: must be at least
-  2 (one marker per half)` does; of an optimizer every ValueError, since torch's name no setting
-
+A *wrong setting* is one that the user can correct: a component's argument that is unknown, missing or of another type
+than its annotation; and a ValueError of its constructor whose message starts with the setting and its value, as
+`length=1: must be at least 2 (one marker per half)` does (of an optimizer every ValueError, since torch's name none).
 It becomes a SettingError: one line, exit code 2, and no run is started.
 
-Everything else that is raised inside a component, at construction or later, is a *bug* of the component: a TypeError,
-any other ValueError, `sys.exit`, a KeyboardInterrupt of its own. The run counts as failed, the other runs of a sweep
-continue, the exit code is 1, and the whole traceback is written to a file. The terminal shows it from the component's
-own file on.
+Everything else that is raised inside a component, at construction or later, `sys.exit` and KeyboardInterrupt included,
+is a *bug*: the run counts as failed, the other runs of a sweep continue, the exit code is 1, and the whole traceback is
+written to a file. The terminal shows it from the component's own file on.
 """
 
 import errno
@@ -46,7 +41,7 @@ OF_THE_DISK = (
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.ELOOP,
     errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
 )  # fmt: skip
-"""Errors of a disk that is full, read-only or broken, and of files and folders that are not what they should be."""
+"""Errors of a disk that is full, read-only or broken, and of files that are not what they should be."""
 
 
 class SettingError(ValueError):
@@ -67,17 +62,13 @@ class OutOfMemory(ComponentError):  # noqa: N818 - a name that a user reads in a
 
 def as_reported(error: BaseException) -> BaseException:
     """The error, or where torch, NumPy or Python had no memory left, OutOfMemory with the remedy."""
-    if not (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"  # torch's, which is not imported here
-        or "can't allocate memory" in str(error)
-    ):
+    is_of_torch = type(error).__name__ == "OutOfMemoryError"  # which is not imported here
+    if not (isinstance(error, MemoryError) or is_of_torch or "can't allocate memory" in str(error)):
         return error
     asked = re.search(r"allocate:? ?([\d.]+ ?[A-Za-z]*)", one_line(error))
-    reported = OutOfMemory(
-        f"the run does not fit into memory{f' (it asked for {asked[1]})' if asked else ''}; lower train.batch_size, "
-        "train.eval_examples, model.hidden_size or the size of the task"
-    )
+    how_much = f" (it asked for {asked[1]})" if asked else ""
+    remedy = "lower train.batch_size, train.eval_examples, model.hidden_size or the size of the task"
+    reported = OutOfMemory(f"the run does not fit into memory{how_much}; {remedy}")
     reported.__cause__ = error
     return reported
 
@@ -100,10 +91,8 @@ def printable(text: str, longest: int = 200) -> str:
 
 def validation_message(error: ValidationError) -> str:
     """Pydantic's errors in one line, each as `key=value: what it must be`."""
-    problems = error.errors()
-    return "; ".join(
-        f"{'.'.join(map(str, each['loc']))}={printable(str(each['input']))}: {requirement(each)}" for each in problems
-    )
+    named = {".".join(map(str, each["loc"])): each for each in error.errors()}
+    return "; ".join(f"{name}={printable(str(each['input']))}: {requirement(each)}" for name, each in named.items())
 
 
 def requirement(problem: ErrorDetails) -> str:

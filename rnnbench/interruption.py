@@ -4,10 +4,8 @@ A signal is a flag, which a run asks between two training steps (`received`, `ch
 can be lost, a command also raises Interrupted at once. A signal that the process was started to ignore, as nohup does
 with SIGHUP, is still ignored. The second Ctrl-C ends the process at once, or when a call into a library returns.
 
-- A command's main function runs within `listening`, which ends it with one line and exit code 128 + signal.
-- A job runs within `deferred`: a signal only sets the flag, and Interrupted is raised at the end of the block.
-- A call from Python runs within `raised_after`, after which a signal takes its usual course.
-- A worker process calls `listen_as_worker` once. There a signal only sets the flag.
+A command's main function runs within `listening`, a job within `deferred`, a call from Python within `raised_after`; a
+worker process calls `listen_as_worker` once.
 """
 
 import os

@@ -25,25 +25,22 @@ CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Processor:
-    """Identifies a processor type: a name such as "AMD EPYC" is that of many."""
+    """Identifies a processor type, since a name such as "AMD EPYC" is that of many.
+
+    Family and model are of its vendor's numbering, on ARM implementer and part; the width is that of the widest vector
+    registers that it has flags for.
+    """
 
     name: str = ""
     family: int | None = None
-    """Of its vendor's numbering; on ARM the implementer."""
     model: int | None = None
-    """Of its vendor's numbering; on ARM the part."""
     vector_width_bits: int | None = None
-    """The widest vector registers that it has flags for."""
 
     def __str__(self) -> str:
         """`AMD EPYC, family 25, model 17, 512-bit vectors`."""
-        parts = [
-            self.name or "unknown processor",
-            "" if self.family is None else f"family {self.family}",
-            "" if self.model is None else f"model {self.model}",
-            "" if self.vector_width_bits is None else f"{self.vector_width_bits}-bit vectors",
-        ]
-        return ", ".join(filter(None, parts))
+        numbers = {"family {}": self.family, "model {}": self.model, "{}-bit vectors": self.vector_width_bits}
+        known = [form.format(number) for form, number in numbers.items() if number is not None]
+        return ", ".join([self.name or "unknown processor", *known])
 
 
 @cache
@@ -61,12 +58,9 @@ def parse_cpuinfo(text: str) -> Processor:
         values.setdefault(key.strip(), value.strip())
     flags = set((values.get("flags") or values.get("Features") or "").split())
     widths = [width for flag, width in VECTOR_WIDTHS.items() if flag in flags]
-    return Processor(
-        values.get("model name") or platform.machine(),
-        _integer(values.get("cpu family") or values.get("CPU implementer")),
-        _integer(values.get("model") or values.get("CPU part")),
-        max(widths, default=None),
-    )
+    texts = values.get("cpu family") or values.get("CPU implementer"), values.get("model") or values.get("CPU part")
+    family, model = (None if text is None else int(text, 0) for text in texts)  # decimal, or as 0x...
+    return Processor(values.get("model name") or platform.machine(), family, model, max(widths, default=None))
 
 
 def logical_cores() -> int | None:
@@ -132,8 +126,3 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def _integer(text: str | None) -> int | None:
-    """The number, decimal or as 0x..."""
-    return None if text is None else int(text, 0)

@@ -1,9 +1,8 @@
 """Settings of the whole process that numbers depend on: torch's, NumPy's and Python's.
 
-A component that changes one, when it is imported, constructed or run, would change what runs after it in the same
-process. Within `standard_settings` they are the same for every run, and afterwards what they were before.
-
-torch and NumPy are looked up and not imported, since reports do without torch.
+A component that changes one, when it is imported, constructed or run, would change what runs after it. Within
+`standard_settings` they are the same for every run, and afterwards what they were before. torch and NumPy are looked up
+and not imported, since reports do without torch.
 """
 
 import random

@@ -13,22 +13,13 @@ from hydra.core.override_parser.types import ChoiceSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from rnnbench.cli.menu import (
-    CONFIG_DIR,
-    GROUPS,
-    check_own_directory,
-    choices,
-    config_directories,
-    is_among,
-    own_directories,
-    settings,
-)
+from rnnbench.cli import menu
 from rnnbench.errors import SettingError
 from rnnbench.runs.catalogue import LISTS, configuration_directory
 from rnnbench.schema import override_value
 
 HYDRA_OPTIONS_WITH_A_VALUE = (
-    *CONFIG_DIR, "-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-i", "--info",
+    *menu.CONFIG_DIR, "-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-i", "--info",
     "--experimental-rerun",
 )  # fmt: skip
 HYDRA_OPTIONS = (
@@ -41,13 +32,13 @@ def settings_and_options(
     arguments: Sequence[str],
     command: str = "rnnbench",
     options: Sequence[str] = HYDRA_OPTIONS,
-    used: Sequence[str] = (*GROUPS, "name"),
+    used: Sequence[str] = (*menu.GROUPS, "name"),
 ) -> tuple[list[str], list[str]]:
     """The settings among the arguments, `key=value` or `~key`, and the options with their values.
 
     `used` are the settings that the command uses. Raises SettingError for an argument that is neither.
     """
-    check_own_directory(arguments)
+    menu.check_own_directory(arguments)
     settings: list[str] = []
     found: list[str] = []
     for word in arguments:
@@ -66,8 +57,8 @@ def _checked(word: str, arguments: Sequence[str], used: Sequence[str]) -> str:
     """The setting, with a name that begins with a digit as text, which Hydra reads as a number. Raises SettingError."""
     group, is_setting, choice = word.partition("=")
     if not is_setting and not word.startswith("~"):
-        before, directories = arguments[max(arguments.index(word) - 1, 0)], config_directories(arguments)
-        keys = [key for key in used if key == "name" or (key in GROUPS and word in choices(key, directories))]
+        before, directories = arguments[max(arguments.index(word) - 1, 0)], menu.config_directories(arguments)
+        keys = [key for key in used if key == "name" or (key in menu.GROUPS and word in menu.choices(key, directories))]
         hint = f"; did you mean {' or '.join(f'{key}={word}' for key in keys)}?" if keys else ""
         if isinstance(override_value(word), float) and before.partition("=")[2]:
             hint = f"; values are separated by commas alone: -m {before},{word}"
@@ -79,12 +70,12 @@ def _checked(word: str, arguments: Sequence[str], used: Sequence[str]) -> str:
         said = f"{word}: cannot be read; close its brackets and quotes, or quote all of it: {quoted}"
         raise SettingError(said) from None
     value = override.value()
-    if (bounds := re.fullmatch(r"(\d+)(?:-|\.\.|:)(\d+)", choice)) and settings().get(group, ("",))[0].isdecimal():
+    if (bounds := re.fullmatch(r"(\d+)(?:-|\.\.|:)(\d+)", choice)) and menu.settings().get(group, ("",))[0].isdecimal():
         swept = f"-m '{group}=range({bounds[1]},{int(bounds[2]) + 1})'"
         raise SettingError(f"{word}: must be a whole number; {swept} is a sweep of these")
     no_names = (int, float, type(None), *(() if group in LISTS else (list,)))
     for each in value.list if isinstance(value, ChoiceSweep) else [value]:
-        if group in GROUPS and isinstance(each, no_names):
+        if group in menu.GROUPS and isinstance(each, no_names):
             raise SettingError(f"{word}: must be a name; `rnnbench --help {group}` lists the choices")
     return re.sub(r"^name=(\d[\w.-]*)$", r"name='\1'", word)
 
@@ -92,7 +83,7 @@ def _checked(word: str, arguments: Sequence[str], used: Sequence[str]) -> str:
 def _meant(option: str, options: Sequence[str]) -> str:
     """What an unknown option may mean: an option, or a setting, which has no dashes."""
     name, _, value = option.lstrip("-").partition("=")
-    if name.replace("-", "_") in settings():
+    if name.replace("-", "_") in menu.settings():
         return f"a setting has no dashes: {name.replace('-', '_')}={value or 'VALUE'}; "
     near = get_close_matches(option.partition("=")[0], options, n=1)
     return f"did you mean {near[0]}? " if near else ""
@@ -104,15 +95,15 @@ def composed(arguments: Sequence[str], command: str, used: Sequence[str]) -> Dic
     `used` names the settings that the command uses, a dot at the end standing for all below. Raises SettingError for
     an option or a setting that it would ignore.
     """
-    settings, _ = settings_and_options(arguments, command, CONFIG_DIR, used)
+    settings, _ = settings_and_options(arguments, command, menu.CONFIG_DIR, used)
     for setting in settings:
         key, _, value = setting.lstrip("+~").partition("=")
-        if not is_among(key, used):
+        if not menu.is_among(key, used):
             raise SettingError(f"{setting}: {command} does not use it; it takes {', '.join(used)}")
         if OverridesParser.create().parse_override(setting).is_sweep_override():
             key = key.removeprefix("report.")
             raise SettingError(f"{key}={value}: must be one value or a list, {key}=[{value}]")
-    folders = [str(folder.resolve()) for folder in own_directories(arguments)]
+    folders = [str(folder.resolve()) for folder in menu.own_directories(arguments)]
     sys.path += [folder for folder in folders if folder not in sys.path]
     places = [json.dumps(f"file://{folder}", ensure_ascii=False) for folder in folders]
     with initialize_config_dir(str(configuration_directory()), version_base="1.3"):

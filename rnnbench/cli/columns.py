@@ -116,7 +116,6 @@ def _markdown(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str
 
 
 def _components(group: str) -> dict[str, Any]:
-    """The classes that the group's choices name."""
     folder = configuration_directory()
     nodes = {name: OmegaConf.load(folder / group / f"{name}.yaml") for name in choices(group, [folder])}
     return {name: get_object(str(OmegaConf.select(node, "_target_"))) for name, node in nodes.items()}

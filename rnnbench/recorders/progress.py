@@ -18,10 +18,8 @@ tqdm.set_lock(threading.RLock())  # tqdm's own is shared between processes, and 
 
 WIDE = 110
 """Columns from which on a terminal has room for everything."""
-PERIOD_S = 2.0
-"""Between two writes of the file."""
-LINE_EVERY_S = 30.0
-"""Between two lines where the output is no terminal, which are printed at evaluations."""
+PERIOD_S, LINE_EVERY_S = 2.0, 30.0
+"""Between two writes of the file, and between two lines where the output is no terminal."""
 
 
 class ProgressBar(Recorder):
@@ -34,8 +32,7 @@ class ProgressBar(Recorder):
     def __init__(self, run: str, steps: int, start: int, baseline_loss: float | None, lines: bool = False) -> None:
         self.run, self.steps, self.start, self.lines = run, steps, start, lines and not os.environ.get("CI")
         self.started_at = self.printed_at = time.monotonic()
-        columns = shutil.get_terminal_size().columns
-        wide = columns >= WIDE
+        wide = (columns := shutil.get_terminal_size().columns) >= WIDE
         self.baseline = f", baseline {baseline_loss:.2g}" if wide and baseline_loss is not None else ""
         speed = "{rate_fmt}, " if wide else ""
         self.bar = tqdm(
@@ -72,21 +69,17 @@ class ProgressBar(Recorder):
 
 
 def write_progress(path: Path, done: int, left: int) -> None:
-    """Write the steps that this launch has trained a run, and those that are left.
-
-    On a full disk the launching process knows less, and the run continues.
-    """
-    with suppress(OSError):
+    """Write the steps that this launch has trained a run, and those that are left."""
+    with suppress(OSError):  # on a full disk the launching process knows less, and the run continues
         path.write_text(f"{done} {left}")
 
 
 def share_done(path: Path) -> float:
     """The share of a run's steps in this launch that is done; 0 where the file is missing or half written."""
-    try:
+    with suppress(OSError, ValueError):
         done, left = map(int, path.read_text().split())
-    except (OSError, ValueError):
-        return 0.0
-    return done / max(done + left, 1)
+        return done / max(done + left, 1)
+    return 0.0
 
 
 class ProgressFile(Recorder):

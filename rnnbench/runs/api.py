@@ -1,6 +1,5 @@
 """Runs and sweeps from Python: the same settings, folders and numbers as those of the command line."""
 
-import inspect
 import itertools
 import re
 import sys
@@ -42,9 +41,9 @@ def run(
     """Train one cell on one task, unless that is done already, and return the run as `rnnbench.load` does.
 
     `rnnbench.run("lstm", seed=1, name="mine", train={"steps": 500})` is `rnnbench cell=lstm seed=1 name=mine
-    train.steps=500`: the same folder `<results_dir>/<name>/runs/...`, numbers and log in W&B. `cell` and `task` are
-    names of the menu or of files in `config_dirs`, classes, or mappings with `_target_` and arguments.
-    Further settings are those of the menu, nested (`train={"steps": 500}`) or dotted (`**{"train.steps": 500}`).
+    train.steps=500`: the same folder, numbers and log in W&B. `cell` and `task` are names of the menu or of files in
+    `config_dirs`, classes, or mappings with `_target_` and arguments. Further settings are those of the menu, nested
+    (`train={"steps": 500}`) or dotted (`**{"train.steps": 500}`).
 
     A run that diverges or fails is a run in the results, with that status. Ctrl-C stops it with a checkpoint, from
     which the same call resumes. Raises SettingError for a wrong setting, and RuntimeError where another process is
@@ -119,14 +118,12 @@ def _job(settings: Mapping[str, Any], varied: Mapping[str, Any], folders: Sequen
 def _node(group: str, choice: Any) -> Any:
     """What `default_content` takes: a class becomes a mapping that names it. Raises SettingError."""
     node = {"_target_": choice} if isinstance(choice, type) else choice
-    if not isinstance(node, Mapping) or not isinstance(component := node.get("_target_"), type):
-        return _plain(group, node)
-    try:
-        inspect.getfile(component)
-    except (TypeError, OSError):
-        what = "must be defined in a file, which is kept with the run"
-        raise SettingError(f"{group}={component.__name__}: {what}") from None
-    return _plain(group, {**node, "_target_": f"{component.__module__}.{component.__qualname__}"})
+    if isinstance(node, Mapping) and isinstance(component := node.get("_target_"), type):
+        if not hasattr(sys.modules.get(component.__module__), "__file__"):
+            what = "must be defined in a file, which is kept with the run"
+            raise SettingError(f"{group}={component.__name__}: {what}")
+        node = {**node, "_target_": f"{component.__module__}.{component.__qualname__}"}
+    return _plain(group, node)
 
 
 def _plain(key: str, value: Any) -> Any:
@@ -137,19 +134,17 @@ def _plain(key: str, value: Any) -> Any:
         return {str(name): _plain(f"{key}.{name}", each) for name, each in value.items()}
     if isinstance(value, list | tuple | range):
         return [_plain(key, each) for each in value]
-    if isinstance(value, Path):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    what = "a number, text, a truth value, None, a list or a mapping"
-    raise SettingError(f"{key}={printable(str(value))}: must be {what}, not a {type(value).__name__}")
+    if not isinstance(value, Path | bool | int | float | str | None):
+        what = "a number, text, a truth value, None, a list or a mapping"
+        raise SettingError(f"{key}={printable(str(value))}: must be {what}, not a {type(value).__name__}")
+    return str(value) if isinstance(value, Path) else value
 
 
 def _name(choice: Any) -> str:
     """What a run calls its cell or task: the choice of the menu, or the class's name as a file of the menu has it."""
-    component = choice.get("_target_", "") if isinstance(choice, Mapping) else choice
-    if component is choice and not isinstance(choice, type):
+    if not isinstance(choice, Mapping | type):
         return str(choice)
+    component = choice.get("_target_", "") if isinstance(choice, Mapping) else choice
     name = component.__name__ if isinstance(component, type) else str(component).rpartition(".")[2]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 

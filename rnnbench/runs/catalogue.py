@@ -31,18 +31,15 @@ def default_content(choices: Mapping[str, Any], directories: Sequence[Path] = ()
     """
     directories = [*directories, configuration_directory()]
     config = _read(directories[-1] / "config.yaml")
-    defaults: dict[str, Any] = {}
-    for entry in config.pop("defaults"):
-        defaults |= entry if isinstance(entry, dict) else {}
+    defaults = [item for entry in config.pop("defaults") if isinstance(entry, dict) for item in entry.items()]
     content = {key: value for key, value in config.items() if key != "hydra"}
-    for group, default in defaults.items():
+    for group, default in defaults:
         if group.startswith("override ") or group == "experiment":
             continue
         choice = choices.get(group, default)
         if section := LISTS.get(group):
-            content[section] = {
-                name: _choice(group, name, directories) for name in (choice if isinstance(choice, list) else [choice])
-            }
+            names = choice if isinstance(choice, list) else [choice]
+            content[section] = {name: _choice(group, name, directories) for name in names}
         elif group == "schedule" and choice in (None, "none"):
             content[group] = None
         else:

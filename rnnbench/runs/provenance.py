@@ -4,6 +4,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -42,14 +43,12 @@ def provenance(device: torch.device, components: list[type]) -> dict[str, Any]:
 def _git_state() -> tuple[str | None, bool | None]:
     """Commit and dirtiness of the checkout that holds this package, or None for both outside one."""
     root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
-        return None, None
 
     def git(*arguments: str) -> str:
         command = ["git", "--no-optional-locks", "-C", str(root), *arguments]  # a killed run leaves no index.lock
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-    try:
-        return git("rev-parse", "HEAD").strip(), bool(git("status", "--porcelain").strip())
-    except (OSError, subprocess.CalledProcessError):
-        return None, None
+    with suppress(OSError, subprocess.CalledProcessError):
+        if (root / ".git").exists():
+            return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+    return None, None

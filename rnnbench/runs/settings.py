@@ -123,9 +123,8 @@ class Settings(BaseModel):
     def result_settings(self, hidden_size: int, backend: str) -> dict[str, Any]:
         """The settings that can change a result, each in its one form, with the width and backend that really run."""
         content: dict[str, Any] = one_form(self.model_dump(mode="json"))
-        for group in ("cell", "task", "optimizer", "schedule"):
-            if content[group] is not None:
-                content[group] = typed(content[group], group)
+        nodes = {group: content[group] for group in ("cell", "task", "optimizer", "schedule") if content[group]}
+        content |= {group: typed(node, group) for group, node in nodes.items()}
         content["probes"] = {name: typed(node, f"probes.{name}") for name, node in content["probes"].items()}
         return result_settings(content, hidden_size, backend)
 

@@ -31,11 +31,8 @@ def load_model(
     `run` is the run's folder. `weights`: those that the run evaluated on test data (`selected`), those after the last
     training step, or those at the lowest validation loss. `backend` runs it, by default the run's own; on the run's own
     and with its threads (`torch.set_num_threads`, `torch.set_flush_denormal`) outputs are the run's to the last bit.
-    Cells of rnnbench are built as they are. A custom cell is handed over, `components=[MyCell]`, or its package is
-    named, `components=["my_package"]`: nothing is imported because a file of the run names it.
-
-    Raises SettingError, in one line, when the folder is an experiment's, the run has kept no weights, its files are
-    missing or damaged, or its cell is neither one of rnnbench nor handed over.
+    A custom cell is handed over, `components=[MyCell]`, or its package is named, `components=["my_package"]`: nothing
+    is imported because a file of the run names it. Raises SettingError.
     """
     folder = RunFolder(Path(run).expanduser())
     if (of_experiment := ExperimentFiles(folder.path)).runs.is_dir():
@@ -67,10 +64,7 @@ def load_model(
 
 
 def _stored_cell(path: Any, components: Sequence[type | str]) -> type[Cell]:
-    """The cell that a stored `_target_` names: one of rnnbench, among `components`, or of a module named there.
-
-    A results folder may come from anyone, so what it names is never imported on its word alone. Raises SettingError.
-    """
+    """The cell that a stored `_target_` names: one of rnnbench, among `components`, or of a module named there."""
     text = str(path)
     module, _, name = text.rpartition(".")
     for each in components:

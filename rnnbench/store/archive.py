@@ -29,14 +29,8 @@ from rnnbench.schema import (
     is_setting,
     stored_text,
 )
-from rnnbench.store.atomic import (
-    DamagedFileError,
-    digest_of,
-    read_bytes,
-    read_json_list,
-    read_json_object,
-    replacing_together,
-)
+from rnnbench.store import atomic
+from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import NUMBERS
 
 Arrays = dict[str, "np.ndarray[Any, Any]"]
@@ -124,8 +118,8 @@ class Archive:
         return self.files.probes()
 
     def _content(self, path: Path) -> bytes:
-        content = read_bytes(path)
-        if read_json_object(self.files.schema, {}).get(path.name) not in (None, digest_of(content)):
+        content = atomic.read_bytes(path)
+        if atomic.read_json_object(self.files.schema, {}).get(path.name) not in (None, atomic.digest_of(content)):
             raise DamagedFileError(path, "is not as a report wrote it")
         return content
 
@@ -156,7 +150,7 @@ def read_condensed(files: ExperimentFiles, elsewhere: Collection[str] = ()) -> C
     be read, or when an edited runs.csv lacks a run of the histories that is not `elsewhere` either.
     """
     with _reading(files.schema):
-        schema = read_json_object(files.schema, {"version": int})
+        schema = atomic.read_json_object(files.schema, {"version": int})
     if schema["version"] != ARCHIVE_VERSION:
         raise SettingError(
             f"name={files.folder.name}: {files.data} is in format {schema['version']}, this rnnbench reads "
@@ -165,16 +159,16 @@ def read_condensed(files: ExperimentFiles, elsewhere: Collection[str] = ()) -> C
         )
     warnings = {}
     with _reading(files.runs_table):
-        content = read_bytes(files.runs_table)
+        content = atomic.read_bytes(files.runs_table)
         runs = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
-        if schema.get(files.runs_table.name) != digest_of(content):
+        if schema.get(files.runs_table.name) != atomic.digest_of(content):
             _check_edited(runs)
             warnings[files.runs_table.name] = "is not as a report wrote it; its rows are used as they are"
     if warnings:
         _check_complete(files, {*runs["run"], *elsewhere})
     with _reading(files.missing):
-        missing = read_json_list(files.missing)
-        damaged = read_json_object(files.damaged, {}) if files.damaged.exists() else {}
+        missing = atomic.read_json_list(files.missing)
+        damaged = atomic.read_json_object(files.damaged, {}) if files.damaged.exists() else {}
         if not all(isinstance(each, str) for each in (*missing, *damaged.values())):
             raise ValueError("not text")
     return Condensed(runs, missing, damaged, warnings)
@@ -215,7 +209,7 @@ def write_condensed(
     histories = source.histories(names)
     histories = histories[["run", *(column for column in histories if column != "run")]]
     schema: dict[str, Any] = {"version": ARCHIVE_VERSION}
-    with replacing_together() as replace:
+    with atomic.replacing_together() as replace:
         for probe in source.probes():
             _write_arrays(written := replace(files.arrays(probe)), drawn, source, probe)
             schema[files.arrays(probe).name] = _digest_of_written(written)
@@ -226,7 +220,7 @@ def write_condensed(
         if damaged:
             replace(files.damaged).write(_json(damaged, indent=2))
         table = _csv_of_runs(runs).encode()
-        schema[files.runs_table.name] = digest_of(table)
+        schema[files.runs_table.name] = atomic.digest_of(table)
         replace(files.schema).write(_json(schema))
         replace(files.runs_table).write(table)
     if not damaged:
@@ -239,7 +233,7 @@ def _json(content: Any, indent: int | None = None) -> bytes:
 
 def _digest_of_written(file: IO[bytes]) -> str:
     file.flush()
-    return digest_of(read_bytes(Path(file.name)))
+    return atomic.digest_of(atomic.read_bytes(Path(file.name)))
 
 
 def _write_arrays(file: IO[bytes], runs: Sequence[str], source: Source, probe: str) -> None:

@@ -19,9 +19,6 @@ import numpy as np
 
 from rnnbench.errors import SettingError, one_line, printable
 
-STALE_AFTER_S = 24 * 3600
-"""The age from which on what another process may still need counts as left behind."""
-
 WRITTEN_WITHIN_S = 3600
 """The age from which on a temporary file counts as left behind: a write takes seconds."""
 

@@ -13,15 +13,12 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLease, Timeout
 
-from rnnbench.store.atomic import STALE_AFTER_S
-
 NO_FLOCK = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})
 """Errors of flock on file systems that do not have it, or whose lock server does not answer."""
 
-PATIENCE_S = 0.2
-"""Seconds to try for: a lock that is just released, or that was of a dead process, needs a second look."""
+PATIENCE_S = 0.2  # a lock that is just released, or that was of a dead process, needs a second look
 
-LEASE_SUFFIX = ".lease"
+LEASE_SUFFIX, STALE_AFTER_S = ".lease", 24 * 3600
 
 
 @contextmanager

@@ -22,14 +22,8 @@ from pydantic import (
 )
 
 from rnnbench.schema import MEASURED, RESULTS, JobStatus, RunFiles, Status, settings_hash
-from rnnbench.store.atomic import (
-    DamagedFileError,
-    digest_of,
-    read_arrays,
-    read_bytes,
-    read_json_list,
-    read_json_object,
-)
+from rnnbench.store import atomic
+from rnnbench.store.atomic import DamagedFileError
 
 DIGESTS = "files"
 """The key of summary.json below which a run that has ended keeps the digests of its files. No column."""
@@ -73,35 +67,35 @@ def read_run(files: RunFiles) -> StoredRun:
 
     Raises DamagedFileError when one is missing, cut or changed, was written by another version, or is another run's.
     """
-    summary = read_json_object(files.summary, {})
+    summary = atomic.read_json_object(files.summary, {})
     recorded = _validated(files.summary, summary.pop(DIGESTS, {}), DIGESTS_BY_NAME)
     _validated(files.summary, summary, IDENTITY_OF_RUN)
     if summary["run"] != files.name:
         raise DamagedFileError(files.summary, f"is of the run {summary['run']}, of which this folder is a copy")
     if recorded.pop(files.summary.name, None) not in (None, _digest_of_summary(summary, recorded)):
         raise DamagedFileError(files.summary, "is not as the run left it")
-    config = read_json_object(files.config, {})
+    config = atomic.read_json_object(files.config, {})
     if settings_hash(config) != files.name.rpartition("-")[2]:
         raise DamagedFileError(files.config, "holds other settings than those of the run")
     for path in {*files.records(), *(files.folder / Path(name).name for name in recorded)} - {files.weights}:
-        if path.name in recorded and digest_of(read_bytes(path)) != recorded[path.name]:
+        if path.name in recorded and atomic.digest_of(atomic.read_bytes(path)) != recorded[path.name]:
             raise DamagedFileError(path, "is not as the run left it")
         if path == files.history:
             check_history(path)
         elif path.suffix == ".npz" and path.name not in recorded:
-            read_arrays(path)
+            atomic.read_arrays(path)
     if summary["status"] in MEASURED and not os.path.exists(files.history):
         raise DamagedFileError(files.history, "is missing")
     return StoredRun(summary, config, recorded)
 
 
 def _digest_of_summary(columns: Mapping[str, Any], digests: Mapping[str, str]) -> str:
-    return digest_of(json.dumps([columns, digests], sort_keys=True).encode())
+    return atomic.digest_of(json.dumps([columns, digests], sort_keys=True).encode())
 
 
 def check_history(path: Path) -> None:
     """Check that a history is whole lines with increasing steps. Raises DamagedFileError."""
-    content = read_bytes(path)
+    content = atomic.read_bytes(path)
     try:
         text = content.decode()
         header, *rows = csv.reader(io.StringIO(text), strict=True)
@@ -117,7 +111,7 @@ def check_history(path: Path) -> None:
 def digests(files: RunFiles, summary: Mapping[str, Any]) -> dict[str, str]:
     """The digests of a run's files by name; that of the summary is of its columns and the other digests."""
     others = [path for path in (files.config, files.weights, files.traceback) if os.path.exists(path)]
-    found = {path.name: digest_of(read_bytes(path)) for path in (*others, *files.records())}
+    found = {path.name: atomic.digest_of(atomic.read_bytes(path)) for path in (*others, *files.records())}
     return found | {files.summary.name: _digest_of_summary(summary, found)}
 
 
@@ -153,12 +147,12 @@ IDENTITY_OF_RUN, DIGESTS_BY_NAME = TypeAdapter(_Identity), TypeAdapter(dict[str,
 
 def read_plan(path: Path) -> list[PlannedJob]:
     """The jobs of a launch by number. Raises DamagedFileError."""
-    return _validated(path, read_json_list(path), PLAN)
+    return _validated(path, atomic.read_json_list(path), PLAN)
 
 
 def read_outcome(path: Path) -> JobOutcome:
     """What became of a job. Raises DamagedFileError."""
-    return _validated(path, read_json_object(path, {}), OUTCOME)
+    return _validated(path, atomic.read_json_object(path, {}), OUTCOME)
 
 
 def _validated(path: Path, content: Any, kind: TypeAdapter[Kind]) -> Kind:

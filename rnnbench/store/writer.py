@@ -15,15 +15,8 @@ import torch
 
 from rnnbench.errors import one_line
 from rnnbench.schema import RunFiles
-from rnnbench.store.atomic import (
-    DamagedFileError,
-    digest_of,
-    read_bytes,
-    remove_stale_temporaries,
-    replacing,
-    write_json,
-    write_text,
-)
+from rnnbench.store import atomic
+from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.lock import locked
 from rnnbench.store.reader import DIGESTS, digests, read_run
 
@@ -33,7 +26,7 @@ Arrays = Mapping[str, "np.ndarray[Any, np.dtype[np.float64]]"]
 
 def _save(path: Path, content: Mapping[str, Any]) -> None:
     """Write tensors and plain values; an error of the disk stays one, which torch covers with its own."""
-    with replacing(path) as file:
+    with atomic.replacing(path) as file:
         try:
             torch.save(dict(content), file)
         except RuntimeError as error:
@@ -76,9 +69,9 @@ class RunFolder:
     def start(self, config: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
         """Write the resolved configuration and the first summary, with the status `running`. Raises OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
-        remove_stale_temporaries(self.path, older_than_s=0)  # the run is locked, so nobody is writing
-        write_json(self.files.config, config)
-        write_json(self.files.summary, summary)
+        atomic.remove_stale_temporaries(self.path, older_than_s=0)  # the run is locked, so nobody is writing
+        atomic.write_json(self.files.config, config)
+        atomic.write_json(self.files.summary, summary)
 
     def write_records(self, history: Sequence[Scalars], arrays: Mapping[str, Sequence[tuple[int, Arrays]]]) -> None:
         """Write the history and, per probe, its arrays stacked over the steps at which it measured."""
@@ -86,11 +79,11 @@ class RunFolder:
         writer = csv.DictWriter(table, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: "" if value != value else value for name, value in row.items()} for row in history)
-        write_text(self.files.history, table.getvalue())
+        atomic.write_text(self.files.history, table.getvalue())
         for probe, measured in arrays.items():
             steps, values = zip(*measured, strict=True)
             stacked: dict[str, Any] = {name: np.stack([value[name] for value in values]) for name in values[0]}
-            with replacing(self.files.arrays(probe)) as file:
+            with atomic.replacing(self.files.arrays(probe)) as file:
                 np.savez_compressed(file, step=np.array(steps), **stacked)
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
@@ -100,7 +93,7 @@ class RunFolder:
     def load_checkpoint(self) -> dict[str, Any] | None:
         """The last checkpoint, or None. Raises DamagedFileError."""
         path = self.files.checkpoint
-        return _loaded(path, read_bytes(path)) if path.exists() else None
+        return _loaded(path, atomic.read_bytes(path)) if path.exists() else None
 
     def save_weights(self, kept: Mapping[str, Any]) -> None:
         """Write the weights of the trained model: tensors and plain Python values."""
@@ -112,8 +105,8 @@ class RunFolder:
         remedy = "train.keep_weights=true rerun=true trains the model again and keeps them"
         if not os.path.lexists(path):
             raise DamagedFileError(path, f"is missing: the run did not end, or kept no weights; {remedy}")
-        content = read_bytes(path)
-        if digest_of(content) != read_run(self.files).digests.get(path.name):
+        content = atomic.read_bytes(path)
+        if atomic.digest_of(content) != read_run(self.files).digests.get(path.name):
             raise DamagedFileError(path, f"is not as the run left it; {remedy}")
         return _loaded(path, content)
 
@@ -136,7 +129,7 @@ class RunFolder:
         if traceback is None:
             self.files.traceback.unlink(missing_ok=True)
         else:
-            write_text(self.files.traceback, traceback)
-        write_json(self.files.summary, {**summary, DIGESTS: digests(self.files, summary)})
+            atomic.write_text(self.files.traceback, traceback)
+        atomic.write_json(self.files.summary, {**summary, DIGESTS: digests(self.files, summary)})
         if traceback is None:
             self.drop_checkpoint()

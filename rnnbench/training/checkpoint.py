@@ -27,11 +27,7 @@ TRAINING_CODE = ("training", "model", "backends", "cells", "probes", "tasks")
 
 
 def writer(run: str, components: Iterable[type], device: torch.device) -> dict[str, str]:
-    """What writes the checkpoints of a run: each has to be the same when it is read.
-
-    `run` is the run's name, which ends in the hash of its settings; `components` are the classes of its cell, task,
-    probes, optimizer and schedule.
-    """
+    """What writes the checkpoints of a run of this name and with these classes; all the same when one is read."""
     classes = {base for component in components for base in component.__mro__}
     of_a_file = sorted((each for each in classes if hasattr(sys.modules[each.__module__], "__file__")), key=str)
     gpu = [torch.cuda.get_device_name(device)] if device.type == "cuda" else []

@@ -24,7 +24,7 @@ class Streams:
     """One generator per purpose, so that no draw for one can move another.
 
     Runs with the same seed and task see the same training, held-out and probe data whatever the cell, which makes
-    their scores comparable in pairs. Held-out examples come from streams that no training step touches.
+    their scores comparable in pairs.
     """
 
     weights: torch.Generator

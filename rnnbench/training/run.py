@@ -52,15 +52,15 @@ class Run:
 
     def __post_init__(self) -> None:
         self.noise = Noise(self.streams, self.device, self.settings.weight_noise)
-        schedule = {} if self.schedule is None else {"schedule": self.schedule}
-        self.stateful: dict[str, Any] = {"model": self.model, "optimizer": self.optimizer, **schedule}
+        stateful = {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}
+        self.stateful: dict[str, Any] = {name: each for name, each in stateful.items() if each is not None}
 
     def resume(self, folder: RunFolder) -> Progress:
         """Put back the states of the folder's checkpoint; returns where the run starts from, the beginning without one.
 
         A checkpoint that the run cannot resume from is set aside, with a line that says why.
         """
-        made = [each for each in (self.optimizer, self.schedule) if each is not None]
+        made = [each for name, each in self.stateful.items() if name != "model"]
         components = [*self.model.cells, innermost(self.task), *self.probes.values(), *made]
         self.written_by = writer(folder.name, map(type, components), self.device)
         problem = None
