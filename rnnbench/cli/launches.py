@@ -62,7 +62,7 @@ def read_outcomes(launch: Path) -> list[JobOutcome]:
 
 def write_plan(launch: Path, jobs: Sequence[PlannedJob]) -> None:
     """Keep the jobs that the launch sets out to do, numbered in this order."""
-    write_json(LaunchFiles(launch).plan, [job._asdict() for job in jobs])
+    write_json(LaunchFiles(launch).plan, [asdict(job) for job in jobs])
 
 
 class LaunchRecord(Callback):

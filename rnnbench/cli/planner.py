@@ -60,7 +60,7 @@ class Planner:
         for key, shared in self._shared.items():
             if str(composed.content[key]) != shared:
                 raise SettingError(f"{key}={composed.content[key]}: must be one value for all runs of a launch")
-        known = PlannedJob(job, identity.name, work=identity.work)
+        known = PlannedJob(job, identity.name)
         files = ExperimentFiles(settings.results_dir / settings.name).run(identity.name)
         if settings.rerun or not os.path.exists(files.summary):
             return known
@@ -71,4 +71,4 @@ class Planner:
         status = JobStatus.of_run_before(stored["status"])
         if status is not None and stored.get("component_source") != identity.component_source:
             self._changed.append(identity.name)
-        return known._replace(status=status)
+        return PlannedJob(job, identity.name, status)

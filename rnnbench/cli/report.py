@@ -18,7 +18,6 @@ from rnnbench.schema import ExperimentFiles, checked_name
 
 if TYPE_CHECKING:
     from rnnbench.analysis.results import Results
-    from rnnbench.report.report import WrittenReport
     from rnnbench.report.settings import ReportSettings
 
 USAGE = """rnnbench-report makes the tables and figures of a sweep from its run folders, without training.
@@ -93,25 +92,14 @@ def report(arguments: list[str]) -> None:
     written = write_report(results, tables, figures, known_cells, command, settings, description, letters)
     print(written.text)
     print(f"\nPage: {written.files[0]}")
-    print(_listed(written, letters))
+    made = sorted({str(path.relative_to(written.folder).with_suffix("")) for path in written.files[1:]})
+    print(fill(f"Beside it: {', '.join(made)}", letters, break_long_words=False, break_on_hyphens=False))
     if written.removed:
         print(f"Removed, since they were of an earlier report: {', '.join(written.removed)}")
     if written.failed:
         for each in written.failed:
             print_error(each.error)
         raise SystemExit(2 if all(isinstance(each.error, SettingError) for each in written.failed) else 1)
-
-
-def _listed(written: "WrittenReport", letters: int) -> str:
-    """The files beside the page, each with all its endings: `comparison (csv, json, md, tex)`."""
-    endings: dict[str, list[str]] = {}
-    for path in sorted(written.files[1:]):
-        endings.setdefault(str(path.relative_to(written.folder).with_suffix("")), []).append(path.suffix[1:])
-    of_endings: dict[str, list[str]] = {}
-    for name, found in endings.items():
-        of_endings.setdefault(", ".join(found), []).append(name)
-    parts = [f"{', '.join(names)} ({found})" for found, names in of_endings.items()]
-    return fill(f"Beside it: {'; '.join(parts)}", letters, break_long_words=False, break_on_hyphens=False)
 
 
 def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":

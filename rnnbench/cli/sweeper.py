@@ -40,11 +40,8 @@ class UnionOfProducts(Sweeper):
     setting is tuned on seeds of its own, one stage after the other (see `rnnbench.runs.tuning`).
     """
 
-    def __init__(
-        self, params: Swept | None, products: Mapping[str, Swept] | None, max_batch_size: int | None, dry_run: bool
-    ) -> None:
-        self.params, self.products, self.max_batch_size = params or {}, products or {}, max_batch_size
-        self.dry_run = dry_run
+    def __init__(self, params: Swept | None, products: Mapping[str, Swept] | None, dry_run: bool) -> None:
+        self.params, self.products, self.dry_run = params or {}, products or {}, dry_run
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.config = hydra_context, config
@@ -59,8 +56,6 @@ class UnionOfProducts(Sweeper):
 
         assert self.config is not None
         assert self.hydra_context is not None
-        if self.max_batch_size is not None and self.max_batch_size < 1:
-            raise SettingError(f"hydra.sweeper.max_batch_size={self.max_batch_size}: must be at least 1, or null")
         if not self.dry_run:
             write_text(self.folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
         self.planner = Planner(self.config, self.hydra_context.config_loader)
@@ -83,11 +78,7 @@ class UnionOfProducts(Sweeper):
         write_plan(self.folder, self.planned)
         if done:
             _report(f"{len(done)} of {len(planned)} runs are done already, {len(missing)} to do")
-        ended: list[JobReturn] = []
-        size = self.max_batch_size or max(len(missing), 1)
-        for start in range(0, len(missing), size):
-            batch = [list(job.overrides) for job in missing[start : start + size]]
-            ended += self.launcher.launch(batch, initial_job_idx=first + start)
+        ended = [*self.launcher.launch([job.overrides for job in missing], first)] if missing else []
         for job in ended:
             _ = job.return_value  # raises what ended the job
         return ended

@@ -61,7 +61,7 @@ def execute(job: Job) -> JobOutcome:
     files = ExperimentFiles((settings.results_dir / settings.name).absolute())  # a component may change directory
     with standard_settings(f"a component of the run {' '.join(job.overrides)}".rstrip()):
         if not settings.rerun and any(files.runs.glob(f"{cell}-{task}-{settings.seed}-*")):
-            name, source, _ = Identities().of(settings, cell, task)  # takes less time than building the run
+            name, source = Identities().of(settings, cell, task)  # takes less time than building the run
             folder = RunFolder(files.run(name).folder)
             with suppress(DamagedFileError):  # which is reported once the run is locked
                 if known := _done_before(job, folder, folder.summary(), source):

@@ -26,8 +26,6 @@ class Identity(NamedTuple):
     name: str
     component_source: str
     """The hash of its cell's and its task's source files."""
-    work: float
-    """Training steps, times sequences, times their length, times parameters of the recurrent layers."""
 
 
 class Identities:
@@ -43,14 +41,11 @@ class Identities:
             return self._of(settings, cell, task)
 
     def _of(self, settings: Settings, cell: str, task: str) -> Identity:
-        model, train = settings.model, settings.train
-        built_task: Task = self._once(lambda: build_task(settings), "task", settings.task, train.examples)
-        of_shape = (settings.cell, settings.task, model.model_dump(), settings.device, settings.threads)
-        hidden_size, backend, source, parameters = self._once(lambda: _shape(settings, built_task), "shape", *of_shape)
-        length: int = self._once(lambda: _length(built_task), "length", settings.task)
+        built_task: Task = self._once(lambda: build_task(settings), "task", settings.task, settings.train.examples)
+        of_shape = (settings.cell, settings.task, settings.model.model_dump(), settings.device, settings.threads)
+        hidden_size, backend, source = self._once(lambda: _shape(settings, built_task), "shape", *of_shape)
         content = settings.result_settings(hidden_size, backend)
-        work = float(train.in_steps(built_task).steps * train.batch_size * length * parameters)
-        return Identity(run_name(cell, task, settings.seed, content), source, work)
+        return Identity(run_name(cell, task, settings.seed, content), source)
 
     def _once(self, find: Callable[[], Any], *key: Any) -> Any:
         """What `find` returns, found once for each key."""
@@ -60,17 +55,11 @@ class Identities:
         return self._found[text]
 
 
-def _shape(settings: Settings, task: Task) -> tuple[int, str, str, int]:
-    """Hidden size, backend, hash of the components' source, and parameters of the recurrent layers."""
+def _shape(settings: Settings, task: Task) -> tuple[int, str, str]:
+    """Hidden size, backend, and hash of the components' source."""
     make_cell, hidden_size = build_layer(settings, task)
     with torch.random.fork_rng(devices=[]):
         cell = make_cell(input_features(settings, task), hidden_size)
     cell.to(build_device(settings.device))
     backend = planned_backend(cell, settings.model.backend, settings.threads).name
-    parameters = settings.model.layers * sum(parameter.numel() for parameter in cell.parameters())
-    return cell.hidden_size, backend, source_hash([type(cell), type(innermost(task))]), parameters
-
-
-def _length(task: Task) -> int:
-    """The length of a sequence that the task draws; of a range the longest, of data in a file that of one of them."""
-    return len(innermost(task).probe_batch(1, torch.Generator().manual_seed(0)).inputs)  # draws no training set
+    return cell.hidden_size, backend, source_hash([type(cell), type(innermost(task))])

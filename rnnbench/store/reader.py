@@ -128,7 +128,8 @@ class JobOutcome:
     """The value that a sweeper is to make small or large, where one was asked for."""
 
 
-class PlannedJob(NamedTuple):
+@dataclass(frozen=True)
+class PlannedJob:
     """A job of a launch, as known before anything was started."""
 
     overrides: tuple[str, ...]
@@ -137,8 +138,6 @@ class PlannedJob(NamedTuple):
     """The run's name, where it is known."""
     status: JobStatus | None = None
     """Its outcome if that was known; None: it was passed to the launcher."""
-    work: float | None = None
-    """A number proportional to the time that it is expected to take, where that is known."""
 
 
 PLAN, OUTCOME = TypeAdapter(list[PlannedJob]), TypeAdapter(JobOutcome)

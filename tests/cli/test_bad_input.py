@@ -52,7 +52,6 @@ WRONG = {
     ("-cd=/etc", "-cd", "/"): "--config-dir /: there is /etc already; put all into one folder",
     ("hydra.run.dir=.",): ".: a launch's folder must be in results/default/launches; leave it out, results_dir=DIR ",
     ("hydra.job.chdir=true",): "hydra.job.chdir=true: runs stay in the working directory; leave it out",
-    ("-m", "hydra.sweeper.max_batch_size=0"): "hydra.sweeper.max_batch_size=0: must be at least 1, or null",
     ("-m", "optimizer.lr=interval(0.1,0.2)"): "optimizer.lr=interval(0.1,0.2): cannot be listed; hydra/sweeper=optuna",
 }
 """Found before a run is built."""

@@ -29,10 +29,7 @@ def cells(folder: Path) -> list[tuple[str, str]]:
 def test_several_experiments_filters_and_what_is_refused(rnnbench_report: Command, runs: Path) -> None:
     code, output, errors = rnnbench_report("name=[one,two]", *LOOK)
     assert (code, errors) == (0, "")
-    assert (
-        "\nPage: results/one+two/report.html\nBeside it: comparison (csv, json, md, tex); figures/cost (json, svg)\n"
-        in output
-    )
+    assert "\nPage: results/one+two/report.html\nBeside it: comparison, figures/cost\n" in output
     assert cells(runs / "one+two") == [("rnn", "2"), ("lstm", "1"), ("gru", "2")]
     shutil.copytree(runs / "one", runs / "default")
     code, _, errors = rnnbench_report(*LOOK)

@@ -10,9 +10,6 @@ import torch
 
 import rnnbench
 from rnnbench.errors import SettingError
-from rnnbench.runs.catalogue import default_content, with_settings
-from rnnbench.runs.identity import Identities
-from rnnbench.runs.settings import Settings
 from rnnbench.tasks.adding import Adding
 from rnnbench.training.randomness import Streams
 
@@ -131,16 +128,3 @@ def test_a_fixed_training_set_is_gone_through_in_epochs(tmp_path: Path) -> None:
     fresh = trained(tmp_path, **{"task.length": 12, "train": SHORT["train"] | {"steps": 24}})
     assert row["weights_sha256"] != fresh["weights_sha256"]
     assert row["test_baseline_loss"] == fresh["test_baseline_loss"]
-
-
-def test_a_sweep_plans_each_job_by_its_own_training_set() -> None:
-    """Fresh sequences have no epochs; that this job is refused says nothing of the next."""
-    known, content = Identities(), default_content({"cell": "gru", "task": "adding"})
-
-    def work(examples: int | None) -> float:
-        train = SHORT["train"] | {"steps": None, "epochs": 2, "examples": examples}
-        return known.of(Settings.from_content(with_settings(content, {"train": train})), "gru", "adding").work
-
-    with pytest.raises(SettingError, match="so it has no epochs"):
-        work(None)
-    assert work(80) == 2 * work(40)
