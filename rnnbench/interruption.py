@@ -105,10 +105,7 @@ def raised_after() -> Iterator[None]:
 
 
 def listen_as_worker(requeued_after: Collection[signal.Signals] = ()) -> None:
-    """Note signals from now on in a process whose main function is not ours; does nothing where handlers are in place.
-
-    Nor in a thread, which cannot set them. After the signals `requeued_after` the worker's job is started again.
-    """
+    """Note signals from now on in a process whose main function is not ours; after some of them it is queued again."""
     _process.requeued_after = requeued_after or _process.requeued_after
     if _can_listen():
         _set_handlers()

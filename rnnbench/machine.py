@@ -25,11 +25,7 @@ CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Processor:
-    """Identifies a processor type, since a name such as "AMD EPYC" is that of many.
-
-    Family and model are of its vendor's numbering, on ARM implementer and part; the width is that of the widest vector
-    registers that it has flags for.
-    """
+    """A processor type; family and model are of its vendor's numbering, on ARM implementer and part."""
 
     name: str = ""
     family: int | None = None

@@ -34,10 +34,7 @@ def settings_and_options(
     options: Sequence[str] = HYDRA_OPTIONS,
     used: Sequence[str] = (*menu.GROUPS, "name"),
 ) -> tuple[list[str], list[str]]:
-    """The settings among the arguments, `key=value` or `~key`, and the options with their values.
-
-    `used` are the settings that the command uses. Raises SettingError for an argument that is neither.
-    """
+    """The settings among the arguments, and the options with their values. Raises SettingError for what is neither."""
     menu.check_own_directory(arguments)
     settings: list[str] = []
     found: list[str] = []

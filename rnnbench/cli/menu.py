@@ -57,10 +57,7 @@ def _files(group: str, directories: Sequence[Path]) -> dict[str, Path]:
 
 
 def menu(arguments: Sequence[str] = ()) -> str:
-    """The text of --help: one screen, or all of the topics among the arguments, each a group, a choice or settings.
-
-    Choices in --config-dir are among them. Raises SettingError for what is no topic.
-    """
+    """The text of --help: one screen, or all of the topics among the arguments. Raises SettingError for no topic."""
     directories, words = config_directories(arguments), zip(["", *arguments], arguments, strict=False)
     topics = [word for before, word in words if not word.startswith("-") and before not in CONFIG_DIR]
     if topics:

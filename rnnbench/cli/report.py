@@ -65,10 +65,7 @@ def main() -> None:
 
 
 def report(arguments: list[str]) -> None:
-    """Compose the configuration, read the runs, write and print the report.
-
-    Raises SettingError, and SystemExit where a table or figure could not be made.
-    """
+    """Compose the configuration, read the runs, write and print the report. Raises SettingError and SystemExit."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of caches and fonts, which are its own concern
     from rnnbench.report import Figure, Table, write_report
 

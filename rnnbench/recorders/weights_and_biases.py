@@ -117,10 +117,7 @@ class WeightsAndBiases(Recorder):
             file.with_name(f"{file.name}.synced").touch()  # as `wandb sync` does
 
     def _guarded(self, call: Callable[[], Any], timeout_s: float) -> Any:
-        """What a call returns. If it fails it is None, the run is lost to W&B, and a line says so once a process.
-
-        W&B's process is killed, which would keep trying, and for which this one would wait at its end.
-        """
+        """What a call returns. If it fails it is None, W&B's process is killed, and a line says so once a process."""
         kind, started = type(self), time.monotonic()
         try:
             return bounded(call, min(timeout_s, kind.left_s))

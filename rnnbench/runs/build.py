@@ -27,10 +27,7 @@ WHOLE_RUN = ("T_max", "total_iters", "total_steps")
 
 
 def build_optimizer(settings: Settings, model: Model, steps: int) -> tuple[torch.optim.Optimizer, LRScheduler | None]:
-    """The optimizer of the model's parameters, and the schedule of its learning rate over this many training steps.
-
-    Raises SettingError for a wrong setting of either; torch refuses them as ValueErrors without their names.
-    """
+    """The optimizer, and the schedule of its learning rate over this many training steps. Raises SettingError."""
     _check_complex(settings, model)
     optimizer = _of_torch(torch.optim.Optimizer, settings.optimizer, "optimizer", model.parameters())
     if settings.model.initialisation == "paper":
@@ -110,10 +107,7 @@ def _task_at(settings: Settings, length: int) -> Task:
 
 
 def build_tests(settings: Settings, task: Task) -> dict[int, Task]:
-    """The tasks of the lengths on which the trained model is evaluated besides its own.
-
-    Raises SettingError for a task without a length, or with other inputs or outputs at one of them.
-    """
+    """The tasks of the other lengths on which the trained model is evaluated. Raises SettingError."""
     tests: dict[int, Task] = {}
     for length in settings.evaluation.lengths:
         found = construct(partial(task.at_length, length), "evaluation.lengths")

@@ -132,10 +132,7 @@ def one_form(value: Any) -> Any:
 
 
 def construct(make: Callable[..., Any], group: str, *arguments: Any) -> Any:
-    """Call a constructor. Its error on a setting becomes a SettingError that names the group; others propagate.
-
-    `rnnbench.errors` defines what is a wrong setting and what is a bug.
-    """
+    """Call a constructor. Its error on a setting becomes a SettingError that names the group; see `rnnbench.errors`."""
     kind: Any = make.func if isinstance(make, partial) else make
     if inspect.isabstract(kind):
         lacks = ", ".join(sorted(kind.__abstractmethods__))

@@ -32,10 +32,7 @@ def _last(text: str) -> str:
 
 
 def outcome_line(outcome: JobOutcome, shared: Collection[str] = (), planned: str | None = None) -> str:
-    """What became of a job: `gru-adding-0-7456dcdd lr=0.01: done (...)`.
-
-    `planned` is the run's name for an outcome that has none; without either the line begins with all overrides.
-    """
+    """What became of a job: `gru-adding-0-7456dcdd lr=0.01: done (...)`; `planned` is the run's name if known."""
     run = outcome.run or planned
     name = f"{run} {swept_label(outcome.overrides, shared)}".rstrip() if run else " ".join(outcome.overrides)
     return f"{name}: {outcome.status} {outcome.message}".rstrip()

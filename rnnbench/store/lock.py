@@ -23,10 +23,7 @@ LEASE_SUFFIX, STALE_AFTER_S = ".lease", 24 * 3600
 
 @contextmanager
 def locked(path: Path, patience_s: float = PATIENCE_S) -> Iterator[bool]:
-    """A block that holds the lock; yields False when another process holds it. The file is gone afterwards.
-
-    Raises OSError.
-    """
+    """A block that holds the lock; yields False when another process holds it. Raises OSError."""
     lock: BaseFileLock = FileLock(path, fallback_to_soft=False)
     try:
         mine = _acquire(lock, patience_s)

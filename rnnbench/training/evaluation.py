@@ -41,10 +41,7 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(model: Model, task: Task, batches: Iterable[Batch]) -> Evaluation:
-    """Evaluate the model on batches, every scored step counting alike however the examples are batched.
-
-    The model is in evaluation mode meanwhile.
-    """
+    """Evaluate the model, in evaluation mode; every scored step counts alike however the examples are batched."""
     loss = weight = wrong = 0.0
     examples = 0
     sums, values, counts = (defaultdict[str, float](float) for _ in range(3))

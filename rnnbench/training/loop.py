@@ -191,10 +191,7 @@ class Loop:
             progress.evaluations_since_best += 1
 
     def _confirm(self) -> dict[str, float]:
-        """Evaluate on fresh data whether the task is solved: of many evaluations, one may meet the criterion by chance.
-
-        Raises NotFiniteError when the loss is not finite.
-        """
+        """Evaluate on fresh data whether the task is solved: of many evaluations one may meet the criterion by luck."""
         progress = self.progress
         if progress.first_crossing_step is None:
             progress.first_crossing_step = progress.step

@@ -60,10 +60,7 @@ def _generator(sequence: np.random.SeedSequence) -> torch.Generator:
 
 
 class Noise:
-    """What is drawn in training: by the model, from torch's global generators, and for the noise on the weights.
-
-    `deviation` is that of the Gaussian noise on every parameter, 0 for none.
-    """
+    """What training draws: the model from torch's generators, and Gaussian noise of a deviation on every parameter."""
 
     def __init__(self, streams: Streams, device: torch.device, deviation: float = 0.0) -> None:
         self.seed = streams.noise.initial_seed()

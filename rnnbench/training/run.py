@@ -56,10 +56,7 @@ class Run:
         self.stateful: dict[str, Any] = {name: each for name, each in stateful.items() if each is not None}
 
     def resume(self, folder: RunFolder) -> Progress:
-        """Put back the states of the folder's checkpoint; returns where the run starts from, the beginning without one.
-
-        A checkpoint that the run cannot resume from is set aside, with a line that says why.
-        """
+        """Put back the states of a checkpoint, or set aside one that does not fit; where the run starts from."""
         made = [each for name, each in self.stateful.items() if name != "model"]
         components = [*self.model.cells, innermost(self.task), *self.probes.values(), *made]
         self.written_by = writer(folder.name, map(type, components), self.device)
@@ -85,10 +82,7 @@ class Run:
     def train(
         self, folder: RunFolder, progress: Progress, recorders: Sequence[Recorder]
     ) -> tuple[Status, dict[str, Any]]:
-        """Train on from what `resume` returned, write the records, and return status and results.
-
-        A signal ends it with a checkpoint, and Interrupted.
-        """
+        """Train on from what `resume` returned, write the records, return status and results. Raises Interrupted."""
         clock = Clock(progress)
         self.model.train()
         probe_batch = self.task.probe_batch(self.settings.batch_size, self.streams.probes).to(self.device)
@@ -242,10 +236,7 @@ class Run:
         return baseline | test.columns("test") | self._at_other_lengths(max(len(batch.inputs) for batch in batches))
 
     def _at_other_lengths(self, steps: int) -> dict[str, float]:
-        """Loss, errors and measures on fresh sequences of other lengths, each with the baseline's loss on them.
-
-        They are drawn in batches that take no more memory than one of the trained length, `steps` long.
-        """
+        """Columns of fresh sequences of other lengths, in batches that take no more memory than one of `steps`."""
         found: dict[str, float] = {}
         for length, task in self.tests.items():
             stream, at_a_time = self.streams.other_length, max(1, EVALUATION_BATCH * steps // max(length, steps))

@@ -31,11 +31,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class JobCall:
-    """What all jobs of a sweep have in common; called with some of them in a worker, it executes one after the other.
-
-    Each writes its outcome, and what it prints, to the launch's folder. Raises Interrupted when a signal has stopped
-    one, and OSError on a machine that does not share the folder.
-    """
+    """What all jobs of a sweep have in common; called with some of them, a worker executes one after the other."""
 
     context: HydraContext
     config: DictConfig
