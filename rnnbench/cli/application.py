@@ -56,7 +56,7 @@ def _job(config: DictConfig) -> float | None:
 
 
 def in_one_line(command: Callable[[], None]) -> None:
-    """Run a command: a wrong setting ends it with a line and code 2, a bug with its traceback; see `rnnbench.errors`."""
+    """Run a command: a wrong setting ends it with a line and code 2, a bug with its traceback (`rnnbench.errors`)."""
     as_set = os.environ.get("HYDRA_FULL_ERROR", "0")  # 1 shows the whole traceback of both
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise rather than print and exit
     try:

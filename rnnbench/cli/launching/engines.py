@@ -112,7 +112,7 @@ class DaskLauncher(ExecutorLauncher):
 
 
 class RayLauncher(ExecutorLauncher):
-    """`hydra/launcher=ray`: a Ray cluster that is there, or one started here; Ray tries a lost call again, three times."""
+    """`hydra/launcher=ray`: a Ray cluster that is there, or one started here; Ray tries a lost call again."""
 
     def __init__(self, address: str | None, num_cpus: int | None, cpus_per_run: float) -> None:
         self.address, self.num_cpus, self.cpus_per_run = address, num_cpus, cpus_per_run
