@@ -21,7 +21,7 @@ from tqdm import tqdm
 from rnnbench.cli.launches import read_outcome, write_plan
 from rnnbench.errors import SettingError
 from rnnbench.runs.swept import shared_overrides, swept_label
-from rnnbench.runs.tuning import TuningStages
+from rnnbench.runs.tuning import TuningSettings, TuningStages
 from rnnbench.schema import ExperimentFiles, JobStatus
 from rnnbench.store.atomic import write_text
 from rnnbench.store.reader import PlannedJob
@@ -60,10 +60,14 @@ class UnionOfProducts(Sweeper):
             write_text(self.folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
         self.planner = Planner(self.config, self.hydra_context.config_loader)
         jobs = swept_jobs(self.params, self.products, arguments, self.hydra_context.config_loader)
-        tuned, tuning = self.config.tuned, self.config.tuning
-        if tuned is None or not tuning.seeds:
+        if self.config.tuned is None or not self.config.tuning.seeds:
             return self._launch(jobs)
-        return self._tune(TuningStages(jobs, tuned, list(tuning.seeds), tuning.extend, tuning.by))
+        ended, tuning = list[JobReturn](), TuningSettings.model_validate(OmegaConf.to_container(self.config.tuning))
+        for said, of_stage in TuningStages(jobs, self.config.tuned, tuning).stages(self._runs):
+            for line in said:
+                _report(line)
+            ended += self._launch(of_stage)
+        return ended
 
     def _launch(self, jobs: list[list[str]]) -> list[JobReturn]:
         """Launch those of the jobs that are not done, after all that were planned so far."""
@@ -82,25 +86,6 @@ class UnionOfProducts(Sweeper):
         for job in ended:
             _ = job.return_value  # raises what ended the job
         return ended
-
-    def _tune(self, stages: TuningStages) -> list[JobReturn]:
-        """Launch one stage after the other, each given the results of the previous ones."""
-        first = stages.first()
-        if not stages.tunes:
-            return self._launch(first)
-        seeds = ", ".join(map(str, stages.seeds))
-        _report(f"tuning {stages.setting} on seeds {seeds}, {len(first)} runs; the runs to be reported come after")
-        ended = self._launch(first)
-        for _ in range(stages.extend):
-            if not (jobs := stages.extensions(self._runs())):
-                break
-            _report(f"the best {stages.setting} is the edge of the grid: {len(jobs)} runs beyond it")
-            ended += self._launch(jobs)
-        jobs, without = stages.reported(self._runs())
-        for line in without:
-            _report(line)
-        _report(f"{stages.setting} is chosen on validation data: {len(jobs)} runs to be reported")
-        return ended + (self._launch(jobs) if jobs else [])
 
     def _runs(self) -> "pd.DataFrame":
         """The runs of the jobs launched so far that have one, with the job's overrides as `job`."""

@@ -6,7 +6,8 @@ comes to the same choices.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt
@@ -38,47 +39,55 @@ class TuningSettings(BaseModel):
 
 
 class TuningStages:
-    """The jobs of each stage, from the declared grid and the runs of the stages before."""
+    """The stages of a sweep over a setting, from the declared grid and the runs of the stages before."""
 
-    def __init__(
-        self, declared: Sequence[Sequence[str]], setting: str, seeds: Sequence[int], extend: int, by: str
-    ) -> None:
-        """`declared` are the jobs of the grid at the seeds to be reported, `seeds` those to tune on.
+    def __init__(self, declared: Sequence[Sequence[str]], setting: str, tuning: TuningSettings) -> None:
+        """`declared` are the jobs of the grid at the seeds to be reported.
 
-        At most `extend` values are added at an edge; `by` is the objective. Raises SettingError where the grid does not
-        sweep the setting and the seed, and for a seed that is to tune and to be reported.
+        Raises SettingError where it does not sweep the setting and the seed, and for a seed that is to tune as well.
         """
-        self.setting, self.seeds, self.extend, self.by = setting, list(seeds), extend, by
+        self.setting, self.tuning, seeds = setting, tuning, list(tuning.seeds)
         self.grids: dict[Job, dict[Any, str]] = {}
         """The values to try of each group, with their text in overrides; extensions come last."""
         self.reported_seeds: dict[Job, dict[Any, str]] = {}
         for job in declared:
             swept = dict(override.partition("=")[::2] for override in job)
             if setting not in swept or "seed" not in swept:
-                raise SettingError(f"tuning.seeds={self.seeds}: needs a sweep over {setting} and over seed")
-            if override_value(swept["seed"]) in self.seeds:
+                raise SettingError(f"tuning.seeds={seeds}: needs a sweep over {setting} and over seed")
+            if override_value(swept["seed"]) in seeds:
                 again = "report other seeds, or set tuning.seeds=[]"
-                raise SettingError(f"seed={swept['seed']}: is one of tuning.seeds={self.seeds}; {again}")
+                raise SettingError(f"seed={swept['seed']}: is one of tuning.seeds={seeds}; {again}")
             group = tuple(override for override in job if override.partition("=")[0] not in (setting, "seed"))
             for found, text in ((self.grids, swept[setting]), (self.reported_seeds, swept["seed"])):
                 found.setdefault(group, {}).setdefault(override_value(text), text)
 
-    @property
-    def tunes(self) -> bool:
-        """Whether some group has more than one value."""
-        return any(len(grid) > 1 for grid in self.grids.values())
+    def stages(self, runs: "Callable[[], pd.DataFrame]") -> Iterator[tuple[list[str], list[list[str]]]]:
+        """What to say of each stage, and its jobs: the grid at the tuning seeds, extensions, what is to be reported.
 
-    def first(self) -> list[list[str]]:
-        """The grid at the tuning seeds; where there is one value only, what is to be reported."""
-        if not self.tunes:
-            return self._reported({group: text for group, grid in self.grids.items() for text in grid.values()})
-        return [job for group, grid in self.grids.items() if len(grid) > 1 for job in self._tuning_jobs(group, grid)]
-
-    def extensions(self, runs: "pd.DataFrame") -> list[list[str]]:
-        """The jobs at the next value of each group whose grid's edge was chosen; each call is one extension.
-
-        `runs` holds the runs of this sweep, with the column `job`: their overrides.
+        `runs` gives the runs of the stages so far, with the column `job`: their overrides. Where every group has one
+        value, there is nothing to tune.
         """
+        first = [job for group, grid in self.grids.items() if len(grid) > 1 for job in self._tuning_jobs(group, grid)]
+        if first:
+            on = f"on seeds {', '.join(map(str, self.tuning.seeds))}, {len(first)} runs"
+            yield [f"tuning {self.setting} {on}; the runs to be reported come after"], first
+        for _ in range(self.tuning.extend if first else 0):
+            if not (jobs := self._extensions(runs())):
+                break
+            yield [f"the best {self.setting} is the edge of the grid: {len(jobs)} runs beyond it"], jobs
+        known = runs() if first else None
+        chosen = {group: self._chosen(group, known) for group in self.grids}
+        texts = {group: [text] for group, text in chosen.items() if text is not None}
+        jobs = [
+            job for group, text in texts.items() for job in self._jobs(group, text, self.reported_seeds[group].values())
+        ]
+        unknown = f"no choice of {self.setting} yet, since not all runs of it are done"
+        said = [f"{' '.join(group)}: {unknown}" for group, text in chosen.items() if text is None]
+        said += [f"{self.setting} is chosen on validation data: {len(jobs)} runs to be reported"] if first else []
+        yield said, jobs
+
+    def _extensions(self, runs: "pd.DataFrame") -> list[list[str]]:
+        """The jobs at the next value of each group whose grid's edge was chosen; each call is one extension."""
         from rnnbench.analysis.tuning import next_value
 
         jobs = []
@@ -90,18 +99,12 @@ class TuningStages:
                 jobs += self._tuning_jobs(group, {value: str(value)})
         return jobs
 
-    def reported(self, runs: "pd.DataFrame") -> tuple[list[list[str]], list[str]]:
-        """The jobs at the chosen values with the seeds to be reported, and a line for each group without a choice."""
-        chosen, unknown = {}, []
-        for group, grid in self.grids.items():
-            if len(grid) == 1:
-                (chosen[group],) = grid.values()
-            elif rows := self._ranked(group, runs):
-                (best,) = [row["value"] for row in rows if row["chosen"]]
-                chosen[group] = grid[best]
-            else:
-                unknown.append(f"{' '.join(group)}: no choice of {self.setting} yet, since not all runs of it are done")
-        return self._reported(chosen), unknown
+    def _chosen(self, group: Job, runs: "pd.DataFrame | None") -> str | None:
+        """The text of the group's only or best value; None where not all of its runs have ended."""
+        grid = self.grids[group]
+        if len(grid) == 1 or runs is None:
+            return next(iter(grid.values()))
+        return next((grid[row["value"]] for row in self._ranked(group, runs) if row["chosen"]), None)
 
     def _ranked(self, group: Job, runs: "pd.DataFrame") -> list[dict[str, Any]]:
         """The values of the group ranked; empty for a single one, and unless the runs of all tuning jobs have ended."""
@@ -111,14 +114,10 @@ class TuningStages:
         ended = runs[runs["job"].isin(jobs) & runs["status"].isin(ENDED)]
         if len(self.grids[group]) < 2 or jobs - set(ended["job"]):
             return []
-        return ranked(ended, self.setting, self.by)
+        return ranked(ended, self.setting, self.tuning.by)
 
     def _tuning_jobs(self, group: Job, grid: Mapping[Any, str]) -> list[list[str]]:
-        return [[*group, f"{self.setting}={text}", f"seed={seed}"] for text in grid.values() for seed in self.seeds]
+        return self._jobs(group, grid.values(), self.tuning.seeds)
 
-    def _reported(self, chosen: Mapping[Job, str]) -> list[list[str]]:
-        return [
-            [*group, f"{self.setting}={text}", f"seed={seed}"]
-            for group, text in chosen.items()
-            for seed in self.reported_seeds[group].values()
-        ]
+    def _jobs(self, group: Job, values: Iterable[str], seeds: Iterable[Any]) -> list[list[str]]:
+        return [[*group, f"{self.setting}={text}", f"seed={seed}"] for text, seed in product(values, seeds)]

@@ -2,13 +2,13 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnnbench.runs.tuning import TuningStages
+from rnnbench.runs.tuning import TuningSettings, TuningStages
 from tests.analysis.made import results
 from tests.cli.conftest import SMALL, Command
 
@@ -17,68 +17,55 @@ DECLARED = [[f"cell={cell}", f"optimizer.lr={rate}", f"seed={seed}"]
             for cell in ("rnn", "gru") for rate in RATES for seed in (10, 11)]  # fmt: skip
 
 
-def stages() -> TuningStages:
-    return TuningStages(DECLARED, "optimizer.lr", [0, 1], 2, "steps_to_solve")
+BY_STEPS = TuningSettings(seeds=(0, 1), extend=2, by="steps_to_solve")
 
 
-def ended(jobs: list[list[str]], steps: dict[tuple[str, float], float], **more: Any) -> pd.DataFrame:
-    """Runs of these jobs, with steps to solve by cell and rate."""
+def stages(steps: dict[tuple[str, float], float], unknown: str = "") -> list[list[str]]:
+    """The jobs of each stage where the runs take these steps; of the runs that are `unknown` none has ended."""
+    jobs: list[list[str]] = []
+    found, tuned = [], TuningStages(DECLARED, "optimizer.lr", BY_STEPS)
+    for said, of_stage in tuned.stages(partial(ended, jobs, steps, unknown)):
+        jobs.extend(of_stage)
+        found.append([" ".join(job) for job in of_stage] + [line for line in said if unknown and unknown in line])
+    return found
+
+
+def ended(jobs: list[list[str]], steps: dict[tuple[str, float], float], unknown: str) -> pd.DataFrame:
+    """Runs of these jobs, with steps to solve by cell and rate; those of -1 steps diverge."""
     rows = []
     for job in jobs:
         swept = dict(override.split("=") for override in job)
-        rate = float(swept["optimizer.lr"])
+        rate, seed = float(swept["optimizer.lr"]), int(swept["seed"])
         taken = steps.get((swept["cell"], rate), np.nan)
-        own = {"cell": swept["cell"], "seed": int(swept["seed"]), "optimizer.lr": rate, "steps_to_solve": taken}
-        rows.append({**own, "of": tuple(job), **more})
-    table = results(*rows).runs
-    return table.rename(columns={"of": "job"})
-
-
-def values(jobs: list[list[str]]) -> list[str]:
-    return [" ".join(job) for job in jobs]
+        own = {"cell": swept["cell"], "seed": seed, "optimizer.lr": rate, "steps_to_solve": taken, "of": tuple(job)}
+        if not (unknown and unknown in job and seed == 1):
+            rows.append(own | ({"status": "diverged", "steps_to_solve": 10.0} if taken == -1 else {}))
+    return results(*rows).runs.rename(columns={"of": "job"})
 
 
 def test_the_grid_at_the_tuning_seeds_then_beyond_its_edges_then_what_is_reported() -> None:
     """The GRU is best at the upper edge, and beyond it again; the RNN at the lower edge, and not below."""
     steps = {("gru", 1e-2): 100.0, ("gru", 3e-2): 50.0, ("gru", 1e-1): 70.0, ("rnn", 1e-3): 200.0}
-    staged = stages()
-    jobs = staged.first()
-    assert len(jobs) == 12
-    assert values(jobs)[:2] == ["cell=rnn optimizer.lr=1e-3 seed=0", "cell=rnn optimizer.lr=1e-3 seed=1"]
-    beyond = staged.extensions(ended(jobs, steps))
-    assert values(beyond) == [f"cell={cell} optimizer.lr={rate} seed={seed}"
-                              for cell, rate in (("rnn", 0.0003), ("gru", 0.03)) for seed in (0, 1)]  # fmt: skip
-    jobs += beyond
-    beyond = staged.extensions(ended(jobs, steps))
-    assert values(beyond) == ["cell=gru optimizer.lr=0.1 seed=0", "cell=gru optimizer.lr=0.1 seed=1"]
-    jobs += beyond
-    assert staged.extensions(ended(jobs, steps)) == []
-    reported, unknown = staged.reported(ended(jobs, steps))
-    assert values(reported) == [f"cell={cell} optimizer.lr={rate} seed={seed}"
-                                for cell, rate in (("rnn", "1e-3"), ("gru", "0.03")) for seed in (10, 11)]  # fmt: skip
-    assert unknown == []
+    first, beyond, again, reported = stages(steps)
+    assert len(first) == 12
+    assert first[:2] == ["cell=rnn optimizer.lr=1e-3 seed=0", "cell=rnn optimizer.lr=1e-3 seed=1"]
+    assert beyond == [f"cell={cell} optimizer.lr={rate} seed={seed}"
+                      for cell, rate in (("rnn", 0.0003), ("gru", 0.03)) for seed in (0, 1)]  # fmt: skip
+    assert again == ["cell=gru optimizer.lr=0.1 seed=0", "cell=gru optimizer.lr=0.1 seed=1"]
+    assert reported == [f"cell={cell} optimizer.lr={rate} seed={seed}"
+                        for cell, rate in (("rnn", "1e-3"), ("gru", "0.03")) for seed in (10, 11)]  # fmt: skip
 
 
 def test_what_diverges_beyond_the_edge_ends_the_extension() -> None:
-    staged = stages()
-    jobs = staged.first()
-    steps = {("gru", 1e-2): 100.0, ("rnn", 3e-3): 90.0}
-    beyond = staged.extensions(ended(jobs, steps))
-    lost = ended(beyond, {("gru", 3e-2): 10.0}, status="diverged")
-    both = pd.concat([ended(jobs, steps), lost])
-    assert staged.extensions(both) == []
-    assert "cell=gru optimizer.lr=1e-2 seed=10" in values(staged.reported(both)[0])
+    _, beyond, reported = stages({("gru", 1e-2): 100.0, ("rnn", 3e-3): 90.0, ("gru", 3e-2): -1})
+    assert len(beyond) == 2
+    assert "cell=gru optimizer.lr=1e-2 seed=10" in reported
 
 
 def test_no_choice_before_every_run_of_the_grid_has_ended() -> None:
-    staged = stages()
-    jobs = staged.first()
-    runs = ended(jobs, {("gru", 1e-2): 100.0, ("rnn", 3e-3): 90.0})
-    half = runs[(runs["cell"] == "rnn") | (runs["seed"] == 0)]
-    assert staged.extensions(half) == []
-    reported, (line,) = staged.reported(half)
-    assert values(reported) == [f"cell=rnn optimizer.lr=3e-3 seed={seed}" for seed in (10, 11)]
-    assert line == "cell=gru: no choice of optimizer.lr yet, since not all runs of it are done"
+    _, reported = stages({("gru", 1e-2): 100.0, ("rnn", 3e-3): 90.0}, unknown="cell=gru")
+    line = "cell=gru: no choice of optimizer.lr yet, since not all runs of it are done"
+    assert reported == [*(f"cell=rnn optimizer.lr=3e-3 seed={seed}" for seed in (10, 11)), line]
 
 
 SWEEP = (
