@@ -20,10 +20,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import psutil
 from hydra import compose, initialize_config_dir
 
@@ -80,28 +77,17 @@ def write_launch(launch: Path, rates: Sequence[float], seeds: Sequence[int]) -> 
 
 
 def copy_run(template: Path, settings: Settings, cell: str, results: Path, seeds: Sequence[int]) -> None:
-    """Write the run of each seed with the template's numbers, moved at random."""
+    """Write the run of each seed, with the template's history and arrays and other losses."""
     summary, config = (json.loads((template / name).read_text()) for name in ("summary.json", "config.json"))
     summary.pop("files", None)
-    history = pd.read_csv(template / "history.csv")
-    arrays = {path.stem: dict(np.load(path)) for path in template.glob("*.npz")}
     for seed in seeds:
         own = settings.model_copy(update={"seed": seed})
         content = own.result_settings(config["model"]["hidden_size"], config["model"]["backend"])
         folder = RunFolder(results / settings.name / "runs" / run_name(cell, "adding", seed, content))
-        factor = float(np.exp(np.random.default_rng(seed).normal(0, 0.3)))
-        columns = {"run": folder.name, "seed": seed}
-        moved = {key: summary[key] * factor for key in ("test_loss", "validation_loss")}
-        folder.start(content, summary | columns)
-        rows: list[Any] = [
-            {key: value * factor if key.endswith("loss") else value for key, value in row.items() if value == value}
-            for row in history.to_dict("records")
-        ]
-        steps = {name: [(int(step), {key: values[at] * (1 if key == "step" else factor)
-                                     for key, values in each.items() if key != "step"})
-                        for at, step in enumerate(each["step"])] for name, each in arrays.items()}  # fmt: skip
-        folder.write_records(rows, steps)
-        folder.finish(summary | columns | moved)
+        shutil.copytree(template, folder.path)
+        moved = {"test_loss": summary["test_loss"] * (1 + seed / 1000), "run": folder.name, "seed": seed}
+        folder.start(content, summary | moved)
+        folder.finish(summary | moved)
 
 
 def command(program: str, arguments: Sequence[str], folder: Path, until: Sequence[Path] = ()) -> tuple[float, float]:

@@ -28,10 +28,8 @@ def by_command(*arguments: str) -> None:
     """The same settings as SHORT, given to the command in this process."""
     from rnnbench.cli.main import main
 
-    words = [
-        "task.length=6", "train.steps=4", "train.batch_size=5", "train.eval_every=2", "train.eval_examples=20",
-        "train.confirm_examples=20", "model.hidden_size=4", "wandb=disabled", "probe=[costs,gradient_profile]",
-    ]  # fmt: skip
+    words = [f"train.{key}={value}" for key, value in SHORT["train"].items()]
+    words += ["task.length=6", "model.hidden_size=4", "wandb=disabled", "probe=[costs,gradient_profile]"]
     before, sys.argv = sys.argv, ["rnnbench", *arguments, *words]
     try:
         with pytest.raises(SystemExit) as end:

@@ -96,7 +96,7 @@ def custom_cell(folder: Path, body: str) -> type[Cell]:
     return made
 
 
-@pytest.mark.parametrize("damage", ["rewritten cell", "processor", "cut"])
+@pytest.mark.parametrize("damage", ["source code", "processor"])
 def test_a_checkpoint_that_does_not_fit_is_set_aside(
     make_run: MakeRun, execute: Execute, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
@@ -105,20 +105,16 @@ def test_a_checkpoint_that_does_not_fit_is_set_aside(
         execute(make_run(custom_cell(tmp_path, "h"), backend="eager", checkpoint_every_s=0), folder, [Cut(5)])
     state = folder.load_checkpoint()
     assert state is not None
-    told = f"is of another {damage}"
-    if damage == "cut":
-        folder.files.checkpoint.write_bytes(folder.files.checkpoint.read_bytes()[:1000])
-        told = "cannot be read"
-    elif damage != "rewritten cell":
+    if damage == "processor":
         folder.save_checkpoint(state | {"written_by": state["written_by"] | {damage: "other"}})
-    new = custom_cell(tmp_path, "h / 2" if damage == "rewritten cell" else "h")
+    new = custom_cell(tmp_path, "h" if damage == "processor" else "h / 2")
     whole = execute(make_run(new, backend="eager"))
     capsys.readouterr()
     resumed = execute(make_run(new, backend="eager"), folder)
     assert resumed.started_from == 0
     assert_same(resumed, whole)
     said = capsys.readouterr().err
-    assert said.startswith(f"rnnbench: cut: its checkpoint {told.replace('rewritten cell', 'source code')}")
+    assert said.startswith(f"rnnbench: cut: its checkpoint is of another {damage}")
     assert said.endswith("is kept as checkpoint-set-aside-1.pt, and the run starts again from the beginning\n")
     assert folder.files.checkpoint_set_aside(1).exists()
 
