@@ -123,7 +123,6 @@ def _can_listen() -> bool:
 
 
 def _set_handlers() -> dict[int, Any]:
-    """Handle the signals that are not ignored; returns the handlers before."""
     heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     return {number: signal.signal(number, _handle) for number in heard}
 

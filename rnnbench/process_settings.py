@@ -137,5 +137,4 @@ def seed_random_numbers(seed: int) -> None:
 
 
 def _now() -> dict[str, Any]:
-    """The settings of the libraries that are loaded."""
     return {name: setting.get() for name, setting in SETTINGS.items() if setting.module in sys.modules}

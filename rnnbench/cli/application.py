@@ -73,7 +73,6 @@ def in_one_line(command: Callable[[], None]) -> None:
 
 
 def _message(error: Exception) -> str:
-    """The error in one line, with the nearest choice or setting where there is none of that name."""
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark or error.context_mark):
         return f"{mark.name}, line {mark.line + 1}: no valid YAML ({error.problem or error.context})"
     if isinstance(error, yaml.YAMLError | UnicodeDecodeError):

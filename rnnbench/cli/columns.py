@@ -98,7 +98,6 @@ def results_readme() -> str:
 
 
 def _milestones(tasks: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
-    """A row per milestone of any task: its column, meaning, measure's column, source, and tasks."""
     for milestone in dict.fromkeys(milestone for task in tasks.values() for milestone in task.milestones):
         having = ", ".join(f"`{name}`" for name, task in tasks.items() if milestone in task.milestones)
         column, measure = f"`{milestone_column(milestone.name)}`", f"`validation_{milestone.measure}`"

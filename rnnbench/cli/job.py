@@ -66,7 +66,6 @@ def _run_job(config: DictConfig) -> float | None:
 
 
 def _outcome(config: DictConfig, launch: LaunchFiles, number: int, progress: Path | None) -> JobOutcome:
-    """Execute the run; what became of it."""
     hydra = HydraConfig.get()
     overrides = [str(override) for override in hydra.overrides.task]
     try:

@@ -11,9 +11,12 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from omegaconf import ListConfig, OmegaConf
+from pydantic import ValidationError
+
 from rnnbench.cli.console import answer
 from rnnbench.cli.menu import CONFIG_DIR, choices, config_directories, is_among
-from rnnbench.errors import SettingError, print_error
+from rnnbench.errors import SettingError, print_error, validation_message
 from rnnbench.schema import ExperimentFiles, checked_name
 
 if TYPE_CHECKING:
@@ -101,11 +104,8 @@ def report(arguments: list[str]) -> None:
 
 def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":
     """The configuration that the arguments compose, and the report's own settings. Raises SettingError."""
-    from omegaconf import OmegaConf
-    from pydantic import ValidationError
 
     from rnnbench.cli.arguments import composed, settings_and_options
-    from rnnbench.errors import validation_message
     from rnnbench.report.settings import ReportSettings
 
     settings_and_options(arguments, "rnnbench-report", CONFIG_DIR, USED)  # which names them as they were typed
@@ -124,7 +124,6 @@ def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":
 
 def _read(config: Any, out: Path | None) -> "Results":
     """The results of the experiment, or of several together, each of which is condensed in its own folder."""
-    from omegaconf import ListConfig
 
     from rnnbench.analysis.archive import load_results
     from rnnbench.analysis.combined import together
@@ -164,11 +163,8 @@ def _condensed(results: "Results", elsewhere: bool, tuning_seeds: Sequence[int])
 
 def _chosen(config: Any, results: "Results", settings: "ReportSettings") -> "Results":
     """The runs that `only` names, at the tuned value where a setting was tuned; the seeds that tune stay for that."""
-    from omegaconf import OmegaConf
-    from pydantic import ValidationError
 
     from rnnbench.analysis.tuning import tune
-    from rnnbench.errors import validation_message
     from rnnbench.runs.tuning import TuningSettings
 
     for column, values in settings.only.items():
@@ -187,7 +183,6 @@ def _chosen(config: Any, results: "Results", settings: "ReportSettings") -> "Res
 
 def components(config: Any, group: str) -> dict[str, Any]:
     """The group's tables or figures by name; what an experiment sets of one that was not chosen is passed over."""
-    from omegaconf import OmegaConf
 
     from rnnbench.runs.components import component, construct
 

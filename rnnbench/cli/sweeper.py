@@ -126,7 +126,6 @@ def sweep_of(config: DictConfig) -> list[list[str]]:
 
 
 def _values(override: Override) -> list[str]:
-    """The overrides with one value each that a swept one stands for."""
     key = override.get_key_element()
     if override.is_interval_sweep():
         raise SettingError(f"{override.input_line}: cannot be listed; hydra/sweeper=optuna samples it")
@@ -139,7 +138,6 @@ def _values(override: Override) -> list[str]:
 
 
 def _list(planned: Sequence[PlannedJob]) -> None:
-    """Print each job with what it varies and whether it is done, and their counts."""
     shared = shared_overrides(job.overrides for job in planned)
     for job in planned:
         name = f"{job.run} {swept_label(job.overrides, shared)}".rstrip() if job.run else " ".join(job.overrides)

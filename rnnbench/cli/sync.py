@@ -51,7 +51,6 @@ def sync(arguments: list[str]) -> None:
 
 
 def _upload(folder: Path) -> str:
-    """Upload a run, and keep its address; returns what came of it."""
     try:
         if read_run(RunFiles(folder)).summary["status"] not in ENDED:
             return "skipped (it has not ended)"

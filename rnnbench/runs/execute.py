@@ -85,7 +85,6 @@ def execute(job: Job) -> JobOutcome:
 
 
 def _built(settings: Settings) -> Run:
-    """The run, with the process's settings as it wants them."""
     choose(THREADS, settings.threads)
     choose(FLUSH_DENORMALS, settings.flush_denormals)
     seed_random_numbers(settings.seed)
@@ -166,7 +165,6 @@ def _trained(
 
 
 def _begun(job: Job, run: Run, folder: RunFolder, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The summary of a run that starts now."""
     return {
         "status": Status.RUNNING,
         "run": folder.name,
@@ -204,7 +202,6 @@ def _recorders(
 
 
 def _ending(summary: Mapping[str, Any]) -> str:
-    """A line on how the run ended."""
     if summary["status"] == Status.FAILED:
         return f"({summary['error']}; see its traceback.txt)"
     if summary["status"] == Status.RUNNING:

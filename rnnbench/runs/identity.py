@@ -48,7 +48,6 @@ class Identities:
         return Identity(run_name(cell, task, settings.seed, content), source)
 
     def _once(self, find: Callable[[], Any], *key: Any) -> Any:
-        """What `find` returns, found once for each key."""
         text = json.dumps(key, sort_keys=True, default=str)
         if text not in self._found:
             self._found[text] = find()

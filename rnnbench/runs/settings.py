@@ -34,7 +34,6 @@ def _written_out(folder: Path) -> Path:
 
 
 def _missing(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The dotted keys of values that are still to be given."""
     for key, value in content.items():
         if isinstance(value, Mapping):
             yield from _missing(value, f"{prefix}{key}.")

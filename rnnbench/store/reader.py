@@ -9,17 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from rnnbench.schema import MEASURED, RESULTS, JobStatus, RunFiles, Status, settings_hash
 from rnnbench.store import atomic
@@ -32,7 +22,7 @@ NUMBERS = tuple(name for name, column in RESULTS.items() if column.unit)
 """The results that are numbers: they have a unit."""
 
 Kind = TypeVar("Kind")
-Value = StrictStr | StrictBool | StrictInt | StrictFloat | None
+Value = str | bool | int | float | None
 
 
 class _Identity(BaseModel):

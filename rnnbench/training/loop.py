@@ -208,7 +208,6 @@ class Loop:
         }
 
     def _synchronized_time(self) -> float:
-        """The clock's seconds, read once the device has finished what was queued."""
         if self.noise.device.type == "cuda":
             torch.cuda.synchronize(self.noise.device)
         return time.perf_counter()

@@ -137,7 +137,6 @@ class Run:
         return loop
 
     def _trained(self, loop: Loop) -> Status:
-        """Run the loop over the training data that follow what it was trained on already."""
         training = windows(self._training_batches(), self.settings.truncate)
         with self.noise.seeded():
             for _ in range(loop.progress.step):
@@ -148,7 +147,6 @@ class Run:
             return loop.run(training)
 
     def _save(self, folder: RunFolder, loop: Loop, clock: Clock) -> None:
-        """Write a checkpoint, and the records up to it."""
         clock.update()
         folder.write_records(loop.progress.history, loop.progress.arrays)
         folder.save_checkpoint(
@@ -221,7 +219,6 @@ class Run:
         }
 
     def _selected(self, progress: Progress) -> dict[str, Any]:
-        """Which weights are evaluated on test data, and their validation loss."""
         losses = {int(row["step"]): row["validation_loss"] for row in progress.history if "validation_loss" in row}
         step = progress.best_step if self.settings.selection == "best" else max(losses, default=None)
         return {"selected_step": step, "selected_validation_loss": None if step is None else losses[step]}
@@ -251,13 +248,11 @@ class Run:
 
 
 def _load(progress: Progress, threads: int) -> dict[str, Any]:
-    """The load by other processes while the run measured its times; nothing where the system does not report it."""
     load = progress.others_cpu_s / progress.elapsed_s
     return {} if math.isnan(load) else {"cpu_load": load, "times_shared": is_shared(load, threads)}
 
 
 def _speed(progress: Progress) -> dict[str, float]:
-    """Times of the training steps; nothing when there were none."""
     if not progress.step_times_s:
         return {}
     times, tokens = np.array(progress.step_times_s), np.array(progress.tokens)

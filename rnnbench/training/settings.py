@@ -44,7 +44,6 @@ class TrainSettings(BaseModel):
     @field_validator("epochs", "eval_every_epochs")
     @classmethod
     def _one_unit(cls, epochs: int | None, info: ValidationInfo) -> int | None:
-        """Steps or epochs, exactly one of them."""
         in_steps = IN_STEPS[str(info.field_name)]
         if in_steps not in info.data:  # refused already
             return epochs

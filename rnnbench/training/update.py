@@ -131,7 +131,6 @@ class Update:
         self.optimizer.state.update({each: state for each, state in zip(parameters, states, strict=True) if state})
 
     def _parts(self, whole: Tensor) -> list[Tensor]:
-        """Views of a tensor that is like the whole, one like each parameter."""
         ends = accumulate((each.numel() for each in self.parameters), initial=0)
         cuts = zip(pairwise(ends), self.parameters, strict=True)
         return [whole[start:end].view(each.shape) for (start, end), each in cuts]

@@ -198,7 +198,6 @@ def _in_queue() -> set[str] | None:
 
 
 def _call_in_slurm(call: JobCall, max_requeues: int, jobs: Sequence[Job]) -> None:
-    """Execute those of a Slurm job's runs that did not end before it was queued again."""
     requeues = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
     listen_as_worker(requeued_after=WARNINGS if requeues < max_requeues else ())
     try:
