@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from rnnbench.schema import DIFFICULTY, IDENTITY, PROVENANCE
 
@@ -23,10 +23,8 @@ ID_LENGTH, TAG_LENGTH, NAME_LENGTH = 64, 64, 128  # W&B's limits
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
 
 
-class WandbSettings(BaseModel):
+class WandbSettings(BaseModel, extra="forbid", frozen=True):
     """Where runs are logged; conf/config.yaml explains each setting, and which variable counts where it is null."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     mode: Mode | None
     project: Annotated[Name, Field(pattern=r"^[^/\\#?%:]+$")] | None

@@ -4,12 +4,10 @@ import math
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnbench.backends import planned_backend
 from rnnbench.errors import SettingError, as_reported, named, print_error
 from rnnbench.interruption import Interrupted, check
 from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
@@ -17,13 +15,12 @@ from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, W
 from rnnbench.runs.build import build_run
 from rnnbench.runs.identity import Identities
 from rnnbench.runs.provenance import provenance
-from rnnbench.runs.settings import Settings, check_run_name
-from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status, difficulty_value, run_name
+from rnnbench.runs.settings import Settings
+from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status, difficulty_value
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import JobOutcome
 from rnnbench.tasks.wrapped import innermost
 from rnnbench.training import Run
-from rnnbench.training.checkpoint import source_hash
 from rnnbench.training.progress import Progress
 from rnnbench.wandb_logging import configuration, identity
 
@@ -56,30 +53,20 @@ def execute(job: Job) -> JobOutcome:
     A failed run is an outcome; its traceback is printed and kept in its folder. Raises SettingError for a wrong
     setting, Interrupted after a signal, and what a component raises while it is built.
     """
-    settings, cell, task = job.settings, job.cell, job.task
-    check_run_name(cell, task, settings.seed)
+    settings = job.settings
     files = ExperimentFiles((settings.results_dir / settings.name).absolute())  # a component may change directory
     with standard_settings(f"a component of the run {' '.join(job.overrides)}".rstrip()):
-        if not settings.rerun and any(files.runs.glob(f"{cell}-{task}-{settings.seed}-*")):
-            name, source = Identities().of(settings, cell, task)  # takes less time than building the run
-            folder = RunFolder(files.run(name).folder)
-            with suppress(DamagedFileError):  # which is reported once the run is locked
-                if known := _done_before(job, folder, folder.summary(), source):
-                    return known
-        run = _built(settings)
-        first = run.model.cells[0]
-        planned = planned_backend(first, settings.model.backend, settings.threads)  # as the planner names the run
-        config = settings.result_settings(first.hidden_size, planned.name)
-        folder = RunFolder(files.run(run_name(cell, task, settings.seed, config)).folder)
+        name, source, config = Identities().of(settings, job.cell, job.task)
+        folder = RunFolder(files.run(name).folder)
         with folder.lock() as mine:
             if not mine:
-                return job.outcome(JobStatus.BUSY, folder.name, "(another process is at it)")
+                return job.outcome(JobStatus.BUSY, name, "(another process is at it)")
             if settings.rerun:
                 folder.drop_checkpoint()
             summary = {} if settings.rerun else _stored_summary(folder)
-            if known := _done_before(job, folder, summary, source_hash([type(first), type(innermost(run.task))])):
+            if known := _done_before(job, folder, summary, source):
                 return known
-            summary = _trained(job, run, folder, config, summary.get("started_at"))
+            summary = _trained(job, _built(settings), folder, config, summary.get("started_at"))
     status = JobStatus.STOPPED if summary["status"] == Status.RUNNING else JobStatus(summary["status"])
     return job.outcome(status, folder.name, _ending(summary), _objective(job, summary))
 

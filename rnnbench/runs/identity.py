@@ -26,6 +26,8 @@ class Identity(NamedTuple):
     name: str
     component_source: str
     """The hash of its cell's and its task's source files."""
+    config: dict[str, Any]
+    """The settings that can change its result, with the width and backend that really run."""
 
 
 class Identities:
@@ -45,7 +47,7 @@ class Identities:
         of_shape = (settings.cell, settings.task, settings.model.model_dump(), settings.device, settings.threads)
         hidden_size, backend, source = self._once(lambda: _shape(settings, built_task), "shape", *of_shape)
         content = settings.result_settings(hidden_size, backend)
-        return Identity(run_name(cell, task, settings.seed, content), source)
+        return Identity(run_name(cell, task, settings.seed, content), source, content)
 
     def _once(self, find: Callable[[], Any], *key: Any) -> Any:
         text = json.dumps(key, sort_keys=True, default=str)

@@ -8,7 +8,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     FiniteFloat,
     PositiveFloat,
@@ -48,10 +47,8 @@ def _threads(number: int) -> int:
     return number
 
 
-class ModelSettings(BaseModel):
+class ModelSettings(BaseModel, extra="forbid", frozen=True):
     """The model's shape; conf/config.yaml explains each setting."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     hidden_size: PositiveInt
     parameter_budget: PositiveInt | None
@@ -65,10 +62,8 @@ class ModelSettings(BaseModel):
     memory_bias: FiniteFloat | None = None
 
 
-class EvaluationSettings(BaseModel):
+class EvaluationSettings(BaseModel, extra="forbid", frozen=True):
     """What is evaluated after training besides the test data; conf/config.yaml explains each setting."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     lengths: tuple[PositiveInt, ...] = ()
 
@@ -78,10 +73,8 @@ class EvaluationSettings(BaseModel):
         return tuple(sorted(set(lengths)))
 
 
-class Settings(BaseModel):
+class Settings(BaseModel, extra="forbid", frozen=True, ser_json_inf_nan="constants"):
     """Everything that conf/config.yaml holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     name: Annotated[str, BeforeValidator(checked_name)]
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]

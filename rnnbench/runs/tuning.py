@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt
+from pydantic import AfterValidator, BaseModel, NonNegativeInt
 
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, override_value
@@ -28,10 +28,8 @@ def _objective(column: str) -> str:
     return column
 
 
-class TuningSettings(BaseModel):
+class TuningSettings(BaseModel, extra="forbid", frozen=True):
     """How a setting is tuned; conf/config.yaml explains each."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     seeds: tuple[NonNegativeInt, ...]
     extend: NonNegativeInt

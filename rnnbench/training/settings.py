@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+from pydantic import BaseModel, Field, PositiveInt, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from rnnbench.errors import SettingError
@@ -18,10 +18,8 @@ IN_STEPS = {"epochs": "steps", "eval_every_epochs": "eval_every"}
 """The settings in epochs, with those in training steps that they take the place of."""
 
 
-class TrainSettings(BaseModel):
+class TrainSettings(BaseModel, extra="forbid", frozen=True, validate_default=True):
     """How long and how to train; conf/config.yaml explains each setting."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     steps: Budget | None
     epochs: Budget | None = None
@@ -91,7 +89,7 @@ class TrainSettings(BaseModel):
         return batches * counts.pop()
 
 
-class StepSettings(TrainSettings):
+class StepSettings(TrainSettings, frozen=True):
     """Settings whose budget and interval are in training steps."""
 
     steps: Budget
