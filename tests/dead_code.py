@@ -23,7 +23,6 @@ UNSEEN = {
     "start_t": "likewise",
     "last_print_t": "likewise",
     "pytestmark": "pytest reads it",
-    "pytest_terminal_summary": "pytest calls it",
     "_get_raw": "torch's counter reads it",
     "unset": "a parameter, which initialisation finds by itself",
     "drawn_vector": "likewise",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.sweeps import LONG, TOTALS, Sweep
+from tests.faults.sweeps import LONG, Sweep
 
 
 @pytest.fixture(scope="session")
@@ -33,13 +33,3 @@ def sweep(tmp_path: Path) -> Sweep:
 def long_sweep(tmp_path: Path) -> Sweep:
     """The second one, not yet launched, in an empty folder."""
     return Sweep(tmp_path / "sweep", LONG)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What became of the runs, for each fault, as docs/faults.md has it."""
-    if TOTALS:
-        terminalreporter.section("faults")
-        terminalreporter.write_line("| fault | times | planned | done | lost | doubled | mixed |")
-    for fault, (times, total) in TOTALS.items():
-        cells = [fault, times, total.planned, total.done, len(total.lost), len(total.doubled), len(total.mixed)]
-        terminalreporter.write_line(f"| {' | '.join(map(str, cells))} |")

@@ -107,17 +107,11 @@ class Account:
         return Account(*(mine + others for mine, others in zip(vars(self).values(), vars(other).values(), strict=True)))
 
     def reported(self, fault: str, times: int = 1) -> None:
-        """Print the account, and add it to the summary of the suite; fails if anything is lost, doubled or mixed."""
+        """Print the account; fails if anything is lost, doubled or mixed."""
         wrong = {name: getattr(self, name) for name in ("lost", "doubled", "mixed")}
         counts = ", ".join(f"{len(names)} {name}" for name, names in wrong.items())
         print(f"\n{times} x {fault}: {self.planned} planned, {self.done} done, {counts}")
-        before, account = TOTALS.get(fault, (0, Account()))
-        TOTALS[fault] = (before + times, account.plus(self))
         assert not any(wrong.values()), wrong
-
-
-TOTALS: dict[str, tuple[int, Account]] = {}
-"""How often each fault was tried in this session, and what became of the runs."""
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """What W&B has of a run, read back from its server and, of an offline run, with W&B's own reader."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -103,13 +102,3 @@ def test_what_is_sent_names_no_machine_user_key_or_program(tmp_path: Path, serve
         assert not any(word in text for text in (*sent, *written)), word
     for word in (str(tmp_path), *[socket.gethostname()][: len(socket.gethostname()) > 3]):
         assert not any(word in text for text in sent), word
-
-
-def test_runs_of_a_process_share_one_process_of_wandb(tmp_path: Path) -> None:
-    threads = []
-    for number in range(4):
-        log_a_run(tmp_path / f"run{number}")
-        threads.append(len(os.listdir("/proc/self/task")) if Path("/proc").exists() else 0)
-    assert threads[3] <= threads[0] + 2
-    command = ["pgrep", "-P", str(os.getpid()), "wandb-core"]
-    assert len(subprocess.run(command, capture_output=True, text=True).stdout.split()) == 1
