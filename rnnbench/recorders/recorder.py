@@ -4,10 +4,8 @@ from abc import ABC
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-Scalars = Mapping[str, float | str]
-Arrays = Mapping[str, "np.ndarray[Any, np.dtype[np.float64]]"]
+from rnnbench.store.writer import Arrays as Arrays
+from rnnbench.store.writer import Scalars as Scalars
 
 
 class Recorder(ABC):  # noqa: B024 - every callback has a default: a recorder overrides those that it needs

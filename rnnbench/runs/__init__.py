@@ -8,7 +8,6 @@
 - `catalogue`: the settings from the YAML files in conf/, for calls from Python.
 - `build`: builds the objects that the settings name.
 - `swept`: what a sweep varies, as a label of each run.
-- `identity`: the name of the run that settings describe, without building the run.
-- `provenance`: records code, versions and machine of a run.
+- `identity`: the name of the run that settings describe, without building it; code, versions and machine of a run.
 - `trained_model`: the trained model of a run.
 """

@@ -13,8 +13,7 @@ from rnnbench.interruption import Interrupted, check
 from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
 from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, WeightsAndBiases
 from rnnbench.runs.build import build_run
-from rnnbench.runs.identity import Identities
-from rnnbench.runs.provenance import provenance
+from rnnbench.runs.identity import Identities, provenance
 from rnnbench.runs.settings import Settings
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, Status, difficulty_value
 from rnnbench.store.atomic import DamagedFileError

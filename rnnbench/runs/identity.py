@@ -1,16 +1,25 @@
-"""The name of the run that a job's settings describe, found without building the run.
+"""The name of the run that a job's settings describe, found without building it; and where its numbers come from.
 
 A run's name covers the hidden size that a parameter budget comes to and the backend that `auto` resolves to. Both
 depend on a few of the settings, so they are found once for all jobs that agree in these, from one layer of the cell.
 """
 
 import json
+import platform
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from rnnbench.backends import planned_backend
+from rnnbench.machine import cpu_limit, logical_cores, processor
 from rnnbench.process_settings import standard_settings
 from rnnbench.runs.build import build_device, build_layer, build_task, input_features
 from rnnbench.runs.settings import Settings, check_run_name
@@ -64,3 +73,41 @@ def _shape(settings: Settings, task: Task) -> tuple[int, str, str]:
     cell.to(build_device(settings.device))
     backend = planned_backend(cell, settings.model.backend, settings.threads).name
     return cell.hidden_size, backend, source_hash([type(cell), type(innermost(task))])
+
+
+def provenance(device: torch.device, components: list[type]) -> dict[str, Any]:
+    """The provenance of a run that starts now: the columns `rnnbench.schema.PROVENANCE`."""
+    commit, dirty = _git_state()
+    cpu = processor()
+    return {
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "rnnbench_version": version("rnnbench"),
+        "python_version": platform.python_version(),
+        "torch_version": str(torch.__version__),
+        "numpy_version": version("numpy"),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu.name,
+        "cpu_family": cpu.family,
+        "cpu_model": cpu.model,
+        "vector_width_bits": cpu.vector_width_bits,
+        "cpu_cores": logical_cores(),
+        "cpu_limit": cpu_limit(),
+        "component_source": source_hash(components),
+        "command_line": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _git_state() -> tuple[str | None, bool | None]:
+    """Commit and dirtiness of the checkout that holds this package, or None for both outside one."""
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "--no-optional-locks", "-C", str(root), *arguments]  # a killed run leaves no index.lock
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    with suppress(OSError, subprocess.CalledProcessError):
+        if (root / ".git").exists():
+            return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+    return None, None

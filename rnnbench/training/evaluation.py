@@ -28,11 +28,6 @@ class Evaluation:
     """The task's measures over steps; NaN where there was nothing to count."""
     examples: int
 
-    @property
-    def means(self) -> Mapping[str, float]:
-        """What the task's milestones are judged by."""
-        return {"loss": self.loss, "error_rate": self.error_rate, **self.measures}
-
     def columns(self, split: Split) -> dict[str, float]:
         """What a run records of it, without what the task does not have."""
         found = {"loss": self.loss, "error_rate": self.error_rate, **self.step_measures}

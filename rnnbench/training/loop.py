@@ -174,8 +174,9 @@ class Loop:
             **evaluation.columns("validation"),
             **{f"validation_{name}": mean for name, mean in evaluation.measures.items()},
         }
+        judged = {"loss": evaluation.loss, "error_rate": evaluation.error_rate, **evaluation.measures}
         for milestone in self.task.own_milestones:
-            if milestone.met(evaluation.means, self.task.baseline_loss):
+            if milestone.met(judged, self.task.baseline_loss):
                 progress.milestones.setdefault(milestone.name, progress.step)
         if progress.steps_to_solve is None and self.task.solved(evaluation.loss, evaluation.error_rate):
             row |= self._confirm()
