@@ -104,7 +104,6 @@ def report(arguments: list[str]) -> None:
 
 def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":
     """The configuration that the arguments compose, and the report's own settings. Raises SettingError."""
-
     from rnnbench.cli.arguments import composed, settings_and_options
     from rnnbench.report.settings import ReportSettings
 
@@ -124,7 +123,6 @@ def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":
 
 def _read(config: Any, out: Path | None) -> "Results":
     """The results of the experiment, or of several together, each of which is condensed in its own folder."""
-
     from rnnbench.analysis.archive import load_results
     from rnnbench.analysis.combined import together
 
@@ -163,7 +161,6 @@ def _condensed(results: "Results", elsewhere: bool, tuning_seeds: Sequence[int])
 
 def _chosen(config: Any, results: "Results", settings: "ReportSettings") -> "Results":
     """The runs that `only` names, at the tuned value where a setting was tuned; the seeds that tune stay for that."""
-
     from rnnbench.analysis.tuning import tune
     from rnnbench.runs.tuning import TuningSettings
 
@@ -183,7 +180,6 @@ def _chosen(config: Any, results: "Results", settings: "ReportSettings") -> "Res
 
 def components(config: Any, group: str) -> dict[str, Any]:
     """The group's tables or figures by name; what an experiment sets of one that was not chosen is passed over."""
-
     from rnnbench.runs.components import component, construct
 
     nodes: Any = OmegaConf.to_container(config[group], resolve=True) if group in config else {}
