@@ -147,5 +147,5 @@ def test_a_run_of_other_code_is_done_with_a_warning(rnnbench: Command, tmp_path:
 
 
 def test_ranges_choices_globs_and_params_are_swept(rnnbench: Command, tmp_path: Path) -> None:
-    swept = ("seed=range(0,2)", "cell=glob(rnn_r*)", "train.batch_size=choice(2,3)", "hydra.sweeper.params={threads: 1}")
+    swept = ("seed=range(0,2)", "cell=glob(*relu)", "train.batch_size=choice(2,3)", "hydra.sweeper.params={threads: 1}")
     assert rnnbench("-m", *SHORT, *swept)[:2] == (0, "4 runs: 4 done\n")
