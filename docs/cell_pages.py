@@ -12,6 +12,7 @@ from equations import diagram, equations, mathml, words
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
+import rnnbench
 from rnnbench.cells import Cell
 from rnnbench.cli.menu import choice_settings, choices
 from rnnbench.report.cell_names import cell_name
@@ -95,19 +96,10 @@ def profile(name: str) -> np.ndarray:
         generator = torch.manual_seed(seed)
         _, cell = _made(name)
         cell.initialise(generator)
-        cell.double()
-        state, states = cell.initial_state(8), []
-        for x in torch.randn(LENGTH, 8, INPUTS, dtype=torch.float64):
-            state = tuple(tensor.clone() for tensor in cell.step(x, state))  # each tensor a variable of its own
-            states.append(state)
-        loss = state[0].square().mean(dim=1).sum()
-        found = torch.autograd.grad(
-            loss, [each for state in states for each in state], materialize_grads=True, allow_unused=True
-        )
-        squares = torch.stack([each.abs().square().flatten(1).sum(dim=1) for each in found])
-        norms = squares.reshape(LENGTH, -1, 8).sum(dim=1).sqrt().mean(dim=1).numpy()
+        layer, inputs = rnnbench.Recurrent(cell.double(), "eager"), torch.randn(LENGTH, 8, INPUTS, dtype=torch.float64)
+        found = rnnbench.gradient_through_time(layer, lambda run=layer, x=inputs: run(x)[0][-1].square().mean(dim=1))
         with np.errstate(divide="ignore"):
-            logs.append(np.log10(norms / norms[-1]))
+            logs.append(np.log10(found.norms["cell"] / found.norms["cell"][-1]))
     return np.median(logs, axis=0)
 
 
@@ -127,26 +119,24 @@ def _gradient_sentence(name: str) -> str:
     )
 
 
-def _points(name: str, width: float, height: float, left: float, top: float) -> str:
-    places = range(0, LENGTH, 3)
+def _line(name: str, width: float, height: float, left: float, top: float, own: bool = True) -> str:
     levels = np.clip(np.nan_to_num(profile(name), nan=LOWEST, neginf=LOWEST), LOWEST, 2)
-    shown = [f"{left + step / (LENGTH - 1) * width:.1f},{top + (2 - levels[step]) / (2 - LOWEST) * height:.1f}"
-             for step in places]  # fmt: skip
-    return " ".join(shown)
+    points = [f"{left + step / (LENGTH - 1) * width:.1f},{top + (2 - levels[step]) / (2 - LOWEST) * height:.1f}"
+              for step in range(0, LENGTH, 3)]  # fmt: skip
+    look = ' class="own"' if own else ""
+    return f'<polyline{look} points="{" ".join(points)}"/>'
 
 
 def _chart(name: str, width: int, height: int) -> str:
     return (
         f'<svg class="gradient" viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">'
-        f'<polyline class="own" points="{_points(name, width - 4, height - 8, 2, 4)}"/></svg>'
+        f"{_line(name, width - 4, height - 8, 2, 4)}</svg>"
     )
 
 
 def _picture(name: str) -> str:
-    width, height, left, top = 480, 200, 60, 10
-    others = "".join(
-        f'<polyline points="{_points(each, width, height, left, top)}"/>' for each in names() if each != name
-    )
+    width, height, left, top = place = 480, 200, 60, 10
+    others = "".join(_line(each, *place, own=False) for each in names() if each != name)
     ticks = "".join(
         f'<text class="tick" x="{left - 8}" y="{top + (2 - level) / (2 - LOWEST) * height + 4}" text-anchor="end">'
         f'10<tspan dy="-5" font-size="9">{str(level).replace("-", "−")}</tspan></text>'
@@ -161,7 +151,7 @@ def _picture(name: str) -> str:
         f'<svg class="gradient" viewBox="0 0 {left + width + 15} {top + height + 45}" role="img" '
         f'aria-label="Gradient with respect to the state at each of {LENGTH} steps, relative to the last one">'
         f'<rect x="{left}" y="{top}" width="{width}" height="{height}"/>{others}'
-        f'<polyline class="own" points="{_points(name, width, height, left, top)}"/>{ticks}{steps}'
+        f"{_line(name, *place)}{ticks}{steps}"
         f'<text x="{left + width / 2}" y="{top + height + 38}" text-anchor="middle">time step t</text>'
         f'<text transform="translate(13 {top + height / 2}) rotate(-90)" text-anchor="middle">gradient relative to the '
         "last step</text></svg>"
@@ -172,18 +162,15 @@ def _picture(name: str) -> str:
 
 
 def _results(name: str) -> str:
-    rows = []
-    for table in sorted((ROOT / "results").glob("*/comparison.csv")):
-        experiment = table.parent.name
-        with table.open() as file:
-            for row in csv.DictReader(file):
-                if row["cell"] == name:
-                    rows.append(_result(experiment, row))
+    rows = [
+        _result(table.parent.name, row)
+        for table in sorted((ROOT / "results").glob("*/comparison.csv"))
+        for row in csv.DictReader(table.read_text().splitlines())
+        if row["cell"] == name
+    ]
     if not rows:
-        return (
-            "None of the committed experiments has it yet. "
-            f"`rnnbench experiment=quickstart cell={name}` compares it in minutes."
-        )
+        return ("None of the committed experiments has it yet. "
+                f"`rnnbench experiment=quickstart cell={name}` compares it in minutes.")  # fmt: skip
     head = "| experiment | task | setting | runs | solved | test loss |\n| --- | --- | --- | --- | --- | --- |"
     return "\n".join([head, *rows])
 

@@ -6,6 +6,7 @@ The pages are read on the repository's own pages, too, so a link is written as i
 import hashlib
 import html
 import inspect
+import posixpath
 import re
 from pathlib import Path
 from typing import Any
@@ -170,18 +171,10 @@ def _target(link: str, page: str) -> str:
     if not path or ":" in path:
         return link
     home = {target: Path(source).parent for source, target in ELSEWHERE.items()}.get(page, Path("docs"))
-    target = "/".join(_resolved((home / path).parts))
+    target = posixpath.normpath(home / path)
     if target == "CITATION.cff":
         return "papers.md"
     return ELSEWHERE.get(target, target.removeprefix("docs/")) + mark + anchor
-
-
-def _resolved(parts: tuple[str, ...]) -> list[str]:
-    """A path's parts without `..`."""
-    kept: list[str] = []
-    for part in parts:
-        kept = kept[:-1] if part == ".." else [*kept, part]
-    return kept
 
 
 def settings() -> str:

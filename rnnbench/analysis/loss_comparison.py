@@ -11,6 +11,7 @@ from rnnbench.analysis.intervals import UNDEFINED, improvement_interval, is_dege
 from rnnbench.analysis.loss_scale import (
     BASELINE,
     SCALES,
+    baselines,
     decades_over_baseline,
     is_logarithmic,
     loss_differences,
@@ -26,7 +27,7 @@ from rnnbench.analysis.verdict import (
     holm_corrected,
     within_margin,
 )
-from rnnbench.schema import Status
+from rnnbench.schema import TASK_GROUP, Status
 
 FACTOR = 2.0
 """Losses within this factor of each other count as equivalent; a convention."""
@@ -87,6 +88,19 @@ def budgets_trained(runs: pd.DataFrame) -> NDArray[np.float64]:
     ended_by = runs["training_ended_by"] if "training_ended_by" in runs else pd.Series("", index=runs.index)
     whole = (runs["status"] == Status.DONE) & (ended_by != "patience")
     return np.where(whole.to_numpy(), trained, planned)
+
+
+def has_equal_budgets(runs: pd.DataFrame) -> bool:
+    """Whether all runs of each task trained equally many steps, so that their losses compare."""
+    return bool((runs.assign(budget=budgets_trained(runs)).groupby(TASK_GROUP)["budget"].nunique() == 1).all())
+
+
+def relative_losses(runs: pd.DataFrame) -> NDArray[np.float64]:
+    """Loss on test data over the best constant's, on the same data where that was recorded; of a task without
+    one, or with losses that are not above 0, the loss itself; inf for no loss."""
+    losses = losses_of(runs)
+    references = baselines(runs).where(is_logarithmic(runs)).fillna(1.0).to_numpy()
+    return np.asarray(np.where(np.isnan(losses), np.inf, losses) / references)
 
 
 def _compare(

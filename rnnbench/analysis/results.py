@@ -18,7 +18,7 @@ RUN = [*GROUP, "seed"]
 """What a run is in statistics: of one cell, task, difficulty, variant and seed there is one run."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # what is computed of the same results is kept by their identity
 class Results:
     """Everything that is known of an experiment.
 

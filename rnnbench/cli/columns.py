@@ -7,7 +7,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from rnnbench.cli.menu import choices
-from rnnbench.report.values import DESCRIPTION
+from rnnbench.report.tables.rendering import DESCRIPTION
 from rnnbench.runs.catalogue import configuration_directory
 from rnnbench.schema import EMPTY, IDENTITY, PROVENANCE, RESULTS, milestone_column
 from rnnbench.schema.files import EXPERIMENT_FILES, RUN_FILES

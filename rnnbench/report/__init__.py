@@ -1,12 +1,12 @@
 """The report: tables, figures and a page of an experiment's results.
 
-- `report`: writes everything.
+- `report`: writes everything, with the provenance of each table and figure.
 - `tables`, `figures`: the components that a report can hold, one file each.
 - `component`: what tables and figures are.
-- `labels`: text for values and for what is missing; `values`: tables of values as columns of numbers and text.
+- `labels`: text for values and for what is missing.
 - `cell_names`: what cells are called, and their families.
 - `sentences`: what was found, in words.
-- `page`, `templates/`: the HTML page; `sidecar`: the provenance of each table and figure.
+- `page`, `templates/`: the HTML page.
 - `settings`: what can be set of a report.
 - `style`: how every figure looks; `drawing`: its panels, legends and axes; `profiles`: gradients as figures draw them.
 """

@@ -78,6 +78,8 @@ class Table(Component, ABC):
     """What the table shows, in a few words."""
     columns: ClassVar[Mapping[str, str]]
     """What each column of the rows is."""
+    better: ClassVar[str] = ""
+    """The column with the verdict that a row's cell is better than the other: LaTeX has the better one in bold."""
     notes: ClassVar[Mapping[str, str]] = {}
     """What is said of intervals and marks, by a pattern: where a heading or text of the table has it."""
 
@@ -99,11 +101,6 @@ class Table(Component, ABC):
         """Sentences on what the rows show, which the page begins with; usually none."""
         del rows
         return []
-
-    def bold(self, row: Mapping[Any, Any]) -> frozenset[str]:
-        """The headings of what is set in bold in LaTeX: only what the row's statistics decide; usually none."""
-        del row
-        return frozenset()
 
     def parts(self, rows: pd.DataFrame) -> list[Part]:
         """The table as the page shows it, usually in one part."""
@@ -135,6 +132,9 @@ class Table(Component, ABC):
 class Figure(Component, ABC):
     """Draws results. Derive, name the columns it needs, and draw; the caption has its docstring, on how it is read."""
 
+    of_many: ClassVar[str] = ""
+    """How a picture of many cells is read, which the caption then adds."""
+
     def draw(self, results: Results, styles: CellStyles) -> Canvas:
         """The figure, within `paper_style`. Raises SettingError, naming it, when what it needs is missing."""
         with self.checked(results.runs):
@@ -143,14 +143,12 @@ class Figure(Component, ABC):
     def caption(self, results: Results) -> list[str]:
         """The paragraphs below the figure: what is drawn of which runs, how it is to be read, and what it shows.
 
-        From its docstring, without the arguments and without the sentences on more cells where these are few.
+        From its docstring, without the arguments.
         """
         paragraphs = [" ".join(each.split()) for each in (inspect.getdoc(self) or "").split("\n\n")]
         what, *how = [each for each in paragraphs if each and not each.startswith("`")]
-        if not has_many_cells(results.runs):
-            how = [re.sub(r"; of more than eight cells [^.]*", "", each) for each in how]
-            how = [" ".join(part for part in re.split(r"(?<=\.) ", each) if "ore than " not in part) for each in how]
-        return [f"{what} {drawn_runs(results.runs)}", *filter(None, how), *self.finding(results)]
+        how += [self.of_many] if self.of_many and has_many_cells(results.runs) else []
+        return [f"{what} {drawn_runs(results.runs)}", *how, *self.finding(results)]
 
     def finding(self, results: Results) -> list[str]:
         """A sentence on what the figure shows of these results; usually none."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -63,9 +63,14 @@ def by_cell(table: pd.DataFrame, styles: CellStyles) -> list[tuple[str, pd.DataF
     ]
 
 
-def part(variant: Variant, of_the_task: bool) -> Variant:
-    """The settings of the variant that are the task's, such as a group, or the others."""
-    return Variant(tuple(each for each in variant.settings if each[0].startswith("task.") == of_the_task))
+def task_settings(runs: pd.DataFrame) -> tuple["pd.Series[str]", "pd.Series[Any]"]:
+    """By run the settings of its variant that are the task's, such as a group, as text; and the variant without."""
+
+    def part(variant: Variant, own: bool) -> Variant:
+        return Variant(tuple(each for each in variant.settings if each[0].startswith("task.") == own))
+
+    variants = runs["variant"]
+    return variants.map(lambda of: variant_label(part(of, True))), variants.map(lambda of: part(of, False))
 
 
 def lines(table: pd.DataFrame, styles: CellStyles) -> Iterator[Line]:
@@ -82,8 +87,8 @@ def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[
     In the latter a shade of grey is a variant, the same in all panels; cells without variants keep their colours.
     """
     found: list[tuple[str, list[Line]]] = []
-    variants = list(dict.fromkeys(runs["variant"]))
-    tasks = by_task(runs)
+    tasks, variants = by_task(runs), list(dict.fromkeys(runs["variant"]))
+    looks = {variant: ramp(place, len(variants)) for place, variant in enumerate(variants)}
     for title, of_task in tasks:
         of_panel, cells = list(lines(of_task, styles)), of_task["cell"].nunique()
         if len(of_panel) <= MOST_LINES or len(of_panel) == cells <= MOST_CELLS:
@@ -92,12 +97,8 @@ def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[
         for cell, of_cell in by_cell(of_task, styles):
             apart = list(lines(of_cell, styles))
             if len(of_panel) > cells:
-                groups = of_cell.groupby("variant", sort=False)
-                looks = {variant: ramp(place, len(variants)) for place, variant in enumerate(variants)}
-                apart = [
-                    (variant_label(cast(Variant, variant), brief=True), group, looks[cast(Variant, variant)])
-                    for variant, group in groups
-                ]
+                of_lines = [(group["variant"].iloc[0], group) for _, group, _ in apart]
+                apart = [(variant_label(variant, brief=True), group, looks[variant]) for variant, group in of_lines]
             found.append((f"{title}: {cell_name(cell)}" if len(tasks) > 1 else cell_name(cell), apart))
     return found
 
@@ -191,9 +192,8 @@ def side_by_side(
     """Rows of as many panels as there are `ratios`; below each other where each has less than `panel_width` inches."""
     if text_width() >= len(ratios) * panel_width:
         canvas = canvas_of(text_width(), 0.4 + height * rows)
-        found = canvas.subplots(
-            rows, len(ratios), squeeze=False, width_ratios=ratios, sharey="row" if sharey else False
-        )
+        share: Literal["row", "none"] = "row" if sharey else "none"
+        found = canvas.subplots(rows, len(ratios), squeeze=False, width_ratios=ratios, sharey=share)
     else:
         heights = [height, *([second_height or height] * (len(ratios) - 1))] * rows
         canvas = canvas_of(text_width(), 0.4 + sum(heights))
@@ -214,11 +214,15 @@ def is_at_left(axes: Axes) -> bool:
     return position is None or position.is_first_col()
 
 
+def _columns(axes: Axes) -> int:
+    position = axes.get_subplotspec()
+    return position.get_gridspec().ncols if position is not None else 1
+
+
 def title(axes: Axes, text: str, share_of_width: float = 1.0) -> None:
     """A title in lines that fit a panel of that share of the canvas' width."""
     canvas = cast(Canvas, axes.figure)
-    position = axes.get_subplotspec()
-    alone = position is not None and position.get_gridspec().ncols == 1
+    alone = _columns(axes) == 1
     axes.set_title(wrapped(text, canvas.get_figwidth() * (1.0 if alone else share_of_width) - 0.6))
 
 
@@ -229,7 +233,7 @@ def dot_rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def draw_seeds(axes: Axes, steps: Any, values: Any, colour: Any, seeds: int | None = None) -> dict[str, Any]:
+def draw_seeds(axes: Axes, steps: Any, values: Any, colour: Any) -> dict[str, Any]:
     """Each run as a thin line, or of ten runs and more a band between their quartiles: values are steps x runs.
 
     Returns the handle, by label, that explains it; none of one run.
@@ -237,9 +241,9 @@ def draw_seeds(axes: Axes, steps: Any, values: Any, colour: Any, seeds: int | No
     values = np.asarray(values, float)
     if values.shape[1] < 2:
         return {}
-    if (seeds or values.shape[1]) < FEW_SEEDS:
+    if values.shape[1] < FEW_SEEDS:
         axes.plot(steps, values, color=colour, zorder=1.5, **SEED)
-        return {"one seed": Line2D([], [], color="0.3", **SEED)}
+        return {"one seed": handle(**SEED)}
     low, high = np.nanquantile(values, [0.25, 0.75], axis=1, method="nearest")
     axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
     return {"quartiles over seeds": band()}
@@ -298,9 +302,7 @@ def log_axis(axes: Axes) -> None:
 
 def number_values(axes: Axes, values: Sequence[float]) -> None:
     """Ticks of the x axis at the values, with numbers at as many as have room, the last among them."""
-    position = axes.get_subplotspec()
-    columns = position.get_gridspec().ncols if position is not None else 1
-    room = cast(Canvas, axes.figure).get_figwidth() / columns - 0.5
+    room = cast(Canvas, axes.figure).get_figwidth() / _columns(axes) - 0.5
     low, high = axes.get_xlim()
     at = np.log(values) - np.log(low) if axes.get_xscale() == "log" else np.asarray(values) - low
     at = at / (np.log(high / low) if axes.get_xscale() == "log" else high - low) * room
@@ -315,17 +317,21 @@ def number_values(axes: Axes, values: Sequence[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def band() -> Patch:
+def band(**look: Any) -> Patch:
     """A handle for a band, in grey."""
-    return Patch(color="0.3", alpha=0.2, linewidth=0)
+    properties: dict[str, Any] = {"color": "0.3", "alpha": 0.2, "linewidth": 0} | look
+    return Patch(**properties)
 
 
-def mark(marker: str, size: float = 4, hollow: bool = False, **properties: Any) -> Line2D:
+def handle(**look: Any) -> Line2D:
+    """A handle for a line, in grey."""
+    return Line2D([], [], **{"color": "0.3"} | look)
+
+
+def mark(marker: str, size: float = 4, hollow: bool = False, **look: Any) -> Line2D:
     """A handle for a marker, in grey."""
     face = "none" if hollow else "0.3"
-    return Line2D(
-        [], [], color="0.3", linestyle="none", marker=marker, markersize=size, markerfacecolor=face, **properties
-    )
+    return handle(linestyle="none", marker=marker, markersize=size, markerfacecolor=face, **look)
 
 
 def say_empty(axes: Axes, text: str) -> None:

@@ -38,6 +38,8 @@ LOSSES = {
     "arrays": "loss",
 }
 """The losses of the menu's tasks with their units."""
+RELATIVE_LOSS = {True: "test loss / best constant's", False: "test loss"}
+"""With a baseline and without."""
 
 LONGEST_LINE = 2000
 """Letters of a line on what is missing."""
@@ -143,6 +145,18 @@ def variant_label(variant: Variant, brief: bool = False) -> str:
 def cell_label(cell: str, variant: Variant, brief: bool = False) -> str:
     """A cell and its variant: `GRU, lr=0.01`."""
     return ", ".join(filter(None, [cell_name(cell), variant_label(variant, brief)]))
+
+
+def group_texts(row: Mapping[Any, Any]) -> dict[str, str]:
+    """What a row of a table is of, by heading: task, cell and variant."""
+    variant = variant_label(row["variant"], brief=True)
+    return {"task": task_title(row), "cell": cell_name(row["cell"]), "variant": variant}
+
+
+def pair_texts(row: Mapping[Any, Any]) -> dict[str, str]:
+    """What a row of a table is of, by heading: task and two cells."""
+    cells = [cell_label(row[f"{end}cell"], row[f"{end}variant"], brief=True) for end in ("", "other_")]
+    return {"task": task_title(row), "cell": cells[0], "other cell": cells[1]}
 
 
 def match_label(match: Match) -> str:

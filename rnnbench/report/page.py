@@ -19,8 +19,7 @@ from rnnbench.analysis.variant import difficulty_columns, setting_columns, value
 from rnnbench.errors import SettingError, one_line
 from rnnbench.report.component import Part
 from rnnbench.report.labels import incomplete, is_number, number, setting_value
-from rnnbench.report.tables.narrow import GAP, Narrow, narrow, width
-from rnnbench.report.tables.rendering import number_parts, wrapped
+from rnnbench.report.tables.rendering import GAP, Narrow, narrow, number_parts, width, wrapped
 from rnnbench.schema import ExperimentFiles
 from rnnbench.store.atomic import write_text
 
@@ -152,11 +151,9 @@ def _most_values(runs: pd.DataFrame, column: str) -> int:
 def _table_of_runs(results: Results, folder: Path) -> pd.DataFrame:
     """One row for each run, as text; the run's name is a link, from a page in the folder."""
     runs = results.runs
-    roots = (
-        [results.root.parent / name for name in runs[EXPERIMENT]] if EXPERIMENT in runs else [results.root] * len(runs)
-    )
-    links = [_links(ExperimentFiles(root), run, folder) for root, run in zip(roots, runs["run"], strict=True)]
-    table = pd.DataFrame({"run": links})
+    names = runs[EXPERIMENT] if EXPERIMENT in runs else [results.root.name] * len(runs)
+    roots = [ExperimentFiles(results.root.parent / name) for name in names]
+    table = pd.DataFrame({"run": [_links(*of_run, folder) for of_run in zip(roots, runs["run"], strict=True)]})
     for column in [*differing(runs), "status"]:
         table[column] = [setting_value(None if pd.isna(value) else value) for value in runs[column].tolist()]
     for column in filter(runs.columns.__contains__, MEASURED):
@@ -174,9 +171,8 @@ def _links(files: ExperimentFiles, run: str, folder: Path) -> Markup:
     if not of_run.wandb_address.exists():
         return link
     wandb = of_run.wandb_address.read_text(encoding="utf-8", errors="replace").strip()
-    return (
-        link + Markup(' <a href="{}" rel="noreferrer">W&amp;B</a>').format(wandb) if wandb.startswith("http") else link
-    )
+    copy = Markup(' <a href="{}" rel="noreferrer">W&amp;B</a>').format(wandb)
+    return link + copy if wandb.startswith("http") else link
 
 
 def _narrow(table: pd.DataFrame) -> Narrow:

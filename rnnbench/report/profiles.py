@@ -6,10 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.gradient_profile import PRECISION, PROBE, relative_gradients, smallest_element
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
+from rnnbench.report import drawing
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import loss_behind_gradient
 from rnnbench.report.sentences import by_line, signs
@@ -43,6 +46,15 @@ def relative_profiles(results: Results, tensors: Sequence[int | None] = (None,))
     if not any(found[0].values()):
         raise SettingError(NONE)
     return found
+
+
+def moment_rows(
+    titles: Sequence[str], moments: Sequence[str], row_height: float, xlabel: str = "", ylabel: str = ""
+) -> tuple[Canvas, list[list[Axes]]]:
+    """A canvas with a row of panels for each title, one for each moment."""
+    named = [f"{title}, {moment}" for title in titles for moment in moments]
+    canvas, panels = drawing.grid(named, False, xlabel, ylabel, columns=len(moments), row_height=row_height)
+    return canvas, [panels[first : first + len(moments)] for first in range(0, len(panels), len(moments))]
 
 
 class GradientFigure(Figure, ABC):

@@ -1,6 +1,8 @@
 """An experiment's tables, figures and page, written alongside its runs."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -8,27 +10,31 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+import rnnbench
 from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.verdict import Verdict
 from rnnbench.errors import SettingError, one_line
 from rnnbench.report import drawing
 from rnnbench.report.component import Component, Figure, Part, Table
 from rnnbench.report.labels import incomplete
 from rnnbench.report.page import Drawn, Failed, Tabled, svg_uri, write_page
 from rnnbench.report.settings import ReportSettings
-from rnnbench.report.sidecar import remove_earlier, write_sidecar, written_before
 from rnnbench.report.style import CellStyles, paper_style
 from rnnbench.report.tables.latex import LETTERS, latex
-from rnnbench.report.tables.narrow import KEYS
-from rnnbench.report.tables.rendering import markdown, markdown_text, plain
-from rnnbench.report.values import stable_csv
+from rnnbench.report.tables.rendering import KEYS, markdown, markdown_text, plain, stable_csv
 from rnnbench.schema import ExperimentFiles
-from rnnbench.store.atomic import replacing, write_text
+from rnnbench.store.atomic import DamagedFileError, read_json_object, replacing, write_text
 
 UNDATED: Mapping[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None}, "png": {"Software": None}, "svg": {"Date": None},
 }  # fmt: skip
 """Metadata that differs between two times of drawing, or between versions of matplotlib, left out."""
+
+TRAINED_BY = ("rnnbench_version", "git_commit", "git_dirty", "component_source")
+
+BETTER: Mapping[str, Sequence[str]] = {Verdict.HOLDS.value: ["cell"], Verdict.FAILS.value: ["other cell"]}
+"""The heading of the cell that a verdict finds better."""
 
 EVERYTHING = 10_000
 """Letters that any columns fit into."""
@@ -75,7 +81,7 @@ def write_report(
     files = ExperimentFiles(folder)
     results = write_archive(results)
     folder.mkdir(parents=True, exist_ok=True)
-    before = written_before(files)
+    before = _written_before(files)
     styles = CellStyles(known_cells)
     failed: list[Failed] = []
     tabled = _made(
@@ -86,7 +92,7 @@ def write_report(
     write_page(results, folder, tabled, drawn, failed, settings.only, command, description)
     parts: list[Tabled | Drawn] = [*tabled, *drawn]
     made = [file for part in parts for file in part.files]
-    removed = remove_earlier(before, made, [each.name for each in failed])
+    removed = _remove_earlier(before, made, [each.name for each in failed])
     texts = [fill(sentence, letters) for table in tabled for sentence in table.found]
     texts += [
         f"{table.title}: {table.says_nothing}" if table.says_nothing else
@@ -135,7 +141,7 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
     before = [warning] if (warning := table.warning(rows)) else []
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"
     write_text(path.with_suffix(".md"), "\n\n".join([heading, *before, markdown(formatted), *notes]) + "\n")
-    files = write_sidecar(path, results, type(table).__name__, table.intervals, ("csv", "md", "tex"))
+    files = _write_sidecar(path, results, type(table).__name__, table.intervals, ("csv", "md", "tex"))
     found, nothing = table.found(rows), table.says_nothing(rows)
     return Tabled(path.name, table.title, formatted, note, files, warning, nothing, found, parts)
 
@@ -149,21 +155,15 @@ def _as_latex(
     if all(part.verdict for part in parts):
         verdicts = pd.DataFrame([(part.heading, part.verdict) for part in parts], columns=["claim", "verdict"])
         return latex(verdicts, caption, label, letters=letters)
-    return latex(formatted, caption, label, note, [table.bold(row) for row in rows.to_dict("records")], letters)
+    bold = [BETTER.get(verdict, ()) for verdict in rows[table.better]] if table.better else []
+    return latex(formatted, caption, label, note, bold, letters)
 
 
 def _telling_apart(table: pd.DataFrame, headings: Sequence[str]) -> list[str]:
-    """The headings, with further keys behind theirs where rows that differ in these would be of the same."""
-
-    def different(names: Sequence[str]) -> int:
-        return len(table[list(names)].drop_duplicates()) if names else 1
-
+    """The headings, the further keys in which rows differ behind theirs."""
     keys = [heading for heading in headings if heading in KEYS]
     behind = 1 + list(headings).index(keys[-1]) if keys else 0
-    added: list[str] = []
-    for heading in KEYS:
-        if heading in table and heading not in headings:
-            added += [heading] if different([*keys, *added, heading]) > different([*keys, *added]) else []
+    added = [key for key in KEYS if key in table and key not in headings and table[key].nunique() > 1]
     return [*headings[:behind], *added, *headings[behind:]]
 
 
@@ -184,5 +184,51 @@ def _draw(figure: Figure, path: Path, results: Results, styles: CellStyles, sett
     cells = ", ".join(styles.ordered(results.runs["cell"].unique()))
     tasks = "; ".join(title for title, _ in drawing.by_task(results.runs))
     alternative = " ".join([f"{title}.", *caption[:1], f"Cells: {cells}. Tasks: {tasks}."])
-    files = write_sidecar(path, results, type(figure).__name__, figure.intervals, settings.formats)
+    files = _write_sidecar(path, results, type(figure).__name__, figure.intervals, settings.formats)
     return Drawn(path.name, title, caption, picture, alternative, files)
+
+
+def _write_sidecar(path: Path, results: Results, kind: str, intervals: str, suffixes: Sequence[str]) -> list[Path]:
+    """Write `<path>.json`: files, runs, seeds, intervals, what is missing, and the code that trained and drew.
+
+    Nothing in it changes unless the runs, the formats or the version of rnnbench do: no dates, no machine. Returns the
+    table's or figure's files, those with the suffixes and this one.
+    """
+    runs = results.runs
+    files = [path.with_suffix(f".{suffix}") for suffix in (*suffixes, "json")]
+    content = {
+        "kind": kind,
+        "experiment": results.name,
+        "files": [file.name for file in files],
+        "runs": sorted(runs["run"]),
+        "run_hashes": sorted({run.rpartition("-")[2] for run in runs["run"]}),
+        "seeds": sorted(int(seed) for seed in runs["seed"].unique()),
+        "intervals": intervals,
+        "missing": incomplete(results),
+        "trained_by": {name: sorted(map(str, runs[name].dropna().unique())) for name in TRAINED_BY if name in runs},
+        "drawn_by": {"rnnbench_version": rnnbench.__version__},
+    }
+    write_text(files[-1], json.dumps(content, indent=1) + "\n")
+    return files
+
+
+def _written_before(files: ExperimentFiles) -> set[Path]:
+    """The tables and figures of an earlier report, as their sidecars name them."""
+    found: set[Path] = set()
+    for sidecar in (*files.folder.glob("*.json"), *files.figures.glob("*.json")):
+        with suppress(DamagedFileError):  # not a sidecar
+            content = read_json_object(sidecar, {"kind": str, "files": list, "drawn_by": dict})
+            named = {sidecar.with_name(str(name)) for name in content["files"] if "/" not in str(name)}
+            found |= {path for path in named if path.stem == sidecar.stem}
+    return found - {files.runs_table, files.report}
+
+
+def _remove_earlier(before: set[Path], made: Iterable[Path], failed: Sequence[str]) -> list[Path]:
+    """Remove what an earlier report wrote and this one did not make; returns what was removed.
+
+    Files of what could not be made now stay: they may be all that is left of it.
+    """
+    removed = sorted(path for path in before - set(made) if path.stem not in failed and path.is_file())
+    for path in removed:
+        path.unlink(missing_ok=True)
+    return removed

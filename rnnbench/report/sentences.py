@@ -12,7 +12,6 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.paired import paired_test
 from rnnbench.analysis.variant import Variant, value_order
@@ -31,6 +30,14 @@ OF_PAIRS = {
     Verdict.UNDECIDED: "see no difference",
     Verdict.NOT_MEASURED: "do not judge equivalence",
 }
+
+WORDS = {
+    "steps": ("fewer_steps", "fewer", "more", "{a} takes {word} steps than {b}", "{a} takes {word}"),
+    "losses": ("smaller_loss", "smaller", "larger", "the loss of {a} is {word} than that of {b}",
+               "that of {a} is {word}"),
+}  # fmt: skip
+"""By quantity: the column with the verdict that the first cell has less, words for less and more, and who has less in a
+sentence and behind another."""
 
 Row = Mapping[Any, Any]
 
@@ -109,17 +116,14 @@ def _budget(rows: Sequence[Row]) -> str:
 
 def _losses(rows: Sequence[Row], title: str) -> list[str]:
     """The losses on test data, the smallest first; no sentence without one."""
-    found = sorted((row for row in rows if math.isfinite(row["test_loss"].estimate)), key=_loss)
+    known = [row for row in rows if math.isfinite(row["test_loss"].estimate)]
+    found = sorted(known, key=lambda row: float(row["test_loss"].estimate))
     if not found:
         return []
     constant = found[0]["baseline_loss"]
     than = f"; the best constant has {number(constant)}" if isinstance(constant, float) and constant > 0 else ""
     losses = [f"{named(row)} {interval(row['test_loss'])}" for row in found]
     return [f"Test loss on {title}: {listed(losses)}{than}."]
-
-
-def _loss(row: Row) -> float:
-    return float(row["test_loss"].estimate)
 
 
 def lengths_solved(rows: pd.DataFrame) -> list[str]:
@@ -193,89 +197,50 @@ def signs(what: str, values: Mapping[str, Sequence[float]], words: tuple[str, st
     return [f"{what}: {'; '.join(told)} (means over seeds, 95%{holm})."]
 
 
-def compared(rows: pd.DataFrame, sentence: Callable[[Row, int], str], what: str) -> list[str]:
-    """A sentence for each of a few pairs of cells, of so many tests; of many pairs, how many have which verdict."""
+def compared(rows: pd.DataFrame, quantity: str, factor: float, where: str = "") -> list[str]:
+    """A sentence for each of a few pairs of cells; of many pairs, how many have which verdict.
+
+    `quantity` is steps or losses, `factor` the margin within which they are equivalent.
+    """
     if len(rows) <= MOST_PAIRS:
-        return [sentence(row, len(rows)) for row in rows.to_dict("records")]
+        return [pair_compared(row, quantity, factor, len(rows)) for row in rows.to_dict("records")]
     counts = rows["equivalent"].value_counts()
     parts = [f"{counts[EQUIVALENCE[verdict]]} {words}" for verdict, words in OF_PAIRS.items()
              if counts.get(EQUIVALENCE[verdict])]  # fmt: skip
-    return [f"Of {len(rows)} comparisons {what}, {listed(parts)} after Holm's correction."]
+    return [f"Of {len(rows)} comparisons of {quantity}{where}, {listed(parts)} after Holm's correction."]
 
 
-def ordered_by_loss(rows: pd.DataFrame, where: str = "") -> list[str]:
-    """Which cells have a smaller loss than which, by the verdicts on pairs; nothing where no losses are compared.
-
-    Of many pairs, how often each cell's loss is the smaller.
-    """
-    if rows.empty or (rows := rows[rows["why_not_compared"] == ""]).empty:
-        return []
-    ends = {Verdict.HOLDS.value: ("", "other_"), Verdict.FAILS.value: ("other_", "")}
-    alike, smaller = list[tuple[str, str]](), list[tuple[str, str]]()
-    for row in cast(list[Row], rows.to_dict("records")):
-        better, worse = (named(row, end) for end in ends.get(row["smaller_loss"], ("", "other_")))
-        (smaller if row["smaller_loss"] in ends else alike).append((better, worse))
-    if len(rows) > MOST_PAIRS:
-        wins = [f"{cell} {count} times" for cell, count in Counter(better for better, _ in smaller).most_common()]
-        parts = [f"the smaller of two is that of {listed(wins)}"] * bool(wins)
-        parts += [f"no difference is seen in {len(alike)}"] * bool(alike)
-    else:
-        parts = [f"smaller is that of {listed([f'{a} than of {b}' for a, b in smaller])}"] * bool(smaller)
-        parts += [f"no difference is seen between {listed([f'{a} and {b}' for a, b in alike])}"] * bool(alike)
-    return [f"Test losses{where}, in {len(rows)} comparisons by Holm's correction: {'; '.join(parts)}."]
-
-
-def steps_compared(row: Row, factor: float, tests: int) -> str:
-    """What is known of the steps of a pair: one of the four verdicts, with the ratio and the p-value behind it."""
+def pair_compared(row: Row, quantity: str, factor: float, tests: int) -> str:
+    """What is known of the steps or losses of a pair: one of the four verdicts, with the ratio and the p-value behind
+    it. On a linear scale of losses equivalence is not judged."""
     a, b = named(row), named(row, "other_")
-    ratio = f": {_times(row['ratio'], 'as many')}" if not row["why_no_ratio"] else f" ({row['why_no_ratio']})"
-    more = {Verdict.HOLDS.value: "fewer", Verdict.FAILS.value: "more"}.get(row["fewer_steps"], "")
-    ordered = f"{a} takes {more} steps than {b}" if more else ""
-    said = _four_verdicts(row, "steps", factor, ordered, f"{a} takes {more}")
-    return f"On {condition(row)}, {said}{ratio} ({_p_value(row, tests)})."
+    column, better, worse, *forms = WORDS[quantity]
+    word = {Verdict.HOLDS.value: better, Verdict.FAILS.value: worse}.get(row[column])
+    ordered, also = (form.format(a=a, b=b, word=word) if word else "" for form in forms)
+    pair, bounded = f"the {quantity} of {a} and {b}", f"within a factor of {factor:g}"
+    said = {
+        EQUIVALENCE[Verdict.HOLDS]: f"{pair} are equivalent, {bounded}" + (f", and {also}" if also else ""),
+        EQUIVALENCE[Verdict.FAILS]: f"{ordered or f'{pair} differ'}, by more than a factor of {factor:g}",
+        EQUIVALENCE[Verdict.DIFFERS]: f"{ordered or f'{pair} differ'}, {bounded} or beyond is not known",
+        EQUIVALENCE[Verdict.NOT_MEASURED]: ordered,
+    }.get(row["equivalent"]) or f"no difference between {pair} is seen"
+    p_value = f"p = {number(row['p_holm'])}" + (f" by Holm's correction for {tests} tests" if tests > 1 else "")
+    return f"On {condition(row)}, {said}{_ratio(row, quantity)} ({p_value})."
 
 
-def losses_compared(row: Row, factor: float, tests: int) -> str:
-    """What is known of the losses of a pair; on a linear scale equivalence is not judged."""
-    a, b = named(row), named(row, "other_")
-    smaller = {Verdict.HOLDS.value: "smaller", Verdict.FAILS.value: "larger"}.get(row["smaller_loss"], "")
-    logarithmic = row["equivalent"] != EQUIVALENCE[Verdict.NOT_MEASURED]
-    ratio = f": {_times(row['difference'].map(lambda decades: 10**decades), '')}" if logarithmic else ""
-    ordered = f"the loss of {a} is {smaller} than that of {b}" if smaller else ""
-    said = _four_verdicts(row, "losses", factor, ordered, f"that of {a} is {smaller}")
-    return f"On {condition(row)}, {said if logarithmic or not ordered else ordered}{ratio} ({_p_value(row, tests)})."
-
-
-def _four_verdicts(row: Row, what: str, factor: float, ordered: str, also: str) -> str:
-    """The verdict on a pair's equivalence. `ordered` says which has less, empty where that is not found; `also` says it
-    behind another sentence."""
-    pair = f"the {what} of {named(row)} and {named(row, 'other_')}"
-    differ = ordered or f"{pair} differ"
-    return {
-        EQUIVALENCE[Verdict.HOLDS]: f"{pair} are equivalent, within a factor of {factor:g}"
-        + (f", and {also}" if ordered else ""),
-        EQUIVALENCE[Verdict.FAILS]: f"{differ}, by more than a factor of {factor:g}",
-        EQUIVALENCE[Verdict.DIFFERS]: f"{differ}, within a factor of {factor:g} or beyond is not known",
-    }.get(row["equivalent"], f"no difference between {pair} is seen")
-
-
-def _p_value(row: Row, tests: int) -> str:
-    return f"p = {number(row['p_holm'])}" + (f" by Holm's correction for {tests} tests" if tests > 1 else "")
-
-
-def _times(ratio: Interval, what: str) -> str:
-    """`3.75 times as many [2.01, 6.11]`, or the bound that is known."""
-    what = f" {what}".rstrip()
+def _ratio(row: Row, quantity: str) -> str:
+    """`: 3.75 times as many [2.01, 6.11]`, or the bound that is known, or why there is no ratio."""
+    if quantity == "losses" and row["equivalent"] == EQUIVALENCE[Verdict.NOT_MEASURED]:
+        return ""
+    if row.get("why_no_ratio"):
+        return f" ({row['why_no_ratio']})"
+    ratio = row["ratio"] if quantity == "steps" else row["difference"].map(lambda decades: 10**decades)
+    times = "times as many" if quantity == "steps" else "times"
     if ratio.estimate == 0:
-        return f"less than {number(ratio.high)} times{what}"
+        return f": less than {number(ratio.high)} {times}"
     if np.isinf(ratio.estimate):
-        return f"more than {number(ratio.low)} times{what}"
-    return f"{number(ratio.estimate)} times{what} {bounds(ratio)}".rstrip()
-
-
-def decided(verdict: str) -> frozenset[str]:
-    """The heading of the cell that the verdict finds better; none where it is undecided."""
-    return frozenset({Verdict.HOLDS.value: ["cell"], Verdict.FAILS.value: ["other cell"]}.get(verdict, []))
+        return f": more than {number(ratio.low)} {times}"
+    return f": {number(ratio.estimate)} {times} {bounds(ratio)}".rstrip()
 
 
 def counted(verdicts: Iterable[str]) -> str:

@@ -80,14 +80,10 @@ def paper_style(style: str | None = None, width: float | None = None) -> Iterato
 
     `style` is a style of matplotlib, by name or as a file, on top of this; `width` is that of every figure, in inches.
     """
-    settings: dict[Any, Any] = {**sns.axes_style("whitegrid"), **PAPER}
+    own: list[Any] = [{**sns.axes_style("whitegrid"), **PAPER}, *([style] if style else [])]
     token = _width.set(width)
     try:
-        with mpl.rc_context():
-            mpl.style.use("default")  # whatever the user's matplotlibrc says
-            mpl.rcParams.update(settings)
-            if style is not None:
-                mpl.style.use(style)
+        with mpl.style.context(["default", *own]):  # whatever the user's matplotlibrc says
             yield
     finally:
         _width.reset(token)
@@ -103,10 +99,6 @@ def check_style(style: str | None) -> str | None:
         mpl.rc_params_from_file(style, fail_on_error=True, use_default_template=False)
     except Exception as error:
         raise ValueError(one_line(error)) from error
-    for line in Path(style).read_text(encoding="utf-8").splitlines():  # matplotlib passes over what it does not know
-        key = line.partition("#")[0].partition(":")[0].strip()
-        if key and key not in mpl.rcParams:
-            raise ValueError(f"{key}: is no setting of matplotlib")
     return style
 
 

@@ -41,9 +41,7 @@ FRACTION = "fraction of examples"
 
 IDENTITY: Mapping[str, Column] = {
     "run": Column("the run's folder below runs/: cell, task, seed and a hash of all settings that can change a result"),
-    "status": Column(
-        "done, diverged (a loss or gradient was not finite), failed (by an error; see its traceback.txt) or running"
-    ),
+    "status": Column("done, diverged (a loss or gradient was not finite), failed (see its traceback.txt) or running"),
     "task": Column("the task's name in conf/task/"),
     "difficulty_setting": Column("the task's setting that makes it harder"),
     DIFFICULTY: Column("the value of that setting; of a file its name"),
@@ -56,79 +54,39 @@ IDENTITY: Mapping[str, Column] = {
 RESULTS: Mapping[str, Column] = {
     "budget_steps": Column("training steps at most, also where the budget is in epochs", STEPS),
     "steps_trained": Column("training steps, the one included in which the run diverged or failed", STEPS),
-    "epochs_trained": Column(
-        "passes through the training data, of which the last may not be whole; empty where there is no such pass",
-        "epochs",
-    ),
-    "training_ended_by": Column(
-        "budget, solved (`train.stop_when_solved`) or patience (early stopping); empty for a run that did not come to "
-        "its end"
-    ),
+    "epochs_trained": Column("passes through finite training data, the last perhaps in part; else empty", "epochs"),
+    "training_ended_by": Column("budget, solved (`train.stop_when_solved`) or patience; empty for a run cut short"),
     "has_criterion": Column("whether the task says when it is solved; empty counts as true"),
-    "solved": Column(
-        "whether the task's criterion was met on validation data and confirmed on fresh data; false for a task without "
-        "one"
-    ),
+    "solved": Column("whether the criterion was met on validation data and on fresh data; false without a criterion"),
     "steps_to_solve": Column("training steps at the first evaluation that was confirmed; empty when none was", STEPS),
-    "first_crossing_step": Column(
-        "training steps at the first evaluation that met the criterion on validation data, confirmed or not; empty "
-        "when none did",
-        STEPS,
-    ),
+    "first_crossing_step": Column("training steps at the first evaluation that met it, confirmed or not", STEPS),
     "confirmation_attempts": Column("evaluations that met it on validation data and were tried on fresh data"),
-    "confirmation_examples": Column(
-        "examples of the last attempt: fresh ones, or of finite data the validation split again"
-    ),
+    "confirmation_examples": Column("examples of the last attempt: fresh ones; of finite data the validation split"),
     "confirmation_loss": Column("loss on the fresh data of the last attempt; empty without one", LOSS),
     "confirmation_error_rate": Column("examples of the last attempt with an error anywhere", FRACTION),
     "diverged_at_step": Column("the step whose loss or gradient was not finite; empty when none was", STEPS),
-    "baseline_loss": Column(
-        "loss of the best constant, which looks at no input (the baseline); empty where the task has none", LOSS
-    ),
+    "baseline_loss": Column("the baseline: loss of the best constant, which sees no input; empty without one", LOSS),
     "train_loss": Column("mean training loss between the last two evaluations", LOSS),
     "validation_loss": Column("loss on validation data at the last evaluation", LOSS),
-    "validation_error_rate": Column(
-        "validation examples with an error anywhere, at the last evaluation; empty for a task without right and wrong",
-        FRACTION,
-    ),
-    "selected_step": Column(
-        "training steps of the weights that are evaluated on test data: the last, or (`train.selection=best`) those of "
-        "the lowest validation loss, of equals the first",
-        STEPS,
-    ),
+    "validation_error_rate": Column("validation examples with any error; empty without right and wrong", FRACTION),
+    "selected_step": Column("training steps of the tested weights: the last, or (`train.selection=best`) best", STEPS),
     "selected_validation_loss": Column("loss on validation data with these weights; what tuning ranks by", LOSS),
     "weights_sha256": Column("SHA-256, 16 digits, of these weights, names and shapes included"),
     "learning_rate": Column("learning rate after the last evaluation; only with a schedule"),
     "test_loss": Column("loss on test data after training, with the selected weights, evaluated once", LOSS),
-    "test_baseline_loss": Column(
-        "loss of the best constant on the same test data; empty for a task that does not give its outputs", LOSS
-    ),
-    "test_error_rate": Column("test examples with an error anywhere; empty likewise", FRACTION),
-    "measure": Column(
-        "the task's own measure that tables show next to the loss, such as accuracy: see Measures; on test data it is "
-        "in test_<measure>, at the last evaluation in validation_<measure>"
-    ),
+    "test_baseline_loss": Column("loss of the best constant on the same data; empty where not given", LOSS),
+    "test_error_rate": Column("test examples with any error; empty likewise", FRACTION),
+    "measure": Column("the task's own measure, such as accuracy, in test_<measure> and validation_<measure>"),
     "gradient_norm": Column("L2 norm of the gradient of all weights at the last evaluated step, before clipping"),
-    "step_time_s": Column(
-        "median training step: forward, backward, clipping, update; without data, evaluation and probes", SECONDS
-    ),
+    "step_time_s": Column("median training step, without data, evaluation and probes", SECONDS),
     "step_time_lower_quartile_s": Column("lower quartile of the training steps' times", SECONDS),
     "step_time_upper_quartile_s": Column("upper quartile of the training steps' times", SECONDS),
     "tokens_per_second": Column("median over training steps of real sequence steps x examples per second", "tokens/s"),
     "training_time_s": Column("all training steps together", SECONDS),
     "wall_time_s": Column("the run from start to end, all sessions of a resumed run together", SECONDS),
-    "cpu_load": Column(
-        "cores that other processes used, on average over the run: the machine's CPU time, steal time included, less "
-        "the run's own; empty where the system does not report it (Linux does)",
-        "cores",
-    ),
-    "times_shared": Column(
-        "whether the times were measured under load by other processes: cpu_load above half a core for each of the "
-        "run's threads, or one of several runs launched in parallel"
-    ),
-    "unseeded_randomness": Column(
-        "what was found to depend on more than the seed, of the cell or the task; empty where nothing was"
-    ),
+    "cpu_load": Column("mean cores that other processes used, stolen time included; empty off Linux", "cores"),
+    "times_shared": Column("whether runs were launched in parallel, or cpu_load is above half a core per thread"),
+    "unseeded_randomness": Column("what of cell or task was found to depend on more than the seed; mostly empty"),
     "error": Column("the error that ended a failed run; empty for others"),
 }
 """The results of a run."""
@@ -156,10 +114,7 @@ def length_column(column: str, length: int) -> str:
 
 
 PROVENANCE: Mapping[str, Column] = {
-    "backend_reason": Column(
-        "why backend=auto took no faster one: what cannot be compiled, with its line in the step; empty where it took "
-        "the fastest, or where the backend was named"
-    ),
+    "backend_reason": Column("why backend=auto took no faster one: what cannot be compiled, with its line; else empty"),
     "git_commit": Column("commit of rnnbench's own checkout; empty for an installed wheel"),
     "git_dirty": Column("whether that checkout had uncommitted changes"),
     "rnnbench_version": Column("version of rnnbench"),
@@ -170,9 +125,7 @@ PROVENANCE: Mapping[str, Column] = {
     "processor": Column("model name of the processor, or of the GPU for a run on one"),
     "cpu_family": Column("the processor's family, a number of its vendor's; on ARM the implementer; empty off Linux"),
     "cpu_model": Column("the processor's model, a number of its vendor's; on ARM the part; empty off Linux"),
-    "vector_width_bits": Column(
-        "the widest vector registers that the processor has flags for; empty off Linux", "bits"
-    ),
+    "vector_width_bits": Column("the processor's widest vector registers by its flags; empty off Linux", "bits"),
     "cpu_cores": Column("logical cores that the run may use"),
     "cpu_limit": Column("cores' worth of time that the control group allows; empty without a limit", "cores"),
     "component_source": Column("SHA-256, 8 digits, of the source files of the cell and the task"),

@@ -153,15 +153,8 @@ class ExperimentFiles:
 
     def launches(self) -> list[LaunchFiles]:
         """The launches with a plan, oldest first, and those that cannot be looked into. Raises OSError."""
-        begun = self.begun_launches()
+        begun = [LaunchFiles(path) for path in _subfolders(self.launches_folder)]
         return [each for each in begun if os.path.exists(each.plan) or not os.access(each.folder, os.X_OK)]
-
-    def begun_launches(self) -> list[LaunchFiles]:
-        """The launches that have a folder, oldest first; that of one that was killed may lack its plan.
-
-        Raises OSError where the folder of the launches cannot be read.
-        """
-        return [LaunchFiles(path) for path in _subfolders(self.launches_folder)]
 
     def arrays(self, probe: str) -> Path:
         """A probe's arrays of every run."""

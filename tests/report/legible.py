@@ -10,6 +10,7 @@ from matplotlib.transforms import Bbox
 
 HIGHEST = 9.0
 """Inches of a journal's page."""
+OVERLAP = "panels or legends overlap"
 SLACK = 0.6
 """Pixels at 100 dpi by which boxes may touch."""
 
@@ -47,16 +48,12 @@ def problems(canvas: Canvas) -> list[str]:
         if box.x0 < -SLACK or box.y0 < -SLACK or box.x1 > width + SLACK or box.y1 > height + SLACK:
             lines.append(f"{text!r} leaves the canvas")
     for (one, box), (other, other_box) in combinations(texts, 2):
-        if (
-            box.x0 + SLACK < other_box.x1 - SLACK
-            and other_box.x0 + SLACK < box.x1 - SLACK
-            and (box.y0 + SLACK < other_box.y1 - SLACK and other_box.y0 + SLACK < box.y1 - SLACK)
-        ):
+        if box.padded(-SLACK).overlaps(other_box.padded(-SLACK)):
             lines.append(f"{one!r} and {other!r} overlap")
     panels = [axes for axes in canvas.axes if axes.axison and axes.get_label() != "<colorbar>"]
-    for one_axes, other_axes in combinations(panels, 2):
-        if one_axes.get_window_extent().overlaps(other_axes.get_window_extent()):
-            lines.append("panels overlap")
+    boxes = [part.get_window_extent() for part in (*panels, *canvas.legends)]
+    if any(one_box.overlaps(other) for one_box, other in combinations(boxes, 2)):
+        lines.append(OVERLAP)
     for axes in panels:
         if min(axes.get_window_extent().size) < 25:
             lines.append(f"a panel of {axes.get_window_extent().size} pixels")

@@ -3,31 +3,26 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
-from omegaconf import OmegaConf
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
 from rnnbench.report import Figure
 from rnnbench.report.labels import LOSSES
 from rnnbench.report.style import CellStyles, paper_style
-from tests.report.shapes import made
-from tests.report.tiny import CELLS, DECAY, tiny
+from tests.report.legible import problems
+from tests.report.tiny import CELLS, DECAY, component, made, menu, tiny
 
-NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "figure").glob("*.yaml"))
 STYLES = CellStyles(list(CELLS))
 
 
 def figure(name: str) -> Figure:
-    node = OmegaConf.load(Path(__file__).parents[2] / "conf" / "figure" / f"{name}.yaml")
-    made: Figure = instantiate(node)
+    made: Figure = component("figure", name)
     return made
 
 
@@ -53,26 +48,20 @@ def texts(canvas: Canvas) -> Iterator[str]:
         yield from (axes.get_title(), axes.get_title("left"), axes.get_xlabel(), axes.get_ylabel())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", menu("figure"))
 def test_figure_of_the_menu_reads(name: str) -> None:
     canvas = draw(name)
     assert panels(canvas)
     said = " ".join(texts(canvas))
     assert said.strip()
     assert "_" not in re.sub(r"g_[tT]|_\{10\}", "", said), "names as in code belong to cells and settings alone"
-    boxes = [axes.get_window_extent() for axes in panels(canvas)]
-    for legend in canvas.legends:
-        box = legend.get_window_extent()
-        assert not any(box.overlaps(other) for other in boxes), "the legend covers data"
-        assert box.x0 >= 0
-        assert box.x1 <= canvas.bbox.x1
-    for axes in panels(canvas):
-        assert not axes.get_legend()
-        title = axes.title.get_window_extent()
-        assert not any(title.overlaps(box) for box in boxes)
+    with paper_style():
+        assert problems(canvas) == []
 
 
-@pytest.mark.parametrize(("name", "column"), [(name, column) for name in NAMES for column in figure(name).needs])
+@pytest.mark.parametrize(
+    ("name", "column"), [(name, column) for name in menu("figure") for column in figure(name).needs]
+)
 def test_figure_names_the_column_it_lacks(name: str, column: str) -> None:
     results = results_for(name)
     results = replace(results, runs=results.runs.drop(columns=column))
@@ -147,8 +136,7 @@ def test_equal_budget_draws_losses_with_units_and_parameters() -> None:
 
 
 def test_losses_of_all_tasks_have_units() -> None:
-    tasks = {path.stem for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml")}
-    assert set(LOSSES) == tasks
+    assert set(LOSSES) == set(menu("task"))
 
 
 def test_sensitivity_is_in_steps_censored_at_the_budget() -> None:
@@ -202,7 +190,7 @@ def test_captions_tell_what_is_drawn() -> None:
 
 
 FINDINGS = {
-    "learning_curves": "adding, length 20: GRU 0.0110, LSTM 0.0550, RNN 0.176. Test losses, in 6 comparisons by",
+    "learning_curves": "adding, length 20: GRU 0.0110, LSTM 0.0550, RNN 0.176.",
     "horizon": "RNN 0, LSTM 10 and GRU at least 20.",
     "jacobian_spectrum": "A small change of the state, by the largest Lyapunov exponent after training, nats per step: "
     "grows in GRU on adding (length 10) 0.210 [0.185, 0.235] and GRU on adding (length 20) 0.210 [0.185, 0.235]; "

@@ -13,17 +13,14 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.claims.table import Claims
 from rnnbench.report.sentences import (
     decades_lost,
-    losses_compared,
     milestones_reached,
-    ordered_by_loss,
+    pair_compared,
     signs,
-    steps_compared,
 )
 from rnnbench.report.tables.gradient_decay import GradientDecay
 from rnnbench.report.tables.paired_differences import PairedDifferences
 from rnnbench.report.tables.steps_ratio import StepsRatio
-from tests.report.shapes import made
-from tests.report.tiny import tiny
+from tests.report.tiny import made, tiny
 
 
 def solving(**steps: list[float]) -> Any:
@@ -68,7 +65,7 @@ def test_steps_are_compared_by_their_verdict(other: float, said: str) -> None:
     results = solving(rnn=list(100 * spread), lstm=list(other * spread))
     results.runs["train.steps"] = results.runs["steps_trained"] = 2000
     (row,) = steps_comparison(results.runs, np.random.default_rng(0), permutations=999).to_dict("records")
-    assert f"On adding (length 10), {said}" in steps_compared(row, 1.5, 1)
+    assert f"On adding (length 10), {said}" in pair_compared(row, "steps", 1.5, 1)
 
 
 def test_without_a_verdict_no_difference_is_said() -> None:
@@ -76,7 +73,7 @@ def test_without_a_verdict_no_difference_is_said() -> None:
     row: dict[Any, Any] = steps_comparison(
         solving(rnn=spread, lstm=spread[::-1]).runs, np.random.default_rng(0), permutations=999
     ).to_dict("records")[0]
-    text = steps_compared(row, 1.5, 1)
+    text = pair_compared(row, "steps", 1.5, 1)
     assert text.startswith("On adding (length 10), no difference between the steps of RNN and LSTM is seen: ")
     assert "(p = 1)." in text
     rows = StepsRatio().rows(made(3, lengths=(10, 20), seeds=3))
@@ -119,30 +116,17 @@ PAIR = {
 ])  # fmt: skip
 def test_losses_are_compared_by_their_verdict(smaller: str, equivalent: str, said: str) -> None:
     row = {**PAIR, "difference": Interval(-1, -1.2, -0.8), "smaller_loss": smaller, "equivalent": equivalent}
-    assert losses_compared(row, 2, 3).startswith(f"On adding (length 10), {said}")
-
-
-def test_pairs_are_ordered_by_their_verdicts() -> None:
-    rows = pd.DataFrame([
-        {**PAIR, "why_not_compared": reason, "smaller_loss": verdict, "other_cell": other}
-        for other, verdict, reason in (("lstm", "holds", ""), ("gru", "fails", ""), ("mgu", "undecided", ""),
-                                       ("janet", "not measured", "trained 1 to 2 steps"))
-    ])  # fmt: skip
-    assert ordered_by_loss(rows) == [
-        "Test losses, in 3 comparisons by Holm's correction: smaller is that of RNN than of LSTM and GRU than of RNN; "
-        "no difference is seen between RNN and MGU."
-    ]
-    (many,) = ordered_by_loss(pd.concat([rows[:3]] * 3))
-    assert many.endswith("two is that of RNN 3 times and GRU 3 times; no difference is seen in 3.")
-    assert ordered_by_loss(rows[3:]) == []
+    assert pair_compared(row, "losses", 2, 3).startswith(f"On adding (length 10), {said}")
 
 
 def test_a_ratio_with_one_bound_is_said_as_a_bound() -> None:
     row = {**PAIR, "why_no_ratio": "", "fewer_steps": "fails", "equivalent": "differs by more"}
-    assert ": more than 2.90 times as many (" in steps_compared({**row, "ratio": Interval(np.inf, 2.9, np.inf)}, 1.5, 3)
-    assert ": less than 0.300 times as many (" in steps_compared({**row, "ratio": Interval(0, 0, 0.3)}, 1.5, 3)
+    assert ": more than 2.90 times as many (" in pair_compared(
+        {**row, "ratio": Interval(np.inf, 2.9, np.inf)}, "steps", 1.5, 3
+    )
+    assert ": less than 0.300 times as many (" in pair_compared({**row, "ratio": Interval(0, 0, 0.3)}, "steps", 1.5, 3)
     none = {**row, "ratio": UNDEFINED, "why_no_ratio": "it differs by length", "fewer_steps": "undecided"}
-    assert "the steps of RNN and LSTM differ" in steps_compared({**none, "equivalent": "differs"}, 1.5, 3)
+    assert "the steps of RNN and LSTM differ" in pair_compared({**none, "equivalent": "differs"}, "steps", 1.5, 3)
 
 
 def test_tables_say_what_they_show_and_what_they_cannot() -> None:

@@ -2,28 +2,23 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from omegaconf import OmegaConf
 
 from rnnbench.analysis import steps_comparison
+from rnnbench.analysis.loss_comparison import relative_losses
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.drawing import mark_incomplete
-from rnnbench.report.figures import paired_differences
-from rnnbench.report.figures.performance_profiles import relative_losses
 from rnnbench.report.style import CellStyles, paper_style
 from rnnbench.report.tables.comparison import Comparison
 from tests.long import long_but
-from tests.report.shapes import made
+from tests.report.legible import OVERLAP, problems
+from tests.report.tiny import component, made, menu
 
-CONFIGURATION = Path(__file__).parents[2] / "conf"
 STYLES = CellStyles(["rnn", "lstm", "gru"])
 SHAPES: dict[str, Callable[[], Results]] = {
     "one cell, one seed": lambda: made(1, seeds=1),
@@ -42,8 +37,7 @@ SHAPES: dict[str, Callable[[], Results]] = {
 
 
 def components(kind: str) -> dict[str, Any]:
-    paths = sorted((CONFIGURATION / kind).glob("*.yaml"))
-    return {path.stem: instantiate(OmegaConf.load(path)) for path in paths if path.stem != "claims"}
+    return {name: component(kind, name) for name in menu(kind) if name != "claims"}
 
 
 @pytest.fixture(autouse=True)
@@ -54,24 +48,15 @@ def fewer_permutations(monkeypatch: pytest.MonkeyPatch) -> None:
         return original(runs, generator, milestone, 99)
 
     monkeypatch.setattr(steps_comparison, "steps_comparison", quick)
-    monkeypatch.setattr(paired_differences, "PERMUTATIONS", 99)
 
 
-def drawn(figure: Any, results: Results) -> Any:
+def drawn_clearly(figure: Any, results: Results) -> Any:
+    """The figure, no legend and no panel of which covers another."""
     with paper_style():
         canvas = figure.draw(results, STYLES)
         mark_incomplete(canvas, results)
-        canvas.set_dpi(50)
-        FigureCanvasAgg(canvas).draw()
+        assert OVERLAP not in problems(canvas)
     return canvas
-
-
-def assert_legible(canvas: Any) -> None:
-    """No legend covers a panel, and no figure is wider than a page."""
-    assert canvas.get_figwidth() <= 6.8
-    boxes = [axes.get_window_extent() for axes in canvas.axes if axes.axison]
-    for legend in canvas.legends:
-        assert not any(legend.get_window_extent().overlaps(box) for box in boxes)
 
 
 FEW = ("one cell, one seed", "diverged", "mixed tasks and fates")
@@ -85,7 +70,7 @@ def test_every_component_is_made_or_says_what_it_needs(shape: str) -> None:
     made_of_them = 0
     for figure in components("figure").values():
         try:
-            assert_legible(drawn(figure, results))
+            drawn_clearly(figure, results)
             assert all(figure.caption(results))
             made_of_them += 1
         except SettingError as error:
@@ -104,8 +89,7 @@ def test_every_component_is_made_or_says_what_it_needs(shape: str) -> None:
     "name", long_but(("horizon",), ("learning_curves", "equal_budget", "performance_profiles", "horizon", "cost"))
 )
 def test_many_cells(name: str) -> None:
-    canvas = drawn(components("figure")[name], made(36 if name == "learning_curves" else 60, seeds=1))
-    assert_legible(canvas)
+    canvas = drawn_clearly(components("figure")[name], made(36 if name == "learning_curves" else 60, seeds=1))
     assert any("gated_cell_variant_35" in text.get_text() for text in canvas.findobj(Text))
 
 

@@ -1,13 +1,15 @@
-"""Colours, dashes and markers: seen on white, told apart in grey and by colour-blind readers, the same everywhere."""
+"""Names, colours, dashes and markers: seen on white, apart in grey and for the colour-blind, the same everywhere."""
 
 from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pytest
 from matplotlib.colors import to_rgb
 
-from rnnbench.report.cell_names import FAMILIES, family, menu_cells
+from rnnbench.report.cell_names import FAMILIES, cell_name, family, menu_cells
 from rnnbench.report.style import SHADES, CellStyles, ramp
+from rnnbench.runs.catalogue import configuration_directory
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 DEUTERANOPIA = np.array(
@@ -90,3 +92,21 @@ def test_an_ordered_setting_is_a_ramp_of_greys_without_cells_colours() -> None:
     lightness = [lab(linear(ramp(place, 4)["color"]))[0] for place in range(4)]
     assert lightness == sorted(lightness, reverse=True)
     assert all(len(set(to_rgb(ramp(place, 4)["color"]))) == 1 for place in range(4))
+
+
+@pytest.mark.parametrize(
+    ("cell", "name", "of"),
+    [
+        ("gru_goodfellow", "GRU (Goodfellow)", "GRU"), ("janet", "JANET", "LSTM"), ("rnn", "RNN", "RNN"),
+        ("lru", "LRU", "other"), ("my_cell", "my_cell", "other"), ("own_lstm", "own_lstm", "LSTM"),
+    ],
+)  # fmt: skip
+def test_name_and_family(cell: str, name: str, of: str) -> None:
+    assert (cell_name(cell), family(cell)) == (name, of)
+
+
+def test_every_cell_of_the_menu_has_its_own_name_and_a_family() -> None:
+    cells = {path.stem for path in (configuration_directory() / "cell").glob("*.yaml")}
+    assert set(menu_cells()) == cells
+    assert len({cell_name(cell) for cell in cells}) == len(cells)
+    assert {family(cell) for cell in cells} == set(FAMILIES)

@@ -1,31 +1,23 @@
 """Every table of the menu, made from a tiny table of runs: its columns, its text, and what it needs."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from rnnbench.analysis.loss_scale import SCALE
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
 from rnnbench.report import Table
-from rnnbench.report.tables.narrow import narrow
-from rnnbench.report.tables.rendering import markdown, plain
-from rnnbench.report.values import stable_csv, to_columns
+from rnnbench.report.tables.rendering import markdown, narrow, plain, stable_csv, to_columns
 from rnnbench.schema import GROUP
-from tests.report.tiny import tiny
+from tests.report.tiny import component, menu, tiny
 
-NAMES = sorted(
-    path.stem for path in (Path(__file__).parents[2] / "conf" / "table").glob("*.yaml") if path.stem != "published"
-)
+NAMES = [name for name in menu("table") if name != "published"]
 """Without that of a paper's numbers, which an experiment gives it (tests/analysis/test_published.py)."""
 
 
 def table(name: str) -> Table:
-    made: Table = instantiate(OmegaConf.load(Path(__file__).parents[2] / "conf" / "table" / f"{name}.yaml"))
+    made: Table = component("table", name)
     return made
 
 

@@ -159,3 +159,10 @@ def test_a_run_leads_to_its_copy_in_wandb(small_experiment: Path) -> None:
         page = (small_experiment / "report.html").read_text()
         assert page.count(">W&amp;B</a>") == bool(link)
         assert link in page
+
+
+def test_a_job_that_was_refused_is_not_missing(small_experiment: Path) -> None:
+    (launch,) = small_experiment.glob("launches/*")
+    outcome = {"overrides": ["cell=lstm", "seed=1"], "status": "refused", "run": None, "message": "x=1: wrong"}
+    (launch / "job-5.json").write_text(json.dumps(outcome))
+    assert load_results(small_experiment).missing == []

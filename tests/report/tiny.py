@@ -1,24 +1,38 @@
-"""A tiny experiment in memory that every table and figure can be made from."""
+"""Results in memory that every table and figure can be made from: a tiny experiment, and others of any shape."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
 from rnnbench.analysis.results import Results, sorted_runs
 
+CONFIGURATION = Path(__file__).parents[2] / "conf"
 CELLS = ("rnn", "lstm", "gru")
 LENGTHS, SEEDS = (10, 20), (0, 1, 2)
 STEPS = np.array([0, 100, 200])
+LAGS = np.arange(10) - 9.0
 DECAY = {"rnn": 0.5, "lstm": 0.1, "gru": -0.2}
 """Decades that the gradient loses per time step, at every training step."""
 TENSOR_DECAY = {"h": 0.3, "c": 0.05}
 """The same of the LSTM's tensors alone; nothing depends on the last c."""
-
 GATES = {"rnn": 0, "lstm": 3, "gru": 2}
 EXPONENT = {"rnn": -1.0, "lstm": -0.01, "gru": 0.2}
 """Largest Lyapunov exponent after training of the first seed; 0.01 more of each further one."""
+
+
+def component(kind: str, name: str) -> Any:
+    """A figure or table of the menu."""
+    return instantiate(OmegaConf.load(CONFIGURATION / kind / f"{name}.yaml"))
+
+
+def menu(kind: str) -> list[str]:
+    """Their names."""
+    return sorted(path.stem for path in (CONFIGURATION / kind).glob("*.yaml"))
 
 
 def gates(count: int) -> dict[str, Any]:
@@ -40,31 +54,33 @@ def spectrum(exponent: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class TinySource:
-    """Histories and profiles: exact exponentials over ten time steps."""
+def profile(decay: float, tensors: bool) -> dict[str, Any]:
+    """Exact exponentials over ten time steps, of an LSTM's tensors too."""
+    arrays = {"norm": np.tile(10 ** (decay * LAGS), (len(STEPS), 1, 1)), "step": STEPS}
+    if tensors:
+        by_state = [10 ** (TENSOR_DECAY["h"] * LAGS), np.where(LAGS < 0, 10 ** (TENSOR_DECAY["c"] * (LAGS + 1)), 0)]
+        arrays["norm_by_state"] = np.tile(by_state, (len(STEPS), 1, 1, 1))
+    return arrays
 
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
-        self.rows = {row["run"]: row for row in rows}
+
+class MadeSource:
+    """Histories from 1 to each run's last validation loss, and the arrays of its probes; none of a failed run."""
+
+    def __init__(self, rows: Sequence[dict[str, Any]], arrays: Callable[[dict[str, Any], str], dict[str, Any]]) -> None:
+        self.rows = {row["run"]: row for row in rows if row["status"] != "failed"}
+        self.arrays = arrays
 
     def histories(self, runs: Any) -> pd.DataFrame:
-        losses = {run: np.geomspace(1.0, self.rows[run]["validation_loss"], len(STEPS)) for run in runs}
-        return pd.DataFrame(
+        rows = [
             {"run": run, "step": step, "validation_loss": loss, "largest_h": 0.5}
-            for run, values in losses.items()
-            for step, loss in zip(STEPS, values, strict=True)
-        )
+            for run in runs
+            if run in self.rows
+            for step, loss in zip(STEPS, np.geomspace(1, self.rows[run]["validation_loss"], len(STEPS)), strict=True)
+        ]
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["step", "run"])
 
     def probe(self, run: str, name: str) -> dict[str, Any]:
-        cell, lags = self.rows[run]["cell"], np.arange(10) - 9.0
-        if name == "gate_statistics":
-            return gates(GATES[cell])
-        if name == "state_jacobian":
-            return spectrum(EXPONENT[cell] + 0.01 * self.rows[run]["seed"])
-        arrays = {"norm": np.tile(10 ** (DECAY[cell] * lags), (len(STEPS), 1, 1)), "step": STEPS}
-        if cell == "lstm":
-            by_state = [10 ** (TENSOR_DECAY["h"] * lags), np.where(lags < 0, 10 ** (TENSOR_DECAY["c"] * (lags + 1)), 0)]
-            arrays["norm_by_state"] = np.tile(by_state, (len(STEPS), 1, 1, 1))
-        return arrays
+        return self.arrays(self.rows[run], name) if run in self.rows else {}
 
     def probes(self) -> list[str]:
         return ["gradient_profile"]
@@ -81,30 +97,108 @@ def tiny(vary: str | None = None) -> Results:
         "model.recurrent_gain": [0.5, 2.0],
         "model.initialisation": ["default", "orthogonal"],
     }[vary]
-    rows = [_row(cell, length, seed, vary, value)
-            for cell in CELLS for length in LENGTHS for value in values for seed in SEEDS]  # fmt: skip
-    return Results("tiny", Path("tiny"), sorted_runs(pd.DataFrame(rows)), TinySource(rows))
+
+    def row(cell: str, length: int, seed: int, value: Any) -> dict[str, Any]:
+        loss = {"rnn": 0.16, "lstm": 0.05, "gru": 0.01}[cell] * (1 + 0.1 * seed) * (2 if value == 0.1 else 1)
+        solved = cell == "gru" or (cell == "lstm" and length == 10)
+        passes = {"fused": 1.0, "eager": 8.0, "torch_nn": 4.0, "torch_mm": 2.0, "lstm_fused": 1.0, "lstm_torch_nn": 1.0}
+        return _identity(f"{cell}-adding-{seed}-{length}{value}", cell, "adding", length, seed) | _measured(passes) | {
+            "solved": solved, "steps_to_solve": 100.0 if solved else np.nan, "diverged_at_step": np.nan,
+            "validation_loss": loss, "test_loss": loss, "test_loss_at_40": 2 * loss, "test_baseline_loss_at_40": 1 / 6,
+            "step_time_s": 0.002, "parameters": 100 + len(cell), "pass_steps": length,
+            **({vary: value} if vary else {}),
+        }  # fmt: skip
+
+    def arrays(row: dict[str, Any], probe: str) -> dict[str, Any]:
+        cell = row["cell"]
+        if probe == "gate_statistics":
+            return gates(GATES[cell])
+        if probe == "state_jacobian":
+            return spectrum(EXPONENT[cell] + 0.01 * row["seed"])
+        return profile(DECAY[cell], cell == "lstm")
+
+    rows = [row(*of) for of in ((cell, length, seed, value)
+            for cell in CELLS for length in LENGTHS for value in values for seed in SEEDS)]  # fmt: skip
+    return Results("tiny", Path("tiny"), sorted_runs(pd.DataFrame(rows)), MadeSource(rows, arrays))
 
 
-def _row(cell: str, length: int, seed: int, vary: str | None, value: Any) -> dict[str, Any]:
-    loss = {"rnn": 0.16, "lstm": 0.05, "gru": 0.01}[cell] * (1 + 0.1 * seed) * (2 if value == 0.1 else 1)
-    solved = cell == "gru" or (cell == "lstm" and length == 10)
-    passes = {"fused": 1.0, "eager": 8.0, "torch_nn": 4.0, "torch_mm": 2.0, "lstm_fused": 1.0, "lstm_torch_nn": 1.0}
-    row = {
-        "run": f"{cell}-adding-{seed}-{length}{value}", "status": "done", "task": "adding",
-        "difficulty_setting": "length", "difficulty": length, "cell": cell, "seed": seed,
-        "backend": "fused", "task.length": length, "model.hidden_size": 8, "model.recurrent_gain": 1.0,
+def made(
+    cells: int = 3,
+    tasks: Sequence[str] = ("adding",),
+    lengths: Sequence[int] = (10,),
+    seeds: int = 3,
+    rates: Sequence[float] = (0.01,),
+    status: Callable[[int, int], str] = lambda place, seed: "done",
+    recorded: Callable[[dict[str, Any]], bool] = lambda row: True,
+) -> Results:
+    """Runs of so many cells, the menu's first and others of longer names. Cell n's loss grows with n.
+
+    The task `music` has neither baseline nor criterion; it has a measure of its own. A run that failed has nothing.
+    """
+    rows = [
+        _row(place, task, length, seed, rate, status(place, seed))
+        for place in range(cells)
+        for task in tasks
+        for length in lengths
+        for rate in rates
+        for seed in range(seeds)
+    ]
+    runs = pd.DataFrame(rows).drop(columns="place")
+    runs = runs.dropna(axis=1, how="all").assign(
+        **{name: runs[name] for name in ("steps_to_solve", "diverged_at_step", "test_loss", "steps_trained")}
+    )
+
+    def arrays(row: dict[str, Any], probe: str) -> dict[str, Any]:
+        if probe == "gate_statistics":
+            return gates(2)
+        place = row["place"]
+        return spectrum(0.1 - 0.01 * place) if probe == "state_jacobian" else profile(0.01 * (1 + place % 12), False)
+
+    return Results("made", Path("made"), sorted_runs(runs), MadeSource(list(filter(recorded, rows)), arrays))
+
+
+def _row(place: int, task: str, length: int, seed: int, rate: float, status: str) -> dict[str, Any]:
+    other = task == "music"
+    cell = CELLS[place] if place < len(CELLS) else f"gated_cell_variant_{place}"  # as long as the literature's
+    loss = 0.01 * (1 + 0.3 * place) * (1 + 0.1 * seed) * (rate / 0.01) ** 0.3 * (length / 10) * (300 if other else 1)
+    solved = not other and loss < 0.05 and status == "done"
+    identity = _identity(f"{cell}-{task}-{seed}-{length}{rate}", cell, task, length, seed) | {
+        "status": status, "place": place, "difficulty_setting": "path" if other else "length",
+        "difficulty": f"file{length}" if other else length, "optimizer.lr": rate, "solved": solved,
+        "steps_to_solve": np.nan, "diverged_at_step": np.nan, "test_loss": np.nan, "steps_trained": np.nan,
+    }  # fmt: skip
+    if status == "failed":
+        return identity | {"error": "ValueError: broken"}
+    passes = dict.fromkeys(("fused", "eager", "torch_nn", "torch_mm"), 1.0 + place)
+    measured = identity | _measured(passes) | {
+        "has_criterion": not other, "baseline_loss": np.nan if other else 1 / 6, "validation_loss": loss,
+        "step_time_s": 0.002 * (1 + 0.1 * place), "parameters": 100 + place, "pass_steps": length,
+        "gradient_decades_lost": 1.0, "gradient_decades_lost_initial": 2.0,
+    }  # fmt: skip
+    if status == "diverged":
+        return measured | {"diverged_at_step": 150, "steps_trained": 150}
+    steps = {"steps_to_solve": 100.0 + 10 * seed} if solved else {}
+    own = {"measure": "frame_accuracy", "test_frame_accuracy": 0.3 + 0.01 * place + 0.002 * seed} if other else {}
+    return measured | {"test_loss": loss} | steps | own
+
+
+def _identity(run: str, cell: str, task: str, length: int, seed: int) -> dict[str, Any]:
+    return {
+        "run": run, "status": "done", "task": task, "difficulty_setting": "length", "difficulty": length, "cell": cell,
+        "seed": seed, "backend": "fused", "task.length": length, "model.hidden_size": 8, "model.recurrent_gain": 1.0,
         "model.initialisation": "default", "optimizer.lr": 0.01, "train.steps": 200, "train.batch_size": 4,
-        "threads": 1, "steps_trained": 200, "solved": solved, "steps_to_solve": 100.0 if solved else np.nan,
-        "diverged_at_step": np.nan, "baseline_loss": 1 / 6, "validation_loss": loss, "test_loss": loss,
-        "test_loss_at_40": 2 * loss, "test_baseline_loss_at_40": 1 / 6,
-        "step_time_s": 0.002, "training_time_s": 0.4,
-        "parameters": 100 + len(cell), "parameters_recurrent_layers": 96, "state_size": 8,
-        "gradient_half_life": 4.0, "gradient_half_life_initial": 2.0, "pass_steps": length, "pass_input_size": 2,
-        **{f"pass_{name}{end}_s": seconds * 1e-3 for name, seconds in passes.items()
+        "threads": 1,
+    }  # fmt: skip
+
+
+def _measured(passes: dict[str, float]) -> dict[str, Any]:
+    """What all runs measure alike, and the times of passes in milliseconds."""
+    return {
+        "steps_trained": 200, "baseline_loss": 1 / 6, "training_time_s": 0.4, "parameters_recurrent_layers": 96,
+        "state_size": 8, "gradient_half_life": 4.0, "gradient_half_life_initial": 2.0, "pass_input_size": 2,
+        **{f"pass_{name}{end}_s": 1e-3 * ms for name, ms in passes.items()
            for end in ("", "_best", "_lower_quartile", "_upper_quartile")},
-        **{f"pass_{name}_fraction_of_peak": 0.5 / seconds for name, seconds in passes.items()},
+        **{f"pass_{name}_fraction_of_peak": 0.5 / ms for name, ms in passes.items()},
         "peak_gflops": 80.0, "pass_cpu_load": 0.1, "processor": "AMD EPYC", "cpu_family": 25, "cpu_model": 17,
         "vector_width_bits": 512,
     }  # fmt: skip
-    return row if vary is None else row | {vary: value}

@@ -20,13 +20,14 @@ TIME, PARAMETERS = "step_time_s", "parameters"
 class Cost(Figure):
     """Time of a training step against the difficulty of the task, and trainable parameters, one row per task.
 
-    Left: lines through the medians over runs, dots the runs, if they are at most a thousand; of more than eight cells
-    the medians alone. A run's own value is the median of its training steps.
+    Left: lines through the medians over runs, dots the runs, if they are at most a thousand. A run's own value is the
+    median of its training steps.
     Right: parameters, which do not depend on the length. Variants of a cell with as many parameters, such as those that
     start differently, count as one.
     """
 
     needs = (TIME, PARAMETERS, "backend")
+    of_many = "Of more than eight cells the medians alone, a row each."
 
     def caption(self, results: Results) -> list[str]:
         """With which backends the times are of, and whether other runs took part of the processor."""
@@ -45,7 +46,8 @@ class Cost(Figure):
         groups = len(_costs(results.runs).groupby(["cell", "variant"]))
         row = 0.7 + drawing.ROW_OF_DOTS * groups
         canvas, grid = drawing.side_by_side(len(tasks), max(1.8, row), second_height=row)
-        many, dots = drawing.has_many_cells(results.runs), len(results.runs) <= drawing.MOST_DOTS
+        many, shared = drawing.has_many_cells(results.runs), _shared(results.runs)
+        dots = len(results.runs) <= drawing.MOST_DOTS and not many
         for (left, right), (task, of_task) in zip(grid, tasks, strict=True):
             runs = _costs(of_task)
             lines = list(drawing.lines(runs, styles))
@@ -58,11 +60,8 @@ class Cost(Figure):
             _parameters(right, lines)
             left.set_title(str(task).replace("_", " "))
             right.set(title="parameters", xlabel="trainable (thousands)", xlim=(0, None))
-        shared = _shared(results.runs)
-        explained: dict[str, Any] = {}
-        if dots and not (many or shared.all()):
-            explained["one run"] = drawing.mark(".")
-        if dots and shared.any() and not many:
+        explained = {"one run": drawing.mark(".")} if dots and not shared.all() else {}
+        if dots and shared.any():
             explained["one run, which shared the machine"] = drawing.mark("o", 3, hollow=True)
         drawing.legend_above(canvas, explained)
         return canvas

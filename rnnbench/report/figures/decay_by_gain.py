@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 
 from rnnbench.analysis.gradient_profile import growth_per_step
 from rnnbench.analysis.intervals import mean_interval
@@ -41,27 +40,23 @@ class DecayByGain(GradientFigure):
         growth, many = _growth(results), drawing.has_many_cells(results.runs)
         tasks, starts = growth["task"].nunique() > 1, growth[START].nunique() > 1
         panels: list[tuple[str, pd.DataFrame]] = []
-        for (task, start), rows in growth.groupby(["task", START], sort=False):
+        for (task, start, *cell), rows in growth.groupby(["task", START, *["cell"] * many], sort=False):
             title = ", ".join([str(task).replace("_", " ")] * tasks + [f"{start} initialisation"] * starts)
-            of_cells = [(cell_name(cell), rows[rows["cell"] == cell]) for cell in styles.ordered(rows["cell"].unique())]
-            panels += (
-                [(": ".join(filter(None, [title, cell])), rows) for cell, rows in of_cells] if many else [(title, rows)]
-            )
+            panels.append((": ".join(filter(None, [title, *(cell_name(str(each)) for each in cell)])), rows))
         canvas, grid = drawing.grid([title for title, _ in panels], many, "recurrent gain", GROWTH, share=True)
         for axes, (_, rows) in zip(grid, panels, strict=True):
             self._panel(axes, rows, styles, named=not many)
         if not many:
             _name_the_halves(grid[-1])
-        moments = [moment for moment in LOOKS if growth[moment].notna().any()]
-        looks = {moment: Line2D([], [], color="0.3", marker="o", markersize=4, **LOOKS[moment]) for moment in moments}
-        drawing.legend_above(canvas, looks if len(moments) > 1 else {})
+        looks = {moment: drawing.handle(marker="o", markersize=4, **LOOKS[moment]) for moment in _moments(growth)}
+        drawing.legend_above(canvas, looks if len(looks) > 1 else {})
         return canvas
 
     def _panel(self, axes: Axes, growth: pd.DataFrame, styles: CellStyles, named: bool) -> None:
         axes.axhline(0, color="0.3", linewidth=0.8)
         gains = sorted(growth[GAIN].unique())
         apart = 0.004 * (gains[-1] - gains[0])  # side by side, so that bars do not hide each other
-        moments = [moment for moment in LOOKS if growth[moment].notna().any()]
+        moments = _moments(growth)
         lines = list(drawing.lines(growth, styles))
         for place, (label, group, style) in enumerate(lines):
             shift = 2 * (place - (len(lines) - 1) / 2) * apart
@@ -69,22 +64,22 @@ class DecayByGain(GradientFigure):
                 if (found := _means(group, moment)).empty:
                     continue
                 places = found.index.to_numpy() + shift + (apart if moment == AFTER else 0)
-                reach, look = [found["below"], found["above"]], style | LOOKS[moment]
-                name = label if named and moment == moments[0] else None
-                axes.errorbar(places, found["mean"], reach, markersize=4, elinewidth=0.8, label=name, **look)
+                look, name = style | LOOKS[moment], label if named and moment == moments[0] else None
+                axes.errorbar(places, found["mean"], found["reach"], markersize=4, elinewidth=0.8, label=name, **look)
         axes.set_xticks(gains, [f"{gain:g}" for gain in gains])
+
+
+def _moments(growth: pd.DataFrame) -> list[str]:
+    return [moment for moment in LOOKS if growth[moment].notna().any()]
 
 
 def _growth(results: Results) -> pd.DataFrame:
     """The runs with a profile, with their growth before training and, where they trained to their end, after it."""
     (profiles,) = relative_profiles(results)
-    runs = results.runs.assign(**{
-        moment: [growth_per_step(of[run]) if run in of else np.nan for run in results.runs["run"]]
-        for moment, of in profiles.items()
-    }, **{
-        f"{moment}{CUT}": [run in of and bool(np.isneginf(of[run][0])) for run in results.runs["run"]]
-        for moment, of in profiles.items()
-    })  # fmt: skip
+    runs = results.runs.copy()
+    for moment, of in profiles.items():
+        runs[moment] = [growth_per_step(of[run]) if run in of else np.nan for run in runs["run"]]
+        runs[f"{moment}{CUT}"] = [run in of and bool(np.isneginf(of[run][0])) for run in runs["run"]]
     runs = runs[runs[BEFORE].notna() | runs[AFTER].notna()]
     if runs.empty:
         raise SettingError(NONE)
@@ -93,27 +88,21 @@ def _growth(results: Results) -> pd.DataFrame:
         labels = "memory bias " + runs[MEMORY_BIAS].map(setting_value) + ", " + runs[START].astype(str)
         runs = runs.assign(**{START: runs[START].where(~biased, labels)})
     several = runs["difficulty"].nunique() > 1
-    settings = zip(runs["variant"], runs["difficulty_setting"], runs["difficulty"], strict=True)
-    rest = [
-        Variant((*(each for each in variant.settings if _is_told(each[0])), *([(name, value)] * several)))
-        for variant, name, value in settings
-    ]
-    return runs.assign(variant=pd.Series(rest, runs.index, dtype=object))
-
-
-def _is_told(setting: str) -> bool:
-    """Whether a line's label has it: neither axis nor panel do, and it can change the gradient."""
-    return setting not in (GAIN, START, MEMORY_BIAS) and not setting.startswith("probes.")
+    told = [  # what neither axis nor panel say, and can change the gradient
+        (*(each for each in variant.settings if each[0] not in (GAIN, START, MEMORY_BIAS) and "probes." not in each[0]),
+         *([(name, value)] * several))
+        for variant, name, value in zip(runs["variant"], runs["difficulty_setting"], runs["difficulty"], strict=True)
+    ]  # fmt: skip
+    return runs.assign(variant=pd.Series([Variant(each) for each in told], runs.index, dtype=object))
 
 
 def _means(runs: pd.DataFrame, name: str) -> pd.DataFrame:
     """By gain: mean over the runs, and how far its interval reaches; NaN where a gradient was rounded to zero."""
-    rows: dict[Any, dict[str, float]] = {}
+    rows: dict[Any, tuple[float, float]] = {}
     for gain, group in runs.dropna(subset=name).groupby(GAIN):
         mean = mean_interval(group[name].to_numpy(float))
-        width = np.nan if group[f"{name}{CUT}"].any() else mean.high - mean.estimate
-        rows[gain] = {"mean": mean.estimate, "below": width, "above": width}
-    return pd.DataFrame.from_dict(rows, orient="index")
+        rows[gain] = mean.estimate, np.nan if group[f"{name}{CUT}"].any() else mean.high - mean.estimate
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "reach"])
 
 
 def _name_the_halves(axes: Axes) -> None:

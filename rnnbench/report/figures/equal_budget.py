@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.loss_comparison import loss_comparison, losses_of
+from rnnbench.analysis.loss_comparison import FACTOR, has_equal_budgets, loss_comparison, losses_of, relative_losses
 from rnnbench.analysis.loss_scale import baselines, is_logarithmic, mean_loss
 from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, matched_comparisons
 from rnnbench.analysis.milestones import steps_to, trained_runs
@@ -17,9 +17,8 @@ from rnnbench.analysis.variant import Variant
 from rnnbench.report import drawing
 from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
-from rnnbench.report.figures.performance_profiles import LOSSES, has_equal_budgets, relative_losses
-from rnnbench.report.labels import match_label
-from rnnbench.report.sentences import ordered_by_loss
+from rnnbench.report.labels import RELATIVE_LOSS, match_label
+from rnnbench.report.sentences import compared
 from rnnbench.report.style import SMALLEST, CellStyles
 
 OPEN = 1e12
@@ -47,8 +46,10 @@ class EqualBudget(Figure):
         found = []
         for match, runs in matched_comparisons(trained_runs(results.runs)).items():
             alike = runs.assign(variant=pd.Series([Variant()] * len(runs), runs.index))
-            found += ordered_by_loss(loss_comparison(alike, np.random.default_rng(0)), f", {match_label(match)}")
-        return [" ".join(found)] if found else []
+            rows = loss_comparison(alike, np.random.default_rng(0))
+            said = compared(rows[rows["why_not_compared"] == ""], "losses", FACTOR) if len(rows) else []
+            found += [f"{match_label(match).capitalize()}. {' '.join(said)}"] if said else []
+        return found
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         matched = matched_comparisons(trained_runs(results.runs))
@@ -64,20 +65,15 @@ class EqualBudget(Figure):
                 drawing.title(axes, f"{title}: {match_label(match)}", 1 / len(matched))
                 if many:
                     labels = [label.get_text().replace("\n", ", ") for label in axes.get_xticklabels()]
-                    axes.set_xticks(
-                        range(len(labels)), labels, rotation=90, fontsize=6 if len(labels) > 40 else SMALLEST
-                    )
+                    size = 6 if len(labels) > 40 else SMALLEST
+                    axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=size)
             has_baseline = logarithmic and bool(baselines(of_task).notna().any())
             for axes in axes_of_row:
                 if drawing.is_at_left(axes):
-                    axes.set_ylabel(LOSSES[has_baseline] if by_loss else STEPS)
-        geometric = "geometric " if is_logarithmic(results.runs).all() else ""
-        middle = f"{geometric}mean" if by_loss else "median"
-        explained = {
-            "one run": drawing.mark(".", 5),
-            middle: drawing.mark("_", 9, markeredgewidth=1.6),
-            "95% interval": drawing.band(),
-        }
+                    axes.set_ylabel(RELATIVE_LOSS[has_baseline] if by_loss else STEPS)
+        mean = "geometric mean" if is_logarithmic(results.runs).all() else "mean"
+        middle = {mean if by_loss else "median": drawing.mark("_", 9, markeredgewidth=1.6)}
+        explained = {"one run": drawing.mark(".", 5), **middle, "95% interval": drawing.band()}
         if not by_loss:
             explained["run that did not solve it, at its budget"] = drawing.mark("^", hollow=True)
         drawing.legend_above(canvas, explained)

@@ -8,8 +8,6 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.results import Results
@@ -56,8 +54,8 @@ class GatesOverTime(Figure):
         canvas, panels = drawing.grid([title for title, *_ in rows], small, self.axis, self.quantity,
                                       row_height=1.35, share=True)  # fmt: skip
         explained: dict[str, Any] = {
-            "open (over 0.9)": Patch(color="0.3", **OPEN_LOOK),
-            "closed (under 0.1)": Patch(color="0.3", **CLOSED_LOOK),
+            "open (over 0.9)": drawing.band(**OPEN_LOOK),
+            "closed (under 0.1)": drawing.band(**CLOSED_LOOK),
         }
         for axes, (_, measured, gate, colour) in zip(panels, rows, strict=True):
             explained |= _panel(axes, measured, gate, colour)
@@ -70,16 +68,12 @@ class GatesOverTime(Figure):
         tasks, found = drawing.by_task(results.runs), []
         for title, of_task in tasks:
             for label, group, style in drawing.lines(of_task, styles):
-                measured = [each for run in group.to_dict("records") if (each := self.of_run(results, run))]
+                arrays = [(results.source.probe(run["run"], PROBE), run) for run in group.to_dict("records")]
+                measured = list(filter(None, (self.measured(*of_run) for of_run in arrays)))
                 names = gate_names(str(group["cell"].iloc[0]), len(measured[0].shares["closed"])) if measured else []
                 before = f"{title}: {label}" if len(tasks) > 1 else label
                 found += [(f"{before}, {name}", measured, gate, style["color"]) for gate, name in enumerate(names)]
         return found
-
-    def of_run(self, results: Results, run: Mapping[Any, Any]) -> Measured | None:
-        """What is drawn of a run; None where it was not measured."""
-        arrays = results.source.probe(run["run"], PROBE)
-        return self.measured(arrays, run) if arrays else None
 
     def measured(self, arrays: Mapping[str, Any], run: Mapping[Any, Any]) -> Measured | None:
         """What is drawn of the run's arrays; None where it was not measured."""
@@ -109,6 +103,6 @@ def _panel(axes: Axes, runs: list[Measured], gate: int, colour: Any) -> dict[str
         explained |= drawing.draw_seeds(axes, at, values, "0.3")
     if "mean" in shares:
         axes.plot(at, shares["mean"].mean(axis=1), **MEAN_LOOK)
-        explained["mean"] = Line2D([], [], **MEAN_LOOK)
+        explained["mean"] = drawing.handle(**MEAN_LOOK)
     axes.set(ylim=(0, 1), xlim=(at[0], at[-1]), yticks=(0, 0.5, 1))
     return explained

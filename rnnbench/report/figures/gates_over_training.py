@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rnnbench.analysis.results import Results
-from rnnbench.report.figures.gates_over_time import GatesOverTime, Measured
+from rnnbench.report.figures.gates_over_time import PROBE, GatesOverTime, Measured
 from rnnbench.report.sentences import by_line, signs
 
 UNITS = "model.hidden_size"
@@ -27,9 +27,9 @@ class GatesOverTraining(GatesOverTime):
     quantity: ClassVar[str] = "fraction of gate values"
 
     def measured(self, arrays: Mapping[str, Any], run: Mapping[Any, Any]) -> Measured | None:
-        width, units, steps = arrays["gate_open_fraction"].shape[-1], int(run[UNITS]), arrays["step"]
-        if not width or len(steps) < 2:
+        if not arrays or not arrays["gate_open_fraction"].shape[-1] or len(arrays["step"]) < 2:
             return None
+        width, units, steps = arrays["gate_open_fraction"].shape[-1], int(run[UNITS]), arrays["step"]
         gates = width // units if width % units == 0 else 1
         shares = {
             name: arrays[f"gate_{name}_fraction"][:, -1].reshape(len(steps), gates, -1).mean(axis=2).T
@@ -46,7 +46,7 @@ class GatesOverTraining(GatesOverTime):
         """In which cells training saturates the gates."""
         changes = {}
         for run in results.runs.to_dict("records"):
-            if measured := self.of_run(results, run):
+            if measured := self.measured(results.source.probe(run["run"], PROBE), run):
                 saturated = sum(share.mean(axis=0) for share in measured.shares.values())
                 changes[run["run"]] = float(saturated[-1] - saturated[0])
         words = ("it grows in", "it falls in", "no change is seen in")

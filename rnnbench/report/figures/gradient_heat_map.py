@@ -1,6 +1,6 @@
 """The gradient through time against the training step."""
 
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -8,8 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.gradient_profile import PROBE, relative_gradients, smallest_element
@@ -32,13 +30,8 @@ SURVIVORS: dict[str, Any] = {"color": "black", "linewidth": 0.9, "linestyle": (0
 
 Row = tuple[str, Variant]
 """A row of panels: the title of its task, and the variant."""
-
-
-class Surface(NamedTuple):
-    """A panel's medians, training steps x time steps, and how many runs stand behind each training step."""
-
-    relative: pd.DataFrame
-    runs: "pd.Series[int]"
+Surface = tuple[pd.DataFrame, "pd.Series[int]"]
+"""A panel's medians, training steps x time steps, and how many runs stand behind each training step."""
 
 
 class GradientHeatMap(GradientFigure):
@@ -73,7 +66,7 @@ class GradientHeatMap(GradientFigure):
         blocks = [(row, chunk) for row in rows for chunk in chunks]
         narrow = text_width() < 2 * drawing.PANEL_WIDTH
         canvas = drawing.canvas_of(text_width(), 0.9 + 0.4 * narrow + (1.1 if narrow else 1.25) * len(blocks))
-        alike = len({surface.relative.shape[1] for surface in surfaces.values()}) == 1
+        alike = len({medians.shape[1] for medians, _ in surfaces.values()}) == 1
         grid = canvas.subplots(len(blocks), columns, squeeze=False, sharex="all" if alike else "row", sharey="row")
         explained: dict[str, Any] = {}
         scale = _scale(list(surfaces.values()))
@@ -82,19 +75,17 @@ class GradientHeatMap(GradientFigure):
             steps = _shared_steps([surface for surface in of_row.values() if surface is not None])
             for axes in axes_of_row[len(chunk) :]:
                 axes.set_axis_off()
-            for axes, cell in zip(axes_of_row, chunk, strict=False):
-                explained |= _paint(axes, of_row[cell], steps, scale)
+            for axes, (cell, tensor) in zip(axes_of_row, chunk, strict=False):
+                explained |= _paint(axes, of_row[cell, tensor], steps, scale)
+                name = cell_name(cell) + ("" if tensor is None else f", {state_name(cell, tensor)}")
                 if axes in grid[0] or len(chunks) > 1:
-                    drawing.small_title(axes, _column_title(*cell), text_width() / columns - 0.25)
+                    drawing.small_title(axes, name, text_width() / columns - 0.25)
             axes_of_row[0].set_ylabel(f"{_row_label(row, rows)}training step")
         canvas.supxlabel("time step t", fontsize=LARGE)
-        colours = mpl.cm.ScalarMappable(scale, _colours(scale))
-        place = (
-            {"location": "top", "aspect": 30, "shrink": 0.8}
-            if narrow
-            else {"shrink": min(1, 2 / len(blocks)), "aspect": 16}
-        )
-        bar = canvas.colorbar(colours, ax=grid, pad=0.02, extend="both", ticks=MaxNLocator(5, integer=True), **place)
+        place: dict[str, Any] = {"aspect": 16, "shrink": min(1, 2 / len(blocks))}
+        place |= {"location": "top", "aspect": 30, "shrink": 0.8} if narrow else {}
+        colours, ticks = mpl.cm.ScalarMappable(scale, _colours(scale)), MaxNLocator(5, integer=True)
+        bar = canvas.colorbar(colours, ax=grid, pad=0.02, extend="both", ticks=ticks, **place)
         seeds = int(results.runs.groupby(["cell", *TASK_GROUP, "variant"])["seed"].nunique().max())
         of = f", median of {seeds} seeds" if seeds > 1 else ", one seed"
         bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$" + of)
@@ -115,7 +106,7 @@ def _title(runs: pd.DataFrame, rows: list[Row]) -> str:
 
 def _scale(surfaces: list[Surface]) -> Normalize:
     """The decades that the values span, all but a tenth at each end, 0 among them."""
-    values = np.concatenate([surface.relative.to_numpy().ravel() for surface in surfaces])
+    values = np.concatenate([medians.to_numpy().ravel() for medians, _ in surfaces])
     values = values[np.isfinite(values)]
     low, high = np.quantile(values, [0.1, 0.9]) if values.size else (-1.0, 1.0)
     return Normalize(np.clip(np.floor(low), -MOST_DECADES, -1), np.clip(np.ceil(high), 1, MOST_DECADES))
@@ -126,10 +117,6 @@ def _colours(scale: Normalize) -> Colormap:
     low, high = cast(float, scale.vmin), cast(float, scale.vmax)
     reach = max(-low, high)
     return ListedColormap(mpl.colormaps[COLOURS](np.linspace((1 + low / reach) / 2, (1 + high / reach) / 2, 256)))
-
-
-def _column_title(cell: str, tensor: int | None) -> str:
-    return cell_name(cell) if tensor is None else f"{cell_name(cell)}, {state_name(cell, tensor)}"
 
 
 def _median_surface(results: Results, runs: pd.DataFrame, tensor: int | None) -> Surface | None:
@@ -143,12 +130,12 @@ def _median_surface(results: Results, runs: pd.DataFrame, tensor: int | None) ->
     if not profiles:
         return None
     groups = pd.concat(profiles).groupby(level=0)
-    return Surface(groups.median(), groups.size())
+    return groups.median(), groups.size()
 
 
 def _shared_steps(surfaces: list[Surface]) -> list[int]:
     """The training steps that most of the panels have: a step of one alone is where its runs happened to end."""
-    counts = pd.Series(np.concatenate([surface.relative.index for surface in surfaces])).value_counts()
+    counts = pd.Series(np.concatenate([medians.index for medians, _ in surfaces])).value_counts()
     return sorted(counts.index[counts > len(surfaces) / 2])
 
 
@@ -161,28 +148,26 @@ def _paint(axes: Axes, surface: Surface | None, steps: list[int], scale: Normali
         drawing.say_empty(axes, "no runs")
         return {}
     explained: dict[str, Any] = {}
-    values: Any = surface.relative.reindex(steps).to_numpy()
-    runs = surface.runs.reindex(steps, fill_value=0).to_numpy()
+    medians, counts = surface
+    values: Any = medians.reindex(steps).to_numpy()
+    runs = counts.reindex(steps, fill_value=0).to_numpy()
     values = np.where(np.isneginf(values), scale.vmin, values)
     few, fewer = runs < runs.max() / 2, runs < runs.max()
     values[few] = np.nan
     if few.any():
-        explained["fewer than half were left"] = Patch(color=WITHOUT_RUNS)
+        explained["fewer than half were left"] = drawing.band(color=WITHOUT_RUNS, alpha=None)
     time_edges, step_edges = np.arange(values.shape[1] + 1) + 0.5, np.arange(len(steps) + 1) - 0.5
-    axes.pcolormesh(
-        time_edges, step_edges, np.ma.masked_invalid(values), norm=scale, cmap=_colours(scale), rasterized=True
-    )
+    shown = np.ma.masked_invalid(values)
+    axes.pcolormesh(time_edges, step_edges, shown, norm=scale, cmap=_colours(scale), rasterized=True)
     if fewer.any():
         axes.axhline(float(np.argmax(fewer)) - 0.5, **SURVIVORS)
-        explained["above: some runs had stopped"] = Line2D([], [], **SURVIVORS)
+        explained["above: some runs had stopped"] = drawing.handle(**SURVIVORS)
     # 0 and the powers of ten that stand apart
-    shown = [
-        place for place, step in enumerate(steps) if step == 0 or (step > 1 and 10 ** round(np.log10(step)) == step)
-    ]
-    axes.set_yticks(shown, [f"{steps[place]:,}" for place in shown])
-    axes.xaxis.set_major_locator(
-        MaxNLocator(3 if text_width() < 2 * drawing.PANEL_WIDTH else 4, integer=True, steps=[1, 2, 5, 10])
-    )
+    named = {place: f"{step:,}" for place, step in enumerate(steps)
+             if step == 0 or (step > 1 and 10 ** round(np.log10(step)) == step)}  # fmt: skip
+    axes.set_yticks(list(named), list(named.values()))
+    most = 3 if text_width() < 2 * drawing.PANEL_WIDTH else 4
+    axes.xaxis.set_major_locator(MaxNLocator(most, integer=True, steps=[1, 2, 5, 10]))
     return explained
 
 

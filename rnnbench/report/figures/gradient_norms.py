@@ -6,13 +6,12 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
 from rnnbench.report.cell_names import state_name
-from rnnbench.report.profiles import AFTER, BEFORE, GradientFigure, Profiles, relative_profiles
+from rnnbench.report.profiles import AFTER, BEFORE, GradientFigure, Profiles, moment_rows, relative_profiles
 from rnnbench.report.style import CellStyles, marked
 
 SMALL_LOOKS: dict[str, dict[str, Any]] = {
@@ -43,31 +42,27 @@ class GradientNorms(GradientFigure):
         rows = drawing.line_panels(results.runs, styles)
         profiles, *tensors = relative_profiles(results, (None, 0, 1))
         moments = [BEFORE, AFTER] if (results.runs["steps_trained"] > 0).any() else [BEFORE]
-        labels = ("time step t", r"gradient $g_t\,/\,g_T$")
+        labels, titles = ("time step t", r"gradient $g_t\,/\,g_T$"), [title for title, _ in rows]
         explained: dict[str, Any] = {}
         if drawing.has_many_cells(results.runs):
-            canvas, panels = drawing.grid([title for title, _ in rows], True, *labels)
+            canvas, panels = drawing.grid(titles, True, *labels)
             for axes, (_, lines) in zip(panels, rows, strict=True):
                 for moment in moments:
                     unnamed = [(f"_{label}", runs, {**style, **SMALL_LOOKS[moment]}) for label, runs, style in lines]
                     explained |= _draw(axes, unnamed, profiles[moment])
             _share_range(panels)
-            explained = {moment: Line2D([], [], color="0.3", **SMALL_LOOKS[moment]) for moment in moments} | explained
+            explained = {moment: drawing.handle(**SMALL_LOOKS[moment]) for moment in moments} | explained
         else:
-            titles = [f"{title}, {moment}" for title, _ in rows for moment in moments]
-            height = min(2.0, 7.4 / len(rows))
-            canvas, panels = drawing.grid(titles, False, *labels, columns=len(moments), row_height=height)
-            for row, (_, lines) in enumerate(rows):
-                of_row = panels[row * len(moments) :][: len(moments)]
+            canvas, grid = moment_rows(titles, moments, min(2.0, 7.4 / len(rows)), *labels)
+            for of_row, (_, lines) in zip(grid, rows, strict=True):
                 for axes, moment in zip(of_row, moments, strict=True):
                     explained |= _draw(axes, lines, profiles[moment])
                     for place, of_tensor in enumerate(tensors):
                         explained |= _draw_tensor(axes, lines, of_tensor[moment], place)
                     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 5, 10]))
-                    if row + 1 < len(rows):
-                        axes.set_xlabel("")
                 _share_range(of_row)
-        if any(line.get_marker() == "<" and line.get_fillstyle() == "none" for axes in panels for line in axes.lines):
+        drawn = [line for axes in canvas.axes for line in axes.lines]
+        if any(line.get_marker() == "<" and line.get_fillstyle() == "none" for line in drawn):
             explained["too small to measure before"] = drawing.mark("<", hollow=True)
         drawing.legend_above(canvas, explained)
         return canvas
@@ -103,7 +98,7 @@ def _draw_tensor(axes: Axes, lines: list[drawing.Line], profiles: Profiles, plac
             steps = np.arange(1, median.size + 1)
             axes.plot(steps, np.where(median > 0, median, np.nan), color=style["color"], **TENSOR_LOOKS[place])
             names |= {state_name(cell, place) for cell in group["cell"]}
-    return {f"{' or '.join(sorted(names))} alone": Line2D([], [], color="0.3", **TENSOR_LOOKS[place])} if names else {}
+    return {f"{' or '.join(sorted(names))} alone": drawing.handle(**TENSOR_LOOKS[place])} if names else {}
 
 
 def _median(relative: Float[np.ndarray, "time_step runs"]) -> Float[np.ndarray, " time_step"]:

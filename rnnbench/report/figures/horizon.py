@@ -3,7 +3,6 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.patches import Rectangle
 
 from rnnbench.analysis.horizon import solvable_lengths, success_by_length
 from rnnbench.analysis.milestones import SOLVED
@@ -11,20 +10,19 @@ from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure, OfMilestone
 from rnnbench.report.sentences import lengths_solved
-from rnnbench.report.style import SMALLEST, CellStyles
-from rnnbench.report.values import to_columns
+from rnnbench.report.style import CellStyles
 
 
 class Horizon(OfMilestone, Figure):
     """Success rate against the task's length, and the longest solvable length, one row per task.
 
-    Left: the fraction of runs that solved the task, with the exact 95% interval; of more than eight cells the fraction
-    alone. Right: the longest length such that at
+    Left: the fraction of runs that solved the task, with the exact 95% interval. Right: the longest length such that at
     least half of the runs solved the task at it and at every shorter length tested, with a 95% bootstrap interval; an
     arrow marks that this is the longest length tested, so that the true one may be longer.
     """
 
     needs = ("solved", "difficulty")
+    of_many = "Of more than eight cells the longest lengths alone."
     intervals = (
         "95% over seeds: exact for the success rate, bootstrap of the runs within each length for the longest length"
     )
@@ -40,17 +38,16 @@ class Horizon(OfMilestone, Figure):
         tasks = list(dict.fromkeys(success["task"]))
         rows = len(longest.groupby(["cell", "variant"]))
         row = 0.7 + drawing.ROW_OF_DOTS * rows
-        canvas, grid = drawing.side_by_side(len(tasks), max(1.9, row), second_height=row)
         many = drawing.has_many_cells(results.runs)
-        for (left, right), task in zip(grid, tasks, strict=True):
+        canvas, grid = drawing.side_by_side(len(tasks), max(1.9, row), [1] if many else (3, 2), second_height=row)
+        for (*left, right), task in zip(grid, tasks, strict=True):
             of_task, title = success[success["task"] == task], task.replace("_", " ")
             tested = sorted(of_task["length"].unique())
-            (_rates if many else _curves)(left, list(drawing.lines(of_task, styles)), tested)
+            for axes in left:
+                _curves(axes, list(drawing.lines(of_task, styles)), tested)
+                axes.set(title=title, xlabel="length T (steps)", ylabel=f"success rate{of}")
             _ranges(right, list(drawing.lines(longest[longest["task"] == task], styles)), tested)
-            left.set(title=f"{title}: success rate{of}" if many else title, xlabel="length T (steps)")
-            if not many:
-                left.set_ylabel(f"success rate{of}")
-            drawing.title(right, f"longest solvable length{of}", 0.4)
+            drawing.title(right, f"{f'{title}: ' if many else ''}longest solvable length{of}", 1.0 if many else 0.4)
             right.set_xlabel("length T (steps)")
         explained = {"95% interval": drawing.mark("_" if many else "|", 8)}
         drawing.legend_above(canvas, {**explained, "may be longer": drawing.mark(r"$\rightarrow$", 8)})
@@ -61,28 +58,13 @@ def _curves(axes: Axes, lines: list[drawing.Line], tested: list[float]) -> None:
     """Lengths evenly spaced; lines side by side, so that equal rates do not hide each other."""
     for number, (label, group, style) in enumerate(lines):
         places = group["length"].map(tested.index) + 0.05 * (number - (len(lines) - 1) / 2)
-        rates = to_columns(group[["success_rate"]])
-        rate = rates["success_rate"]
-        bars = [rate - rates["success_rate_low"], rates["success_rate_high"] - rate]
+        rate, low, high = np.array([[each.estimate, each.low, each.high] for each in group["success_rate"]]).T
+        bars = [rate - low, high - rate]
         drawn = axes.errorbar(places.to_numpy(), rate, bars, markersize=4, label=label, elinewidth=0.8, **style)
         drawn.lines[2][0].set_alpha(0.5)
     axes.set(ylim=(-0.04, 1.04), yticks=(0, 0.25, 0.5, 0.75, 1))
     axes.set_xticks(range(len(tested)), [f"{length:,g}" for length in tested])
     axes.grid(visible=False, axis="x")
-
-
-def _rates(axes: Axes, lines: list[drawing.Line], tested: list[float]) -> None:
-    """A row per cell, the rate as a shade and a number."""
-    for place, (_, group, _) in enumerate(lines):
-        for length, interval in zip(group["length"], group["success_rate"], strict=True):
-            rate, at = interval.estimate, tested.index(length)
-            axes.add_patch(Rectangle((at - 0.5, place - 0.5), 1, 1, facecolor=str(0.95 - 0.65 * rate)))
-            dark = "white" if rate > 0.5 else "black"
-            axes.text(at, place, f"{rate:.2g}", ha="center", va="center", fontsize=SMALLEST, color=dark)
-    axes.set_xlim(-0.5, len(tested) - 0.5)
-    axes.set_xticks(range(len(tested)), [f"{length:,g}" for length in tested])
-    drawing.dot_rows(axes, [label for label, *_ in lines])
-    axes.grid(visible=False)
 
 
 def _ranges(axes: Axes, lines: list[drawing.Line], tested: list[float]) -> None:

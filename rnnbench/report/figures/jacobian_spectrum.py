@@ -1,6 +1,6 @@
 """How one step amplifies changes of the state: Lyapunov exponents and the norm of the state-to-state Jacobian."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,17 @@ from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
-from rnnbench.report.profiles import AFTER, BEFORE
+from rnnbench.report.profiles import AFTER, BEFORE, moment_rows
 from rnnbench.report.sentences import by_line, signs
 from rnnbench.report.style import CellStyles, marked
 from rnnbench.schema import Status
 
 PROBE = "state_jacobian"
 EXPONENTS, NORM = "exponents", "norm"
+LABELS = {
+    EXPONENTS: ("exponent, largest first", "nats per step"),
+    NORM: ("time step t", "largest singular value"),
+}
 NONE = "needs Jacobians of the state, which no run has; add probe=[state_jacobian]"
 
 Spectra = dict[str, dict[str, Float[np.ndarray, " place"]]]
@@ -33,37 +37,31 @@ class JacobianSpectrum(Figure):
     below 0 it fades. Below: the largest singular value of d s_t / d s_(t-1), the most that step t stretches a change.
     s_t is the top layer's whole state. Values are means over the probed examples; lines are medians over seeds. After
     training is after the last step of each run, runs that diverged left out. A line ends where an exponent is minus
-    infinity: a change is gone within a step. Of more than eight cells the exponents
-    alone, a panel each.
+    infinity: a change is gone within a step.
     """
 
     needs = ("steps_trained",)
     intervals = "none: every run is drawn; quartiles from ten seeds on"
-    labels: ClassVar[dict[str, tuple[str, str]]] = {
-        EXPONENTS: ("exponent, largest first", "nats per step"),
-        NORM: ("time step t", "largest singular value"),
-    }
+    of_many = "Of more than eight cells the exponents alone, a panel each."
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         spectra, rows = _spectra(results), drawing.line_panels(results.runs, styles)
         moments = [moment for moment, found in spectra.items() if found]
         explained: dict[str, Any] = {}
         if drawing.has_many_cells(results.runs):
-            canvas, panels = drawing.grid([title for title, _ in rows], True, *self.labels[EXPONENTS])
+            canvas, panels = drawing.grid([title for title, _ in rows], True, *LABELS[EXPONENTS])
             for axes, (_, lines) in zip(panels, rows, strict=True):
                 unnamed = [(f"_{label}", runs, style) for label, runs, style in lines]
                 explained |= _draw(axes, unnamed, spectra[moments[-1]], EXPONENTS)
             drawing.legend_above(canvas, explained, moments[-1])
             return canvas
         named = [(title, lines, quantity) for title, lines in rows for quantity in (EXPONENTS, NORM)]
-        titles = [f"{title}, {moment}" for title, *_ in named for moment in moments]
-        canvas, panels = drawing.grid(titles, False, "", columns=len(moments), row_height=min(1.8, 8 / len(named)))
-        for row, (_, lines, quantity) in enumerate(named):
-            of_row = panels[row * len(moments) :][: len(moments)]
+        canvas, grid = moment_rows([title for title, *_ in named], moments, min(1.8, 8 / len(named)))
+        for of_row, (_, lines, quantity) in zip(grid, named, strict=True):
             for axes, moment in zip(of_row, moments, strict=True):
                 explained |= _draw(axes, lines, spectra[moment], quantity)
-                axes.set_xlabel(self.labels[quantity][0])
-            of_row[0].set_ylabel(self.labels[quantity][1])
+                axes.set_xlabel(LABELS[quantity][0])
+            of_row[0].set_ylabel(LABELS[quantity][1])
             limits = [axes.get_ylim() for axes in of_row]
             for axes in of_row:
                 axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))

@@ -3,37 +3,32 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from rnnbench.analysis.loss_comparison import loss_comparison
-from rnnbench.analysis.milestones import trained_runs
+from rnnbench.analysis.loss_comparison import has_equal_budgets
+from rnnbench.analysis.milestones import has_criterion, trained_runs
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
-from rnnbench.report.figures.performance_profiles import has_equal_budgets
 from rnnbench.report.labels import cell_label, loss_name, number
-from rnnbench.report.sentences import ordered_by_loss
 from rnnbench.report.style import CellStyles, marked, unmarked
-from rnnbench.schema import TASK_GROUP, Status
+from rnnbench.schema import Status
 
 AXES = {"steps": "training step", "seconds": "training time (s)"}
 """By what the axis counts."""
 AXES_IN_WORDS = {"steps": "training steps", "seconds": "training time"}
 EARLY = 0.1
 """Of the training: the losses before it set no range."""
-MOST_NAMED, MOST_MEDIANS, MOST_COMPARED = 6, 12, 50
-"""Lines that the caption names for each task, whose medians it has beside comparisons, and that it compares."""
+MOST_NAMED = 6
+"""Lines that the caption names for each task."""
 LOGARITHMIC = 3
 """The ratio of the largest to the smallest loss from which on the axis is logarithmic."""
 CARRIED: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.7}
-OTHERS: dict[str, Any] = {"color": "0.85", "linewidth": 0.5, "zorder": 0.5, "label": "_other cells"}
-"""The look of other cells' lines in the panel of one cell."""
 
 
 class LearningCurves(Figure):
@@ -41,24 +36,21 @@ class LearningCurves(Figure):
 
     Lines are medians over seeds, thin lines the seeds, of ten seeds and more bands their quartiles. A run that
     stopped early keeps its last value, so that each point is over all seeds; the line of medians is thin from where
-    the first run stopped. Losses of the first tenth of training may lie beyond the axis. More than eight cells
-    have a panel each, with the others in grey. The best constant, where the task has one, is the best answer
-    that looks at no input.
+    the first run stopped. Losses of the first tenth of training may lie beyond the axis. The best constant, where
+    the task has one, is the best answer that looks at no input.
 
-    `levels` are further horizontal lines: losses by name, such as those of milestones. `x` is what the axis counts:
-    steps, or seconds, a run's steps times its mean time per step.
+    `x` is what the axis counts: steps, or seconds, a run's steps times its mean time per step.
     """
 
+    of_many = "More than eight cells have a panel each."
+
     def __init__(
-        self,
-        only: Mapping[str, Sequence[Any]] | None = None,
-        levels: Mapping[str, float] | None = None,
-        x: Literal["steps", "seconds"] = "steps",
+        self, only: Mapping[str, Sequence[Any]] | None = None, x: Literal["steps", "seconds"] = "steps"
     ) -> None:
         super().__init__(only)
         if x not in AXES:
             raise ValueError(f"x={x}: must be one of {', '.join(AXES)}")
-        self.levels, self.x = levels or {}, x
+        self.x = x
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
         histories = results.histories()
@@ -74,8 +66,6 @@ class LearningCurves(Figure):
         # panels that share their axis have one scale
         logarithmic = not (many or share) or not (histories["validation_loss"] <= 0).any()
         if many:
-            _draw_others(panels, rows, histories)
-            explained["the other cells"] = Line2D([], [], color=OTHERS["color"], linewidth=1)
             rows = [(title, [(f"_{label}", group, style) for label, group, style in lines]) for title, lines in rows]
         limits = []
         for axes, (_, lines) in zip(panels, rows, strict=True):
@@ -84,7 +74,7 @@ class LearningCurves(Figure):
                 drawing.say_empty(axes, "no run has a history")
                 continue
             explained |= self._panel(axes, drawn, many, len(results.runs) <= drawing.MOST_DOTS)
-            limits.append(_limits([losses for *_, losses in drawn], self._levels(lines).values()))
+            limits.append(_limits([losses for *_, losses in drawn], _baseline(lines)))
             positive = logarithmic and limits[-1][0] > 0
             _set_limits(axes, limits if share or many else limits[-1:], positive)
         drawing.legend_above(canvas, explained)
@@ -95,13 +85,13 @@ class LearningCurves(Figure):
         return [what.replace("training steps or training time", AXES_IN_WORDS[self.x], 1), *rest]
 
     def finding(self, results: Results) -> list[str]:
-        """Of runs that train equally long, the medians at the end, the smallest first, and which differ by a test; of
-        others, whose last loss says when they stopped, how many solved the task."""
+        """Of runs that train equally long, the medians at the end, the smallest first; of others, whose last loss says
+        when they stopped, how many solved the task."""
         runs = trained_runs(results.runs)
         if "validation_loss" not in runs or (runs := runs.dropna(subset="validation_loss")).empty:
             return []
         sentences, equal = [], has_equal_budgets(runs)
-        runs = runs if equal or "has_criterion" not in runs else runs[runs["has_criterion"].astype(str) == "True"]
+        runs = runs if equal else runs[has_criterion(runs)]
         for title, of_task in drawing.by_task(runs):
             groups = of_task.groupby(["cell", "variant"], sort=False)
             values = groups["validation_loss"].median().sort_values(kind="stable") if equal else (
@@ -114,16 +104,7 @@ class LearningCurves(Figure):
             rest = f" and {len(texts) - MOST_NAMED} more" if len(texts) > MOST_NAMED else ""
             sentences.append(f"{title}: {', '.join(texts[:MOST_NAMED])}{rest}")
         what = "Median loss at the end of training" if equal else "Runs that solved the task"
-        lines = len(runs.groupby([*TASK_GROUP, "cell", "variant"]))
-        few = equal and lines <= MOST_COMPARED and "test_loss" in runs
-        compared = ordered_by_loss(loss_comparison(runs, np.random.default_rng(0))) if few else []
-        told = [f"{what}: {'; '.join(sentences)}."] if sentences and not (compared and lines > MOST_MEDIANS) else []
-        return [" ".join([*told, *compared])] if told or compared else []
-
-    def _levels(self, lines: list[drawing.Line]) -> dict[str, float]:
-        """The horizontal lines of a panel."""
-        known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, *_ in lines]).dropna()
-        return {**({"best constant": float(known.iloc[0])} if len(known) else {}), **self.levels}
+        return [f"{what}: {'; '.join(sentences)}."] if sentences else []
 
     def _panel(self, axes: Axes, drawn: list[tuple[Any, ...]], small: bool, dots: bool) -> dict[str, Any]:
         """Draw a panel, `dots` for runs that stopped; returns handles, by label, for what the legend has to explain."""
@@ -137,16 +118,22 @@ class LearningCurves(Figure):
             axes.plot(before.index * per_step, before, label=label, **marked(style, len(before)))
             if stopped < whole.index[-1]:
                 axes.plot(after.index * per_step, after, **{**unmarked(style), **CARRIED})
-                explained["some stopped: last values kept"] = Line2D([], [], color="0.3", **CARRIED)
-            explained |= drawing.draw_seeds(
-                axes, whole.index * per_step, losses if not small else whole, style["color"]
-            )
+                explained["some stopped: last values kept"] = drawing.handle(**CARRIED)
+            of_seeds = whole if small else losses
+            explained |= drawing.draw_seeds(axes, whole.index * per_step, of_seeds, style["color"])
             explained |= _mark_the_ends(axes, group, losses, style["color"], per_step, dots)
-        for place, (name, level) in enumerate(self._levels([line[:3] for line in drawn]).items()):
-            axes.axhline(level, color="0.3", linewidth=0.8, linestyle=(0, (2, 2 + 3 * place)), label=name, zorder=1)
+        for level in _baseline([line[:3] for line in drawn]):
+            look: dict[str, Any] = {"color": "0.3", "linewidth": 0.8, "linestyle": (0, (2, 2)), "zorder": 1}
+            axes.axhline(level, label="best constant", **look)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=self.x == "steps", steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter("{x:,.0f}" if self.x == "steps" else "{x:,g}")
         return explained
+
+
+def _baseline(lines: list[drawing.Line]) -> list[float]:
+    """The loss of the best constant, where the runs of a panel have one."""
+    known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, _ in lines]).dropna()
+    return [float(loss) for loss in known.iloc[:1]]
 
 
 def _limits(losses: list[pd.DataFrame], levels: Iterable[float]) -> tuple[float, float]:
@@ -181,15 +168,6 @@ def _losses(histories: pd.DataFrame, runs: "pd.Series[str]") -> pd.DataFrame:
     """Steps x runs, NaN where a run was not evaluated."""
     own = histories[histories["run"].isin(runs)]
     return own.pivot_table(index="step", columns="run", values="validation_loss")
-
-
-def _draw_others(panels: list[Axes], rows: list[tuple[str, list[drawing.Line]]], histories: pd.DataFrame) -> None:
-    """The medians of the other cells of a panel's task, in grey."""
-    medians = {title: _losses(histories, lines[0][1]["run"]).ffill().median(axis=1) for title, lines in rows}
-    for axes, title in zip(panels, medians, strict=True):
-        for other, median in medians.items():
-            if other != title and other.rpartition(": ")[0] == title.rpartition(": ")[0]:
-                axes.plot(median, **OTHERS)
 
 
 def _mark_the_ends(

@@ -25,10 +25,11 @@ class LearningRateSensitivity(Figure):
     Where a run reached the objective: steps to it, means over the tuning seeds, bars their range; a run that did
     not reach it counts its whole budget, and a triangle marks values with such runs: the truth lies above.
     Elsewhere: the loss on validation data. A ring marks the value chosen for the cell, which all other tables and
-    figures use. More than eight cells have a panel each.
+    figures use.
     """
 
     needs = ("validation_loss",)
+    of_many = "More than eight cells have a panel each."
     intervals = "none: bars are the range over seeds"
 
     def finding(self, results: Results) -> list[str]:
@@ -71,9 +72,8 @@ class LearningRateSensitivity(Figure):
                 canvas.supylabel(quantity, fontsize=LARGE)
                 axes.tick_params(axis="x", rotation=90)
             else:
-                axes.set_ylabel(
-                    drawing.wrapped(quantity, 1.5) if len(quantities) > 1 or drawing.is_at_left(axes) else ""
-                )
+                if len(quantities) > 1 or drawing.is_at_left(axes):
+                    axes.set_ylabel(drawing.wrapped(quantity, 1.5))
                 _value_axis(axes, of_panel)
         if many:
             _value_axis(panels[0], table)
@@ -87,9 +87,8 @@ def _draw(axes: Axes, rows: pd.DataFrame, styles: CellStyles, named: bool) -> di
     for label, group, style in drawing.lines(rows, styles):
         values, colour = group["value"], style["color"]
         ranges = [group["mean"] - group["lowest"], group["highest"] - group["mean"]]
-        axes.errorbar(
-            values, group["mean"], ranges, label=label if named else "_", markersize=3, elinewidth=0.6, **style
-        )
+        label = label if named else "_"
+        axes.errorbar(values, group["mean"], ranges, label=label, markersize=3, elinewidth=0.6, **style)
         for chosen, marker, size, meaning in (
             (group["censored"], "^", 5.5, "some runs did not reach it"),
             (group["chosen"], "o", 8.0, "chosen"),

@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 
 from rnnbench.analysis.other_lengths import by_length
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
-from rnnbench.report.labels import loss_name, variant_label
+from rnnbench.report.labels import loss_name
 from rnnbench.report.sentences import by_line, signs
 from rnnbench.report.style import CellStyles
 
@@ -57,7 +56,7 @@ class OtherLengths(Figure):
         has_band = (evaluated["difficulty_setting"] == "length").any()
         explained: dict[str, Any] = {"trained on": drawing.band()} if has_band else {}
         if not all(_has_accuracy(of_task) for _, of_task in panels):
-            explained |= {"best constant": Line2D([], [], color="0.3", linestyle=":", linewidth=1)}
+            explained |= {"best constant": drawing.handle(linestyle=":", linewidth=1)}
         drawing.legend_above(canvas, explained)
         return canvas
 
@@ -73,8 +72,7 @@ def _panels(evaluated: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """A panel for each task and each of its settings, such as a group; other settings tell its lines apart."""
     found = []
     for title, of_task in drawing.by_task(evaluated):
-        labels = of_task["variant"].map(lambda variant: variant_label(drawing.part(variant, of_the_task=True)))
-        rest = of_task["variant"].map(lambda variant: drawing.part(variant, of_the_task=False))
+        labels, rest = drawing.task_settings(of_task)
         for label, of_panel in of_task.assign(variant=rest).groupby(labels, sort=False):
             found.append((f"{title}\n{label}".strip(), of_panel))
     return found

@@ -3,16 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from rnnbench.analysis import loss_comparison, steps_comparison
+from rnnbench.analysis import loss_comparison
 from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.loss_scale import LINEAR, SCALE
 from rnnbench.analysis.milestones import SOLVED
@@ -20,19 +17,14 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import FACTOR
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
-from rnnbench.report.component import Figure
-from rnnbench.report.labels import cell_label
+from rnnbench.report.component import Figure, Table
+from rnnbench.report.labels import cell_label, difficulty_label
 from rnnbench.report.style import SMALLEST, CellStyles, text_width
 from rnnbench.report.tables.paired_differences import PairedDifferences as Losses
 from rnnbench.report.tables.steps_ratio import StepsRatio
 
-STEPS, LOSS = "steps to solve", "test loss"
-FACTORS = {STEPS: FACTOR, LOSS: loss_comparison.FACTOR}
 TICKS = (1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 100.0, 1e3, 1e4)
-PERMUTATIONS = 1999
 MOST_PAIRS = 15
-DECADES = 1
-"""Of a ratio, from which on the colour of a matrix stays the same."""
 
 
 class PairedDifferences(Figure):
@@ -43,9 +35,6 @@ class PairedDifferences(Figure):
     training steps to solve the task: the ratios that a log-rank test does not reject, runs that did not solve it
     counting as censored. An arrow: the interval is open on that side. Grey: equivalent, within a factor of 1.5 of steps
     or 2 of losses.
-
-    More than fifteen pairs are a matrix: the ratio of the row's cell over the column's as a colour, blue where the
-    row's is better; a dot where the interval leaves out 1.
     """
 
     needs = ("test_loss", "steps_to_solve", "steps_trained")
@@ -61,24 +50,24 @@ class PairedDifferences(Figure):
 
     def finding(self, results: Results) -> list[str]:
         """What the tests of the pairs decide."""
-        quantity, rows = _rows(results.runs, self.milestone)
-        table = Losses() if quantity == LOSS else StepsRatio(milestone=self.milestone or SOLVED)
+        table, rows = self._compared(results)
         return [" ".join(found)] if (found := table.found(rows)) else []
 
     def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        quantity, rows = _rows(results.runs, self.milestone)
-        softer = self.milestone if self.milestone not in (None, SOLVED) else None
-        compared = f"steps to {softer.replace('_', ' ')}" if softer else quantity
-        factor = FACTORS[quantity]
+        table, rows = self._compared(results)
         identity = ["task", "cell", "variant", "other_cell", "other_variant"]
         groups = [group for _, group in rows.groupby(identity, sort=False)]
         if len(groups) > MOST_PAIRS:
-            return _matrices(rows, compared, factor)
+            raise SettingError(f"needs at most {MOST_PAIRS} pairs, not {len(groups)}; choose cells by only.cell")
         columns = min(3 if text_width() > 3 * drawing.PANEL_WIDTH else 1, len(groups))
         height = 0.8 + 0.16 * max(map(len, groups)) + 0.1 / -(-len(groups) // columns)
         titles = [_title(group.iloc[0].to_dict(), rows["task"].nunique() > 1) for group in groups]
         alike = len({tuple(map(_difficulty, group.to_dict("records"))) for group in groups}) == 1
         canvas, panels = drawing.grid(titles, False, "", columns=columns, row_height=height, share=alike)
+        factor, compared = loss_comparison.FACTOR, "test loss"
+        if isinstance(table, StepsRatio):
+            milestone = table.milestone.replace("_", " ")
+            factor, compared = FACTOR, f"steps to {'solve' if milestone == SOLVED else milestone}"
         limits = _limits(list(rows["ratio"]), factor)
         for number, (axes, group) in enumerate(zip(panels, groups, strict=True)):
             axes.axvspan(1 / factor, factor, color="0.3", alpha=0.15, linewidth=0)
@@ -86,34 +75,24 @@ class PairedDifferences(Figure):
             if number + columns >= len(groups):
                 axes.set_xlabel(f"ratio of {compared}")
         explained = {
-            "ratio, 95% interval": Line2D([], [], color="0.3", marker="o", markersize=4, linewidth=1.5),
+            "ratio, 95% interval": drawing.handle(marker="o", markersize=4, linewidth=1.5),
             "open interval": drawing.mark("<", hollow=True),
             f"within a factor of {factor:g}": drawing.band(),
         }
         drawing.legend_above(canvas, explained)
         return canvas
 
-
-def _rows(runs: pd.DataFrame, milestone: str | None) -> tuple[str, pd.DataFrame]:
-    """What is compared, and one row per pair and difficulty with its `ratio`, or `why` there is none."""
-    losses = loss_comparison.loss_comparison(runs, np.random.default_rng(0))
-    if losses.empty:
-        raise SettingError("needs two cells on the same task; run another cell")
-    if milestone is None and not losses["why_not_compared"].any():
+    def _compared(self, results: Results) -> tuple[Table, pd.DataFrame]:
+        """The table that compares the cells, and its rows with their `ratio`, or `why` there is none."""
+        table, steps = Losses(), StepsRatio(milestone=self.milestone or SOLVED)
+        losses = table.compute_rows(results)
+        if self.milestone is not None or losses["why_not_compared"].any():
+            rows = steps.compute_rows(results)
+            return steps, rows.assign(why=rows["why_no_ratio"])
         linear = losses.get(SCALE, pd.Series("", losses.index)) == LINEAR
-        ratios = [
-            UNDEFINED if is_linear else _power_of_ten(difference)
-            for difference, is_linear in zip(losses["difference"], linear, strict=True)
-        ]
+        ratios = losses["difference"].map(lambda each: each.map(lambda decades: 10.0 ** min(decades, 300)))
         why = linear.map({True: "losses of 0 or less have no ratio", False: ""})
-        return LOSS, losses.assign(ratio=pd.Series(ratios, losses.index, dtype=object), why=why)
-    generator, reached = np.random.default_rng(0), milestone or SOLVED
-    steps = steps_comparison.steps_comparison(runs, generator, milestone=reached, permutations=PERMUTATIONS)
-    return STEPS, steps.assign(why=steps["why_no_ratio"])
-
-
-def _power_of_ten(decades: Interval) -> Interval:
-    return Interval(*(10.0 ** min(bound, 300) for bound in (decades.estimate, decades.low, decades.high)))
+        return table, losses.assign(ratio=ratios.where(~linear, UNDEFINED), why=why)
 
 
 def _panel(axes: Axes, rows: list[dict[Any, Any]], limits: tuple[float, float], styles: CellStyles) -> None:
@@ -122,7 +101,7 @@ def _panel(axes: Axes, rows: list[dict[Any, Any]], limits: tuple[float, float], 
     axes.set(xscale="log", xlim=limits)
     for place, row in enumerate(rows):
         _interval(axes, place, row["ratio"], row["why"], styles.of(row["cell"]), limits)
-    drawing.dot_rows(axes, list(map(_difficulty, rows)))
+    drawing.dot_rows(axes, [_difficulty(row) for row in rows])
     ticks = [tick for tick in TICKS if limits[0] <= tick <= limits[1]]
     middle, every = ticks.index(1.0), -(-len(ticks) // 5)
     axes.xaxis.set_major_locator(FixedLocator(ticks[middle % every :: every]))  # at most five, 1 among them
@@ -149,51 +128,6 @@ def _interval(
         axes.plot(ratio.estimate, place, style["marker"], color=colour, markersize=4.5)
 
 
-def _matrices(rows: pd.DataFrame, compared: str, factor: float) -> Canvas:
-    """A matrix of cells for each task and difficulty; each variant of a cell has a row."""
-    one, other = (
-        [cell_label(*of, brief=True) for of in zip(rows[f"{which}cell"], rows[f"{which}variant"], strict=True)]
-        for which in ("", "other_")
-    )
-    labels = list(dict.fromkeys([*one, *other]))
-    rows = rows.assign(row=list(map(labels.index, one)), column=list(map(labels.index, other)))
-    groups = list(rows.groupby(["task", "difficulty"], sort=False))
-    size = min(text_width(), 2.0 + drawing.ROW_OF_DOTS * len(labels))
-    canvas = drawing.canvas_of(text_width(), 0.5 + size * len(groups))
-    grid = canvas.subplots(len(groups), 1, squeeze=False)[:, 0]
-    scale = Normalize(-DECADES, DECADES)
-    at, font = np.arange(len(labels)) + 0.5, 7 if len(labels) <= 24 else 5
-    for axes, ((task, _), group) in zip(grid, groups, strict=True):
-        ratios, sure = _matrix(group.to_dict("records"), len(labels))
-        axes.pcolormesh(np.ma.masked_invalid(ratios), norm=scale, cmap="RdBu_r", rasterized=True)
-        axes.plot(*(np.argwhere(sure).T[::-1] + 0.5), ".", color="black", markersize=2)
-        axes.set_xticks(at, labels, rotation=90, fontsize=font)
-        axes.set_yticks(at, labels, fontsize=font)
-        axes.set(aspect="equal", title=f"{str(task).replace('_', ' ')}, {_difficulty(group.iloc[0].to_dict())}")
-        axes.invert_yaxis()
-        axes.set_facecolor("0.9")
-        axes.grid(visible=False)
-    colours = mpl.cm.ScalarMappable(scale, "RdBu_r")
-    bar = canvas.colorbar(colours, ax=grid, shrink=min(1, 1 / len(groups)), extend="both")
-    bar.set_label(f"ratio of {compared}, row / column")
-    edge = np.log10(factor)
-    bar.set_ticks([-1, -edge, 0, edge, 1], labels=["0.1", f"{1 / factor:.2g}", "1", f"{factor:g}", "10"])
-    drawing.legend_above(canvas, {"95% interval leaves out 1": drawing.mark(".", 3)})
-    return canvas
-
-
-def _matrix(rows: list[dict[Any, Any]], size: int) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
-    """log10 of the ratio of each cell over each other, NaN without one; and whether its interval leaves out 1."""
-    ratios, sure = np.full((size, size), np.nan), np.zeros((size, size), bool)
-    for row in rows:
-        ratio, at = row["ratio"], (row["row"], row["column"])
-        with np.errstate(divide="ignore"):
-            decades = float(np.clip(np.log10(ratio.estimate), -DECADES, DECADES))
-        ratios[at], ratios[at[::-1]] = decades, -decades
-        sure[at] = sure[at[::-1]] = ratio.high < 1 or ratio.low > 1
-    return ratios, sure
-
-
 def _limits(ratios: list[Interval], factor: float) -> tuple[float, float]:
     """A range, symmetric around 1, of all finite estimates and bounds."""
     bounds = np.array([[ratio.estimate, ratio.low, ratio.high] for ratio in ratios]).ravel()
@@ -203,8 +137,7 @@ def _limits(ratios: list[Interval], factor: float) -> tuple[float, float]:
 
 
 def _difficulty(row: Mapping[Any, Any]) -> str:
-    value = row["difficulty"]
-    return str(value) if str(value).startswith(steps_comparison.ALL) else f"{row['difficulty_setting']} {value}"
+    return difficulty_label(row["difficulty_setting"], row["difficulty"])
 
 
 def _title(row: Mapping[Any, Any], several: bool) -> str:

@@ -58,19 +58,18 @@ class Speed(Figure):
         table = speed.speeds(results.runs)
         if table.empty:
             raise SettingError("needs timed passes, which no run has; add probe=[speed]")
-        sizes = [(dict(zip(SIZE, key, strict=True)), group) for key, group in table.groupby(list(SIZE))]
-        cells = table["cell"].nunique()
-        wide = text_width() >= len(QUANTITIES) * drawing.NARROW_PANEL
-        shown = {name: QUANTITIES[name] for name in (QUANTITIES if wide else NARROW)}
+        sizes, height = list(table.groupby(list(SIZE))), 0.8 + 0.2 * table["cell"].nunique()
+        shown = QUANTITIES if text_width() >= len(QUANTITIES) * drawing.NARROW_PANEL else NARROW
         canvas, grid = drawing.side_by_side(
-            len(sizes), 0.8 + 0.2 * cells, [1] * len(shown), sharey=True, panel_width=drawing.NARROW_PANEL
+            len(sizes), height, [1] * len(shown), sharey=True, panel_width=drawing.NARROW_PANEL
         )
         for axes_of_row, (size, of_size) in zip(grid, sizes, strict=True):
             for axes, quantity in zip(axes_of_row, shown, strict=True):
                 self._panel(axes, of_size, quantity, styles)
-            axes_of_row[0].set_title(", ".join(f"{SIZE[name]} {size[name]:,g}" for name in size), loc="left")
-        for axes, label in zip(grid[-1], shown.values(), strict=True):
-            axes.set_xlabel(label)
+            named = zip(SIZE.values(), size, strict=True)
+            axes_of_row[0].set_title(", ".join(f"{name} {value:,g}" for name, value in named), loc="left")
+        for axes, quantity in zip(grid[-1], shown, strict=True):
+            axes.set_xlabel(QUANTITIES[quantity])
         drawing.legend_above(canvas)
         return canvas
 
@@ -92,10 +91,9 @@ class Speed(Figure):
         if quantity == "fraction_of_peak":
             axes.set_xlim(0, max(1.0, 1.05 * rows[quantity].max(skipna=True)) if rows[quantity].notna().any() else 1.0)
         else:
-            axes.set_xscale("log", base=2 if quantity in RATIOS else 10)
-            axes.xaxis.set_major_locator(
-                LogLocator(2, numticks=9) if quantity in RATIOS else LogLocator(10, subs=(1, 3), numticks=9)
-            )
+            base, subs = (2, (1,)) if quantity in RATIOS else (10, (1, 3))
+            axes.set_xscale("log", base=base)
+            axes.xaxis.set_major_locator(LogLocator(base, subs=subs, numticks=9))
             axes.xaxis.set_major_formatter(FuncFormatter(_ratio) if quantity in RATIOS else "{x:,g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
         drawing.dot_rows(axes, list(map(cell_name, cells)))

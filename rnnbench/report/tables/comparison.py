@@ -10,9 +10,8 @@ from rnnbench.analysis import comparison
 from rnnbench.analysis.loss_scale import LINEAR, SCALE
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
-from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import OfMilestone, Table
-from rnnbench.report.labels import bounds, interval, number, some_of, task_title, variant_label
+from rnnbench.report.labels import bounds, group_texts, interval, number, some_of
 from rnnbench.report.sentences import milestones_reached
 from rnnbench.report.tables.gradient_decay import by_state
 
@@ -50,9 +49,7 @@ class Comparison(OfMilestone, Table):
         reached = row["milestone"].replace("_", " ")
         rate, stopped, tested = row["success_rate"], row["test_loss_at_stop"], row["test_loss_runs"]
         return {
-            "task": task_title(row),
-            "cell": cell_name(row["cell"]),
-            "variant": variant_label(row["variant"], brief=True),
+            **group_texts(row),
             "runs": _runs(row),
             reached: "–" if math.isnan(rate.estimate) else f"{round(rate.estimate * row['runs'])}/{row['runs']}",
             "steps to solve" if row["milestone"] == SOLVED else f"steps to {reached}": _steps(row),

@@ -7,9 +7,9 @@ import pandas as pd
 
 from rnnbench.analysis import gradient_decay
 from rnnbench.analysis.results import Results
-from rnnbench.report.cell_names import cell_name, state_name
+from rnnbench.report.cell_names import state_name
 from rnnbench.report.component import Table
-from rnnbench.report.labels import interval, number, some_of, task_title, variant_label
+from rnnbench.report.labels import group_texts, interval, number, some_of
 from rnnbench.report.sentences import decades_lost
 
 MOMENTS = {"_initial": ("runs", "initial"), "": ("trained_runs", "trained")}
@@ -36,9 +36,7 @@ class GradientDecay(Table):
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         cells = {
-            "task": task_title(row),
-            "cell": cell_name(row["cell"]),
-            "variant": variant_label(row["variant"], brief=True),
+            **group_texts(row),
             "runs": _runs(row),
         }
         there = [(when, runs, moment) for when, (runs, moment) in MOMENTS.items() if row[runs]]

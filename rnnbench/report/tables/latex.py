@@ -7,8 +7,7 @@ from textwrap import fill
 import pandas as pd
 
 from rnnbench.report.labels import is_number
-from rnnbench.report.tables.narrow import GAP, Narrow, narrow, width
-from rnnbench.report.tables.rendering import number_parts, wrapped
+from rnnbench.report.tables.rendering import GAP, Narrow, narrow, number_parts, width, wrapped
 
 LETTERS = 82
 """That 345 pt, the width of an article's text, hold in \\footnotesize."""

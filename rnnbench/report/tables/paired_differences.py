@@ -1,6 +1,7 @@
 """Losses of two cells on the same task, seed by seed."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,14 +13,14 @@ from rnnbench.analysis.loss_scale import LINEAR, SCALE
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.component import Table
-from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
-from rnnbench.report.sentences import compared, decided, losses_compared
+from rnnbench.report.labels import interval_or_agreement, number, pair_texts
+from rnnbench.report.sentences import compared
 
 
 class PairedDifferences(Table):
     """One row per pair of cells and difficulty: the difference of log10 losses within seeds, at equal budgets."""
 
-    title = "Paired differences of losses between cells"
+    title, better = "Paired differences of losses between cells", "smaller_loss"
     needs = ("test_loss", "steps_trained")
     columns: ClassVar[Mapping[str, str]] = {**PAIR, **loss_comparison.DIFFERENCES}
     intervals = (
@@ -30,54 +31,41 @@ class PairedDifferences(Table):
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        rows = loss_comparison.loss_comparison(results.runs, np.random.default_rng(0))
-        if rows.empty:
+        if (rows := _compared(results)).empty:
             raise SettingError("needs two trained cells on the same task; run another cell")
         return rows
 
     def found(self, rows: pd.DataFrame) -> list[str]:
-        def sentence(row: Mapping[Any, Any], tests: int) -> str:
-            return losses_compared(row, loss_comparison.FACTOR, tests)
-
-        return compared(rows[rows["why_not_compared"] == ""], sentence, "of losses")
-
-    def bold(self, row: Mapping[Any, Any]) -> frozenset[str]:
-        return decided(row["smaller_loss"])
+        return compared(rows[rows["why_not_compared"] == ""], "losses", loss_comparison.FACTOR)
 
     def says_nothing(self, rows: pd.DataFrame) -> str:
-        reasons = rows["why_not_compared"].unique()
-        return (
-            f"no losses are compared: {reasons[0]}{' and others' if len(reasons) > 1 else ''}" if all(reasons) else ""
-        )
+        reason, *others = rows["why_not_compared"].unique()
+        return f"no losses are compared: {reason}{' and others' * bool(others)}" if all([reason, *others]) else ""
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
-        identity = {
-            "task": task_title(row),
-            "cell": cell_label(row["cell"], row["variant"], brief=True),
-            "other cell": cell_label(row["other_cell"], row["other_variant"], brief=True),
-            "seeds": _pairs(row),
-        }
+        identity = {**pair_texts(row), "seeds": _pairs(row)}
         learned = {
             "decades below the best constant": _text(-row["decades"]),
             "the other's": _text(-row["other_decades"]),
         }
         if row["why_not_compared"]:
             return identity | {"difference (decades)": f"not compared: {row['why_not_compared']}"} | learned
-        return (
-            identity
-            | {
-                "difference (decades)": interval_or_agreement(row["difference"]),
-                "p (Holm)": number(row["p_holm"]),
-                "smaller loss": row["smaller_loss"],
-                f"within a factor of {loss_comparison.FACTOR:g}": row["equivalent"],
-            }
-            | learned
-            | {
-                "p (sign flips)": number(row["p_sign_flip"]),
-                "probability of a smaller loss": interval_or_agreement(row["probability_of_improvement"]),
-                "scale": "the losses themselves" if row.get(SCALE) == LINEAR else "",
-            }
-        )
+        return identity | {
+            "difference (decades)": interval_or_agreement(row["difference"]),
+            "p (Holm)": number(row["p_holm"]),
+            "smaller loss": row["smaller_loss"],
+            f"within a factor of {loss_comparison.FACTOR:g}": row["equivalent"],
+            **learned,
+            "p (sign flips)": number(row["p_sign_flip"]),
+            "probability of a smaller loss": interval_or_agreement(row["probability_of_improvement"]),
+            "scale": "the losses themselves" if row.get(SCALE) == LINEAR else "",
+        }
+
+
+@lru_cache(maxsize=1)
+def _compared(results: Results) -> pd.DataFrame:
+    """Once for the table and the figure of the same results."""
+    return loss_comparison.loss_comparison(results.runs, np.random.default_rng(0))
 
 
 def _pairs(row: Mapping[Any, Any]) -> str:

@@ -1,6 +1,7 @@
 """Cell against cell by the steps that they take."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,8 +16,8 @@ from rnnbench.analysis.steps_ratio import FACTOR
 from rnnbench.analysis.verdict import LEVEL
 from rnnbench.errors import SettingError
 from rnnbench.report.component import OfMilestone, Table
-from rnnbench.report.labels import cell_label, interval_or_agreement, number, task_title
-from rnnbench.report.sentences import compared, decided, steps_compared
+from rnnbench.report.labels import interval_or_agreement, number, pair_texts
+from rnnbench.report.sentences import compared
 
 
 class StepsRatio(OfMilestone, Table):
@@ -25,7 +26,7 @@ class StepsRatio(OfMilestone, Table):
     `milestone` chooses what the steps are to: `solved`, the task's criterion, or a softer one of its milestones.
     """
 
-    title = "Ratio of steps between cells"
+    title, better = "Ratio of steps between cells", "fewer_steps"
     columns: ClassVar[Mapping[str, str]] = {**PAIR, **steps_comparison.RATIOS}
     intervals = (
         "95% over seeds: for a ratio of steps all that the log-rank test does not reject by permutation, Newcombe's "
@@ -37,23 +38,13 @@ class StepsRatio(OfMilestone, Table):
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        rows = steps_comparison.steps_comparison(results.runs, np.random.default_rng(0), self.milestone)
-        if rows.empty:
+        if (rows := _compared(results, self.milestone)).empty:
             raise SettingError("needs two trained cells on the same task; run another cell")
         return rows
 
     def found(self, rows: pd.DataFrame) -> list[str]:
-        def sentence(row: Mapping[Any, Any], tests: int) -> str:
-            return steps_compared(row, FACTOR, tests)
-
-        return [
-            each
-            for family, of in _families(rows)
-            for each in (_undecidable(family, of) or compared(family, sentence, f"of steps {of}"))
-        ]
-
-    def bold(self, row: Mapping[Any, Any]) -> frozenset[str]:
-        return decided(row["fewer_steps"])
+        families = [_undecidable(family, of) or compared(family, "steps", FACTOR, of) for family, of in _families(rows)]
+        return [sentence for family in families for sentence in family]
 
     def warning(self, rows: pd.DataFrame) -> str:
         return " ".join(each for family, of in _families(rows) for each in _undecidable(family, of))
@@ -61,9 +52,7 @@ class StepsRatio(OfMilestone, Table):
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         reached = "solved" if self.milestone == SOLVED else self.milestone.replace("_", " ")
         return {
-            "task": task_title(row),
-            "cell": cell_label(row["cell"], row["variant"], brief=True),
-            "other cell": cell_label(row["other_cell"], row["other_variant"], brief=True),
+            **pair_texts(row),
             reached: f"{row['reached']}/{row['runs']}, {row['other_reached']}/{row['other_runs']}",
             "ratio of steps": row["why_no_ratio"] or _ratio(row["ratio"]),
             "p (Holm)": number(row["p_holm"]),
@@ -75,10 +64,16 @@ class StepsRatio(OfMilestone, Table):
         }
 
 
+@lru_cache(maxsize=1)
+def _compared(results: Results, milestone: str) -> pd.DataFrame:
+    """Once for the table and the figure of the same results."""
+    return steps_comparison.steps_comparison(results.runs, np.random.default_rng(0), milestone)
+
+
 def _families(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, str]]:
     """The rows that are corrected together, and what they are."""
     over_all = rows["difficulty"].astype(str).str.startswith(steps_comparison.ALL)
-    return [(rows[over_all], "over all difficulties"), (rows[~over_all], "at one difficulty")]
+    return [(rows[over_all], " over all difficulties"), (rows[~over_all], " at one difficulty")]
 
 
 def _undecidable(family: pd.DataFrame, of: str) -> list[str]:
@@ -87,7 +82,7 @@ def _undecidable(family: pd.DataFrame, of: str) -> list[str]:
         return []
     corrected = number(min(1.0, least * len(family)))
     return [
-        f"So few seeds decide nothing in the {len(family)} tests {of}: the smallest p-value that they can have, "
+        f"So few seeds decide nothing in the {len(family)} tests{of}: the smallest p-value that they can have, "
         f"{number(least)}, is {corrected} after the correction."
     ]
 

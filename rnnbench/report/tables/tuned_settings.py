@@ -8,9 +8,8 @@ import pandas as pd
 from rnnbench.analysis import tuning
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Table
-from rnnbench.report.labels import number, setting_value, task_title, variant_label
+from rnnbench.report.labels import group_texts, number, setting_value
 
 OBJECTIVE = {"steps_to_solve": "mean steps to solve", tuning.VALIDATION_LOSS: "mean loss on validation data"}
 
@@ -28,9 +27,7 @@ class TunedSettings(Table):
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         return {
-            "task": task_title(row),
-            "cell": cell_name(row["cell"]),
-            "variant": variant_label(row["variant"], brief=True),
+            **group_texts(row),
             f"{row['tuned']}: chosen": setting_value(row["chosen"]),
             "at the edge of the grid": "edge" if row["at_edge"] else "",
             "over all difficulties": setting_value(row["chosen_over_all"]),
