@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rnnbench.analysis.archive import load_results as load
     from rnnbench.analysis.comparison import comparison as comparison
-    from rnnbench.analysis.external_runs import results_of as results_of
     from rnnbench.analysis.loss_comparison import loss_comparison as loss_comparison
+    from rnnbench.analysis.results import results_of as results_of
     from rnnbench.analysis.steps_comparison import steps_comparison as steps_comparison
     from rnnbench.model.recurrent import Recurrent as Recurrent
     from rnnbench.probes.any_module import gradient_through_time as gradient_through_time
@@ -53,7 +53,7 @@ _HOMES = {
     "gradient_through_time": "probes.any_module",
     "load": "analysis.archive",
     "load_model": "runs.trained_model",
-    "results_of": "analysis.external_runs",
+    "results_of": "analysis.results",
     "run": "runs.api",
     "sweep": "runs.api",
 }

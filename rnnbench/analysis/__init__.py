@@ -1,19 +1,19 @@
 """Analysis: the results of experiments as values, and statistics over runs as pure functions of arrays and tables.
 
 Results:
-- `archive`, `run_folders`: read and condense the results of an experiment; `results`: what these are, runs in order.
-- `combined`, `external_runs`: several experiments as one, and runs that some other program trained.
+- `archive`: reads and condenses the results of an experiment; `results`: what these are, runs in order, and those of a
+  table that some other program made; `combined`: several experiments as one.
 - `variant`: the settings in which a run differs from the others of its cell and task.
 
 Statistics:
-- `intervals`: mean, median, rate and probability of improvement, with 95% intervals; `samples`: checks of their input.
-- `milestones`, `steps_to_solve`: steps to the task's criterion, censored, and their median.
+- `intervals`: mean, median, rate and probability of improvement, with 95% intervals.
+- `milestones`: steps to the task's criterion, censored, and their median.
 - `log_rank`, `steps_ratio`: the stratified log-rank test, and the ratio of steps with an exact interval.
-- `paired`, `loss_scale`: tests of differences within seeds, of losses by their logarithms.
-- `exponential_decay`, `gradient_profile`: norms of the gradient through time, and whether they are exponential.
+- `paired`: tests of differences within seeds.
+- `gradient_profile`: norms of the gradient through time, and whether they are exponential.
 - `power`: the smallest difference that a sample can detect.
 - `verdict`: verdicts on claims, from intervals, with Holm's correction.
 
 Tables, one row per group of runs: `comparison`, `steps_comparison`, `loss_comparison`, `scoring`, `horizon`, `tuning`,
-`gradient_decay`, `speed`, `other_lengths`; `cell_pairs` and `matched_comparisons` say which cells can be compared.
+`gradient_decay`, `speed`, `other_lengths`, `published`; `cell_pairs` says which cells can be compared.
 """

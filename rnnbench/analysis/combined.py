@@ -40,10 +40,10 @@ class CombinedSource:
 
 
 def together(several: Sequence[Results], folder: Path) -> Results:
-    """The runs of all of them, with a column `experiment`; a run that two hold counts once.
+    """The runs of all of them, with a column `experiment`; `folder` is where a report of all is written.
 
-    Such runs have the same settings but for those of their measurements (`probes`); the first that came to a result is
-    taken. `folder` is where a report of all is written.
+    A run that two hold, which may differ in the settings of measurements (`probes`), counts once: the first that came
+    to a result.
     """
     names = [results.name for results in several]
     if doubled := [name for name in names if names.count(name) > 1]:

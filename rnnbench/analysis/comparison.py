@@ -1,7 +1,7 @@
 """The comparison: one row per task, difficulty, cell and variant, with 95% intervals over seeds.
 
-No run is dropped silently: where some runs have no value of an interval `x`, the column `x_runs` counts those that have
-one, and the table shows it.
+Where some runs have no value of an interval `x`, the column `x_runs` counts those that have one, so that none is
+dropped silently.
 """
 
 from collections.abc import Mapping
@@ -11,27 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rnnbench.analysis import milestones
 from rnnbench.analysis.gradient_profile import decades_by_state, half_life_columns, median_decades, top_layer_norms
-from rnnbench.analysis.intervals import (
-    UNDEFINED,
-    Interval,
-    exact_rate,
-    mean_interval,
-    median_interval,
-)
-from rnnbench.analysis.loss_scale import BASELINE, SCALES, is_logarithmic, mean_loss, with_scale
-from rnnbench.analysis.milestones import (
-    BUDGET,
-    SOLVED,
-    budgets,
-    check_milestone,
-    has_criterion,
-    reached,
-    steps_to,
-    stopped_by_solving,
-)
-from rnnbench.analysis.results import Results, rows_by
-from rnnbench.analysis.steps_to_solve import median_steps
+from rnnbench.analysis.intervals import UNDEFINED, Interval, exact_rate, mean_interval, median_interval
+from rnnbench.analysis.loss_comparison import BASELINE, SCALES, is_logarithmic, mean_loss, with_scale
+from rnnbench.analysis.milestones import BUDGET, SOLVED, budgets, check_milestone, has_criterion, reached, steps_to
+from rnnbench.analysis.results import Results, numbers, rows_by
 from rnnbench.gradient_fit import GradientSummary, HalfLife, NoHalfLife, summarise_gradient
 from rnnbench.schema import ENDED, GROUP, Status
 
@@ -101,13 +86,11 @@ def comparison(results: Results, milestone: str = SOLVED) -> pd.DataFrame:
 
 
 def _compare(results: Results, runs: pd.DataFrame, milestone: str, logarithmic: bool) -> dict[str, Any]:
-    status = runs["status"].value_counts()
     ended = runs[runs["status"].isin(ENDED)]
+    counted = {"diverged": Status.DIVERGED, "failed": Status.FAILED, "unfinished": Status.RUNNING}
     return {
         "runs": len(ended),
-        "diverged": int(status.get(Status.DIVERGED, 0)),
-        "failed": int(status.get(Status.FAILED, 0)),
-        "unfinished": int(status.get(Status.RUNNING, 0)),
+        **{name: int((runs["status"] == status).sum()) for name, status in counted.items()},
         "budget": _one(runs, BUDGET),
         "milestone": milestone,
         **_success(ended, milestone),
@@ -124,7 +107,7 @@ def _success(ended: pd.DataFrame, milestone: str) -> dict[str, Any]:
     trained = ended[budgets(ended) > 0]
     if milestone == SOLVED and not has_criterion(trained).all():
         return {"success_rate": UNDEFINED, "steps_to_milestone": UNDEFINED, "steps_level": np.nan}
-    steps = median_steps(steps_to(trained, milestone))
+    steps = milestones.median_steps(steps_to(trained, milestone))
     return {
         "success_rate": exact_rate(reached(trained, milestone)),
         "steps_to_milestone": steps.interval,
@@ -133,11 +116,9 @@ def _success(ended: pd.DataFrame, milestone: str) -> dict[str, Any]:
 
 
 def _losses(ended: pd.DataFrame, logarithmic: bool) -> dict[str, Any]:
-    tested = ended[_values(ended, "test_loss").notna()]
-    recorded = _known(tested, BASELINE)
-    expected = _one(ended, "baseline_loss")
-    name = _one(ended, "measure")
-    losses, at_stop = tested["test_loss"].to_numpy(float), int(stopped_by_solving(tested).sum())
+    tested = ended[numbers(ended, "test_loss").notna()]
+    losses, recorded = _known(tested, "test_loss"), _known(tested, BASELINE)
+    name, at_stop = _one(ended, "measure"), int(milestones.stopped_by_solving(tested).sum())
     mixed = 0 < at_stop < len(tested)
     return {
         "test_loss": Interval(float(np.median(losses))) if mixed else mean_loss(losses, logarithmic),
@@ -145,18 +126,18 @@ def _losses(ended: pd.DataFrame, logarithmic: bool) -> dict[str, Any]:
         "test_loss_at_stop": at_stop,
         "test_loss_smallest": losses.min() if losses.size else np.nan,
         "test_loss_largest": losses.max() if losses.size else np.nan,
-        "baseline_loss": mean_loss(recorded, logarithmic).estimate if recorded.size else expected,
+        "baseline_loss": mean_loss(recorded, logarithmic).estimate if recorded.size else _one(ended, "baseline_loss"),
         "measure": name,
         "test_measure": mean_interval(_known(ended, f"test_{name}")) if name else UNDEFINED,
     }
 
 
 def _times(ended: pd.DataFrame) -> dict[str, Any]:
-    timed = ended[_values(ended, "step_time_s").notna()]
-    shared = _values(timed, "times_shared")
+    times = _known(ended, "step_time_s")
+    shared = numbers(ended, "times_shared")[numbers(ended, "step_time_s").notna()]
     return {
-        "step_time_s": median_interval(_known(timed, "step_time_s")),
-        "step_time_s_runs": len(timed),
+        "step_time_s": median_interval(times),
+        "step_time_s_runs": times.size,
         "times_shared": float(shared.sum()) if shared.notna().any() else np.nan,
     }
 
@@ -164,9 +145,8 @@ def _times(ended: pd.DataFrame) -> dict[str, Any]:
 def _gradient(results: Results, runs: pd.DataFrame, when: str) -> dict[str, Any]:
     """Decades of all runs with a profile; half-lives of those that have one, and why the others have none."""
     decades = f"gradient_decades_lost{when}"
-    probed = runs[_values(runs, decades).notna()]
-    recorded = probed.reindex(columns=["run", decades, f"gradient_half_life{when}"])
-    found = [_summary(results, run, when) for run in recorded.to_dict("records")]
+    probed = runs[numbers(runs, decades).notna()]
+    found = [_summary(results, run, when) for run in probed.to_dict("records")]
     return {
         decades: median_decades(found),
         f"gradient_decades_lost_by_state{when}": decades_by_state(results, probed["run"], 0 if when else -1),
@@ -176,22 +156,16 @@ def _gradient(results: Results, runs: pd.DataFrame, when: str) -> dict[str, Any]
 
 def _summary(results: Results, run: Mapping[Any, Any], when: str) -> GradientSummary:
     """That of the run's stored profile; of a run without one, such as of an external table, what was recorded."""
-    norms = top_layer_norms(results, run["run"], 0 if when else -1)
-    if norms is not None:
+    if (norms := top_layer_norms(results, run["run"], 0 if when else -1)) is not None:
         return summarise_gradient(norms)
     lost, steps = (pd.to_numeric(run.get(f"gradient_{name}{when}", np.nan)) for name in ("decades_lost", "half_life"))
     half_life = HalfLife(steps, None if np.isfinite(steps) else NoHalfLife.NOT_RECORDED)
     return GradientSummary(lost, lost, np.nan, np.nan, half_life)
 
 
-def _values(runs: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """The column as numbers, all NaN where no run has it."""
-    return pd.to_numeric(runs.get(column, pd.Series(np.nan, runs.index))).astype(float)
-
-
 def _known(runs: pd.DataFrame, column: str) -> NDArray[np.float64]:
     """The column's values, of the runs that have one."""
-    return np.asarray(_values(runs, column).dropna(), dtype=np.float64)
+    return numbers(runs, column).dropna().to_numpy(float)
 
 
 def _one(runs: pd.DataFrame, column: str) -> Any:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from rnnbench.analysis.gradient_profile import PROBE, decades_by_state, half_life_columns, joint_norms, median_decades
 from rnnbench.analysis.intervals import mean_interval, median_of_signed
@@ -76,18 +75,13 @@ def _profiles(results: Results, run: str) -> tuple[GradientSummary, GradientSumm
 
 def _moment(found: Sequence[GradientSummary], when: str) -> dict[str, Any]:
     """The columns of several runs' profiles at one moment."""
-    decays = _known(each.decay for each in found)
+    fits = np.array([(each.r_squared, each.decay) for each in found]).reshape(-1, 2)
+    r_squared, decays = (column[~np.isnan(column)] for column in fits.T)
     columns = {
         "decades_lost": median_decades(found),
-        "r_squared": median_of_signed(_known(each.r_squared for each in found)),
+        "r_squared": median_of_signed(r_squared),
         "decay": mean_interval(decays),
         "decay_runs": decays.size,
         **half_life_columns("half_life", [each.half_life for each in found]),
     }
     return {f"{name}{when}": value for name, value in columns.items()}
-
-
-def _known(values: Any) -> Float[np.ndarray, " runs"]:
-    """The values that are not NaN."""
-    array = np.fromiter(values, dtype=np.float64)
-    return array[~np.isnan(array)]

@@ -1,37 +1,35 @@
-"""Stored norms of the gradient through time, as they are and relative to that at its end, g_t / g_T.
+"""Stored norms of the gradient through time: as they are, relative to that at its end, and whether exponential.
 
-Relative to g_T cells can be compared after training, where a cell with a smaller residual has smaller gradients at
-every step. T is the last step with a gradient.
+Relative to g_T, T the last step with a gradient, cells can be compared after training, where a cell with a smaller
+residual has smaller gradients at every step. Of the exponential R^2 of the straight line through log10 g_t is no test:
+over 100 steps exp(-sqrt k) has 0.95. Its slope is the same early and late, as the slopes of the two halves say.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from rnnbench.analysis.intervals import UNDEFINED, Interval, median_interval
+from rnnbench.analysis.intervals import UNDEFINED, Interval, as_float_array, mean_interval, median_interval
+from rnnbench.analysis.paired import ROUNDING, student_p_value
 from rnnbench.analysis.results import Results
+from rnnbench.analysis.verdict import Verdict
 from rnnbench.errors import SettingError
-from rnnbench.gradient_fit import SMALLEST, GradientSummary, HalfLife, summarise_gradient
+from rnnbench.gradient_fit import FEWEST_STEPS, SMALLEST, GradientSummary, HalfLife, fit_gradient, summarise_gradient
 
 PROBE, PRECISION = "gradient_profile", "gradient_precision"
 
-ROUNDED_TO_ZERO = {"fused": 2.0**-106}
-"""The magnitude below which a backend rounds the elements of a float32 gradient to zero."""
-DENORMAL = 2.0**-126
-"""That of the other backends: float32's smallest normal number."""
-MARGIN = 100
-"""From this many times that magnitude on down, a norm has lost so many elements that it is no longer a norm: it falls
-off a cliff."""
+SMALLEST_IN_SINGLE = 100 * 2.0**-106
+"""Below, norms in float32 have lost elements: compiled loops round those below 2^-106 to zero."""
 
 
 def joint_norms(arrays: Mapping[str, "np.ndarray[Any, Any]"]) -> Float[np.ndarray, "probed layer time_step"]:
-    """g_t over the whole state at each step, all its tensors together: by probed training step, layer and time step.
+    """g_t over the whole state at each step, all its tensors together, of the arrays of one run's profile.
 
-    `arrays` are those of one run's profile. Raises SettingError when they have no `norm` with these axes.
+    Raises SettingError when they have no `norm` with these axes.
     """
     if "norm" not in arrays:
         raise SettingError("needs gradient profiles; add probe=[gradient_profile]")
@@ -47,7 +45,7 @@ def joint_norms(arrays: Mapping[str, "np.ndarray[Any, Any]"]) -> Float[np.ndarra
 
 
 def top_layer_norms(results: Results, run: str, probed: int) -> Float[np.ndarray, " time_step"] | None:
-    """g_1 .. g_T of a run's top layer at a probed step (0 the first, -1 the last), by `joint_norms`; None without."""
+    """g_1 .. g_T of a run's top layer at a probed step (0 the first, -1 the last); None without."""
     arrays = results.source.probe(run, PROBE)
     return joint_norms(arrays)[probed, -1] if arrays else None
 
@@ -70,11 +68,9 @@ def median_decades(found: Sequence[GradientSummary]) -> Interval:
 
 
 def decades_by_state(results: Results, runs: Iterable[str], probed: int) -> tuple[float, ...]:
-    """Of each tensor of the top layer's state alone, h first, the median over runs of the decades lost.
-
-    At a probed step (0 the first, -1 the last). Each is from its own last step with a gradient; NaN where no number
-    holds it, empty where not stored.
-    """
+    """Of each tensor of the top layer's state alone, h first, the median over runs of the decades lost at a probed step
+    (0 the first, -1 the last), each from its own last step with a gradient; NaN where no number holds it, empty where
+    not stored."""
     stored = (results.source.probe(run, PROBE).get("norm_by_state") for run in runs)
     found = [[summarise_gradient(norms) for norms in of_run[probed, -1]] for of_run in stored if of_run is not None]
     medians = (median_decades(of_tensor).estimate for of_tensor in zip(*found, strict=True))
@@ -92,11 +88,9 @@ def half_life_columns(name: str, found: Sequence[HalfLife]) -> dict[str, Any]:
     }
 
 
-def smallest_element(run: Mapping[Any, Any]) -> float:
-    """The magnitude below which elements of a run's gradients were rounded to zero, from its columns."""
-    if run.get(PRECISION) == "float64":
-        return SMALLEST / MARGIN
-    return ROUNDED_TO_ZERO.get(str(run.get("backend")), DENORMAL)
+def smallest_norm(run: Mapping[Any, Any]) -> float:
+    """The norm below which those of a run's gradients count as rounded to zero, from its columns."""
+    return SMALLEST if run.get(PRECISION) == "float64" else SMALLEST_IN_SINGLE
 
 
 def relative_gradients(
@@ -108,8 +102,8 @@ def relative_gradients(
     """log10(g_t / g_T) of the top layer in a run's profile, at probed training steps (0 the first, -1 the last).
 
     Of the whole state, or of one `tensor` of it, T then being its own last step with a gradient; of a cell with one
-    tensor that is NaN. `smallest` is the run's `smallest_element`. -inf where the gradient is rounded to zero, NaN
-    throughout where there is none at all. Raises SettingError as `joint_norms` does.
+    tensor NaN. `smallest` is the run's `smallest_norm`. -inf where the gradient is rounded to zero, NaN throughout
+    where there is none. Raises SettingError as `joint_norms` does.
     """
     norms = joint_norms(arrays)[probed, -1]
     if tensor is not None:
@@ -118,17 +112,10 @@ def relative_gradients(
         norms = np.full(norms.shape, np.nan) if one or tensor >= by_state.shape[2] else by_state[probed, -1, tensor]
         after_last = np.cumsum(norms[:, ::-1] > 0, axis=1)[:, ::-1] == 0
         norms = np.where(after_last, np.nan, norms)  # zero by definition, such as c's at the very end
-    return np.reshape([relative_to_last(of_step, smallest) for of_step in norms], norms.shape)
-
-
-def relative_to_last(norms: Float[np.ndarray, " time_step"], rounded: float) -> Float[np.ndarray, " time_step"]:
-    """log10(g_t / g_T) of norms whose elements are rounded to zero below `rounded`."""
-    kept = np.where((norms > MARGIN * rounded) | np.isnan(norms), norms, 0.0)
-    (steps,) = np.nonzero(kept > 0)
-    if not steps.size:
-        return np.full(norms.shape, math.nan)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log10(kept) - np.log10(kept[steps[-1]]))
+    kept = np.where((norms > smallest) | np.isnan(norms), norms, 0.0)
+    last = [of_step[np.max(np.nonzero(of_step > 0), initial=0)] for of_step in kept]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.log10(kept) - np.log10(last)[:, None])
 
 
 def growth_per_step(relative: Float[np.ndarray, " time_step"]) -> float:
@@ -141,3 +128,72 @@ def growth_per_step(relative: Float[np.ndarray, " time_step"]) -> float:
         return math.nan
     first, last = steps[[0, -1]]
     return float((relative[first] - relative[last]) / (last - first))
+
+
+CURVATURE_MARGIN = 0.25
+"""Slopes of the halves that differ by less than this fraction of the whole slope are one slope; a convention."""
+
+
+def half_slopes(norms: Float[np.ndarray, " time_step"]) -> tuple[float, float]:
+    """Slopes of log10 g_t against t, decades lost per step back, over the earlier and the later half of the steps where
+    g_t > 0, to which an odd middle step belongs; NaN with fewer than three steps in a half.
+
+    Raises ValueError on NaN and infinite norms.
+    """
+    checked = as_float_array(norms, "norms", axes=("time_step",), remedy="leave out a run that diverged")
+    (steps,) = np.nonzero(checked > 0)
+    is_earlier = np.arange(checked.size) < (steps[steps.size // 2] if steps.size else 0)
+    earlier, later = np.where(is_earlier, checked, 0), np.where(is_earlier, 0, checked)
+    return fit_gradient(earlier, FEWEST_STEPS).decay, fit_gradient(later, FEWEST_STEPS).decay
+
+
+class ExponentialTest(NamedTuple):
+    """Whether the profiles of several runs are exponential."""
+
+    verdict: Verdict
+    change: Interval
+    """Mean over runs of the second half's slope minus the first's, decades per step: 0 is exponential."""
+    p_value: float
+    """Student's, that the coefficient of t^2 in log10 g_t is 0: whether the course is exactly straight."""
+    p_margin: float
+    """The larger of Student's two-sided p-values that d - margin |s| and that d + margin |s| are 0, for a correction:
+    small both where the verdict holds and where it fails."""
+
+
+def exponential_test(norms: Float[np.ndarray, "runs time_step"]) -> ExponentialTest:
+    """That the gradients of several runs, a row of norms g_1 .. g_T each, decay or grow exponentially.
+
+    The change d of the slope from half to half is compared with the slope s of the whole. The verdict HOLDS where
+    |d| < CURVATURE_MARGIN |s| on average over the runs: the 95% intervals of the means of d - margin |s| and of
+    d + margin |s| are below and above 0 (Fieller 1954). It FAILS where one of them is on the other side, else, as for a
+    slope of 0, it is UNDECIDED. Runs whose halves have no slope are left out.
+
+    Raises ValueError on NaN and infinite norms.
+    """
+    halves = np.array([half_slopes(profile) for profile in norms]).reshape(-1, 2)
+    usable = ~np.isnan(halves).any(axis=1)
+    changes = halves[usable, 1] - halves[usable, 0]
+    slopes = np.abs([fit_gradient(profile).decay for profile in norms[usable]])
+    quadratics = np.array([_quadratic(profile) for profile in norms[usable]])
+    beyond, short_of = changes - CURVATURE_MARGIN * slopes, changes + CURVATURE_MARGIN * slopes
+    excess, lack = mean_interval(beyond), mean_interval(short_of)
+    verdict = Verdict.UNDECIDED if changes.size else Verdict.NOT_MEASURED
+    if excess.low > 0 or lack.high < 0:
+        verdict = Verdict.FAILS
+    elif excess.high < 0 and lack.low > 0:
+        verdict = Verdict.HOLDS
+    return ExponentialTest(
+        verdict,
+        mean_interval(changes),
+        student_p_value(quadratics),
+        max(student_p_value(beyond), student_p_value(short_of)),
+    )
+
+
+def _quadratic(norms: Float[np.ndarray, " time_step"]) -> float:
+    """The coefficient of t^2 in log10 g_t; 0 where it is rounding alone, as in a straight profile."""
+    (steps,) = np.nonzero(norms > 0)
+    values = np.log10(norms[steps])
+    half_width = (steps[-1] - steps[0]) / 2
+    bend = float(np.polynomial.Polynomial.fit(steps, values, 2).coef[2])  # with t from -1 to 1
+    return bend / half_width**2 if abs(bend) > ROUNDING * np.abs(values).max() else 0.0

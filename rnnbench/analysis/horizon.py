@@ -35,10 +35,9 @@ def lengths(runs: pd.DataFrame) -> "pd.Series[float]":
 
 
 def success_by_length(runs: pd.DataFrame, milestone: str = SOLVED) -> pd.DataFrame:
-    """One row per task, cell, variant and length: the group, `length`, `runs` and `success_rate`.
+    """One row per task, cell, variant and length: the group, `length`, `runs` and `success_rate`, an `Interval`.
 
-    The rate is an `Interval`, the exact one, of the runs that reached the milestone. All runs that ended count,
-    diverged and failed ones as not having reached it. Raises SettingError as `solvable_lengths` does.
+    Diverged and failed runs count as not having reached the milestone. Raises SettingError as `solvable_lengths` does.
     """
     check_milestone(runs, milestone)
     return rows_by(
@@ -83,11 +82,10 @@ def longest_solvable_length(
 ) -> Interval:
     """The longest tested length such that it and every shorter one is solved by at least half of the runs.
 
-    The runs are of one cell, their lengths in steps. The result lies on the grid of tested lengths: 0 when the shortest
-    is not solved; when it is the longest, the true one may be longer. The bounds are the 2.5% and 97.5% points of the
-    bootstrap that resamples the runs within each length. They are equal when the runs agree at every length, and with
-    three runs cover less than 95%, about 88% where success falls slowly with length. Bounds are NaN when a length has
-    one run only; no runs are NaN throughout.
+    The runs are of one cell, their lengths in steps; 0 when the shortest is not solved. The bounds are the 2.5% and
+    97.5% points of the bootstrap that resamples the runs within each length. They are equal when the runs agree at
+    every length, and with three runs cover less than 95%, about 88% where success falls slowly with length. NaN bounds
+    when a length has one run only; no runs are NaN throughout.
     """
     if lengths.size == 0:
         return UNDEFINED
@@ -99,11 +97,9 @@ def longest_solvable_length(
     def longest(rates: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(ladder[np.cumprod(rates >= 0.5, axis=-1).sum(axis=-1)])
 
-    estimate = float(longest(rates))
     if runs.min() == 1:
-        return Interval(estimate)
+        return Interval(float(longest(rates)))
     # Drawing n outcomes with replacement from k successes and n - k failures is drawing Binomial(n, k/n) successes.
     resampled = longest(generator.binomial(runs, rates, size=(resamples, runs.size)) / runs)
     tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
-    low, high = np.quantile(resampled, tails, method="inverted_cdf")
-    return Interval(estimate, float(low), float(high))
+    return Interval(float(longest(rates)), *np.quantile(resampled, tails, method="inverted_cdf").tolist())

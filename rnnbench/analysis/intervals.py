@@ -11,16 +11,35 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
-
-from rnnbench.analysis.samples import as_float_array
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 ROUNDING = 1e-9
 LARGEST = float(np.finfo(np.float64).max)
 FEWEST_RUNS_FOR_A_MEDIAN = 5
-"""Below five runs no order statistic bounds a median with about 95%: even the range covers only 1 - 2^(1 - n)."""
+"""Below, no order statistic bounds a median with about 95%: even the range covers only 1 - 2^(1 - n)."""
+
+
+def as_float_array(
+    values: ArrayLike,
+    name: str,
+    axes: tuple[str, ...] = ("runs",),
+    allow_infinity: bool = False,
+    remedy: str = "leave out or score such a run first",
+) -> NDArray[np.float64]:
+    """The values as float64, one dimension per name in `axes`.
+
+    Raises ValueError on another number of dimensions, on NaN and -inf, and on inf unless `allow_infinity`.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != len(axes):
+        raise ValueError(f"{name}.shape={array.shape}: must have {len(axes)} dimension(s) ({', '.join(axes)})")
+    wrong = array[~(np.isfinite(array) | (np.isposinf(array) & allow_infinity))]
+    if wrong.size:
+        raise ValueError(f"{name}={wrong[0]}: must be finite{' or inf' * allow_infinity} ({remedy})")
+    return array
 
 
 @dataclass(frozen=True)
@@ -57,16 +76,13 @@ class Quartiles(NamedTuple):
 def mean_interval(values: Float[np.ndarray, " runs"], confidence: float = CONFIDENCE) -> Interval:
     """The mean with Student's interval, at 95% mean +- t(0.975; n - 1) s / sqrt(n).
 
-    Exact for normal values at every n >= 2. One run has NaN bounds, no runs are NaN throughout. Source: Student (1908).
-    Raises ValueError on NaN and on infinite values.
+    One run has NaN bounds, no runs are NaN throughout. Source: Student (1908). Raises ValueError on NaN and infinite
+    values.
     """
     sample = as_float_array(values, "values", remedy="infinite values have no mean: use median_interval")
-    if sample.size == 0:
-        return UNDEFINED
-    mean = float(sample.mean())
-    if sample.size == 1:
-        return Interval(mean)
-    standard_error = float(sample.std(ddof=1)) / math.sqrt(sample.size)
+    if sample.size < 2:
+        return Interval(float(sample[0])) if sample.size else UNDEFINED
+    mean, standard_error = float(sample.mean()), float(sample.std(ddof=1)) / math.sqrt(sample.size)
     margin = float(stats.t.ppf((1 + confidence) / 2, sample.size - 1)) * standard_error
     return Interval(mean, mean - margin, mean + margin)
 
@@ -74,10 +90,9 @@ def mean_interval(values: Float[np.ndarray, " runs"], confidence: float = CONFID
 def median_interval(values: Float[np.ndarray, " runs"]) -> Interval:
     """The median with the interval between two order statistics, those of the sign test.
 
-    Of n runs, the number below the true median is Binomial(n, 1/2); the bounds are the k-th smallest and k-th largest
-    value for the largest k whose two tails are each at most 2.5%. Distribution-free, it covers at least 95% from six
-    runs on. Five runs get their range, which covers 1 - 2/32 = 93.75%; fewer get NaN bounds; no runs NaN throughout.
-    Values may be inf (a half-life that is never reached), and so may the result. Source: Conover, Practical
+    The bounds are the k-th smallest and k-th largest value for the largest k whose two tails of Binomial(n, 1/2) are
+    each at most 2.5%, so they cover at least 95% whatever the distribution. Five runs get their range, which covers
+    93.75%; fewer get NaN bounds; no runs NaN throughout. Values and result may be inf. Source: Conover, Practical
     Nonparametric Statistics (1999), section 3.2. Raises ValueError on NaN and -inf.
     """
     sample = as_float_array(values, "values", allow_infinity=True)
@@ -101,19 +116,13 @@ def median_of_signed(values: Float[np.ndarray, " runs"]) -> Interval:
 
 
 def is_degenerate(interval: Interval) -> bool:
-    """Whether both bounds are one and the same value but for rounding, as when all resamples of a bootstrap agree.
-
-    Such as of five runs that agree: a table says so. Equal infinite bounds count as well, NaN do not.
-    """
+    """Whether both bounds are one value but for rounding, as of runs that agree; infinite ones count, NaN do not."""
     return math.isclose(interval.low, interval.high, rel_tol=ROUNDING)
 
 
 def exact_rate(outcomes: Bool[np.ndarray, " runs"]) -> Interval:
-    """The fraction k/n of true outcomes with the interval of Clopper & Pearson, which covers at least 95% at every n.
-
-    Wilson's is narrower and covers 83% at the worst rates. All of five: [0.478, 1]. No runs: NaN. Source: Clopper &
-    Pearson (1934).
-    """
+    """The fraction of true outcomes with the interval of Clopper & Pearson (1934), which covers at least 95%; NaN of no
+    runs."""
     if outcomes.size == 0:
         return UNDEFINED
     bounds: Any = stats.binomtest(int(outcomes.sum()), outcomes.size).proportion_ci(CONFIDENCE, method="exact")
@@ -125,14 +134,12 @@ def improvement_interval(a: Float[np.ndarray, " runs_a"], b: Float[np.ndarray, "
 
     The estimate is Mann & Whitney's U / (n m). The bounds are the p with |p - estimate| = 1.96 sqrt(V(p)),
     V(p) = p (1 - p) (1 + k ((1 - p) / (2 - p) + p / (1 + p))) / (n m), k = (n + m) / 2 - 1: the variance for
-    exponential values (Hanley & McNeil 1982), taken at the bound, so that they have a width where a wins every pair: of
-    five runs against five [0.643, 1]. Approximate: with five runs each they covered 93 to 96% of simulated normal
-    samples, down to 92% with spreads of 1 to 3, and with three runs 90 to 97%, down to 86%. Values may be inf. Fewer
-    than two runs in a group: NaN bounds. Source: Newcombe, Statistics in Medicine 25 (2006), part 2, method 5. Raises
-    ValueError on NaN.
+    exponential values (Hanley & McNeil 1982), taken at the bound. Approximate: with five runs each they covered 93 to
+    96% of simulated normal samples, down to 92% with spreads of 1 to 3; with three runs 90 to 97%, down to 86%. Values
+    may be inf. Fewer than two runs in a group: NaN bounds. Source: Newcombe, Statistics in Medicine 25 (2006), part 2,
+    method 5. Raises ValueError on NaN.
     """
-    first = as_float_array(a, "a", allow_infinity=True)
-    second = as_float_array(b, "b", allow_infinity=True)
+    first, second = (as_float_array(values, name, allow_infinity=True) for values, name in ((a, "a"), (b, "b")))
     if not first.size or not second.size:
         return UNDEFINED
     estimate = float((first[:, None] > second).mean() + (first[:, None] == second).mean() / 2)

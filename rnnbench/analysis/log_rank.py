@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnbench.analysis.steps_to_solve import StepsToSolve, shared_strata
+from rnnbench.analysis.milestones import StepsToSolve, shared_strata
 from rnnbench.analysis.verdict import LEVEL, Verdict, holds_if
 
 MOST_ENUMERATED = 20_000
@@ -54,10 +54,10 @@ def log_rank_test(
 ) -> LogRank:
     """The stratified log-rank test of two groups by permutation of whole seeds (see the module).
 
-    The p-value is exact when the seeds are exchangeable under the hypothesis, which takes equal budgets; where the
-    groups' largest budgets differ, all is cut at the smaller. Seeds that ran at different strata are dealt apart, as
-    are runs without seeds. All of up to 20,000 ways to deal are enumerated, else `permutations` are drawn, the observed
-    one counted in. Raises ValueError on a stratum that only one group has.
+    Exact when the seeds are exchangeable under the hypothesis, which takes equal budgets; where the groups' largest
+    budgets differ, all is cut at the smaller. Seeds that ran at different strata are dealt apart. Up to 20,000 ways to
+    deal are enumerated, else `permutations` are drawn, the observed one counted in. Raises ValueError on a stratum that
+    only one group has.
 
     Level at 5%, 4 strata x 5 seeds, correlation of log steps within a seed 0, 0.3, 0.6: 4.9, 5.1, 5.1% in 1,500
     simulations each; dealing single runs had 5.0, 14.3, 22.2% in 600 (tests/analysis/test_log_rank.py, test_level).
@@ -77,8 +77,8 @@ def permutation_p_values(
 ) -> tuple[Numbers, Numbers]:
     """O - E and its two-sided permutation p-value with the steps of group a divided by each of the factors.
 
-    Under the hypothesis that a takes `factor` times as many steps as b, the divided steps are distributed as those of
-    b up to the smaller of the two budgets, also divided; so later solves are cut off there and the test stays exact.
+    Where a takes `factor` times as many steps as b, the divided steps are distributed as those of b up to the smaller
+    of the budgets, a's also divided; later solves are cut off there, so that the test stays exact.
     """
     strata = np.concatenate([a.strata, b.strata])
     scores = np.zeros((factors.size, strata.size))
@@ -112,9 +112,7 @@ def score_p_values(
     `parts` as from `seed_scores`: how many columns are of a, which come first, and the scores, tests x columns, which
     are dealt within the part. All tests share the permutations.
     """
-    observed = np.zeros(tests)
-    for in_a, part in parts:
-        observed += part[:, :in_a].sum(axis=1)
+    observed = sum((part[:, :in_a].sum(axis=1) for in_a, part in parts), np.zeros(tests))
     extreme = np.abs(observed.round(DECIMALS))
     if math.prod(math.comb(part.shape[1], in_a) for in_a, part in parts) <= MOST_ENUMERATED:
         sums = np.zeros((1, tests))
@@ -130,10 +128,7 @@ def score_p_values(
 
 
 def scaled_steps(a: StepsToSolve, b: StepsToSolve, factors: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
-    """Log of the last steps and whether solved, factors x runs, a's steps divided by the factor, cut at the horizon.
-
-    The horizon is the smaller of the groups' largest budgets, a's divided by the factor as well.
-    """
+    """Log of the last steps and whether solved, factors x runs, a's divided by the factor, cut at the horizon."""
     divided = np.log(a.last_steps) - np.log(factors)[:, None]
     kept = np.broadcast_to(np.log(b.last_steps), (factors.size, b.steps.size))
     times = np.concatenate([divided, kept], axis=1).round(DECIMALS)

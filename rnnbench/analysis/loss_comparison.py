@@ -1,33 +1,100 @@
-"""Cell against cell by the loss on test data, seed by seed, on the log scale and only at equal budgets."""
+"""Losses on test data, and cell against cell by them, seed by seed and only at equal budgets.
+
+They are compared by their logarithms, by which a difference is a ratio and no bound is negative. A loss of 0 or less,
+as a log likelihood of densities can be, has none: losses of such a task have arithmetic means and plain differences.
+"""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from jaxtyping import Float
+from numpy.typing import ArrayLike, NDArray
 
-from rnnbench.analysis.cell_pairs import CellPair, cell_pairs
-from rnnbench.analysis.intervals import UNDEFINED, improvement_interval, is_degenerate
-from rnnbench.analysis.loss_scale import (
-    BASELINE,
-    SCALES,
-    baselines,
-    decades_over_baseline,
-    is_logarithmic,
-    loss_differences,
-    with_scale,
-)
+from rnnbench.analysis.cell_pairs import by_difficulty, cell_pairs, corrected
+from rnnbench.analysis.intervals import (
+    UNDEFINED,
+    Interval,
+    as_float_array,
+    improvement_interval,
+    is_degenerate,
+    mean_interval,
+)  # fmt: skip
 from rnnbench.analysis.milestones import budgets, trained_runs
 from rnnbench.analysis.paired import margin_p_value, paired_test
-from rnnbench.analysis.verdict import (
-    EQUIVALENCE,
-    Verdict,
-    below,
-    equivalences_corrected,
-    holm_corrected,
-    within_margin,
-)
+from rnnbench.analysis.results import numbers
+from rnnbench.analysis.verdict import Verdict, below, within_margin
 from rnnbench.schema import TASK_GROUP, Status
+
+LOSSES = ("test_loss", "validation_loss", "test_baseline_loss", "baseline_loss")
+BASELINE = "test_baseline_loss"
+LINEAR, SCALE = "linear", "loss_scale"
+SCALES = {
+    SCALE: "only where a task has losses of 0 or less, which have no logarithm: `linear` for such a task, whose means "
+    "and differences are of the losses themselves, else empty"
+}
+"""A column of tables."""
+
+
+def is_logarithmic(runs: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether the losses of each run's task are all above 0."""
+    above = ~pd.DataFrame({column: numbers(runs, column) <= 0 for column in LOSSES}, runs.index).any(axis=1)
+    return above.groupby(runs["task"]).transform("all")
+
+
+def with_scale(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The table with the column SCALE, where a task of the runs is linear."""
+    linear = set(runs.loc[~is_logarithmic(runs), "task"])
+    if not linear or table.empty:
+        return table
+    return table.assign(**{SCALE: [LINEAR if task in linear else "" for task in table["task"]]})
+
+
+def mean_loss(losses: NDArray[np.float64], logarithmic: bool) -> Interval:
+    """The geometric mean with Student's interval of log10, or the arithmetic one with Student's; inf with an infinite
+    loss."""
+    if np.isinf(losses).any():
+        return Interval(np.inf)
+    if not losses.size or not logarithmic:
+        return mean_interval(losses)
+    with np.errstate(over="ignore"):  # two runs that differ widely have a bound beyond all numbers
+        return mean_interval(np.log10(losses)).map(lambda bound: float(np.power(10.0, bound)))
+
+
+def baselines(runs: pd.DataFrame) -> "pd.Series[float]":
+    """The loss of the best constant on each run's own test data where that was recorded, else its expectation;
+    NaN for a task without one."""
+    return numbers(runs, BASELINE).fillna(numbers(runs, "baseline_loss"))
+
+
+def decades_over_baseline(losses: Float[np.ndarray, " runs"], baseline: ArrayLike) -> NDArray[np.float64]:
+    """log10(loss / baseline loss) of each run: 0 is no better than the baseline, -2 a hundredth of its loss.
+
+    `baseline` is the loss of the constant predictor, best on the same data, one for all runs or one each. Losses may be
+    inf, of a run that diverged. Raises ValueError on NaN, and on a loss or a baseline that is not positive.
+    """
+    values = as_float_array(losses, "losses", allow_infinity=True, remedy="a run that diverged has the loss inf")
+    references = as_float_array(np.broadcast_to(np.asarray(baseline), values.shape), "baseline")
+    for name, array in (("losses", values), ("baseline", references)):
+        if array.size and array.min() <= 0:
+            raise ValueError(f"{name}={array.min():g}: must be above 0 (its logarithm is taken)")
+    return np.asarray(np.log10(values) - np.log10(references))
+
+
+def loss_differences(
+    losses_a: Float[np.ndarray, " pairs"], losses_b: Float[np.ndarray, " pairs"], logarithmic: bool = True
+) -> NDArray[np.float64]:
+    """log10 losses of a minus those of b, in decades: inf where a diverged, -inf where b did, 0 where both did.
+
+    Where not `logarithmic`, the losses themselves. Raises ValueError on NaN, and on losses that have no logarithm.
+    """
+    if logarithmic:
+        a, b = decades_over_baseline(losses_a, 1.0), decades_over_baseline(losses_b, 1.0)
+    else:
+        a, b = (as_float_array(losses, "losses", allow_infinity=True) for losses in (losses_a, losses_b))
+    both = np.isposinf(a) & np.isposinf(b)
+    return np.asarray(np.where(both, 0, a) - np.where(both, 0, b))
+
 
 FACTOR = 2.0
 """Losses within this factor of each other count as equivalent; a convention."""
@@ -67,27 +134,21 @@ def loss_comparison(runs: pd.DataFrame, generator: np.random.Generator) -> pd.Da
     trained = trained_runs(runs)
     logarithmic = dict(zip(trained["task"], is_logarithmic(trained), strict=True))
     for pair in cell_pairs(trained):
-        is_log = bool(logarithmic[pair.task])
-        rows += [_compare(pair, *of_one, generator, is_log) for of_one in pair.by_difficulty()]
-    return with_scale(pd.DataFrame(_corrected(rows)), trained)
+        is_log = bool(logarithmic[pair[0]["task"]])
+        rows += [_compare(*at_one, generator, is_log) for at_one in by_difficulty(pair)]
+    return with_scale(pd.DataFrame(corrected(rows, "smaller_loss")), trained)
 
 
 def losses_of(runs: pd.DataFrame) -> NDArray[np.float64]:
     """The loss on test data of each run, inf for one that diverged or failed; NaN where a finished run has none."""
-    losses = pd.to_numeric(runs["test_loss"]).to_numpy(float)
-    return np.where((runs["status"] == Status.DONE).to_numpy(), losses, np.inf)
+    return numbers(runs, "test_loss").where(runs["status"] == Status.DONE, np.inf).to_numpy(float)
 
 
 def budgets_trained(runs: pd.DataFrame) -> NDArray[np.float64]:
-    """The steps behind each loss: those trained; the budget where a run diverged or failed, or ended by patience.
-
-    Early stopping is part of a protocol that both cells follow, and its loss is that of the best weights within the
-    budget. A run that ended because it had solved the task has the loss at which it stopped.
-    """
-    trained, planned = pd.to_numeric(runs["steps_trained"]).to_numpy(float), budgets(runs)
-    ended_by = runs["training_ended_by"] if "training_ended_by" in runs else pd.Series("", index=runs.index)
-    whole = (runs["status"] == Status.DONE) & (ended_by != "patience")
-    return np.where(whole.to_numpy(), trained, planned)
+    """The steps behind each loss: those trained; the budget where a run diverged or failed, or ended by patience, by
+    which its loss is that of the best weights within the budget."""
+    whole = (runs["status"] == Status.DONE) & (runs.get("training_ended_by", "") != "patience")
+    return np.where(whole.to_numpy(), numbers(runs, "steps_trained").to_numpy(float), budgets(runs))
 
 
 def has_equal_budgets(runs: pd.DataFrame) -> bool:
@@ -104,19 +165,19 @@ def relative_losses(runs: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _compare(
-    pair: CellPair, difficulty: Any, a: pd.DataFrame, b: pd.DataFrame, generator: np.random.Generator, logarithmic: bool
+    names: dict[str, Any], a: pd.DataFrame, b: pd.DataFrame, generator: np.random.Generator, logarithmic: bool
 ) -> dict[str, Any]:
-    """One row, its verdicts and p-values before any correction."""
+    """One row, before any correction."""
     a, b = a.set_index("seed").align(b.set_index("seed"), join="inner", axis=0)
     have = ~(np.isnan(losses_of(a)) | np.isnan(losses_of(b)))
     a, b = a[have], b[have]
     reason = _why_not(a, b)
-    row = pair.identity(difficulty) | {
+    row = names | {
         "pairs": len(a),
         "diverged_or_failed": int((a["status"] != Status.DONE).sum()),
         "other_diverged_or_failed": int((b["status"] != Status.DONE).sum()),
-        "decades": _decades(a) if logarithmic else np.nan,
-        "other_decades": _decades(b) if logarithmic else np.nan,
+        "decades": median_decades(a, numbers(a, BASELINE)) if logarithmic else np.nan,
+        "other_decades": median_decades(b, numbers(b, BASELINE)) if logarithmic else np.nan,
         "why_not_compared": reason,
     }
     if reason:
@@ -153,31 +214,10 @@ def _why_not(a: pd.DataFrame, b: pd.DataFrame) -> str:
     return ""
 
 
-def _decades(runs: pd.DataFrame) -> float:
-    """The median of log10(loss / constant predictor's); inf where half of the runs or more diverged or failed."""
-    if BASELINE not in runs or not len(runs):
-        return np.nan
-    baselines = pd.to_numeric(runs[BASELINE]).to_numpy(float)
+def median_decades(runs: pd.DataFrame, baseline: "pd.Series[float]") -> float:
+    """The median of log10(loss / baseline loss); inf where half of the runs or more diverged or failed, NaN where a
+    finished run has no baseline."""
     losses = losses_of(runs)
-    if np.isnan(baselines[np.isfinite(losses)]).any():
+    if not len(runs) or baseline[np.isfinite(losses)].isna().any():
         return np.nan
-    return float(np.median(decades_over_baseline(losses, np.where(np.isnan(baselines), 1.0, baselines))))
-
-
-def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with Holm's correction for those of them that were tested, and the verdicts as text."""
-    p_values = [row["p_value"] for row in rows]
-    tested = [Verdict.NOT_MEASURED if np.isnan(row["p_value"]) else row["smaller_loss"] for row in rows]
-    smaller = holm_corrected(tested, p_values)
-    p_margins = [row["equivalent_p_holm"] for row in rows]
-    # Differences that all agree have a p-value by sign flips alone, which does not know their size.
-    p_none = np.where(np.isnan(p_margins), np.nan, p_values).tolist()
-    equivalent, _ = equivalences_corrected([row["equivalent"] for row in rows], p_margins, p_none)
-    return [
-        row
-        | {"p_holm": float(p_value), "smaller_loss": verdict.value}
-        | {"equivalent": EQUIVALENCE[is_equivalent], "equivalent_p_holm": float(p_margin)}
-        for row, p_value, verdict, is_equivalent, p_margin in zip(
-            rows, smaller.p_values, smaller.verdicts, *equivalent, strict=True
-        )
-    ]
+    return float(np.median(decades_over_baseline(losses, baseline.fillna(1.0))))

@@ -30,9 +30,8 @@ PLACE = ["length", "is_trained"]
 
 
 def by_length(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per run and length, the trained one included: the run's group, seed, `trained_on`, `length`,
-    `is_trained`, `loss`, `baseline_loss`, `measure` and `measured`. The trained length is that of the test data, even
-    where it is among the others; a file's own test data have none, NaN, and come first.
+    """One row per run and length, the trained one included, which is that of the test data, even where it is among the
+    others: the run's group, seed, and what `_at` says. A file's own test data have no length, NaN, and come first.
 
     Raises SettingError when no run was evaluated at another length.
     """
@@ -50,39 +49,36 @@ def by_length(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _at(run: Mapping[Any, Any], length: int | None) -> dict[str, Any] | None:
-    """A run at another length, or at its own; None where it was not evaluated there."""
+    """A run at another length, or at its own (None); None where it was not evaluated there."""
     end = "" if length is None else f"_at_{length}"
-    trained_on = str(run[DIFFICULTY])
     if pd.isna(run.get(f"test_loss{end}", np.nan)):
         return None
-    own = re.fullmatch(r"(?:\d+\.\.)?(\d+)", trained_on) if run["difficulty_setting"] == "length" else None
-    measure = run.get("measure")
-    has_measure = isinstance(measure, str) and measure != ""
+    own = re.fullmatch(r"(?:\d+\.\.)?(\d+)", str(run[DIFFICULTY])) if run["difficulty_setting"] == "length" else None
+    measure = run["measure"] if isinstance(run.get("measure"), str) else ""
     return {
         **{name: run[name] for name in ("run", *GROUP, "seed")},
-        "trained_on": trained_on,
-        "length": int(own[1]) if own and length is None else np.nan if length is None else length,
-        "is_trained": end == "",
+        "trained_on": str(run[DIFFICULTY]),
+        "length": (int(own[1]) if own else np.nan) if length is None else length,
+        "is_trained": length is None,
         "loss": float(run[f"test_loss{end}"]),
         "baseline_loss": float(run.get(f"test_baseline_loss{end}", np.nan)),
-        "measure": measure if has_measure else "",
-        "measured": float(run.get(f"test_{measure}{end}", np.nan)) if has_measure else np.nan,
+        "measure": measure,
+        "measured": float(run.get(f"test_{measure}{end}", np.nan)),
     }
 
 
 def other_lengths(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per task, difficulty, cell, variant and length: the group and OTHER_LENGTHS, its first column the group.
+    """One row per task, difficulty, cell, variant and length: the group and OTHER_LENGTHS.
 
     Raises SettingError when no run was evaluated at another length.
     """
     ended = runs[runs["status"] != Status.RUNNING].groupby(GROUP, sort=False).size().to_dict()
-    return pd.DataFrame(
-        [
-            dict(zip(GROUP, key, strict=True)) | {"of_runs": ended[key]} | _summary(of_length)
-            for key, group in by_length(runs).groupby(GROUP, sort=False)
-            for _, of_length in group.sort_values(PLACE, na_position="first").groupby(PLACE, dropna=False, sort=False)
-        ]
-    )
+    rows = [
+        dict(zip(GROUP, key, strict=True)) | {"of_runs": ended[key]} | _summary(of_length)
+        for key, group in by_length(runs).groupby(GROUP, sort=False)
+        for _, of_length in group.sort_values(PLACE, na_position="first").groupby(PLACE, dropna=False, sort=False)
+    ]
+    return pd.DataFrame(rows)
 
 
 def _summary(rows: pd.DataFrame) -> dict[str, Any]:

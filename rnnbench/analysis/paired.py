@@ -24,49 +24,39 @@ class PairedTest(NamedTuple):
     p_value: float
     """Student's, exact for normal differences; with infinite differences the sign flips'; NaN with fewer than two."""
     p_sign_flip: float
-    """By flipping the signs of the differences, exact for any differences that are symmetric around none.
-
-    At least 2 / 2^n: with five pairs 0.0625, so that it cannot reject at 5%.
-    """
+    """By flipping the signs of the differences, exact for any that are symmetric around none; at least 2 / 2^n."""
     pairs: int
 
 
 def paired_test(differences: Float[np.ndarray, " pairs"], generator: np.random.Generator) -> PairedTest:
     """The differences within pairs, one per shared seed, against a mean of zero.
 
-    Differences may be inf or -inf, where one run of the pair exploded: the mean does not exist then, so the estimate
-    is the median, the interval that of `median_interval` (NaN below five pairs) and the test flips the signs of ranks
-    (Wilcoxon's), among which an explosion is simply the largest. All signs are enumerated up to 13 pairs, else 9,999
-    draws. Sources: Student (1908), Fisher, The Design of Experiments (1935), section 21, Wilcoxon (1945). Raises
-    ValueError on NaN, as inf - inf is: pass 0 for two exploding runs.
+    Differences may be inf or -inf, where one run of the pair exploded: then the estimate is the median, the interval
+    that of `median_interval` (NaN below five pairs), and the test flips the signs of ranks (Wilcoxon's). All signs are
+    enumerated up to 13 pairs, else 9,999 draws. Sources: Student (1908), Fisher, The Design of Experiments (1935),
+    section 21, Wilcoxon (1945). Raises ValueError on NaN, as inf - inf is: pass 0 for two exploding runs.
     """
     values = np.asarray(differences, dtype=np.float64)
     if np.isnan(values).any():
-        place = int(np.argmax(np.isnan(values)))
-        raise ValueError(f"differences[{place}]=nan: must be a number or infinite (0 where both runs exploded)")
+        raise ValueError("differences=nan: must be numbers or infinite (0 where both runs exploded)")
     if values.size == 0:
         return PairedTest(UNDEFINED, math.nan, math.nan, 0)
-    if np.isfinite(values).all():
-        interval, tested = mean_interval(values), values
-        p_value = student_p_value(values)
-    else:
-        interval, tested = median_of_signed(values), np.sign(values) * stats.rankdata(np.abs(values))
-        p_value = math.nan
+    finite = bool(np.isfinite(values).all())
+    interval = mean_interval(values) if finite else median_of_signed(values)
     if values.size == 1:
         return PairedTest(interval, math.nan, 1.0, 1)
+    tested = values if finite else np.sign(values) * stats.rankdata(np.abs(values))
     flipped: Any = stats.permutation_test(
         (tested,), np.mean, permutation_type="samples", vectorized=True, n_resamples=SIGN_FLIPS, rng=generator
     )
     p_sign_flip = float(flipped.pvalue)
-    p_value = p_sign_flip if math.isnan(p_value) else p_value
-    return PairedTest(interval, p_value, p_sign_flip, values.size)
+    return PairedTest(interval, student_p_value(values) if finite else p_sign_flip, p_sign_flip, values.size)
 
 
 def margin_p_value(differences: Float[np.ndarray, " pairs"], margin: float, generator: np.random.Generator) -> float:
     """The larger of the p-values of `paired_test` that the mean is -margin and that it is margin: for a correction.
 
-    Small both where the mean lies within the margins and where it lies beyond them; the interval says which. NaN with
-    fewer than two pairs. Raises ValueError as `paired_test` does.
+    Small both where the mean lies within the margins and where it lies beyond; NaN with fewer than two pairs.
     """
     values = np.asarray(differences, dtype=np.float64)
     return float(np.max([paired_test(values - bound, generator).p_value for bound in (-margin, margin)]))

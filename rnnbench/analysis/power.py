@@ -1,8 +1,6 @@
-"""The smallest difference that this many runs could have found: what an undecided verdict is worth.
+"""The smallest difference that this many runs find with 80% probability: what an undecided verdict is worth.
 
-Not the power to find the difference that was observed, which only repeats its p-value, but the difference that would be
-found with 80% probability by the same number of runs with the spread that these have. Of several tests that Holm's
-correction makes one family, at 5% over their number, its first step.
+Of several tests that Holm's correction makes one family, at 5% over their number, its first step.
 """
 
 import math
@@ -13,7 +11,7 @@ from jaxtyping import Float
 from scipy import optimize, stats
 
 from rnnbench.analysis.log_rank import DECIMALS, log_rank_scores, score_p_values, seed_scores
-from rnnbench.analysis.steps_to_solve import StepsToSolve, shared_strata
+from rnnbench.analysis.milestones import StepsToSolve, shared_strata
 from rnnbench.analysis.verdict import LEVEL
 
 POWER = 0.8
@@ -27,9 +25,9 @@ HALVINGS = 12
 def detectable_mean_difference(spread: float, pairs: int, level: float = LEVEL) -> float:
     """The mean difference that a paired Student test at this level finds with power 0.8, in the unit of `spread`.
 
-    `spread` is the standard deviation of the differences within pairs. With d = difference / spread, t follows the
-    noncentral t distribution with n - 1 degrees of freedom and noncentrality d sqrt(n). At 5% five pairs: 1.68
-    spreads. NaN with fewer than two pairs. Source: Cohen, Statistical Power Analysis (1988), section 2.3.
+    `spread` is the standard deviation of the differences within pairs. With d = difference / spread, t is noncentral t
+    with n - 1 degrees of freedom and noncentrality d sqrt(n). NaN with fewer than two pairs. Source: Cohen, Statistical
+    Power Analysis (1988), section 2.3.
     """
     if pairs < 2:
         return math.nan
@@ -62,9 +60,8 @@ def detectable_difference_of(differences: Float[np.ndarray, " pairs"], level: fl
 def log_spread(*groups: StepsToSolve) -> float:
     """The standard deviation of the natural logarithm of steps to solve, pooled over the groups and their strata.
 
-    Of a stratum in which all runs solved it is that of the sample (n - 1); where some did not, the normal distribution
-    fitted with these censored at their budget. A stratum with fewer than two different solves gives no estimate. NaN
-    when none does.
+    Of a stratum in which all runs solved it is that of the sample (n - 1), else of the normal distribution fitted with
+    the others censored at their budget. NaN when no stratum has two different solves.
     """
     total, weights = 0.0, 0
     for runs in (group.of(float(stratum)) for group in groups for stratum in np.unique(group.strata)):
@@ -92,8 +89,8 @@ def log_rank_power(
     """The probability that the permutation log-rank test rejects at this level when a takes `ratio` times b's steps.
 
     Simulated with the runs, strata and budgets of the two groups. Steps are log-normal with standard deviation `spread`
-    of their natural logarithm; their medians are the medians of b (of a where b solved none), within their strata. A
-    seed's runs at several strata are drawn independently: where they go together, power over all strata is less.
+    of their logarithm around the medians of b (of a where b solved none) within strata. A seed's runs at several strata
+    are drawn independently: where they go together, power over all strata is less.
     """
     strata, groups = np.concatenate([a.strata, b.strata]), np.repeat([0, 1], [a.steps.size, b.steps.size])
     ends = np.log(np.concatenate([a.budgets, b.budgets]))
@@ -113,9 +110,8 @@ def detectable_steps_ratio(
 ) -> float:
     """The ratio of steps to solve below 1, a's over b's, that the log-rank test of these runs finds with power 0.8.
 
-    0.6: had a taken 60% of b's steps or less, it would have been found in 80% of such experiments. By bisection on
-    `log_rank_power`, good to about 2%. 0 when not even a hundredth is found, as with three runs in each group and one
-    stratum; NaN when the spread is not known. Raises ValueError on a stratum that only one group has.
+    By bisection on `log_rank_power`, good to about 2%. 0 when not even a hundredth is found, as with three runs in each
+    group; NaN when the spread is not known. Raises ValueError on a stratum that only one group has.
     """
     spread = log_spread(a, b)
     if math.isnan(spread):

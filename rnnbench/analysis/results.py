@@ -11,7 +11,7 @@ import pandas as pd
 
 from rnnbench.analysis.variant import typed_value, value_order, variants
 from rnnbench.errors import SettingError
-from rnnbench.schema import GROUP, override_text, override_value
+from rnnbench.schema import GROUP, Status, from_stored_text, override_text, override_value
 from rnnbench.store.archive import Source
 
 RUN = [*GROUP, "seed"]
@@ -23,8 +23,7 @@ class Results:
     """Everything that is known of an experiment.
 
     `runs` has one row per run, its columns described in results/README.md. `missing` holds the overrides of each job
-    that was launched and left no run. `candidates` holds the runs among which `runs` were chosen, where a setting was
-    tuned (see `tuning`), and is None otherwise.
+    that was launched and left no run, `candidates` the runs among which `runs` were chosen, where a setting was tuned.
     """
 
     name: str
@@ -152,7 +151,83 @@ def _plain_difficulty(value: Any) -> Any:
     return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
 
 
+def numbers(runs: pd.DataFrame, column: str) -> "pd.Series[float]":
+    """The column as numbers, all NaN where no run has it."""
+    return pd.to_numeric(runs.get(column, pd.Series(np.nan, runs.index))).astype(float)
+
+
 def rows_by(group: Sequence[str], runs: pd.DataFrame, row: Callable[[pd.DataFrame], Mapping[str, Any]]) -> pd.DataFrame:
     """A table with one row per group of runs, in their order: the columns of the group and those of `row`."""
     keys = runs.groupby(list(group), sort=False)
     return pd.DataFrame([dict(zip(group, key, strict=True)) | dict(row(of_key)) for key, of_key in keys])
+
+
+MEASURED = ("test_loss", "steps_to_solve")
+
+
+def results_of(runs: pd.DataFrame, histories: pd.DataFrame | None = None, name: str = "table") -> Results:
+    """The results of runs in a table, one row each, that some other program trained.
+
+    Needed are `cell`, `seed`, and one of `test_loss` and `steps_to_solve`. With `steps_to_solve`, empty where a run did
+    not get there, `steps_trained` says how long it was trained: there it is censored. Optional: `task`, `difficulty`
+    (a length, by which comparisons are stratified), `status` (done, diverged, failed), any other column that
+    results/README.md defines, and any setting, whose name has a dot: runs that differ in one are variants of a cell.
+    `histories` has `run`, `step` and what was recorded then; it needs a column `run` in both tables.
+
+    Raises SettingError on a missing column, a doubled run, or a loss that is not a number.
+    """
+    if lacking := [column for column in ("cell", "seed") if column not in runs]:
+        raise SettingError(f"runs: needs the column {lacking[0]!r}; there are {', '.join(map(str, runs.columns))}")
+    if not set(MEASURED) & set(runs.columns):
+        raise SettingError(f"runs: needs one of the columns {', '.join(MEASURED)}")
+    if "steps_to_solve" in runs and "steps_trained" not in runs:
+        raise SettingError("runs: needs the column 'steps_trained' with 'steps_to_solve', where runs are censored")
+    if histories is not None and not ({"run", "step"} <= set(histories.columns) and "run" in runs):
+        raise SettingError("histories: needs the columns 'run' and 'step', and runs the column 'run'")
+    defaults: dict[str, Any] = {
+        "task": "task", "difficulty": "", "difficulty_setting": "length" if "difficulty" in runs else "",
+        "status": str(Status.DONE), "test_loss": np.nan, "steps_to_solve": np.nan, "steps_trained": 0,
+        "baseline_loss": np.nan,
+    }  # fmt: skip
+    table = runs.assign(**{column: value for column, value in defaults.items() if column not in runs})
+    table = table.reset_index(drop=True)
+    for column in (*MEASURED, "steps_trained"):
+        try:
+            table[column] = pd.to_numeric(table[column])
+        except (ValueError, TypeError) as error:
+            raise SettingError(f"{column}: {error}") from None
+    if unknown := set(table["status"]) - set(Status):
+        raise SettingError(f"status={min(unknown)}: must be one of {', '.join(Status)}")
+    if "run" not in table:
+        settings = [column for column in map(str, table) if "." in column]
+        parts = table[["cell", "task", "difficulty", *settings, "seed"]].astype(str)
+        table["run"] = parts.agg("-".join, axis=1)
+    table["difficulty"] = [  # a number where text can be one: tables are often read from CSV
+        from_stored_text(value) if isinstance(value, str) else value for value in table["difficulty"]
+    ]
+    if (doubled := table["run"][table["run"].duplicated()]).any():
+        raise SettingError(
+            f"run={doubled.iloc[0]}: is there twice; runs differ in cell, task, difficulty, setting or seed"
+        )
+    return Results(
+        name,
+        Path(name),
+        sorted_runs(table),
+        Table(pd.DataFrame(columns=["run", "step"]) if histories is None else histories),
+    )
+
+
+@dataclass(frozen=True)
+class Table:
+    """Histories given as a table; no arrays."""
+
+    table: pd.DataFrame
+
+    def histories(self, runs: Any) -> pd.DataFrame:
+        return self.table[self.table["run"].isin(runs)]
+
+    def probe(self, run: str, name: str) -> dict[str, Any]:
+        return {}
+
+    def probes(self) -> list[str]:
+        return []

@@ -1,10 +1,8 @@
 """Runs as normalised scores: those of a cell over many runs and tasks, with stratified bootstrap intervals.
 
 The statistics take a matrix of scores, runs x tasks, higher is better. The bootstrap draws runs with replacement within
-each task, never tasks, so its intervals generalise to other seeds on the same tasks; the bounds are the 2.5% and 97.5%
-quantiles of the resamples. They are somewhat narrow with few runs: resampling n runs has a variance (n - 1)/n of the
-true one, which alone brings 95% to about 92% at five runs and 94% at twenty. With one run the bounds are NaN, with no
-runs or no tasks everything is.
+each task, never tasks; the bounds are the 2.5% and 97.5% quantiles of the resamples, narrow with few runs: they hold
+about 92% at five and 94% at twenty. With one run the bounds are NaN, with no runs or no tasks everything is.
 
 Source: Agarwal et al., Deep Reinforcement Learning at the Edge of the Statistical Precipice (2021).
 """
@@ -20,15 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from rnnbench.analysis.cell_pairs import CELL
-from rnnbench.analysis.intervals import CONFIDENCE, RESAMPLES, UNDEFINED, Interval
-from rnnbench.analysis.loss_scale import BASELINE, baselines
+from rnnbench.analysis.intervals import CONFIDENCE, RESAMPLES, UNDEFINED, Interval, as_float_array
+from rnnbench.analysis.loss_comparison import BASELINE, baselines
 from rnnbench.analysis.milestones import stopped_by_solving
-from rnnbench.analysis.results import rows_by
-from rnnbench.analysis.samples import as_float_array
+from rnnbench.analysis.results import numbers, rows_by
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, TASK_GROUP, Status
 
-TRIMMED_FRACTION = 0.25
 LOWEST_SCORE = -1.0
 """Of a run that diverged or failed. A bound, so that one run far above the baseline does not decide a mean."""
 
@@ -54,12 +50,10 @@ SAME_DATA, EXPECTED = "on the same data", "expected"
 
 
 def normalised_score(loss: ArrayLike, baseline: ArrayLike) -> Float[np.ndarray, "..."]:
-    """The fraction of the baseline loss that a run removed, 1 - loss/baseline, at least LOWEST_SCORE: 1 is perfect.
+    """The fraction of the baseline loss, which is above 0, that a run removed, 1 - loss/baseline: 1 is perfect.
 
-    The baseline is the best constant, and scores 0. A run that is a little worse than it scores a
-    little below 0: cut off at 0, a model that has learned nothing would score above 0 by the luck of its data. `loss`
-    and `baseline`, which is above 0, are in the same unit and broadcast against each other. A NaN or infinite loss, of
-    a run that diverged or failed, has the lowest score, as has a loss of twice the baseline's.
+    At least LOWEST_SCORE, and that for a NaN or infinite loss, of a run that diverged or failed. Cut off at 0, a model
+    that has learned nothing would score above 0 by the luck of its data.
     """
     losses = np.asarray(loss, dtype=np.float64)
     return np.clip(1 - np.where(np.isfinite(losses), losses, np.inf) / baseline, LOWEST_SCORE, 1)
@@ -70,16 +64,15 @@ def interquartile_mean(
 ) -> Interval:
     """The mean of the middle half of all runs x tasks scores, the 25% trimmed mean, with a stratified bootstrap.
 
-    floor(N/4) of the N scores are cut at each end. It is not moved by a few lucky runs, and has less variance than the
-    median; but up to a quarter of diverged runs do not move it either, so read it together with the success rate.
-    Raises ValueError on a score that is NaN.
+    Up to a quarter of diverged runs do not move it, so read it together with the success rate. Raises ValueError on a
+    score that is NaN.
     """
     matrix = as_float_array(scores, "scores", axes=("runs", "tasks"), remedy="a diverged run scores -1")
     if matrix.size == 0:
         return UNDEFINED
 
     def trimmed(*tasks: Numbers, axis: int = -1) -> Numbers:
-        return np.asarray(stats.trim_mean(np.concatenate(tasks, axis=axis), TRIMMED_FRACTION, axis=axis))
+        return np.asarray(stats.trim_mean(np.concatenate(tasks, axis=axis), 0.25, axis=axis))
 
     low, high = _stratified_bounds(trimmed, list(matrix.T), generator, resamples)
     return Interval(float(trimmed(*matrix.T)), float(low), float(high))
@@ -93,9 +86,8 @@ def performance_profile(
 ) -> pd.DataFrame:
     """The fraction of all runs x tasks scores above each threshold (strictly), with a pointwise bootstrap band.
 
-    One row per threshold, in the order given, with the columns `threshold`, `estimate`, `low` and `high`. Each
-    threshold's bounds hold for it alone, not for the whole curve at once; where all scores are on one side they are
-    equal. Source: Dolan & Moré (2002). Raises ValueError on a score or threshold that is NaN.
+    One row per threshold: `threshold`, `estimate`, `low` and `high`. Source: Dolan & Moré (2002). Raises ValueError on
+    a score or threshold that is NaN.
     """
     matrix = as_float_array(scores, "scores", axes=("runs", "tasks"), remedy="a diverged run scores -1")
     levels = as_float_array(thresholds, "thresholds", axes=("thresholds",))
@@ -118,17 +110,11 @@ def _stratified_bounds(
     if min(stratum.size for stratum in strata) < 2:
         undefined = np.full_like(statistic(*strata), math.nan)
         return undefined, undefined
+    batch = min(resamples, RESAMPLES_AT_ONCE)
     bounds = stats.bootstrap(
-        strata,
-        statistic,
-        n_resamples=resamples,
-        batch=min(resamples, RESAMPLES_AT_ONCE),
-        vectorized=True,
-        axis=-1,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=generator,
-    ).confidence_interval
+        strata, statistic, n_resamples=resamples, batch=batch, vectorized=True, axis=-1, confidence_level=CONFIDENCE,
+        method="percentile", rng=generator,
+    ).confidence_interval  # fmt: skip
     return cast(Numbers, bounds.low), cast(Numbers, bounds.high)
 
 
@@ -139,7 +125,7 @@ def with_scores(runs: pd.DataFrame) -> pd.DataFrame:
     """
     ended = runs[runs["status"].isin(ENDED)]
     references = baselines(ended)
-    has_fractions = ~((references <= 0) | (pd.to_numeric(ended["test_loss"]).astype(float) < 0))
+    has_fractions = ~((references <= 0) | (numbers(ended, "test_loss") < 0))
     of_task = ended["task"]
     scored = references.notna().groupby(of_task).transform("any") & has_fractions.groupby(of_task).transform("all")
     ended, references = ended[scored], references[scored]

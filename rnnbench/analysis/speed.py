@@ -52,15 +52,16 @@ def speeds(runs: pd.DataFrame) -> pd.DataFrame:
 
     `pass_s` has `Quartiles`.
     """
-    rows: list[dict[str, Any]] = []
     timed = runs[runs[list(SIZES.values())].notna().all(axis=1)]  # a run that failed early has no passes
-    for run in timed.to_dict("records"):
-        shared = {name: run[name] for name in (*GROUP, "seed")} | {
-            name: int(run[column]) for name, column in SIZES.items()
-        }
-        for implementation in IMPLEMENTATIONS:
-            if not np.isnan(run.get(f"pass_{implementation}_s", np.nan)):
-                rows.append(shared | _speed(run, implementation) | _machine(run))
+    rows = [
+        {name: run[name] for name in (*GROUP, "seed")}
+        | {name: int(run[column]) for name, column in SIZES.items()}
+        | _speed(run, implementation)
+        | _machine(run)
+        for run in timed.to_dict("records")
+        for implementation in IMPLEMENTATIONS
+        if not np.isnan(run.get(f"pass_{implementation}_s", np.nan))
+    ]
     return pd.DataFrame(rows)
 
 
@@ -82,15 +83,11 @@ def _speed(run: dict[Any, Any], implementation: str) -> dict[str, Any]:
 
 
 def _machine(run: dict[Any, Any]) -> dict[str, Any]:
-    load = run.get("pass_cpu_load", np.nan)
-    numbers = (_integer(run.get(name)) for name in ("cpu_family", "cpu_model", "vector_width_bits"))
-    name = str(run.get("processor", ""))
+    load, name = run.get("pass_cpu_load", np.nan), str(run.get("processor", ""))
+    values = (run.get(name, np.nan) for name in ("cpu_family", "cpu_model", "vector_width_bits"))
+    numbers = (None if pd.isna(value) else int(value) for value in values)
     return {
         "processor": str(Processor(name, *numbers)) if run.get("device", "cpu") == "cpu" else name,
         "cpu_load": load,
         "times_shared": np.nan if np.isnan(load) else is_shared(load, int(run["threads"])),
     }
-
-
-def _integer(value: Any) -> int | None:
-    return None if value is None or np.isnan(value) else int(value)

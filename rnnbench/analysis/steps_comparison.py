@@ -6,13 +6,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.cell_pairs import CellPair, cell_pairs
+from rnnbench.analysis.cell_pairs import Pair, by_difficulty, cell_pairs, corrected
 from rnnbench.analysis.intervals import UNDEFINED, Interval, improvement_interval
 from rnnbench.analysis.log_rank import log_rank_test
-from rnnbench.analysis.milestones import SOLVED, check_milestone, reached, steps_to, trained_runs, with_milestone
+from rnnbench.analysis.milestones import (
+    SOLVED,
+    StepsToSolve,
+    check_milestone,
+    reached,
+    steps_to,
+    trained_runs,
+    with_milestone,
+)
 from rnnbench.analysis.steps_ratio import FACTOR, steps_equivalence
-from rnnbench.analysis.steps_to_solve import StepsToSolve
-from rnnbench.analysis.verdict import EQUIVALENCE, Verdict, below, equivalences_corrected, holm_corrected
+from rnnbench.analysis.verdict import Verdict, below
 
 ALL = "all"
 """The difficulty of a row over all of them."""
@@ -57,14 +64,12 @@ def steps_comparison(
     check_milestone(runs, milestone)
     rows: list[dict[str, Any]] = []
     for pair in cell_pairs(with_milestone(trained_runs(runs), milestone)):
-        of_pair = [
-            pair.identity(difficulty) | _compare(a, b, milestone, generator, permutations)
-            for difficulty, a, b in pair.by_difficulty()
-        ]
+        of_pair = [names | _compare(a, b, milestone, generator, permutations) for names, a, b in by_difficulty(pair)]
         rows += of_pair
         if len(of_pair) > 1:
             rows.append(_over_all(pair, [row["ratio"] for row in of_pair], milestone, generator, permutations))
-    found = {over_all: iter(_corrected([row for row in rows if row["over_all"] == over_all])) for over_all in (0, 1)}
+    by_kind = ([row for row in rows if row["over_all"] == over_all] for over_all in (0, 1))
+    found = [iter(corrected(of_kind, "fewer_steps")) for of_kind in by_kind]
     return pd.DataFrame([next(found[row["over_all"]]) for row in rows]).drop(columns="over_all", errors="ignore")
 
 
@@ -103,27 +108,13 @@ def _probability_of_fewer(a: StepsToSolve, b: StepsToSolve) -> Interval:
     return improvement_interval(of_b, of_a)
 
 
-def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with Holm's correction for their number, and the verdicts as text."""
-    p_values = [row["p_value"] for row in rows]
-    fewer = holm_corrected([row["fewer_steps"] for row in rows], p_values)
-    p_margins = [row["equivalent_p_holm"] for row in rows]
-    equivalent, p_holm = equivalences_corrected([row["equivalent"] for row in rows], p_margins, p_values)
-    corrections = zip(rows, p_holm, fewer.verdicts, *equivalent, strict=True)
-    return [
-        row
-        | {"p_holm": float(p_value), "fewer_steps": is_fewer.value}
-        | {"equivalent": EQUIVALENCE[is_equivalent], "equivalent_p_holm": float(p_margin)}
-        for row, p_value, is_fewer, is_equivalent, p_margin in corrections
-    ]
-
-
 def _over_all(
-    pair: CellPair, ratios: Sequence[Interval], milestone: str, generator: np.random.Generator, permutations: int
+    pair: Pair, ratios: Sequence[Interval], milestone: str, generator: np.random.Generator, permutations: int
 ) -> dict[str, Any]:
     """The row over all difficulties. The test holds whether or not one ratio does; what rests on the ratio does not."""
-    identity = pair.identity(f"{ALL} {pair.difficulty_setting}s")
-    row = identity | _compare(pair.runs, pair.other_runs, milestone, generator, permutations) | {"over_all": 1}
+    names, a, b = pair
+    difficulty = f"{ALL} {names['difficulty_setting']}s"
+    row = names | {"difficulty": difficulty} | _compare(a, b, milestone, generator, permutations) | {"over_all": 1}
     if not have_one_in_common(ratios):
         sooner = {below(ratio, 1) for ratio in ratios}
         row |= {"ratio": UNDEFINED, "why_no_ratio": CONTRADICTED, "equivalent": Verdict.UNDECIDED}

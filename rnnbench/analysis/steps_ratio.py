@@ -15,7 +15,7 @@ import numpy as np
 
 from rnnbench.analysis.intervals import CONFIDENCE, Interval, mean_interval
 from rnnbench.analysis.log_rank import DECIMALS, PERMUTATIONS, Numbers, permutation_p_values
-from rnnbench.analysis.steps_to_solve import StepsToSolve, shared_strata
+from rnnbench.analysis.milestones import StepsToSolve, shared_strata
 from rnnbench.analysis.verdict import Verdict, within
 
 FACTOR = 1.5
@@ -41,11 +41,9 @@ def steps_ratio(
     """The ratio of steps to solve, a's over b's: 0.5 when a takes half as many. No unit.
 
     Of exact steps that are a ratio apart, and independent between the groups, it covers at least `confidence` whatever
-    their distribution, when budgets within a stratum and group are equal. The test
-    changes only where a divided step of a passes one of b, so these ratios and one between each two of them stand for
-    all; the bounds are the outermost that are not rejected. They are open, 0 or inf, when no ratio on that side is:
-    with few solved runs, and always with three seeds in each. NaN estimate: no run solved. Raises ValueError on a
-    stratum that only one group has.
+    their distribution, when budgets within a stratum and group are equal. The bounds are the outermost ratios that are
+    not rejected; open, 0 or inf, when none on that side is: with few solved runs, and always with three seeds in each.
+    NaN estimate: no run solved. Raises ValueError on a stratum that only one group has.
 
     Steps are known to the evaluation at which a run had solved: each is drawn from those since the evaluation before,
     DRAWS times, and of estimates and bounds the median is taken. Coverage at ratio 3, median 200 steps of b, evaluated
@@ -53,15 +51,13 @@ def steps_ratio(
     (tests/analysis/test_steps_ratio.py, test_coverage).
     """
     found = [_exact_ratio(*pair, generator, permutations, confidence) for pair in drawn_steps(a, b, generator)]
-    return Interval(
-        *(float(np.median([getattr(each, name) for each in found])) for name in ("estimate", "low", "high"))
-    )
+    return Interval(*np.median([(each.estimate, each.low, each.high) for each in found], axis=0).tolist())
 
 
 def drawn_steps(
     a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator
 ) -> list[tuple[StepsToSolve, StepsToSolve]]:
-    """Both groups with steps drawn from those between two evaluations, DRAWS times; once where steps are exact."""
+    """Both groups with steps drawn from those between two evaluations, DRAWS times; as they are where exact."""
     if (np.concatenate([a.every, b.every]) == 1).all():
         return [(a, b)]
     return [(a.drawn(generator), b.drawn(generator)) for _ in range(DRAWS)]
@@ -142,7 +138,10 @@ def time_ratio(
 
 
 def _distinct_ratios(a: StepsToSolve, b: StepsToSolve) -> tuple[Numbers, Numbers, Numbers]:
-    """Ratios that stand for all, ascending, with the bounds of the range for which each stands."""
+    """Ratios that stand for all, ascending, with the bounds of the range for which each stands.
+
+    The test changes only where a divided step of a passes one of b: these, and one between each two.
+    """
     passing = [np.zeros(0)]
     for stratum in shared_strata(a, b):
         of_a, of_b = a.of(stratum), b.of(stratum)
@@ -164,8 +163,6 @@ def _distinct_ratios(a: StepsToSolve, b: StepsToSolve) -> tuple[Numbers, Numbers
 def _sign_change(differences: Numbers, lefts: Numbers, rights: Numbers) -> float:
     """The middle, on the log scale, between the last ratio with O - E < 0 and the first with O - E > 0."""
     below, above = differences.round(DECIMALS) < 0, differences.round(DECIMALS) > 0
-    if not below.any() and not above.any():
-        return math.nan
-    if not below.any() or not above.any():
-        return math.inf if below.any() else 0.0
+    if not (below.any() and above.any()):
+        return math.inf if below.any() else 0.0 if above.any() else math.nan
     return math.sqrt(rights[below].max() * lefts[above].min())

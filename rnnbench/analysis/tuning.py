@@ -20,14 +20,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.results import Results, rows_by, sorted_runs
+from rnnbench.analysis.results import Results, numbers, rows_by, sorted_runs
 from rnnbench.analysis.steps_ratio import FACTOR
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, GROUP, Status
 
 SEEN = ["run", "seed", "status", "steps_trained", "train.steps", "validation_loss"]
 VALIDATION_LOSS = "validation_loss"
-SELECTED = "selected_validation_loss"
 
 CHOICES: dict[str, str] = {
     "chosen": "the value that was chosen",
@@ -51,15 +50,14 @@ CHOICES: dict[str, str] = {
 def ranked(runs: pd.DataFrame, setting: str, by: str) -> list[dict[str, Any]]:
     """One row per value of the setting, smallest first, over ended runs that differ in it and the seed alone.
 
-    `value`; `at_edge`; `runs`; `failure_rate`, the fraction that diverged or failed; `success_rate`, the fraction that
-    reached the objective `by`; what decided, `objective`, with its mean over runs `mean` and its `lowest` and
-    `highest`; `censored`, whether a run counts its budget there; mean `loss`; `steps_trained`; and `chosen`. Raises
-    SettingError when the runs have no such objective.
+    `failure_rate` is the fraction that diverged or failed, `success_rate` that which reached the objective `by`;
+    `objective` what decided, with its `mean`, `lowest` and `highest` over runs, and `censored` whether a run counts its
+    budget there. Raises SettingError when the runs have no such objective.
     """
     if by not in runs:
         raise SettingError(f"tuning.by={by}: no run has this column")
-    seen = runs[list(dict.fromkeys([*SEEN, by, setting]))].assign(baseline_loss=_numbers(runs, "baseline_loss"))
-    seen[VALIDATION_LOSS] = _numbers(runs, SELECTED).fillna(_numbers(runs, VALIDATION_LOSS))
+    seen = runs[list(dict.fromkeys([*SEEN, by, setting]))].assign(baseline_loss=numbers(runs, "baseline_loss"))
+    seen[VALIDATION_LOSS] = numbers(runs, "selected_validation_loss").fillna(numbers(runs, VALIDATION_LOSS))
     reached = by != VALIDATION_LOSS and bool((seen[by].notna() & (seen["status"] == Status.DONE)).any())
     rows = [
         {"value": value, "objective": by if reached else VALIDATION_LOSS} | _summary(of_value, by, reached)
@@ -72,11 +70,10 @@ def ranked(runs: pd.DataFrame, setting: str, by: str) -> list[dict[str, Any]]:
 
 
 def next_value(rows: Sequence[dict[str, Any]]) -> float | int | None:
-    """The value beyond the edge of the grid where the edge was chosen; None where there is none to try.
+    """The value beyond the edge of the grid where the edge was chosen, of rows as from `ranked`; else None.
 
-    Rows as from `ranked`. The grid continues by its step before last, so that 1e-3, 3e-3, 1e-2 continues with 3e-2
-    above and 3e-4 below; of two values by their ratio. None when the chosen value is inside the grid, when a run at it
-    diverged or failed, so that there is nothing to be found beyond, and for values that are not positive numbers.
+    The grid continues by its step before last, so that 1e-3, 3e-3, 1e-2 continues with 3e-2 above and 3e-4 below; of
+    two values by their ratio. None too when a run at the edge diverged or failed, and for values that are not positive.
     """
     (best,) = [row for row in rows if row["chosen"]]
     values = [row["value"] for row in rows]
@@ -171,11 +168,6 @@ def _over_all(rows: pd.DataFrame) -> Any:
     places = everywhere.assign(place=everywhere.groupby("difficulty")["mean"].rank(na_option="bottom"))
     means = places.groupby("value")[["failure_rate", "success_rate", "place"]].mean()
     return means.sort_values(["failure_rate", "success_rate", "place"], ascending=[True, False, True]).index[0]
-
-
-def _numbers(runs: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """The column as numbers, NaN where no run has it."""
-    return pd.to_numeric(runs.get(column, pd.Series(np.nan, runs.index))).astype(float)
 
 
 def _summary(runs: pd.DataFrame, by: str, reached: bool) -> dict[str, Any]:

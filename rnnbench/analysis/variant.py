@@ -12,8 +12,6 @@ import pandas as pd
 from rnnbench.schema import is_setting
 
 SettingValue = bool | int | float | str | None
-
-
 Typed = tuple[str, SettingValue]
 """A value with what it is: to Python 1 equals true."""
 
@@ -23,7 +21,7 @@ Typed = tuple[str, SettingValue]
 class Variant:
     """Settings by dotted name with their values, None for a setting that is not set; empty when nothing differs.
 
-    Variants are ordered by these values in turn: numbers by size, then text, then None.
+    Variants are ordered by these values in turn, as `value_order` has them.
     """
 
     settings: tuple[tuple[str, SettingValue], ...] = ()

@@ -1,9 +1,8 @@
 """Verdicts on claims: how an interval decides one, and the correction for several tests behind one claim.
 
-A claim of equivalence holds when the whole interval lies within the margins, and fails when it lies wholly outside;
-otherwise it is undecided: that a difference is not found is no evidence that there is none. With a 95% interval this
-is two one-sided tests at 2.5% each. Sources: Schuirmann (1987); Wellek, Testing Statistical Hypotheses of Equivalence
-and Noninferiority (2010).
+A claim of equivalence holds when the whole interval lies within the margins, and fails when it lies wholly outside,
+which with a 95% interval is two one-sided tests at 2.5% each; otherwise it is undecided. Sources: Schuirmann (1987);
+Wellek, Testing Statistical Hypotheses of Equivalence and Noninferiority (2010).
 """
 
 from collections.abc import Sequence
@@ -13,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.samples import as_float_array
+from rnnbench.analysis.intervals import Interval, as_float_array
 
 LEVEL = 0.05
 
@@ -26,6 +24,8 @@ class Verdict(Enum):
     FAILS = "fails"
     DIFFERS = "differs"
     """Of equivalence: there is a difference, and its interval does not say whether it is within the margin."""
+    DEPENDS = "depends"
+    """Of several cases: it holds in some and fails in others."""
     UNDECIDED = "undecided"
     """It was measured, and its interval does not decide the claim."""
     NOT_MEASURED = "not measured"
@@ -39,8 +39,7 @@ EQUIVALENCE = {
     Verdict.UNDECIDED: "not seen",
     Verdict.NOT_MEASURED: Verdict.NOT_MEASURED.value,
 }
-"""The verdicts on equivalence in words: within the margin, beyond it, a difference of which that is not known, and none
-that is seen."""
+"""The verdicts on equivalence in words."""
 
 
 def above(interval: Interval, bound: float = 0.0) -> Verdict:
@@ -90,9 +89,8 @@ def holm(p_values: Float[np.ndarray, " cases"]) -> Float[np.ndarray, " cases"]:
     Source: Holm (1979). Raises ValueError on NaN and on values outside [0, 1].
     """
     values = as_float_array(p_values, "p_values", axes=("cases",), remedy="leave out a case that was not tested")
-    wrong = values[(values < 0) | (values > 1)]
-    if wrong.size:
-        raise ValueError(f"p_values={wrong[0]:g}: must be between 0 and 1")
+    if ((values < 0) | (values > 1)).any():
+        raise ValueError(f"p_values={values}: must be between 0 and 1")
     order = np.argsort(values, kind="stable")
     stepped = np.maximum.accumulate(values[order] * np.arange(values.size, 0, -1)) if values.size else values
     adjusted = np.empty_like(values)
@@ -130,12 +128,11 @@ def equivalences_corrected(
     """Verdicts on equivalence by Holm's correction, and the adjusted p-values of there being no difference.
 
     Of each case two hypotheses are tested, that the difference is at a margin and that there is none, each a family of
-    its own: what a case truly is makes at most one of the two a wrong rejection. An undecided case whose difference is
-    found DIFFERS.
+    its own: at most one of the two can be a wrong rejection. An undecided case whose difference is found DIFFERS.
 
-    Any wrong verdict among four cases of six runs against six, log spread 0.3, exact steps and no censoring, ratios of
-    steps all 1: 3.9% of 1,500 simulations; all at the margin of 1.5: 3.1% of 1,000; two of each: 4.1%; all 3: none
-    (`pytest -m long -k combined_error tests/analysis/test_steps_ratio.py` has 1,000 of each).
+    Any wrong verdict among four cases of six runs against six, log spread 0.3, no censoring, ratios of steps all 1:
+    3.9% of 1,500 simulations; all at the margin of 1.5: 3.1% of 1,000; two of each: 4.1%; all 3: none
+    (tests/analysis/test_steps_ratio.py, test_combined_error_of_the_four_verdicts).
     """
     after, (_, p_none) = holm_corrected(verdicts, p_margins), holm_corrected(verdicts, p_differences)
     found = [

@@ -1,10 +1,9 @@
 """The claims of the study notes on the GRU: measured, with a rule that makes it a verdict, or true by construction.
 
 - `claim`: what a claim is, its cases, and what comes of testing it.
-- `selection`: the runs that a claim rests on.
-- `profiles`, `gradients`: claims on the gradient through time.
-- `steps`, `learning`: claims on which cell learns better, and on which trains faster.
-- `time_scales`: that units learn different time scales.
+- `selection`: the runs that a claim rests on, and the steps of two cells.
+- `profiles`, `gradients`: claims on the gradient through time, and on the time scales of units.
+- `learning`: claims on which cell learns better, and on which trains faster.
 - `construction`: claims that are true by construction.
 - `table`: the report's table of the claims, which `conf/table/claims.yaml` adds.
 
@@ -12,7 +11,7 @@ The package is an application of the library: nothing in the library imports it.
 """
 
 from rnnbench.analysis.results import Results
-from rnnbench.claims import construction, gradients, learning, time_scales
+from rnnbench.claims import construction, gradients, learning
 from rnnbench.claims.claim import Claim, Finding, finding
 
 CLAIMS: tuple[Claim, ...] = (
@@ -23,7 +22,7 @@ CLAIMS: tuple[Claim, ...] = (
     learning.COMPARABLE,
     learning.SIGMOID_CANDIDATE,
     learning.FASTER,
-    time_scales.TIME_SCALES,
+    gradients.TIME_SCALES,
     construction.FEWER_PARAMETERS,
     construction.ONE_STATE,
     construction.CONVEX,

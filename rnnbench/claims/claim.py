@@ -22,28 +22,6 @@ class Kind(Enum):
     """It follows from the equations. What is computed checks the code, and repeating it adds no evidence."""
 
 
-class Overall(Enum):
-    """The overall verdict of a claim's cases."""
-
-    HOLDS = "holds"
-    FAILS = "fails"
-    DIFFERS = "differs"
-    """Of equivalence: some cases differ, and none is equivalent."""
-    DEPENDS = "depends"
-    """It holds in some cases and fails in others."""
-    UNDECIDED = "undecided"
-    """Some cases are undecided, and the others do not contradict each other."""
-    NOT_MEASURED = "not measured"
-
-
-@dataclass(frozen=True)
-class Count:
-    """A number of runs out of all of them."""
-
-    successes: int
-    runs: int
-
-
 @dataclass(frozen=True)
 class Case:
     """A claim under one condition: the values that make the condition, by name, and what was measured under it."""
@@ -62,8 +40,8 @@ class Case:
     """The smallest difference that this many runs find with 80% probability; NaN: not known. As a function of the level
     of the test, which `corrected` calls with 5% over the number of cases."""
     detectable_unit: str = ""
-    details: Mapping[str, float | str | Interval | Count] = field(default_factory=dict)
-    """Further numbers by name. No verdict depends on them."""
+    details: Mapping[str, float | str | Interval | tuple[int, int]] = field(default_factory=dict)
+    """Further numbers by name, a pair being runs out of all. No verdict depends on them."""
     reported_only: bool = False
     """Whether it takes no part in the claim's overall verdict."""
     p_holm: float = math.nan
@@ -89,18 +67,14 @@ class Finding:
     """The result of a claim's measurement: its cases, none if it was not measured, and their overall verdict."""
 
     cases: tuple[Case, ...]
-    overall: Overall
+    overall: Verdict
     missing: str = ""
     """What the results lack, if it was not measured."""
 
 
-class NotMeasuredError(Exception):
-    """The results lack the runs or columns that a claim needs, which the message names."""
-
-
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the notes. `judge` raises NotMeasuredError when the results lack what it needs."""
+    """A claim of the notes. `judge` raises SettingError, which names it, when the results lack what it needs."""
 
     name: str
     sentence: str
@@ -117,8 +91,8 @@ def finding(claim: Claim, results: Results) -> Finding:
     """The claim tested on the results, its cases corrected for multiple testing."""
     try:
         cases = corrected(claim.judge(results))
-    except (NotMeasuredError, SettingError) as error:
-        return Finding((), Overall.NOT_MEASURED, str(error))
+    except SettingError as error:
+        return Finding((), Verdict.NOT_MEASURED, str(error))
     return Finding(tuple(cases), overall(cases, claim.somewhere))
 
 
@@ -147,7 +121,7 @@ def corrected(cases: list[Case]) -> list[Case]:
     return [next(found) if case.test else case for case in cases]
 
 
-def overall(cases: list[Case], somewhere: str = "") -> Overall:
+def overall(cases: list[Case], somewhere: str = "") -> Verdict:
     """The overall verdict of the cases, without those that are only reported.
 
     Of cases that differ in `somewhere` alone, one that holds makes them hold, and they fail where all do. Of cases of
@@ -159,18 +133,17 @@ def overall(cases: list[Case], somewhere: str = "") -> Overall:
             key = tuple((name, value) for name, value in case.condition.items() if name != somewhere)
             groups.setdefault(key, set()).add(case.verdict)
     verdicts = {
-        Overall.HOLDS if somewhere and Verdict.HOLDS in found else _together({Overall(each.value) for each in found})
-        for found in groups.values()
+        Verdict.HOLDS if somewhere and Verdict.HOLDS in found else _together(found) for found in groups.values()
     }
-    against = verdicts & {Overall.FAILS, Overall.DIFFERS}
+    against = verdicts & {Verdict.FAILS, Verdict.DIFFERS}
     of_equivalence = any(case.p_difference is not None for case in cases)
-    if of_equivalence and against and verdicts != {Overall.FAILS} and Overall.HOLDS not in verdicts:
-        return Overall.DIFFERS
-    return _together(verdicts) if verdicts else Overall.NOT_MEASURED
+    if of_equivalence and against and verdicts != {Verdict.FAILS} and Verdict.HOLDS not in verdicts:
+        return Verdict.DIFFERS
+    return _together(verdicts) if verdicts else Verdict.NOT_MEASURED
 
 
-def _together(verdicts: set[Overall]) -> Overall:
-    against = {Overall.FAILS, Overall.DIFFERS} & verdicts
-    if (Overall.HOLDS in verdicts and against) or Overall.DEPENDS in verdicts:
-        return Overall.DEPENDS
-    return next(iter(verdicts)) if len(verdicts) == 1 else Overall.UNDECIDED
+def _together(verdicts: set[Verdict]) -> Verdict:
+    against = {Verdict.FAILS, Verdict.DIFFERS} & verdicts
+    if (Verdict.HOLDS in verdicts and against) or Verdict.DEPENDS in verdicts:
+        return Verdict.DEPENDS
+    return next(iter(verdicts)) if len(verdicts) == 1 else Verdict.UNDECIDED

@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from rnnbench.analysis.cell_pairs import PARAMETERS, WIDTH
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import holds_if
-from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError
+from rnnbench.claims.claim import Case, Claim, Kind
 from rnnbench.claims.selection import select, with_values
+from rnnbench.errors import SettingError
 
 COPIES_AT = {"gru": 0.0, "gru_goodfellow": 1.0}
 """The update gate's value at which each form copies its state, by the notes: the newer form's gate is the fraction of
@@ -57,7 +58,7 @@ def _of_one_width(results: Results, column: str) -> tuple[pd.DataFrame, int, dic
     runs = select(results, {"cell": list(BLOCKS)})
     of_gru, of_lstm = (set(runs[runs["cell"] == cell][WIDTH]) for cell in BLOCKS)
     if not of_gru & of_lstm:
-        raise NotMeasuredError("needs a GRU and an LSTM of one width")
+        raise SettingError("needs a GRU and an LSTM of one width")
     runs = with_values(select(results.of(runs), {WIDTH: max(of_gru & of_lstm)}), column)
     values = {str(cell): int(group[column].iloc[0]) for cell, group in runs.groupby("cell")}
     return runs, int(runs[WIDTH].iloc[0]), values

@@ -1,4 +1,4 @@
-"""Claims on the gradient through time, the norm over the whole state (of an LSTM: h and c together)."""
+"""Claims on the gradient through time, the norm over the whole state, and on the time scales of units."""
 
 import math
 from functools import partial
@@ -9,15 +9,72 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import stats
 
-from rnnbench.analysis.exponential_decay import CURVATURE_MARGIN, exponential_test, half_slopes
+from rnnbench.analysis.gradient_profile import CURVATURE_MARGIN, exponential_test, half_slopes
 from rnnbench.analysis.intervals import UNDEFINED, Interval, exact_rate, mean_interval
 from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict, above, opposite, within_margin
-from rnnbench.claims.claim import Case, Claim, Count, Kind
+from rnnbench.claims.claim import Case, Claim, Kind
 from rnnbench.claims.profiles import MEMORY_BIAS, Profiles, after_training, at_initialisation
 from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, STEPS, by_seed, names, trained_by_length
+from rnnbench.errors import SettingError
+from rnnbench.schema import Status
+
+LOWER, UPPER = "time_constant_lower_quartile", "time_constant_upper_quartile"
+QUARTILES = [f"{LOWER}_initial", f"{UPPER}_initial", LOWER, UPPER]
+
+
+def _time_scales(results: Results) -> list[Case]:
+    groups = trained_by_length(results, "gru")
+    if not groups:
+        raise SettingError("needs trained runs of gru")
+    for column in QUARTILES:
+        if column not in results.runs:
+            raise SettingError(f"needs the column {column}")
+    return [_spread(condition, by_seed(group)) for condition, group in groups]
+
+
+def _spread(condition: dict[str, float], runs: pd.DataFrame) -> Case:
+    """A run that diverged has no end, and a quartile that is infinite or 0 no ratio: these are left out and counted."""
+    quartiles = runs[QUARTILES].to_numpy(float)
+    finite = (np.isfinite(quartiles) & (quartiles > 0)).all(axis=1)
+    kept = runs[(runs["status"] == Status.DONE).to_numpy() & finite]
+    lower_before, upper_before, lower, upper = (kept[column].to_numpy(float) for column in QUARTILES)
+    before, after = np.log(upper_before / lower_before), np.log(upper / lower)
+    test = paired_test(after - before, np.random.default_rng(0))
+    factor = test.interval.map(math.exp)
+    left_out = {"runs_left_out": float(len(runs) - len(kept))} if len(kept) < len(runs) else {}
+    return Case(
+        condition,
+        above(factor, 1),
+        factor,
+        "upper over lower quartile, after training over before",
+        names(kept),
+        "paired Student of logarithms",
+        test.p_value,
+        lambda level: math.exp(detectable_difference_of(after - before, level)),
+        "factor",
+        {
+            "median_before": float(np.exp(np.median(before))) if len(kept) else math.nan,
+            "median_after": float(np.exp(np.median(after))) if len(kept) else math.nan,
+            "p_sign_flip": test.p_sign_flip,
+        }
+        | left_out,
+    )
+
+
+TIME_SCALES = Claim(
+    "time-scales",
+    "Units learn different time scales.",
+    "002, 004",
+    Kind.MEASURED,
+    "time constants -1/log(1 - z) of the units: upper quartile over lower after training, over the same before it, by "
+    "run and length",
+    "holds at a length where the interval of the factor is above 1: training spread them; fails where it is below",
+    _time_scales,
+)
+
 
 LEAST_DECADES = 1.0
 """By how many decades a gradient must fall or rise over the sequence to have vanished or exploded: a convention."""
@@ -126,11 +183,11 @@ def _stops_solving(results: Results, cell: str) -> list[Case]:
     counts = [(int(solved[length].sum()), int((~solved[length]).sum())) for length in (shortest, longest)]
     fisher: Any = stats.fisher_exact(np.array(counts))
     stops = solved[longest].mean() < min(0.5, solved[shortest].mean())
-    details = {f"solved_at_{length:g}": Count(int(runs.sum()), runs.size) for length, runs in solved.items()}
+    details = {f"solved_at_{length:g}": (int(runs.sum()), runs.size) for length, runs in solved.items()}
     for length, (_, group) in zip(solved, groups, strict=True):
         if MILESTONE_STEPS in group:
             met = group[MILESTONE_STEPS].notna()
-            details[f"{MILESTONE}_at_{length:g}"] = Count(int(met.sum()), len(met))
+            details[f"{MILESTONE}_at_{length:g}"] = (int(met.sum()), len(met))
     runs = pd.concat([group for _, group in groups])
     return [
         Case(

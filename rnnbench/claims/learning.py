@@ -8,38 +8,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.cell_pairs import WIDTH, matched_comparisons
 from rnnbench.analysis.log_rank import log_rank_test
-from rnnbench.analysis.loss_scale import decades_over_baseline, loss_differences
-from rnnbench.analysis.matched_comparisons import WIDTH, matched_comparisons
+from rnnbench.analysis.loss_comparison import baselines, budgets_trained, loss_differences, losses_of, median_decades
 from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import FACTOR, steps_equivalence
 from rnnbench.analysis.verdict import Verdict, below, within_margin
-from rnnbench.claims.claim import Case, Claim, Kind, NotMeasuredError, not_measured
+from rnnbench.claims.claim import Case, Claim, Kind, not_measured
 from rnnbench.claims.selection import (
-    STEPS,
     STOPS,
-    by_seed,
-    names,
-    rate_label,
-    select,
-    trained,
-    trained_at_one_width,
-    with_values,
-)  # fmt: skip
-from rnnbench.claims.steps import (
     Pair,
     by_difficulty,
+    by_seed,
     fewer_steps,
     less_time,
     milestone_details,
+    names,
     pair_of,
+    rate_label,
+    select,
     solved_counts,
-)  # fmt: skip
-from rnnbench.schema import Status
+    trained,
+    trained_at_one_width,
+    with_values,
+)  # fmt: skip  # fmt: skip
+from rnnbench.errors import SettingError
 
 LOSS_MARGIN = math.log10(2)
 """Losses within a factor of 2 of each other are alike, in decades: a convention."""
@@ -49,9 +45,6 @@ HALVED = -math.log10(2)
 
 IMPLEMENTATIONS = {"fused": "fused", "torch_nn": "torch.nn on CPU"}
 """What passes are timed with: kernels compiled alike, and the modules as shipped."""
-
-BASELINES = ("test_baseline_loss", "baseline_loss")
-"""The baseline's loss on the test data, else the expected one."""
 
 
 def _pairs(results: Results, one: str, other: str) -> list[tuple[Mapping[str, Any], Pair]]:
@@ -64,7 +57,7 @@ def _pairs(results: Results, one: str, other: str) -> list[tuple[Mapping[str, An
         if len(pair[0]):
             pairs.append(({"match": match, "rate": rate_label(results, runs)}, pair))
     if not pairs:
-        raise NotMeasuredError(f"needs matched runs of {one} and {other} at the same length")
+        raise SettingError(f"needs matched runs of {one} and {other} at the same length")
     return pairs
 
 
@@ -87,7 +80,7 @@ def _alike(results: Results, one: str, other: str) -> list[Case]:
 def _trained_equally_long(pair: Pair) -> bool:
     """Whether no run stopped when it had solved its task, and all were to train as long."""
     train_on = all(STOPS in runs and not runs[STOPS].any() for runs in pair)
-    return train_on and len(set(np.concatenate([_budgets(runs) for runs in pair]))) == 1
+    return train_on and len(set(np.concatenate([budgets_trained(runs) for runs in pair]))) == 1
 
 
 def _equally_soon(condition: Mapping[str, Any], pair: Pair) -> Case:
@@ -110,18 +103,16 @@ def _equally_soon(condition: Mapping[str, Any], pair: Pair) -> Case:
 
 
 def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
-    seeds = [by_seed(runs) for runs in pair]
-    shared = seeds[0].index.intersection(seeds[1].index)
-    one, other = (runs.loc[shared] for runs in seeds)
-    a, b = _final_losses(one), _final_losses(other)
+    one, other = by_seed(pair[0]).align(by_seed(pair[1]), join="inner", axis=0)
+    a, b = losses_of(one), losses_of(other)
     if not (np.concatenate([a, b]) > 0).all():
         return not_measured("a loss of 0, or none, has no logarithm", condition)
     differences = loss_differences(a, b)
     test = paired_test(differences, np.random.default_rng(0))
     verdict = within_margin(test.interval, LOSS_MARGIN)
     over_baseline = {
-        f"decades_over_baseline_{of_cell['cell'].iloc[0]}": _median_over_baseline(runs, losses)
-        for of_cell, runs, losses in zip(pair, (one, other), (a, b), strict=True)
+        f"decades_over_baseline_{each['cell'].iloc[0]}": median_decades(runs, baselines(runs))
+        for each, runs in zip(pair, (one, other), strict=True)
     }
     learned = min(over_baseline.values()) < HALVED
     if verdict is Verdict.HOLDS and not learned:
@@ -141,26 +132,6 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
     )
 
 
-def _median_over_baseline(runs: pd.DataFrame, losses: "np.ndarray[Any, np.dtype[np.float64]]") -> float:
-    """The median of log10(loss / loss of the best constant), on the same data where that is known."""
-    column = next((name for name in BASELINES if name in runs and runs[name].notna().all()), None)
-    if column is None or runs.empty:
-        return math.nan
-    return float(np.median(decades_over_baseline(losses, runs[column].to_numpy(float))))
-
-
-def _final_losses(runs: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Test losses; inf of a run that diverged or failed."""
-    done = (runs["status"] == Status.DONE).to_numpy()
-    return np.where(done, runs["test_loss"].to_numpy(float), math.inf)
-
-
-def _budgets(runs: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Steps trained; of a run that diverged or failed those it was to train."""
-    done = (runs["status"] == Status.DONE).to_numpy()
-    return np.where(done, runs["steps_trained"].to_numpy(float), runs[STEPS].to_numpy(float))
-
-
 def _faster(results: Results) -> list[Case]:
     timed = {
         implementation: with_values(select(results, {"cell": "gru"}), *_columns(implementation))
@@ -172,8 +143,8 @@ def _faster(results: Results) -> list[Case]:
         runs = trained_at_one_width(trained(results, ["gru", "lstm"]))
         pair = pair_of(runs, "gru", "lstm")
         if not len(pair[0]):
-            raise NotMeasuredError("needs trained runs of gru and lstm of one width at the same length")
-    except NotMeasuredError as error:  # said, or the times of a pass would pass for the whole claim
+            raise SettingError("needs trained runs of gru and lstm of one width at the same length")
+    except SettingError as error:  # said, or the times of a pass would pass for the whole claim
         return [*cases, not_measured(str(error), in_steps)]
     rate = {"rate": rate_label(results, runs)}
     cases.append(fewer_steps(in_steps | rate, pair, "steps to solve, GRU's over LSTM's"))
@@ -184,7 +155,7 @@ def _faster(results: Results) -> list[Case]:
 
 
 def _columns(implementation: str) -> tuple[str, str]:
-    """The times of a forward and backward pass of the GRU, and of the LSTM alongside it in the same process."""
+    """The times of a pass of the GRU, and of the LSTM alongside it in the same process."""
     return f"pass_{implementation}_s", f"pass_lstm_{implementation}_s"
 
 
@@ -197,11 +168,9 @@ def _log_passes(implementation: str, runs: pd.DataFrame) -> "np.ndarray[Any, np.
 def _pass_time(implementation: str, runs: pd.DataFrame) -> Case:
     logarithms = _log_passes(implementation, runs)
     test = paired_test(logarithms, np.random.default_rng(0))
-    bounds = test.interval.estimate, test.interval.low, test.interval.high
-    ratio = Interval(*(math.exp(bound) for bound in bounds))
-    shared = (
-        {"taken_on_a_shared_machine": float(runs["times_shared"].isin([True]).sum())} if "times_shared" in runs else {}
-    )
+    ratio = test.interval.map(math.exp)
+    marked = runs.get("times_shared")
+    shared = {} if marked is None else {"taken_on_a_shared_machine": float(marked.isin([True]).sum())}
     return Case(
         {"compared": "pass_time", "implementation": IMPLEMENTATIONS[implementation]},
         below(ratio, 1),

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from rnnbench.analysis.cell_pairs import WIDTH
 from rnnbench.analysis.gradient_profile import PROBE, top_layer_norms
-from rnnbench.analysis.matched_comparisons import WIDTH
 from rnnbench.analysis.results import Results
-from rnnbench.claims.claim import NotMeasuredError
 from rnnbench.claims.selection import STEPS, by_length, by_seed, one_task, select, trained_by_length
+from rnnbench.errors import SettingError
 from rnnbench.gradient_fit import fit_gradient
 from rnnbench.schema import Status
 
@@ -77,7 +77,7 @@ def at_initialisation(results: Results, cell: str, longest: bool) -> list[Profil
     """The gradients of a cell at initialisation: of untrained runs by gain, memory bias (where set) and length, of
     trained ones as they started.
 
-    With `longest` those of each gain's and bias's longest length. Raises NotMeasuredError when no run has a profile.
+    With `longest` those of each gain's and bias's longest length. Raises SettingError when no run has a profile.
     """
     untrained, started = _untrained(results, cell), trained_by_length(results, cell)
     if longest:
@@ -87,7 +87,7 @@ def at_initialisation(results: Results, cell: str, longest: bool) -> list[Profil
     groups = [*untrained, *(({WHEN: AS_STARTED} | length, group) for length, group in started)]
     found = [profiles for condition, group in groups if (profiles := _profiles(results, condition, group, 0))]
     if not found:
-        raise NotMeasuredError(f"needs gradient profiles of {cell}; add probe=[gradient_profile]")
+        raise SettingError(f"needs gradient profiles of {cell}; add probe=[gradient_profile]")
     return found
 
 

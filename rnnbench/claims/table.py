@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from rnnbench.analysis.cell_pairs import Match
 from rnnbench.analysis.intervals import Interval, is_degenerate
-from rnnbench.analysis.matched_comparisons import Match
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
 from rnnbench.claims import Claim, Finding, findings
-from rnnbench.claims.claim import Case, Count, Kind, Overall, not_measured
+from rnnbench.claims.claim import Case, Kind, not_measured
 from rnnbench.report.component import Part, Table
 from rnnbench.report.labels import interval, match_label, number, setting_value
 from rnnbench.report.sentences import counted
@@ -141,8 +141,8 @@ def _row(claim: Claim, finding: Finding, case: Case) -> dict[str, Any]:
 
 def verdict_label(claim: Claim, finding: Finding) -> str:
     """The verdict of all cases together, with their number where they differ."""
-    if claim.kind is Kind.BY_CONSTRUCTION and finding.overall is not Overall.NOT_MEASURED:
-        return "true by construction" if finding.overall is Overall.HOLDS else "true by construction, the code differs"
+    if claim.kind is Kind.BY_CONSTRUCTION and finding.overall is not Verdict.NOT_MEASURED:
+        return "true by construction" if finding.overall is Verdict.HOLDS else "true by construction, the code differs"
     judged = sorted((case for case in finding.cases if not case.reported_only), key=lambda case: ORDER[case.verdict])
     verdicts = Counter(case.verdict_in_words for case in judged)
     if len(verdicts) < 2:
@@ -205,8 +205,8 @@ def _named(name: str, value: Any) -> str:
 def _detail(value: Any) -> str:
     if isinstance(value, Interval):
         return _number(value) or "–"
-    if isinstance(value, Count):
-        return f"{value.successes}/{value.runs}"
+    if isinstance(value, tuple):
+        return "/".join(map(str, value))
     return value if isinstance(value, str) else number(value)
 
 

@@ -89,8 +89,8 @@ class UnionOfProducts(Sweeper):
 
     def _runs(self) -> "pd.DataFrame":
         """The runs of the jobs launched so far that have one, with the job's overrides as `job`."""
+        from rnnbench.analysis.archive import read_run_folders
         from rnnbench.analysis.results import sorted_runs
-        from rnnbench.analysis.run_folders import read_run_folders
 
         jobs = {}
         for number, job in enumerate(self.planned):

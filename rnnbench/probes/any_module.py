@@ -8,8 +8,10 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from rnnbench.backends import Eager
 from rnnbench.cells import Cell
@@ -17,15 +19,90 @@ from rnnbench.model import Model
 from rnnbench.model.recurrent import Recurrent
 from rnnbench.probes.gradient_profile import summarised
 from rnnbench.probes.recorded_states import Recording, StateOf
-from rnnbench.probes.torch_layers import REVERSE, unrolled
+
+REVERSE = "_reverse"
+"""The end of the name of a layer that reads backwards, as torch has it."""
+KERNELS: dict[str, Callable[..., Any]] = {
+    "RNN_TANH": torch.rnn_tanh,
+    "RNN_RELU": torch.rnn_relu,
+    "LSTM": torch.lstm,
+    "GRU": torch.gru,
+}
+
+State = tuple[Tensor, ...]
+Record = Callable[[str, State], None]
+"""Called with the layer's name and its state after a step, each tensor (batch, units)."""
+
+
+def unrolled(module: nn.RNNBase, record: Record, input: Any, hx: Any = None) -> tuple[Tensor, Any]:
+    """What `module(input, hx)` returns; `record` is called with the state of every layer after every step.
+
+    Layers are named `layer0`, `layer1` and so on, those that run backwards `layer0_reverse`; they reach the last step
+    first. Raises ValueError for a packed sequence.
+    """
+    if isinstance(input, PackedSequence):
+        raise ValueError(f"{type(module).__name__}: was given a packed sequence; pass a padded tensor")
+    batch_axis, unbatched = int(not module.batch_first), input.dim() == 2
+    inputs = input.unsqueeze(batch_axis) if unbatched else input
+    start = _start(module, inputs.shape[batch_axis], hx, unbatched, inputs)
+    check: Callable[..., None] = module.check_forward_args
+    check(inputs, start if isinstance(module, nn.LSTM) else start[0], None)
+    sequence = inputs.transpose(0, 1) if module.batch_first else inputs
+    finals: list[State] = []
+    states = list(zip(*start, strict=True))
+    for layer in range(module.num_layers):
+        outputs = []
+        for side in ("", REVERSE) if module.bidirectional else ("",):
+            number = len(finals)
+            output, final = _run(module, number, sequence, states[number], f"layer{layer}{side}", record)
+            outputs.append(output)
+            finals.append(final)
+        sequence = torch.cat(outputs, dim=2)
+        if layer < module.num_layers - 1:
+            sequence = nn.functional.dropout(sequence, module.dropout, module.training)
+    last = tuple(torch.stack(tensors) for tensors in zip(*finals, strict=True))
+    if module.batch_first:
+        sequence = sequence.transpose(0, 1)
+    if unbatched:
+        sequence, last = sequence.squeeze(batch_axis), tuple(tensor.squeeze(1) for tensor in last)
+    return sequence, last if isinstance(module, nn.LSTM) else last[0]
+
+
+def _start(module: nn.RNNBase, examples: int, given: Any, unbatched: bool, like: Tensor) -> State:
+    """The initial state, each tensor (layers and directions, batch, units): as given, or zeros."""
+    if given is not None:
+        tensors = tuple(given) if isinstance(module, nn.LSTM) else (given,)
+        return tuple(tensor.unsqueeze(1) for tensor in tensors) if unbatched else tensors
+    count, widths = len(module.all_weights), [module.proj_size or module.hidden_size]
+    if isinstance(module, nn.LSTM):
+        widths.append(module.hidden_size)
+    return tuple(like.new_zeros(count, examples, width) for width in widths)
+
+
+def _run(
+    module: nn.RNNBase, number: int, inputs: Tensor, state: State, name: str, record: Record
+) -> tuple[Tensor, State]:
+    """One layer in one direction: h after every step, in the order of the inputs, and the final state."""
+    outputs = []
+    backwards = name.endswith(REVERSE)
+    for x in inputs.flip(0) if backwards else inputs:
+        before = [tensor.unsqueeze(0) for tensor in state]
+        _, *after = KERNELS[module.mode](
+            x.unsqueeze(0), before if len(before) > 1 else before[0], module.all_weights[number], module.bias,
+            1, 0.0, True, False, False,
+        )  # fmt: skip
+        state = tuple(tensor.squeeze(0) for tensor in after)
+        record(name, state)
+        outputs.append(state[0])
+    return torch.stack(outputs[::-1] if backwards else outputs), state
 
 
 @dataclass(frozen=True)
 class GradientThroughTime:
     """g_t = mean over the batch of the L2 norm of d(loss of that example) / d(state_t), for every recurrent layer.
 
-    The state's tensors together: of an LSTM h and c, each a variable of its own. The derivative with respect to c_t
-    therefore leaves out the path through h_t, which belongs to h_t; `Tensor.retain_grad` on c_t would count it twice.
+    The state's tensors together, each a variable of its own: of an LSTM the derivative with respect to c_t leaves out
+    the path through h_t; `Tensor.retain_grad` on c_t would count it twice.
     """
 
     norms: Mapping[str, Float[np.ndarray, " time_step"]]
@@ -36,13 +113,11 @@ class GradientThroughTime:
 
     def frame(self) -> pd.DataFrame:
         """One row per layer and step: `layer`, `time_step` from 1 on, `norm`."""
-        return pd.concat(
-            [
-                pd.DataFrame({"layer": layer, "time_step": np.arange(1, len(norms) + 1), "norm": norms})
-                for layer, norms in self.norms.items()
-            ],
-            ignore_index=True,
-        )
+        steps = {layer: np.arange(1, len(norms) + 1) for layer, norms in self.norms.items()}
+        tables = [
+            pd.DataFrame({"layer": layer, "time_step": steps[layer], "norm": self.norms[layer]}) for layer in steps
+        ]
+        return pd.concat(tables, ignore_index=True)
 
     def summary(self) -> pd.DataFrame:
         """One row per layer: decades lost, the slope and R^2 of log10 g_t, the half-life, or why it has none.

@@ -26,10 +26,10 @@ EXACT = 1e-6
 class GateLimits(Probe):
     """Gates held at exactly 0 and 1 (see `retention`), on the first layer's cell with one state tensor.
 
-    The update gate is the sigmoid that, held at 0 or at 1, makes the step copy the state. The reset gate is the sigmoid
-    whose value decides, while the update gate takes the candidate alone, whether the next state depends on the old one
-    at all. A cell without such a gate leaves their columns empty. Inputs are those of the probe batch's first step,
-    states are drawn from U(-1, 1). Measured once, at the initial weights: the equations make it hold for any weights.
+    The update gate is the sigmoid that, held at 0 or at 1, makes the step copy the state. The reset gate is the one
+    whose value decides, while the update gate takes the candidate alone, whether the next state depends on the old one.
+    Columns of a gate that the cell lacks stay empty. Inputs are those of the probe batch's first step, states are drawn
+    from U(-1, 1). Measured at the initial weights alone: the equations make it hold for any.
     """
 
     columns: ClassVar[Mapping[str, Column]] = {

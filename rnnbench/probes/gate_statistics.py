@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rnnbench.cells import Cell
@@ -24,14 +24,11 @@ CLOSED, OPEN = 0.1, 0.9
 class GateStatistics(Probe):
     """Time constants and gate saturation, over all real steps of the probe batch, in every layer.
 
-    A unit keeps the fraction k_t of its old value at step t, gates and candidate fixed: 1 - z in a GRU, f in an LSTM's
-    c (see `retention`, which finds it in the cell's `step`). Its time constant is -1 / log(mean |k_t|) steps, the mean
-    over steps and examples: the time after which 1/e of its value is left, were k_t independent from step to step. It
-    is infinite where nothing is lost, and NaN for a state tensor without a direct path, as in a vanilla RNN. Paths
-    through the recurrent matrices are left out.
-
-    Units are all numbers of a state tensor, a complex one by its size; where tensors differ in size, the array
-    `time_constant` ends in NaN.
+    A unit keeps the fraction k_t of its old value at step t, gates and candidate fixed (see `retention`): 1 - z in a
+    GRU, f in an LSTM's c. Its time constant is -1 / log(mean |k_t|) steps, the mean over steps and examples: the time
+    after which 1/e of its value is left, were k_t independent from step to step. It is infinite where nothing is lost,
+    and NaN for a state tensor without a direct path, as in a vanilla RNN. Units are all numbers of a state tensor, a
+    complex one by its size; where tensors differ in size, the array `time_constant` ends in NaN.
 
     The gates are the sigmoids that `step` computes, in that order, a sigmoid candidate included. `gate_mean`,
     `gate_closed` and `gate_open` are, at each time step, a gate's mean and the fractions of its values that are closed
@@ -100,14 +97,18 @@ def layer_statistics(
     for x, now in zip(inputs, real.unsqueeze(2), strict=True):
         step = retention(cell, x, state)
         state = step.state
-        gates = _side_by_side(step.gates, state[0])
+        sizes, gates = [_sizes(tensor) for tensor in state], [_of_examples(gate, len(x)) for gate in step.gates]
+        side_by_side = torch.cat([state[0][:, :0], *gates], dim=1)
         outputs.append(state[0])
-        fractions = zip(step.kept, state, strict=True)
-        kept.append([_kept_or_nan(fraction, tensor).where(now, 0).sum(0) for fraction, tensor in fractions])
-        closed.append(((gates < CLOSED) & now).double().sum(0))
-        opened.append(((gates > OPEN) & now).double().sum(0))
-        over_time.append([_over_units(_side_by_side((gate,), state[0])[now[:, 0]]) for gate in step.gates])
-        largest.append(torch.stack([_flat(tensor).abs().double().where(now, 0).amax() for tensor in state]))
+        fractions = zip(step.kept, sizes, strict=True)
+        kept.append([
+            (torch.full_like(size, torch.nan) if fraction is None else _sizes(fraction)).where(now, 0).sum(0)
+            for fraction, size in fractions
+        ])  # fmt: skip
+        closed.append(((side_by_side < CLOSED) & now).double().sum(0))
+        opened.append(((side_by_side > OPEN) & now).double().sum(0))
+        over_time.append([_over_units(gate[now[:, 0]]) for gate in gates])
+        largest.append(torch.stack([size.where(now, 0).amax() for size in sizes]))
 
     def mean(sums: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(sums)).sum(0) / real.sum()
@@ -129,19 +130,13 @@ def time_constants(kept: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return (-1 / kept.log()).where(~(kept >= 1), torch.inf)
 
 
-def _flat(tensor: Tensor) -> Shaped[Tensor, "batch unit"]:
-    return tensor.reshape(len(tensor), -1)
+def _sizes(tensor: Tensor) -> Float[Tensor, "batch unit"]:
+    return tensor.reshape(len(tensor), -1).abs().double()
 
 
-def _kept_or_nan(fraction: Tensor | None, like: Tensor) -> Float[Tensor, "batch unit"]:
-    size = _flat(like).abs().double()
-    return torch.full_like(size, torch.nan) if fraction is None else _flat(fraction).abs().double()
-
-
-def _side_by_side(gates: tuple[Tensor, ...], like: Tensor) -> Float[Tensor, "batch gate_unit"]:
-    """All gates of a step; one that does not depend on the example, such as a learned constant, is repeated."""
-    wide = [_flat(gate) if gate.dim() > 2 else gate.expand(len(like), -1) for gate in gates]
-    return torch.cat([like[:, :0], *wide], dim=1)
+def _of_examples(gate: Tensor, examples: int) -> Float[Tensor, "batch gate_unit"]:
+    """The gate; one that does not depend on the example, such as a learned constant, is repeated."""
+    return gate.reshape(examples, -1) if gate.dim() > 2 else gate.expand(examples, -1)
 
 
 def _over_units(values: Float[Tensor, "batch unit"]) -> tuple[float, float, float]:
@@ -167,5 +162,5 @@ def _quartiles(values: Array) -> tuple[float, float, float]:
     """Lower quartile, median, upper quartile, each one of the values, as some may be infinite; NaN without any."""
     if not values.size:
         return math.nan, math.nan, math.nan
-    lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75], method="inverted_cdf")
-    return float(lower), float(median), float(upper)
+    lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75], method="inverted_cdf").tolist()
+    return lower, median, upper

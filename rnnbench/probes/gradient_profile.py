@@ -25,14 +25,13 @@ class GradientProfile(Probe):
 
     The state is that of one layer, all its tensors together: of an LSTM h and c. The norm of each tensor alone is
     stored as well. The derivative is total, through all later steps and layers, for every step t = 1..T and every
-    layer, by the same backward pass as in training and on the model's own backend, but on a copy of the weights and of
-    the batch in float64 (see `in_double`), so that some 300 decades are measured. A norm below SMALLEST is 0: too small
-    for a number, which tables and figures tell as a bound. Padding steps of an example are left out of the mean at that
-    step. Of complex numbers both parts count.
+    layer, by the same backward pass as in training and on the model's own backend, but in float64 (see `in_double`), so
+    that some 300 decades are measured; a norm below SMALLEST is 0. Padding steps of an example are left out of the
+    mean at that step. Of complex numbers both parts count.
 
     `loss_at` chooses the loss: `last`, of each example's last scored step; `all`, the mean over its scored steps, as in
-    training; or a step from 1 to T, scored in every example. They are the same where one step is scored. Where many
-    are, a mean over all hides decay: steps near every t contribute to g_t.
+    training, which hides decay, as steps near every t contribute to g_t; or a step from 1 to T, scored in every
+    example.
     """
 
     columns: ClassVar[Mapping[str, Column]] = {

@@ -24,8 +24,7 @@ def in_double(model: Model, task: Task, batch: Batch) -> tuple[Model, Batch]:
     """A copy of the model with its present weights and modes, and the batch, both in float64.
 
     The copy is made once and runs on the model's own backend, or on eager where that cannot run it. Model and batch are
-    returned as they are where a cell cannot be copied or computes in another precision whatever its weights', and where
-    the task's loss cannot take float64; the dtype of the weights tells.
+    returned as they are where a cell or the task's loss cannot compute in float64; the dtype of the weights tells.
     """
     if all(tensor.dtype in (torch.float64, torch.complex128) for tensor in model.parameters()):
         return model, batch

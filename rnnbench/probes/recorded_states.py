@@ -1,7 +1,6 @@
 """The states that recurrent layers have while a loss is computed, and the loss's gradients with respect to them.
 
-A state tensor is recorded as its place in autograd's graph, so a module's outputs are what they are without recording:
-whichever tensors later steps read, and in whatever container, what flows through the recorded place is found.
+A state tensor is recorded as its place in autograd's graph, so that a module's outputs are left as they are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -125,10 +124,7 @@ class Recording:
                         "of a state (layers, batch, ...), state_of=lambda output: output.transpose(0, 1)"
                     )
         if not losses.requires_grad:
-            raise ValueError(
-                "losses() returned a tensor without gradient: it is detached, computed under no_grad, or depends on no "
-                "parameter and state"
-            )
+            raise ValueError("losses() returned a tensor without gradient: it is detached, or depends on no state")
 
     def _check_examples(self, of_odd: Mapping[GradientEdge, Tensor]) -> None:
         """Raise ValueError if the odd examples' losses have a gradient with respect to the even ones' states."""

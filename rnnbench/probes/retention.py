@@ -34,9 +34,9 @@ def retention(
 ) -> Retention:
     """The fraction of its old value that each unit keeps: d state'_j / d state_j with gates and candidate fixed.
 
-    Results of matrix products and sigmoids are treated as constants; what is left is the path by which a unit passes
-    its own value on. For h' = (1 - z) h + z n it is 1 - z, for c' = f c + i g it is f. A vanilla RNN has none, nor
-    has the h of an LSTM. For a unit with a recurrent weight of its own, phi(W x + u h), it is phi' u, of either sign.
+    Results of matrix products and sigmoids are treated as constants. For h' = (1 - z) h + z n it is 1 - z, for
+    c' = f c + i g it is f. A vanilla RNN has no such path, nor has the h of an LSTM. For a unit with a recurrent weight
+    of its own, phi(W x + u h), it is phi' u, of either sign.
 
     `forced` holds sigmoids at a value, whatever their argument; they are counted from 0 in the order of the step.
     """

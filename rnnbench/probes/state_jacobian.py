@@ -27,15 +27,13 @@ class StateJacobian(Probe):
 
     - norm: the largest singular value of J_t, the largest factor by which one step amplifies a small change.
     - Lyapunov exponents: an orthonormal basis Q is carried along, J_t Q = Q' R, and the exponents are the means of
-      log |R_ii|, largest first (Benettin et al. 1980). Over the first half of the steps the basis only aligns
-      with the leading directions; the mean is over the second half, so it is a finite-time estimate. The largest
-      exponent is the rate at which a small change, and with it a gradient through time, grows or decays; -inf where it
-      vanishes within one step.
+      log |R_ii| over the second half of the steps, the first aligning Q with the leading directions, largest first
+      (Benettin et al. 1980). The largest is the rate at which a small change, and with it a gradient through time,
+      grows or decays; -inf where it vanishes within one step.
 
     Measured are the first `steps` steps of the batch's `examples` longest examples, or fewer where one of them is
-    shorter. A state that overflows gives NaN. Everything is derived from the cell's `step`, in float64 on a copy of the
-    cells. Cost per layer: the backward pass of a step, S times for each of `steps` x `examples`, one singular value
-    decomposition of each S x S matrix, and no memory beyond the matrices of one step.
+    shorter, in float64. A state that overflows gives NaN. Cost per layer: S backward passes of a step and a singular
+    value decomposition of an S x S matrix, for each of `steps` x `examples`.
     """
 
     columns: ClassVar[Mapping[str, Column]] = {
@@ -96,16 +94,14 @@ def jacobians_along(
     cell: Cell, inputs: Float[Tensor, "time batch input"], exponents: int
 ) -> tuple[Array, Array, Float[Tensor, "time batch hidden"]]:
     """Norms (examples, T) and leading Lyapunov exponents (examples, exponents) along the inputs, and the outputs h."""
-    steps, examples = inputs.shape[:2]
-    state = flattened(cell.initial_state(examples))
+    state = flattened(cell.initial_state(inputs.shape[1]))
     basis = _generic_basis(state, exponents)
-    aligning = steps // 2
     norms, logarithms, outputs = [], [], []
     for time, x in enumerate(inputs):
         jacobian, state = _jacobian(cell, x, state)
         norms.append(_largest_singular_values(jacobian))
         basis, triangle = torch.linalg.qr(jacobian @ basis)
-        if time >= aligning:
+        if time >= len(inputs) // 2:
             logarithms.append(triangle.diagonal(dim1=1, dim2=2).abs().log())
         outputs.append(state[:, : cell.hidden_size])
     leading = torch.stack(logarithms).mean(0).sort(dim=1, descending=True).values

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from rnnbench.analysis.cell_pairs import WIDTH, Match
 from rnnbench.analysis.intervals import Interval, Quartiles, is_degenerate
-from rnnbench.analysis.matched_comparisons import WIDTH, Match
 from rnnbench.analysis.results import Results, cell_order
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import printable

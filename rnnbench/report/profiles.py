@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from rnnbench.analysis.gradient_profile import PRECISION, PROBE, relative_gradients, smallest_element
+from rnnbench.analysis.gradient_profile import PRECISION, PROBE, relative_gradients, smallest_norm
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
@@ -20,7 +20,7 @@ from rnnbench.schema import Status
 
 BEFORE, AFTER = "at initialisation", "after training"
 NONE = "needs gradient profiles, which no run has; add probe=[gradient_profile]"
-USED = ("run", "status", "steps_trained", "backend", PRECISION)
+USED = ("run", "status", "steps_trained", PRECISION)
 
 Profiles = dict[str, Float[np.ndarray, " time_step"]]
 """log10(g_t / g_T) by run."""
@@ -38,7 +38,7 @@ def relative_profiles(results: Results, tensors: Sequence[int | None] = (None,))
             continue
         trained = run["status"] == Status.DONE and run["steps_trained"] > 0
         for tensor, of_tensor in zip(tensors, found, strict=True):
-            before, after = relative_gradients(arrays, smallest_element(run), [0, -1], tensor)
+            before, after = relative_gradients(arrays, smallest_norm(run), [0, -1], tensor)
             if not np.isnan(before).all():
                 of_tensor[BEFORE][run["run"]] = before
             if trained and not np.isnan(after).all():

@@ -15,8 +15,7 @@ from rnnbench.cells import Cell
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.states import count_numbers
 from rnnbench.model.budget import hidden_size_for
-from rnnbench.timing.measure import Pass, synchronised, with_threads
-from rnnbench.timing.torch_mm_baseline import torch_mm_baseline
+from rnnbench.timing.measure import Pass, torch_mm_baseline, whole_pass
 
 IMPLEMENTATIONS: dict[str, str] = {
     **{backend.name: f"backend={backend.name}" for backend in FASTEST_FIRST},
@@ -58,21 +57,21 @@ def implementations(cell: Cell, steps: int, batch: int, threads: int = 1, compil
 
     def of_module(make: Callable[[int, int], nn.Module]) -> Pass:
         module = make(cell.input_size, cell.hidden_size).to(like)
-        return with_threads(threads, _pass(lambda: module(inputs)[0], module, upstream))
+        return _pass(lambda: module(inputs)[0], module, upstream, threads)
 
     def of_cell(backend: Backend, cell: Cell) -> Pass:
         of_width = upstream if upstream.shape[-1] == cell.hidden_size else drawn(cell.hidden_size)
-        return with_threads(backend.torch_threads, _pass(partial(_outputs, backend, cell, inputs), cell, of_width))
+        return _pass(partial(_outputs, backend, cell, inputs), cell, of_width, backend.torch_threads)
 
     backends = [backend_named(backend.name, threads) for backend in FASTEST_FIRST]
     found = {backend.name: of_cell(backend, cell) for backend in backends if backend.unsupported_reason(cell) is None}
     if compiled:
         outputs = torch.compile(partial(_outputs, backend_named("eager", threads), cell), dynamic=False)
-        found["torch_compile"] = with_threads(threads, _pass(lambda: outputs(inputs), cell, upstream))
+        found["torch_compile"] = _pass(lambda: outputs(inputs), cell, upstream, threads)
     if (make := torch_module(cell)) is not None:
         found["torch_nn"] = of_module(make)
     if (baseline := torch_mm_baseline(cell, steps, batch)) is not None:
-        found["torch_mm"] = with_threads(threads, synchronised(baseline, like.device))
+        found["torch_mm"] = whole_pass(baseline, threads, like.device)
     if not isinstance(cell, Lstm):
         lstm = Lstm(cell.input_size, cell.hidden_size).to(like)
         fused = backend_named("fused", threads)
@@ -111,7 +110,7 @@ def _ignore(state_index: int, first_step: int, gradients: Tensor) -> None:
     """A hook that does nothing with the gradients: what is done with them is not the backend's time."""
 
 
-def _pass(outputs: Callable[[], Tensor], module: nn.Module, upstream: Tensor) -> Pass:
+def _pass(outputs: Callable[[], Tensor], module: nn.Module, upstream: Tensor, threads: int) -> Pass:
     parameters = list(module.parameters())
 
     def run() -> None:
@@ -119,4 +118,4 @@ def _pass(outputs: Callable[[], Tensor], module: nn.Module, upstream: Tensor) ->
             parameter.grad = None
         outputs().backward(upstream)
 
-    return synchronised(run, upstream.device)
+    return whole_pass(run, threads, upstream.device)

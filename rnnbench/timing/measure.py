@@ -1,22 +1,28 @@
 """Passes timed interleaved in one process, and what fraction of the rate of large matrix products they reach.
 
 The peak is the rate of the fastest of many products of two square matrices by `torch.mm`, each timed by itself, in the
-dtype, on the device and with the threads of the passes, and interleaved with them. The smaller size takes a millisecond
-on a CPU, so that some escape other work on a busy machine; the larger one occupies more threads.
+dtype, on the device and with the threads of the passes, and interleaved with them. The smaller size is so short that
+some escape other work on a busy machine; the larger one occupies more threads.
 """
 
 import gc
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from rnnbench.backends.fused.frontend.trace import trace
+from rnnbench.backends.fused.ir.graph import UnsupportedStepError
+from rnnbench.backends.fused.ir.nodes import Input
+from rnnbench.backends.fused.ir.schedule import make_schedule
 from rnnbench.cells import Cell
 from rnnbench.machine import ExternalLoadMeter
 from rnnbench.probes.probe import Array
-from rnnbench.timing.torch_mm_baseline import multiply_adds
 
 Pass = Callable[[], object]
 """One forward and backward pass."""
@@ -25,6 +31,73 @@ PEAK_PRODUCTS = {384: 8, 1024: 1}
 """How many products of matrices of each size, every time that the passes are timed."""
 FLOPS = 2
 """Operations that a multiply-add counts for."""
+
+
+class _Source(NamedTuple):
+    """What linear maps of a step multiply: its width, and how many features all maps of it have together."""
+
+    width: int
+    features: int
+    is_recurrent: bool
+
+
+def _sources(cell: Cell) -> list[_Source] | None:
+    try:
+        schedule = make_schedule(trace(cell).graph, cell.state_names)
+    except UnsupportedStepError:
+        return None
+    graph, features = schedule.graph, Counter[int]()
+    for linear in schedule.linears:
+        features[schedule.source(linear)] += graph.width(linear)
+    return [
+        _Source(graph.width(source), count, not isinstance(graph.nodes[source], Input))
+        for source, count in features.items()
+    ]
+
+
+def multiply_adds(cell: Cell, steps: int, batch: int) -> int | None:
+    """The multiplications, each with an addition, in the matrix products of one forward and backward pass.
+
+    A matrix that multiplies the state counts three times in every step: forward, for the gradient of the state and for
+    its own; one that multiplies the input twice. None where `step` cannot be traced.
+    """
+    if (sources := _sources(cell)) is None:
+        return None
+    return steps * batch * sum(each.features * each.width * (3 if each.is_recurrent else 2) for each in sources)
+
+
+def torch_mm_baseline(cell: Cell, steps: int, batch: int) -> Callable[[], None] | None:
+    """A function that does the products of one forward and backward pass; None where `step` cannot be traced.
+
+    In each step those of the state with the recurrent matrices, and backward those of the gradients with the same. Once
+    for all steps together: the products of the inputs, and those that make the gradients of the matrices. Matrices that
+    multiply the same tensor are stacked into one; all results go to memory allocated before. It is a yardstick, no
+    bound: an implementation with faster products of its own can take less time.
+    """
+    if (sources := _sources(cell)) is None:
+        return None
+    ones = next(cell.parameters()).detach().new_ones(steps, batch, 1)
+    matrices = [ones.new_full((each.features, each.width), 0.01) for each in sources]
+    operands, results = ([ones.repeat(1, 1, each[which]) for each in sources] for which in (0, 1))
+    recurrent, of_input = (
+        [place for place, each in enumerate(sources) if each.is_recurrent == which] for which in (True, False)
+    )
+    of_matrices, of_operands = [matrix.clone() for matrix in matrices], [operand[0].clone() for operand in operands]
+
+    def run() -> None:
+        with torch.no_grad():
+            for each in of_input:
+                torch.mm(operands[each].flatten(0, 1), matrices[each].t(), out=results[each].flatten(0, 1))
+            for step in range(steps):
+                for each in recurrent:
+                    torch.mm(operands[each][step], matrices[each].t(), out=results[each][step])
+            for step in reversed(range(steps)):
+                for each in recurrent:
+                    torch.mm(results[each][step], matrices[each], out=of_operands[each])
+            for operand, result, gradient in zip(operands, results, of_matrices, strict=True):
+                torch.mm(result.flatten(0, 1).t(), operand.flatten(0, 1), out=gradient)
+
+    return run
 
 
 @dataclass(frozen=True)
@@ -55,10 +128,19 @@ def time_with_peak(
     cell: Cell, passes: Mapping[str, Pass], steps: int, batch: int, threads: int, repetitions: int, eager: int
 ) -> Timings:
     """Time the passes over a batch of sequences, and the peak among them. `eager`: the eager loop's repetitions."""
-    others, peak = ExternalLoadMeter(), Peak(cell)
-    seconds = interleaved_seconds({**passes, "peak": with_threads(threads, peak.measure)}, repetitions, eager)
+    others, like, of_products = ExternalLoadMeter(), next(cell.parameters()).detach(), [0.0]
+    products = {size: _product(like, size, threads) for size in PEAK_PRODUCTS}
+
+    def peak() -> None:
+        for size, count in PEAK_PRODUCTS.items():
+            for _ in range(count):
+                started = time.perf_counter()
+                products[size]()
+                of_products.append(FLOPS * size**3 / (time.perf_counter() - started))
+
+    seconds = interleaved_seconds({**passes, "peak": peak}, repetitions, eager)
     del seconds["peak"]
-    return Timings(seconds, multiply_adds(cell, steps, batch), peak.flops, others.load())
+    return Timings(seconds, multiply_adds(cell, steps, batch), max(of_products), others.load())
 
 
 def interleaved_seconds(
@@ -93,46 +175,19 @@ def interleaved_seconds(
     return {name: np.array(values) for name, values in seconds.items()}
 
 
-class Peak:
-    """The fastest product so far, in operations per second."""
-
-    def __init__(self, cell: Cell) -> None:
-        self.flops = 0.0
-        like = next(cell.parameters()).detach()
-        self.products = {size: _product(like, size) for size in PEAK_PRODUCTS}
-
-    def measure(self) -> None:
-        """Time each product by itself."""
-        for size, count in PEAK_PRODUCTS.items():
-            for _ in range(count):
-                started = time.perf_counter()
-                self.products[size]()
-                self.flops = max(self.flops, FLOPS * size**3 / (time.perf_counter() - started))
-
-
-def _product(like: torch.Tensor, size: int) -> Pass:
+def _product(like: Tensor, size: int, threads: int) -> Pass:
     """A product of two square matrices, into memory allocated before."""
     left, right, result = (like.new_full((size, size), 0.01) for _ in range(3))
-    return synchronised(lambda: torch.mm(left, right, out=result), like.device)
+    return whole_pass(lambda: torch.mm(left, right, out=result), threads, like.device)
 
 
-def with_threads(torch_threads: int, run: Pass) -> Pass:
-    """The pass with this many threads of torch's."""
-
-    def run_with_threads() -> None:
-        torch.set_num_threads(torch_threads)
-        run()
-
-    return run_with_threads
-
-
-def synchronised(run: Pass, device: torch.device) -> Pass:
-    """The pass with its end waited for, which a GPU's call does not."""
-    if device.type != "cuda":
-        return run
+def whole_pass(run: Pass, torch_threads: int, device: torch.device) -> Pass:
+    """The pass with this many threads of torch's and with its end waited for, which a GPU's call does not."""
 
     def run_to_the_end() -> None:
+        torch.set_num_threads(torch_threads)
         run()
-        torch.cuda.synchronize(device)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
 
     return run_to_the_end

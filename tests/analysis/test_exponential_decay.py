@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rnnbench.analysis.exponential_decay import exponential_test, half_slopes
+from rnnbench.analysis.gradient_profile import exponential_test, half_slopes
 from rnnbench.analysis.verdict import Verdict
 from rnnbench.gradient_fit import fit_gradient
 from tests.analysis.two_groups import binomial_error
@@ -28,7 +28,7 @@ def test_slopes_of_the_halves_by_hand():
     assert half_slopes(10.0 ** np.array([0, 1, 2, 4, 6, 8])) == pytest.approx((1, 2))
     # The zeros of a flushed gradient do not count: the halves are those of what is left.
     assert half_slopes(np.concatenate([np.zeros(4), 10.0 ** np.array([0, 1, 2, 4, 6, 8])])) == pytest.approx((1, 2))
-    assert math.isnan(half_slopes(np.ones(5)).first)
+    assert math.isnan(half_slopes(np.ones(5))[0])
 
 
 @pytest.mark.parametrize(

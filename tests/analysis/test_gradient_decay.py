@@ -8,7 +8,7 @@ import pytest
 
 from rnnbench.analysis.comparison import comparison
 from rnnbench.analysis.gradient_decay import gradient_decays
-from rnnbench.analysis.gradient_profile import growth_per_step, joint_norms, relative_gradients, smallest_element
+from rnnbench.analysis.gradient_profile import growth_per_step, joint_norms, relative_gradients, smallest_norm
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.gradient_fit import decades_lost
@@ -132,14 +132,14 @@ def test_missing_and_old_profiles_are_named_in_one_line(monkeypatch: pytest.Monk
 
 
 def test_relative_to_the_last_step_with_a_gradient() -> None:
-    """Rounded to zero are elements below 2^-126, and a norm within a factor of 100 of that has lost too many."""
+    """Of norms in float32 those below 100 x 2^-106 count as rounded to zero."""
     norms = np.where(STEPS > 27, 0, 10 ** (2.0 * (STEPS - 27)))
-    (found,) = relative_gradients({"norm": norms[None, None]}, smallest_element({"backend": "eager"}))
+    (found,) = relative_gradients({"norm": norms[None, None]}, smallest_norm({}))
     assert np.isneginf(found[STEPS > 27]).all()
-    assert np.isneginf(found[norms <= 100 * 2.0**-126]).all()
-    assert found[20:28] == pytest.approx(2.0 * (STEPS[20:28] - 27))
+    assert np.isneginf(found[norms <= 100 * 2.0**-106]).all()
+    assert found[14:28] == pytest.approx(2.0 * (STEPS[14:28] - 27))
     assert growth_per_step(found) == pytest.approx(-2)
-    (fused,) = relative_gradients({"norm": norms[None, None]}, smallest_element({"backend": "fused"}))  # below 2^-106
-    assert np.isfinite(fused).sum() < np.isfinite(found).sum()
+    (wide,) = relative_gradients({"norm": norms[None, None]}, smallest_norm({"gradient_precision": "float64"}))
+    assert np.isfinite(wide).sum() == 28
     assert np.isnan(relative_gradients({"norm": 0 * norms[None, None]}, 2.0**-126)).all()
     assert math.isnan(growth_per_step(np.full(30, math.nan)))

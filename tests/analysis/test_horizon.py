@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnnbench.analysis.cell_pairs import PARAMETERS, WIDTH, Match, matched_comparisons
 from rnnbench.analysis.horizon import longest_solvable_length, solvable_lengths
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, Match, matched_comparisons
 from tests.analysis.made import table
 from tests.analysis.two_groups import binomial_error
 

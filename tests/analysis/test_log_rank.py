@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from rnnbench.analysis.log_rank import log_rank_test, permutation_p_values
-from rnnbench.analysis.steps_to_solve import StepsToSolve
+from rnnbench.analysis.milestones import StepsToSolve
 from tests.analysis.two_groups import INF, binomial_error, drawn, group
 from tests.long import long_but
 

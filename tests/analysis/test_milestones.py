@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from rnnbench.analysis.intervals import Interval, median_interval
-from rnnbench.analysis.milestones import check_milestone, reached, steps_to, stopped_by_solving, trained_runs
-from rnnbench.analysis.steps_to_solve import StepsToSolve, median_steps
+from rnnbench.analysis.milestones import (
+    StepsToSolve,
+    check_milestone,
+    median_steps,
+    reached,
+    steps_to,
+    stopped_by_solving,
+    trained_runs,
+)
 from rnnbench.errors import SettingError
 from tests.analysis.made import table
 from tests.analysis.two_groups import INF, binomial_error, drawn, group

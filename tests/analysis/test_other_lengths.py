@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rnnbench.analysis.archive import RunFolders
 from rnnbench.analysis.other_lengths import other_lengths
 from rnnbench.analysis.results import Results, sorted_runs
-from rnnbench.analysis.run_folders import RunFolders
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.figures.other_lengths import OtherLengths as Figure

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.loss_scale import decades_over_baseline, loss_differences
+from rnnbench.analysis.loss_comparison import decades_over_baseline, loss_differences
 from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.verdict import Verdict, below
 from tests.analysis.two_groups import INF, binomial_error

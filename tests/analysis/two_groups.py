@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from rnnbench.analysis.steps_to_solve import StepsToSolve
+from rnnbench.analysis.milestones import StepsToSolve
 
 INF = math.inf
 

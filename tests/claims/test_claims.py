@@ -12,8 +12,8 @@ from rnnbench.analysis.milestones import steps_to
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import steps_ratio
 from rnnbench.analysis.verdict import Verdict
-from rnnbench.claims import CLAIMS, Finding, findings, learning, steps
-from rnnbench.claims.claim import Case, Claim, Count, Kind, Overall, corrected, finding, overall
+from rnnbench.claims import CLAIMS, Finding, findings, learning, selection
+from rnnbench.claims.claim import Case, Claim, Kind, corrected, finding, overall
 from tests.claims.made_claims import INPUTS, SEEDS, WIDTH, Change, Row, exponential, made
 
 HOLDS, FAILS, UNDECIDED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED
@@ -24,7 +24,7 @@ CONSTRUCTED = {"fewer-parameters", "one-state", "convex", "update-one", "reset-i
 @pytest.fixture(autouse=True)
 def without_power(monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulated power takes seconds, and no verdict rests on it."""
-    for module in (learning, steps):
+    for module in (learning, selection):
         monkeypatch.setattr(module, "detectable_steps_ratio", lambda a, b, generator, level: math.nan)
 
 
@@ -105,8 +105,8 @@ def noisy(seed: int) -> float:
 def test_every_verdict_of_runs_that_bear_the_notes_out() -> None:
     of_claims = findings(made())
     assert list(of_claims) == list(CLAIMS)
-    assert {claim.name for claim, found in of_claims.items() if found.overall is not Overall.HOLDS} == {"faster"}
-    assert of_claims[BY_NAME["faster"]].overall is Overall.DEPENDS
+    assert {claim.name for claim, found in of_claims.items() if found.overall is not Verdict.HOLDS} == {"faster"}
+    assert of_claims[BY_NAME["faster"]].overall is Verdict.DEPENDS
     assert {claim.name for claim in CLAIMS if claim.kind is Kind.BY_CONSTRUCTION} == CONSTRUCTED
 
 
@@ -179,7 +179,7 @@ def test_gru_limit_takes_one_length_of_a_start() -> None:
     results = made(both(*(decays("gru", lambda seed: 0.04 + 1e-4 * seed, when) for when in ("before", "after"))))
     assert verdicts(results, "gru-limit", length=20) == {FAILS}
     assert verdicts(results, "gru-limit", length=40) == {HOLDS}
-    assert found(results, "gru-limit").overall is Overall.HOLDS
+    assert found(results, "gru-limit").overall is Verdict.HOLDS
 
 
 @pytest.mark.parametrize(
@@ -226,12 +226,12 @@ def test_that_a_cell_stops_solving_is_reported_alongside_its_claim(claim: str) -
     for results, expected in ((made(stops), HOLDS), (made(), UNDECIDED), (made(unsolved(cell)), UNDECIDED)):
         (case,) = [case for case in found(results, claim).cases if case.reported_only]
         assert case.verdict is expected
-        assert found(results, claim).overall is Overall.HOLDS
+        assert found(results, claim).overall is Verdict.HOLDS
     (case,) = [case for case in found(made(stops), claim).cases if case.reported_only]
     assert case.condition == {"compared": "stops_solving", "length": 40, "budget": 2000}
     assert case.details == {
-        "solved_at_20": Count(6, 6), "solved_at_40": Count(0, 6),
-        "mse_below_0_01_at_20": Count(6, 6), "mse_below_0_01_at_40": Count(6, 6),
+        "solved_at_20": (6, 6), "solved_at_40": (0, 6),
+        "mse_below_0_01_at_20": (6, 6), "mse_below_0_01_at_40": (6, 6),
     }  # fmt: skip
 
 
@@ -414,16 +414,16 @@ def test_a_single_run_decides_nothing() -> None:
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        ([HOLDS, HOLDS], Overall.HOLDS),
-        ([FAILS], Overall.FAILS),
-        ([HOLDS, FAILS, UNDECIDED], Overall.DEPENDS),
-        ([HOLDS, UNDECIDED], Overall.UNDECIDED),
-        ([UNDECIDED], Overall.UNDECIDED),
-        ([HOLDS, Verdict.DIFFERS], Overall.DEPENDS),
-        ([], Overall.NOT_MEASURED),
+        ([HOLDS, HOLDS], Verdict.HOLDS),
+        ([FAILS], Verdict.FAILS),
+        ([HOLDS, FAILS, UNDECIDED], Verdict.DEPENDS),
+        ([HOLDS, UNDECIDED], Verdict.UNDECIDED),
+        ([UNDECIDED], Verdict.UNDECIDED),
+        ([HOLDS, Verdict.DIFFERS], Verdict.DEPENDS),
+        ([], Verdict.NOT_MEASURED),
     ],
 )
-def test_overall(verdicts: list[Verdict], expected: Overall) -> None:
+def test_overall(verdicts: list[Verdict], expected: Verdict) -> None:
     cases = [case_of(verdict, length=length) for length, verdict in enumerate(verdicts)]
     assert overall(cases) is expected
     assert overall([*cases, case_of(FAILS, reported_only=True)]) is expected
@@ -431,9 +431,9 @@ def test_overall(verdicts: list[Verdict], expected: Overall) -> None:
 
 def test_overall_where_one_length_is_enough() -> None:
     cases = [case_of(FAILS, gain=1, length=20), case_of(HOLDS, gain=1, length=40), case_of(FAILS, gain=2, length=20)]
-    assert overall(cases[:2], "length") is Overall.HOLDS
-    assert overall(cases, "length") is Overall.DEPENDS
-    assert overall([cases[0], cases[2], case_of(UNDECIDED, gain=2, length=40)], "length") is Overall.UNDECIDED
+    assert overall(cases[:2], "length") is Verdict.HOLDS
+    assert overall(cases, "length") is Verdict.DEPENDS
+    assert overall([cases[0], cases[2], case_of(UNDECIDED, gain=2, length=40)], "length") is Verdict.UNDECIDED
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
@@ -442,7 +442,7 @@ def test_what_is_not_measured_is_said(claim: Claim) -> None:
     nothing = results.of(results.runs[results.runs["cell"] == "rnn"].drop(columns="pass_input_size"))
     nothing = nothing.of(nothing.runs[nothing.runs["train.steps"] == 1])
     of_nothing = finding(claim, nothing)
-    assert of_nothing.overall is Overall.NOT_MEASURED
+    assert of_nothing.overall is Verdict.NOT_MEASURED
     assert of_nothing.missing.startswith("needs")
 
 
@@ -459,8 +459,8 @@ def test_failed_runs_count_as_unsolved(claim: str) -> None:
     assert told
     for case in told:
         counted = case.details["solved_gru"]
-        assert isinstance(counted, Count)
-        assert counted.successes * SEEDS == counted.runs * 2
+        assert isinstance(counted, tuple)
+        assert counted[0] * SEEDS == counted[1] * 2
 
 
 def test_failed_runs_are_losses_beyond_all_others() -> None:
@@ -469,7 +469,7 @@ def test_failed_runs_are_losses_beyond_all_others() -> None:
     losses = [case for case in found(results, "comparable").cases if "loss" in case.condition["compared"]]
     assert {case.number.estimate for case in losses} == {math.inf}
     (stops,) = (case for case in found(results, "gru-limit").cases if case.reported_only)
-    assert stops.details["solved_at_40"] == Count(0, SEEDS)
+    assert stops.details["solved_at_40"] == (0, SEEDS)
 
 
 @pytest.mark.parametrize("loss", [0.0, math.nan])

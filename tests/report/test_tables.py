@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnbench.analysis.loss_scale import SCALE
+from rnnbench.analysis.loss_comparison import SCALE
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import tune
 from rnnbench.report import Table

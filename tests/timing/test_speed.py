@@ -21,9 +21,8 @@ from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.tasks.adding import Adding
 from rnnbench.timing.implementations import equal_lstm, implementations
-from rnnbench.timing.measure import Timings, interleaved_seconds
+from rnnbench.timing.measure import Timings, interleaved_seconds, multiply_adds, torch_mm_baseline
 from rnnbench.timing.speed import Speed
-from rnnbench.timing.torch_mm_baseline import multiply_adds, torch_mm_baseline
 from tests.long import long_but
 
 STEPS, BATCH, HIDDEN = 5, 7, 3

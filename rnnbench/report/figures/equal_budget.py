@@ -6,13 +6,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from rnnbench.analysis.cell_pairs import PARAMETERS, WIDTH, matched_comparisons
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.loss_comparison import FACTOR, has_equal_budgets, loss_comparison, losses_of, relative_losses
-from rnnbench.analysis.loss_scale import baselines, is_logarithmic, mean_loss
-from rnnbench.analysis.matched_comparisons import PARAMETERS, WIDTH, matched_comparisons
-from rnnbench.analysis.milestones import steps_to, trained_runs
+from rnnbench.analysis.loss_comparison import (
+    FACTOR,
+    baselines,
+    has_equal_budgets,
+    is_logarithmic,
+    loss_comparison,
+    losses_of,
+    mean_loss,
+    relative_losses,
+)  # fmt: skip
+from rnnbench.analysis.milestones import median_steps, steps_to, trained_runs
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.steps_to_solve import median_steps
 from rnnbench.analysis.variant import Variant
 from rnnbench.report import drawing
 from rnnbench.report.cell_names import cell_name

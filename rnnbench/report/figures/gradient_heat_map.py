@@ -10,7 +10,7 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from rnnbench.analysis.gradient_profile import PROBE, relative_gradients, smallest_element
+from rnnbench.analysis.gradient_profile import PROBE, relative_gradients, smallest_norm
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
@@ -125,7 +125,7 @@ def _median_surface(results: Results, runs: pd.DataFrame, tensor: int | None) ->
     for run in runs.to_dict("records"):
         arrays = results.source.probe(run["run"], PROBE)
         if len(steps := arrays.get("step", ())):
-            relative = relative_gradients(arrays, smallest_element(run), tensor=tensor)
+            relative = relative_gradients(arrays, smallest_norm(run), tensor=tensor)
             profiles += [] if np.isnan(relative).all() else [pd.DataFrame(relative, index=steps)]
     if not profiles:
         return None

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from rnnbench.analysis import loss_comparison
 from rnnbench.analysis.intervals import UNDEFINED, Interval
-from rnnbench.analysis.loss_scale import LINEAR, SCALE
+from rnnbench.analysis.loss_comparison import LINEAR, SCALE
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import FACTOR

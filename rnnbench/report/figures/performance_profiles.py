@@ -6,8 +6,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator
 
-from rnnbench.analysis.loss_comparison import has_equal_budgets, relative_losses
-from rnnbench.analysis.loss_scale import baselines, is_logarithmic
+from rnnbench.analysis.loss_comparison import baselines, has_equal_budgets, is_logarithmic, relative_losses
 from rnnbench.analysis.milestones import SOLVED, steps_to, trained_runs, with_milestone
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.scoring import performance_profile

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from rnnbench.analysis import comparison
-from rnnbench.analysis.loss_scale import LINEAR, SCALE
+from rnnbench.analysis.loss_comparison import LINEAR, SCALE
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.report.component import OfMilestone, Table

@@ -9,7 +9,7 @@ import pandas as pd
 
 from rnnbench.analysis import loss_comparison
 from rnnbench.analysis.cell_pairs import PAIR
-from rnnbench.analysis.loss_scale import LINEAR, SCALE
+from rnnbench.analysis.loss_comparison import LINEAR, SCALE
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.component import Table
