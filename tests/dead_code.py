@@ -49,6 +49,7 @@ UNSEEN = {
     "alternative": "the page's template reads it",
     "detectable": "the claims' table reads it by name",
     "sentence": "the claims' table reads it by name",
+    "difficulty_setting": "pydantic reads it",
     "first_step": "an argument of every hook",
     "state_index": "an argument of every hook",
 }

@@ -164,7 +164,6 @@ def _summary(results: Results, run: Mapping[Any, Any], when: str) -> GradientSum
 
 
 def _known(runs: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """The column's values, of the runs that have one."""
     return numbers(runs, column).dropna().to_numpy(float)
 
 

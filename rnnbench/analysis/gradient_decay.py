@@ -74,7 +74,6 @@ def _profiles(results: Results, run: str) -> tuple[GradientSummary, GradientSumm
 
 
 def _moment(found: Sequence[GradientSummary], when: str) -> dict[str, Any]:
-    """The columns of several runs' profiles at one moment."""
     fits = np.array([(each.r_squared, each.decay) for each in found]).reshape(-1, 2)
     r_squared, decays = (column[~np.isnan(column)] for column in fits.T)
     columns = {

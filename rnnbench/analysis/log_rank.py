@@ -117,12 +117,15 @@ def score_p_values(
     if math.prod(math.comb(part.shape[1], in_a) for in_a, part in parts) <= MOST_ENUMERATED:
         sums = np.zeros((1, tests))
         for in_a, part in parts:
-            of_ways = _all_ways(in_a, part.shape[1]) @ part.T
-            sums = (sums[:, None] + of_ways[None]).reshape(-1, tests)
+            chosen = np.array(list(combinations(range(part.shape[1]), in_a)), dtype=np.intp).reshape(-1, in_a)
+            ways = np.zeros((len(chosen), part.shape[1]))
+            np.put_along_axis(ways, chosen, 1, axis=1)
+            sums = (sums[:, None] + (ways @ part.T)[None]).reshape(-1, tests)
         return observed, (np.abs(sums.round(DECIMALS)) >= extreme).mean(axis=0)
     sums = np.zeros((permutations, tests))
     for in_a, part in parts:
-        sums += _random_ways(in_a, part.shape[1], permutations, generator) @ part.T
+        of_a = np.broadcast_to(np.arange(part.shape[1]) < in_a, (permutations, part.shape[1])).astype(np.float64)
+        sums += generator.permuted(of_a, axis=1) @ part.T
     beyond = (np.abs(sums.round(DECIMALS)) >= extreme).sum(axis=0)
     return observed, (beyond + 1) / (permutations + 1)
 
@@ -144,17 +147,3 @@ def log_rank_scores(times: Numbers, solved: NDArray[np.bool_]) -> Numbers:
     at_risk = not_before.sum(axis=-2)
     hazards = np.where(solved, 1 / at_risk, 0)
     return np.asarray(solved - (not_before * hazards[..., None, :]).sum(axis=-1))
-
-
-def _all_ways(in_a: int, runs: int) -> Numbers:
-    """Every way to choose the runs of group a, ways x runs, 1 for those in a."""
-    chosen = np.array(list(combinations(range(runs), in_a)), dtype=np.intp).reshape(-1, in_a)
-    ways = np.zeros((len(chosen), runs))
-    np.put_along_axis(ways, chosen, 1, axis=1)
-    return ways
-
-
-def _random_ways(in_a: int, runs: int, count: int, generator: np.random.Generator) -> Numbers:
-    """Ways to choose the runs of group a drawn at random, ways x runs, 1 for those in a."""
-    first = np.broadcast_to(np.arange(runs) < in_a, (count, runs)).astype(np.float64)
-    return generator.permuted(first, axis=1)

@@ -167,7 +167,6 @@ def relative_losses(runs: pd.DataFrame) -> NDArray[np.float64]:
 def _compare(
     names: dict[str, Any], a: pd.DataFrame, b: pd.DataFrame, generator: np.random.Generator, logarithmic: bool
 ) -> dict[str, Any]:
-    """One row, before any correction."""
     a, b = a.set_index("seed").align(b.set_index("seed"), join="inner", axis=0)
     have = ~(np.isnan(losses_of(a)) | np.isnan(losses_of(b)))
     a, b = a[have], b[have]
@@ -205,7 +204,6 @@ def _compare(
 
 
 def _why_not(a: pd.DataFrame, b: pd.DataFrame) -> str:
-    """Why losses of these runs cannot be compared; empty when they can."""
     if not len(a):
         return "no seed in common"
     steps = np.concatenate([budgets_trained(a), budgets_trained(b)])

@@ -82,7 +82,6 @@ def other_lengths(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _summary(rows: pd.DataFrame) -> dict[str, Any]:
-    """Of the runs of one group at one length."""
     losses, measured = rows["loss"].to_numpy(float), rows["measured"].to_numpy(float)
     best = rows.iloc[int(losses.argmin())]
     return {

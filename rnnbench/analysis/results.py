@@ -82,26 +82,21 @@ class Results:
                 raise SettingError(f"{given}: no run has this column{hint}")
             left = runs[runs[column].map(typed_value).isin({typed_value(value) for value in values})]
             if left.empty:
-                raise SettingError(f"{given}: no run has one of these values; there are {_some(runs[column])}")
+                there = [override_text(value) for _, value in dict.fromkeys(runs[column].map(typed_value))]
+                some = ", ".join(there[:12]) + ", ..." * (len(there) > 12)
+                raise SettingError(f"{given}: no run has one of these values; there are {some or 'none'}")
             runs = left
-        missing = [job for job in self.missing if all(_may_be_of(job, column, only[column]) for column in only)]
+        wanted = {column: {typed_value(value) for value in values} for column, values in only.items()}
+        launched = {job: dict(word.split("=", 1) for word in job.split() if "=" in word) for job in self.missing}
+        missing = [
+            job for job, given in launched.items()
+            if all(typed_value(override_value(given[name])) in wanted[name] for name in wanted if name in given)
+        ]  # fmt: skip
         return replace(self.of(runs), missing=missing) if only else self
 
     def of(self, runs: pd.DataFrame) -> "Results":
         """The results of these of the runs, their variants being what differs among these."""
         return replace(self, runs=sorted_runs(runs, ignored=[*self.ignored_settings, self.tuned or ""]))
-
-
-def _may_be_of(job: str, column: str, values: Sequence[Any]) -> bool:
-    """Whether a job's overrides, `cell=gru seed=1`, leave it open or say that the column has one of the values."""
-    given = [value for key, is_set, value in (word.partition("=") for word in job.split(" ")) if key == column]
-    return not given or typed_value(override_value(given[-1])) in {typed_value(value) for value in values}
-
-
-def _some(column: "pd.Series[Any]", most: int = 12) -> str:
-    """The values of a column, the first of many."""
-    values = [override_text(value) for _, value in dict.fromkeys(column.map(typed_value))]
-    return ", ".join([*values[:most], *(["..."] if len(values) > most else [])]) or "none"
 
 
 def check_once(runs: pd.DataFrame) -> None:

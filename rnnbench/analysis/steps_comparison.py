@@ -76,7 +76,6 @@ def steps_comparison(
 def _compare(
     a: pd.DataFrame, b: pd.DataFrame, milestone: str, generator: np.random.Generator, permutations: int
 ) -> dict[str, Any]:
-    """One row, its verdicts and p-values before any correction."""
     steps_a, steps_b = steps_to(a, milestone), steps_to(b, milestone)
     test = log_rank_test(steps_a, steps_b, generator, permutations)
     equivalence = steps_equivalence(steps_a, steps_b, generator, permutations=permutations)
@@ -115,15 +114,10 @@ def _over_all(
     names, a, b = pair
     difficulty = f"{ALL} {names['difficulty_setting']}s"
     row = names | {"difficulty": difficulty} | _compare(a, b, milestone, generator, permutations) | {"over_all": 1}
-    if not have_one_in_common(ratios):
+    bounded = [ratio for ratio in ratios if not np.isnan(ratio.low)]
+    if bounded and max(ratio.low for ratio in bounded) > min(ratio.high for ratio in bounded):  # none in common
         sooner = {below(ratio, 1) for ratio in ratios}
         row |= {"ratio": UNDEFINED, "why_no_ratio": CONTRADICTED, "equivalent": Verdict.UNDECIDED}
         row["equivalent_p_holm"] = 1.0
         row["fewer_steps"] = sooner.pop() if len(sooner) == 1 else Verdict.UNDECIDED
     return row
-
-
-def have_one_in_common(ratios: Sequence[Interval]) -> bool:
-    """Whether there is a ratio that all of the intervals hold; one without bounds holds any."""
-    bounded = [ratio for ratio in ratios if not np.isnan(ratio.low)]
-    return not bounded or max(ratio.low for ratio in bounded) <= min(ratio.high for ratio in bounded)

@@ -66,7 +66,6 @@ def drawn_steps(
 def _exact_ratio(
     a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, permutations: int, confidence: float
 ) -> Interval:
-    """The ratio with its interval, the steps taken as they are."""
     ratios, lefts, rights = _distinct_ratios(a, b)
     if ratios.size == 0:
         return Interval(math.nan)

@@ -98,9 +98,11 @@ def candidates(results: Results, setting: str) -> pd.DataFrame:
         raise SettingError(f"tuned={setting}: the runs do not differ in it; sweep it, or set tuned=null")
     if results.candidates is None:
         runs = sorted_runs(runs, ignored=[*results.ignored_settings, setting])
-    rows = []
-    for key, group in runs[runs["status"].isin(ENDED)].groupby(GROUP, sort=False):
-        rows += [dict(zip(GROUP, key, strict=True)) | row for row in ranked(group, setting, results.tuned_by)]
+    rows = [
+        dict(zip(GROUP, key, strict=True)) | row
+        for key, group in runs[runs["status"].isin(ENDED)].groupby(GROUP, sort=False)
+        for row in ranked(group, setting, results.tuned_by)
+    ]
     return pd.DataFrame(rows)
 
 
@@ -149,15 +151,10 @@ def choices(results: Results, setting: str) -> pd.DataFrame:
             "usable_fraction": float(usable.mean()),
         }
 
-    table = candidates(results, setting)
-    over_all = {
-        key: value
-        for _, group in table.groupby([name for name in GROUP if name != "difficulty"], sort=False)
-        for value in [_over_all(group)]
-        for key in group[GROUP].itertuples(False, None)
-    }
+    table, apart = candidates(results, setting), [name for name in GROUP if name != "difficulty"]
+    over_all = {key: _over_all(group) for key, group in table.groupby(apart, sort=False)}
     rows = rows_by(GROUP, table, row)
-    return rows.assign(chosen_over_all=[over_all[key] for key in rows[GROUP].itertuples(False, None)])
+    return rows.assign(chosen_over_all=[over_all[key] for key in rows[apart].itertuples(False, None)])
 
 
 def _over_all(rows: pd.DataFrame) -> Any:

@@ -17,7 +17,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict, above, opposite, within_margin
 from rnnbench.claims.claim import Case, Claim, Kind
 from rnnbench.claims.profiles import MEMORY_BIAS, Profiles, after_training, at_initialisation
-from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, STEPS, by_seed, names, trained_by_length
+from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, STEPS, by_seed, names, trained_by_length, with_values
 from rnnbench.errors import SettingError
 from rnnbench.schema import Status
 
@@ -29,9 +29,7 @@ def _time_scales(results: Results) -> list[Case]:
     groups = trained_by_length(results, "gru")
     if not groups:
         raise SettingError("needs trained runs of gru")
-    for column in QUARTILES:
-        if column not in results.runs:
-            raise SettingError(f"needs the column {column}")
+    with_values(results.runs, *QUARTILES)
     return [_spread(condition, by_seed(group)) for condition, group in groups]
 
 
@@ -78,10 +76,6 @@ TIME_SCALES = Claim(
 
 LEAST_DECADES = 1.0
 """By how many decades a gradient must fall or rise over the sequence to have vanished or exploded: a convention."""
-
-
-def _vanishing(results: Results) -> list[Case]:
-    return [_exponential(profiles) for profiles in at_initialisation(results, "rnn", longest=True)]
 
 
 def _exponential(profiles: Profiles) -> Case:
@@ -172,16 +166,14 @@ def _nearest_bound(decades: Float[np.ndarray, " runs"]) -> Interval:
 def _stops_solving(results: Results, cell: str) -> list[Case]:
     """Whether the cell solves its task less often at the longest length tested than at the shortest; only reported.
 
-    HOLDS when fewer than half of the runs of the longest length solve it and the two lengths differ; else UNDECIDED:
-    that a cell solves its task up to some length does not imply that it always will.
+    HOLDS when fewer than half of the runs of the longest length solve it, and less often; else UNDECIDED.
     """
     groups = trained_by_length(results, cell)
     if len(groups) < 2:
         return []
     solved = {next(iter(condition.values())): by_seed(group)["solved"].to_numpy(bool) for condition, group in groups}
     shortest, *_, longest = solved
-    counts = [(int(solved[length].sum()), int((~solved[length]).sum())) for length in (shortest, longest)]
-    fisher: Any = stats.fisher_exact(np.array(counts))
+    fisher: Any = stats.fisher_exact([(solved[each].sum(), (~solved[each]).sum()) for each in (shortest, longest)])
     stops = solved[longest].mean() < min(0.5, solved[shortest].mean())
     details = {f"solved_at_{length:g}": (int(runs.sum()), runs.size) for length, runs in solved.items()}
     for length, (_, group) in zip(solved, groups, strict=True):
@@ -213,7 +205,7 @@ VANISHING = Claim(
     "for training, longest length; positive: it decays on its way back",
     f"holds where the slopes of the two halves of the sequence differ by less than {CURVATURE_MARGIN:g} of the slope "
     "of the whole (two one-sided tests), fails where by more; R² takes no part",
-    _vanishing,
+    lambda results: [_exponential(profiles) for profiles in at_initialisation(results, "rnn", longest=True)],
 )
 LSTM_PARTIAL = Claim(
     "lstm-partial",

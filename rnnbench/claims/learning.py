@@ -50,20 +50,12 @@ IMPLEMENTATIONS = {"fused": "fused", "torch_nn": "torch.nn on CPU"}
 def _pairs(results: Results, one: str, other: str) -> list[tuple[Mapping[str, Any], Pair]]:
     """The runs of both cells by what they match in, those of equally many parameters first."""
     runs = trained(results, [one, other])
-    matched = matched_comparisons(runs)
-    pairs: list[tuple[Mapping[str, Any], Pair]] = []
-    for match, group in sorted(matched.items(), key=lambda item: item[0].column == WIDTH):
-        pair = pair_of(group, one, other)
-        if len(pair[0]):
-            pairs.append(({"match": match, "rate": rate_label(results, runs)}, pair))
-    if not pairs:
+    matched = sorted(matched_comparisons(runs).items(), key=lambda item: item[0].column == WIDTH)
+    rate = rate_label(results, runs)
+    pairs = [({"match": match, "rate": rate}, pair_of(group, one, other)) for match, group in matched]
+    if not any(len(pair[0]) for _, pair in pairs):
         raise SettingError(f"needs matched runs of {one} and {other} at the same length")
-    return pairs
-
-
-def _gru_beats_rnn(results: Results) -> list[Case]:
-    unit = "steps to solve, GRU's over RNN's"
-    return [fewer_steps(condition, pair, unit) for condition, pair in _pairs(results, "gru", "rnn")]
+    return [(condition, pair) for condition, pair in pairs if len(pair[0])]
 
 
 def _alike(results: Results, one: str, other: str) -> list[Case]:
@@ -72,15 +64,10 @@ def _alike(results: Results, one: str, other: str) -> list[Case]:
     for condition, pair in _pairs(results, one, other):
         for at, part in by_difficulty(pair):
             cases.append(_equally_soon({"compared": "steps_to_solve", **at, **condition}, part))
-            if _trained_equally_long(part):
+            train_on = all(STOPS in runs and not runs[STOPS].any() for runs in part)
+            if train_on and np.ptp(np.concatenate([budgets_trained(runs) for runs in part])) == 0:
                 cases.append(_equal_losses({"compared": "loss_at_equal_budgets", **at, **condition}, part))
     return cases
-
-
-def _trained_equally_long(pair: Pair) -> bool:
-    """Whether no run stopped when it had solved its task, and all were to train as long."""
-    train_on = all(STOPS in runs and not runs[STOPS].any() for runs in pair)
-    return train_on and len(set(np.concatenate([budgets_trained(runs) for runs in pair]))) == 1
 
 
 def _equally_soon(condition: Mapping[str, Any], pair: Pair) -> Case:
@@ -155,7 +142,6 @@ def _faster(results: Results) -> list[Case]:
 
 
 def _columns(implementation: str) -> tuple[str, str]:
-    """The times of a pass of the GRU, and of the LSTM alongside it in the same process."""
     return f"pass_{implementation}_s", f"pass_lstm_{implementation}_s"
 
 
@@ -204,7 +190,7 @@ GRU_BEATS_RNN = Claim(
     "ratio of steps to solve, all lengths together as strata, runs that did not solve it censored at their budget; at "
     "equal parameters and at equal width, at the learning rate that is named",
     "holds where the log-rank test finds the ratio below 1, fails where above",
-    _gru_beats_rnn,
+    lambda results: [fewer_steps(*each, "steps to solve, GRU's over RNN's") for each in _pairs(results, "gru", "rnn")],
 )
 COMPARABLE = Claim(
     "comparable",

@@ -118,15 +118,14 @@ def _profiles(results: Results, condition: Mapping[str, Any], runs: pd.DataFrame
     if not found:
         return None
     ended = runs[runs["status"] == Status.DONE] if probed == -1 else runs
-    taking_part = [run for run, norms in found.items() if _takes_part(norms)]
-    kept = by_seed(ended[ended["run"].isin(taking_part)])
     length = next(iter(found.values())).size
+    taking_part = [
+        run for run, norms in found.items()
+        if norms[-1] > 0 and np.count_nonzero(norms) >= min(FEWEST_STEPS, length)
+    ]  # fmt: skip
+    kept = by_seed(ended[ended["run"].isin(taking_part)])
     norms_of_runs = np.array([found[run] for run in kept["run"]]).reshape(len(kept), length)
     stored = [results.source.probe(run, PROBE).get("norm_by_state") for run in kept["run"]]
     by_state = [np.where(np.isfinite(each[probed, -1]), each[probed, -1], 0) for each in stored if each is not None]
     complete = np.array(by_state) if by_state and len(by_state) == len(kept) else None
     return Profiles(condition, kept, norms_of_runs, len(found) - len(kept), complete)
-
-
-def _takes_part(norms: Float[np.ndarray, " time_step"]) -> bool:
-    return bool(norms[-1] > 0 and np.count_nonzero(norms) >= min(FEWEST_STEPS, norms.size))

@@ -191,7 +191,6 @@ def less_time(condition: Mapping[str, Any], pair: Pair, log_passes: "np.ndarray[
 
 
 def _ratio(pair: Pair, milestone: str = SOLVED) -> Interval:
-    """The ratio of steps, the one's over the other's; NaN where no run of either arrived."""
     a, b = (steps_to(runs, milestone) for runs in pair)
     return steps_ratio(a, b, np.random.default_rng(0))
 

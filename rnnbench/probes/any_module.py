@@ -206,8 +206,6 @@ def _recorded(recording: Recording, layers: Mapping[str, nn.Module], module: nn.
 def _stepwise(
     forward: Callable[..., Any], recording: Recording, of_torch: Mapping[nn.Module, str]
 ) -> Callable[..., Any]:
-    """The `forward` of torch's layers, step by step for those that are recorded."""
-
     def run(layer: nn.RNNBase, *arguments: Any, **named: Any) -> Any:
         if layer not in of_torch:
             return forward(layer, *arguments, **named)

@@ -65,7 +65,6 @@ class GateLimits(Probe):
 
 
 def _gates(cell: Cell, x: Float[Tensor, "batch input"]) -> dict[str, float]:
-    """The columns of the gates that the cell has."""
     generator = torch.Generator().manual_seed(0)
     drawn = 2 * torch.rand(2, len(x), cell.hidden_size, generator=generator) - 1
     one, other = drawn.to(cell.zeros(0))

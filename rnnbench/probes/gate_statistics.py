@@ -140,18 +140,15 @@ def _of_examples(gate: Tensor, examples: int) -> Float[Tensor, "batch gate_unit"
 
 
 def _over_units(values: Float[Tensor, "batch unit"]) -> tuple[float, float, float]:
-    """The mean, and the fractions below CLOSED and above OPEN."""
     return float(values.mean()), float((values < CLOSED).double().mean()), float((values > OPEN).double().mean())
 
 
 def _stacked(arrays: list[Array]) -> Array:
     """One array of all layers; layers with fewer units than others end in NaN."""
-    widest = max(array.shape[-1] for array in arrays)
-    padded = [
-        np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, widest - array.shape[-1])], constant_values=math.nan)
-        for array in arrays
-    ]
-    return np.stack(padded)
+    whole = np.full((len(arrays), *np.max([array.shape for array in arrays], axis=0)), math.nan)
+    for layer, array in zip(whole, arrays, strict=True):
+        layer[..., : array.shape[-1]] = array
+    return whole
 
 
 def _mean(values: Array) -> float:

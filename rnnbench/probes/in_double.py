@@ -6,7 +6,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from rnnbench.backends import Eager
@@ -33,8 +32,8 @@ def in_double(model: Model, task: Task, batch: Batch) -> tuple[Model, Batch]:
         for name, tensor in vars(batch).items()
     })  # fmt: skip
     if model not in _copies:
-        _copies[model] = _copied(model, batch)
-    if (copied := _copies[model]) is None or not _takes_double(task, model, wide):
+        _copies[model] = _copied(model, task, wide)
+    if (copied := _copies[model]) is None:
         return model, batch
     with torch.no_grad():
         pairs = zip((*copied.parameters(), *copied.buffers()), (*model.parameters(), *model.buffers()), strict=True)
@@ -46,12 +45,16 @@ def in_double(model: Model, task: Task, batch: Batch) -> tuple[Model, Batch]:
     return copied, wide
 
 
-def _copied(model: Model, batch: Batch) -> Model | None:
+def _copied(model: Model, task: Task, wide: Batch) -> Model | None:
+    examples, weight = wide.inputs.shape[1], model.readout.weight
+    outputs = torch.zeros(*wide.targets.shape[:2], len(weight), dtype=torch.double, device=weight.device)
     try:
         copied = double_cell(copy.deepcopy(model))
-        if not all(_steps_in_double(cell, batch) for cell in copied.cells):
-            return None
-    except Exception:  # whatever a custom cell raises for numbers of two precisions
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            if not all(_steps_in_double(cell, examples) for cell in copied.cells):
+                return None
+            task.losses(outputs.requires_grad_(), wide).sum().backward()
+    except Exception:  # whatever a custom cell or loss raises for numbers of two precisions
         return None
     for cell in copied.cells:
         if copied.backend.unsupported_reason(cell) or copied.backend.failed_check(cell):
@@ -59,11 +62,9 @@ def _copied(model: Model, batch: Batch) -> Model | None:
     return copied
 
 
-def _steps_in_double(cell: Cell, batch: Batch) -> bool:
-    """Whether all numbers with a gradient are double in one step."""
-    examples = batch.inputs.shape[1]
+def _steps_in_double(cell: Cell, examples: int) -> bool:
     state = tuple(tensor.detach().requires_grad_() for tensor in cell.initial_state(examples))
-    with torch.random.fork_rng(devices=[]), torch.enable_grad(), _Narrower() as narrower:
+    with _Narrower() as narrower:
         after = cell.step(cell.zeros(examples, cell.input_size), state)
     return not narrower.found and all(widened(tensor).dtype == tensor.dtype for tensor in (*state, *after))
 
@@ -77,16 +78,3 @@ class _Narrower(TorchFunctionMode):
         result = function(*args, **(kwargs or {}))
         self.found |= any(each.requires_grad and widened(each).dtype != each.dtype for each in nested_tensors(result))
         return result
-
-
-def _takes_double(task: Task, model: Model, batch: Batch) -> bool:
-    weight = model.readout.weight
-    shape = (*batch.targets.shape[:2], len(weight))
-    outputs = torch.zeros(shape, dtype=torch.float64, device=weight.device, requires_grad=True)
-    try:
-        with torch.enable_grad():
-            losses: Tensor = task.losses(outputs, batch)
-            losses.sum().backward()
-    except Exception:  # whatever a custom loss raises for numbers of two precisions
-        return False
-    return True

@@ -154,7 +154,6 @@ def _derivatives(
 
 
 def _check_one_sequence(name: str, steps: Sequence[Sequence[StateTensor]]) -> None:
-    """Raise ValueError unless every state depends on the one before."""
     for number, (before, after) in enumerate(pairwise(steps), 2):
         ones = [torch.ones_like(tensor.whole) for tensor in after]
         if not _derivatives([tensor.edge for tensor in after], ones, [tensor.edge for tensor in before]):

@@ -113,7 +113,6 @@ def _parameters(jax: Any, cell_class: type[Cell], input_size: int, hidden_size: 
 
 
 def _scan(jax: Any, cell_class: type[Cell], parameters: Any, x: Any) -> Any:
-    """The final state, and h of all steps."""
     W, U, b = parameters
     zeros = jax.numpy.zeros((x.shape[1], U.shape[0]), "float32")
     step = _steps(jax)[cell_class][1]

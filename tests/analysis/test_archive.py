@@ -1,8 +1,6 @@
 """Results condensed into files: read again they are the same, and written again the same bytes."""
 
-import errno
 import json
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -179,24 +177,6 @@ def test_jobs_that_are_missing_are_so_until_they_end(archived: Results) -> None:
     (launch / "plan.json").write_text(json.dumps([{"overrides": ["cell=gru", f"seed={seed}"]} for seed in (8, 9)]))
     (launch / "job-0.json").write_text(json.dumps({"overrides": ["cell=gru", "seed=8"], "status": "done"}))
     assert load_results(archived.root).missing == ["cell=gru seed=9", "cell=gru seed=7"]
-
-
-@pytest.mark.parametrize("failing", ["gradient_profile", "runs.csv"])
-def test_a_write_that_fails_leaves_the_archive_as_it_was(
-    archived: Results, monkeypatch: pytest.MonkeyPatch, failing: str
-) -> None:
-    before = contents(archived.root)
-    write_run(archived.root, "lstm", 0)
-    loaded = load_results(archived.root)
-
-    def full(file: int) -> None:
-        if failing in os.readlink(f"/proc/self/fd/{file}"):
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_archive(loaded)
-    assert contents(archived.root) == before
 
 
 DAMAGE = {

@@ -16,8 +16,7 @@ from rnnbench.analysis.milestones import (
     trained_runs,
 )
 from rnnbench.errors import SettingError
-from tests.analysis.made import table
-from tests.analysis.two_groups import INF, binomial_error, drawn, group
+from tests.analysis.made import INF, binomial_error, drawn, group, table
 from tests.long import long_but
 
 NONE = np.nan

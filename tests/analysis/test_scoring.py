@@ -16,8 +16,7 @@ from rnnbench.analysis.scoring import (
     with_scores,
 )
 from rnnbench.errors import SettingError
-from tests.analysis.made import table
-from tests.analysis.two_groups import binomial_error
+from tests.analysis.made import binomial_error, table
 from tests.long import long_but
 
 

@@ -1,4 +1,4 @@
-"""Verdicts from intervals, and Holm's correction by hand and by how often any of several cases is wrongly decided."""
+"""Paired tests, losses on the log scale, verdicts and Holm's correction by hand, and how often they reject."""
 
 import math
 
@@ -7,8 +7,100 @@ import pytest
 from scipy import stats
 
 from rnnbench.analysis.intervals import Interval
+from rnnbench.analysis.loss_comparison import decades_over_baseline, loss_differences
+from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.verdict import Verdict, above, below, equivalences_corrected, holm, holm_corrected, within_margin
-from tests.analysis.two_groups import binomial_error
+from tests.analysis.made import INF, binomial_error
+
+
+def paired(differences, seed=0):
+    return paired_test(np.array(differences, dtype=float), np.random.default_rng(seed))
+
+
+def test_by_hand():
+    # Mean 2, s = 1, t = 2 sqrt(3) = 3.4641 with 2 degrees of freedom: P(|t| > x) = 1 - x / sqrt(2 + x^2) = 0.0742.
+    # Of the 8 signs only +++ and --- are as extreme: 2/8.
+    result = paired([1, 2, 3])
+    assert (result.interval.estimate, result.interval.low) == pytest.approx((2, 2 - 4.302653 / math.sqrt(3)), abs=1e-6)
+    assert result.p_value == pytest.approx(1 - math.sqrt(12 / 14))
+    assert (result.p_sign_flip, result.pairs) == (2 / 8, 3)
+    assert paired(range(1, 6)).p_sign_flip == 0.0625  # five pairs cannot reject by sign flips
+
+
+def test_an_explosion_is_the_largest_difference():
+    # Ranks 1 to 5 and the explosion 6, all positive: 2/64. Median of six between the third and the fourth.
+    result = paired([0.3, 0.1, INF, 0.2, 0.4, 0.5])
+    assert result.interval == Interval(pytest.approx(0.35), 0.1, INF)
+    assert result.p_value == result.p_sign_flip == 2 / 64
+    turned = paired([-0.3, -0.1, -INF, -0.2, -0.4, -0.5])
+    assert turned.interval == Interval(pytest.approx(-0.35), -INF, -0.1)
+    assert turned.p_value == 2 / 64
+    # Rank sum 15 of 21: of the 64 signs those with a rank sum of at most 6 or at least 15: 2 * 14 / 64.
+    other_way = paired([0.3, 0.1, -INF, 0.2, 0.4, 0.5])
+    assert other_way.p_value == pytest.approx(2 * 14 / 64)
+    assert (other_way.interval.low, other_way.interval.high) == (-INF, 0.5)
+
+
+def test_none_one_and_equal_differences():
+    assert math.isnan(paired([]).p_sign_flip)
+    one = paired([2.0])
+    assert (one.interval.estimate, one.p_sign_flip, one.pairs) == (2, 1, 1)
+    assert math.isnan(one.p_value)
+    assert paired([2.0] * 4).p_value == 0
+    assert paired([0.0] * 4).p_value == 1
+
+
+def test_level_and_power_of_the_sign_flips():
+    """For skewed explosions, half of the differences exploding, either way alike; and for a shift of 1.5."""
+    generator = np.random.default_rng(1)
+    exploding, shifted = [], []
+    for _ in range(200):
+        differences = generator.standard_normal(7)
+        shifted.append(paired_test(differences + 1.5, generator).p_sign_flip)
+        differences[np.abs(differences) > 1] *= INF
+        exploding.append(paired_test(differences, generator).p_value)
+    assert np.mean(np.array(exploding) <= 0.05) <= 0.05 + binomial_error(0.05, 200)
+    student = stats.nct.sf(stats.t.isf(0.025, 6), 6, 1.5 * math.sqrt(7))
+    assert np.mean(np.array(shifted) <= 0.05) == pytest.approx(student, abs=0.1)
+
+
+def test_p_value_against_both_margins_by_hand():
+    differences, generator = np.array([-0.1, 0.0, 0.05, 0.1, 0.2]), np.random.default_rng(0)
+    of_each = [stats.ttest_1samp(differences, bound).pvalue for bound in (-0.3, 0.3)]
+    assert margin_p_value(differences, 0.3, generator) == pytest.approx(max(of_each))
+    assert margin_p_value(differences + 5, 0.3, generator) < 1e-4
+    assert margin_p_value(differences + 0.3, 0.3, generator) > 0.05
+    assert math.isnan(margin_p_value(np.array([1.0]), 0.3, generator))
+    assert margin_p_value(np.full(6, INF), 0.3, generator) == 2 / 2**6
+
+
+def difference(a, b):
+    return paired_test(loss_differences(np.array(a), np.array(b)), np.random.default_rng(0))
+
+
+def test_decades_by_hand():
+    losses, baselines = np.array([0.001, 0.2, INF]), np.array([0.1, 0.1, 0.1])
+    assert decades_over_baseline(losses, baselines) == pytest.approx([-2, math.log10(2), INF])
+    assert decades_over_baseline(np.array([0.5]), 0.5) == pytest.approx([0])
+    found = loss_differences(np.array([1.0, INF, 0.1, INF]), np.array([0.1, 0.1, INF, INF]))
+    assert found.tolist() == [1.0, INF, -INF, 0.0]
+
+
+def test_differences_of_log_losses_by_hand():
+    result = difference([1e-3, 1e-4, 1e-5], [1e-2, 1e-2, 1e-2])
+    assert result.interval.estimate == pytest.approx(-2)
+    assert result.p_value == pytest.approx(1 - math.sqrt(12 / 14))
+
+
+def test_diverged_runs_stay_in():
+    finite = [1e-3, 1.1e-3, 0.9e-3, 1e-3, 1.2e-3, 1e-3]
+    result = difference([INF] * 5 + [1e-2], finite)
+    assert (result.pairs, result.interval.estimate, result.p_value) == (6, INF, 2 / 64)
+    assert below(result.interval) is Verdict.FAILS
+    # One explosion of six is not enough to say that the cell is worse, nor that it is better.
+    once = difference([INF, *finite[1:]], [2e-3, *(value * 1.5 for value in finite[1:])])
+    assert below(once.interval) is Verdict.UNDECIDED
+
 
 HOLDS, FAILS, UNDECIDED, NOT_MEASURED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED, Verdict.NOT_MEASURED
 

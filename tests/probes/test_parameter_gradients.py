@@ -1,4 +1,4 @@
-"""Parameter-gradient norms against autograd by hand, and the roles of many kinds of parameters."""
+"""Parameter-gradient norms against autograd by hand, roles of parameters, and what all probes have in common."""
 
 import math
 from collections.abc import Callable
@@ -16,11 +16,17 @@ from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model.parameter_roles import parameter_roles
+from rnnbench.probes import Probe
+from rnnbench.probes.costs import Costs
+from rnnbench.probes.gate_limits import GateLimits
+from rnnbench.probes.gate_statistics import GateStatistics
+from rnnbench.probes.gradient_profile import GradientProfile
 from rnnbench.probes.parameter_gradients import ParameterGradients
+from rnnbench.probes.state_jacobian import StateJacobian
 from rnnbench.tasks import Task
 from rnnbench.tasks.adding import Adding
 from rnnbench.tasks.copy_memory import CopyMemory
-from tests.probes.references import ComplexDiagonal, LearnedStart, drawn, in_double, model_of
+from tests.probes.references import ODD, ComplexDiagonal, LearnedStart, drawn, in_double, model_of
 
 INPUT, HIDDEN = 2, 4
 
@@ -114,3 +120,37 @@ def test_norms_by_hand(make_cell: type[Cell], make_task: Callable[[], Task], lay
     for group, square in squares.items():
         assert measured[f"gradient_norm_{group}"] == pytest.approx(math.sqrt(square), rel=1e-10)
     assert measured["gradient_norm_total"] == pytest.approx(math.sqrt(sum(squares.values())), rel=1e-10)
+
+
+TASK = Adding(length=6)
+
+
+@pytest.mark.parametrize("kind", [Gru, *ODD], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(
+    "probe", [Costs, GradientProfile, GateStatistics, GateLimits, ParameterGradients, StateJacobian]
+)
+def test_every_probe_measures_every_kind_of_state(kind: type[Cell], layers: int, probe: type[Probe]) -> None:
+    model = model_of(kind, 4, layers, backend="eager")
+    batch = TASK.draw(3, torch.Generator().manual_seed(1))
+    before, generator = {name: value.clone() for name, value in model.state_dict().items()}, torch.get_rng_state()
+    first, second = (probe().measure(model, TASK, batch) for _ in range(2))
+    assert set(first.scalars) <= set(probe.columns)
+    assert set(first.arrays) == set(probe.axes)
+    assert all(array.shape[0] == layers for array in first.arrays.values())
+    assert repr(dict(first.scalars)) == repr(dict(second.scalars))  # where NaN is NaN
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def due_steps(per_decade: int, steps: int) -> list[int]:
+    probe = GradientProfile(per_decade=per_decade)
+    return [step for step in range(steps + 1) if probe.due(step, last=step == steps)]
+
+
+def test_due_by_hand() -> None:
+    # 10^(1/3) = 2.15, 10^(2/3) = 4.64, and so on for each decade; 150 is the last step.
+    assert due_steps(3, 150) == [0, 1, 2, 5, 10, 22, 46, 100, 150]
+    assert due_steps(1, 999) == [0, 1, 10, 100, 999]
+    assert [due_steps(3, steps) for steps in (0, 1, 3)] == [[0], [0, 1], [0, 1, 2, 3]]
+    assert [step for step in range(200) if Costs().due(step, last=step == 199)] == [0]

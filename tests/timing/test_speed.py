@@ -1,9 +1,8 @@
-"""The comparison of speeds: what is timed, the ratios, and that the torch.mm loop does the products and no more."""
+"""Speed: what is timed, the ratios, the torch.mm loop's products, and the rows of the bench."""
 
 import gc
 import math
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -20,8 +19,10 @@ from rnnbench.cells.min_gru import MinGru
 from rnnbench.cells.rnn import Rnn
 from rnnbench.model import Model
 from rnnbench.tasks.adding import Adding
+from rnnbench.timing import __main__ as bench
+from rnnbench.timing import lax_scan, whole_step
 from rnnbench.timing.implementations import equal_lstm, implementations
-from rnnbench.timing.measure import Timings, interleaved_seconds, multiply_adds, torch_mm_baseline
+from rnnbench.timing.measure import interleaved_seconds, multiply_adds, torch_mm_baseline
 from rnnbench.timing.speed import Speed
 from tests.long import long_but
 
@@ -126,14 +127,6 @@ def test_ratios_by_hand() -> None:
         assert table[unknown].isna().all(), "runs of before these were recorded"
 
 
-def test_fraction_of_peak_by_hand() -> None:
-    """4 million multiply-adds in 2 ms are 4 GFLOP/s, of a peak of 16."""
-    timings = Timings({"fused": np.array([0.003, 0.002, 0.009])}, 4_000_000, 16e9, 0.0)
-    assert timings.best("fused") == 0.002
-    assert timings.fraction_of_peak("fused") == pytest.approx(0.25)
-    assert Timings(timings.seconds, None, 16e9, 0.0).fraction_of_peak("fused") is None
-
-
 @pytest.mark.parametrize(
     ("family", "recurrent", "of_input"), [(Rnn, 1, 1), (Gru, 3, 3), (GruConcat, 3, 3), (Lstm, 4, 4), (MinGru, 0, 2)]
 )
@@ -142,3 +135,26 @@ def test_the_torch_mm_loop_does_the_products_of_one_pass(family: type[Cell], rec
     expected = 2 * STEPS * BATCH * HIDDEN * (3 * recurrent * HIDDEN + 2 * of_input * 2)
     cell = family(2, HIDDEN)
     assert flops(torch_mm_baseline(cell, STEPS, BATCH)) == 2 * (multiply_adds(cell, STEPS, BATCH) or 0) == expected
+
+
+def test_rows_of_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lax_scan, "training_pass", lambda *arguments: lambda: math.sqrt(2))
+    rows = {row["implementation"]: row for row in bench.rows(bench.Sizes(3, 2, 2, 3), Lstm, repetitions=2)}
+    assert list(rows) == ["fused + profile", "torch", "eager", "torch.nn", "torch.mm loop", "jax lax.scan"]
+    assert rows["torch.mm loop"]["time / torch.mm loop"] == "1.00"
+    assert rows["torch.nn"]["speed-up over torch.nn"] == "1.00"
+    for row in rows.values():
+        assert (row["cell"], row["T, B, input, H"]) == ("Lstm", "3, 2, 2, 3")
+        assert float(row["best ms"]) <= float(row["median ms"])
+        assert float(row["rate / torch.mm"]) >= 0
+    assert len({row["torch.mm GFLOP/s"] for row in rows.values()}) == 1
+
+
+@pytest.mark.parametrize("contestant", ["rnnbench", "PyTorch", "JAX"])
+def test_a_whole_step_trains(contestant: str) -> None:
+    """Each contestant learns the mean target at first, so its loss falls below that of an output of zero."""
+    steps = whole_step.whole_steps(Gru, whole_step.StepSizes(6, 16, 8), compiled=False)
+    if contestant not in steps:
+        pytest.skip("JAX is not installed")
+    losses = [steps[contestant]()[0] for _ in range(300)]
+    assert sum(losses[-50:]) / 50 < 0.3 < losses[0]
