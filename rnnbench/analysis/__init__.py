@@ -14,6 +14,6 @@ Statistics:
 - `power`: the smallest difference that a sample can detect.
 - `verdict`: verdicts on claims, from intervals, with Holm's correction.
 
-Tables, one row per group of runs: `comparison`, `steps_comparison`, `loss_comparison`, `scoring`, `horizon`, `tuning`,
-`gradient_decay`, `speed`, `other_lengths`, `published`; `cell_pairs` says which cells can be compared.
+Tables, one row per group of runs: `comparison`, `steps_comparison`, `loss_comparison`, `scoring`, `lengths`, `tuning`,
+`gradient_decay`, `speed`, `published`; `cell_pairs` says which cells can be compared.
 """

@@ -23,7 +23,7 @@ from rnnbench.analysis.intervals import (
 from rnnbench.analysis.milestones import budgets, trained_runs
 from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.results import numbers
-from rnnbench.analysis.verdict import Verdict, below, within_margin
+from rnnbench.analysis.verdict import Verdict, below, within
 from rnnbench.schema import TASK_GROUP, Status
 
 LOSSES = ("test_loss", "validation_loss", "test_baseline_loss", "baseline_loss")
@@ -190,7 +190,7 @@ def _compare(
     agree = np.isfinite(test.interval.estimate) and is_degenerate(test.interval)
     p_value = test.p_sign_flip if agree else test.p_value
     margin = float(np.log10(FACTOR))
-    equivalent = Verdict.UNDECIDED if agree else within_margin(test.interval, margin)
+    equivalent = Verdict.UNDECIDED if agree else within(test.interval, -margin, margin)
     return row | {
         "difference": test.interval,
         "p_value": p_value,

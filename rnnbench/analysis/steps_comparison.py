@@ -78,7 +78,7 @@ def _compare(
 ) -> dict[str, Any]:
     steps_a, steps_b = steps_to(a, milestone), steps_to(b, milestone)
     test = log_rank_test(steps_a, steps_b, generator, permutations)
-    equivalence = steps_equivalence(steps_a, steps_b, generator, permutations=permutations)
+    ratio, equivalent, p_margin = steps_equivalence(steps_a, steps_b, generator, permutations=permutations)
     some = steps_a.solved.any() or steps_b.solved.any()
     several = len(np.unique(steps_a.strata)) > 1
     return {
@@ -88,14 +88,14 @@ def _compare(
         "runs": len(a),
         "other_reached": int(reached(b, milestone).sum()),
         "other_runs": len(b),
-        "ratio": equivalence.ratio if some else UNDEFINED,
+        "ratio": ratio if some else UNDEFINED,
         "why_no_ratio": "" if some else NONE_REACHED,
         "p_value": test.p_value,
         "p_holm": test.p_value,
         "smallest_p_value": test.smallest_p_value,
         "fewer_steps": test.a_is_sooner,
-        "equivalent": equivalence.verdict if some else Verdict.UNDECIDED,
-        "equivalent_p_holm": equivalence.p_value,
+        "equivalent": equivalent if some else Verdict.UNDECIDED,
+        "equivalent_p_holm": p_margin,
         "probability_of_fewer_steps": UNDEFINED if several else _probability_of_fewer(steps_a, steps_b),
     }
 

@@ -9,7 +9,6 @@ Lehmann (1963) for the estimate; Kalbfleisch & Prentice (2002), chapter 7.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -82,33 +81,22 @@ def _exact_ratio(
     return Interval(_sign_change(differences, lefts, rights), float(lefts[kept].min()), float(rights[kept].max()))
 
 
-class StepsEquivalence(NamedTuple):
-    """Whether two groups take as many steps to solve, within FACTOR."""
-
-    ratio: Interval
-    """Steps of group a over those of group b."""
-    verdict: Verdict
-    p_value: float
-    """The larger of the two-sided permutation p-values at 1/FACTOR and FACTOR: for a correction over several cases.
-
-    Small both for equivalence and for a difference beyond the factor; the verdict says which.
-    """
-
-
 def steps_equivalence(
     a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, permutations: int = PERMUTATIONS
-) -> StepsEquivalence:
-    """That the steps to solve of two groups are within FACTOR of each other, from the 95% interval of `steps_ratio`.
+) -> tuple[Interval, Verdict, float]:
+    """That the steps to solve of two groups are within FACTOR of each other: the ratio, the verdict and the p-value.
 
+    The verdict is that of the interval of `steps_ratio`. The p-value, for a correction over several cases, is the
+    larger of those by permutation at 1/FACTOR and FACTOR, small both for equivalence and for a difference beyond it.
     Raises ValueError as `steps_ratio` does.
     """
     ratio = steps_ratio(a, b, generator, permutations)
     if a.steps.size == 0:
-        return StepsEquivalence(ratio, Verdict.UNDECIDED, 1.0)
+        return ratio, Verdict.UNDECIDED, 1.0
     margins = np.array([1 / FACTOR, FACTOR])
     draws = drawn_steps(a, b, generator)
     p_values = [permutation_p_values(*pair, margins, generator, permutations)[1].max() for pair in draws]
-    return StepsEquivalence(ratio, within(ratio, 1 / FACTOR, FACTOR), float(np.median(p_values)))
+    return ratio, within(ratio, 1 / FACTOR, FACTOR), float(np.median(p_values))
 
 
 def time_ratio(

@@ -61,16 +61,6 @@ def within(interval: Interval, low: float, high: float) -> Verdict:
     return Verdict.FAILS if interval.low > high or interval.high < low else Verdict.UNDECIDED
 
 
-def within_margin(difference: Interval, margin: float) -> Verdict:
-    """That a difference lies between -margin and margin, both in its unit, such as decades of loss.
-
-    Raises ValueError on a margin that is not positive.
-    """
-    if not margin > 0:
-        raise ValueError(f"margin={margin}: must be above 0 (in the unit of the difference)")
-    return within(difference, -margin, margin)
-
-
 def holds_if(truth: bool) -> Verdict:
     """HOLDS or FAILS, of what needs no interval."""
     return Verdict.HOLDS if truth else Verdict.FAILS

@@ -14,7 +14,7 @@ from rnnbench.analysis.intervals import UNDEFINED, Interval, exact_rate, mean_in
 from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.verdict import Verdict, above, opposite, within_margin
+from rnnbench.analysis.verdict import Verdict, above, opposite, within
 from rnnbench.claims.claim import Case, Claim, Kind
 from rnnbench.claims.profiles import MEMORY_BIAS, Profiles, after_training, at_initialisation
 from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, STEPS, by_seed, names, trained_by_length, with_values
@@ -138,7 +138,7 @@ def _gru_limit(results: Results) -> list[Case]:
 def _over_the_sequence(profiles: Profiles) -> Case:
     decades = profiles.decades
     test = paired_test(decades, np.random.default_rng(0))
-    verdict, number = opposite(within_margin(test.interval, LEAST_DECADES)), test.interval
+    verdict, number = opposite(within(test.interval, -LEAST_DECADES, LEAST_DECADES)), test.interval
     if profiles.are_bounds:  # what is seen is nearer to 0 than the truth: beyond the margin means so is the truth
         verdict = verdict if verdict is Verdict.HOLDS else Verdict.UNDECIDED
         number = _nearest_bound(decades)

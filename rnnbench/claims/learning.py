@@ -16,7 +16,7 @@ from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import FACTOR, steps_equivalence
-from rnnbench.analysis.verdict import Verdict, below, within_margin
+from rnnbench.analysis.verdict import Verdict, below, within
 from rnnbench.claims.claim import Case, Claim, Kind, not_measured
 from rnnbench.claims.selection import (
     STOPS,
@@ -72,16 +72,16 @@ def _alike(results: Results, one: str, other: str) -> list[Case]:
 
 def _equally_soon(condition: Mapping[str, Any], pair: Pair) -> Case:
     a, b = (steps_to(runs) for runs in pair)
-    test = steps_equivalence(a, b, np.random.default_rng(0))
+    ratio, verdict, p_value = steps_equivalence(a, b, np.random.default_rng(0))
     alike = log_rank_test(a, b, np.random.default_rng(0))
     return Case(
         condition,
-        test.verdict,
-        test.ratio,
+        verdict,
+        ratio,
         "ratio of steps to solve",
         names(*pair),
         "log-rank by permutation, at both margins and at none",
-        test.p_value,
+        p_value,
         lambda level: detectable_steps_ratio(a, b, np.random.default_rng(0), level),
         "ratio of steps",
         {**solved_counts(pair), **milestone_details(pair)},
@@ -96,7 +96,7 @@ def _equal_losses(condition: Mapping[str, Any], pair: Pair) -> Case:
         return not_measured("a loss of 0, or none, has no logarithm", condition)
     differences = loss_differences(a, b)
     test = paired_test(differences, np.random.default_rng(0))
-    verdict = within_margin(test.interval, LOSS_MARGIN)
+    verdict = within(test.interval, -LOSS_MARGIN, LOSS_MARGIN)
     over_baseline = {
         f"decades_over_baseline_{each['cell'].iloc[0]}": median_decades(runs, baselines(runs))
         for each, runs in zip(pair, (one, other), strict=True)

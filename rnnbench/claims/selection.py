@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.cell_pairs import WIDTH
-from rnnbench.analysis.horizon import lengths
 from rnnbench.analysis.intervals import Interval, mean_interval
+from rnnbench.analysis.lengths import lengths
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.milestones import SOLVED, reached, steps_column, steps_to
 from rnnbench.analysis.power import detectable_steps_ratio

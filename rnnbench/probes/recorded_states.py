@@ -93,8 +93,7 @@ class Recording:
     def gradients(self, losses: Any) -> dict[str, list[list[Float[np.ndarray, " batch"]]]]:
         """By layer, step and state tensor: the norm of every example's gradient.
 
-        Raises ValueError unless there is one loss per example, which depends on that example's states, and on no other
-        example's.
+        Raises ValueError unless there is one loss per example, which depends on that example's states alone.
         """
         self.closed = True
         self._check(losses)

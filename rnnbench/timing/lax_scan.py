@@ -22,8 +22,7 @@ def training_pass(
     cell_class: type[Cell], steps: int, batch: int, input_size: int, hidden_size: int, threads: int = 1
 ) -> Callable[[], object] | None:
     """One forward and backward pass, compiled, float32; None for another cell, or without JAX."""
-    jax = _jax(threads)
-    if jax is None or cell_class not in _steps(jax):
+    if (jax := _jax(threads, cell_class)) is None:
         return None
     generator = np.random.default_rng(0)
     x, gradient = (
@@ -46,8 +45,7 @@ def training_step(
 
     On one thread, float32; it returns loss and norm of the gradient. None for another cell, or without JAX.
     """
-    jax = _jax(1)
-    if jax is None or cell_class not in _steps(jax):
+    if (jax := _jax(1, cell_class)) is None:
         return None
     jnp, tree = jax.numpy, jax.tree.map
     readout = [jnp.zeros((hidden_size, 1)), jnp.zeros(1)]
@@ -84,13 +82,14 @@ def training_step(
     return run
 
 
-def _jax(threads: int) -> Any:
-    """The module, with one thread where so asked; None where it is not installed."""
+def _jax(threads: int, cell_class: type[Cell]) -> Any:
+    """The module, with one thread where so asked; None where it is not installed, or the cell has no step in it."""
     if importlib.util.find_spec("jax") is None:
         return None
     if threads == 1:  # JAX reads this when it is imported
         os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-    return importlib.import_module("jax")
+    jax = importlib.import_module("jax")
+    return jax if cell_class in _steps(jax) else None
 
 
 def _adding(jax: Any, key: Any, length: int, batch: int) -> Any:

@@ -9,9 +9,8 @@ import pytest
 
 from rnnbench.analysis.archive import RunFolders
 from rnnbench.analysis.cell_pairs import PARAMETERS, WIDTH, Match, matched_comparisons
-from rnnbench.analysis.horizon import longest_solvable_length, solvable_lengths
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.other_lengths import other_lengths
+from rnnbench.analysis.lengths import longest_solvable_length, other_lengths, solvable_lengths
 from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError

@@ -112,7 +112,7 @@ def test_equivalence_is_rarely_said_at_the_margin_and_found_where_it_is(ratio, s
     source, said = generator(1), 0
     for _ in range(repeats):
         a, b = drawn(source, 5, [100 * ratio], spread, 400), drawn(source, 5, [100.0], spread, 400)
-        said += steps_equivalence(a, b, source).verdict is HOLDS
+        said += steps_equivalence(a, b, source)[1] is HOLDS
     assert said / repeats > 0.9 if ratio == 1 else said / repeats <= 0.025 + binomial_error(0.025, repeats)
 
 
@@ -129,6 +129,6 @@ def test_combined_error_of_the_four_verdicts(ratios):
         pairs = [[drawn(source, 6, [1000 * factor], 0.3, 1e9) for factor in (ratio, 1.0)] for ratio in ratios]
         found = [steps_equivalence(*pair, source) for pair in pairs]
         p_none = [log_rank_test(*pair, source).p_value for pair in pairs]
-        after, _ = equivalences_corrected([each.verdict for each in found], [each.p_value for each in found], p_none)
+        after, _ = equivalences_corrected([each[1] for each in found], [each[2] for each in found], p_none)
         wrong += any(verdict in WRONG[ratio] for verdict, ratio in zip(after.verdicts, ratios, strict=True))
     assert wrong / repeats <= 0.05 + binomial_error(0.05, repeats)

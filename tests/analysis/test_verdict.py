@@ -9,7 +9,7 @@ from scipy import stats
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.loss_comparison import decades_over_baseline, loss_differences
 from rnnbench.analysis.paired import margin_p_value, paired_test
-from rnnbench.analysis.verdict import Verdict, above, below, equivalences_corrected, holm, holm_corrected, within_margin
+from rnnbench.analysis.verdict import Verdict, above, below, equivalences_corrected, holm, holm_corrected, within
 from tests.analysis.made import INF, binomial_error
 
 
@@ -118,7 +118,7 @@ HOLDS, FAILS, UNDECIDED, NOT_MEASURED = Verdict.HOLDS, Verdict.FAILS, Verdict.UN
 )
 def test_above_below_and_within_a_margin(low, high, is_above, is_below, is_within):
     interval = Interval(0.0, low, high)
-    assert (above(interval), below(interval), within_margin(interval, 0.3)) == (is_above, is_below, is_within)
+    assert (above(interval), below(interval), within(interval, -0.3, 0.3)) == (is_above, is_below, is_within)
 
 
 def test_holm_by_hand():

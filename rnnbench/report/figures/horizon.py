@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from rnnbench.analysis.horizon import solvable_lengths, success_by_length
+from rnnbench.analysis.lengths import solvable_lengths, success_by_length
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from rnnbench.analysis.other_lengths import by_length
+from rnnbench.analysis.lengths import by_length
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure

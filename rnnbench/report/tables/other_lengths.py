@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis import other_lengths
+from rnnbench.analysis import lengths
 from rnnbench.analysis.results import Results
 from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Table
@@ -24,14 +24,14 @@ class OtherLengths(Table):
 
     title = "Beyond the trained length"
     needs = ("test_loss",)
-    columns: ClassVar[Mapping[str, str]] = other_lengths.OTHER_LENGTHS
+    columns: ClassVar[Mapping[str, str]] = lengths.OTHER_LENGTHS
     intervals = (
         "over seeds: order statistics around the median, 95% from six runs on; of five runs the range, 93.75%; of "
         "fewer none"
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        return other_lengths.other_lengths(results.runs)
+        return lengths.other_lengths(results.runs)
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         runs = str(row["runs"]) if row["runs"] == row["of_runs"] else f"{row['runs']} of {row['of_runs']}"

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis import horizon
+from rnnbench.analysis import lengths
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.report.cell_names import cell_name
@@ -23,14 +23,14 @@ class SolvableLengths(OfMilestone, Table):
 
     title = "Longest solvable length"
     needs = ("solved", "difficulty")
-    columns: ClassVar[Mapping[str, str]] = horizon.LONGEST
+    columns: ClassVar[Mapping[str, str]] = lengths.LONGEST
     intervals = (
         "95% over seeds: bootstrap of the runs within each length; a bound can only be a length that was tested, and "
         "where all runs agree there is none"
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        return horizon.solvable_lengths(results.runs, np.random.default_rng(0), self.milestone)
+        return lengths.solvable_lengths(results.runs, np.random.default_rng(0), self.milestone)
 
     def found(self, rows: pd.DataFrame) -> list[str]:
         return lengths_solved(rows)
