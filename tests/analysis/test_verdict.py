@@ -74,32 +74,12 @@ def test_p_value_against_both_margins_by_hand():
     assert margin_p_value(np.full(6, INF), 0.3, generator) == 2 / 2**6
 
 
-def difference(a, b):
-    return paired_test(loss_differences(np.array(a), np.array(b)), np.random.default_rng(0))
-
-
 def test_decades_by_hand():
     losses, baselines = np.array([0.001, 0.2, INF]), np.array([0.1, 0.1, 0.1])
     assert decades_over_baseline(losses, baselines) == pytest.approx([-2, math.log10(2), INF])
     assert decades_over_baseline(np.array([0.5]), 0.5) == pytest.approx([0])
     found = loss_differences(np.array([1.0, INF, 0.1, INF]), np.array([0.1, 0.1, INF, INF]))
     assert found.tolist() == [1.0, INF, -INF, 0.0]
-
-
-def test_differences_of_log_losses_by_hand():
-    result = difference([1e-3, 1e-4, 1e-5], [1e-2, 1e-2, 1e-2])
-    assert result.interval.estimate == pytest.approx(-2)
-    assert result.p_value == pytest.approx(1 - math.sqrt(12 / 14))
-
-
-def test_diverged_runs_stay_in():
-    finite = [1e-3, 1.1e-3, 0.9e-3, 1e-3, 1.2e-3, 1e-3]
-    result = difference([INF] * 5 + [1e-2], finite)
-    assert (result.pairs, result.interval.estimate, result.p_value) == (6, INF, 2 / 64)
-    assert below(result.interval) is Verdict.FAILS
-    # One explosion of six is not enough to say that the cell is worse, nor that it is better.
-    once = difference([INF, *finite[1:]], [2e-3, *(value * 1.5 for value in finite[1:])])
-    assert below(once.interval) is Verdict.UNDECIDED
 
 
 HOLDS, FAILS, UNDECIDED, NOT_MEASURED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED, Verdict.NOT_MEASURED
