@@ -164,7 +164,7 @@ def _summary(results: Results, run: Mapping[Any, Any], when: str) -> GradientSum
 
 
 def _known(runs: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    return numbers(runs, column).dropna().to_numpy(float)
+    return np.asarray(numbers(runs, column).dropna(), dtype=np.float64)
 
 
 def _one(runs: pd.DataFrame, column: str) -> Any:

@@ -141,7 +141,7 @@ def loss_comparison(runs: pd.DataFrame, generator: np.random.Generator) -> pd.Da
 
 def losses_of(runs: pd.DataFrame) -> NDArray[np.float64]:
     """The loss on test data of each run, inf for one that diverged or failed; NaN where a finished run has none."""
-    return numbers(runs, "test_loss").where(runs["status"] == Status.DONE, np.inf).to_numpy(float)
+    return np.asarray(numbers(runs, "test_loss").where(runs["status"] == Status.DONE, np.inf), dtype=np.float64)
 
 
 def budgets_trained(runs: pd.DataFrame) -> NDArray[np.float64]:

@@ -180,7 +180,7 @@ def trained_runs(runs: pd.DataFrame) -> pd.DataFrame:
 def budgets(runs: pd.DataFrame) -> NDArray[np.float64]:
     """The steps that each run was to train, also where they are set in epochs; else those that it has trained."""
     epochs, planned, trained = (numbers(runs, column) for column in ("budget_steps", BUDGET, "steps_trained"))
-    return epochs.fillna(planned).fillna(trained).fillna(0).to_numpy(float)
+    return np.asarray(epochs.fillna(planned).fillna(trained).fillna(0), dtype=np.float64)
 
 
 def stopped_by_solving(runs: pd.DataFrame) -> NDArray[np.bool_]:

@@ -173,7 +173,8 @@ def _stops_solving(results: Results, cell: str) -> list[Case]:
         return []
     solved = {next(iter(condition.values())): by_seed(group)["solved"].to_numpy(bool) for condition, group in groups}
     shortest, *_, longest = solved
-    fisher: Any = stats.fisher_exact([(solved[each].sum(), (~solved[each]).sum()) for each in (shortest, longest)])
+    counts = [(solved[length].sum(), (~solved[length]).sum()) for length in (shortest, longest)]
+    fisher: Any = stats.fisher_exact(np.array(counts))
     stops = solved[longest].mean() < min(0.5, solved[shortest].mean())
     details = {f"solved_at_{length:g}": (int(runs.sum()), runs.size) for length, runs in solved.items()}
     for length, (_, group) in zip(solved, groups, strict=True):
