@@ -113,7 +113,9 @@ def plain_step(cell: type[Cell], sizes: StepSizes, compiled: bool) -> Step:
         loss: Tensor = (readout(outputs[-1:]) - targets).square().mean()
         return loss
 
-    loss_of = _compiled(plain_loss) if compiled else plain_loss
+    # torch.compile leaves recurrent modules out unless told otherwise
+    unrolled = torch._dynamo.config.patch(allow_rnn=True) if compiled else None
+    loss_of: Callable[..., Tensor] = unrolled(torch.compile(plain_loss)) if unrolled else plain_loss
 
     def step() -> tuple[float, float]:
         batch = task.draw(sizes.batch, generator)
@@ -125,13 +127,6 @@ def plain_step(cell: type[Cell], sizes: StepSizes, compiled: bool) -> Step:
         return loss.item(), norm.item()
 
     return step
-
-
-def _compiled(loss_of: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """By torch.compile, which leaves recurrent modules out unless told otherwise."""
-    unrolled = torch._dynamo.config.patch(allow_rnn=True)
-    compiled: Callable[[Tensor, Tensor], Tensor] = unrolled(torch.compile(loss_of))
-    return compiled
 
 
 def rows(repetitions: int, compiled: bool) -> Iterator[dict[str, Any]]:
