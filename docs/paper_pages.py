@@ -82,6 +82,12 @@ PAPERS = {
         "does](../results.md#the-gradient-through-time)).",
         figure="gradient_norms",
     ),
+    "greff2017_variants": Paper(
+        "Greff et al. (2017): variants of the LSTM",
+        "The forget gate and the output activation are what an LSTM needs most; the learning rate explains over two "
+        "thirds of the variance of the loss.",
+        figure="random_search",
+    ),
     "bai2018_rnns": Paper(
         "Bai et al. (2018): recurrent networks on synthetic tasks",
         "At 70,000 parameters only the GRU learns adding at length 600; at 16,000 no recurrent network learns copy "

@@ -10,14 +10,15 @@ from jaxtyping import Float
 from scipy import stats
 
 from rnnbench.analysis.milestones import check_milestone, reached, steps_to
+from rnnbench.analysis.random_search import SEARCHED, best_tenth, share_interval
 from rnnbench.analysis.steps_ratio import FACTOR, steps_ratio
-from rnnbench.analysis.verdict import LEVEL, Verdict, holm, within
+from rnnbench.analysis.verdict import LEVEL, Verdict, above, holm, within
 from rnnbench.errors import SettingError
 
 COLUMNS = {
     "where": "table or figure of the paper",
     "what": "what the number is",
-    "published": "the paper's: a number, `all` or `no` runs, that the first of two is less, or that they are alike",
+    "published": "the paper's: a number or more than one, `all` or `no` runs, that the first of two is less, or alike",
     "ours": "count of runs, or the median with the smallest and the largest run",
     "agree": "yes, no, in part (some runs do what all or none do there) or not seen (the two cannot be told apart)",
     "runs": "number of our runs",
@@ -38,7 +39,10 @@ def published_numbers(runs: pd.DataFrame, numbers: Sequence[Mapping[str, Any]]) 
       set of runs: those of `of` have less. It agrees where the exact Mann-Whitney test, with Holm's correction over
       the rows of the table that order two, says so at 5%, and does not where the test says the opposite. Or `alike`,
       with `than`: the steps of both to the milestone are within FACTOR of each other. It agrees where the 95% interval
-      of their ratio (`steps_ratio`) says so, and does not where that interval leaves out 1.
+      of their ratio (`steps_ratio`) says so, and does not where that interval leaves out 1. Or `more than`, with
+      `share`: the part of the variance of the loss that the learning rate alone explains in a random search
+      (`share_interval`), which agrees or does not where its 95% interval lies above or below;
+    - `best: true`: of the runs of each set only the tenth with the smallest validation loss.
 
     Raises SettingError for an unknown kind of number, a missing column and a set without runs.
     """
@@ -47,30 +51,36 @@ def published_numbers(runs: pd.DataFrame, numbers: Sequence[Mapping[str, Any]]) 
 
 
 def _row(runs: pd.DataFrame, number: Mapping[str, Any]) -> dict[str, Any]:
-    published, chosen = number["published"], _chosen(runs, number["of"])
-    if published in ("all", "no"):
+    published, chosen = number["published"], _chosen(runs, number, "of")
+    if published == "more than":
+        found = _share_of_rate(chosen, float(number["share"]))
+    elif published in ("all", "no"):
         found = _share(published, number, chosen)
     elif published == "less":
-        found = _ordered(_values(number, chosen), _values(number, _chosen(runs, number["than"])))
+        found = _ordered(_values(number, chosen), _values(number, _chosen(runs, number, "than")))
     elif published == "alike":
-        found = _alike(number, chosen, _chosen(runs, number["than"]))
+        found = _alike(number, chosen, _chosen(runs, number, "than"))
     elif isinstance(published, int | float):
         values = _values(number, chosen)
         agree = "yes" if _lies_within(values, float(published)) else "no"
         found = {"ours": _text(values), "runs": len(chosen), "agree": agree}
     else:
-        raise SettingError(f"published={published}: must be a number, all, no, less or alike")
-    return {"where": number["where"], "what": number["what"], "published": published, **found}
+        raise SettingError(f"published={published}: must be a number, all, no, less, alike or more than")
+    return {"where": number["where"], "what": number["what"], "published": _said(number), **found}
 
 
-def _chosen(runs: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
-    """The runs whose columns have the values; raises SettingError when there are none."""
-    for column, value in of.items():
+def _said(number: Mapping[str, Any]) -> Any:
+    return f"more than {number['share']:g}" if "share" in number else number["published"]
+
+
+def _chosen(runs: pd.DataFrame, number: Mapping[str, Any], which: str) -> pd.DataFrame:
+    """The runs whose columns have the values, or the best tenth of them; raises SettingError when there are none."""
+    for column, value in number[which].items():
         values = _column(runs, column)
         runs = runs[values.isna() if value is None else values == value]
     if runs.empty:
-        raise SettingError(f"no run has {', '.join(f'{column}={value}' for column, value in of.items())}")
-    return runs
+        raise SettingError(f"no run has {', '.join(f'{column}={value}' for column, value in number[which].items())}")
+    return best_tenth(runs) if number.get("best", False) else runs
 
 
 def _values(number: Mapping[str, Any], runs: pd.DataFrame) -> Numbers:
@@ -133,6 +143,14 @@ def _alike(number: Mapping[str, Any], runs: pd.DataFrame, others: pd.DataFrame) 
     agree = "yes" if equal else "no" if within(ratio, 1, 1) is Verdict.FAILS else "not seen"
     ours = " v ".join(_text(_values(number, each)) for each in (runs, others))
     return {"ours": ours, "runs": f"{len(runs)} v {len(others)}", "agree": agree}
+
+
+def _share_of_rate(runs: pd.DataFrame, least: float) -> dict[str, Any]:
+    """Whether the learning rate alone explains more than this share of the variance of the loss over the trials."""
+    share = share_interval(runs, SEARCHED, SEARCHED[0], np.random.default_rng(0))
+    verdict = {Verdict.HOLDS: "yes", Verdict.FAILS: "no", Verdict.UNDECIDED: "not seen"}[above(share, least)]
+    ours = f"{share.estimate:.2f} [{share.low:.2f}, {share.high:.2f}]"
+    return {"ours": ours, "runs": len(runs), "agree": verdict}
 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
