@@ -36,22 +36,24 @@ def reported(experiment: str) -> pd.DataFrame:
 
 
 def adding(length: int, cell: str) -> str:
-    """Runs that solved it, median steps with the range, mean of the test loss with its interval, as in the comparison.
+    """Runs that solved it, median steps with the range, geometric mean of the test loss with Student's interval.
 
     Losses of runs that solved it and of runs that did not have their median and range.
     """
-    (rate,) = reported("adding_medium").query("difficulty == @length and cell == @cell")["optimizer.lr"].unique()
-    row = table("adding_medium", "comparison").query("difficulty == @length and cell == @cell").iloc[0]
-    runs, solved = row["runs"], round(row["success_rate"] * row["runs"])
-    loss, steps = (row[[name, f"{name}_low", f"{name}_high"]] for name in ("test_loss", "steps_to_milestone"))
-    losses = "{:.3g} [{:.3g}, {:.3g}]".format(*loss) + " at stop" * bool(solved == runs)
-    if 0 < solved < runs:
-        spread = f"{row['test_loss_smallest']:.3g} to {row['test_loss_largest']:.3g}"
-        losses = f"median {loss.iloc[0]:.3g}, {spread} ({solved} at stop, {runs - solved} not solved)"
-    shown = (
-        "{:,.0f} [{:,.0f}, {:,.0f}]".format(*steps).replace("inf", "∞") if solved else f"not within {row['budget']:,}"
-    )
-    return f"| {length} | `{cell}` | {rate:g} | {solved}/{runs} | {shown} | {losses} |"
+    runs = reported("adding_medium").query("difficulty == @length and cell == @cell")
+    (rate,), solved = runs["optimizer.lr"].unique(), int(runs["solved"].sum())
+    steps = sorted(runs["steps_to_solve"].where(runs["solved"], inf))
+    logs = np.log10(runs["test_loss"])
+    low, high = stats.t.interval(0.95, len(logs) - 1, logs.mean(), stats.sem(logs))
+    loss = f"{10 ** logs.mean():.3g} [{10**low:.3g}, {10**high:.3g}]"
+    if 0 < solved < len(runs):
+        losses = runs["test_loss"]
+        spread = f"{losses.min():.3g} to {losses.max():.3g}"
+        loss = f"median {losses.median():.3g}, {spread} ({solved} at stop, {len(runs) - solved} not solved)"
+    shown = f"{np.median(steps):,.0f} [{steps[0]:,.0f}, {steps[-1]:,.0f}]".replace("inf", "∞")
+    shown = shown if solved else f"not within {runs['train.steps'].max():,}"
+    stop = " at stop" if solved == len(runs) else ""
+    return f"| {length} | `{cell}` | {rate:g} | {solved}/{len(runs)} | {shown} | {loss}{stop} |"
 
 
 def jsb(cell: str) -> list[float]:
@@ -212,11 +214,19 @@ def gated_half_lives() -> list[float]:
 
 
 def half_life(cell: str) -> float:
-    """The median half-life at gain 0.5 before training."""
-    rows = table("gradient_flow_medium", "gradient_decay").query("cell == @cell").set_index("variant")
-    (row,) = rows.filter(regex=r"=orthogonal \S+=0.5( \S+=null)?$", axis=0).to_dict("records")
-    assert row["half_life_runs_initial"] == row["runs"]
-    return float(row["half_life_initial"])
+    """The median half-life at gain 0.5 before training, of a line through log g_t."""
+    slopes = []
+    with np.load(ROOT / "results/gradient_flow_medium/data/gradient_profile.npz") as profiles:
+        runs = table("gradient_flow_medium").query(
+            "cell == @cell and `model.recurrent_gain` == 0.5 and `model.initialisation` == 'orthogonal'"
+            " and `model.memory_bias`.isna()"
+        )
+        for run in runs["run"]:
+            norms = np.log10(profiles[f"{run}/norm"][0, 0].astype(float))
+            fit = stats.linregress(np.arange(len(norms)), norms)
+            assert fit.rvalue**2 >= 0.9
+            slopes.append(log10(2) / fit.slope)
+    return float(np.median(slopes))
 
 
 def settings(experiment: str) -> list[float]:
