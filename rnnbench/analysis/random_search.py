@@ -90,17 +90,20 @@ COLUMNS = {
     "trials": "number of trials",
     "best": "mean test loss of the tenth of the trials with the smallest validation loss, in brackets Student's "
     "interval of their logarithms",
-    "p": "Welch's test of these losses' logarithms against the first variant's, Holm's correction over the task's",
+    "p": "Welch's test of these losses' logarithms against those of the first variant, Holm's correction over the task",
     "rate_share": "share of the variance of the log validation loss that the learning rate alone explains",
     "width_share": "share that the width alone explains",
 }
 
 
-def random_search(runs: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
-    """One row per task, cell and value of the setting `cell.variant`: COLUMNS. Its trials differ in rate and width."""
+def random_search(runs: pd.DataFrame, generator: np.random.Generator, against: str = "vanilla") -> pd.DataFrame:
+    """One row per task and value of the setting `cell.variant`, COLUMNS: the variant `against` first, which others are
+    compared with. Trials differ in rate and width. Raises SettingError where a task has no such variant."""
     rows = []
     for task, of_task in runs.groupby("task", sort=False):
-        groups = list(of_task.groupby(VARIANT, sort=False))
+        groups = sorted(of_task.groupby(VARIANT, sort=False), key=lambda group: group[0] != against)
+        if groups[0][0] != against:
+            raise SettingError(f"against={against}: no trial of {task} is of this variant")
         best = [np.log(pd.to_numeric(best_tenth(group)["test_loss"]).to_numpy(float)) for _, group in groups]
         tests = [stats.ttest_ind(each, best[0], equal_var=False).pvalue for each in best[1:]]
         p_values = [math.nan, *holm(np.nan_to_num(np.array(tests, dtype=float), nan=1.0))]

@@ -56,10 +56,13 @@ def test_a_diverged_trial_has_the_largest_loss() -> None:
 
 def test_rows_and_published_statements() -> None:
     worse = trials(3, 0.3, 0.1, "nfg").assign(test_loss=lambda made: 50 * made["test_loss"])
-    runs = pd.concat([trials(3, 0.3, 0.1), worse, trials(0.3, 3, 0.1, "np")], ignore_index=True)
+    runs = pd.concat([worse, trials(3, 0.3, 0.1), trials(0.3, 3, 0.1, "np")], ignore_index=True)
     table = random_search(runs, np.random.default_rng(0)).set_index("cell_variant")
     assert list(table["trials"]) == [60] * 3
+    assert list(table.index) == ["vanilla", "nfg", "np"]
     assert np.isnan(table["p"]["vanilla"])
+    with pytest.raises(SettingError, match="against=fgr: no trial of adding is of this variant"):
+        random_search(runs, np.random.default_rng(0), "fgr")
     assert table["p"]["nfg"] < 1e-6
     assert table["rate_share"]["vanilla"].low > 0.9 > 0.1 > table["rate_share"]["np"].high
     numbers = [

@@ -1,6 +1,6 @@
 """A random search over rate and width: the best trials of each variant, and what explains the loss."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,10 @@ from rnnbench.report.labels import value_text
 
 
 class RandomSearch(Table):
-    """One row per task and variant of a cell whose trials, one run each, differ in learning rate and width."""
+    """One row per task and variant of a cell whose trials, one run each, differ in learning rate and width.
+
+    `against` names the variant that the others are compared with.
+    """
 
     title = "Random search over rate and width"
     needs = (random_search.VARIANT, "test_loss", *random_search.SEARCHED)
@@ -24,8 +27,12 @@ class RandomSearch(Table):
     }
     intervals = "95%: Student's over the best trials, percentiles of the bootstrap over all trials for a share"
 
+    def __init__(self, only: Mapping[str, Sequence[Any]] | None = None, against: str = "vanilla") -> None:
+        super().__init__(only)
+        self.against = against
+
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        return random_search.random_search(trained_runs(results.runs), np.random.default_rng(0))
+        return random_search.random_search(trained_runs(results.runs), np.random.default_rng(0), self.against)
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
         heads = {"cell_variant": "variant", "best": "test loss of the best tenth", "p": "p against the first",
