@@ -47,7 +47,7 @@ QUESTIONS = [
         "Do cells that learned hold beyond the trained length?",
         "length_generalisation",
         "other_lengths",
-        "LSTM and GRU lose adding from twice the length on; the GRU copies at longer delays too; parity one seed of it learns.",
+        "LSTM and GRU lose adding from twice the length on; the GRU copies at longer delays; one GRU learns parity.",
     ),
     (
         "Can they follow a state that every input changes?",
