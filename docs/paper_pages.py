@@ -28,6 +28,8 @@ class Paper(NamedTuple):
     figure: str = "learning_curves"
     key: int = 0
     """The row of its table that the scorecard shows."""
+    options: str = ""
+    """What the command needs in addition."""
 
 
 PAPERS = {
@@ -53,6 +55,7 @@ PAPERS = {
         "([results](../results.md#jsb-chorales-as-in-chung-et-al-2014)). What is left is the choice of the rate: the "
         "paper takes the best of ten random ones and does not say which, and shows one run.",
         key=4,
+        options=" task.path=JSB_Chorales.mat",
     ),
     "jozefowicz2015_bias": Paper(
         "Jozefowicz et al. (2015): the forget bias",
@@ -178,7 +181,7 @@ def page(name: str) -> str:
         f'{picture} alt="{html.escape(paper.figure.replace("_", " "))} of {name}"></a>',
         f"## Protocol\n\n{protocol(name)}",
         f"## Again\n\nCost: {cost(name)} The second command makes tables and figures from the committed data.\n\n"
-        f"```\nrnnbench experiment={name}\nrnnbench-report experiment={name}\n```",
+        f"```\nrnnbench experiment={name}{paper.options}\nrnnbench-report experiment={name}\n```",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -195,7 +198,7 @@ def index() -> str:
         "# Published results made again\n\nEach is an experiment named after its paper, which follows its protocol; "
         "what differs is said on its page. Verdicts are made by code from the paper's numbers and our runs: *yes* and "
         "*no* are decided by our spread over seeds, *in part* where some runs do what all or none do in the paper, "
-        "*not seen*"
+        "*not seen* "
         f'where our runs cannot tell.\n\n<div class="cards">{cards}</div>\n\n{scorecard("made-again/{name}.md")}'
     )
 
