@@ -14,8 +14,6 @@ SPECIAL: dict[str, Callable[..., Tensor]] = {
     "copy": lambda x: x,
     "clamp_min": lambda x, low: torch.clamp(x, min=float(low)),
     "clamp_max": lambda x, high: torch.clamp(x, max=float(high)),
-    "clamp": lambda x, low, high: torch.clamp(x, float(low), float(high)),
-    "hardtanh": lambda x, low, high: functional.hardtanh(x, float(low), float(high)),
     "pow": lambda x, exponent: torch.pow(x, float(exponent)),
     "softplus": lambda x, beta, threshold: functional.softplus(x, float(beta), float(threshold)),
 }

@@ -14,10 +14,10 @@ from torch.nn.utils import parametrizations
 
 import rnnbench.backends.fused.runtime.run as fused_run
 from rnnbench.backends import Eager, Fused
-from rnnbench.backends.fused.frontend.lowerings import ACTIVATIONS
 from rnnbench.backends.fused.ir.operations import OPERATIONS
 from rnnbench.cells import Cell, State
 
+ACTIVATIONS = ("elu", "gelu", "hardtanh", "leaky_relu", "logsigmoid", "silu")
 KINKS = [-6.0, -3.0, -1.0, -0.5, -0.1, -0.0, 0.0, 0.1, 0.5, 1.0, 3.0, 6.0, 25.0, -25.0, 800.0, -800.0]
 
 
@@ -144,7 +144,9 @@ POWERS: list[Any] = [-2, -1, 0, 0.0, 0.5, 1, 1.5, 2, 3, np.float64(2)]
 AT_KINKS: dict[str, Callable[[Tensor], Tensor]] = {
     **{name: (lambda h, name=name: getattr(torch, name)(h)) for name in OPERATIONS
        if OPERATIONS[name].arity == 1 and hasattr(torch, name) and name != "log1p"},
-    **{name: (lambda h, name=name: getattr(functional, name)(h)) for name in ACTIVATIONS if name != "hardsigmoid"},
+    **{name: (lambda h, name=name: getattr(functional, name)(h)) for name in ACTIVATIONS},
+    "square": lambda h: torch.square(h) + h.square(),
+    "reciprocal": lambda h: torch.reciprocal(h) + h.rsqrt(),
     **{f"h ** {power}": (lambda h, power=power: h**power) for power in POWERS},
     "layer_norm": lambda h: functional.layer_norm(h, (3,)),
     "rms_norm": lambda h: functional.rms_norm(h, (3,)),

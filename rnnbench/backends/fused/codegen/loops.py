@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from rnnbench.backends.fused.codegen.layout import Layout, indented
 from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.operations import OPERATIONS, Precedence
-from rnnbench.backends.fused.ir.schedule import Loop, Products
+from rnnbench.backends.fused.ir.schedule import Loop, Work
 
 Expression = tuple[str, Precedence]
 """A piece of source, and the precedence of its outermost operator."""
 
 
-def work_lines(layout: Layout, work: Sequence[Loop | Products], in_memory: set[int]) -> list[str]:
+def work_lines(layout: Layout, work: Sequence[Work], in_memory: set[int]) -> list[str]:
     """The lines of some loops and products, given the elementwise nodes whose values lie in a buffer already."""
     lines: list[str] = []
     in_memory = set(in_memory)
@@ -20,10 +20,10 @@ def work_lines(layout: Layout, work: Sequence[Loop | Products], in_memory: set[i
         if isinstance(piece, Loop):
             lines += _loop(layout, piece, in_memory)
             in_memory.update(piece.stores)
+        elif isinstance(layout.graph.nodes[piece], nodes.LinearGradient):
+            lines += _backward_product(layout, piece)
         else:
-            for position in piece.nodes:
-                is_backward = isinstance(layout.graph.nodes[position], nodes.LinearGradient)
-                lines += _backward_product(layout, position) if is_backward else _products(layout, position)
+            lines += _products(layout, piece)
     return lines
 
 

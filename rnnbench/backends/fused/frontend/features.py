@@ -1,4 +1,4 @@
-"""What mixes the features of a value: products with matrices of the cell, parts, sums and norms; and shapes.
+"""What mixes the features of a value: products with matrices of the cell, parts and sums; and shapes.
 
 Over which axis a function goes is not looked at here: the result has the shape that torch computed when the step was
 recorded, or is refused.
@@ -14,7 +14,6 @@ from torch.nn import functional
 from rnnbench.backends.fused.frontend.values import Build, Given, Operand, Value, number_of, operand, width_of
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
 from rnnbench.backends.fused.ir.nodes import Concatenation, Linear, RowSum
-from rnnbench.backends.fused.ir.terms import Term, apply
 
 
 def _linear(graph: Graph, input: Operand, weight: Operand, bias: Operand = None) -> Value:
@@ -131,72 +130,14 @@ def _same_type(graph: Graph, input: Operand, *settings: Operand, **named: Operan
     return Value(number_of(graph, operand(graph, input)))
 
 
-def _summed(x: Term, divisor: int = 1) -> Term:
-    """The sum over features, (batch, 1)."""
-    return Term(x.graph, x.graph.add(RowSum(operands=(x.position,), divisor=divisor, width=1)))
-
-
 def _reduction(function: str) -> Build:
+    """The sum over features or their mean, (batch, 1)."""
+
     def build(graph: Graph, input: Operand, *_: Operand, **settings: Operand) -> Value:
-        width = width_of(graph, input, function)
-        return Value(_summed(Term(graph, operand(graph, input)), width if function == "mean" else 1).position)
+        divisor = width_of(graph, input, function) if function == "mean" else 1
+        return Value(graph.add(RowSum(operands=(operand(graph, input),), divisor=divisor, width=1)))
 
     return build
-
-
-def _layer_norm(
-    graph: Graph,
-    input: Operand,
-    normalized_shape: Operand,
-    weight: Operand = None,
-    bias: Operand = None,
-    eps: Operand = 1e-5,
-) -> Value:
-    width = _normalised_width(graph, input, normalized_shape)
-    return _scaled(_normalised(Term(graph, operand(graph, input)), width, eps), weight, bias)
-
-
-def _normalised(x: Term, width: int, eps: float) -> Term:
-    difference = x - _summed(x, width)
-    return difference * apply("rsqrt", _summed(difference * difference, width) + eps)
-
-
-def _scaled(y: Term, weight: Operand, bias: Operand = None) -> Value:
-    if weight is not None:
-        y = y * Term(y.graph, operand(y.graph, weight))
-    return Value((y if bias is None else y + Term(y.graph, operand(y.graph, bias))).position)
-
-
-def _group_norm(
-    graph: Graph,
-    input: Operand,
-    num_groups: Operand,
-    weight: Operand = None,
-    bias: Operand = None,
-    eps: Operand = 1e-5,
-) -> Value:
-    count = width_of(graph, input, "group_norm") // num_groups
-    position = operand(graph, input)
-    groups = [Term(graph, graph.part(position, group * count, count)) for group in range(num_groups)]
-    parts = tuple(_normalised(group, count, eps).position for group in groups)
-    joined = graph.add(Concatenation(operands=parts, width=count * num_groups))
-    return _scaled(Term(graph, joined), weight, bias)
-
-
-def _rms_norm(
-    graph: Graph, input: Operand, normalized_shape: Operand, weight: Operand = None, eps: Operand = None
-) -> Value:
-    width = _normalised_width(graph, input, normalized_shape)
-    x = Term(graph, operand(graph, input))
-    y = x * apply("rsqrt", _summed(x * x, width) + (graph.epsilon if eps is None else eps))
-    return _scaled(y, weight)
-
-
-def _normalised_width(graph: Graph, input: Operand, shape: Operand) -> int:
-    width = width_of(graph, input, "norm")
-    if [*(shape if isinstance(shape, (tuple, list)) else (shape,))] != [width]:
-        raise UnsupportedStepError(f"a norm over {shape} of {width} features")
-    return width
 
 
 TABLE: dict[Any, Build] = {
@@ -212,8 +153,5 @@ TABLE: dict[Any, Build] = {
     **dict.fromkeys(SHAPES, _same),
     **dict.fromkeys([torch.sum, "sum"], _reduction("sum")),
     **dict.fromkeys([torch.mean, "mean"], _reduction("mean")),
-    functional.group_norm: _group_norm,
-    **dict.fromkeys([functional.layer_norm, torch.layer_norm], _layer_norm),
-    **dict.fromkeys([functional.rms_norm, torch.rms_norm], _rms_norm),
 }
 """From a function, or a method's name, to what it builds."""

@@ -40,7 +40,7 @@ class _Lowering:
         self.widths = widths
         self.recorded, self.lines = recorded, recorded.lines
         self.dtype = dtype_of(cell)
-        self.graph = Graph(epsilon=torch.finfo(self.dtype).eps)
+        self.graph = Graph()
         self.invariants = Invariants(cell, self.dtype)
         self.values: dict[fx.Node, Any] = {}
         self.named: dict[Line, int] = {}

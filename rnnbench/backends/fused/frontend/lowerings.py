@@ -7,7 +7,6 @@ products, parts and norms. Changes in place never come here: `record` refuses th
 
 import math
 import operator
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -26,9 +25,8 @@ from rnnbench.backends.fused.frontend.values import (
     width_of,
 )
 from rnnbench.backends.fused.ir import nodes
-from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError
+from rnnbench.backends.fused.ir.graph import Graph, Term, UnsupportedStepError, apply
 from rnnbench.backends.fused.ir.operations import OPERATIONS
-from rnnbench.backends.fused.ir.terms import Term, apply, where
 
 
 def plain(name: str) -> Build:
@@ -50,28 +48,20 @@ def _check_numbers(name: str, settings: tuple[Operand, ...]) -> None:
 
 
 def _clamp(graph: Graph, value: Operand, min: Operand = None, max: Operand = None) -> Value:
-    _check_numbers("clamp", (min, max))
-    if max is None:
-        return Value(plain("clamp_min")(graph, value, min))
-    if min is None:
-        return Value(plain("clamp_max")(graph, value, max))
-    if not min <= max:
-        raise UnsupportedStepError(f"clamp() from {min} to {max}")
-    return Value(plain("clamp")(graph, value, min, max))
-
-
-def _softplus(graph: Graph, value: Operand, beta: Operand = 1, threshold: Operand = 20) -> Value:
-    return Value(plain("softplus")(graph, value, beta, threshold))
+    for name, bound in (("clamp_min", min), ("clamp_max", max)):
+        value = value if bound is None else plain(name)(graph, value, bound)
+    return Value(value)
 
 
 def _power(graph: Graph, value: Operand, exponent: Operand) -> Value:
-    names = {2: "square", 0.5: "sqrt", -1: "reciprocal"}
     if not is_number(exponent) or not isinstance(value, Value):
         raise UnsupportedStepError("pow() other than of a tensor to a number")
     if exponent == 0:
         return Value(_filled(1.0)(graph, value))
-    if exponent in names:
-        return Value(graph.apply(names[exponent], int(value)))
+    if exponent == 2:
+        return Value(graph.apply("mul", int(value), int(value)))
+    if exponent == 0.5:
+        return Value(graph.apply("sqrt", int(value)))
     return Value(graph.apply("pow", int(value), graph.constant(exponent)))
 
 
@@ -98,15 +88,6 @@ def _larger_or_smaller(name: str) -> Build:
     return build
 
 
-def _masked_fill(graph: Graph, input: Operand, mask: Operand, value: Operand) -> Value:
-    return Value(plain("where")(graph, mask, value, input))
-
-
-def _where_method(graph: Graph, value: Operand, condition: Operand, other: Operand) -> Value:
-    """a.where(condition, b)."""
-    return Value(plain("where")(graph, condition, value, other))
-
-
 def _filled(number: float) -> Build:
     """A constant in the shape of a tensor: the number times one, without a gradient."""
 
@@ -130,60 +111,13 @@ def _filled_of_size(number: float) -> Build:
     return build
 
 
-def _formula(formula: Callable[..., Term]) -> Build:
-    """What a formula of one Term and some numbers builds, for a function of torch with the same arguments."""
-
-    def build(graph: Graph, input: Operand, *settings: Operand, **named: Operand) -> Value:
-        named = {name: setting for name, setting in named.items() if name != "inplace"}
-        _check_numbers("an activation function", (*settings, *named.values()))
-        return Value(formula(Term(graph, operand(graph, input)), *settings, **named).position)
-
-    return build
-
-
-def _elu(x: Term, alpha: float = 1.0) -> Term:
-    return where(x > 0, x, alpha * apply("expm1", apply("clamp_max", x, 0)))
-
-
-def _gelu(x: Term, approximate: str = "none") -> Term:
+def _gelu(graph: Graph, input: Operand, approximate: str = "none") -> Value:
+    x = Term(graph, operand(graph, input))
     if approximate == "tanh":
-        return 0.5 * x * (1 + apply("tanh", math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
-    return 0.5 * x * (1 + apply("erf", x * math.sqrt(0.5)))
-
-
-def _log_sigmoid(x: Term) -> Term:
-    return apply("minimum", x, 0 * x) - apply("log1p", apply("exp", -apply("abs", x)))
-
-
-def _hard_sigmoid(x: Term) -> Term:
-    inner = apply("hardtanh", x, -3.0, 3.0)
-    rounded = 0.16666667163372040 * inner  # 1 / 6 in float32, torch's derivative in every precision
-    return rounded + apply("detach", inner / 6 + 0.5 - rounded)
-
-
-def _hard_tanh(x: Term, min_val: float = -1.0, max_val: float = 1.0) -> Term:
-    return apply("hardtanh", x, min_val, max_val)
-
-
-def _leaky_relu(x: Term, negative_slope: float = 0.01) -> Term:
-    return where(x > 0, x, negative_slope * x)
-
-
-ACTIVATIONS: dict[str, Callable[..., Term]] = {
-    "elu": _elu,
-    "gelu": _gelu,
-    "hardsigmoid": _hard_sigmoid,
-    "hardtanh": _hard_tanh,
-    "leaky_relu": _leaky_relu,
-    "logsigmoid": _log_sigmoid,
-    "silu": lambda x: x * apply("sigmoid", x),
-}
-"""The functions of torch.nn.functional by their names, with their settings."""
-
-
-def _lerp(graph: Graph, input: Operand, end: Operand, weight: Operand) -> Value:
-    start, stop, by = (Term(graph, operand(graph, argument)) for argument in (input, end, weight))
-    return Value((start + by * (stop - start)).position)
+        inner = apply("tanh", math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x)))
+    else:
+        inner = apply("erf", x * math.sqrt(0.5))
+    return Value((0.5 * x * (1 + inner)).position)
 
 
 def _drawn(graph: Graph, draw: str, width: int, setting: float = 0.0) -> Value:
@@ -229,18 +163,15 @@ def _build_table() -> dict[Any, Build]:
         table |= dict.fromkeys([name, getattr(torch, name), *others], _arithmetic(name))
     table |= dict.fromkeys([torch.max, "max"], _larger_or_smaller("maximum"))
     table |= dict.fromkeys([torch.min, "min"], _larger_or_smaller("minimum"))
-    table |= dict.fromkeys([torch.masked_fill, "masked_fill"], _masked_fill)
-    table |= {functional.relu: lambda graph, input, **_: plain("relu")(graph, input)}
     table |= dict.fromkeys([torch.clamp, torch.clip, "clamp", "clip"], _clamp)
     table |= dict.fromkeys([torch.pow, operator.pow, "pow"], _power)
-    table |= {operator.mod: plain("remainder"), functional.softplus: _softplus}
-    table |= {functional.sigmoid: plain("sigmoid"), functional.tanh: plain("tanh")}
+    table |= {operator.mod: plain("remainder"), functional.gelu: _gelu}
+    table |= {functional.softplus: lambda graph, x, beta=1, threshold=20: plain("softplus")(graph, x, beta, threshold)}
+    table |= {getattr(functional, name): plain(name) for name in ("relu", "sigmoid", "tanh")}
     table |= {torch.zeros_like: _filled(0.0), torch.ones_like: _filled(1.0)}
     table |= dict.fromkeys([torch.zeros, "new_zeros"], _filled_of_size(0.0))
     table |= dict.fromkeys([torch.ones, "new_ones"], _filled_of_size(1.0))
-    table |= {"where": _where_method, "clone": plain("copy"), torch.clone: plain("copy")}
-    table |= {getattr(functional, name): _formula(formula) for name, formula in ACTIVATIONS.items()}
-    table |= dict.fromkeys([torch.lerp, "lerp"], _lerp)
+    table |= dict.fromkeys([torch.clone, "clone"], plain("copy"))
     table |= {torch.rand_like: _like("rand"), torch.randn_like: _like("randn"), functional.dropout: _dropout}
     return table | features.TABLE
 

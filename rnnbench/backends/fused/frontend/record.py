@@ -18,8 +18,8 @@ from torch import Tensor, fx
 from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode
 
+from rnnbench.backends.fused.frontend.equations import EQUATIONS
 from rnnbench.backends.fused.frontend.source_lines import Line, line_of, located
-from rnnbench.backends.fused.frontend.torch_cells import EQUATIONS
 from rnnbench.backends.fused.frontend.values import Batch
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 
@@ -116,11 +116,7 @@ class Recorder(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        named = kwargs or {}
-        if func in EQUATIONS:
-            with self:
-                return EQUATIONS[func](*args, **named)
-        name = _name_of(func)
+        name, named = _name_of(func), kwargs or {}
         if args and isinstance(args[0], Tensor):
             if name in METADATA:
                 return func(*args, **named)
@@ -131,6 +127,10 @@ class Recorder(TorchFunctionMode):
             if name == "__len__" and not self._is_over_examples(*args):
                 return len(*args)
         self._check_allowed(name, args, named)
+        named = {key: value for key, value in named.items() if key != "inplace"}
+        if func in EQUATIONS:
+            with self:
+                return EQUATIONS[func](*args, **named)
         nodes: Any = self._arguments(args), self._arguments(named)
         result = func(*args, **named)
         if isinstance(result, Tensor):

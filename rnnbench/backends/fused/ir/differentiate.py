@@ -14,9 +14,8 @@ like others here: each time the buffer is written, it is a new node.
 from dataclasses import replace
 
 from rnnbench.backends.fused.ir import nodes
-from rnnbench.backends.fused.ir.graph import Graph
+from rnnbench.backends.fused.ir.graph import Graph, Term, is_comparison
 from rnnbench.backends.fused.ir.operations import OPERATIONS
-from rnnbench.backends.fused.ir.terms import Term
 
 Phases = dict[int, int]
 """The phase of every node of the forward pass."""
@@ -34,13 +33,11 @@ def phases_of(graph: Graph) -> Phases:
     return phases
 
 
-def differentiate(step: Graph, phases: Phases) -> Graph:
-    """The step's nodes and those of its gradients with respect to inputs, states, parameters and Preactivations."""
-    return _Differentiation(step, phases).graph
-
-
-class _Differentiation:
+class Differentiation:
     """One pass over the nodes of a step, the last first."""
+
+    graph: Graph
+    """The step's nodes and those of its gradients with respect to inputs, states, parameters and Preactivations."""
 
     def __init__(self, step: Graph, phases: Phases) -> None:
         self.graph = Graph(list(step.nodes), step.outputs)
@@ -57,7 +54,8 @@ class _Differentiation:
                     if phases[position] == phase and step.nodes[position].width == width:
                         self._visit(position)
                 self._leave_phase(phase)
-            for position in self._preactivations(phase):
+            reached = [p for p in self.buffers if isinstance(self.graph.nodes[p], nodes.Preactivation)]
+            for position in (p for p in reached if phases[p] == phase):
                 self._propagate_through_products(position)
         kept = step.positions(nodes.Input, nodes.State, nodes.Parameter, nodes.Preactivation)
         self.graph.gradients = {position: self.buffers[position] for position in kept if position in self.buffers}
@@ -109,23 +107,13 @@ class _Differentiation:
             return [self.graph.add(nodes.EarlierGradient(of=position, width=node.width))]
         return [self.buffers[position]] if position in self.buffers else []
 
-    def _preactivations(self, phase: int) -> list[int]:
-        """Those of a phase that a gradient has reached."""
-        reached = [position for position in self.buffers if isinstance(self.graph.nodes[position], nodes.Preactivation)]
-        return [position for position in reached if self.phases[position] == phase]
-
     def _propagate_through_products(self, preactivation: int) -> None:
         """Propagate the gradient of a Preactivation to what its products read."""
         for product in self.graph.nodes[preactivation].operands:
             (source,) = self.graph.nodes[product].operands
-            self.buffers[source] = self.graph.add(
-                nodes.LinearGradient(
-                    of=source,
-                    product=product,
-                    operands=(self.buffers[preactivation], *self._content(source)),
-                    width=self.graph.width(source),
-                )
-            )
+            operands, width = (self.buffers[preactivation], *self._content(source)), self.graph.width(source)
+            gradient = nodes.LinearGradient(of=source, product=product, operands=operands, width=width)
+            self.buffers[source] = self.graph.add(gradient)
 
     def _sum(self, terms: list[int]) -> int:
         total = terms[0]
@@ -135,8 +123,7 @@ class _Differentiation:
 
 
 def _has_gradient(node: nodes.Node) -> bool:
-    is_comparison = isinstance(node, nodes.Elementwise) and node.is_comparison
-    return not (is_comparison or isinstance(node, (nodes.Constant, nodes.Noise)))
+    return not (is_comparison(node) or isinstance(node, (nodes.Constant, nodes.Noise)))
 
 
 def simplified(graph: Graph) -> Graph:

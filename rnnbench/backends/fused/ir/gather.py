@@ -10,13 +10,11 @@ from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph
 
 
-def gather_products(traced: Graph) -> Graph:
-    """The same step with its products in Preactivations."""
-    return _Gathering(traced).graph
-
-
-class _Gathering:
+class Gathering:
     """Copies what the outputs need, gathering the products of every chain of additions in one Preactivation."""
+
+    graph: Graph
+    """The same step with its products in Preactivations."""
 
     def __init__(self, traced: Graph) -> None:
         self.traced = traced
@@ -72,12 +70,8 @@ class _Gathering:
         """
         pieces = [piece for product in products for piece in self._pieces(product)]
         made = self.graph.nodes
-        pieces.sort(
-            key=lambda p: (
-                not isinstance(made[p], nodes.Linear),
-                not isinstance(made[made[p].operands[0]], nodes.Input),
-            )
-        )
+        pieces.sort(key=lambda piece: not isinstance(made[made[piece].operands[0]], nodes.Input))
+        pieces.sort(key=lambda piece: not isinstance(made[piece], nodes.Linear))
         return self.graph.add(nodes.Preactivation(operands=tuple(pieces), width=made[pieces[0]].width))
 
     def _pieces(self, product: nodes.Product) -> list[int]:
@@ -88,10 +82,8 @@ class _Gathering:
         pieces, column = [], 0
         for part in parts:
             copy, width = self._copy(part), self.traced.width(part)
-            if isinstance(
-                self.graph.nodes[copy], (nodes.Parameter, nodes.Constant)
-            ):  # a product reads a (batch, width) buffer
-                copy = self._duplicate(copy, width)
+            if isinstance(self.graph.nodes[copy], (nodes.Parameter, nodes.Constant)):
+                copy = self._duplicate(copy, width)  # a product reads a (batch, width) buffer
             piece = replace(product, operands=(copy,))
             if isinstance(piece, nodes.Linear) and column:
                 piece = replace(piece, first_column=column, bias="")

@@ -1,10 +1,11 @@
-"""A step as data: nodes in the order in which they can be computed."""
+"""A step as data: nodes in the order in which they can be computed, and arithmetic that adds nodes to it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from rnnbench.backends.fused.ir.nodes import (
+    COMPARISONS,
     Columns,
     Concatenation,
     Constant,
@@ -16,6 +17,7 @@ from rnnbench.backends.fused.ir.nodes import (
 )
 
 _Kind = TypeVar("_Kind", bound=Node)
+Number = int | float
 
 
 class UnsupportedStepError(Exception):
@@ -33,8 +35,6 @@ class Graph:
     """Once differentiated: for a leaf or a Preactivation that a gradient reaches, the node that is its gradient."""
     adjoints: dict[int, int] = field(default_factory=dict)
     """The same for elementwise nodes, for names and tests."""
-    epsilon: float = 2.0**-52
-    """The distance from 1 to the next number of the type computed in."""
     parts: dict[tuple[int, int, int], int] = field(default_factory=dict)
     """Neighbouring features of a node, and one of width 1 spread, made once: (node, first, count) -> that node."""
 
@@ -72,10 +72,7 @@ class Graph:
         node = self.nodes[position]
         if width is None or node.width == width or isinstance(node, Constant):
             return position
-        if node.width is None:
-            operands = tuple(self.widened(operand, width) for operand in node.operands)
-            return self.add(replace(node, operands=operands, width=width))
-        if is_comparison(node):  # what is spread is a number
+        if node.width is None or is_comparison(node):  # what is spread is a number
             operands = tuple(self.widened(operand, width) for operand in node.operands)
             return self.add(replace(node, operands=operands, width=width))
         if node.width != 1:
@@ -148,4 +145,47 @@ class Graph:
 
 def is_comparison(node: Node) -> bool:
     """Whether the value of a node is true or false."""
-    return isinstance(node, Elementwise) and node.is_comparison
+    return isinstance(node, Elementwise) and node.operation in COMPARISONS
+
+
+def _binary(operation: str) -> Callable[["Term", "Term | Number"], "Term"]:
+    return lambda self, other: apply(operation, self, other)
+
+
+def _reflected(operation: str) -> Callable[["Term", Number], "Term"]:
+    return lambda self, other: apply(operation, other, self)
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """A node, whose operators add the node of their result to the graph."""
+
+    graph: Graph
+    position: int
+
+    __add__, __radd__ = _binary("add"), _reflected("add")
+    __sub__, __rsub__ = _binary("sub"), _reflected("sub")
+    __mul__, __rmul__ = _binary("mul"), _reflected("mul")
+    __truediv__, __rtruediv__ = _binary("div"), _reflected("div")
+    __gt__, __ge__ = _binary("gt"), _binary("ge")
+    __lt__, __le__ = _binary("lt"), _binary("le")
+
+    def __neg__(self) -> "Term":
+        return apply("neg", self)
+
+
+def apply(operation: str, *operands: Term | Number) -> Term:
+    """The value of an operation of `operations.OPERATIONS`; at least one operand is a Term."""
+    graph = next(operand.graph for operand in operands if isinstance(operand, Term))
+    positions = [operand.position if isinstance(operand, Term) else graph.constant(operand) for operand in operands]
+    return Term(graph, graph.apply(operation, *positions))
+
+
+def equal(a: Term, b: Term | Number) -> Term:
+    """a == b. The operator compares Terms, not values."""
+    return apply("eq", a, b)
+
+
+def where(condition: Term, a: Term | Number, b: Term | Number) -> Term:
+    """a where the condition holds, b elsewhere."""
+    return apply("where", condition, a, b)

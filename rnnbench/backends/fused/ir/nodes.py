@@ -132,11 +132,6 @@ class Elementwise(Node):
     label: str = field(default="", compare=False)
     """The name of the value in `step`, if any."""
 
-    @property
-    def is_comparison(self) -> bool:
-        """Whether the value is true or false."""
-        return self.operation in COMPARISONS
-
 
 @dataclass(frozen=True, kw_only=True)
 class Gradient(Node):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from rnnbench.backends.fused.ir.terms import Term, apply, equal, where
+from rnnbench.backends.fused.ir.graph import Term, apply, equal, where
 
 
 class Precedence(IntEnum):
@@ -123,20 +123,10 @@ OPERATIONS: dict[str, Operation] = {
     "sqrt": Operation(call("square_root"), (lambda g, y, x: g / (2 * y),), costly=True),
     "expm1": Operation(call("exponential_minus_one"), (lambda g, y, x: g * (y + 1),), costly=True),
     "log1p": Operation(call("math.log1p"), (lambda g, y, x: g / (x + 1),), costly=True),
-    "rsqrt": Operation(
-        Form("real(1) / square_root({0})", Precedence.PRODUCT, (Precedence.CONDITIONAL,)),
-        (lambda g, y, x: -0.5 * g * (y * y * y),),
-        costly=True,
-    ),
     "cos": Operation(call("np.cos"), (lambda g, y, x: -g * apply("sin", x),), costly=True),
     "sin": Operation(call("np.sin"), (lambda g, y, x: g * apply("cos", x),), costly=True),
     "erf": Operation(
         call("math.erf"), (lambda g, y, x: g * (2 / math.sqrt(math.pi)) * apply("exp", -(x * x)),), costly=True
-    ),
-    "square": Operation(Form("{0} * {0}", Precedence.PRODUCT, (Precedence.SIGN,)), (lambda g, y, x: g * (2 * x),)),
-    "reciprocal": Operation(
-        Form("real(1) / {0}", Precedence.PRODUCT, (Precedence.SIGN,)),
-        (lambda g, y, x: -g * (y * y),),
     ),
     "abs": Operation(call("abs"), (lambda g, y, x: where(x > 0, g, where(x < 0, -g, 0 * g)),)),
     "clamp_min": Operation(
@@ -148,16 +138,6 @@ OPERATIONS: dict[str, Operation] = {
         conditional("{1} if {0} > {1} else {0}", 2),
         (lambda g, y, x, high: where(x <= high, g, 0),),
         settings=1,
-    ),
-    "clamp": Operation(
-        conditional("{1} if {0} < {1} else ({2} if {0} > {2} else {0})", 3),
-        (lambda g, y, x, low, high: where(x >= low, where(x <= high, g, 0), 0),),
-        settings=2,
-    ),
-    "hardtanh": Operation(
-        conditional("{1} if {0} < {1} else ({2} if {0} > {2} else {0})", 3),
-        (lambda g, y, x, low, high: where(x <= low, 0, where(x >= high, 0, g)),),
-        settings=2,
     ),
     "round": Operation(call("np.rint"), (None,)),
     "sign": Operation(

@@ -8,8 +8,8 @@ Preactivations that it reads; backward the other way round.
 from dataclasses import dataclass
 
 from rnnbench.backends.fused.ir import nodes
-from rnnbench.backends.fused.ir.differentiate import Phases, differentiate, phases_of, simplified
-from rnnbench.backends.fused.ir.gather import gather_products
+from rnnbench.backends.fused.ir.differentiate import Differentiation, Phases, phases_of, simplified
+from rnnbench.backends.fused.ir.gather import Gathering
 from rnnbench.backends.fused.ir.graph import Graph
 from rnnbench.backends.fused.ir.operations import OPERATIONS
 
@@ -22,11 +22,8 @@ class Loop:
     stores: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Products:
-    """Matrix products, one after the other: those of Preactivations, or LinearGradients."""
-
-    nodes: tuple[int, ...]
+Work = Loop | int
+"""A loop, or the position of a Preactivation or a LinearGradient, whose matrix products are done."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,8 @@ class Schedule:
     graph: Graph
     phases: Phases
     """Of the nodes of the forward pass."""
-    forward: tuple[Loop | Products, ...]
-    backward: tuple[Loop | Products, ...]
+    forward: tuple[Work, ...]
+    backward: tuple[Work, ...]
     saved_for_backward: tuple[int, ...]
     """Nodes saved for every step, besides the states: what products read, and values that the backward pass reads."""
     preactivations: tuple[int, ...]
@@ -69,8 +66,8 @@ class Schedule:
 
 def make_schedule(traced: Graph, state_names: tuple[str, ...]) -> Schedule:
     """The schedule of a traced step."""
-    step = gather_products(traced)
-    graph = simplified(differentiate(step, phases_of(step)))
+    step = Gathering(traced).graph
+    graph = simplified(Differentiation(step, phases_of(step)).graph)
     phases = phases_of(graph)
     saved = _saved_for_backward(graph, phases)
     preactivations = tuple(sorted(graph.positions(nodes.Preactivation), key=lambda position: -phases[position]))
@@ -86,30 +83,23 @@ def make_schedule(traced: Graph, state_names: tuple[str, ...]) -> Schedule:
     )
 
 
-def _forward(graph: Graph, phases: Phases, stored: set[int]) -> tuple[Loop | Products, ...]:
-    work: list[Loop | Products] = []
+def _forward(graph: Graph, phases: Phases, stored: set[int]) -> tuple[Work, ...]:
+    work: list[Work] = []
     for phase in reversed(range(max(phases.values()) + 1)):
-        work += _products([p for p in graph.positions(nodes.Preactivation) if phases[p] == phase])
+        work += [p for p in graph.positions(nodes.Preactivation) if phases[p] == phase]
         here = [p for p in graph.positions(nodes.Elementwise) if p in stored and phases[p] == phase]
         work += _loops(graph, here)
     return tuple(work)
 
 
-def _backward(graph: Graph, phases: Phases) -> tuple[Loop | Products, ...]:
-    work: list[Loop | Products] = []
-    stored, propagated = graph.positions(nodes.StoredGradient), graph.positions(nodes.LinearGradient)
-
-    def phase_of(gradient: int) -> int:
-        return graph.at(gradient, nodes.StoredGradient).phase
-
+def _backward(graph: Graph, phases: Phases) -> tuple[Work, ...]:
+    work: list[Work] = []
+    phase_of = {p: graph.at(p, nodes.StoredGradient).phase for p in graph.positions(nodes.StoredGradient)}
     for phase in range(max(phases.values()) + 1):
-        work += _loops(graph, [p for p in stored if phase_of(p) == phase])
-        work += _products([p for p in propagated if phase_of(graph.nodes[p].operands[0]) == phase])
+        work += _loops(graph, [p for p in phase_of if phase_of[p] == phase])
+        propagated = graph.positions(nodes.LinearGradient)
+        work += [p for p in propagated if phase_of[graph.nodes[p].operands[0]] == phase]
     return tuple(work)
-
-
-def _products(positions: list[int]) -> list[Products]:
-    return [Products(tuple(positions))] if positions else []
 
 
 def _loops(graph: Graph, stored: list[int]) -> list[Loop]:
@@ -134,11 +124,10 @@ def _read_by_backward(graph: Graph, phases: Phases, kept: set[int]) -> set[int]:
     """The values of the forward pass that gradients are computed from, following those that are computed again."""
     read: set[int] = set()
     for position in reversed(range(len(graph.nodes))):
-        is_computed_again = (
-            position in read and position not in kept and isinstance(graph.nodes[position], nodes.Elementwise)
-        )
+        node = graph.nodes[position]
+        is_computed_again = position in read and position not in kept and isinstance(node, nodes.Elementwise)
         if position not in phases or is_computed_again:
-            read.update(graph.nodes[position].operands)
+            read.update(node.operands)
     return read
 
 
