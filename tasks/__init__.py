@@ -10,8 +10,7 @@ package exports what all of them share:
   `polyphonic_music`.
 - `marked_pairs`: the base class for the sequences of Hochreiter & Schmidhuber (1997); `answered_words`: that for the
   words of Delétang et al. (2023).
-- `wrapped`: a task that draws its batches in another way: `drawn_lengths`, a length drawn anew for each batch, and
-  `fixed_examples`, a training set drawn once.
+- `wrapped`: tasks that draw their batches in another way: a length anew for each batch, a training set once.
 """
 
 from rnnbench.tasks.finite_task import FiniteTask

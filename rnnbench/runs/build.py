@@ -15,9 +15,7 @@ from rnnbench.probes import Probe
 from rnnbench.runs.components import Node, component, construct, length_range
 from rnnbench.runs.settings import Settings
 from rnnbench.tasks import Task
-from rnnbench.tasks.drawn_lengths import DrawnLengths
-from rnnbench.tasks.fixed_examples import FixedExamples
-from rnnbench.tasks.wrapped import innermost
+from rnnbench.tasks.wrapped import DrawnLengths, FixedExamples, innermost
 from rnnbench.training import Run
 from rnnbench.training.randomness import Streams
 from rnnbench.training.update import OF_TORCH, without_compiler

@@ -43,7 +43,7 @@ class _Source(NamedTuple):
 
 def _sources(cell: Cell) -> list[_Source] | None:
     try:
-        schedule = make_schedule(trace(cell).graph, cell.state_names)
+        schedule = make_schedule(trace(cell)[0], cell.state_names)
     except UnsupportedStepError:
         return None
     graph, features = schedule.graph, Counter[int]()

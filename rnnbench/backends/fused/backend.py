@@ -15,7 +15,7 @@ from rnnbench.backends.backend import Backend, StateHook
 from rnnbench.backends.eager import Eager
 from rnnbench.backends.fused.check import failed_check
 from rnnbench.backends.fused.codegen.generate import generate
-from rnnbench.backends.fused.frontend.cell_state import generators_kept, tensors_kept, tensors_of
+from rnnbench.backends.fused.frontend.cell_state import tensors_of
 from rnnbench.backends.fused.frontend.trace import trace
 from rnnbench.backends.fused.frontend.trace_guard import TraceGuard
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
@@ -169,12 +169,11 @@ def _bound(cell: Cell, guard: TraceGuard) -> Binding | str:
         if tensor.dtype not in _REAL_NAMES or tensor.dtype != dtype:
             return f"{name} has dtype {tensor.dtype}; all must be float32, or all float64"
     try:
-        with generators_kept(), tensors_kept(cell):
-            traced = trace(cell, guard)
+        graph, derived = trace(cell, guard)
         if changed := guard.changed():
             return f"step changes {changed}; keep it as a tensor of the state"
-        program = generate(make_schedule(traced.graph, cell.state_names), _REAL_NAMES[dtype])
-        return Binding(program, traced.derived, cell)
+        program = generate(make_schedule(graph, cell.state_names), _REAL_NAMES[dtype])
+        return Binding(program, derived, cell)
     except UnsupportedStepError as error:
         return str(error)
     finally:

@@ -131,15 +131,13 @@ class _Sequence:
         torch.default_generator.manual_seed(1)
         outputs, final = run(inputs, state, hook)
         drawn = torch.default_generator.get_state()
-        results = [(tensor, g) for tensor, g in zip((outputs, *final), self.upstream, strict=True)]
+        results = zip((outputs, *final), self.upstream, strict=True)
         loss = scale * torch.stack([(tensor * given(gradient)).sum() for tensor, gradient in results]).sum()
         leaves = {"gradient of the inputs": inputs}
         leaves |= {f"gradient of the initial {name}": s for name, s in zip(names, state, strict=True)}
         asked = [*leaves.values(), *self.trained.values()]
-        gradients = torch.autograd.grad(loss, asked, allow_unused=True)
-        if scale != 1:
-            gradients = tuple(None if gradient is None else gradient / scale for gradient in gradients)
-            profile = {index: gradient / scale for index, gradient in profile.items()}
+        gradients = [g if g is None else g / scale for g in torch.autograd.grad(loss, asked, allow_unused=True)]
+        profile = {index: gradient / scale for index, gradient in profile.items()}
         found: Numbers = {"outputs": outputs.detach()}
         found |= {f"final {name}": tensor.detach() for name, tensor in zip(names, final, strict=True)}
         found |= {f"gradient of {name}{PROFILE}": profile.get(index) for index, name in enumerate(names)}

@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch.fx.node import map_aggregate
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rnnbench.backends.fused.frontend.values import Batch, Given
+from rnnbench.backends.fused.frontend.values import Batch, Given, has_any
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 from rnnbench.cells import Cell
 
@@ -26,21 +25,20 @@ class Invariants:
     """The nodes of a trace that depend on no argument of `step`, with their values at the time of the trace."""
 
     def __init__(self, cell: Cell, dtype: torch.dtype) -> None:
-        self.dtype = dtype
-        self.cell: Cell | None = cell
+        self.cell, self.dtype = cell, dtype
         self.values: dict[fx.Node, Any] = {}
-        self.nodes: list[fx.Node] = []
 
     def include(self, node: fx.Node) -> bool:
         """Whether a node depends on the cell alone; its value is then known."""
-        if any(argument not in self.values for argument in node.all_input_nodes) or _has_size(node):
+        if any(argument not in self.values for argument in node.all_input_nodes) or has_any(
+            Batch, (node.args, node.kwargs)
+        ):
             return False
-        assert self.cell is not None
         drawn = torch.get_rng_state()
         with torch.no_grad():
             try:
                 with _KnownShapes():  # type: ignore[no-untyped-call]
-                    self.values[node] = evaluated(node, self.cell, self.values)
+                    self.values[node] = _evaluated(node, self.cell, self.values)
             except UnsupportedStepError:
                 raise
             except Exception as error:
@@ -49,7 +47,6 @@ class Invariants:
         if not torch.equal(drawn, torch.get_rng_state()):
             torch.set_rng_state(drawn)
             raise UnsupportedStepError("random numbers of no example; write torch.rand_like(h)")
-        self.nodes.append(node)
         return True
 
     def value(self, node: fx.Node) -> Any:
@@ -57,17 +54,17 @@ class Invariants:
         value = self.values[node]
         if not isinstance(value, Tensor):
             return value
-        return Given(str(node.target) if node.op == "get_attr" else derived_path(node), value)
+        return Given(str(node.target) if node.op == "get_attr" else _derived_path(node), value)
 
     def functions(self, paths: Iterable[str]) -> "Derived":
         """The computation of the tensors of some paths that no attribute of the cell has."""
-        by_path = {derived_path(node): node for node in self.nodes if node.op != "get_attr"}
+        by_path = {_derived_path(node): node for node in self.values if node.op != "get_attr"}
         wanted = {path: by_path[path] for path in paths if path in by_path}
         needed = set(wanted.values())
-        for node in reversed(self.nodes):
+        for node in reversed(self.values):
             if node in needed:
                 needed.update(node.all_input_nodes)
-        return Derived([node for node in self.nodes if node in needed], wanted, self.dtype)
+        return Derived([node for node in self.values if node in needed], wanted, self.dtype)
 
 
 class Derived:
@@ -75,17 +72,13 @@ class Derived:
 
     def __init__(self, nodes: list[fx.Node], wanted: dict[str, fx.Node], dtype: torch.dtype) -> None:
         self.nodes, self.wanted, self.dtype = nodes, wanted, dtype
-
-    @property
-    def paths(self) -> list[str]:
-        """The names of the tensors."""
-        return list(self.wanted)
+        self.paths = list(wanted)
 
     def tensors(self, cell: Cell) -> list[Tensor]:
         """The tensors, as functions of the cell's, in the type computed in."""
         values: dict[fx.Node, Any] = {}
         for node in self.nodes:
-            values[node] = evaluated(node, cell, values)
+            values[node] = _evaluated(node, cell, values)
         return [values[node].to(self.dtype) for node in self.wanted.values()]
 
 
@@ -98,20 +91,12 @@ class _KnownShapes(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def _has_size(node: fx.Node) -> bool:
-    """Whether the number of examples is among the arguments of a node."""
-    found: list[bool] = []
-    map_aggregate((node.args, node.kwargs), lambda value: found.append(isinstance(value, Batch)))
-    return any(found)
-
-
-def derived_path(node: fx.Node) -> str:
-    """A name for what a node computes, which no attribute has."""
+def _derived_path(node: fx.Node) -> str:
+    """A name that no attribute has."""
     return f"{node.name}()"
 
 
-def evaluated(node: fx.Node, cell: Cell, values: dict[fx.Node, Any]) -> Any:
-    """The value of a node, given those that it reads."""
+def _evaluated(node: fx.Node, cell: Cell, values: dict[fx.Node, Any]) -> Any:
     arguments: Any = fx.map_arg(node.args, lambda argument: values[argument])
     named: Any = fx.map_arg(node.kwargs, lambda argument: values[argument])
     if node.op == "get_attr":

@@ -22,20 +22,12 @@ from rnnbench.cells import Cell
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*) = ")
 
 
-def lower(recorded: Recorder, cell: Cell, widths: tuple[int, ...]) -> tuple[Graph, Invariants]:
-    """The graph of a recorded step, given the widths of its states.
-
-    With it what is computed before the loop, since it depends on the cell alone. Raises UnsupportedStepError at the
-    first node that cannot be lowered.
-    """
-    lowering = _Lowering(recorded, cell, widths)
-    return lowering.graph_of(recorded.graph), lowering.invariants
-
-
-class _Lowering:
-    """Turns recorded nodes into ours, one after the other."""
+class Lowering:
+    """The graph of a recorded step, and the invariants: what is computed before the loop, since it depends on the cell
+    alone."""
 
     def __init__(self, recorded: Recorder, cell: Cell, widths: tuple[int, ...]) -> None:
+        """`widths` are those of the states. Raises UnsupportedStepError at the first node that cannot be lowered."""
         self.cell = cell
         self.widths = widths
         self.recorded, self.lines = recorded, recorded.lines
@@ -44,14 +36,10 @@ class _Lowering:
         self.invariants = Invariants(cell, self.dtype)
         self.values: dict[fx.Node, Any] = {}
         self.named: dict[Line, int] = {}
-
-    def graph_of(self, traced: fx.Graph) -> Graph:
-        placeholders = 0
-        for node in traced.nodes:
+        for node in recorded.graph.nodes:
             try:
                 if node.op == "placeholder":
-                    self.values[node] = self._placeholder(placeholders)
-                    placeholders += 1
+                    self.values[node] = self._placeholder(len(self.values))
                 elif node.op == "output":
                     self._output(node)
                 elif self.invariants.include(node):
@@ -61,7 +49,6 @@ class _Lowering:
                     self._name_like_source(node)
             except UnsupportedStepError as error:
                 raise UnsupportedStepError(located(str(error), self.lines.get(node))) from error
-        return self.graph
 
     def _name_like_source(self, node: fx.Node) -> None:
         """Where a line of `step` assigns to one name, its last value gets that name."""

@@ -10,7 +10,6 @@ import math
 import operator
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import torch
@@ -20,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from rnnbench.backends.fused.frontend.equations import EQUATIONS
 from rnnbench.backends.fused.frontend.source_lines import Line, line_of, located
-from rnnbench.backends.fused.frontend.values import Batch
+from rnnbench.backends.fused.frontend.values import Batch, has_any
 from rnnbench.backends.fused.ir.graph import UnsupportedStepError
 
 METADATA = {
@@ -54,16 +53,6 @@ _CUSTOM = "a custom autograd.Function, whose backward cannot be compiled; write 
 _UNKNOWN = "a tensor that no recorded function of torch made; keep it as a buffer of the cell"
 
 
-@dataclass(frozen=True, eq=False)
-class _Known:
-    """A tensor that the recording has a node for, as it was then."""
-
-    tensor: Tensor
-    node: fx.Node
-    history: object
-    version: int
-
-
 class Recorder(TorchFunctionMode):
     """The graph of the functions that a step calls, with the line, the shape and the type of each node's result."""
 
@@ -77,8 +66,8 @@ class Recorder(TorchFunctionMode):
         self._refusal: UnsupportedStepError | None = None
         self._line: Line = None
         """The line of the step, once it has returned."""
-        self._known: dict[int, _Known] = {}
-        self._parts: dict[int, tuple[fx.Node, int, Tensor, bool]] = {}
+        self._known: dict[int, tuple[fx.Node, Tensor, object, int]] = {}
+        """By the id of a tensor its node, the tensor, and its history and version as they were then."""
 
     @property
     def problem(self) -> UnsupportedStepError | None:
@@ -94,24 +83,19 @@ class Recorder(TorchFunctionMode):
     def node_of(self, tensor: Tensor) -> fx.Node:
         """The node of a tensor that the step uses or returns."""
         key = id(tensor)
-        if key in self._parts:
-            parent, index, _, cut = self._parts.pop(key)
-            self._keep(tensor, self._node("call_function", operator.getitem, (parent, index), {}, parent), cut)
         if key in self._known:
-            known = self._known[key]
-            if tensor.grad_fn is not known.history:
+            node, _, history, version = self._known[key]
+            if tensor.grad_fn is not history:
                 custom = isinstance(tensor.grad_fn, torch.autograd.function.BackwardCFunction)
                 self._refuse(_CUSTOM if custom else _CHANGED)
-            if tensor._version != known.version:
+            if tensor._version != version:
                 self._refuse(_CHANGED)
-            return known.node
+            return node
         if key in self.given:
-            self._remember(tensor, self._node("get_attr", self.given[key][0], (), {}))
-        elif key in self.held:
-            self._remember(tensor, self._node("call_function", _held, (_Box(tensor),), {}))
-        else:
+            return self._remember(tensor, self._node("get_attr", self.given[key][0], (), {}))
+        if key not in self.held:
             self._refuse(_UNKNOWN)
-        return self._known[key].node
+        return self._remember(tensor, self._node("call_function", _held, (tensor,), {}))
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -139,8 +123,9 @@ class Recorder(TorchFunctionMode):
         elif isinstance(result, (tuple, list)) and result and all(isinstance(part, Tensor) for part in result):
             parent = self._call(func, name, *nodes)
             for index, part in enumerate(result):
-                self._parts[id(part)] = parent, index, part, not torch.is_grad_enabled()
-        elif name not in ("__eq__", "__ne__") and _has_tensors((args, named)):  # h == None is false whatever h is
+                node = self._node("call_function", operator.getitem, (parent, index), {}, parent)
+                self._keep(part, node, not torch.is_grad_enabled())
+        elif name not in ("__eq__", "__ne__") and has_any(Tensor, (args, named)):  # h == None is false whatever h is
             self._refuse(f"{name}() of a tensor, which is no tensor")
         return result
 
@@ -192,17 +177,18 @@ class Recorder(TorchFunctionMode):
             node = self._node("call_method", "detach", (node,), {}, node)
         self._remember(tensor, node)
 
-    def _remember(self, tensor: Tensor, node: fx.Node) -> None:
+    def _remember(self, tensor: Tensor, node: fx.Node) -> fx.Node:
         self.results[node] = tensor
-        self._known[id(tensor)] = _Known(tensor, node, tensor.grad_fn, tensor._version)
+        self._known[id(tensor)] = node, tensor, tensor.grad_fn, tensor._version
+        return node
 
     def finish(self, results: list[Tensor], line: Line) -> None:
         """The step, defined on a line, has returned these tensors: nothing recorded may have changed since."""
         self._line = line
         self.graph.output(tuple(self.node_of(result) for result in results))
-        for known in self._known.values():
-            if known.tensor._version != known.version:
-                self._refuse(located(_CHANGED, self.lines.get(known.node)))
+        for node, tensor, _, version in self._known.values():
+            if tensor._version != version:
+                self._refuse(located(_CHANGED, self.lines.get(node)))
 
     def _refuse(self, reason: str) -> NoReturn:
         line = next(reversed(self.lines.values()), self._line) if self._line else line_of(sys._getframe(1))
@@ -211,24 +197,11 @@ class Recorder(TorchFunctionMode):
         raise error
 
 
-@dataclass(frozen=True, eq=False)
-class _Box:
-    """A tensor as the constant of a node."""
-
-    tensor: Tensor
-
-
-def _held(box: _Box) -> Tensor:
-    return box.tensor
+def _held(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def _name_of(func: Callable[..., Any]) -> str:
     """The name of a function; of an attribute that is read, the attribute's."""
     name: str = getattr(func, "__name__", str(func))
     return func.__self__.__name__ if name == "__get__" else name  # type: ignore[attr-defined]
-
-
-def _has_tensors(arguments: Any) -> bool:
-    found: list[bool] = []
-    map_aggregate(arguments, lambda value: found.append(isinstance(value, Tensor)))
-    return any(found)

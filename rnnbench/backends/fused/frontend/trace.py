@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, fx
 
 from rnnbench.backends.fused.frontend.cell_state import generators_kept, hooked, tensors_kept, tensors_of
 from rnnbench.backends.fused.frontend.invariants import Derived, dtype_of
-from rnnbench.backends.fused.frontend.lower import lower
+from rnnbench.backends.fused.frontend.lower import Lowering
 from rnnbench.backends.fused.frontend.record import Recorder
 from rnnbench.backends.fused.frontend.source_lines import line_in, line_of_function, located
 from rnnbench.backends.fused.frontend.trace_guard import TraceGuard
@@ -25,32 +24,25 @@ from rnnbench.cells import Cell
 from rnnbench.cells.cell import check_is_state
 
 
-@dataclass(frozen=True)
-class Traced:
-    """The graph of a step, and the tensors that it reads without the cell having them."""
-
-    graph: Graph
-    derived: Derived
-
-
-def trace(cell: Cell, guard: TraceGuard | None = None) -> Traced:
-    """The graph of a cell's step.
+def trace(cell: Cell, guard: TraceGuard | None = None) -> tuple[Graph, Derived]:
+    """The graph of a cell's step, and the tensors that it reads without the cell having them.
 
     Raises UnsupportedStepError, naming the operation and its line, for anything but products with matrices of the cell,
     elementwise arithmetic and the functions of `lowerings`.
     """
     if reason := hooked(cell):
         raise UnsupportedStepError(reason)
-    widths = widths_of_states(cell)
     with generators_kept(), tensors_kept(cell):
-        lowered, invariants = lower(_recorded(cell, widths, (guard or TraceGuard(cell)).held), cell, widths)
-    linears = [lowered.at(position, Linear) for position in lowered.positions(Linear)]
+        widths = _widths_of_states(cell)
+        lowered = Lowering(_recorded(cell, widths, (guard or TraceGuard(cell)).held), cell, widths)
+    graph = lowered.graph
+    linears = [graph.at(position, Linear) for position in graph.positions(Linear)]
     paths = [path for linear in linears for path in (linear.weight, linear.bias)]
-    paths += [lowered.at(position, Parameter).path for position in lowered.positions(Parameter)]
-    return Traced(lowered, invariants.functions(paths))
+    paths += [graph.at(position, Parameter).path for position in graph.positions(Parameter)]
+    return graph, lowered.invariants.functions(paths)
 
 
-def widths_of_states(cell: Cell) -> tuple[int, ...]:
+def _widths_of_states(cell: Cell) -> tuple[int, ...]:
     """The widths of the tensors of a cell's state.
 
     Raises UnsupportedStepError where one is not (batch, width) or not real.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.fx.node import map_aggregate
 
 from rnnbench.backends.fused.frontend.source_lines import line_of, located
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
@@ -75,6 +76,13 @@ def operand(graph: Graph, argument: Operand) -> int:
 def is_number(argument: Operand) -> bool:
     """Whether an argument is a number of Python or NumPy that is known."""
     return isinstance(argument, (bool, int, float, np.number)) and not isinstance(argument, (Value, Batch))
+
+
+def has_any(kind: type, arguments: Any) -> bool:
+    """Whether something of a type is among the arguments of a node."""
+    found: list[bool] = []
+    map_aggregate(arguments, lambda value: found.append(isinstance(value, kind)))
+    return any(found)
 
 
 def width_of(graph: Graph, argument: Operand, function: str) -> int:
