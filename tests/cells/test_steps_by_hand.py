@@ -1,4 +1,4 @@
-"""One step of every cell that torch.nn does not have, against the paper's equations written out in numpy."""
+"""One step of every cell, against the paper's equations written out in numpy, which use all of its parameters."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -24,6 +24,23 @@ INPUT, HIDDEN, BATCH = 3, 4, 2
 
 def sigma(a: Array) -> Array:
     return 1 / (1 + np.exp(-a))
+
+
+def rnn(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    return (np.tanh(h @ p["U.weight"].T + x @ p["W.weight"].T + p["W.bias"]),)
+
+
+def lstm(p: Parameters, x: Array, h: Array, c: Array) -> tuple[Array, ...]:
+    i, f, g, o = (x @ p[f"W_{of}.weight"].T + h @ p[f"U_{of}.weight"].T + p[f"W_{of}.bias"] for of in "ifgo")
+    new = sigma(f) * c + sigma(i) * np.tanh(g)
+    return (sigma(o) * np.tanh(new), new)
+
+
+def gru_torch(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
+    of_x = [x @ p[f"W_{of}.weight"].T + p[f"W_{of}.bias"] for of in "rzn"]
+    of_h = [h @ p[f"U_{of}.weight"].T + p[f"U_{of}.bias"] for of in "rzn"]
+    r, z = (sigma(of_x[gate] + of_h[gate]) for gate in (0, 1))
+    return ((1 - z) * np.tanh(of_x[2] + r * of_h[2]) + z * h,)
 
 
 def gru(p: Parameters, x: Array, h: Array) -> tuple[Array, ...]:
@@ -237,8 +254,9 @@ def greff(variant: str) -> Callable[..., tuple[Array, ...]]:
 
 
 EQUATIONS = (
-    gru, gru_goodfellow, gru_concat, lstm_peephole, lstm_1997, lstm_cifg, janet, mut1, mut2, mut3, min_gru, min_gru_log,
-    min_lstm, slstm, lru, indrnn, mgu, ugrnn, lem, cornn, star, fastgrnn, nbrc, antisymmetric_rnn, exprnn, sru,
+    rnn, lstm, gru_torch, gru, gru_goodfellow, gru_concat, lstm_peephole, lstm_1997, lstm_cifg, janet, mut1, mut2, mut3,
+    min_gru, min_gru_log, min_lstm, slstm, lru, indrnn, mgu, ugrnn, lem, cornn, star, fastgrnn, nbrc, antisymmetric_rnn,
+    exprnn, sru,
 )  # fmt: skip
 SETTINGS: dict[Any, dict[str, Any]] = {
     lstm_1997: {"block_size": 2}, lem: {"dt": 0.7}, cornn: {"dt": 0.1, "gamma": 2.0, "epsilon": 3.0},
@@ -261,7 +279,8 @@ def test_step_equals_the_equations(case: str) -> None:
     with torch.no_grad():
         for parameter in cell.parameters():
             parameter.copy_(torch.from_numpy(random.normal(size=parameter.shape)))
-    parameters = defaultdict(float, {name: value.detach().numpy() for name, value in cell.named_parameters()})
+    given = {name: value.detach().numpy() for name, value in cell.named_parameters()}
+    parameters = defaultdict(float, given) if case.endswith("_no_bias") else given
     x = random.normal(size=(BATCH, cell.input_size))
     state = [random.normal(size=tensor.shape) for tensor in cell.initial_state(BATCH)]
     actual = cell.step(torch.from_numpy(x), tuple(torch.from_numpy(tensor) for tensor in state))

@@ -10,8 +10,10 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from rnnbench.backends import FASTEST_FIRST, Backend, Eager
-from rnnbench.cells import Cell
+from rnnbench.backends import FASTEST_FIRST, Backend, Eager, Fused, TorchNn, choose_backend
+from rnnbench.cells import Cell, State
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.rnn import Rnn
 from tests.long import long_but
 
 CELLS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
@@ -49,10 +51,13 @@ def everything(backend: Backend, cell: Cell, steps: int, batch: int, hooked: boo
     return [tensor.detach().clone() for tensor in (outputs, *final, *gradients, received)]
 
 
+OF_TORCH = [(TorchNn(), name) for name in CELLS if TorchNn().unsupported_reason(make(name)) is None]
+QUICK = [(Fused(), "rnn"), (Fused(), "gru"), (Fused(), "lstm"), *OF_TORCH]
+
+
 @pytest.mark.parametrize("hooked", [False, True])
 @pytest.mark.parametrize(("steps", "batch"), [(1, 1), (2, 13), (63, 97)])
-@pytest.mark.parametrize("name", long_but(("rnn", "gru", "lstm"), CELLS))
-@pytest.mark.parametrize("backend", [kind() for kind in FASTEST_FIRST[:-1]], ids=lambda backend: backend.name)
+@pytest.mark.parametrize(("backend", "name"), long_but(QUICK, [*((Fused(), name) for name in CELLS), *OF_TORCH]))
 def test_backend_equals_the_plain_loop(backend: Backend, name: str, steps: int, batch: int, hooked: bool) -> None:
     cell = make(name)
     if backend.unsupported_reason(cell):
@@ -82,3 +87,47 @@ def test_no_steps() -> None:
         outputs, final = backend.run(cell, torch.zeros(0, 2, INPUT, dtype=torch.float64), state)
         assert outputs.shape == (0, 2, HIDDEN)
         assert all(torch.equal(after, before) for after, before in zip(final, state, strict=True))
+
+
+def test_the_hook_of_the_plain_loop_receives_autograds_own_gradients() -> None:
+    """Those that autograd retains of states that are kept: every one once, and nothing else is changed by it."""
+    cell = make("lstm")
+    inputs, state = torch.ones(7, 2, INPUT, dtype=torch.float64), cell.initial_state(2)
+    states, current = [], state
+    for x in inputs:
+        current = cell.step(x, current)
+        for tensor in current:
+            tensor.retain_grad()
+        states.append(current)
+    torch.stack([each[0] for each in states]).square().sum().backward()
+    received: dict[tuple[int, int], Tensor] = {}
+
+    def hook(index: int, first: int, gradients: Tensor) -> None:
+        assert (index, first) not in received
+        received[index, first] = gradients.clone()
+
+    outputs, _ = Eager().run(cell, inputs, state, hook)
+    outputs.square().sum().backward()
+    assert torch.equal(outputs, torch.stack([each[0] for each in states]))
+    assert set(received) == {(index, time) for index in range(2) for time in range(7)}
+    for (index, time), (gradient,) in received.items():
+        torch.testing.assert_close(gradient, states[time][index].grad, rtol=1e-11, atol=1e-13)
+
+
+class DecayingRnn(Rnn):
+    """An Rnn with equations of its own, h' = h / 2 + tanh(W x + U h + b)."""
+
+    def step(self, x: Tensor, state: State) -> State:
+        return (state[0] / 2 + super().step(x, state)[0],)
+
+
+@pytest.mark.parametrize(("kind", "reason"), [(Gru, "torch.nn has no kernel"), (DecayingRnn, "its step overrides")])
+def test_cells_that_torch_nn_has_not_are_refused(kind: type[Cell], reason: str) -> None:
+    cell = kind(INPUT, HIDDEN)
+    with pytest.raises(ValueError, match=rf"^{kind.__name__}: {reason}"):
+        TorchNn().run(cell, torch.zeros(2, 1, INPUT), cell.initial_state(1))
+    with pytest.raises(
+        ValueError, match=rf"^backend=torch: cannot run {kind.__name__} \({reason}.*; use eager or auto$"
+    ):
+        choose_backend(cell, "torch")
+    assert [choose_backend(cell, name).name for name in ("auto", "eager")] == ["fused", "eager"]

@@ -20,42 +20,6 @@ from rnnbench.tasks.adding import Adding
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN, BATCH = 3, 4, 2
 
-# Input size m, hidden size n: counted by hand from the equations, a matrix on the input being nm and one on h nn.
-PARAMETERS: dict[str, Callable[[int, int], int]] = {
-    "rnn": lambda m, n: n * m + n * n + n,
-    "lstm": lambda m, n: 4 * (n * m + n * n + n),
-    "lstm_peephole": lambda m, n: 4 * (n * m + n * n + n) + 3 * n,
-    "lstm_cifg": lambda m, n: 3 * (n * m + n * n + n),
-    "janet": lambda m, n: 2 * (n * m + n * n + n),
-    "gru": lambda m, n: 3 * (n * m + n * n + n),
-    "gru_concat": lambda m, n: 3 * (n * (n + m) + n),
-    "gru_concat_no_bias": lambda m, n: 3 * n * (n + m),
-    "gru_no_bias": lambda m, n: 3 * (n * m + n * n),
-    "gru_goodfellow": lambda m, n: 3 * (n * m + n * n + n),
-    "gru_torch": lambda m, n: 3 * (n * m + n * n + 2 * n),
-    "mut1": lambda m, n: 2 * n * m + 2 * n * n + 3 * n + (n * m if m != n else 0),
-    "mut2": lambda m, n: 2 * n * m + 3 * n * n + 3 * n + (n * m if m != n else 0),
-    "mut3": lambda m, n: 3 * (n * m + n * n + n),
-    "min_gru": lambda m, n: 2 * (n * m + n),
-    "min_gru_log": lambda m, n: 2 * (n * m + n),
-    "min_lstm": lambda m, n: 3 * (n * m + n),
-    "slstm": lambda m, n: 4 * (n * m + n * n) + 3 * n,
-    "lru": lambda m, n: 3 * n + 2 * n * m + 2 * n * n + n * m + n,
-    "indrnn": lambda m, n: n * m + 2 * n,
-    "mgu": lambda m, n: 2 * (n * m + n * n + n),
-    "ugrnn": lambda m, n: 2 * (n * m + n * n + n),
-    "lem": lambda m, n: 4 * (n * m + n * n + n),
-    "cornn": lambda m, n: n * m + 2 * n * n + n,
-    "star": lambda m, n: 2 * (n * m + n) + n * n,
-    "fastgrnn": lambda m, n: n * m + n * n + 2 * n + 2,
-    "nbrc": lambda m, n: 3 * n * m + 2 * n * n,
-    "antisymmetric_rnn": lambda m, n: n * m + n * (n - 1) // 2 + n,
-    "exprnn": lambda m, n: n * m + n * (n - 1) // 2 + n,
-    "sru": lambda m, n: 3 * n * m + 4 * n + (n * m if m != n else 0),
-    "lstm_1997": lambda m, n: 3 * (n * m + n * 3 * n + n),  # cells and both gates are fed by x and by all three
-    "lstm_greff": lambda m, n: 4 * (n * m + n * n + n) + 3 * n,
-}
-
 
 @pytest.fixture(params=CONFIGURATIONS, ids=lambda path: path.stem)
 def make_cell(request: pytest.FixtureRequest) -> Callable[[int, int], Cell]:
@@ -147,14 +111,6 @@ def test_no_output_depends_on_later_inputs_or_on_other_examples(cell: Cell) -> N
     assert not torch.allclose(changed[3], outputs[3])
     alone, _ = Eager().run(cell, inputs[:, 1:], tuple(tensor[1:] for tensor in state))
     torch.testing.assert_close(alone, outputs[:, 1:], rtol=1e-12, atol=1e-14)
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_parameter_count_by_hand(name: str) -> None:
-    (path,) = [path for path in CONFIGURATIONS if path.stem == name]
-    for sizes in ((3, 4), (5, 5), (1, 7)):
-        cell: Cell = instantiate(OmegaConf.load(path), *sizes)
-        assert sum(parameter.numel() for parameter in cell.parameters()) == PARAMETERS[name](*sizes)
 
 
 def test_weights_come_from_the_generator_alone(make_cell: Callable[[int, int], Cell]) -> None:

@@ -4,3 +4,5 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "backends" / "fused"))
+
+from interpreted import interpret as interpret

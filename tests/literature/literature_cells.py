@@ -106,22 +106,6 @@ class MLstm(Cell):
         return torch.tanh(torch.einsum("bij,bj->bi", C, q)), C
 
 
-class AdaptiveRnn(Cell):
-    """Graves 2016, adaptive computation time, cut short: steps are repeated until units say halt."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.cell, self.halt = nn.RNNCell(input_size, hidden_size), nn.Linear(hidden_size, 1)
-
-    def step(self, x: Tensor, state: State) -> State:
-        (h,) = state
-        for _ in range(3):
-            h = self.cell(x, h)
-            if torch.sigmoid(self.halt(h)).mean() > 0.5:
-                break
-        return (h,)
-
-
 class UnitaryRnn(Cell):
     """Arjovsky et al. 2016 in small: a diagonal of complex rotations and a Fourier transform."""
 

@@ -1,21 +1,17 @@
 """Cells of the literature as papers write them: each runs fused with eager's numbers, or is refused with a reason."""
 
 import literature_cells
-import numpy as np
 import pytest
 import torch
-from interpreted import interpreted
 from side_by_side import assert_same_numbers, numbers
 from torch import Tensor
 
-import rnnbench.backends.fused.runtime.run as fused_run
 from rnnbench.backends import Eager, Fused, choose_backend
 from rnnbench.cells import Cell, State
 
 FUSED: dict[str, type[Cell]] = literature_cells.own_cells()
 EAGER = {
     "MLstm": r"the state tensor C is \(batch, 5, 5\), not \(batch, features\)",
-    "AdaptiveRnn": r"a value of a tensor in Python, __bool__\(\) on line \d+ of literature_cells.py; write torch.where",
     "UnitaryRnn": r"the state tensor u has dtype torch.complex64; write real tensors",
 }
 """Those that only the plain loop runs, and why."""
@@ -61,15 +57,10 @@ def assert_agrees(cell: Cell, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize(("name", "training"), [*((name, True) for name in FUSED), ("ZoneoutLstm", False)])
-def test_fused_runs_the_cell_with_the_numbers_of_eager(
-    monkeypatch: pytest.MonkeyPatch, name: str, training: bool
-) -> None:
-    """Interpreted, without the seconds that compiling takes."""
-    monkeypatch.setattr(fused_run, "compiled", interpreted)
+def test_fused_runs_the_cell_with_the_numbers_of_eager(interpret: None, name: str, training: bool) -> None:
     cell = made(FUSED[name], 3, 6, torch.float64).train(training)
     assert isinstance(choose_backend(cell), Fused), Fused().unsupported_reason(cell)
-    with np.errstate(all="ignore"):
-        assert_agrees(cell, 1e-12)
+    assert_agrees(cell, 1e-12)
 
 
 @pytest.mark.parametrize("name", EAGER)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from interpreted import interpret as interpret
 
 
 @pytest.fixture(autouse=True)

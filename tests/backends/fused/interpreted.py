@@ -7,11 +7,13 @@ reference for what the loops expect of it.
 import ast
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 
+import rnnbench.backends.fused.runtime.run as fused_run
 from rnnbench.backends.fused.runtime.compile import Loops
 
 
@@ -86,3 +88,11 @@ def interpreted(source: str, real: str) -> Loops:
     names = {**NAMES, "real": getattr(np, real)}
     exec(compile(tree, "<generated>", "exec"), names)
     return Loops(names["forward"], names["backward"])
+
+
+@pytest.fixture
+def interpret(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The loops run by Python, which takes no seconds to compile."""
+    monkeypatch.setattr(fused_run, "compiled", interpreted)
+    with np.errstate(all="ignore"):
+        yield

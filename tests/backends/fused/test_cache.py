@@ -5,10 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numba
 import pytest
-
-from rnnbench.backends.fused.runtime import compile as fused_compile
 
 PROGRAM = """
 import torch
@@ -62,11 +59,3 @@ def test_where_nothing_can_be_written_a_process_compiles_for_itself_and_says_so(
     assert f"{told}\n" == TOLD
     assert line.startswith("rnnbench: no cache for compiled cells ([Errno 20] Not a directory")
     assert list(tmp_path.iterdir()) == [file]
-
-
-def test_another_version_of_numba_has_another_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = fused_compile.cache_folder()
-    fused_compile._surroundings.cache_clear()
-    monkeypatch.setattr(numba, "__version__", "0.0.1")
-    assert fused_compile.cache_folder() != first
-    fused_compile._surroundings.cache_clear()

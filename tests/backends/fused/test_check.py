@@ -5,7 +5,7 @@ import itertools
 import os
 import random
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -25,13 +25,7 @@ from rnnbench.backends.fused.runtime.binding import Binding
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 
-
-@pytest.fixture(autouse=True)
-def _interpret(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The loops run by Python, which takes no seconds to compile."""
-    monkeypatch.setattr(fused_run, "compiled", interpreted)
-    with np.errstate(all="ignore"):
-        yield
+pytestmark = pytest.mark.usefixtures("interpret")
 
 
 @dataclass

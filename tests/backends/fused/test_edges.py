@@ -1,4 +1,4 @@
-"""Where a fast path is most easily wrong: empty and foreign inputs, infinities, graphs used twice, weights changed."""
+"""Where a fast path is most easily wrong: empty and foreign inputs, infinities, graphs used twice, widths, threads."""
 
 import gc
 import weakref
@@ -11,9 +11,11 @@ from side_by_side import assert_same_as_eager, assert_same_numbers, drawn, numbe
 from torch import Tensor
 
 from rnnbench.backends import Eager, Fused
+from rnnbench.backends.fused.runtime import batch_threads, memory
 from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm import Lstm
+from rnnbench.cells.lstm_peephole import LstmPeephole
 from rnnbench.cells.rnn import Rnn
 from tests.long import long_but
 
@@ -167,3 +169,31 @@ def test_gradients_below_the_threshold_are_zero_and_the_others_right() -> None:
     expected = torch.tensor([2.0 ** (-3 * lag) for lag in range(60)])
     assert torch.equal(profile[:36], expected[:36])
     assert torch.equal(profile[37:], torch.zeros(23))
+
+
+@pytest.mark.parametrize("hidden", [1, 8, 16, 17, 40])
+def test_widths_around_the_vectors_equal_eager(hidden: int) -> None:
+    assert_same_as_eager(prepared(Gru(1, hidden)), steps=4, batch=14)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_change_nothing(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_threads, "WORK_PER_THREAD", 1)
+    torch.set_num_threads(threads)
+    assert_same_as_eager(prepared(LstmPeephole(3, 7)), steps=9, batch=77)
+
+
+def test_sizes_of_a_user_beyond_one_chunk_equal_eager() -> None:
+    assert_same_as_eager(prepared(Gru(3, 7)), steps=250, batch=2)
+
+
+def test_memory_is_used_again_only_when_nothing_lies_in_it() -> None:
+    tensor = memory.borrowed(3 * 1237, torch.float32)
+    place, view = tensor.data_ptr(), tensor[1237:].view(2, 1237)[:, :5]
+    del tensor
+    gc.collect()
+    assert memory.borrowed(3 * 1237, torch.float32).data_ptr() != place
+    del view
+    gc.collect()
+    places = {tensor.data_ptr() for tensor in [memory.borrowed(3 * 1237, torch.float32) for _ in range(2)]}
+    assert place in places

@@ -3,16 +3,12 @@
 from typing import Any
 
 import hypothesis.strategies as st
-import numpy as np
-import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
-from interpreted import interpreted
 from side_by_side import assert_same_numbers, drawn, numbers, prepared
 from torch import Tensor, nn
 from torch.nn import functional
 
-import rnnbench.backends.fused.runtime.run as fused_run
 from rnnbench.backends import Eager, Fused
 from rnnbench.cells import Cell, State
 
@@ -78,17 +74,10 @@ def steps(draw: st.DrawFn) -> RandomStep:
     return RandomStep(lines, [draw(st.integers(0, states - 1)) for _ in range(states)], states)
 
 
-def assert_agrees(cell: Cell) -> None:
-    assert Fused().unsupported_reason(cell) is None
-    cell = prepared(cell)
-    inputs, state = drawn(cell, 3, 2)
-    assert_same_numbers(numbers(Fused(), cell, inputs, state), numbers(Eager(), cell, inputs, state), 1e-10)
-
-
 @settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cell=steps())
-def test_generated_loops_agree_with_eager(monkeypatch: pytest.MonkeyPatch, cell: RandomStep) -> None:
-    """Interpreted: tracing, staging, differentiation and generation, without the seconds that compiling takes."""
-    with monkeypatch.context() as patch, np.errstate(all="ignore"):
-        patch.setattr(fused_run, "compiled", interpreted)
-        assert_agrees(cell)
+def test_generated_loops_agree_with_eager(interpret: None, cell: RandomStep) -> None:
+    """Tracing, staging, differentiation and generation."""
+    assert Fused().unsupported_reason(cell) is None
+    inputs, state = drawn(prepared(cell), 3, 2)
+    assert_same_numbers(numbers(Fused(), cell, inputs, state), numbers(Eager(), cell, inputs, state), 1e-10)

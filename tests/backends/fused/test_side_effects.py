@@ -2,20 +2,17 @@
 
 import itertools
 import random
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from interpreted import interpreted
 from side_by_side import assert_same_numbers, drawn, numbers, prepared
 from torch import Tensor, nn
 
-import rnnbench.backends.fused.runtime.run as fused_run
 from rnnbench.backends import Eager, Fused, choose_backend
 from rnnbench.cells import Cell, State
 
@@ -212,13 +209,7 @@ def outcome(seed: int, make: Callable[[int], Cell] = made) -> str:
     return kind
 
 
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Loops run by Python, without warnings of numbers and of a cell that goes to the plain loop."""
-    monkeypatch.setattr(fused_run, "compiled", interpreted)
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        yield
+pytestmark = [pytest.mark.usefixtures("interpret"), pytest.mark.filterwarnings("ignore:.*backend=eager:RuntimeWarning")]
 
 
 @pytest.mark.parametrize("index", range(len(EFFECTS)))
