@@ -73,18 +73,14 @@ class _Entry:
 
     def __init__(self, cell: Cell) -> None:
         self.guard = TraceGuard(cell)
-        self.binding: Binding | None = None
-        self.reason: str | None = None
+        found = _bound(cell, self.guard)
+        self.binding = found if isinstance(found, Binding) else None
+        self.reason = found if isinstance(found, str) else None
         """Why there are no loops."""
         self.wrong: str | None = None
         """How the loops differ from the plain loop, once they have been compared."""
         self.is_checked = False
         self._has_warned = False
-        found = _bound(cell, self.guard)
-        if isinstance(found, str):
-            self.reason = found
-        else:
-            self.binding = found
 
     def check(self, cell: Cell) -> None:
         """Compare the loops with the plain loop, once."""

@@ -27,11 +27,7 @@ def _linear(graph: Graph, input: Operand, weight: Operand, bias: Operand = None)
     return Value(graph.apply("add", int(product), operand(graph, bias)))
 
 
-def _matmul(graph: Graph, input: Operand, other: Operand) -> Value:
-    return _product(graph, input, other, is_transposed=True)
-
-
-def _product(graph: Graph, input: Operand, weight: Operand, *, is_transposed: bool) -> Value:
+def _product(graph: Graph, input: Operand, weight: Operand, is_transposed: bool = True) -> Value:
     is_matrix = isinstance(weight, Given) and weight.tensor.dim() == 2 and weight.tensor.is_floating_point()
     if not is_matrix or not isinstance(input, (Value, Given)):
         raise UnsupportedStepError("a product other than of (batch, features) with a matrix of the cell, h @ self.U")
@@ -44,10 +40,6 @@ def _product(graph: Graph, input: Operand, weight: Operand, *, is_transposed: bo
     return Value(graph.add(product))
 
 
-def _chunk(graph: Graph, input: Operand, chunks: Operand, dim: Operand = 0) -> list[Value]:
-    return _split(graph, input, -(-width_of(graph, input, "chunk") // int(chunks)), dim)
-
-
 def _split(graph: Graph, tensor: Operand, split_size_or_sections: Operand, dim: Operand = 0) -> list[Value]:
     width, size = width_of(graph, tensor, "split"), split_size_or_sections
     if isinstance(size, int):
@@ -58,11 +50,6 @@ def _split(graph: Graph, tensor: Operand, split_size_or_sections: Operand, dim: 
         raise UnsupportedStepError(f"split() of {width} features into {sizes}")
     position = operand(graph, tensor)
     return [Value(graph.part(position, sum(sizes[:index]), count)) for index, count in enumerate(sizes)]
-
-
-def _narrow(graph: Graph, input: Operand, dim: Operand, start: Operand, length: Operand) -> Value:
-    first = start + width_of(graph, input, "narrow") if start < 0 else start
-    return Value(graph.part(operand(graph, input), first, length))
 
 
 def index_of_features(index: Operand, shape: tuple[int, ...]) -> Operand:
@@ -92,12 +79,11 @@ def _item(graph: Graph, read: Operand, index: Operand) -> Operand:
     features = chosen[0]
     if type(features) is int:
         features = slice(features % width, features % width + 1)
-    if len(chosen) > 1 or not isinstance(features, slice):
-        raise UnsupportedStepError("indexing other than of neighbouring features, x[:, first:stop]")
-    first, stop, step = features.indices(width)
-    if step != 1 or stop <= first:
-        raise UnsupportedStepError("indexing other than of neighbouring features, x[:, first:stop]")
-    return Value(graph.part(operand(graph, read), first, stop - first))
+    if len(chosen) == 1 and isinstance(features, slice):
+        first, stop, step = features.indices(width)
+        if step == 1 and stop > first:
+            return Value(graph.part(operand(graph, read), first, stop - first))
+    raise UnsupportedStepError("indexing other than of neighbouring features, x[:, first:stop]")
 
 
 def _concatenation(graph: Graph, tensors: Operand, dim: Operand = 0) -> Value:
@@ -142,10 +128,8 @@ def _reduction(function: str) -> Build:
 
 TABLE: dict[Any, Build] = {
     functional.linear: _linear,
-    **dict.fromkeys([torch.matmul, torch.mm, operator.matmul, "matmul", "mm"], _matmul),
-    **dict.fromkeys([torch.chunk, "chunk"], _chunk),
+    **dict.fromkeys([torch.matmul, torch.mm, operator.matmul, "matmul", "mm"], _product),
     **dict.fromkeys([torch.split, "split"], _split),
-    **dict.fromkeys([torch.narrow, "narrow"], _narrow),
     **dict.fromkeys([torch.cat, torch.concat, torch.concatenate], _concatenation),
     operator.getitem: _item,
     **dict.fromkeys(["type_as", "float", "double", "to"], _same_type),

@@ -57,7 +57,7 @@ def _power(graph: Graph, value: Operand, exponent: Operand) -> Value:
     if not is_number(exponent) or not isinstance(value, Value):
         raise UnsupportedStepError("pow() other than of a tensor to a number")
     if exponent == 0:
-        return Value(_filled(1.0)(graph, value))
+        return _filled(graph, 1.0, graph.nodes[int(value)].width)
     if exponent == 2:
         return Value(graph.apply("mul", int(value), int(value)))
     if exponent == 0.5:
@@ -88,14 +88,12 @@ def _larger_or_smaller(name: str) -> Build:
     return build
 
 
-def _filled(number: float) -> Build:
-    """A constant in the shape of a tensor: the number times one, without a gradient."""
+def _filled(graph: Graph, number: float, width: int | None) -> Value:
+    return Value(graph.widened(graph.apply("copy", graph.constant(number)), width))
 
-    def build(graph: Graph, value: Operand, **settings: Operand) -> Value:
-        width = graph.nodes[operand(graph, value)].width
-        return Value(graph.widened(graph.apply("copy", graph.constant(number)), width))
 
-    return build
+def _filled_like(number: float) -> Build:
+    return lambda graph, value, **_: _filled(graph, number, graph.nodes[operand(graph, value)].width)
 
 
 def _filled_of_size(number: float) -> Build:
@@ -106,7 +104,7 @@ def _filled_of_size(number: float) -> Build:
         shape = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
         if len(shape) != 2 or not isinstance(shape[0], Batch) or type(shape[1]) is not int:
             raise UnsupportedStepError("zeros() or ones() of other than (batch, width)")
-        return Value(graph.widened(graph.apply("copy", graph.constant(number)), shape[1]))
+        return _filled(graph, number, shape[1])
 
     return build
 
@@ -168,7 +166,7 @@ def _build_table() -> dict[Any, Build]:
     table |= {operator.mod: plain("remainder"), functional.gelu: _gelu}
     table |= {functional.softplus: lambda graph, x, beta=1, threshold=20: plain("softplus")(graph, x, beta, threshold)}
     table |= {getattr(functional, name): plain(name) for name in ("relu", "sigmoid", "tanh")}
-    table |= {torch.zeros_like: _filled(0.0), torch.ones_like: _filled(1.0)}
+    table |= {torch.zeros_like: _filled_like(0.0), torch.ones_like: _filled_like(1.0)}
     table |= dict.fromkeys([torch.zeros, "new_zeros"], _filled_of_size(0.0))
     table |= dict.fromkeys([torch.ones, "new_ones"], _filled_of_size(1.0))
     table |= dict.fromkeys([torch.clone, "clone"], plain("copy"))
