@@ -1,18 +1,147 @@
-"""Starts of weights, orthogonality, and that every cell is compiled."""
+"""What is known of cells besides their equations: other forms of the same function, scans, starts, bounds."""
 
+import math
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from torch import Tensor
+from torch.nn import functional
 
-from rnnbench.backends import Fused
+from rnnbench.backends import Eager, Fused
+from rnnbench.cells import Cell, State
 from rnnbench.cells.exprnn import Exprnn
+from rnnbench.cells.gru import Gru
+from rnnbench.cells.gru_concat import GruConcat
 from rnnbench.cells.indrnn import Indrnn
+from rnnbench.cells.lru import Lru
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.lstm_greff import LstmGreff, Variant
+from rnnbench.cells.min_gru import MinGru
+from rnnbench.cells.min_gru_log import MinGruLog
+from rnnbench.cells.min_lstm import MinLstm
 from rnnbench.cells.skew_symmetric import skew_symmetric
+from rnnbench.cells.slstm import Slstm
+
+AnyCell = TypeVar("AnyCell", bound=Cell)
+STEPS, BATCH, INPUT, HIDDEN = 30, 4, 3, 5
+
+
+def drawn(cell: AnyCell, seed: int = 0) -> AnyCell:
+    cell.initialise(torch.Generator().manual_seed(seed))
+    return cell.double()
+
+
+def drawn_inputs() -> Tensor:
+    return torch.randn(STEPS, BATCH, INPUT, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def outputs(cell: Cell) -> Tensor:
+    return Eager().run(cell, drawn_inputs(), (torch.full((BATCH, HIDDEN), 0.3, dtype=torch.float64),))[0]
+
+
+class OldWeightedGru(Gru):
+    """The equations of Gru with z and 1 - z exchanged, as torch.nn and Goodfellow et al. have them."""
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = state
+        r = torch.sigmoid(self.W_r(x) + self.U_r(h))
+        z = torch.sigmoid(self.W_z(x) + self.U_z(h))
+        n = torch.tanh(self.W_n(x) + self.U_n(r * h))
+        return (z * h + (1 - z) * n,)
+
+
+def load_split_into_concat(split: Gru, concat: GruConcat) -> None:
+    with torch.no_grad():
+        for gate in "rzn":
+            to, from_x = getattr(concat, f"W_{gate}"), getattr(split, f"W_{gate}")
+            from_h = getattr(split, f"U_{gate}")
+            to.weight.copy_(torch.cat([from_h.weight, from_x.weight], dim=1))
+            if to.bias is not None:
+                to.bias.copy_(from_x.bias)
+
+
+@pytest.mark.parametrize("bias", [True, False], ids=["000 = 001", "003 = 002"])
+def test_split_and_concatenated_storage_are_one_function(bias: bool) -> None:
+    split, concat = drawn(Gru(INPUT, HIDDEN, bias=bias)), drawn(GruConcat(INPUT, HIDDEN, bias=bias), seed=1)
+    assert not torch.allclose(outputs(concat), outputs(split))
+    load_split_into_concat(split, concat)
+    torch.testing.assert_close(outputs(concat), outputs(split), rtol=1e-12, atol=1e-14)
+    assert sum(p.numel() for p in split.parameters()) == sum(p.numel() for p in concat.parameters())
+
+
+def test_z_against_one_minus_z_is_a_change_of_sign() -> None:
+    new, old = drawn(Gru(INPUT, HIDDEN)), drawn(OldWeightedGru(INPUT, HIDDEN), seed=1)
+    old.load_state_dict(new.state_dict())
+    assert not torch.allclose(outputs(old), outputs(new))
+    with torch.no_grad():
+        for parameter in (*old.W_z.parameters(), *old.U_z.parameters()):
+            parameter.neg_()
+    torch.testing.assert_close(outputs(old), outputs(new), rtol=1e-12, atol=1e-14)
+
+
+def test_min_gru_log_is_its_scan_of_logarithms() -> None:
+    """h_t = kept_t h_{t-1} + written_t in log space, by cumulative sums as in Heinsen (2023), from 1/2."""
+    cell, inputs = drawn(MinGruLog(INPUT, HIDDEN)), drawn_inputs()
+    outputs, _ = Eager().run(cell, inputs, cell.initial_state(BATCH))
+    gate, v = cell.W_z(inputs), cell.W_n(inputs)
+    written = torch.where(v >= 0, (v.relu() + 0.5).log(), -functional.softplus(-v)) - functional.softplus(-gate)
+    kept = -functional.softplus(gate).cumsum(0)
+    start = torch.full_like(v[:1], math.log(0.5))
+    scanned = (kept + torch.logcumsumexp(torch.cat([start, written - kept]), 0)[1:]).exp()
+    torch.testing.assert_close(outputs, scanned, rtol=1e-12, atol=0)
+
+
+def test_min_gru_of_positive_candidates_is_the_log_form() -> None:
+    """Where W_n x >= 0 the candidates differ by the 1/2, which a bias of the plain form gives."""
+    log_form, plain = drawn(MinGruLog(INPUT, HIDDEN)), drawn(MinGru(INPUT, HIDDEN))
+    plain.load_state_dict(log_form.state_dict())
+    with torch.no_grad():
+        for cell, bias in ((log_form, 10.0), (plain, 10.5)):
+            cell.W_n.bias.fill_(bias)
+    inputs, start = drawn_inputs(), log_form.initial_state(BATCH)
+    torch.testing.assert_close(*(Eager().run(cell, inputs, start)[0] for cell in (log_form, plain)), rtol=1e-12, atol=0)
+
+
+def test_min_lstm_of_gates_that_vanish_together_keeps_their_ratio() -> None:
+    cell = MinLstm(1, 1)
+    with torch.no_grad():
+        for linear, bias in ((cell.W_f, -300.0), (cell.W_i, -300.0 + math.log(3)), (cell.W_n, 8.0)):
+            linear.weight.zero_()
+            linear.bias.fill_(bias)
+    (h,) = cell.step(torch.zeros(1, 1), (torch.zeros(1, 1),))
+    assert h.item() == pytest.approx(6.0, rel=1e-4)  # n i / (f + i), i = 3 f
+
+
+def test_slstm_starts_by_writing_at_full_strength_and_does_not_overflow() -> None:
+    cell = Slstm(1, 1)
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.zero_()
+        cell.W_z.bias.fill_(0.5)
+        cell.W_i.weight.fill_(1)
+        for log_written in (-200.0, 200.0):
+            state = cell.initial_state(1)
+            for _ in range(3):
+                state = cell.step(torch.full((1, 1), log_written), state)
+                assert state[0].item() == pytest.approx(math.tanh(0.5) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["initialise", "initialise_as_published"])
+def test_lru_starts_on_its_ring(method: str) -> None:
+    """|lambda|^2 is uniform between the squared radii, phases are uniform, and white noise keeps its power."""
+    cell = Lru(2, 4000, r_min=0.6, r_max=0.9, max_phase=1.0)
+    getattr(cell, method)(torch.Generator().manual_seed(0))
+    squares, phases = torch.exp(-2 * torch.exp(cell.nu)).detach(), torch.exp(cell.theta).detach()
+    for values, low, high in ((squares, 0.36, 0.81), (phases, 0.0, 1.0)):
+        assert low <= float(values.min())
+        assert float(values.max()) <= high + 1e-6
+        uniform = (values.sort().values - low) / (high - low)
+        assert float((uniform - torch.linspace(0, 1, 4000)).abs().max()) < 0.03  # Kolmogorov-Smirnov, p = 0.001
+    torch.testing.assert_close(torch.exp(2 * cell.log_gamma), 1 - squares, rtol=1e-4, atol=1e-6)
 
 
 def test_indrnn_recurrent_weights_start_between_zero_and_one() -> None:

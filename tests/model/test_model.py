@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from rnnbench.backends import choose_backend
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.lstm import Lstm
@@ -82,14 +81,6 @@ def test_the_draw_is_uniform_within_the_documented_bounds() -> None:
         # Variance of U(-b, b) is b^2 / 3; five standard errors, from its kurtosis 9/5.
         error = 5 * math.sqrt((9 / 5 - 1) / parameter.numel()) * bound**2 / 3
         assert parameter.var().item() == pytest.approx(bound**2 / 3, abs=error)
-
-
-def test_the_named_backend_runs_it_or_says_why_not() -> None:
-    assert built(Gru, backend="eager").backend.name == "eager"
-    assert built(Lstm, backend="torch").backend.name == "torch"
-    assert built(Lstm).backend == choose_backend(Lstm(INPUT, HIDDEN))
-    with pytest.raises(ValueError, match=r"^backend=torch: cannot run Gru"):
-        built(Gru, backend="torch")
 
 
 def returning(*state: Tensor) -> type[Cell]:

@@ -70,16 +70,6 @@ def test_positions_cover_the_papers_windows() -> None:
     assert later == pytest.approx(1 / 19, abs=4 * (0.053 * 0.947 / 20_000) ** 0.5)
 
 
-def test_first_pair_marked_by_enumeration() -> None:
-    """All pairs of marks at length 24, where the second has 11 places among the first 12 pairs."""
-    fraction = 0.0
-    for first in range(10):
-        unmarked = [pair for pair in range(24) if pair != first][:11]
-        for second in unmarked:
-            fraction += (first == 0 or second == 0) / 10 / 11
-    assert Xor(24).first_pair_marked == pytest.approx(fraction, rel=1e-14)
-
-
 def at_ends(task: Task, batch: Batch, error: float) -> list[bool]:
     return task.correct(batch.targets + error, batch).tolist()
 

@@ -115,6 +115,21 @@ def test_the_reason_names_the_operation_and_its_line(name: str) -> None:
     assert "test_unsupported.py" in reason or reason.startswith(("step ", "its step "))
 
 
+@pytest.mark.parametrize(
+    ("start", "reason"),
+    [
+        (torch.zeros(2, 7, 7), r"the state tensor C is \(batch, 7, 7\), not \(batch, features\)"),
+        (torch.zeros(2, 7, dtype=torch.complex64), "the state tensor C has dtype torch.complex64; write real tensors"),
+    ],
+)
+def test_a_state_that_is_a_matrix_or_complex_runs_in_the_plain_loop(start: Tensor, reason: str) -> None:
+    cell = Step(lambda cell, x, h: (torch.tanh(cell.W(x) + h), start))
+    cell.state_names, cell.initial_state = ("h", "C"), lambda batch: (torch.zeros(batch, 7), start)  # type: ignore[method-assign]
+    assert isinstance(choose_backend(cell), Eager)
+    with pytest.raises(ValueError, match=reason):
+        choose_backend(cell, "fused")
+
+
 def test_the_error_of_a_named_backend_says_what_to_do() -> None:
     cell = Step(UNSUPPORTED["cumsum"])
     message = r"^backend=fused: cannot run Step \(cumsum\(\) on line \d+ of .*\); use eager or auto$"
