@@ -1,4 +1,4 @@
-"""Cells of the literature as papers write them, with the functions that their code would use: fused has eager's numbers.
+"""Cells of the literature as papers write them, with the functions that their code would use: fused runs as eager does.
 
 Where papers give a name to the output other than h, it is h here. tests/contract has the cells of the menu.
 """
