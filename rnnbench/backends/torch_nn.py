@@ -34,7 +34,6 @@ class TorchNn(Backend):
 
 
 def _definer(cell: Cell, name: str) -> type:
-    """The class that defines a method of the cell."""
     return next(base for base in type(cell).__mro__ if name in vars(base))
 
 

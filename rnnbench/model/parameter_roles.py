@@ -40,8 +40,6 @@ def parameter_roles(cell: Cell) -> dict[str, Role]:
 
 
 class _Step(torch.nn.Module):
-    """A cell whose call is its `step`, for functional_call."""
-
     def __init__(self, cell: Cell) -> None:
         super().__init__()
         self.cell = cell

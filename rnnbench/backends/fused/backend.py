@@ -177,7 +177,6 @@ def _bound(cell: Cell, guard: TraceGuard) -> Binding | str:
 
 
 def _check_shapes(binding: Binding, inputs: Tensor, state: State) -> None:
-    """Raise ValueError for inputs and states of other shapes than the cell's."""
     shapes = [(inputs.shape[1], width) for width in binding.state_widths]
     if inputs.shape[2] != binding.input_size:
         raise ValueError(f"inputs of width {inputs.shape[2]}: the cell takes input_size={binding.input_size}")

@@ -94,8 +94,6 @@ def _difference(
 
 
 class _Sequence:
-    """Inputs, a state to begin at, and the gradients of what comes out."""
-
     def __init__(self, cell: Cell, binding: Binding, trained: dict[str, Tensor], examples: int) -> None:
         generator = torch.Generator().manual_seed(0)
 
@@ -206,7 +204,6 @@ def _distance(one: Tensor | None, other: Tensor) -> float:
 
 
 def _size(tensor: Tensor) -> float:
-    """The largest finite number."""
     return _largest(tensor.masked_fill(~tensor.isfinite(), 0.0)) if tensor.numel() else 0.0
 
 

@@ -82,7 +82,6 @@ def _signature(name: str, names: list[str]) -> str:
 
 
 def _forward_lines(layout: Layout) -> list[str]:
-    """The body of the forward function."""
     schedule = layout.schedule
     lines = ["rows = batch_stop - batch_start"]
     for total in schedule.preactivations:
@@ -98,7 +97,6 @@ def _forward_lines(layout: Layout) -> list[str]:
 
 
 def _backward_lines(layout: Layout) -> list[str]:
-    """The body of the backward function."""
     schedule = layout.schedule
     step = ["row = step * batch + batch_start", *layout.step_slices(), *layout.gradient_slices()]
     step += ["at = (step - start) * rows", *_chunk_slices(layout)]
@@ -149,7 +147,6 @@ def _buffers_of_a_step(layout: Layout) -> dict[str, str]:
 
 
 def _chunk_slices(layout: Layout) -> list[str]:
-    """The gradients of Preactivations at this step."""
     lines = []
     for total in _reached(layout):
         name, width = layout.gradient(total), layout.width(total)

@@ -188,7 +188,6 @@ def names_of_nodes(schedule: Schedule, states: tuple[str, ...]) -> tuple[str, ..
 
 
 def _wanted(graph: Graph, node: nodes.Node) -> str:
-    """The preferred name of a node."""
     if isinstance(node, nodes.Linear):
         return node.weight.removesuffix(".weight")
     if isinstance(node, nodes.Parameter):
@@ -220,7 +219,6 @@ def _gradients_named(schedule: Schedule, names: list[str]) -> list[str]:
 
 
 def _is_free(name: str) -> bool:
-    """Whether a name is unused in the generated source."""
     is_numbered = re.sub(r"_\d+$", "", name) in OPERATIONS
     means_something = name in _TAKEN or name in OPERATIONS or is_numbered or _DERIVED.fullmatch(name)
     return name.isidentifier() and not keyword.iskeyword(name) and not means_something

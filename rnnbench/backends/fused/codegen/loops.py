@@ -28,7 +28,6 @@ def work_lines(layout: Layout, work: Sequence[Work], in_memory: set[int]) -> lis
 
 
 def _loop(layout: Layout, loop: Loop, in_memory: set[int]) -> list[str]:
-    """One loop: the values that it needs, then what it stores."""
     expressions = Expressions(layout, in_memory)
     for position in _adjoints_of(layout, loop):
         expressions.value(position)

@@ -87,7 +87,6 @@ def _item(graph: Graph, read: Operand, index: Operand) -> Operand:
 
 
 def _concatenation(graph: Graph, tensors: Operand, dim: Operand = 0) -> Value:
-    """Features side by side."""
     parts: list[int] = []
     for tensor in tensors:
         position = operand(graph, tensor)

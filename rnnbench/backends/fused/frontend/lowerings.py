@@ -149,7 +149,6 @@ _ARITHMETIC: dict[str, list[Any]] = {
 
 
 def _build_table() -> dict[Any, Build]:
-    """From a function, or a method's name, to what it builds."""
     table: dict[Any, Build] = {}
     for name in OPERATIONS:
         if hasattr(torch, name):

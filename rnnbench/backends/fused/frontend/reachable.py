@@ -254,7 +254,6 @@ class Reachable:
 
 
 def _root(thing: Any) -> str:
-    """The package of a class or function."""
     return str(getattr(thing, "__module__", None) or "builtins").partition(".")[0]
 
 

@@ -101,7 +101,6 @@ def number_of(graph: Graph, position: int) -> int:
 
 
 def _parameter(graph: Graph, given: Given) -> int:
-    """The node of a tensor that is read elementwise."""
     tensor = given.tensor
     if tensor.is_complex() or tensor.numel() not in (1, tensor.shape[-1] if tensor.dim() else 1):
         shape = tuple(tensor.shape)

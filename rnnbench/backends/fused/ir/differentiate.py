@@ -156,7 +156,6 @@ def simplified(graph: Graph) -> Graph:
 
 
 def _name(graph: Graph, position: int, label: str) -> None:
-    """Give a value without a name the name of its duplicate."""
     node = graph.nodes[position]
     if isinstance(node, nodes.Elementwise) and not node.label:
         graph.nodes[position] = replace(node, label=label)

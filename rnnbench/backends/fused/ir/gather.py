@@ -109,7 +109,6 @@ class Gathering:
 
 
 def _placed(graph: Graph, node: nodes.Concatenation) -> list[nodes.Product]:
-    """The parts of a concatenation, each at its place among zeros."""
     products: list[nodes.Product] = []
     at = 0
     for part in node.operands:

@@ -108,7 +108,6 @@ def _loops(graph: Graph, stored: list[int]) -> list[Loop]:
 
 
 def _saved_for_backward(graph: Graph, phases: Phases) -> tuple[int, ...]:
-    """The nodes to save for every step, in addition to the states."""
     read_by_products = {graph.nodes[product].operands[0] for product in graph.positions(nodes.Product)}
     costly = {
         p for p in graph.positions(nodes.Elementwise) if OPERATIONS[graph.at(p, nodes.Elementwise).operation].costly
@@ -132,5 +131,4 @@ def _read_by_backward(graph: Graph, phases: Phases, kept: set[int]) -> set[int]:
 
 
 def _read_later(graph: Graph, phases: Phases) -> set[int]:
-    """The values that a later phase than their own reads."""
     return {operand for p in phases for operand in graph.nodes[p].operands if phases[operand] > phases[p]}
