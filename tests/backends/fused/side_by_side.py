@@ -1,13 +1,28 @@
 """One cell run by two backends, and every number of the two compared."""
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnbench.backends import Backend, Eager, Fused
 from rnnbench.cells import Cell, State
 
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 2e-5}
 """The largest error of a number, as a fraction of the largest number of its tensor."""
+
+
+class Formula(Cell):
+    """A cell whose step is given: a function of the cell, x and the state. Derive for what it may want."""
+
+    def __init__(self, formula: Any, input_size: int = 3, hidden_size: int = 4) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W, self.U, self.drop = self.input_map(), self.recurrent_map(), nn.Dropout(0.3)
+        self.formula = formula
+
+    def step(self, x: Tensor, state: State) -> State:
+        result = self.formula(self, x, *state)
+        return result if isinstance(result, tuple) else (result,)
 
 
 def prepared(cell: Cell, dtype: torch.dtype = torch.float64) -> Cell:

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 import torch
 from interpreted import interpreted
-from side_by_side import assert_same_numbers, drawn, numbers, prepared
+from side_by_side import Formula, assert_same_numbers, drawn, numbers, prepared
 from torch import Tensor, nn
 
 import rnnbench.backends.fused.runtime.run as fused_run
 from rnnbench.backends import Eager, Fused, choose_backend, fallback_reason, planned_backend
 from rnnbench.backends.fused.ir import operations
 from rnnbench.backends.fused.runtime.binding import Binding
-from rnnbench.cells import Cell, State
+from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
 
 pytestmark = pytest.mark.usefixtures("interpret")
@@ -46,15 +46,14 @@ VARIABLE: ContextVar[float] = ContextVar("alpha", default=0.5)
 CACHED = functools.cache(lambda: 0.5)
 
 
-class Step(Cell):
-    """A cell whose step is given, with places for settings and counters."""
+class Step(Formula):
+    """With places for settings and counters."""
 
     shared = 0.5
 
-    def __init__(self, formula: Callable[[Any, Tensor, Tensor], Any] | None = None) -> None:
-        super().__init__(3, 4)
-        self.W, self.U, self.drop = self.input_map(), self.recurrent_map(), nn.Dropout(0.5)
-        self.formula = formula
+    def __init__(self, formula: Callable[[Any, Tensor, Tensor], Any]) -> None:
+        super().__init__(lambda cell, x, h: torch.tanh(cell.inner(cell, x, h)))
+        self.inner = formula
         self.config, self.space, self.slots, self.box = Config(), SimpleNamespace(alpha=0.5, t=0), Slotted(), [[0]]
         self.array, self.tensor = np.full(2, 0.5), torch.full((), 0.5, dtype=torch.float64)
         self.iterator = itertools.cycle([0.5, 1.0])
@@ -62,10 +61,6 @@ class Step(Cell):
         self.tied.weight = self.U.weight
         self.rng = random.Random(0)
         self.register_buffer("seen", torch.zeros(()))
-
-    def step(self, x: Tensor, state: State) -> State:
-        assert self.formula is not None
-        return (torch.tanh(self.formula(self, x, state[0])),)
 
 
 def no_diagonal(cell: Any, x: Tensor, h: Tensor) -> Tensor:
@@ -171,7 +166,7 @@ def test_a_cell_that_changes_into_an_unfit_one_goes_to_the_plain_loop_or_raises(
     cell = prepared(Step(lambda cell, x, h: cell.W(x) + cell.U(h)))
     auto, named = choose_backend(cell), choose_backend(cell, "fused")
     assert isinstance(auto, Fused)
-    cell.formula = no_diagonal
+    cell.inner = no_diagonal
     inputs, state = drawn(cell, 3, 2)
     with pytest.warns(RuntimeWarning, match="runs with backend=eager from now on") as told:
         found = auto.run(cell, inputs, state)[0]

@@ -14,17 +14,11 @@ from rnnbench.cells import Cell, State
 
 INPUT, HIDDEN = 2, 3
 UNARY: dict[str, Any] = {
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "neg": torch.neg,
+    **{name: getattr(torch, name) for name in ("sigmoid", "tanh", "relu", "neg", "cos", "sin", "erf")},
     "exp": lambda v: torch.exp(torch.tanh(v)),
     "log": lambda v: torch.log(v.square() + 1),
     "sqrt": lambda v: torch.sqrt(v.abs() + 0.5),
     "softplus": functional.softplus,
-    "cos": torch.cos,
-    "sin": torch.sin,
-    "erf": torch.erf,
     "reciprocal": lambda v: 1 / (1.5 + torch.sigmoid(v)),
     "clamp": lambda v: v.clamp(-0.4, 0.6),
     "clamp_min": lambda v: torch.clamp(v, min=-0.1),

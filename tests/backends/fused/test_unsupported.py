@@ -6,29 +6,21 @@ from typing import Any
 
 import pytest
 import torch
+from side_by_side import Formula
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from rnnbench.backends import Eager, Fused, TorchNn, backend_named, choose_backend
 from rnnbench.backends.fused import explain
-from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_torch import GruTorch
 
 
-class Step(Cell):
-    """A cell whose step is given."""
-
+class Step(Formula):
     def __init__(self, formula: Callable[[Any, Tensor, Tensor], Any]) -> None:
-        super().__init__(3, 7)
-        self.W, self.narrow = self.input_map(), nn.Linear(7, 2)
+        super().__init__(formula, 3, 7)
+        self.narrow, self.norm = nn.Linear(7, 2), nn.LayerNorm(7)
         self.matrix = nn.Parameter(torch.zeros(7, 7))
-        self.norm = nn.LayerNorm(7)
-        self.formula = formula
-
-    def step(self, x: Tensor, state: State) -> State:
-        result = self.formula(self, x, state[0])
-        return result if isinstance(result, tuple) else (result,)
 
 
 def in_place(cell: Any, x: Tensor, h: Tensor) -> Tensor:
