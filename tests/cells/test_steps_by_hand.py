@@ -266,6 +266,7 @@ CASES: dict[str, tuple[str, int, dict[str, Any], Callable[..., tuple[Array, ...]
     **{each.__name__: (each.__name__, INPUT, SETTINGS.get(each, {}), each) for each in EQUATIONS},
     **{f"{each.__name__}_no_bias": (f"{each.__name__}_no_bias", INPUT, {}, each) for each in (gru, gru_concat)},
     **{f"{each.__name__}_bare": (each.__name__, HIDDEN, {}, each) for each in (mut1, mut2, sru)},
+    "rnn_pascanu": ("rnn_pascanu", INPUT, {}, rnn),
     **{f"lstm_greff_{of}": ("lstm_greff", INPUT, {"variant": of}, greff(of)) for of in get_args(Variant)},
 }
 

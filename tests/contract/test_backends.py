@@ -1,6 +1,5 @@
 """Every backend gives the numbers of the plain loop, for every cell in conf/cell that it supports."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from rnnbench.backends import FASTEST_FIRST, Backend, Eager, Fused, TorchNn, cho
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.rnn import Rnn
+from tests.backends.fused.side_by_side import assert_same_as_eager
 from tests.long import long_but
 
 CELLS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
@@ -29,55 +29,21 @@ def make(name: str, dtype: torch.dtype = torch.float64) -> Cell:
     return cell.to(dtype)
 
 
-def everything(backend: Backend, cell: Cell, steps: int, batch: int, hooked: bool) -> list[Tensor]:
-    """Outputs, final state, all gradients and what the hook receives, of a randomly weighted loss."""
-    generator = torch.Generator().manual_seed(2)
-    dtype = next(cell.parameters()).dtype
-    draw = partial(torch.randn, generator=generator, dtype=dtype)
-    inputs = draw(steps, batch, INPUT).requires_grad_()
-    state = tuple(draw(batch, HIDDEN).requires_grad_() for _ in cell.state_names)
-    received = torch.zeros(len(state), steps, batch, HIDDEN, dtype=dtype)
-
-    def hook(index: int, first: int, gradients: Tensor) -> None:
-        received[index, first : first + len(gradients)] = gradients
-
-    cell.zero_grad()
-    outputs, final = backend.run(cell, inputs, state, hook if hooked else None)
-    loss = (outputs * draw(outputs.shape)).sum()
-    loss = loss + sum((tensor * draw(tensor.shape)).sum() for tensor in final)
-    loss.backward()
-    leaves = (inputs, *state, *cell.parameters())
-    gradients = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
-    return [tensor.detach().clone() for tensor in (outputs, *final, *gradients, received)]
-
-
 OF_TORCH = [(TorchNn(), name) for name in CELLS if TorchNn().unsupported_reason(make(name)) is None]
 QUICK = [(Fused(), "rnn"), (Fused(), "gru"), (Fused(), "lstm"), *OF_TORCH]
+PAIRS: list[tuple[Backend, str]] = [*((Fused(), name) for name in CELLS), *OF_TORCH]
 
 
 @pytest.mark.parametrize("hooked", [False, True])
 @pytest.mark.parametrize(("steps", "batch"), [(1, 1), (2, 13), (63, 97)])
-@pytest.mark.parametrize(("backend", "name"), long_but(QUICK, [*((Fused(), name) for name in CELLS), *OF_TORCH]))
+@pytest.mark.parametrize(("backend", "name"), long_but(QUICK, PAIRS))
 def test_backend_equals_the_plain_loop(backend: Backend, name: str, steps: int, batch: int, hooked: bool) -> None:
-    cell = make(name)
-    if backend.unsupported_reason(cell):
-        pytest.skip("not supported")
-    wanted = everything(Eager(), cell, steps, batch, hooked)
-    for found, truth in zip(everything(backend, cell, steps, batch, hooked), wanted, strict=True):
-        if found.numel() or truth.numel():
-            torch.testing.assert_close(found, truth, rtol=1e-9, atol=1e-12)
+    assert_same_as_eager(make(name), steps, batch, 1e-10, backend=backend, hooked=hooked)
 
 
-@pytest.mark.parametrize("name", long_but(("gru",), CELLS))
-@pytest.mark.parametrize("backend", [kind() for kind in FASTEST_FIRST[:-1]], ids=lambda backend: backend.name)
+@pytest.mark.parametrize(("backend", "name"), long_but([(Fused(), "gru"), (TorchNn(), "gru_torch")], PAIRS))
 def test_single_precision_is_as_good_as_the_plain_loop(backend: Backend, name: str) -> None:
-    cell = make(name, torch.float32)
-    if backend.unsupported_reason(cell):
-        pytest.skip("not supported")
-    results = (everything(each, cell, 20, 4, hooked=False) for each in (backend, Eager()))
-    for found, plain in zip(*results, strict=True):
-        if found.numel() or plain.numel():
-            torch.testing.assert_close(found, plain, rtol=2e-4, atol=2e-5)
+    assert_same_as_eager(make(name, torch.float32), 20, 4, 2e-4, backend=backend, hooked=False)
 
 
 def test_no_steps() -> None:

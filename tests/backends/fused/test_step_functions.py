@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from side_by_side import Formula, assert_same_numbers, drawn, numbers, prepared
+from side_by_side import Formula, assert_same_as_eager, assert_same_numbers, drawn, numbers, prepared
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from rnnbench.backends import Eager, Fused
 from rnnbench.backends.fused.ir.operations import OPERATIONS
-from rnnbench.cells import Cell, State
+from rnnbench.cells import State
 
 ACTIVATIONS = ("elu", "gelu", "hardtanh", "leaky_relu", "logsigmoid", "silu")
 KINKS = [-6.0, -3.0, -1.0, -0.5, -0.1, -0.0, 0.0, 0.1, 0.5, 1.0, 3.0, 6.0, 25.0, -25.0, 800.0, -800.0]
@@ -101,25 +101,10 @@ STEPS: dict[str, Callable[..., Any]] = {
 }
 
 
-def with_states_of_widths(cell: Cell, steps: int, batch: int) -> tuple[Tensor, State]:
-    inputs, state = drawn(cell, steps, batch)
-    return inputs, tuple(t[:, :w].detach().requires_grad_() for t, w in zip(state, (6, 4), strict=True))
-
-
-def assert_agrees(cell: Cell, dtype: torch.dtype, tolerance: float) -> None:
-    assert Fused().unsupported_reason(prepared(cell, dtype)) is None
-    inputs, state = with_states_of_widths(cell, 3, 5)
-    found = []
-    for backend in (Fused(), Eager()):
-        torch.manual_seed(0)
-        found.append(numbers(backend, cell, inputs, state))
-    assert_same_numbers(*found, tolerance)
-
-
 @pytest.mark.parametrize("name", STEPS)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["double", "single"])
 def test_interpreted_loops_agree_with_eager(interpret: None, name: str, dtype: torch.dtype) -> None:
-    assert_agrees(Step(STEPS[name]), dtype, 1e-11 if dtype == torch.float64 else 2e-4)
+    assert_same_as_eager(prepared(Step(STEPS[name]), dtype), 3, 5, 1e-11 if dtype == torch.float64 else 2e-4)
 
 
 POWERS: list[Any] = [-2, -1, 0, 0.0, 0.5, 1, 1.5, 2, 3, np.float64(2)]
@@ -171,7 +156,7 @@ NOISE: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("name", NOISE)
 def test_noise_is_that_of_the_plain_loop_and_leaves_the_generator_where_it_does(interpret: None, name: str) -> None:
     cell = prepared(Step(NOISE[name]))
-    inputs, state = with_states_of_widths(cell, 4, 5)
+    inputs, state = drawn(cell, 4, 5)
     found, generators = [], []
     for backend in (Fused(), Eager()):
         torch.manual_seed(3)
@@ -186,7 +171,7 @@ def test_noise_is_that_of_the_plain_loop_and_leaves_the_generator_where_it_does(
 
 def test_noise_of_modules_is_off_in_eval_mode(interpret: None) -> None:
     cell = prepared(Step(NOISE["Dropout"]))
-    inputs, state = with_states_of_widths(cell, 4, 5)
+    inputs, state = drawn(cell, 4, 5)
     in_training = Fused().run(cell, inputs, state)[0]
     cell.eval()
     drawn_before = torch.get_rng_state()
@@ -216,12 +201,12 @@ def small(cell: Any, x: Tensor, h: Tensor, c: Tensor) -> Any:
 @pytest.mark.long
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["double", "single"])
 def test_compiled_loops_agree_with_eager(dtype: torch.dtype) -> None:
-    assert_agrees(Step(small), dtype, 1e-11 if dtype == torch.float64 else 2e-4)
+    assert_same_as_eager(prepared(Step(small), dtype), 3, 5, 1e-11 if dtype == torch.float64 else 2e-4)
 
 
 def test_gradients_equal_finite_differences(interpret: None) -> None:
     cell = prepared(Step(lambda cell, x, h, c: everything(cell.eval(), x, h, c)))
     cell.eval()
-    inputs, state = with_states_of_widths(cell, 2, 2)
+    inputs, state = drawn(cell, 2, 2)
     leaves = [inputs, *state, cell.V, cell.b4]
     assert torch.autograd.gradcheck(lambda *_: Fused().run(cell, inputs, state)[0], leaves, fast_mode=True)
