@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from test_literature import assert_agrees, made
+from side_by_side import assert_same_as_eager
+from test_literature import made
 from torch import Tensor, nn
 
 from rnnbench.backends import Fused
@@ -53,7 +54,7 @@ def cells_of_torchrecurrent() -> list[str]:
 
 def check(cell: Cell, tolerance: float = 1e-11) -> None:
     assert Fused().unsupported_reason(cell) is None
-    assert_agrees(cell, tolerance)
+    assert_same_as_eager(cell, 7, 3, tolerance)
 
 
 def test_the_cells_of_torchrecurrent_run_compiled_with_the_numbers_of_eager(interpret: None) -> None:
@@ -127,4 +128,4 @@ def test_other_cells_run_compiled_with_the_numbers_of_eager(interpret: None, nam
 def test_truly_compiled_loops_of_others_have_the_numbers_of_eager() -> None:
     package = pytest.importorskip("torchrecurrent")
     cell = made(lambda i, h: Peer(package.MGUCell, i, h), 3, 6, torch.float64)
-    assert_agrees(cell, 1e-11)
+    assert_same_as_eager(cell, 7, 3, 1e-11)
