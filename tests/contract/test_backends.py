@@ -65,15 +65,15 @@ def test_the_hook_of_the_plain_loop_receives_autograds_own_gradients() -> None:
         for tensor in current:
             tensor.retain_grad()
         states.append(current)
-    torch.stack([each[0] for each in states]).square().sum().backward()
+    (torch.stack([each[0] for each in states]).square().sum() + current[1].sum()).backward()
     received: dict[tuple[int, int], Tensor] = {}
 
     def hook(index: int, first: int, gradients: Tensor) -> None:
         assert (index, first) not in received
         received[index, first] = gradients.clone()
 
-    outputs, _ = Eager().run(cell, inputs, state, hook)
-    outputs.square().sum().backward()
+    outputs, final = Eager().run(cell, inputs, state, hook)
+    (outputs.square().sum() + final[1].sum()).backward()
     assert torch.equal(outputs, torch.stack([each[0] for each in states]))
     assert set(received) == {(index, time) for index in range(2) for time in range(7)}
     for (index, time), (gradient,) in received.items():

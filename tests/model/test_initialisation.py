@@ -35,7 +35,7 @@ NO_RECURRENT_MATRIX = {
 }
 NO_GATE_BIAS = {
     "lru", "slstm", "lstm_1997",
-    "rnn", "rnn_relu", "indrnn", "gru_concat_no_bias", "gru_no_bias",
+    "rnn", "rnn_pascanu", "rnn_relu", "indrnn", "gru_concat_no_bias", "gru_no_bias",
     "lem", "cornn", "nbrc", "antisymmetric_rnn", "exprnn",
 }  # fmt: skip
 
