@@ -61,7 +61,7 @@ def test_the_hook_of_the_plain_loop_receives_autograds_own_gradients() -> None:
     inputs, state = torch.ones(7, 2, INPUT, dtype=torch.float64), cell.initial_state(2)
     states, current = [], state
     for x in inputs:
-        current = cell.step(x, current)
+        current = tuple(tensor.clone() for tensor in cell.step(x, current))  # c_t is held while h_t varies
         for tensor in current:
             tensor.retain_grad()
         states.append(current)
