@@ -49,8 +49,8 @@ def run(
     which the same call resumes. Raises SettingError for a wrong setting, and RuntimeError where another process is
     executing the run.
     """
-    choices = {"cell": cell, "task": task, "seed": seed, **settings}
-    return _results([{}], choices, name, results_dir, config_dirs, 1)
+    place = {"name": name, "results_dir": results_dir}
+    return _results([{}], {"cell": cell, "task": task, "seed": seed, **settings, **place}, config_dirs, 1)
 
 
 def sweep(
@@ -79,31 +79,26 @@ def sweep(
         if not len(values):
             raise SettingError(f"{key}: no values to sweep over")
     jobs = [dict(zip(over, values, strict=True)) for values in itertools.product(*over.values())]
-    return _results(jobs, settings, name, results_dir, config_dirs, processes)
+    return _results(jobs, {**settings, "name": name, "results_dir": results_dir}, config_dirs, processes)
 
 
 def _results(
-    jobs: Sequence[Mapping[str, Any]],
-    common: Mapping[str, Any],
-    name: str,
-    results_dir: str | Path,
-    config_dirs: Sequence[str | Path],
-    processes: int,
+    jobs: Sequence[Mapping[str, Any]], common: Mapping[str, Any], config_dirs: Sequence[str | Path], processes: int
 ) -> Results:
     """Execute the runs of all jobs, each the common settings and its own; the results of those that came to an end."""
     if processes < 1:
         raise SettingError(f"processes={processes}: must be at least 1")
     folders = [Path(folder).expanduser().resolve() for folder in config_dirs]
     sys.path += [str(folder) for folder in folders if str(folder) not in sys.path]
-    place = {"name": name, "results_dir": str(Path(results_dir).expanduser())}
+    common = {**common, "results_dir": str(Path(common["results_dir"]).expanduser())}
     shared = processes > 1 and len(jobs) > 1
-    runs = [_job({**common, **varied, **place}, varied, folders, shared) for varied in jobs]
+    runs = [_job({**common, **varied}, varied, folders, shared) for varied in jobs]
     with raised_after():
         outcomes = list(_in_processes(runs, processes) if processes > 1 else _one_by_one(runs))
     ended = [outcome.run for outcome in outcomes if outcome.run and outcome.status not in WITHOUT_A_RUN]
     if not ended:
         raise RuntimeError("; ".join(map(outcome_line, outcomes)))
-    return load_results(runs[0].settings.results_dir / name).limited({"run": ended})
+    return load_results(runs[0].settings.results_dir / common["name"]).limited({"run": ended})
 
 
 def _job(settings: Mapping[str, Any], varied: Mapping[str, Any], folders: Sequence[Path], shared: bool) -> Job:

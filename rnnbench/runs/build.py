@@ -159,24 +159,16 @@ def build_run(settings: Settings) -> Run:
     make_cell, hidden_size = build_layer(settings, task)
     streams, device = Streams.from_seed(settings.seed), build_device(settings.device)
 
-    def make_model() -> Model:
-        return Model(
-            make_cell,
-            input_size=task.input_size,
-            output_size=task.output_size,
-            hidden_size=hidden_size,
-            layers=settings.model.layers,
-            embedding=settings.model.embedding,
-            backend=settings.model.backend,
-            threads=settings.threads,
-            initialisation=settings.model.initialisation,
-            chrono_length=settings.model.chrono_length,
-            recurrent_gain=settings.model.recurrent_gain,
-            memory_bias=settings.model.memory_bias,
-            device=device,
-            generator=streams.weights,
-        )
-
+    make_model = partial(
+        Model,
+        make_cell,
+        input_size=task.input_size,
+        output_size=task.output_size,
+        **settings.model.model_dump(exclude={"parameter_budget", "budget_counts"}) | {"hidden_size": hidden_size},
+        threads=settings.threads,
+        device=device,
+        generator=streams.weights,
+    )
     model, train = construct(make_model, "model"), settings.train.in_steps(task)
     optimizer, schedule = build_optimizer(settings, model, train.steps)
     tests = build_tests(settings, task)
