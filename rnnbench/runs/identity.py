@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from rnnbench.backends import planned_backend
 from rnnbench.machine import cpu_limit, logical_cores, processor
 from rnnbench.process_settings import standard_settings
 from rnnbench.runs.build import build_device, build_layer, build_task, input_features
+from rnnbench.runs.components import construct
 from rnnbench.runs.settings import Settings, check_run_name
 from rnnbench.schema import run_name
 from rnnbench.tasks import Task
@@ -71,8 +73,8 @@ def _shape(settings: Settings, task: Task) -> tuple[int, str, str]:
     with torch.random.fork_rng(devices=[]):
         cell = make_cell(input_features(settings, task), hidden_size)
     cell.to(build_device(settings.device))
-    backend = planned_backend(cell, settings.model.backend, settings.threads).name
-    return cell.hidden_size, backend, source_hash([type(cell), type(innermost(task))])
+    plan = partial(planned_backend, cell, settings.model.backend, settings.threads)
+    return cell.hidden_size, construct(plan, "model").name, source_hash([type(cell), type(innermost(task))])
 
 
 def provenance(device: torch.device, components: list[type]) -> dict[str, Any]:
