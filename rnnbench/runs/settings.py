@@ -114,11 +114,11 @@ class Settings(BaseModel, extra="forbid", frozen=True, ser_json_inf_nan="constan
 
     def result_settings(self, hidden_size: int, backend: str) -> dict[str, Any]:
         """The settings that can change a result, each in its one form, with the width and backend that really run."""
-        content: dict[str, Any] = one_form(self.model_dump(mode="json"))
+        content = self.model_dump(mode="json")
         nodes = {group: content[group] for group in ("cell", "task", "optimizer", "schedule") if content[group]}
         content |= {group: typed(node, group) for group, node in nodes.items()}
         content["probes"] = {name: typed(node, f"probes.{name}") for name, node in content["probes"].items()}
-        return result_settings(content, hidden_size, backend)
+        return result_settings(one_form(content), hidden_size, backend)
 
 
 def check_run_name(cell: str, task: str, seed: int) -> None:
