@@ -1,4 +1,5 @@
-"""The results in version control: their tables, sidecars and figures are made again from their condensed files."""
+"""The results in version control: made again from their condensed files; at a column's and a page's width no figure has
+anything cut off or printed over."""
 
 import shutil
 from pathlib import Path
@@ -6,8 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rnnbench.cli.report import report
+from rnnbench.analysis.archive import load_results
+from rnnbench.cli.report import _chosen, components, report, request
+from rnnbench.report.style import WIDTHS, CellStyles, paper_style
 from tests.long import long_but
+from tests.report.legible import problems
 
 RESULTS = Path(__file__).parents[2] / "results"
 NAMES = sorted(path.parent.name for path in RESULTS.glob("*/data"))
@@ -34,3 +38,16 @@ def test_tables_of_committed_results_are_made_again(name: str, tmp_path: Path) -
         assert (again / path.relative_to(committed)).read_text() == path.read_text(), f"{path} is not up to date"
     for path in committed.glob("figures/*.p*"):
         assert (again / path.relative_to(committed)).stat().st_size > 1000
+
+
+@pytest.mark.parametrize("name", long_but(("chung2014_jsb",), NAMES))
+def test_figures_fit_a_column_and_a_page(name: str) -> None:
+    config, settings = request([f"experiment={name}"])
+    results = _chosen(config, load_results(RESULTS / name), settings)
+    styles = CellStyles(["rnn", "lstm", "gru"])
+    for figure_name, figure in components(config, "figures").items():
+        for width in WIDTHS.values():
+            with paper_style(width=width):
+                canvas = figure.draw(results.limited(figure.only), styles)
+                assert problems(canvas) == [], (figure_name, width)
+                assert canvas.get_figwidth() == width

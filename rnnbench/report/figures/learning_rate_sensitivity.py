@@ -53,29 +53,27 @@ class LearningRateSensitivity(Figure):
         many = drawing.has_many_cells(table)
         rows = drawing.by_cell(table, styles) if many else drawing.by_task(table)
         label = "learning rate" if results.tuned == "optimizer.lr" else results.tuned
-        quantities = {_quantity(of_panel, _by_steps(of_panel)) for _, of_panel in rows}
+        quantities = {_quantity(of_panel) for _, of_panel in rows}
         one_task = len(quantities) == 1 and table["task"].nunique() == 1
         columns = None if one_task or len(rows) == 1 or text_width() > 2 * drawing.PANEL_WIDTH else 1
         height = 2.0 if columns is None else min(2.0, 8 / len(rows))
         canvas, panels = drawing.grid([title for title, _ in rows], many, label, columns=columns, row_height=height)
         explained: dict[str, Any] = {}
         for axes, (_, of_panel) in zip(panels, rows, strict=True):
-            by_steps = _by_steps(of_panel)
-            explained |= _draw(axes, _shown(of_panel, by_steps), styles, named=not many)
-            if by_steps:
+            explained |= _draw(axes, _shown(of_panel), styles, named=not many)
+            if _by_steps(of_panel):
                 axes.set_ylim(bottom=0)
                 axes.yaxis.set_major_formatter("{x:,.0f}")
             elif (of_panel["lowest"] > 0).all() and of_panel["highest"].max() > 2 * of_panel["lowest"].min():
                 drawing.log_axis(axes)
-            quantity = _quantity(of_panel, by_steps)
             if many:
-                canvas.supylabel(quantity, fontsize=LARGE)
                 axes.tick_params(axis="x", rotation=90)
-            else:
-                if len(quantities) > 1 or drawing.is_at_left(axes):
-                    axes.set_ylabel(drawing.wrapped(quantity, 1.5))
-                _value_axis(axes, of_panel)
+                continue
+            if len(quantities) > 1 or drawing.is_at_left(axes):
+                axes.set_ylabel(drawing.wrapped(_quantity(of_panel), 1.5))
+            _value_axis(axes, of_panel)
         if many:
+            canvas.supylabel(" or ".join(sorted(quantities)), fontsize=LARGE)
             _value_axis(panels[0], table)
         drawing.legend_above(canvas, explained)
         return canvas
@@ -100,9 +98,9 @@ def _draw(axes: Axes, rows: pd.DataFrame, styles: CellStyles, named: bool) -> di
     return explained
 
 
-def _shown(table: pd.DataFrame, by_steps: bool) -> pd.DataFrame:
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
     """The rows with what is drawn: steps, cells that did not reach the objective at their budget, or losses."""
-    if not by_steps:
+    if not _by_steps(table):
         return table
     never = table["objective"] == VALIDATION_LOSS
     steps = {name: table[name].where(~never, table["budget"]) for name in VALUES}
@@ -114,10 +112,9 @@ def _by_steps(table: pd.DataFrame) -> bool:
     return bool((table["objective"] != VALIDATION_LOSS).any())
 
 
-def _quantity(table: pd.DataFrame, by_steps: bool) -> str:
-    if by_steps:
-        return str(next(name for name in table["objective"] if name != VALIDATION_LOSS)).replace("_", " ")
-    return f"validation {loss_name(table['task'].unique())}"
+def _quantity(table: pd.DataFrame) -> str:
+    steps = [str(name).replace("_", " ") for name in table["objective"] if name != VALIDATION_LOSS]
+    return steps[0] if steps else f"validation {loss_name(table['task'].unique())}"
 
 
 def _value_axis(axes: Axes, table: pd.DataFrame) -> None:
