@@ -8,7 +8,7 @@ import pytest
 
 SAYS_WHAT_WAS_IMPORTED = """
 import sys
-from rnnbench.cli import main, report
+from rnnbench.cli import {command}
 try:
     {command}.main()
 finally:

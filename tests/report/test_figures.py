@@ -16,7 +16,7 @@ from rnnbench.report import Figure
 from rnnbench.report.labels import LOSSES
 from rnnbench.report.style import CellStyles, paper_style
 from tests.report.legible import problems
-from tests.report.tiny import CELLS, DECAY, component, made, menu, tiny
+from tests.report.tiny import CELLS, DECAY, component, made, menu, searched, tiny
 
 STYLES = CellStyles(list(CELLS))
 
@@ -29,6 +29,8 @@ def figure(name: str) -> Figure:
 def results_for(name: str) -> Results:
     if name == "learning_rate_sensitivity":
         return tune(tiny("optimizer.lr"), "optimizer.lr")
+    if name == "random_search":
+        return searched()
     return tiny("model.recurrent_gain") if name == "decay_by_gain" else tiny()
 
 

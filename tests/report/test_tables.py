@@ -19,7 +19,7 @@ from rnnbench.report.page import Drawn, Failed, Tabled, write_page
 from rnnbench.report.tables.latex import MOST_ROWS, latex
 from rnnbench.report.tables.rendering import markdown, narrow, plain, stable_csv, to_columns
 from rnnbench.schema import GROUP
-from tests.report.tiny import component, menu, tiny
+from tests.report.tiny import component, menu, searched, tiny
 
 NAMES = [name for name in menu("table") if name != "published"]
 """Without that of a paper's numbers, which an experiment gives it (tests/analysis/test_published.py)."""
@@ -31,6 +31,8 @@ def table(name: str) -> Table:
 
 
 def results_for(name: str) -> Results:
+    if name == "random_search":
+        return searched()
     return tune(tiny("optimizer.lr"), "optimizer.lr") if name == "tuned_settings" else tiny()
 
 

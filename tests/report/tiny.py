@@ -1,6 +1,7 @@
 """Results in memory that every table and figure can be made from: a tiny experiment, and others of any shape."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,20 @@ def tiny(vary: str | None = None) -> Results:
     rows = [row(*of) for of in ((cell, length, seed, value)
             for cell in CELLS for length in LENGTHS for value in values for seed in SEEDS)]  # fmt: skip
     return Results("tiny", Path("tiny"), sorted_runs(pd.DataFrame(rows)), MadeSource(rows, arrays))
+
+
+def searched() -> Results:
+    """42 trials of each cell of `tiny` at the shorter length, by rate and width; the rate explains the loss."""
+    results, generator = tiny(), np.random.default_rng(0)
+    runs = pd.concat([results.runs[results.runs["difficulty"] == LENGTHS[0]]] * 14, ignore_index=True)
+    runs["run"] += runs.index.astype(str)
+    runs["seed"] = runs.index
+    runs["cell.variant"] = runs["cell"].replace("lstm", "vanilla")
+    runs["optimizer.lr"] = 10 ** generator.uniform(-4, -1, len(runs))
+    runs["model.hidden_size"] = generator.integers(16, 64, len(runs))
+    for loss in ("validation_loss", "test_loss"):
+        runs[loss] *= 1 + (np.log10(runs["optimizer.lr"]) + 2) ** 2
+    return replace(results, runs=runs)
 
 
 def made(
