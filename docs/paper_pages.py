@@ -60,7 +60,13 @@ PAPERS = {
     "jozefowicz2015_bias": Paper(
         "Jozefowicz et al. (2015): the forget bias",
         "A GRU does better than an LSTM on most of their tasks; a forget bias that starts at 1 closes the gap.",
-        key=2,
+        "The gap is there on adding and copy memory, but a bias of 1 does not close it on copy memory, and shows no "
+        "effect on adding or temporal order. Two explanations were tried. The size of the bias: with 2 every run "
+        "solves temporal order, which none does with 1, and copy memory is halved in 2,100 steps, where the GRU "
+        "takes 1,400. The budget: no cell solves copy memory within 6,000 steps, so that there the steps are those "
+        "to half of the best constant's loss. The paper's tasks are others, and it compares the best of many "
+        "settings.",
+        key=8,
     ),
     "le2015_irnn": Paper(
         "Le et al. (2015): the IRNN",

@@ -57,13 +57,13 @@ def _row(runs: pd.DataFrame, number: Mapping[str, Any]) -> dict[str, Any]:
     elif published in ("all", "no"):
         found = _share(published, number, chosen)
     elif published == "less":
-        found = _ordered(_values(number, chosen), _values(number, _chosen(runs, number, "than")))
+        found = _ordered(number, chosen, _chosen(runs, number, "than"))
     elif published == "alike":
         found = _alike(number, chosen, _chosen(runs, number, "than"))
     elif isinstance(published, int | float):
         values = _values(number, chosen)
         agree = "yes" if _lies_within(values, float(published)) else "no"
-        found = {"ours": _text(values), "runs": len(chosen), "agree": agree}
+        found = {"ours": _text(values, "milestone" in number), "runs": len(chosen), "agree": agree}
     else:
         raise SettingError(f"published={published}: must be a number, all, no, less, alike or more than")
     return {"where": number["where"], "what": number["what"], "published": _said(number), **found}
@@ -124,15 +124,16 @@ def _lies_within(values: Numbers, published: float) -> bool:
     return abs(published - float(values.mean())) <= float(stats.t.ppf(1 - LEVEL / 2, values.size - 1)) * spread
 
 
-def _ordered(less: Numbers, more: Numbers) -> dict[str, Any]:
-    """The exact tests that the first has less and that it has more, two-sided by doubling."""
+def _ordered(number: Mapping[str, Any], runs: pd.DataFrame, others: pd.DataFrame) -> dict[str, Any]:
+    """The exact tests that the first have less and that they have more, two-sided by doubling."""
+    less, more = _values(number, runs), _values(number, others)
     method = stats.PermutationMethod(n_resamples=99_999, rng=np.random.default_rng(0))
     p_values = [
         min(1.0, 2 * float(stats.mannwhitneyu(less, more, alternative=side, method=method).pvalue))
         for side in ("less", "greater")
     ]
-    runs = f"{less.size} v {more.size}"
-    return {"ours": f"{_text(less)} v {_text(more)}", "runs": runs, "agree": p_values}
+    ours = " v ".join(_text(each, "milestone" in number) for each in (less, more))
+    return {"ours": ours, "runs": f"{less.size} v {more.size}", "agree": p_values}
 
 
 def _alike(number: Mapping[str, Any], runs: pd.DataFrame, others: pd.DataFrame) -> dict[str, Any]:
@@ -141,7 +142,7 @@ def _alike(number: Mapping[str, Any], runs: pd.DataFrame, others: pd.DataFrame) 
     ratio = steps_ratio(a, b, np.random.default_rng(0))
     equal = within(ratio, 1 / FACTOR, FACTOR) is Verdict.HOLDS
     agree = "yes" if equal else "no" if within(ratio, 1, 1) is Verdict.FAILS else "not seen"
-    ours = " v ".join(_text(_values(number, each)) for each in (runs, others))
+    ours = " v ".join(_text(_values(number, each), of_steps=True) for each in (runs, others))
     return {"ours": ours, "runs": f"{len(runs)} v {len(others)}", "agree": agree}
 
 
@@ -163,12 +164,15 @@ def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _text(values: Numbers) -> str:
-    """The median with the smallest and the largest of the sorted values; never: a milestone not reached."""
+def _text(values: Numbers, of_steps: bool) -> str:
+    """The median, of two middle steps the lower as by Kaplan & Meier, with the smallest and the largest of the sorted
+    values; never: a milestone not reached.
+    """
     if values.size == 0:
         return "no run has it"
-    middle = float(values[(values.size - 1) // 2]) if np.isinf(values).any() else float(np.median(values))
-    return f"{_digits(middle)} ({_digits(values[0])} to {_digits(values[-1])})"
+    middle = values[(values.size - 1) // 2] if of_steps else float(np.median(values))
+    low, high = _digits(values[0]), _digits(values[-1])
+    return low if low == high else f"{_digits(middle)} ({low} to {high})"
 
 
 def _digits(value: float) -> str:
