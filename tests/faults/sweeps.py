@@ -30,7 +30,7 @@ OF_ALL = ("task.length=6", "model.hidden_size=4", "model.backend=eager", "train.
 SMALL = (*OF_ALL, "train.steps=12", "train.eval_every=4", "train.checkpoint_every_s=0", "wandb=disabled")
 """Settings of a run of less than a second, which checkpoints at every step."""
 FOUR = ("-m", *SMALL, "cell=rnn,gru", "seed=0,1")
-LONG = ("-m", *OF_ALL, "train.steps=4000", "train.eval_every=1000", "train.stop_when_solved=false", "probe=[costs]",
+LONG = ("-m", *OF_ALL, "train.steps=16000", "train.eval_every=4000", "train.stop_when_solved=false", "probe=[costs]",
         "train.checkpoint_every_s=1", "wandb=disabled", "cell=rnn", "seed=0,1,2,3")  # fmt: skip
 """Sweeps of four runs, the second of runs of several seconds, whose workers are killed while they train."""
 LONGEST_S = 600
