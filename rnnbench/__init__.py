@@ -31,41 +31,50 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnbench.analysis.archive import load_results as load
-    from rnnbench.analysis.comparison import comparison as comparison
-    from rnnbench.analysis.loss_comparison import loss_comparison as loss_comparison
-    from rnnbench.analysis.results import results_of as results_of
-    from rnnbench.analysis.steps_comparison import steps_comparison as steps_comparison
-    from rnnbench.model.recurrent import Recurrent as Recurrent
-    from rnnbench.probes.any_module import gradient_through_time as gradient_through_time
-    from rnnbench.runs.api import run as run
-    from rnnbench.runs.api import sweep as sweep
-    from rnnbench.runs.trained_model import load_model as load_model
+    from rnnbench.analysis.comparison import comparison
+    from rnnbench.analysis.loss_comparison import loss_comparison
+    from rnnbench.analysis.results import results_of
+    from rnnbench.analysis.steps_comparison import steps_comparison
+    from rnnbench.model.recurrent import Recurrent
+    from rnnbench.probes.any_module import gradient_through_time
+    from rnnbench.runs.api import run, sweep
+    from rnnbench.runs.trained_model import load_model
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Recurrent", "comparison", "gradient_through_time", "load", "load_model", "loss_comparison", "results_of", "run",
-    "steps_comparison", "sweep",
-]  # fmt: skip
+    "Recurrent",
+    "comparison",
+    "gradient_through_time",
+    "load",
+    "load_model",
+    "loss_comparison",
+    "results_of",
+    "run",
+    "steps_comparison",
+    "sweep",
+]
 
 _HOMES = {
-    "Recurrent": "model.recurrent",
-    "gradient_through_time": "probes.any_module",
-    "load": "analysis.archive",
-    "load_model": "runs.trained_model",
-    "results_of": "analysis.results",
-    "run": "runs.api",
-    "sweep": "runs.api",
+    "Recurrent": "rnnbench.model.recurrent:Recurrent",
+    "comparison": "rnnbench.analysis.comparison:comparison",
+    "gradient_through_time": "rnnbench.probes.any_module:gradient_through_time",
+    "load": "rnnbench.analysis.archive:load_results",
+    "load_model": "rnnbench.runs.trained_model:load_model",
+    "loss_comparison": "rnnbench.analysis.loss_comparison:loss_comparison",
+    "results_of": "rnnbench.analysis.results:results_of",
+    "run": "rnnbench.runs.api:run",
+    "sweep": "rnnbench.runs.api:sweep",
+    "steps_comparison": "rnnbench.analysis.steps_comparison:steps_comparison",
 }
-"""Modules of the exports; of the others it is `analysis.<name>`."""
 
 
 def __getattr__(name: str) -> Any:
     """An export, from its module: importing rnnbench imports neither torch nor pandas."""
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module rnnbench has no attribute {name}")
-    module = importlib.import_module(f"rnnbench.{_HOMES.get(name, f'analysis.{name}')}")
-    return getattr(module, "load_results" if name == "load" else name)
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

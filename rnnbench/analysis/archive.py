@@ -174,13 +174,16 @@ def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:
 def write_archive(results: Results, folder: Path | None = None, tuning_seeds: Collection[int] = ()) -> Results:
     """Condense the results into files below their folder, or another, and return them as these files have them.
 
-    Of runs of the tuning seeds, which no figure draws, the probes' arrays are left out.
-    Those of several experiments are left as they are: each is condensed in its own folder.
+    Of runs of the tuning seeds, which no figure draws, the probes' arrays are left out, unless earlier condensed files
+    alone have them. Those of several experiments are left as they are: each is condensed in its own folder.
     """
     if isinstance(results.source, Archive) or EXPERIMENT in results.runs:
         return results
     files = ExperimentFiles(folder or results.root)
     runs = results.runs.drop(columns=VARIANT)
-    write_condensed(files, runs, results.source, results.missing, results.damaged, tuning_seeds)
+    sources = results.source.sources if isinstance(results.source, CombinedSource) else {}
+    tuning = runs["run"][runs["seed"].isin(list(tuning_seeds))]
+    without = {run for run in tuning if not isinstance(sources.get(run), Archive)}
+    write_condensed(files, runs, results.source, results.missing, results.damaged, without)
     condensed = read_condensed(files)
     return replace(results, runs=sorted_runs(typed_runs(condensed.runs)), source=Archive(files))

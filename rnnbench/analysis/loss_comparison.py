@@ -19,7 +19,7 @@ from rnnbench.analysis.intervals import (
     improvement_interval,
     is_degenerate,
     mean_interval,
-)  # fmt: skip
+)
 from rnnbench.analysis.milestones import budgets, trained_runs
 from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.results import numbers

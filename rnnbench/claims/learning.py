@@ -34,7 +34,7 @@ from rnnbench.claims.selection import (
     trained,
     trained_at_one_width,
     with_values,
-)  # fmt: skip  # fmt: skip
+)
 from rnnbench.errors import SettingError
 
 LOSS_MARGIN = math.log10(2)

@@ -196,22 +196,22 @@ def write_condensed(
     source: Source,
     missing: list[str],
     damaged: dict[str, str],
-    without_arrays: Collection[int] = (),
+    without_arrays: Collection[str] = (),
 ) -> None:
     """Write the condensed files, which take the places of the earlier ones together, once all of them are written.
 
-    Of runs of the seeds `without_arrays`, which only tune, no arrays are kept. The runs come last, so that the others
-    have whatever these name even after a kill in between.
+    Of the runs `without_arrays` no arrays are kept. The runs come last, so that the others have whatever these name
+    even after a kill in between.
     """
     files.data.mkdir(exist_ok=True)
     names = runs["run"].tolist()
-    drawn = runs["run"][~runs["seed"].isin(list(without_arrays))].tolist()
+    with_arrays = [name for name in names if name not in without_arrays]
     histories = source.histories(names)
     histories = histories[["run", *(column for column in histories if column != "run")]]
     schema: dict[str, Any] = {"version": ARCHIVE_VERSION}
     with atomic.replacing_together() as replace:
         for probe in source.probes():
-            _write_arrays(written := replace(files.arrays(probe)), drawn, source, probe)
+            _write_arrays(written := replace(files.arrays(probe)), with_arrays, source, probe)
             schema[files.arrays(probe).name] = _digest_of_written(written)
         with gzip.GzipFile(files.histories.name, "wb", fileobj=(written := replace(files.histories)), mtime=0) as file:
             file.write(histories.to_csv(index=False).encode())

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from rnnbench.analysis.archive import load_results, write_archive
+from rnnbench.analysis.combined import CombinedSource
 from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
@@ -72,6 +73,14 @@ def test_equal_arrays_are_written_once_and_none_of_tuning_seeds(made: Results) -
     assert again.source.probe(kept, "gradient_profile")
     assert not again.source.probe(tuning, "gradient_profile")
     assert len(again.histories()) == 4
+
+
+def test_arrays_that_only_the_archive_has_stay_whatever_seeds_tune(made: Results) -> None:
+    seeded = replace(made, runs=made.runs.assign(seed=[0, 7]))
+    (kept, tuning), archived = made.runs["run"], write_archive(seeded).source
+    half_deleted = replace(seeded, source=CombinedSource({kept: made.source, tuning: archived}))
+    again = write_archive(half_deleted, tuning_seeds=[7])
+    assert again.source.probe(tuning, "gradient_profile")["norm"].shape == (2, 3)
 
 
 def test_another_version_is_refused_in_one_line(made: Results) -> None:

@@ -17,7 +17,7 @@ from rnnbench.analysis.loss_comparison import (
     losses_of,
     mean_loss,
     relative_losses,
-)  # fmt: skip
+)
 from rnnbench.analysis.milestones import median_steps, steps_to, trained_runs
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
