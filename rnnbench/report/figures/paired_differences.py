@@ -84,15 +84,17 @@ class PairedDifferences(Figure):
 
     def _compared(self, results: Results) -> tuple[Table, pd.DataFrame]:
         """The table that compares the cells, and its rows with their `ratio`, or `why` there is none."""
-        table, steps = Losses(), StepsRatio(milestone=self.milestone or SOLVED)
-        losses = table.compute_rows(results)
-        if self.milestone is not None or losses["why_not_compared"].any():
-            rows = steps.compute_rows(results)
-            return steps, rows.assign(why=rows["why_no_ratio"])
-        linear = losses.get(SCALE, pd.Series("", losses.index)) == LINEAR
-        ratios = losses["difference"].map(lambda each: each.map(lambda decades: 10.0 ** min(decades, 300)))
-        why = linear.map({True: "losses of 0 or less have no ratio", False: ""})
-        return table, losses.assign(ratio=ratios.where(~linear, UNDEFINED), why=why)
+        if self.milestone is None:
+            table = Losses()
+            losses = table.compute_rows(results)
+            if not losses["why_not_compared"].any():
+                linear = losses.get(SCALE, pd.Series("", losses.index)) == LINEAR
+                ratios = losses["difference"].map(lambda each: each.map(lambda decades: 10.0 ** min(decades, 300)))
+                why = linear.map({True: "losses of 0 or less have no ratio", False: ""})
+                return table, losses.assign(ratio=ratios.where(~linear, UNDEFINED), why=why)
+        steps = StepsRatio(milestone=self.milestone or SOLVED)
+        rows = steps.compute_rows(results)
+        return steps, rows.assign(why=rows["why_no_ratio"])
 
 
 def _panel(axes: Axes, rows: list[dict[Any, Any]], limits: tuple[float, float], styles: CellStyles) -> None:
