@@ -57,7 +57,7 @@ QUESTIONS = [
     ),
     (
         "Does the comparison of Chung et al. (2014) hold?",
-        "chung2014_jsb",
+        "chung2014_music",
         "learning_curves",
         "GRU and LSTM end below tanh units on JSB Chorales, as in the paper; here the LSTM is better, there the GRU.",
     ),

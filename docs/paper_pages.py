@@ -46,7 +46,7 @@ PAPERS = {
         figure="horizon",
         key=2,
     ),
-    "chung2014_jsb": Paper(
+    "chung2014_music": Paper(
         "Chung et al. (2014): polyphonic music",
         "At 20,000 recurrent parameters the GRU predicts JSB Chorales best, then the LSTM, then tanh units.",
         "Tanh units and LSTM end lower than the paper's one run, and the LSTM lower than the GRU. Two explanations "

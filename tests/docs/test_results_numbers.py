@@ -58,7 +58,7 @@ def adding(length: int, cell: str) -> str:
 
 def jsb(cell: str) -> list[float]:
     """Mean, smallest and largest test loss, in nats per step."""
-    losses = reported("chung2014_jsb").query("cell == @cell")["test_loss"]
+    losses = reported("chung2014_music").query("cell == @cell")["test_loss"]
     return [float(each) for each in (losses.mean(), losses.min(), losses.max())]
 
 
@@ -276,11 +276,11 @@ def milestone() -> list[float]:
 PAPER = {"tanh": 9.10, "GRU": 8.54, "LSTM": 8.67}
 """Table 2 of Chung et al. (2014)."""
 CELLS = {"tanh": "rnn", "GRU": "gru_no_bias", "LSTM": "lstm_peephole"}
-BARE_RUNS = pd.DataFrame(map(json.loads, (ROOT / "tests/reference/chung2014_jsb.jsonl").read_text().splitlines()))
+BARE_RUNS = pd.DataFrame(map(json.loads, (ROOT / "tests/reference/chung2014_music.jsonl").read_text().splitlines()))
 BARE = {name: BARE_RUNS[BARE_RUNS["cell"] == cell.partition("_")[0]]["test"].agg(["mean", "min", "max"]).tolist()
         for name, cell in CELLS.items()}  # fmt: skip
-"""Of tests/reference/chung2014_jsb.py."""
-OF_GRU, OF_LSTM = (reported("chung2014_jsb").query("cell == @cell").sort_values("seed")["test_loss"].to_numpy()
+"""Of tests/reference/chung2014_music.py."""
+OF_GRU, OF_LSTM = (reported("chung2014_music").query("cell == @cell").sort_values("seed")["test_loss"].to_numpy()
                    for cell in ("gru_no_bias", "lstm_peephole"))  # fmt: skip
 CRITERION: list[float | Callable[[float], bool]] = [1, 0.04, 1000, 10_000, 1 / 6]
 """Of the adding problem, and its baseline."""
@@ -341,7 +341,7 @@ FACTS: list[Fact] = [
     *((rf"`{name}`", claims(name)) for name in set(table("claims", "claims")["claim"])),
     (r"`comparable`.*factor of #", [1.5]),
     (r"of figure #", [3]),
-    (r"JSB[^|]*#", [*settings("chung2014_jsb"), 2]),
+    (r"JSB[^|]*#", [*settings("chung2014_music"), 2]),
     (r"JSB.*are within #", [max(abs(jsb(CELLS[name])[0] - BARE[name][0]) for name in CELLS)]),
     (r"JSB.*paired Student", student(OF_GRU - OF_LSTM)),
     (r"JSB.*GRU comes within #", [abs(jsb(CELLS["GRU"])[0] - PAPER["GRU"])]),
@@ -350,7 +350,7 @@ FACTS: list[Fact] = [
       {"adding_medium": round(table("adding_medium")["wall_time_s"].sum() / 60), "rate_and_initialisation": 10,
        "gradient_flow_medium": 36, "claims": 25, "arjovsky2016_gradients": 2, "length_generalisation": 18,
        "state_tracking": 66,
-       "chung2014_jsb": 7}.items()),  # minutes on the clock of the wall, which the data do not have
+       "chung2014_music": 7}.items()),  # minutes on the clock of the wall, which the data do not have
 ]  # fmt: skip
 """Patterns found in page, heading and sentence or table row, # being the number, and the values it may be."""
 EXEMPT = {

@@ -40,7 +40,7 @@ def test_tables_of_committed_results_are_made_again(name: str, tmp_path: Path) -
         assert (again / path.relative_to(committed)).stat().st_size > 1000
 
 
-@pytest.mark.parametrize("name", long_but(("chung2014_jsb",), NAMES))
+@pytest.mark.parametrize("name", long_but(("chung2014_music",), NAMES))
 def test_figures_fit_a_column_and_a_page(name: str) -> None:
     config, settings = request([f"experiment={name}"])
     results = _chosen(config, load_results(RESULTS / name), settings)

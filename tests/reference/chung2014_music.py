@@ -1,8 +1,8 @@
-"""Chung et al. (2014) on JSB Chorales in bare PyTorch: the protocol of the experiment `chung2014_jsb` without rnnbench.
+"""Chung et al. (2014) on JSB Chorales in bare PyTorch: the protocol of the experiment `chung2014_music`, no rnnbench.
 
-`python tests/reference/chung2014_jsb.py JSB_Chorales.mat` prints one line of JSON per cell and seed. With `--rate 0.003
---epochs 300` they are those of `chung2014_jsb.jsonl` next to it, losses in nats per step. Own draws: what it
-shares with the experiment are the equations, the protocol and the numbers of epochs, not the random numbers.
+`python tests/reference/chung2014_music.py JSB_Chorales.mat` prints one line of JSON per cell and seed. With
+`--rate 0.003 --epochs 300` they are those of `chung2014_music.jsonl` next to it, losses in nats per step. Own draws:
+what it shares with the experiment are the equations, the protocol and the numbers of epochs, not the random numbers.
 """
 
 import argparse
