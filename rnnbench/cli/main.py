@@ -1,5 +1,6 @@
 """`rnnbench`: one run, a sweep, or a named experiment."""
 
+import gc
 import sys
 
 from rnnbench.cli.console import answer, fail
@@ -14,6 +15,7 @@ def command() -> None:
         main()
     finally:
         ignore_signals()
+        gc.freeze()  # half a second of looking for garbage in torch
 
 
 def main() -> None:

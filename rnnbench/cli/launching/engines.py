@@ -1,5 +1,7 @@
 """The workers of four engines: processes on this machine, Dask, Ray and Slurm."""
 
+import atexit
+import gc
 import importlib
 import logging
 import os
@@ -52,8 +54,8 @@ class ParallelLauncher(ExecutorLauncher):
 
         with ThreadPoolExecutor(effective_n_jobs(self.n_jobs)) as threads:
             yield threads
-            while self._idle:
-                self._idle.pop().shutdown()
+        for process in self._idle:
+            process.shutdown(wait=False)
 
     def submit(self, executor: Executor, calls: Sequence[list[Job]]) -> list[Future[None]]:
         return [executor.submit(self._call_in_process, jobs) for jobs in calls]
@@ -79,6 +81,7 @@ class ParallelLauncher(ExecutorLauncher):
 
 def _begin(parent: int) -> None:
     """Prepare this process for jobs. It stops, with a checkpoint, soon after its parent has died."""
+    atexit.register(gc.freeze)  # half a second of looking for garbage in torch
     importlib.import_module("rnnbench.cli.job")  # loky restarts a worker that grows by as much in its first job
 
     def watch() -> None:
