@@ -71,8 +71,8 @@ PAPERS = {
     "le2015_irnn": Paper(
         "Le et al. (2015): the IRNN",
         "Rectified linear units that start with the identity as their recurrent matrix learn the adding problem as "
-        "fast as an LSTM; tanh units stop learning it between lengths 150 and 200.",
-        key=3,
+        "well as an LSTM.",
+        key=2,
     ),
     "arjovsky2016_copy": Paper(
         "Arjovsky et al. (2016): copy memory",
@@ -204,8 +204,9 @@ def index() -> str:
         "# Published results made again\n\nEach is an experiment named after its paper, which follows its protocol; "
         "what differs is said on its page. Verdicts are made by code from the paper's numbers and our runs: *yes* and "
         "*no* are decided by our spread over seeds, *in part* where some runs do what all or none do in the paper, "
-        "*not seen* "
-        f'where our runs cannot tell.\n\n<div class="cards">{cards}</div>\n\n{scorecard("made-again/{name}.md")}'
+        "*not seen* where our runs cannot tell. A number is marked *recalled*, and what its paper found is from memory "
+        "too, where the paper itself was not at hand.\n\n"
+        f'<div class="cards">{cards}</div>\n\n{scorecard("made-again/{name}.md")}'
     )
 
 

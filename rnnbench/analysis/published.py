@@ -18,9 +18,12 @@ from rnnbench.errors import SettingError
 COLUMNS = {
     "where": "table or figure of the paper",
     "what": "what the number is",
-    "published": "the paper's: a number or more than one, `all` or `no` runs, that the first of two is less, or alike",
-    "ours": "count of runs, or the median with the smallest and the largest run",
-    "agree": "yes, no, in part (some runs do what all or none do there) or not seen (the two cannot be told apart)",
+    "published": (
+        "the paper's: a number or more than one, `all` or `no` runs, that the first of two is less, or alike; "
+        "recalled: the paper was not at hand"
+    ),
+    "ours": "count of runs and the steps they had, or the median with the smallest and the largest run",
+    "agree": "yes, no, in part (some runs do what all or none do there) or not seen (our runs cannot tell)",
     "runs": "number of our runs",
 }
 Numbers = Float[np.ndarray, " runs"]
@@ -33,16 +36,23 @@ def published_numbers(runs: pd.DataFrame, numbers: Sequence[Mapping[str, Any]]) 
     - `of`: columns of the runs with the value that they have, such as {cell: lstm, difficulty: 100}; null: none;
     - `column`: a column of numbers, or several, of which the mean is taken, `times` which they are multiplied by (1),
       or a `milestone`, such as solved, whose steps count, without end where it was not reached;
-    - `published`: the number. It agrees where it lies between our smallest and largest run, or within the 95%
-      prediction interval (Student's, of the logarithms where all are positive) of one more run, for one run is what a
-      paper mostly shows. Or `all` or `no`: how many of the runs reached the milestone. Or `less`, with `than`, a second
-      set of runs: those of `of` have less. It agrees where the exact Mann-Whitney test, with Holm's correction over
-      the rows of the table that order two, says so at 5%, and does not where the test says the opposite. Or `alike`,
-      with `than`: the steps of both to the milestone are within FACTOR of each other. It agrees where the 95% interval
-      of their ratio (`steps_ratio`) says so, and does not where that interval leaves out 1. Or `more than`, with
-      `share`: the part of the variance of the loss that the learning rate alone explains in a random search
-      (`share_interval`), which agrees or does not where its 95% interval lies above or below;
-    - `best: true`: of the runs of each set only the tenth with the smallest validation loss.
+    - `published`: one of
+
+      - a number. It agrees where it lies between our smallest and largest run, or within the 95% prediction interval
+        (Student's, of the logarithms where all are positive) of one more run, for one run is what a paper mostly shows.
+        Of a mean over `trials` runs it is the interval for such a mean, and the smallest and largest run do not count.
+        With `reached`, it is the best of many runs and agrees where one of ours has at least `reached`. Steps beyond
+        our budget are not seen where a run of ours needs more than it too;
+      - `all` or `no`: how many of the runs reached the milestone, within the steps that they had;
+      - `less`, with `than`, a second set of runs: those of `of` have less. It agrees where the exact Mann-Whitney test,
+        with Holm's correction over the rows of the table that order two, says so at 5%, and does not where the test
+        says the opposite; `by` a column, such as difficulty, it compares the ranks among the runs with one value of it;
+      - `alike`, with `than`: the steps of both to the milestone are within FACTOR of each other. It agrees where the
+        95% interval of their ratio (`steps_ratio`) says so, and does not where that interval leaves out 1;
+      - `more than`, with `share`: the part of the variance of the loss that the learning rate alone explains in a
+        random search (`share_interval`), which agrees or does not where its 95% interval lies above or below;
+    - `best: true`: of the runs of each set only the tenth with the smallest validation loss;
+    - `recalled: true`: the number is from memory, not read in the paper, which the table says.
 
     Raises SettingError for an unknown kind of number, a missing column and a set without runs.
     """
@@ -62,7 +72,7 @@ def _row(runs: pd.DataFrame, number: Mapping[str, Any]) -> dict[str, Any]:
         found = _alike(number, chosen, _chosen(runs, number, "than"))
     elif isinstance(published, int | float):
         values = _values(number, chosen)
-        agree = "yes" if _lies_within(values, float(published)) else "no"
+        agree = _beside(values, number, chosen)
         found = {"ours": _text(values, "milestone" in number), "runs": len(chosen), "agree": agree}
     else:
         raise SettingError(f"published={published}: must be a number, all, no, less, alike or more than")
@@ -70,7 +80,10 @@ def _row(runs: pd.DataFrame, number: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _said(number: Mapping[str, Any]) -> Any:
-    return f"more than {number['share']:g}" if "share" in number else number["published"]
+    said = f"more than {number['share']:g}" if "share" in number else number["published"]
+    if not number.get("recalled", False):
+        return said
+    return f"{said if isinstance(said, str) else _digits(float(said))}, recalled"
 
 
 def _chosen(runs: pd.DataFrame, number: Mapping[str, Any], which: str) -> pd.DataFrame:
@@ -104,36 +117,60 @@ def _column(runs: pd.DataFrame, name: str) -> "pd.Series[Any]":
 def _share(published: str, number: Mapping[str, Any], runs: pd.DataFrame) -> dict[str, Any]:
     """How many runs reached the milestone that all or no runs of the paper did."""
     check_milestone(runs, number["milestone"])
-    count, total = int(reached(runs, number["milestone"]).sum()), len(runs)
+    count, total, budget = int(reached(runs, number["milestone"]).sum()), len(runs), _budget(number, runs)
     agreeing = count if published == "all" else total - count
     agree = "yes" if agreeing == total else "in part" if agreeing else "no"
-    return {"ours": f"{count} of {total}", "runs": total, "agree": agree}
+    return {"ours": f"{count} of {total} in {_digits(budget)} steps", "runs": total, "agree": agree}
 
 
-def _lies_within(values: Numbers, published: float) -> bool:
-    """Whether a published number is one that a further run could give: within the runs or their prediction interval."""
+def _beside(values: Numbers, number: Mapping[str, Any], runs: pd.DataFrame) -> str:
+    """Whether our runs could give the published number."""
+    published = float(number["published"])
+    if "reached" in number:
+        return "yes" if (values >= float(number["reached"])).any() else "no"
+    if "milestone" in number and np.isinf(values).any() and published > _budget(number, runs):
+        return "not seen"
+    return "yes" if _lies_within(values, published, number.get("trials", 1)) else "no"
+
+
+def _budget(number: Mapping[str, Any], runs: pd.DataFrame) -> float:
+    return float(steps_to(runs, number["milestone"]).budgets.max())
+
+
+def _lies_within(values: Numbers, published: float, trials: int) -> bool:
+    """Whether a published number could come of further runs: it lies within ours or within the prediction interval of
+    one more run; or, a mean over `trials`, within that of the mean of as many where all of ours have a number.
+    """
     if values.size == 0:
         return False
-    if values[0] <= published <= values[-1]:
-        return True
-    if values.size < 2 or not np.isfinite(values).all():
-        return False
-    if values[0] > 0 and published > 0:
+    finite, inside = bool(np.isfinite(values).all()), bool(values[0] <= published <= values[-1])
+    if values.size < 2 or not finite or (inside and trials == 1):
+        return inside
+    if trials == 1 and values[0] > 0 and published > 0:
         values, published = np.log(values), math.log(published)
-    spread = float(values.std(ddof=1)) * math.sqrt(1 + 1 / values.size)
+    spread = float(values.std(ddof=1)) * math.sqrt(1 / trials + 1 / values.size)
     return abs(published - float(values.mean())) <= float(stats.t.ppf(1 - LEVEL / 2, values.size - 1)) * spread
 
 
 def _ordered(number: Mapping[str, Any], runs: pd.DataFrame, others: pd.DataFrame) -> dict[str, Any]:
     """The exact tests that the first have less and that they have more, two-sided by doubling."""
-    less, more = _values(number, runs), _values(number, others)
+    values = [_values(number, each) for each in (runs, others)]
+    less, more = values if "by" not in number else _ranks(number, runs, others)
     method = stats.PermutationMethod(n_resamples=99_999, rng=np.random.default_rng(0))
     p_values = [
         min(1.0, 2 * float(stats.mannwhitneyu(less, more, alternative=side, method=method).pvalue))
         for side in ("less", "greater")
     ]
-    ours = " v ".join(_text(each, "milestone" in number) for each in (less, more))
+    ours = " v ".join(_text(each, "milestone" in number) for each in values)
     return {"ours": ours, "runs": f"{less.size} v {more.size}", "agree": p_values}
+
+
+def _ranks(number: Mapping[str, Any], runs: pd.DataFrame, others: pd.DataFrame) -> list[Numbers]:
+    """The ranks of both sets' numbers among those with one value of the column `by`, so that each counts for itself."""
+    by = number["by"]
+    groups = [[_values(number, each[_column(each, by) == one]) for each in (runs, others)] for one in runs[by].unique()]
+    ranks = [np.split(stats.rankdata(np.concatenate(pair)), [pair[0].size]) for pair in groups]
+    return [np.concatenate(side) for side in zip(*ranks, strict=True)]
 
 
 def _alike(number: Mapping[str, Any], runs: pd.DataFrame, others: pd.DataFrame) -> dict[str, Any]:

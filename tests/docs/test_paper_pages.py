@@ -47,9 +47,9 @@ def test_a_page_and_the_count_of_agreements(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(paper_pages, "RESULTS", tmp_path)
     assert paper_pages.names() == ["le2015_irnn"]
     assert paper_pages.agreement("le2015_irnn") == "1 of 4 agrees, 1 in part, 1 not seen, 1 does not"
-    assert paper_pages.scorecard().splitlines()[2].split(" | ")[1:] == [
-        "T = 400: learns", "all", "3 of 5", "no", "1 of 4 agrees, 1 in part, 1 not seen, 1 does not |"
-    ]  # fmt: skip
+    where, agree = rows[PAPERS["le2015_irnn"].key]
+    shown = [f"{where}: learns", "all", "3 of 5", agree, "1 of 4 agrees, 1 in part, 1 not seen, 1 does not |"]
+    assert paper_pages.scorecard().splitlines()[2].split(" | ")[1:] == shown
     text = paper_pages.page("le2015_irnn")
     for said in (PAPERS["le2015_irnn"].found, *lines, "Published: Le.", "3 runs, 1.5 hours", "Different: Adam"):
         assert said in text
