@@ -3,7 +3,7 @@
 import difflib
 import io
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.combined import EXPERIMENT, CombinedSource
+from rnnbench.analysis.combined import CombinedSource
 from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.errors import SettingError
-from rnnbench.schema import IDENTITY, MEASURED, VARIANT, ExperimentFiles, changes_what_is_run, setting_columns
-from rnnbench.store.archive import Archive, Source, read_condensed, text_of_runs, typed_runs, write_condensed
+from rnnbench.schema import IDENTITY, MEASURED, VARIANT, ExperimentFiles, changes_what_is_run, is_setting
+from rnnbench.store.archive import Archive, Source, read_condensed, write_condensed
 from rnnbench.store.atomic import DamagedFileError, read_arrays, read_bytes
 from rnnbench.store.reader import read_outcome, read_plan, read_run
 
@@ -63,7 +63,7 @@ def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, st
             damaged[run.name] = error.brief
         else:
             summaries.append(stored.summary)
-            settings.append(setting_columns(stored.config))
+            settings.append(columns_of(stored.config))
     runs = pd.DataFrame(summaries, columns=None if summaries else list(IDENTITY))
     for column in NUMBERS:
         runs[column] = pd.to_numeric(runs[column]) if column in runs else np.nan
@@ -73,6 +73,21 @@ def read_run_folders(files: ExperimentFiles) -> tuple[pd.DataFrame, dict[str, st
         table["train.steps"] = table["train.steps"].fillna(table["budget_steps"])
     others = [column for column in table.columns if column not in IDENTITY]
     return table[[*IDENTITY, *others]], damaged
+
+
+def columns_of(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A run's settings as columns, `model.layers` and so on, lists as text.
+
+    Left out are the seed, which is part of a run's identity, and import paths but those of optimizer and schedule.
+    """
+    columns: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            columns |= columns_of(value, f"{name}.")
+        elif is_setting(name) and (key != "_target_" or prefix in ("optimizer.", "schedule.")):
+            columns[name] = str(value) if isinstance(value, list) else value
+    return columns
 
 
 @dataclass
@@ -140,17 +155,13 @@ def load_results(root: str | Path) -> Results:
     measured = condensed.runs["run"][condensed.runs["status"].isin(MEASURED)]
     newer = folders[folders["status"].isin(MEASURED) | ~folders["run"].isin(measured)]
     archived = condensed.runs[~condensed.runs["run"].isin(newer["run"])]
-    archive, in_folders = Archive(files), RunFolders(files)
-    source: Source = in_folders
-    if archived.empty:
-        runs = folders
-    else:  # all of them through text, so that equal values are equal
-        runs = typed_runs(pd.concat([archived, text_of_runs(newer)]) if len(newer) else archived)
-        source = CombinedSource(dict.fromkeys(archived["run"], archive) | dict.fromkeys(newer["run"], in_folders))
-        if newer.empty and (missing, damaged) == (condensed.missing, condensed.damaged):
-            source = archive
-    warnings = condensed.warnings
-    return Results(root.name, root, sorted_runs(runs), source, missing, damaged=damaged, archive_warnings=warnings)
+    tables = [table.astype(object) for table in (archived, newer) if len(table)]
+    runs = sorted_runs(pd.concat(tables, ignore_index=True).infer_objects())
+    source: Source = (archive := Archive(files))
+    if len(newer) or (missing, damaged) != (condensed.missing, condensed.damaged):
+        of_run: dict[str, Source] = dict.fromkeys(archived["run"], archive)
+        source = CombinedSource(of_run | dict.fromkeys(newer["run"], RunFolders(files)))
+    return Results(root.name, root, runs, source, missing, damaged=damaged, archive_warnings=condensed.warnings)
 
 
 def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:
@@ -171,19 +182,18 @@ def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:
     return f"name={name}: no runs in {files.runs}; " + (f"did you mean {near[0]}?" if near else f"launch some{others}")
 
 
-def write_archive(results: Results, folder: Path | None = None, tuning_seeds: Collection[int] = ()) -> Results:
-    """Condense the results into files below their folder, or another, and return them as these files have them.
+def write_archive(results: Results, tuning_seeds: Collection[int] = ()) -> Results:
+    """Condense the results into files in their folder, and return them with histories and arrays from these.
 
     Of runs of the tuning seeds, which no figure draws, the probes' arrays are left out, unless earlier condensed files
-    alone have them. Those of several experiments are left as they are: each is condensed in its own folder.
+    alone have them.
     """
-    if isinstance(results.source, Archive) or EXPERIMENT in results.runs:
+    if isinstance(results.source, Archive):
         return results
-    files = ExperimentFiles(folder or results.root)
-    runs = results.runs.drop(columns=VARIANT)
+    files = ExperimentFiles(results.root)
     sources = results.source.sources if isinstance(results.source, CombinedSource) else {}
-    tuning = runs["run"][runs["seed"].isin(list(tuning_seeds))]
+    tuning = results.runs["run"][results.runs["seed"].isin(list(tuning_seeds))]
     without = {run for run in tuning if not isinstance(sources.get(run), Archive)}
+    runs = results.runs.drop(columns=VARIANT)
     write_condensed(files, runs, results.source, results.missing, results.damaged, without)
-    condensed = read_condensed(files)
-    return replace(results, runs=sorted_runs(typed_runs(condensed.runs)), source=Archive(files))
+    return replace(results, source=Archive(files))

@@ -1,11 +1,9 @@
 """`rnnbench-report`: tables and figures of a sweep, from its run folders."""
 
-import atexit
 import logging
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
@@ -146,17 +144,15 @@ def _read(config: Any, out: Path | None) -> "Results":
 
 
 def _condensed(results: "Results", elsewhere: bool, tuning_seeds: Sequence[int]) -> "Results":
-    """The results as condensed in their folder; aside where that is read-only and the report goes elsewhere."""
+    """The results as condensed in their folder; as they are where that is read-only and the report goes elsewhere."""
     from rnnbench.analysis.archive import write_archive
 
     try:
-        return write_archive(results, tuning_seeds=tuning_seeds)
+        return write_archive(results, tuning_seeds)
     except OSError:
         if not elsewhere:
             raise
-    aside = tempfile.mkdtemp(prefix="rnnbench-report-")
-    atexit.register(shutil.rmtree, aside, ignore_errors=True)
-    return write_archive(results, Path(aside), tuning_seeds)
+        return results
 
 
 def _chosen(config: Any, results: "Results", settings: "ReportSettings") -> "Results":

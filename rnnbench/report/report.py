@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import pandas as pd
 
 import rnnbench
-from rnnbench.analysis.archive import write_archive
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
 from rnnbench.errors import SettingError, one_line
@@ -67,19 +66,18 @@ def write_report(
     description: str = "",
     letters: int = 100,
 ) -> WrittenReport:
-    """Write the condensed results, each table, each figure and the page.
+    """Write each table, each figure and the page.
 
     `letters` is the width of the terminal that the text is for; `command` is the command line that made this report,
-    which the page prints, as it does `description`. Everything is made from the condensed results alone, so the same
-    runs give the same bytes. A table or figure whose making ends in an error is left out, by name, and the rest is
-    written. Tables and figures that an earlier report wrote in the folder and this one is not asked for are removed.
+    which the page prints, as it does `description`. The same runs give the same bytes. A table or figure whose making
+    ends in an error is left out, by name, and the rest is written. Tables and figures that an earlier report wrote in
+    the folder and this one is not asked for are removed.
     """
     settings = settings or ReportSettings()
     if taken := ExperimentFiles(results.root).reserved & {name.lower() for name in tables}:
         raise SettingError(f"tables.{min(taken)}: its files would replace others of the report; choose another name")
     folder = settings.out or results.root
     files = ExperimentFiles(folder)
-    results = write_archive(results)
     folder.mkdir(parents=True, exist_ok=True)
     before = _written_before(files)
     styles = CellStyles(known_cells)

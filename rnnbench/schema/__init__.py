@@ -35,7 +35,6 @@ from rnnbench.schema.settings import is_name as is_name
 from rnnbench.schema.settings import is_setting as is_setting
 from rnnbench.schema.settings import result_settings as result_settings
 from rnnbench.schema.settings import run_name as run_name
-from rnnbench.schema.settings import setting_columns as setting_columns
 from rnnbench.schema.settings import settings_hash as settings_hash
 from rnnbench.schema.status import ENDED as ENDED
 from rnnbench.schema.status import MEASURED as MEASURED

@@ -88,14 +88,6 @@ def changes_what_is_run(override: str) -> bool:
                    for name in (*WITHOUT_EFFECT, *GROUPS_WITHOUT_EFFECT))  # fmt: skip
 
 
-def setting_columns(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of the settings that can change a result: `model.layers` and so on, lists as text.
-
-    Left out are the seed, which is part of a run's identity, and import paths but those of optimizer and schedule.
-    """
-    return {column: value for column, value in _flat(settings, "").items() if is_setting(column)}
-
-
 def is_setting(column: str) -> bool:
     """Whether a column of the runs is a setting."""
     return "." in column or column in WITHOUT_A_DOT
@@ -109,13 +101,3 @@ def difficulty_value(task_settings: Mapping[str, Any], setting: str) -> int | fl
     if isinstance(value, int | float):
         return value
     return Path(str(value)).stem if setting == "path" else str(value)
-
-
-def _flat(content: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif key != "_target_" or prefix in ("optimizer.", "schedule."):
-            flat[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
-    return flat

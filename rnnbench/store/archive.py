@@ -134,7 +134,6 @@ class Condensed(NamedTuple):
     """The condensed files but for histories and arrays."""
 
     runs: pd.DataFrame
-    """As text: see `typed_runs`."""
     missing: list[str]
     """The jobs without a run."""
     damaged: dict[str, str]
@@ -160,7 +159,7 @@ def read_condensed(files: ExperimentFiles, elsewhere: Collection[str] = ()) -> C
     warnings = {}
     with _reading(files.runs_table):
         content = atomic.read_bytes(files.runs_table)
-        runs = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        runs = _runs_of(content)
         if schema.get(files.runs_table.name) != atomic.digest_of(content):
             _check_edited(runs)
             warnings[files.runs_table.name] = "is not as a report wrote it; its rows are used as they are"
@@ -265,11 +264,6 @@ def _narrowed(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     return array.astype(np.float32) if fits.all() else array
 
 
-def text_of_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs as runs.csv has them, so that they can be joined with those read from one."""
-    return pd.read_csv(io.StringIO(_csv_of_runs(runs)), dtype=str, keep_default_na=False)
-
-
 def _csv_of_runs(runs: pd.DataFrame) -> str:
     """runs.csv: settings and difficulties as text that keeps their types, see `rnnbench.schema.stored_text`."""
     table = runs.copy()
@@ -281,13 +275,13 @@ def _csv_of_runs(runs: pd.DataFrame) -> str:
     return table.to_csv(index=False)
 
 
-def typed_runs(text: pd.DataFrame) -> pd.DataFrame:
-    """The runs with their values, from the text of a runs.csv: an empty cell for nothing, and no other text for it."""
-    csv = io.StringIO(text.fillna("").to_csv(index=False))
-    kept = [*STORED_GROUP, *filter(_is_typed, map(str, text)), *TEXT]
-    runs = pd.read_csv(csv, dtype=dict.fromkeys(kept, str), keep_default_na=False, na_values=[""], low_memory=False)
+def _runs_of(csv: bytes) -> pd.DataFrame:
+    """The runs in a runs.csv with their values: an empty cell for nothing, and no other text for it."""
+    typed = list(filter(_is_typed, map(str, pd.read_csv(io.BytesIO(csv), nrows=0))))
+    text = dict.fromkeys([*STORED_GROUP, *typed, *TEXT], str)
+    runs = pd.read_csv(io.BytesIO(csv), dtype=text, keep_default_na=False, na_values=[""], low_memory=False)
     runs[STORED_GROUP] = runs[STORED_GROUP].fillna("")
-    return runs.assign(**{column: _typed(runs[column]) for column in filter(_is_typed, map(str, runs))})
+    return runs.assign(**{column: _typed(runs[column]) for column in typed})
 
 
 def _is_typed(column: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from rnnbench.analysis.archive import load_results
+from rnnbench.analysis.archive import load_results, write_archive
 from rnnbench.report import Figure, ReportSettings, write_report
 from rnnbench.report.figures.cost import Cost
 from rnnbench.report.figures.learning_curves import LearningCurves
@@ -19,7 +19,9 @@ TABLES = {"comparison": Comparison()}
 
 
 def written(root: Path, figures: dict[str, Figure] = COST, **settings: Any) -> Any:
-    return write_report(load_results(root), TABLES, figures, ["gru"], settings=ReportSettings(**settings))
+    return write_report(
+        write_archive(load_results(root)), TABLES, figures, ["gru"], settings=ReportSettings(**settings)
+    )
 
 
 def colours_of(path: Path) -> set[Any]:

@@ -16,6 +16,7 @@ from rnnbench.recorders import RunFolder
 from rnnbench.report import write_report
 from rnnbench.report.tables.comparison import Comparison
 from rnnbench.schema import ExperimentFiles
+from rnnbench.store.archive import Archive
 from rnnbench.store.atomic import DamagedFileError
 from tests.store.test_writer import RunsCode
 
@@ -47,10 +48,12 @@ def test_nothing_that_is_read_runs_code(small_experiment: Path, tmp_path: Path, 
         write(path, proof)
         with suppress(SettingError):
             results = load_results(small_experiment)
-            for name in results.runs["run"]:
+            for source in (results.source, Archive(files)):
+                for name in results.runs["run"]:
+                    with suppress(DamagedFileError):
+                        source.probe(name, "gradient_profile")
                 with suppress(DamagedFileError):
-                    results.probe(name, "gradient_profile")
-            write_report(results, {}, {}, [])
+                    source.histories(results.runs["run"].tolist())
         assert not proof.exists(), path
         path.unlink(missing_ok=True) if whole is None else path.write_bytes(whole)
     write(tmp_path / "file.npz", proof)

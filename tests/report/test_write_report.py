@@ -35,7 +35,9 @@ def contents(root: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def written(same_experiment: Path) -> WrittenReport:
-    return write_report(load_results(same_experiment), TABLES, FIGURES, CELLS, command="rnnbench-report experiment=own")
+    return write_report(
+        write_archive(load_results(same_experiment)), TABLES, FIGURES, CELLS, command="rnnbench-report experiment=own"
+    )
 
 
 def test_files(written: WrittenReport) -> None:
@@ -49,13 +51,13 @@ def test_files(written: WrittenReport) -> None:
 
 def test_the_same_bytes_are_made_again_also_without_the_run_folders(small_experiment: Path) -> None:
     figures: dict[str, Figure] = {"cost": Cost()}
-    printed = write_report(load_results(small_experiment), TABLES, figures, CELLS).text
+    printed = write_report(write_archive(load_results(small_experiment)), TABLES, figures, CELLS).text
     first = contents(small_experiment)
     for kept in (("runs", "launches", "data"), ("data",)):
         for path in small_experiment.iterdir():
             if path.name not in (*kept, "runs.csv"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        assert write_report(load_results(small_experiment), TABLES, figures, CELLS).text == printed
+        assert write_report(write_archive(load_results(small_experiment)), TABLES, figures, CELLS).text == printed
         again = contents(small_experiment)
         page, before = (re.sub(r"<a href=.runs/[^>]*>([^<]*)</a>", r"\1", each.pop("report.html").decode())
                         for each in (again, dict(first)))  # fmt: skip
@@ -69,10 +71,10 @@ def test_each_profile_is_read_once(same_experiment: Path, monkeypatch: pytest.Mo
     read: Counter[str] = Counter()
     load = NpzFile.__getitem__
     monkeypatch.setattr(NpzFile, "__getitem__", lambda file, name: (read.update([name]), load(file, name))[1])
-    results = write_archive(load_results(same_experiment), tmp_path)
+    results = write_archive(replace(load_results(same_experiment), root=tmp_path))
     runs = results.runs.assign(gradient_decades_lost=1.0, gradient_decades_lost_initial=1.0)
     read.clear()
-    write_report(replace(results, root=tmp_path, runs=runs), TABLES, {"gradient_norms": GradientNorms()}, CELLS)
+    write_report(replace(results, runs=runs), TABLES, {"gradient_norms": GradientNorms()}, CELLS)
     assert set(read.values()) == {1}
 
 
@@ -116,7 +118,7 @@ class Broken(Table):
 
 def test_a_table_or_figure_fails_alone(small_experiment: Path) -> None:
     figures: dict[str, Figure] = {"speed": Speed(), "cost": Cost()}
-    report = write_report(load_results(small_experiment), {"broken": Broken(), **TABLES}, figures, CELLS)
+    report = write_report(write_archive(load_results(small_experiment)), {"broken": Broken(), **TABLES}, figures, CELLS)
     assert [each.name for each in report.failed] == ["broken", "speed"]
     page = (small_experiment / "report.html").read_text()
     assert "broken: KeyError: &#39;no such &lt;thing&gt;&#39;" in page
@@ -155,7 +157,7 @@ def test_a_run_leads_to_its_copy_in_wandb(small_experiment: Path) -> None:
         ("javascript:alert(1)", ""),
     ):
         (run / "wandb-address.txt").write_text(text)
-        write_report(load_results(small_experiment), {}, {}, CELLS)
+        write_report(write_archive(load_results(small_experiment)), {}, {}, CELLS)
         page = (small_experiment / "report.html").read_text()
         assert page.count(">W&amp;B</a>") == bool(link)
         assert link in page
