@@ -131,9 +131,9 @@ class LearningCurves(Figure):
 
 
 def _baseline(lines: list[drawing.Line]) -> list[float]:
-    """The loss of the best constant, where the runs of a panel have one."""
+    """The losses of the best constant, where a panel's runs have one; several where settings of their task differ."""
     known = pd.concat([group.get("baseline_loss", pd.Series(dtype=float)) for _, group, _ in lines]).dropna()
-    return [float(loss) for loss in known.iloc[:1]]
+    return sorted({float(loss) for loss in known})
 
 
 def _limits(losses: list[pd.DataFrame], levels: Iterable[float]) -> tuple[float, float]:
