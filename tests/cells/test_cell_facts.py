@@ -1,18 +1,12 @@
 """What is known of cells besides their equations: scans, starts, bounds, and that each is compiled."""
 
 import math
-from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
-from torch import Tensor
 from torch.nn import functional
 
 from rnnbench.backends import Eager, Fused
-from rnnbench.cells import Cell
 from rnnbench.cells.exprnn import Exprnn
 from rnnbench.cells.indrnn import Indrnn
 from rnnbench.cells.lru import Lru
@@ -23,23 +17,14 @@ from rnnbench.cells.min_gru_log import MinGruLog
 from rnnbench.cells.min_lstm import MinLstm
 from rnnbench.cells.skew_symmetric import skew_symmetric
 from rnnbench.cells.slstm import Slstm
+from tests.drawn import MENU, cell_of_menu, drawn, normal, seeded
 
-AnyCell = TypeVar("AnyCell", bound=Cell)
 STEPS, BATCH, INPUT, HIDDEN = 30, 4, 3, 5
-
-
-def drawn(cell: AnyCell) -> AnyCell:
-    cell.initialise(torch.Generator().manual_seed(0))
-    return cell.double()
-
-
-def drawn_inputs() -> Tensor:
-    return torch.randn(STEPS, BATCH, INPUT, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
 def test_min_gru_log_is_its_scan_of_logarithms() -> None:
     """h_t = kept_t h_{t-1} + written_t in log space, by cumulative sums as in Heinsen (2023), from 1/2."""
-    cell, inputs = drawn(MinGruLog(INPUT, HIDDEN)), drawn_inputs()
+    cell, inputs = drawn(MinGruLog(INPUT, HIDDEN)), normal(STEPS, BATCH, INPUT)
     outputs, _ = Eager().run(cell, inputs, cell.initial_state(BATCH))
     gate, v = cell.W_z(inputs), cell.W_n(inputs)
     written = torch.where(v >= 0, (v.relu() + 0.5).log(), -functional.softplus(-v)) - functional.softplus(-gate)
@@ -56,7 +41,7 @@ def test_min_gru_of_positive_candidates_is_the_log_form() -> None:
     with torch.no_grad():
         for cell, bias in ((log_form, 10.0), (plain, 10.5)):
             cell.W_n.bias.fill_(bias)
-    inputs, start = drawn_inputs(), log_form.initial_state(BATCH)
+    inputs, start = normal(STEPS, BATCH, INPUT), log_form.initial_state(BATCH)
     torch.testing.assert_close(*(Eager().run(cell, inputs, start)[0] for cell in (log_form, plain)), rtol=1e-12, atol=0)
 
 
@@ -88,7 +73,7 @@ def test_slstm_starts_by_writing_at_full_strength_and_does_not_overflow() -> Non
 def test_lru_starts_on_its_ring(method: str) -> None:
     """|lambda|^2 is uniform between the squared radii, phases are uniform, and white noise keeps its power."""
     cell = Lru(2, 4000, r_min=0.6, r_max=0.9, max_phase=1.0)
-    getattr(cell, method)(torch.Generator().manual_seed(0))
+    getattr(cell, method)(seeded(0))
     squares, phases = torch.exp(-2 * torch.exp(cell.nu)).detach(), torch.exp(cell.theta).detach()
     for values, low, high in ((squares, 0.36, 0.81), (phases, 0.0, 1.0)):
         assert low <= float(values.min())
@@ -100,7 +85,7 @@ def test_lru_starts_on_its_ring(method: str) -> None:
 
 def test_indrnn_recurrent_weights_start_between_zero_and_one() -> None:
     cell = Indrnn(3, 2000)
-    cell.initialise(torch.Generator().manual_seed(0))
+    cell.initialise(seeded(0))
     assert cell.u.min() >= 0
     assert cell.u.max() <= 1
     # The mean of 2000 draws from U(0, 1) has standard deviation 1 / sqrt(12 x 2000) = 0.0065.
@@ -110,7 +95,7 @@ def test_indrnn_recurrent_weights_start_between_zero_and_one() -> None:
 def test_a_forget_bias_changes_no_other_draw() -> None:
     cell, left = Lstm(3, 5), Lstm(3, 5, forget_bias=None)
     for each in (cell, left):
-        each.initialise(torch.Generator().manual_seed(0))
+        each.initialise(seeded(0))
     assert torch.equal(cell.W_f.bias, torch.ones(5))
     assert left.W_f.bias.abs().max() < 5**-0.5
     assert torch.equal(left.W_i.weight, cell.W_i.weight)
@@ -119,7 +104,7 @@ def test_a_forget_bias_changes_no_other_draw() -> None:
 @pytest.mark.parametrize(("variant", "biases"), [("vanilla", {"f": 1.0}), ("cifg", {"i": -1.0}), ("nfg", {})])
 def test_where_the_memory_of_greffs_variants_starts(variant: Variant, biases: dict[str, float]) -> None:
     cell = LstmGreff(3, 50, variant=variant)
-    cell.initialise(torch.Generator().manual_seed(0))
+    cell.initialise(seeded(0))
     for name in (*cell.gates, "g"):
         bias = getattr(cell, f"W_{name}").bias
         if name in biases:
@@ -130,8 +115,7 @@ def test_where_the_memory_of_greffs_variants_starts(variant: Variant, biases: di
 
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
 def test_exprnn_is_orthogonal_and_starts_with_rotations_of_pairs(size: int) -> None:
-    cell = Exprnn(3, size).double()
-    cell.initialise(torch.Generator().manual_seed(0))
+    cell = drawn(Exprnn(3, size))
     B = torch.matrix_exp(skew_symmetric(cell.A, size)).detach()
     torch.testing.assert_close(B @ B.T, torch.eye(size, dtype=torch.float64), rtol=0, atol=1e-13)
     blocks = torch.block_diag(*(torch.ones(2, 2) for _ in range(size // 2)), torch.ones(size % 2, size % 2))
@@ -146,6 +130,6 @@ def _place(row: int, size: int) -> int:
     return row * size - row * (row + 1) // 2
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "conf/cell").glob("*.yaml")), ids=lambda p: p.stem)
-def test_every_cell_of_the_menu_is_compiled(path: Path) -> None:
-    assert Fused().unsupported_reason(instantiate(OmegaConf.load(path), 3, 4)) is None
+@pytest.mark.parametrize("name", MENU)
+def test_every_cell_of_the_menu_is_compiled(name: str) -> None:
+    assert Fused().unsupported_reason(cell_of_menu(name, 3, 4)) is None

@@ -10,6 +10,7 @@ from rnnbench.cells.gru import Gru
 from rnnbench.cells.gru_concat import GruConcat
 from rnnbench.cells.gru_goodfellow import GruGoodfellow
 from rnnbench.cells.gru_torch import GruTorch
+from tests.drawn import drawn, normal
 
 INPUT, HIDDEN, STEPS, BATCH = 3, 5, 8, 4
 BIG = 60.0
@@ -26,16 +27,8 @@ class OldWeightedGru(Gru):
         return (z * h + (1 - z) * n,)
 
 
-def drawn(cell: Cell, seed: int = 0) -> Cell:
-    cell.initialise(torch.Generator().manual_seed(seed))
-    return cell.double()
-
-
 def outputs(cell: Cell) -> Tensor:
-    generator = torch.Generator().manual_seed(9)
-    inputs = torch.randn(STEPS, BATCH, INPUT, generator=generator, dtype=torch.float64)
-    state = (torch.randn(BATCH, HIDDEN, generator=generator, dtype=torch.float64),)
-    return Eager().run(cell, inputs, state)[0]
+    return Eager().run(cell, normal(STEPS, BATCH, INPUT), (normal(BATCH, HIDDEN, seed=2),))[0]
 
 
 def load_split_into_concat(split: Gru, concat: GruConcat) -> None:

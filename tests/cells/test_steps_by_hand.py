@@ -2,20 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
-from hydra.utils import instantiate
 from numpy.typing import NDArray
-from omegaconf import OmegaConf
 from scipy.special import erf
 
-from rnnbench.cells import Cell
 from rnnbench.cells.lstm_1997 import Lstm1997
 from rnnbench.cells.lstm_greff import Variant
+from tests.drawn import cell_of_menu, seeded
 
 Array = NDArray[np.float64]
 Parameters = dict[str, Array]
@@ -274,8 +271,7 @@ CASES: dict[str, tuple[str, int, dict[str, Any], Callable[..., tuple[Array, ...]
 @pytest.mark.parametrize("case", CASES)
 def test_step_equals_the_equations(case: str) -> None:
     name, inputs, settings, equations = CASES[case]
-    configuration = OmegaConf.load(Path(__file__).parents[2] / f"conf/cell/{name}.yaml")
-    cell: Cell = instantiate(configuration, inputs, HIDDEN, **settings).double()
+    cell = cell_of_menu(name, inputs, HIDDEN, **settings).double()
     random = np.random.default_rng(0)
     with torch.no_grad():
         for parameter in cell.parameters():
@@ -292,7 +288,7 @@ def test_step_equals_the_equations(case: str) -> None:
 def test_the_lstm_of_1997_carries_the_gradient_through_its_cells_alone() -> None:
     """Truncated, dh_T/dc_0 = o_T (1 - tanh(c_T/2)^2)/2 whatever lies between, and nothing reaches h_0 or gates."""
     cell = Lstm1997(INPUT, HIDDEN, block_size=2).double()
-    random = torch.Generator().manual_seed(0)
+    random = seeded(0)
     start = [torch.randn(BATCH, *t.shape[1:], dtype=torch.float64, generator=random) for t in cell.initial_state(BATCH)]
     state = tuple(tensor.requires_grad_() for tensor in start)
     for _ in range(5):

@@ -1,12 +1,7 @@
 """Every backend gives the numbers of the plain loop, for every cell in conf/cell that it supports."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 import torch
-from hydra.utils import get_class
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from rnnbench.backends import FASTEST_FIRST, Backend, Eager, Fused, TorchNn, choose_backend
@@ -14,24 +9,20 @@ from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.rnn import Rnn
 from tests.backends.fused.side_by_side import assert_same_as_eager
+from tests.drawn import MENU, cell_of_menu, drawn
 from tests.long import long_but
 
-CELLS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN = 3, 5
 
 
 def make(name: str, dtype: torch.dtype = torch.float64) -> Cell:
-    node: dict[Any, Any] = OmegaConf.to_container(OmegaConf.load(f"conf/cell/{name}.yaml"))  # type: ignore[assignment]
-    cell_class = get_class(node.pop("_target_"))
     with torch.random.fork_rng():
-        cell: Cell = cell_class(INPUT, HIDDEN, **node)
-    cell.initialise(torch.Generator().manual_seed(1))
-    return cell.to(dtype)
+        return drawn(cell_of_menu(name, INPUT, HIDDEN), seed=1).to(dtype)
 
 
-OF_TORCH = [(TorchNn(), name) for name in CELLS if TorchNn().unsupported_reason(make(name)) is None]
+OF_TORCH = [(TorchNn(), name) for name in MENU if TorchNn().unsupported_reason(make(name)) is None]
 QUICK = [(Fused(), "rnn"), (Fused(), "gru"), (Fused(), "lstm"), *OF_TORCH]
-PAIRS: list[tuple[Backend, str]] = [*((Fused(), name) for name in CELLS), *OF_TORCH]
+PAIRS: list[tuple[Backend, str]] = [*((Fused(), name) for name in MENU), *OF_TORCH]
 
 
 @pytest.mark.parametrize("hooked", [False, True])

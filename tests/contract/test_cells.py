@@ -1,26 +1,24 @@
 """What every cell promises, tested on every YAML in conf/cell."""
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import pytest
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from rnnbench.backends import Eager
 from rnnbench.cells import Cell, State
 from rnnbench.cells.lstm_1997 import Lstm1997
 from rnnbench.model import Model
 from rnnbench.tasks.adding import Adding
+from tests.drawn import MENU, cell_of_menu, drawn, normal, seeded
 
-CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN, BATCH = 3, 4, 2
 
 
-@pytest.fixture(params=CONFIGURATIONS, ids=lambda path: path.stem)
+@pytest.fixture(params=MENU)
 def make_cell(request: pytest.FixtureRequest) -> Callable[[int, int], Cell]:
-    return instantiate(OmegaConf.load(request.param), _partial_=True)
+    return partial(cell_of_menu, request.param)
 
 
 @pytest.fixture
@@ -28,23 +26,12 @@ def cell(make_cell: Callable[[int, int], Cell]) -> Cell:
     return drawn(make_cell(INPUT, HIDDEN))
 
 
-def drawn(cell: Cell, seed: int = 0) -> Cell:
-    cell.initialise(torch.Generator().manual_seed(seed))
-    return cell.double()
-
-
-def drawn_inputs(steps: int, seed: int = 1) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(steps, BATCH, INPUT, generator=generator, dtype=torch.float64)
-
-
-def drawn_state(cell: Cell, seed: int = 2) -> State:
-    generator = torch.Generator().manual_seed(seed)
-    return tuple(torch.randn(BATCH, HIDDEN, generator=generator, dtype=torch.float64) for _ in cell.state_names)
+def drawn_state(cell: Cell) -> State:
+    return tuple(normal(len(cell.state_names), BATCH, HIDDEN, seed=2))
 
 
 def test_trains_in_a_model(make_cell: Callable[[int, int], Cell]) -> None:
-    task, generator = Adding(length=10), torch.Generator().manual_seed(0)
+    task, generator = Adding(length=10), seeded(0)
     sizes = {"input_size": task.input_size, "output_size": 1, "hidden_size": HIDDEN, "layers": 2}
     model = Model(make_cell, **sizes, backend="eager", generator=generator)  # compiled: contract/test_backends.py
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
@@ -69,11 +56,11 @@ def test_gradients_are_those_of_finite_differences(cell: Cell) -> None:
         outputs, final = Eager().run(cell, inputs, state)
         return (outputs, *final)
 
-    assert torch.autograd.gradcheck(run, (drawn_inputs(3).requires_grad_(), *state, *parameters))
+    assert torch.autograd.gradcheck(run, (normal(3, BATCH, INPUT).requires_grad_(), *state, *parameters))
 
 
 def test_a_sequence_is_its_steps_wherever_it_is_split(cell: Cell) -> None:
-    inputs, state = drawn_inputs(7), drawn_state(cell)
+    inputs, state = normal(7, BATCH, INPUT), drawn_state(cell)
     whole, final = Eager().run(cell, inputs, state)
     head, between = Eager().run(cell, inputs[:3], state)
     tail, end = Eager().run(cell, inputs[3:], between)
@@ -88,7 +75,7 @@ def test_a_sequence_is_its_steps_wherever_it_is_split(cell: Cell) -> None:
 
 
 def test_no_output_depends_on_later_inputs_or_on_other_examples(cell: Cell) -> None:
-    inputs, state = drawn_inputs(6), drawn_state(cell)
+    inputs, state = normal(6, BATCH, INPUT), drawn_state(cell)
     outputs, _ = Eager().run(cell, inputs, state)
     changed, _ = Eager().run(cell, torch.cat([inputs[:3], inputs[3:] + 1]), state)
     assert torch.equal(changed[:3], outputs[:3])
@@ -102,7 +89,7 @@ def test_weights_come_from_the_generator_alone(make_cell: Callable[[int, int], C
     before = torch.get_rng_state()
     draws = []
     for seed in (0, 0, 1):
-        cell.initialise(torch.Generator().manual_seed(seed))
+        cell.initialise(seeded(seed))
         draws.append(torch.cat([parameter.detach().flatten() for parameter in cell.parameters()]))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(draws[0], draws[1])

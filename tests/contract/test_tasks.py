@@ -19,6 +19,7 @@ from rnnbench.model import Model
 from rnnbench.tasks import Batch, FiniteTask, Task
 from rnnbench.tasks.adding import Adding
 from rnnbench.tasks.copy_memory import CopyMemory
+from tests.drawn import seeded
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 SHORT = 24
@@ -41,10 +42,6 @@ def settings(name: str, required_settings: dict[str, dict[str, Any]]) -> DictCon
 @pytest.fixture
 def task(settings: DictConfig) -> Task:
     return instantiate(settings)
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def assert_same(first: Batch, second: Batch) -> None:

@@ -14,8 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from rnnbench.backends import backend_named
@@ -28,6 +26,7 @@ from rnnbench.probes.gradient_profile import gradient_norms_through_time
 from rnnbench.tasks import Batch
 from rnnbench.tasks.adding import Adding
 from rnnbench.timing.whole_step import SIZES, StepSizes
+from tests.drawn import MENU, cell_of_menu
 from tests.training.conftest import CheckResumed, MakeRun, check_resumed, execute, make_run
 
 __all__ = ["check_resumed", "execute", "make_run"]  # fixtures
@@ -35,7 +34,6 @@ __all__ = ["check_resumed", "execute", "make_run"]  # fixtures
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
-CELLS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 TABLE = Path(__file__).parents[2] / "build" / "cuda.md"
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-4}
 REPETITIONS = 30
@@ -50,9 +48,9 @@ def full_float32() -> Iterator[None]:
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("backend", ["eager", "torch"])
-@pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem)
-def test_a_cell_computes_the_same_on_both(path: Path, backend: str, dtype: torch.dtype) -> None:
-    cell: Cell = instantiate(OmegaConf.load(path), 3, 5)
+@pytest.mark.parametrize("name", MENU)
+def test_a_cell_computes_the_same_on_both(name: str, backend: str, dtype: torch.dtype) -> None:
+    cell = cell_of_menu(name, 3, 5)
     cell.initialise(torch.Generator().manual_seed(0))
     if backend_named(backend).unsupported_reason(cell) is not None:
         pytest.skip("no kernel of torch.nn")

@@ -1,13 +1,10 @@
 """Initialisations by name: what each sets, on every cell that has it, and who refuses."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from rnnbench.cells import Cell, State
@@ -19,20 +16,13 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.cells.star import Star
 from rnnbench.model import INITIALISATIONS, Model, initialise_cell
+from tests.drawn import MENU, cell_of_menu, seeded
 from tests.probes.references import model_of
 
-CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN = 3, 6
 NO_RECURRENT_MATRIX = {
-    "min_gru",
-    "min_gru_log",
-    "min_lstm",
-    "indrnn",
-    "sru",
-    "antisymmetric_rnn",
-    "exprnn",
-    "lstm_1997",
-}
+    "min_gru", "min_gru_log", "min_lstm", "indrnn", "sru", "antisymmetric_rnn", "exprnn", "lstm_1997",
+}  # fmt: skip
 NO_GATE_BIAS = {
     "lru", "slstm", "lstm_1997",
     "rnn", "rnn_pascanu", "rnn_relu", "indrnn", "gru_concat_no_bias", "gru_no_bias",
@@ -67,10 +57,6 @@ class Mixed(Cell):
         return (torch.tanh(self.W(torch.cat([h, x, h * h], 1))),)
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 def initialised(cell: Cell, name: str, chrono_length: int | None = None, seed: int = 0) -> Cell:
     initialise_cell(cell, name, seeded(seed), chrono_length)
     return cell
@@ -87,9 +73,9 @@ def state_matrices(cell: Cell) -> dict[str, Tensor]:
     return matrices
 
 
-@pytest.fixture(params=CONFIGURATIONS, ids=lambda path: path.stem)
+@pytest.fixture(params=MENU)
 def configured(request: pytest.FixtureRequest) -> tuple[str, Cell]:
-    return request.param.stem, instantiate(OmegaConf.load(request.param), INPUT, HIDDEN)
+    return request.param, cell_of_menu(request.param, INPUT, HIDDEN)
 
 
 @pytest.mark.parametrize("name", ["orthogonal", "identity", "gain"])

@@ -12,6 +12,7 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 from rnnbench.errors import SettingError
 from rnnbench.model import Model
+from tests.drawn import normal
 from tests.probes.references import Tally, model_of
 
 INPUT, HIDDEN, OUTPUT, BATCH, STEPS = 3, 5, 4, 3, 6
@@ -21,10 +22,6 @@ CELLS = [(Rnn, "auto"), (Gru, "eager"), (Lstm, "torch")]
 def built(make_cell: Callable[[int, int], Cell], layers: int = 2, backend: str = "auto", seed: int = 0) -> Model:
     sizes = {"input_size": INPUT, "output_size": OUTPUT}
     return model_of(make_cell, HIDDEN, layers, backend=backend, seed=seed, **sizes)
-
-
-def drawn_inputs() -> Tensor:
-    return torch.randn(STEPS, BATCH, INPUT, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
 def outputs_by_hand(model: Model, inputs: Tensor) -> Tensor:
@@ -45,7 +42,7 @@ def outputs_by_hand(model: Model, inputs: Tensor) -> Tensor:
 def test_layers_are_stacked_as_by_hand(make_cell: Callable[..., Cell], backend: str, layers: int) -> None:
     """With the same gradients."""
     model = built(make_cell, layers, backend).double()
-    inputs = drawn_inputs()
+    inputs = normal(STEPS, BATCH, INPUT)
     assert [cell.input_size for cell in model.cells] == [INPUT, *[HIDDEN] * (layers - 1)]
     expected = outputs_by_hand(model, inputs)
     outputs = model(inputs, STEPS)

@@ -2,13 +2,10 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from rnnbench.cells import Cell, State
@@ -23,9 +20,9 @@ from rnnbench.model.parameter_roles import parameter_roles
 from rnnbench.probes.gate_limits import GateLimits, largest_with_random_weights
 from rnnbench.probes.retention import retention
 from rnnbench.tasks.adding import Adding
+from tests.drawn import cell_of_menu, drawn, normal, seeded
 from tests.probes.references import model_of
 
-CONFIGURATIONS = sorted((Path(__file__).parents[2] / "conf" / "cell").glob("*.yaml"))
 INPUT, HIDDEN, BATCH = 3, 4, 2
 EXACT = {"rtol": 1e-12, "atol": 1e-14}
 
@@ -46,28 +43,22 @@ KEPT: dict[str, Callable[[Any, Tensor, State], Tensor | None]] = {
 }
 
 
-@pytest.fixture(params=[path for path in CONFIGURATIONS if path.stem in KEPT], ids=lambda path: path.stem)
+@pytest.fixture(params=KEPT)
 def name(request: pytest.FixtureRequest) -> str:
-    return request.param.stem
+    return request.param
 
 
 @pytest.fixture
 def cell(name: str) -> Cell:
-    (path,) = [path for path in CONFIGURATIONS if path.stem == name]
-    cell: Cell = instantiate(OmegaConf.load(path), INPUT, HIDDEN)
-    cell.initialise(torch.Generator().manual_seed(0))
-    return cell.double()
+    return drawn(cell_of_menu(name, INPUT, HIDDEN))
 
 
-def drawn(cell: Cell) -> tuple[Tensor, State]:
-    generator = torch.Generator().manual_seed(1)
-    sizes = [INPUT, *(HIDDEN for _ in cell.state_names)]
-    x, *state = (torch.randn(BATCH, size, generator=generator, dtype=torch.float64) for size in sizes)
-    return x, tuple(state)
+def at(cell: Cell) -> tuple[Tensor, State]:
+    return normal(BATCH, INPUT), tuple(normal(len(cell.state_names), BATCH, HIDDEN, seed=2))
 
 
 def test_the_share_kept_is_the_equations(name: str, cell: Cell) -> None:
-    x, state = drawn(cell)
+    x, state = at(cell)
     found, expected = retention(cell, x, state), KEPT[name](cell, x, state)
     assert found.kept[:-1] == (None,) * (len(state) - 1)
     assert (found.kept[-1] is None) == (expected is None)
@@ -76,7 +67,7 @@ def test_the_share_kept_is_the_equations(name: str, cell: Cell) -> None:
 
 
 def test_the_step_is_unchanged(cell: Cell) -> None:
-    x, state = drawn(cell)
+    x, state = at(cell)
     for found, expected in zip(retention(cell, x, state).state, cell.step(x, state), strict=True):
         torch.testing.assert_close(found, expected.detach(), rtol=0, atol=0)
 
@@ -90,7 +81,7 @@ def test_with_gates_blind_to_the_state_the_share_is_the_whole_derivative(name: s
             if role == "recurrent":
                 weight = cell.get_parameter(parameter)
                 weight[..., :HIDDEN] = 0 if isinstance(cell, GruConcat) and weight.ndim == 2 else weight * 0
-    x, state = drawn(cell)
+    x, state = at(cell)
     width = 1e-5
     ends = [cell.step(x, (*state[:-1], state[-1] + sign * width))[-1] for sign in (1, -1)]
     slope = ((ends[0] - ends[1]) / (2 * width)).detach()
@@ -127,7 +118,7 @@ class Growing(Cell):
 
 def measured(cell: Callable[[int, int], Cell]) -> dict[str, Any]:
     task = Adding(10)
-    batch = task.draw(4, torch.Generator().manual_seed(0))
+    batch = task.draw(4, seeded(0))
     return dict(GateLimits().measure(model_of(cell, 6), task, batch).scalars)
 
 

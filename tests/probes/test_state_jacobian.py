@@ -16,6 +16,7 @@ from rnnbench.cells.lstm import Lstm
 from rnnbench.probes.state_jacobian import StateJacobian, jacobians_along, longest_examples
 from rnnbench.tasks import Batch
 from rnnbench.tasks.adding import Adding
+from tests.drawn import normal
 from tests.probes.references import ODD, in_double, model_of, state_jacobians
 
 TASK = Adding(length=20)
@@ -53,16 +54,12 @@ def linear(matrix: np.ndarray) -> Map:
     return Map(lambda h: h @ torch.from_numpy(matrix).T, [[0.0] * len(matrix)] * 2)
 
 
-def drawn_inputs(steps: int, examples: int = 2, width: int = 3) -> Tensor:
-    return torch.randn(steps, examples, width, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-
-
 def test_linear_rnn_has_the_logarithms_of_its_eigenvalues() -> None:
     """A matrix that is not normal: its eigenvalues are chosen, its singular values come out larger."""
     vectors = np.random.default_rng(0).normal(size=(4, 4))
     eigenvalues = np.array([0.3, -1.1, 0.8, 0.5])
     matrix = vectors @ np.diag(eigenvalues) @ np.linalg.inv(vectors)
-    norms, exponents, _ = jacobians_along(linear(matrix), drawn_inputs(200), 4)
+    norms, exponents, _ = jacobians_along(linear(matrix), normal(200, 2, 3), 4)
     expected = np.log(np.sort(np.abs(eigenvalues))[::-1])
     np.testing.assert_allclose(exponents, np.tile(expected, (2, 1)), rtol=0, atol=1e-9)
     np.testing.assert_allclose(norms, np.linalg.svd(matrix, compute_uv=False)[0], rtol=1e-12)
@@ -70,14 +67,14 @@ def test_linear_rnn_has_the_logarithms_of_its_eigenvalues() -> None:
 
 
 def test_what_is_lost_in_a_step_has_exponent_minus_infinity() -> None:
-    norms, exponents, _ = jacobians_along(linear(np.zeros((3, 3))), drawn_inputs(4), 2)
+    norms, exponents, _ = jacobians_along(linear(np.zeros((3, 3))), normal(4, 2, 3), 2)
     assert np.array_equal(exponents, np.full((2, 2), -np.inf))
     assert not norms.any()
 
 
 def test_logistic_map_has_exponent_log_2() -> None:
     cell = Map(lambda h: 4 * h * (1 - h), [[0.3]])
-    _, exponents, _ = jacobians_along(cell, drawn_inputs(1000, 1), 1)
+    _, exponents, _ = jacobians_along(cell, normal(1000, 1, 3), 1)
     assert exponents.item() == pytest.approx(math.log(2), abs=0.01)
 
 
@@ -88,7 +85,7 @@ def test_henon_map_has_its_published_exponents() -> None:
         return torch.stack([1 - 1.4 * h[:, 0] ** 2 + h[:, 1], 0.3 * h[:, 0]], dim=1)
 
     starts = [[0.01 * number, 0.1] for number in range(20)]
-    _, exponents, _ = jacobians_along(Map(henon, starts), drawn_inputs(1000, 20), 2)
+    _, exponents, _ = jacobians_along(Map(henon, starts), normal(1000, 20, 3), 2)
     np.testing.assert_allclose(exponents.sum(1), math.log(0.3), rtol=0, atol=1e-12)
     np.testing.assert_allclose(exponents.mean(0), [0.419, -1.623], rtol=0, atol=0.01)
 
@@ -117,7 +114,7 @@ def test_exponents_of_an_lstm_follow_the_product_of_its_jacobians() -> None:
 
 def test_a_state_that_overflows_is_nan() -> None:
     cell = Map(lambda h: (1e200 * h) ** 3, [[1.0]])
-    norms, exponents, _ = jacobians_along(cell, drawn_inputs(4, 1), 1)
+    norms, exponents, _ = jacobians_along(cell, normal(4, 1, 3), 1)
     assert np.isnan(norms[0, -1])
     assert np.isnan(exponents).all()
 

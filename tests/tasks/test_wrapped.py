@@ -14,10 +14,7 @@ from rnnbench.tasks.cycle_navigation import CycleNavigation
 from rnnbench.tasks.hochreiter_adding import HochreiterAdding
 from rnnbench.tasks.sequential_digits import SequentialDigits
 from rnnbench.tasks.wrapped import DrawnLengths, FixedExamples
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from tests.drawn import seeded
 
 
 def keys(batch: Batch) -> list[tuple[float, ...]]:
