@@ -1,4 +1,4 @@
-"""The planner: names as Hydra's whole composition gives them, and nothing that is done is submitted."""
+"""The planner: names as Hydra's whole composition gives them, unions of products, and nothing done is submitted."""
 
 import json
 import random
@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from rnnbench.cli.composer import Composer, settings_of
 from rnnbench.cli.menu import choices
-from rnnbench.cli.sweeper import sweep_of
+from rnnbench.cli.sweeper import sweep_of, swept_jobs
 from rnnbench.errors import SettingError
 from rnnbench.runs.build import build_run
 from rnnbench.runs.catalogue import configuration_directory
@@ -149,3 +149,20 @@ def test_a_run_of_other_code_is_done_with_a_warning(rnnbench: Command, tmp_path:
 def test_ranges_choices_globs_and_params_are_swept(rnnbench: Command, tmp_path: Path) -> None:
     swept = ("seed=range(0,2)", "cell=glob(*relu)", "train.batch_size=choice(2,3)", "hydra.sweeper.params={threads: 1}")
     assert rnnbench("-m", *SHORT, *swept)[:2] == (0, "4 runs: 4 done\n")
+
+
+def test_a_union_by_hand() -> None:
+    products = {"short": {"length": "5,10", "steps": 7}, "budget": {"length": 5, "budget": None}}
+    assert swept_jobs({"seed": "0,1", "steps": "3"}, products, []) == [
+        ["seed=0", "steps=7", "length=5"],
+        ["seed=0", "steps=7", "length=10"],
+        ["seed=1", "steps=7", "length=5"],
+        ["seed=1", "steps=7", "length=10"],
+        ["seed=0", "steps=3", "length=5", "budget=null"],
+        ["seed=1", "steps=3", "length=5", "budget=null"],
+    ]
+
+
+def test_an_argument_holds_in_every_product_and_a_job_of_two_products_is_one() -> None:
+    products = {"short": {"length": "5,10"}, "long": {"length": "80,160"}}
+    assert swept_jobs({"seed": "0,1"}, products, ["seed=3", "length=6"]) == [["seed=3", "length=6"]]

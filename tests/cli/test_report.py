@@ -1,6 +1,8 @@
 """`rnnbench-report`: what it takes, what it refuses, in one line each."""
 
 import csv
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -30,7 +32,13 @@ def test_several_experiments_filters_and_what_is_refused(rnnbench_report: Comman
     code, output, errors = rnnbench_report("name=[one,two]", *LOOK)
     assert (code, errors) == (0, "")
     assert "\nPage: results/one+two/report.html\nBeside it: comparison, figures/cost\n" in output
-    assert cells(runs / "one+two") == [("rnn", "2"), ("lstm", "1"), ("gru", "2")]
+    both = runs / "one+two"
+    assert cells(both) == [("rnn", "2"), ("lstm", "1"), ("gru", "2")]
+    assert not {path.name for path in both.iterdir()} & {"runs.csv", "data"}
+    assert (runs / "one" / "runs.csv").exists()
+    assert len(re.findall('href="../(?:one|two)/runs/', (both / "report.html").read_text())) == 5
+    sidecar = json.loads((both / "comparison.json").read_text())
+    assert (sidecar["experiment"], len(sidecar["runs"])) == ("one+two", 5)
     shutil.copytree(runs / "one", runs / "default")
     code, _, errors = rnnbench_report(*LOOK)
     assert (code, errors) == (0, "rnnbench: no name given, so name=default; name=NAME chooses another: one, two\n")

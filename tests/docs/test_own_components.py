@@ -31,16 +31,6 @@ def test_its_sweep_and_report(rnnbench: Command, rnnbench_report: Command, tmp_p
     assert "largest_weight" in (tmp_path / "results/my_parts/runs.csv").read_text().splitlines()[0]
 
 
-@pytest.mark.usefixtures("own_components")
-def test_its_experiment(rnnbench: Command, rnnbench_report: Command, tmp_path: Path) -> None:
-    (sweep,) = (words for words in COMMANDS if "experiment=my_experiment" in words and words[0] == "rnnbench")
-    code, _, errors = rnnbench(*sweep[1:], *TINY)
-    assert code == 0, errors
-    code, _, errors = rnnbench_report(*sweep[1:])
-    assert code == 0, errors
-    assert len(list(tmp_path.glob("results/my_experiment/runs/*/summary.json"))) == 6
-
-
 @pytest.mark.long
 def test_its_code_passes_the_checks(own_components: Path) -> None:
     files = [str(path) for path in sorted(own_components.glob("my/*.py"))]

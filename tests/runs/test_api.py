@@ -2,16 +2,18 @@
 
 import signal
 import sys
-import textwrap
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 import rnnbench
+from rnnbench.cells import State
 from rnnbench.cells.gru import Gru
+from rnnbench.cells.rnn import Rnn
 from rnnbench.errors import SettingError
 from rnnbench.recorders import ProgressBar
 
@@ -74,30 +76,21 @@ def test_a_sweep_in_processes_has_the_same_numbers(tmp_path: Path) -> None:
     assert two.runs["times_shared"].all()
 
 
-def test_a_class_is_a_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "leaky_cells.py").write_text(
-        textwrap.dedent(
-            """
-            import torch
-            from rnnbench.cells import Cell
+class LeakyRNN(Rnn):
+    """A cell of the caller's."""
 
-            class LeakyRNN(Cell):
-                def __init__(self, input_size: int, hidden_size: int, leak: float = 0.5) -> None:
-                    super().__init__(input_size, hidden_size)
-                    self.leak, self.W, self.U = leak, self.input_map(), self.recurrent_map()
+    def __init__(self, input_size: int, hidden_size: int, leak: float = 0.5) -> None:
+        super().__init__(input_size, hidden_size)
+        self.leak = leak
 
-                def step(self, x, state):
-                    (h,) = state
-                    return ((1 - self.leak) * h + self.leak * torch.tanh(self.W(x) + self.U(h)),)
-            """
-        )
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    from leaky_cells import LeakyRNN  # type: ignore[import-not-found]
+    def step(self, x: Tensor, state: State) -> State:
+        return ((1 - self.leak) * state[0] + self.leak * super().step(x, state)[0],)
 
+
+def test_a_class_is_a_cell(tmp_path: Path) -> None:
     place = {"name": "own", "results_dir": tmp_path}
     made = rnnbench.run(LeakyRNN, **place, **SHORT)
-    other = rnnbench.run({"_target_": "leaky_cells.LeakyRNN", "leak": 0.9}, **place, **SHORT)
+    other = rnnbench.run({"_target_": f"{__name__}.LeakyRNN", "leak": 0.9}, **place, **SHORT)
     assert made.runs["cell"].tolist() == other.runs["cell"].tolist() == ["leaky_rnn"]
     assert made.runs["run"].tolist() != other.runs["run"].tolist()
 
