@@ -33,7 +33,6 @@ from rnnbench.schema import ExperimentFiles, JobStatus, run_name
 from rnnbench.store.reader import JobOutcome, PlannedJob
 
 CELLS = ("rnn", "lstm", "gru", "gru_no_bias", "gru_goodfellow")
-RATES = (0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01)
 MISSING = 10
 """How many runs are taken away; a tenth of a hundred runs or less."""
 SETTINGS = ("train.steps=200", "train.eval_every=20", "train.eval_examples=50", "train.batch_size=8", "wandb=disabled",
@@ -43,37 +42,21 @@ RNNBENCH = "from rnnbench.cli.main import main; main()"
 REPORT = "from rnnbench.cli.report import main; main()"
 
 
-def sweep(runs: int) -> tuple[tuple[float, ...], range]:
-    """The learning rates and seeds that make so many runs with the cells."""
-    rates = RATES[: max(1, min(len(RATES), runs // (2 * len(CELLS))))]
-    return rates, range(runs // len(CELLS) // len(rates))
-
-
-def make(results: Path, runs: int) -> None:
-    """Write the run folders of the whole sweep and what its launch left."""
-    rates, seeds = sweep(runs)
-    write_launch(results / "scale" / "launches" / "20260101-000000-000000", rates, seeds)
+def make(results: Path, seeds: range) -> None:
+    """Write the run folders of the whole sweep, and the plan and outcomes of its launch."""
+    launch = results / "scale" / "launches" / "20260101-000000-000000"
+    jobs = [[*SETTINGS, f"cell={cell}", f"seed={seed}"] for cell in CELLS for seed in seeds]
+    for number, job in enumerate(jobs):
+        write_outcome(launch, number, JobOutcome(job, JobStatus.DONE, f"run-{number}"))
+    write_plan(launch, [PlannedJob(tuple(job)) for job in jobs])
     with tempfile.TemporaryDirectory() as scratch:
         one = [*SETTINGS, f"results_dir={scratch}"]
         command(RNNBENCH, ["-m", *one, f"cell={','.join(CELLS)}"], Path(scratch))
         made = {path.name.partition("-")[0]: path for path in Path(scratch).glob("scale/runs/[!.]*")}
         with initialize_config_dir(str(configuration_directory()), version_base="1.3"):
             for cell in CELLS:
-                for rate in rates:
-                    overrides = [*SETTINGS, f"cell={cell}", f"optimizer.lr={rate}"]
-                    settings = settings_of(compose("config", overrides=overrides))
-                    copy_run(made[cell], settings, cell, results, seeds)
-
-
-def write_launch(launch: Path, rates: Sequence[float], seeds: Sequence[int]) -> None:
-    """Write the plan of the whole sweep and the outcome of each job."""
-    jobs = [
-        [*SETTINGS, f"cell={cell}", f"optimizer.lr={rate}", f"seed={seed}"]
-        for cell in CELLS for rate in rates for seed in seeds
-    ]  # fmt: skip
-    for number, job in enumerate(jobs):
-        write_outcome(launch, number, JobOutcome(job, JobStatus.DONE, f"run-{number}"))
-    write_plan(launch, [PlannedJob(tuple(job)) for job in jobs])
+                settings = settings_of(compose("config", overrides=[*SETTINGS, f"cell={cell}"]))
+                copy_run(made[cell], settings, cell, results, seeds)
 
 
 def copy_run(template: Path, settings: Settings, cell: str, results: Path, seeds: Sequence[int]) -> None:
@@ -112,10 +95,9 @@ def measure(runs: int, root: Path) -> str:
     """A row of the table."""
     results = root / "results"
     os.fsync = lambda file: None  # a machine that crashes may lose these runs
-    make(results, runs)
-    rates, seeds = sweep(runs)
-    axes = [f"cell={','.join(CELLS)}", f"optimizer.lr={','.join(map(str, rates))}", f"seed=range(0,{len(seeds)})"]
-    launch = ["-m", *SETTINGS, *axes]
+    seeds = range(runs // len(CELLS))
+    make(results, seeds)
+    launch = ["-m", *SETTINGS, f"cell={','.join(CELLS)}", f"seed=range(0,{len(seeds)})"]
     files = ExperimentFiles(results / "scale")
     folders = sorted(results.glob("scale/runs/gru_goodfellow-*"))[: min(MISSING, runs // 10)]
     for folder in folders:

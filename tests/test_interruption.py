@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +100,16 @@ def test_the_second_ctrl_c_ends_what_the_first_waits_for() -> None:
         assert started.poll() is None
         started.send_signal(signal.SIGINT)
     assert started.returncode == -signal.SIGINT  # a shell says 130
+
+
+def test_a_signal_during_the_imports(tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "rnnbench"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as started:
+        assert started.stderr is not None
+        while "numpy" not in started.stderr.readline():
+            pass
+        started.send_signal(signal.SIGHUP)
+        *_, last = started.stderr.read().splitlines()
+    assert started.returncode == 128 + signal.SIGHUP
+    assert last == "rnnbench: stopped by SIGHUP; launched again, it resumes from its checkpoints"
+    assert list(tmp_path.iterdir()) == []

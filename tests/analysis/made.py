@@ -1,6 +1,7 @@
 """Runs and steps to solve made for the analysis, and the error that a simulated fraction has."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,18 @@ from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.variant import Variant
 
 
-class NoSource:
-    """No histories and no arrays."""
+class MadeSource:
+    """Histories in a table, and arrays by run and probe; without them none."""
+
+    def __init__(self, histories: pd.DataFrame | None = None, arrays: Callable[[str, str], Any] | None = None) -> None:
+        self.table = pd.DataFrame(columns=["run", "step"]) if histories is None else histories
+        self.probe = arrays or (lambda run, name: {})
 
     def histories(self, runs: Any) -> pd.DataFrame:
-        return pd.DataFrame(columns=["run", "step"])
-
-    def probe(self, run: str, name: str) -> dict[str, Any]:
-        return {}
+        return self.table[self.table["run"].isin(runs)]
 
     def probes(self) -> list[str]:
-        return []
+        return ["gradient_profile"]
 
 
 def table(*rows: dict[str, Any], **same: Any) -> pd.DataFrame:
@@ -38,7 +40,7 @@ def table(*rows: dict[str, Any], **same: Any) -> pd.DataFrame:
 
 def results(*rows: dict[str, Any], **same: Any) -> Results:
     """The same as results."""
-    return Results("made", Path(), sorted_runs(table(*rows, **same)), NoSource())
+    return Results("made", Path(), sorted_runs(table(*rows, **same)), MadeSource())
 
 
 INF = math.inf

@@ -16,30 +16,24 @@ from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
 from rnnbench.report.labels import incomplete
-from rnnbench.schema import ARCHIVE_VERSION, ExperimentFiles, run_name
-from tests.analysis.made import NoSource, results, table
+from rnnbench.schema import ARCHIVE_VERSION, ExperimentFiles
+from tests.analysis.made import MadeSource, results, table
+from tests.report.conftest import writing_runs
+
+HISTORIES = pd.DataFrame(
+    [{"run": run, "step": step, "validation_loss": 1 / 3 / (step + 1)} for run in ("run0", "run1") for step in (0, 100)]
+)
 
 
-class Source(NoSource):
-    """Two runs with a history and an array each."""
-
-    def histories(self, runs: Any) -> pd.DataFrame:
-        return pd.DataFrame(
-            [{"run": run, "step": step, "validation_loss": 1 / 3 / (step + 1)} for run in runs for step in (0, 100)]
-        )
-
-    def probe(self, run: str, name: str) -> dict[str, Any]:
-        norm = np.full((2, 3), 1 / 3 if run == "run0" else 1e-60 / 3)
-        return {"norm": norm, "by_state": norm[:, None] * (1 if run == "run0" else 2), "step": np.array([0, 100])}
-
-    def probes(self) -> list[str]:
-        return ["gradient_profile"]
+def arrays(run: str, name: str) -> dict[str, Any]:
+    norm = np.full((2, 3), 1 / 3 if run == "run0" else 1e-60 / 3)
+    return {"norm": norm, "by_state": norm[:, None] * (1 if run == "run0" else 2), "step": np.array([0, 100])}
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Results:
     runs = table({"cell": "gru"}, {"cell": "rnn", "steps_to_solve": 200.0}, **{"optimizer.lr": 1e-3, "note": "a,b"})
-    return Results("made", tmp_path, sorted_runs(runs), Source(), missing=["cell=lstm seed=1"])
+    return Results("made", tmp_path, sorted_runs(runs), MadeSource(HISTORIES, arrays), missing=["cell=lstm seed=1"])
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -106,21 +100,8 @@ def test_limits_by_column() -> None:
 
 
 def write_run(root: Path, cell: str, seed: int, status: str = "done", loss: float = 0.25) -> str:
-    """A run folder made by hand, with a history and an array; returns the run's name."""
-    config = {"task": {"length": 10}, "cell": {"kind": cell}, "note": {"text": "auto"}}
-    name = run_name(cell, "adding", seed, config)
-    files = ExperimentFiles(root).run(name)
-    files.folder.mkdir(parents=True)
-    summary = {
-        "run": name, "status": status, "task": "adding", "difficulty_setting": "length", "difficulty": 10, "cell": cell,
-        "seed": seed, "backend": "eager", "baseline_loss": 1.0, "test_loss": loss, "solved": True,
-        "steps_to_solve": 100,
-    }  # fmt: skip
-    files.config.write_text(json.dumps(config))
-    files.history.write_text(f"step,validation_loss\n0,0.1\n100,{loss}\n")
-    np.savez(files.arrays("gradient_profile"), step=np.array([0, 100]), norm=np.full((2, 3), loss))
-    files.summary.write_text(json.dumps(summary))
-    return name
+    """A run folder made by hand, whose gradient ends at the loss; returns the run's name."""
+    return writing_runs(root)(cell, seed, {0: 0.1, 100: loss}, status=status).name
 
 
 @pytest.fixture
@@ -141,9 +122,9 @@ def test_archived_runs_without_folders_are_kept_alongside_a_new_one(archived: Re
     for found in (loaded := load_results(archived.root), write_archive(loaded)):
         assert set(found.runs["run"]) == {*archived.runs["run"], new}
         assert set(found.runs["variant"]) == {Variant()}  # archived settings and those of the folder compare equal
-        assert found.probe(new, "gradient_profile")["norm"].shape == (2, 3)
+        assert found.probe(new, "gradient_profile")["norm"].shape == (2, 1, 20)
         for run in archived.runs["run"]:
-            assert found.probe(run, "gradient_profile")["norm"][0, 0] == np.float32(1 / 3)
+            assert found.probe(run, "gradient_profile")["norm"][0, 0, -1] == np.float32(1 / 3)
         old = found.histories().query("run != @new").sort_values(["run", "step"], ignore_index=True)[columns]
         pd.testing.assert_frame_equal(old, histories)
     merged = contents(archived.root)
@@ -162,7 +143,7 @@ def test_a_folder_wins_over_the_archived_run_unless_it_has_no_result(
     merged = write_archive(load_results(archived.root))
     assert sorted(merged.runs["run"]) == sorted(archived.runs["run"])
     assert merged.runs.set_index("run").loc[name, "test_loss"] == pytest.approx(taken, rel=1e-15)
-    assert merged.probe(name, "gradient_profile")["norm"][0, 0] == np.float32(taken)
+    assert merged.probe(name, "gradient_profile")["norm"][0, 0, -1] == np.float32(taken)
 
 
 def test_a_damaged_folder_leaves_the_archived_run(archived: Results) -> None:

@@ -1,6 +1,7 @@
 """What tables and tests say of gradients that vanish, explode, bend, stay, and of runs that diverged."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from rnnbench.errors import SettingError
 from rnnbench.gradient_fit import decades_lost, fit_gradient
 from rnnbench.report.tables.comparison import Comparison
 from rnnbench.report.tables.gradient_decay import GradientDecay
-from tests.analysis.made import binomial_error, results
+from tests.analysis.made import MadeSource, binomial_error, results
 
 STEPS = np.arange(30.0)
 VANISHES, EXPLODES = 10 ** (0.2 * (STEPS - 29)), 10 ** (-0.2 * (STEPS - 29))
@@ -33,16 +34,15 @@ STAYS = 10 ** (0.001 * (STEPS - 29))
 OVERFLOWS = np.where(STEPS < 3, np.inf, EXPLODES)
 
 
-def with_profiles(monkeypatch: pytest.MonkeyPatch, *runs: tuple[dict[str, Any], Any, Any], **arrays: Any) -> Results:
+def with_profiles(*runs: tuple[dict[str, Any], Any, Any], **arrays: Any) -> Results:
     """Runs with columns, and their norms at initialisation and at the end."""
     made = results(*({"seed": seed} | columns for seed, (columns, _, _) in enumerate(runs)))
     norms = {f"run{number}": np.stack([first, last])[:, None] for number, (_, first, last) in enumerate(runs)}
-    monkeypatch.setattr(type(made.source), "probe", lambda self, run, name: {"norm": norms[run]} | arrays)
-    return made
+    return replace(made, source=MadeSource(arrays=lambda run, name: {"norm": norms[run]} | arrays))
 
 
-def row(monkeypatch: pytest.MonkeyPatch, *runs: tuple[dict[str, Any], Any, Any], **arrays: Any) -> dict[Any, Any]:
-    (found,) = gradient_decays(with_profiles(monkeypatch, *runs, **arrays)).to_dict("records")
+def row(*runs: tuple[dict[str, Any], Any, Any], **arrays: Any) -> dict[Any, Any]:
+    (found,) = gradient_decays(with_profiles(*runs, **arrays)).to_dict("records")
     return found
 
 
@@ -57,10 +57,8 @@ def row(monkeypatch: pytest.MonkeyPatch, *runs: tuple[dict[str, Any], Any, Any],
     ],
     ids=["vanishes", "bent and falls", "stays", "overflows", "padded"],
 )
-def test_one_profile(
-    monkeypatch: pytest.MonkeyPatch, norms: Any, lost: float, decay: float, half_life: float, why: str
-) -> None:
-    found = row(monkeypatch, ({}, norms, norms))
+def test_one_profile(norms: Any, lost: float, decay: float, half_life: float, why: str) -> None:
+    found = row(({}, norms, norms))
     for when in ("_initial", ""):
         assert found[f"decades_lost{when}"].estimate == pytest.approx(lost)
         assert found[f"decay{when}"].estimate == pytest.approx(decay, nan_ok=True)
@@ -68,9 +66,9 @@ def test_one_profile(
         assert found[f"half_life_why{when}"] == why
 
 
-def test_numbers_say_how_many_runs_they_are_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_say_how_many_runs_they_are_of() -> None:
     made = with_profiles(
-        monkeypatch, ({}, VANISHES, BENT), ({}, VANISHES, VANISHES), ({"status": "diverged"}, VANISHES, OVERFLOWS),
+        ({}, VANISHES, BENT), ({}, VANISHES, VANISHES), ({"status": "diverged"}, VANISHES, OVERFLOWS),
         ({"steps_trained": 0}, VANISHES, VANISHES),
     )  # fmt: skip
     rows = gradient_decays(made)
@@ -81,7 +79,7 @@ def test_numbers_say_how_many_runs_they_are_of(monkeypatch: pytest.MonkeyPatch) 
     (cells,) = GradientDecay().formatted(rows).to_dict("records")
     assert cells["runs"] == "4 (2 trained)"
     assert cells["decades per step (trained)"] == "0.200 (1 of 2)"
-    untrained = gradient_decays(with_profiles(monkeypatch, ({"steps_trained": 0}, VANISHES, VANISHES)))
+    untrained = gradient_decays(with_profiles(({"steps_trained": 0}, VANISHES, VANISHES)))
     assert not [name for name in GradientDecay().formatted(untrained) if "(trained)" in name]
 
 
@@ -100,12 +98,10 @@ GONE, LARGE = np.where(STEPS < 3, 0, VANISHES), OVERFLOWS
     ids=["one too small", "all too small", "too large", "both", "none"],
 )
 def test_a_bound_without_an_interval_where_a_gradient_is_no_number(
-    monkeypatch: pytest.MonkeyPatch, profiles: list[Any], number: tuple[float, ...], shown: str
+    profiles: list[Any], number: tuple[float, ...], shown: str
 ) -> None:
     """As all tables have it; -5.2 is the growth seen over 26 of 29 steps."""
-    made = with_profiles(
-        monkeypatch, *[({"gradient_decades_lost": decades_lost(each)}, each, each) for each in profiles]
-    )
+    made = with_profiles(*[({"gradient_decades_lost": decades_lost(each)}, each, each) for each in profiles])
     for rows, name, table in (
         (gradient_decays(made), "decades_lost", GradientDecay()),
         (comparison(made, "solved"), "gradient_decades_lost", Comparison()),
@@ -117,11 +113,11 @@ def test_a_bound_without_an_interval_where_a_gradient_is_no_number(
         assert "∞" not in "".join(cells.values())
 
 
-def test_tensors_of_the_state_alongside_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensors_of_the_state_alongside_the_whole() -> None:
     """The memory is in the second tensor: that of the first alone vanishes, the whole does not."""
     by_state = np.stack([np.stack([VANISHES, STAYS])] * 2)[:, None]
     columns = {"cell": "lstm", "gradient_loss_at": "last scored step", "gradient_decades_lost": 0.029}
-    made = with_profiles(monkeypatch, (columns, STAYS, STAYS), norm_by_state=by_state)
+    made = with_profiles((columns, STAYS, STAYS), norm_by_state=by_state)
     (found,) = (rows := gradient_decays(made)).to_dict("records")
     assert found["decades_lost"].estimate == pytest.approx(0.029)
     assert found["decades_lost_by_state"] == pytest.approx((5.8, 0.029))
@@ -130,10 +126,10 @@ def test_tensors_of_the_state_alongside_the_whole(monkeypatch: pytest.MonkeyPatc
         assert table.formatted(of_table)["of each state tensor (trained)"].tolist() == ["h 5.80, c 0.0290"]
 
 
-def test_missing_and_old_profiles_are_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_and_old_profiles_are_named_in_one_line() -> None:
     with pytest.raises(SettingError, match=r"^GradientDecay: needs gradient profiles, which no run has; add probe"):
         GradientDecay().rows(results({}))
-    old = with_profiles(monkeypatch, ({}, np.stack([STAYS, STAYS]), np.stack([STAYS, STAYS])))
+    old = with_profiles(({}, np.stack([STAYS, STAYS]), np.stack([STAYS, STAYS])))
     with pytest.raises(SettingError, match=r"^GradientDecay: norm\.shape=.*run the experiment again$"):
         GradientDecay().rows(old)
     with pytest.raises(SettingError, match="needs gradient profiles"):

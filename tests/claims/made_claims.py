@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.results import Results, sorted_runs
+from tests.analysis.made import MadeSource
 
 Row = dict[str, Any]
 Change = Callable[[Row], None]
@@ -24,26 +25,14 @@ STEPS = {"lstm": 1040.0, "gru": 1000.0, "gru_goodfellow": 1020.0}
 UNTRAINED, TRAINED = [(100, 1.0), (100, 2.0)], [20, 40]
 
 
-class MadeSource:
-    """Histories and gradient profiles, at initialisation and after training."""
-
-    def __init__(self, rows: list[Row]) -> None:
-        self.rows = {row["run"]: row for row in rows}
-
-    def histories(self, runs: Any) -> pd.DataFrame:
-        return pd.DataFrame([{"run": run, "step": 0, "largest_h": self.rows[run]["seen_h"]} for run in runs])
-
-    def probe(self, run: str, name: str) -> dict[str, Any]:
-        row = self.rows[run]
-        before, after = (np.asarray(row[when](np.arange(row["task.length"]))) for when in ("before", "after"))
-        arrays = {"norm": np.stack([before, after])[:, None], "step": np.array([0, row["train.steps"]])}
-        if row["cell"] == "lstm":  # h loses two decades per step more, c one
-            faster = 10 ** (np.array([[2.0], [1.0]]) * (np.arange(row["task.length"]) - row["task.length"]))
-            arrays["norm_by_state"] = arrays["norm"][:, :, None] * faster
-        return arrays
-
-    def probes(self) -> list[str]:
-        return ["gradient_profile"]
+def profiles(row: Row) -> dict[str, Any]:
+    """Of a run, at initialisation and after training."""
+    before, after = (np.asarray(row[when](np.arange(row["task.length"]))) for when in ("before", "after"))
+    arrays = {"norm": np.stack([before, after])[:, None], "step": np.array([0, row["train.steps"]])}
+    if row["cell"] == "lstm":  # h loses two decades per step more, c one
+        faster = 10 ** (np.array([[2.0], [1.0]]) * (np.arange(row["task.length"]) - row["task.length"]))
+        arrays["norm_by_state"] = arrays["norm"][:, :, None] * faster
+    return arrays
 
 
 def exponential(slope: float) -> Callable[[Any], Any]:
@@ -64,7 +53,9 @@ def made(change: Change = lambda row: None, seeds: int = SEEDS) -> Results:
                 change(row)
                 rows.append(row)
     table = pd.DataFrame(rows).drop(columns=["before", "after", "seen_h"])
-    return Results("made", Path(), sorted_runs(table), MadeSource(rows))
+    histories = pd.DataFrame([{"run": row["run"], "step": 0, "largest_h": row["seen_h"]} for row in rows])
+    source = MadeSource(histories, lambda run, _: profiles(next(row for row in rows if row["run"] == run)))
+    return Results("made", Path(), sorted_runs(table), source)
 
 
 def _row(cell: str, steps: int, length: int, gain: float, width: int, seed: int) -> Row:

@@ -11,7 +11,7 @@ from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
 from rnnbench.claims import CLAIMS, Finding, findings, learning, selection
-from rnnbench.claims.claim import Case, Claim, Kind, corrected, finding, overall
+from rnnbench.claims.claim import Case, Claim, Kind, finding, overall
 from tests.claims.made_claims import INPUTS, SEEDS, WIDTH, Change, Row, exponential, made
 
 HOLDS, FAILS, UNDECIDED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED
@@ -358,16 +358,8 @@ def test_what_is_true_by_construction_has_no_runs_and_no_test() -> None:
     assert case.details["gru_by_formula"] == 3 * WIDTH * (WIDTH + INPUTS + 1) == 3360
 
 
-def case_of(verdict: Verdict, p_value: float = math.nan, reported_only: bool = False, **condition: Any) -> Case:
-    test = "" if math.isnan(p_value) else "test"
-    return Case(condition, verdict, Interval(1.0), "", test=test, p_value=p_value, reported_only=reported_only)
-
-
-def test_several_cases_are_corrected_by_hand() -> None:
-    cases = [case_of(HOLDS, 0.04), case_of(FAILS, 0.01), case_of(HOLDS), case_of(UNDECIDED, 0.6)]
-    found = corrected(cases)
-    assert [case.verdict for case in found] == [UNDECIDED, FAILS, HOLDS, UNDECIDED]
-    assert [case.p_holm for case in found if case.test] == [0.08, 0.03, 0.6]
+def case_of(verdict: Verdict, reported_only: bool = False, **condition: Any) -> Case:
+    return Case(condition, verdict, Interval(1.0), "", reported_only=reported_only)
 
 
 def test_a_single_run_decides_nothing() -> None:
@@ -392,13 +384,6 @@ def test_overall(verdicts: list[Verdict], expected: Verdict) -> None:
     cases = [case_of(verdict, length=length) for length, verdict in enumerate(verdicts)]
     assert overall(cases) is expected
     assert overall([*cases, case_of(FAILS, reported_only=True)]) is expected
-
-
-def test_overall_where_one_length_is_enough() -> None:
-    cases = [case_of(FAILS, gain=1, length=20), case_of(HOLDS, gain=1, length=40), case_of(FAILS, gain=2, length=20)]
-    assert overall(cases[:2], "length") is Verdict.HOLDS
-    assert overall(cases, "length") is Verdict.DEPENDS
-    assert overall([cases[0], cases[2], case_of(UNDECIDED, gain=2, length=40)], "length") is Verdict.UNDECIDED
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)

@@ -227,8 +227,8 @@ def execute(
     importlib.import_module(f"rnnbench.cli.{module}").main()
 
 
-def stop_at_checkpoint(number: int, run: str) -> None:
-    """Kills the process once a run whose name begins like this has checkpointed this many times."""
+def stop_at_checkpoint(number: int, run: str, by: int = signal.SIGKILL) -> None:
+    """Kills or signals the process once a run whose name begins like this has checkpointed this many times."""
     from rnnbench.recorders import RunFolder
 
     save, saved = RunFolder.save_checkpoint, []
@@ -237,7 +237,7 @@ def stop_at_checkpoint(number: int, run: str) -> None:
         save(self, state)
         saved.append(self.name)
         if saved.count(self.name) == number and self.name.startswith(run):
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), by)
 
     RunFolder.save_checkpoint = counted  # type: ignore[method-assign, assignment]
 

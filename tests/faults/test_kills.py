@@ -1,14 +1,17 @@
 """SIGKILL and other signals at random moments, to a sweep, its workers and its launching process; launches at once."""
 
+import json
+import re
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
 from rnnbench.interruption import SIGNALS
-from tests.faults.sweeps import FOUR, Launch, Sweep, stop_at_random
+from tests.faults.sweeps import FOUR, Launch, Sweep, stop_at_checkpoint, stop_at_random
 
 PARALLEL = ("hydra/launcher=parallel", "hydra.launcher.n_jobs=2")
 
@@ -26,6 +29,17 @@ def stop(undisturbed: Sweep, folder: Path, number: int, times: int, more: tuple[
 
 def test_a_killed_sweep_comes_to_the_same_numbers(undisturbed: Sweep, tmp_path: Path) -> None:
     stop(undisturbed, tmp_path, signal.SIGKILL, 2)
+
+
+def test_a_stopped_sweep_is_counted_and_resumes(undisturbed: Sweep, sweep: Sweep) -> None:
+    launch = sweep.run(before=partial(stop_at_checkpoint, 5, "rnn-adding-1", signal.SIGTERM))
+    assert (launch.exit_code, launch.output) == (143, "4 runs: 1 done, 1 stopped, 2 not run\n")
+    assert re.search(r"^\[2/4\] rnn-adding-1-.*: stopped at step ", launch.errors, re.M)
+    assert launch.errors.endswith("rnnbench: stopped by SIGTERM; launched again, it resumes from its checkpoints\n")
+    (stopped,) = sweep.files.runs.glob("rnn-adding-1-*/summary.json")
+    assert json.loads(stopped.read_text())["status"] == "running"
+    assert sweep.run().output == "4 runs: 1 done before, 3 done\n"
+    sweep.account(undisturbed).reported("SIGTERM in a run")
 
 
 @pytest.mark.faults

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from side_by_side import assert_same_as_eager
-from test_literature import made
 from torch import Tensor, nn
 
 from rnnbench.backends import Fused
@@ -50,6 +49,21 @@ class Peer(Cell):
 def cells_of_torchrecurrent() -> list[str]:
     package = pytest.importorskip("torchrecurrent")
     return sorted(name for name in dir(package) if name.endswith("Cell"))
+
+
+def made(kind: type[Cell], inputs: int, hidden: int, dtype: torch.dtype) -> Cell:
+    """A cell with weights of its own rule, moved a little so that no gradient vanishes."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        cell = kind(inputs, hidden)
+    generator = torch.Generator().manual_seed(1)
+    if type(cell).initialise is not Cell.initialise:
+        cell.initialise(generator)
+    cell = cell.to(dtype)
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+    return cell
 
 
 def check(cell: Cell, tolerance: float = 1e-11) -> None:

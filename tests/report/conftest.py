@@ -50,7 +50,7 @@ def writing_runs(root: Path) -> WriteRun:
         (folder / "summary.json").write_text(json.dumps(content))
         rows = [f"{step},{loss}" for step, loss in losses.items()]
         (folder / "history.csv").write_text("\n".join(["step,validation_loss", *rows]) + "\n")
-        norm = np.logspace(-4, 0, 20) * np.ones((2, 1, 1))
+        norm = losses[last] * np.logspace(-4, 0, 20) * np.ones((2, 1, 1))
         np.savez_compressed(folder / "gradient_profile.npz", step=np.array([0, last]), norm=norm)
         return folder
 

@@ -11,12 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
-from rnnbench.analysis.tuning import tune
 from rnnbench.report import Figure
 from rnnbench.report.labels import LOSSES
 from rnnbench.report.style import CellStyles, paper_style
 from tests.report.legible import problems
-from tests.report.tiny import CELLS, DECAY, component, made, menu, searched, tiny
+from tests.report.tiny import CELLS, DECAY, component, made, menu, results_for, tiny
 
 STYLES = CellStyles(list(CELLS))
 
@@ -24,14 +23,6 @@ STYLES = CellStyles(list(CELLS))
 def figure(name: str) -> Figure:
     made: Figure = component("figure", name)
     return made
-
-
-def results_for(name: str) -> Results:
-    if name == "learning_rate_sensitivity":
-        return tune(tiny("optimizer.lr"), "optimizer.lr")
-    if name == "random_search":
-        return searched()
-    return tiny("model.recurrent_gain") if name == "decay_by_gain" else tiny()
 
 
 def draw(name: str, results: Results | None = None) -> Canvas:

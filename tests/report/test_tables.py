@@ -11,15 +11,13 @@ import pandas as pd
 import pytest
 
 from rnnbench.analysis.loss_comparison import SCALE
-from rnnbench.analysis.results import Results
-from rnnbench.analysis.tuning import tune
 from rnnbench.report import Table
 from rnnbench.report.component import Part
 from rnnbench.report.page import Drawn, Failed, Tabled, write_page
 from rnnbench.report.tables.latex import MOST_ROWS, latex
 from rnnbench.report.tables.rendering import markdown, narrow, plain, stable_csv, to_columns
 from rnnbench.schema import GROUP
-from tests.report.tiny import component, menu, searched, tiny
+from tests.report.tiny import component, menu, results_for, tiny
 
 NAMES = [name for name in menu("table") if name != "published"]
 """Without that of a paper's numbers, which an experiment gives it (tests/analysis/test_published.py)."""
@@ -28,12 +26,6 @@ NAMES = [name for name in menu("table") if name != "published"]
 def table(name: str) -> Table:
     made: Table = component("table", name)
     return made
-
-
-def results_for(name: str) -> Results:
-    if name == "random_search":
-        return searched()
-    return tune(tiny("optimizer.lr"), "optimizer.lr") if name == "tuned_settings" else tiny()
 
 
 def rows(name: str) -> pd.DataFrame:

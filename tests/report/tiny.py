@@ -11,6 +11,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from rnnbench.analysis.results import Results, sorted_runs
+from rnnbench.analysis.tuning import tune
+from tests.analysis.made import MadeSource
 
 CONFIGURATION = Path(__file__).parents[2] / "conf"
 CELLS = ("rnn", "lstm", "gru")
@@ -64,27 +66,16 @@ def profile(decay: float, tensors: bool) -> dict[str, Any]:
     return arrays
 
 
-class MadeSource:
+def source(rows: Sequence[dict[str, Any]], arrays: Callable[[dict[str, Any], str], dict[str, Any]]) -> MadeSource:
     """Histories from 1 to each run's last validation loss, and the arrays of its probes; none of a failed run."""
-
-    def __init__(self, rows: Sequence[dict[str, Any]], arrays: Callable[[dict[str, Any], str], dict[str, Any]]) -> None:
-        self.rows = {row["run"]: row for row in rows if row["status"] != "failed"}
-        self.arrays = arrays
-
-    def histories(self, runs: Any) -> pd.DataFrame:
-        rows = [
-            {"run": run, "step": step, "validation_loss": loss, "largest_h": 0.5}
-            for run in runs
-            if run in self.rows
-            for step, loss in zip(STEPS, np.geomspace(1, self.rows[run]["validation_loss"], len(STEPS)), strict=True)
-        ]
-        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["step", "run"])
-
-    def probe(self, run: str, name: str) -> dict[str, Any]:
-        return self.arrays(self.rows[run], name) if run in self.rows else {}
-
-    def probes(self) -> list[str]:
-        return ["gradient_profile"]
+    of_run = {row["run"]: row for row in rows if row["status"] != "failed"}
+    histories = [
+        {"run": run, "step": step, "validation_loss": loss, "largest_h": 0.5}
+        for run, row in of_run.items()
+        for step, loss in zip(STEPS, np.geomspace(1, row["validation_loss"], len(STEPS)), strict=True)
+    ]
+    table = pd.DataFrame(histories) if histories else None
+    return MadeSource(table, lambda run, name: arrays(of_run[run], name) if run in of_run else {})
 
 
 def tiny(vary: str | None = None) -> Results:
@@ -120,7 +111,7 @@ def tiny(vary: str | None = None) -> Results:
 
     rows = [row(*of) for of in ((cell, length, seed, value)
             for cell in CELLS for length in LENGTHS for value in values for seed in SEEDS)]  # fmt: skip
-    return Results("tiny", Path("tiny"), sorted_runs(pd.DataFrame(rows)), MadeSource(rows, arrays))
+    return Results("tiny", Path("tiny"), sorted_runs(pd.DataFrame(rows)), source(rows, arrays))
 
 
 def searched() -> Results:
@@ -135,6 +126,15 @@ def searched() -> Results:
     for loss in ("validation_loss", "test_loss"):
         runs[loss] *= 1 + (np.log10(runs["optimizer.lr"]) + 2) ** 2
     return replace(results, runs=runs)
+
+
+def results_for(name: str) -> Results:
+    """What the figure or table of the menu can be made of."""
+    if name in ("learning_rate_sensitivity", "tuned_settings"):
+        return tune(tiny("optimizer.lr"), "optimizer.lr")
+    if name == "random_search":
+        return searched()
+    return tiny("model.recurrent_gain") if name == "decay_by_gain" else tiny()
 
 
 def made(
@@ -169,7 +169,7 @@ def made(
         place = row["place"]
         return spectrum(0.1 - 0.01 * place) if probe == "state_jacobian" else profile(0.01 * (1 + place % 12), False)
 
-    return Results("made", Path("made"), sorted_runs(runs), MadeSource(list(filter(recorded, rows)), arrays))
+    return Results("made", Path("made"), sorted_runs(runs), source(list(filter(recorded, rows)), arrays))
 
 
 def _row(place: int, task: str, length: int, seed: int, rate: float, status: str) -> dict[str, Any]:

@@ -17,36 +17,6 @@ from rnnbench.backends import Eager, Fused, choose_backend
 from rnnbench.cells import Cell, State
 
 
-class Halved(torch.autograd.Function):
-    """The same values, half the gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, v: Tensor) -> Tensor:
-        return v.clone()
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Any:
-        return g / 2
-
-
-def in_place(cell: Any, v: Tensor) -> Tensor:
-    v = v.clone()
-    v.mul_(0.5)
-    return v
-
-
-def in_place_on_view(cell: Any, v: Tensor) -> Tensor:
-    v = v.clone()
-    v[:, :2].add_(1)
-    return v
-
-
-def of_weight(cell: Any, v: Tensor) -> Tensor:
-    weight = cell.U.weight.clone()
-    weight.fill_diagonal_(0)
-    return v @ weight
-
-
 def clamped(cell: Any, v: Tensor) -> Tensor:
     cell.U.weight.data.clamp_(-0.3, 0.3)
     return cell.U(v)  # type: ignore[no-any-return]
@@ -91,22 +61,13 @@ def partly_unseen(cell: Any, v: Tensor) -> Tensor:
     return gate * v
 
 
-def hooked(cell: Any, v: Tensor) -> Tensor:
-    v = v * 1
-    if v.requires_grad:
-        v.register_hook(lambda g: g / 3)
-    return v
-
-
 def remembered(cell: Any, v: Tensor, known: dict[str, Any] = {}) -> Tensor:  # noqa: B006 - the point
     known.setdefault(id(cell), cell.U.weight.detach() * 2)
     return v @ known[id(cell)]
 
 
 EFFECTS: list[Any] = [
-    in_place, in_place_on_view, of_weight, clamped, counted, counted_in_buffer, cached, unseen, partly_unseen, hooked,
-    remembered,
-    lambda cell, v: Halved.apply(v),
+    clamped, counted, counted_in_buffer, cached, unseen, partly_unseen, remembered,
     lambda cell, v: v * (2 if isinstance(v, Tensor) else 1),
     lambda cell, v: v if hasattr(v, "node") else -v,
     lambda cell, v: v * next(cell.iterator),

@@ -31,6 +31,7 @@ class Step(Formula):
         self.b, self.b4, self.s = (nn.Parameter(torch.zeros(size)) for size in (6, 24, 1))
         self.to_c, self.norm = nn.Linear(6, 4), nn.LayerNorm(6)
         self.lstm, self.rnn = nn.LSTMCell(4, 6, bias=False), nn.RNNCell(6, 6, nonlinearity="relu")
+        self.gru = nn.GRUCell(6, 6)
         self.orthogonal = nn.Linear(6, 6, bias=False)
         parametrizations.orthogonal(self.orthogonal)
         self.register_buffer("fixed", torch.linspace(-1, 1, 36).view(6, 6))
@@ -84,6 +85,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "rms_norm": as_h(lambda cell, x, h, c: functional.rms_norm(h, (6,), cell.b, 0.1)),
     "mean": as_h(lambda cell, x, h, c: torch.mean(h * c.mean(1, keepdim=True), dim=1, keepdim=True) * h),
     "LSTMCell": lambda cell, x, h, c: (cell.lstm(c, (h, h))[0], cell.to_c(cell.lstm(c, (h, h))[1])),
+    "GRUCell": as_h(lambda cell, x, h, c: cell.gru(h, h)),
     "RNNCell": as_h(lambda cell, x, h, c: cell.rnn(h, h)),
     "group_norm": as_h(lambda cell, x, h, c: functional.group_norm(h, 2, cell.b)),
     "detach": as_h(lambda cell, x, h, c: torch.round(h).detach() + h - h.detach()),
