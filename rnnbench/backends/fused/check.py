@@ -2,8 +2,9 @@
 
 Outputs, final states and all gradients are compared on a short random sequence, for examples that begin at the cell's
 initial state and others that begin at a random one; once with the weights as they are, and once for a single example
-with other weights, since numbers that are zero now hide what depends on them. Meanwhile nothing else may change, and
-everything is put back.
+with other weights, since numbers that are zero now hide what depends on them. The second time the loss is of the final
+state alone, for which the loops keep no gradients of the steps. Meanwhile nothing else may change, and everything is
+put back.
 """
 
 import random
@@ -74,11 +75,11 @@ def _difference(
         if other_weights:
             _add_noise(tensors)
             before = {path: tensor.detach().clone() for path, tensor in tensors.items()}
-        sequence = _Sequence(cell, binding, trained, 1 if other_weights else EXAMPLES)
+        sequence = _Sequence(cell, binding, trained, 1 if other_weights else EXAMPLES, of_final=other_weights)
         try:
             truth, after_truth = sequence.numbers(plain)
         except Exception:  # not of a single example, as nn.GroupNorm of single features
-            sequence = _Sequence(cell, binding, trained, EXAMPLES)
+            sequence = _Sequence(cell, binding, trained, EXAMPLES, of_final=True)
             truth, after_truth = sequence.numbers(plain)
         found, after_found = sequence.numbers(compiled)
         drew_alike &= torch.equal(after_truth, after_found)
@@ -94,7 +95,7 @@ def _difference(
 
 
 class _Sequence:
-    def __init__(self, cell: Cell, binding: Binding, trained: dict[str, Tensor], examples: int) -> None:
+    def __init__(self, cell: Cell, binding: Binding, trained: dict[str, Tensor], examples: int, of_final: bool) -> None:
         generator = torch.Generator().manual_seed(0)
 
         def normal(*shape: int) -> Tensor:
@@ -105,7 +106,8 @@ class _Sequence:
         torch.default_generator.manual_seed(0)
         own = [tensor.detach()[: examples // 2].to(binding.dtype) for tensor in cell.initial_state(examples)]
         self.state = [torch.cat([start, normal(examples - len(start), start.shape[1])]) for start in own]
-        self.upstream = [normal(STEPS, examples, cell.hidden_size), *(normal(*start.shape) for start in self.state)]
+        of_outputs = None if of_final else normal(STEPS, examples, cell.hidden_size)
+        self.upstream = [of_outputs, *(normal(*start.shape) for start in self.state)]
 
     def numbers(
         self, run: Callable[..., tuple[Tensor, State]], scale: float = 1.0, last_bits: float = 0.0
@@ -127,10 +129,11 @@ class _Sequence:
             profile[index][first : first + len(gradients)] = gradients
 
         torch.default_generator.manual_seed(1)
-        outputs, final = run(inputs, state, hook)
+        outputs, final = run(inputs, state, None if self.upstream[0] is None else hook)
         drawn = torch.default_generator.get_state()
         results = zip((outputs, *final), self.upstream, strict=True)
-        loss = scale * torch.stack([(tensor * given(gradient)).sum() for tensor, gradient in results]).sum()
+        losses = [(tensor * given(gradient)).sum() for tensor, gradient in results if gradient is not None]
+        loss = scale * torch.stack(losses).sum()
         leaves = {"gradient of the inputs": inputs}
         leaves |= {f"gradient of the initial {name}": s for name, s in zip(names, state, strict=True)}
         asked = [*leaves.values(), *self.trained.values()]

@@ -131,11 +131,14 @@ class Layout:
         return lines + [_slice(self.now(p), self.whole(p), self.width(p)) for p in kept]
 
     def gradient_slices(self) -> list[str]:
-        """The rows of the gradients with respect to states and inputs at this step."""
+        """The rows of the gradients with respect to states and inputs at this step; h's begin at zero if not kept."""
         lines = []
-        for name, width in self.state_widths.items():
-            lines.append(_slice(f"{name}_now_gradient", f"{name}_gradients", width))
-            lines.append(_slice(f"{name}_next_gradient", f"{name}_gradients", width, skip=f" + batch * {width}"))
+        for when, step in {"now": "step", "next": "(step + 1)"}.items():
+            lines.append(f"{when}_row = ({step} & kept) * batch + batch_start")
+            for name, width in self.state_widths.items():
+                part = f"{when}_row * {width} : ({when}_row + rows) * {width}"
+                lines.append(f"{name}_{when}_gradient = {name}_gradients[{part}]")
+        lines += ["if kept == 1:", f"    {self.state_names[0]}_now_gradient[:] = real(0)"]
         inputs = self.width(self.graph.positions(nodes.Input)[0])
         return [*lines, _slice("input_now_gradient", "input_gradients", inputs)]
 
@@ -156,13 +159,15 @@ def indented(lines: list[str], levels: int) -> list[str]:
     return ["    " * levels + line if line else line for line in lines]
 
 
-_SIZES = "k at row rows step steps batch batch_start batch_stop start stop chunk wants_input hidden inputs input"
+_SIZES = (
+    "k kept count at row rows step steps batch batch_start batch_stop start stop chunk wants_input hidden inputs input"
+)
 _KERNELS = "matmul matmul_accumulate outer_product_accumulate pack pack_transpose sum_accumulate"
 _KERNELS += " columns_accumulate row_sum_accumulate spread_accumulate"
 _FUNCTIONS = "exponential exponential_minus_one logarithm square_root flushed cached_jit forward backward functions"
 _BUILT_IN = "range max abs real np math"
 _TAKEN = frozenset(f"{_SIZES} {_KERNELS} {_FUNCTIONS} {_BUILT_IN}".split())
-_DERIVED = re.compile(r"(at|zeros|width|size).*|.*_(now|next|all|weight|packed|bias|chunk|gradients?)")
+_DERIVED = re.compile(r"(at|zeros|width|size).*|.*_(now|next|all|weight|packed|bias|chunk|row|gradients?)")
 
 
 def names_of_states(names: tuple[str, ...]) -> tuple[str, ...]:

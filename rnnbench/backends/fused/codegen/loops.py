@@ -53,10 +53,15 @@ def _adjoints_of(layout: Layout, loop: Loop) -> list[int]:
 
 
 def _products(layout: Layout, preactivation: int) -> list[str]:
-    """The products of a Preactivation: the first Linear begins its buffer with the biases, the others add."""
+    """The products of a Preactivation: the first Linear begins its buffer with the biases, the others add.
+
+    One of the input has been done ahead.
+    """
     lines = []
     out, columns = layout.now(preactivation), layout.width(preactivation)
     for index, product in enumerate(layout.graph.nodes[preactivation].operands):
+        if index == 0 and preactivation in layout.schedule.ahead:
+            continue
         source = layout.schedule.source(product)
         if not isinstance(layout.graph.nodes[product], nodes.Linear):
             lines += [] if index else [f"{out}[:] = real(0)"]

@@ -27,11 +27,13 @@ class TraceGuard:
         self.problem = reachable.problem
         """Why not all that the step may read is watched."""
         self._places, self._tensors = reachable.places, reachable.tensors
-        self._tensor_dictionaries = [vars(module)[kind] for module in cell.modules() for kind in TENSOR_DICTIONARIES]
+        registries = [vars(module)[kind] for module in cell.modules() for kind in TENSOR_DICTIONARIES]
+        self._registries = [registry.values() for registry in registries if registry]
         registered = self._registered()
         self._is_shared = reachable.is_shared or len({*map(id, registered)}) < len(registered)
         views = [place.values for place in self._places]
         self._empty = [values for values in views if isinstance(values, Sized) and not len(values)]
+        self._empty += [registry for registry in registries if not registry]
         """Most are dictionaries of hooks; asking for their lengths is faster than going through them."""
         self._views = [values for values in views if not isinstance(values, Sized) or len(values)]
         self._then = [(list(place.names()), list(place.values)) for place in self._places]
@@ -81,8 +83,7 @@ class TraceGuard:
         return {id(tensor): tensor for _, tensor in self._tensors}
 
     def _registered(self) -> list[Tensor]:
-        both = chain.from_iterable(dictionary.values() for dictionary in self._tensor_dictionaries)
-        return [tensor for tensor in both if tensor is not None]
+        return [tensor for tensor in chain.from_iterable(self._registries) if tensor is not None]
 
     def _form_now(self) -> list[Any]:
         """The types of the tensors, which `cell.double()` changes inside the tensors themselves.
@@ -90,7 +91,7 @@ class TraceGuard:
         Of tensors that are reached in two ways which they are, since the trace knows one of the two.
         """
         tensors = self._registered()
-        forms = list(map(form_of, (*tensors, *(tensor for _, tensor in self._tensors))))
+        forms = list(map(form_of, tensors)) + [form_of(tensor) for _, tensor in self._tensors]
         return [forms, list(map(id, tensors)) if self._is_shared else None]
 
 

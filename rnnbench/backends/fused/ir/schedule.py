@@ -59,6 +59,16 @@ class Schedule:
         products = self.graph.nodes[preactivation].operands
         return tuple(product for product in products if isinstance(self.graph.nodes[product], nodes.Linear))
 
+    @property
+    def ahead(self) -> tuple[int, ...]:
+        """The Preactivations that begin with a product of the input, which needs no earlier step."""
+        first = {total: self.graph.nodes[total].operands[0] for total in self.linear_sums}
+        return tuple(
+            total
+            for total, product in first.items()
+            if product in self.linears and isinstance(self.graph.nodes[self.source(product)], nodes.Input)
+        )
+
     def source(self, product: int) -> int:
         """What a product reads."""
         return self.graph.nodes[product].operands[0]

@@ -19,6 +19,7 @@ from rnnbench.backends.fused.kernels.microkernel import (
     INDEX,
     ROWS,
     VECTOR_BYTES,
+    VECTORS_OF_ONE_ROW,
     Operands,
     address,
     extracted,
@@ -43,14 +44,14 @@ def matmul({_NAMES}):
 
 @jit
 def blocked_matmul(like: Real, item_bytes: int, whole: Operands) -> None:
-    """The product, block by block of at most `ROWS` rows and two vectors; `like` is any number of the type."""
+    """The product, block by block as the microkernel takes them; `like` is any number of the type."""
     lanes = VECTOR_BYTES // item_bytes
     rows, depth, columns, a, a_row, a_column, b, b_row, b_panel, addend, addend_row, out, out_row = whole
     blocks = (rows + ROWS - 1) // ROWS
-    column = 0
+    column, widest = 0, VECTORS_OF_ONE_ROW * lanes if rows == 1 else 2 * lanes
     while column < columns:
         left = columns - column
-        count = 2 * lanes if left >= 2 * lanes else min(left, lanes)
+        count = widest if left >= widest else 2 * lanes if left >= 2 * lanes else min(left, lanes)
         row = 0
         for block in range(blocks):
             height = (rows - row) // (blocks - block)

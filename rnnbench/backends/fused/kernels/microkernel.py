@@ -20,6 +20,8 @@ _FEATURES = (os.environ.get("NUMBA_CPU_FEATURES") or llvm.get_host_cpu_features(
 VECTOR_BYTES = 64 if "+avx512f" in _FEATURES else 32 if "+avx2" in _FEATURES else 16
 ROWS = 12 if "+avx512f" in _FEATURES or "+neon" in _FEATURES else 6
 """The most rows of a block: two vectors for each and some more must fit into 32 registers, or 16."""
+VECTORS_OF_ONE_ROW = 4
+"""The most vectors of a block of one row: fewer would wait for one another."""
 
 _INT32 = ir.IntType(32)
 
@@ -60,7 +62,9 @@ def address(typing_context: Any, array: Any) -> Any:
 
 @intrinsic
 def microkernel(typing_context: Any, like: Any, operands: Any) -> Any:
-    """out = addend + a @ b for at most ROWS rows and two vectors of columns; `like` is any number of the type.
+    """out = addend + a @ b for at most ROWS rows and two vectors of columns, or one row and VECTORS_OF_ONE_ROW.
+
+    `like` is any number of the type.
 
     Loads and stores beyond the last column are masked out.
     """
@@ -103,10 +107,14 @@ class _Writer:
     def write(self) -> None:
         """Branch to the loop for the number of rows and vectors at hand."""
         builder, operands = self.builder, self.operands
-        done = builder.append_basic_block("done")
-        has_two_vectors = builder.icmp_signed(">=", operands.columns, INDEX(2 * self.lanes))
+        done, long = builder.append_basic_block("done"), builder.append_basic_block("long")
         wide, narrow = builder.append_basic_block("wide"), builder.append_basic_block("narrow")
-        builder.cbranch(has_two_vectors, wide, narrow)
+        switch = builder.switch(operands.columns, narrow)
+        switch.add_case(INDEX(VECTORS_OF_ONE_ROW * self.lanes), long)
+        switch.add_case(INDEX(2 * self.lanes), wide)
+        builder.position_at_end(long)
+        self._write_loop(1, VECTORS_OF_ONE_ROW)
+        builder.branch(done)
         for block, vectors in [(wide, 2), (narrow, 1)]:
             builder.position_at_end(block)
             unreachable = builder.append_basic_block("unreachable")

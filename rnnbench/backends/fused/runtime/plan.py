@@ -33,6 +33,8 @@ class Plan:
         backward pass, (steps, batch, width)."""
         self.state_gradients = BlockLayout(states, binding.dtype)
         """With respect to the states at every step."""
+        self.final_gradients = BlockLayout([2 * batch * features for features in binding.state_widths], binding.dtype)
+        """With respect to the states at two steps."""
         self.accumulated = BlockLayout(
             [*weights, *biases, *(batch * width(p) for p in schedule.parameters)], binding.dtype
         )

@@ -96,16 +96,17 @@ class _FusedLoops(torch.autograd.Function):
         input_gradient = inputs
         if wants_input or binding.touches_input:
             input_gradient = borrowed(inputs.numel(), binding.dtype).view(inputs.shape)
-        arrays = plan.state_gradients.arrays(plan.state_gradients.block())
-        states = [array.reshape(shape) for array, shape in zip(arrays, plan.state_shapes, strict=True)]
-        _begin(states, outputs, final)
+        kept = 1 if ctx.hook is None and outputs is None else -1  # the bits of a step's number that are its place
+        layout = plan.final_gradients if kept == 1 else plan.state_gradients
+        arrays = layout.arrays(layout.block())
+        states = [array.reshape(-1, *shape[1:]) for array, shape in zip(arrays, plan.state_shapes, strict=True)]
+        _begin(states, len(inputs) & kept, outputs, final)
         given = [_flat(inputs), *plan.activations.arrays(block), *ctx.read, _flat(input_gradient), *arrays]
         parts = [plan.accumulated.arrays(plan.accumulated.block().zero_()) for _ in plan.backward_sizes]
         loop = compiled(binding.program.source, binding.program.real).backward
         pairs = zip(plan.backward_sizes, parts, strict=True)
-        run_on_threads(
-            loop, [(*sizes, int(wants_input), *binding.backward_arguments([*given, *part])) for sizes, part in pairs]
-        )
+        flags = kept, int(wants_input)
+        run_on_threads(loop, [(*sizes, *flags, *binding.backward_arguments([*given, *part])) for sizes, part in pairs])
         if ctx.hook is not None:
             for index, gradients in enumerate(states):
                 ctx.hook(index, 0, _after_each_step(gradients))
@@ -118,17 +119,21 @@ class _FusedLoops(torch.autograd.Function):
         return (None, None, None, of_inputs, *of_state, *binding.gradients(accumulated))
 
 
-def _begin(states: list[NDArray[Any]], outputs: Tensor | None, final: Sequence[Tensor | None]) -> None:
-    """Write the gradients of the outputs and of the final state where the loop adds to them; None means zero."""
-    for gradients, last in zip(states, final, strict=True):
-        gradients[-1] = 0 if last is None else last.numpy()
+def _begin(states: list[NDArray[Any]], end: int, outputs: Tensor | None, final: Sequence[Tensor | None]) -> None:
+    """Write the gradients of the outputs and of the final state, at `end`, where the loop adds to them.
+
+    None means zero; of h the loop begins at zero itself where only two steps are kept.
+    """
     h = states[0]
-    h[0] = 0
-    if outputs is None:
-        h[1:-1] = 0
-    else:
-        h[1:-1] = outputs[:-1].numpy()
-        h[-1] += outputs[-1].numpy()
+    if outputs is not None:
+        h[0], h[1:] = 0, outputs.numpy()
+    elif len(h) > 2:
+        h[:-1] = 0
+    for gradients, last in zip(states, final, strict=True):
+        if gradients is h and outputs is not None:
+            h[end] += 0 if last is None else last.numpy()
+        else:
+            gradients[end] = 0 if last is None else last.numpy()
 
 
 def _after_each_step(gradients: NDArray[Any]) -> Tensor:
