@@ -2,7 +2,6 @@
 
 import json
 import random
-import subprocess
 import sys
 from pathlib import Path
 
@@ -23,7 +22,7 @@ __all__ = ["command"]
 CHOICES = ("cell=lstm", "task.length=6", "seed=2", "model.layers=2", "model.backend=eager", "probe=[]")
 
 
-def test_its_test_loss_is_the_recorded_one(command: Command, tmp_path: Path) -> None:
+def test_its_test_loss_is_the_recorded_one_or_it_is_refused(command: Command, tmp_path: Path) -> None:
     code, _, errors = command(*SMALL, *CHOICES, "train.steps=6", "train.selection=best", "optimizer.lr=0.1")
     assert code == 0, errors
     (folder,) = tmp_path.glob("results/default/runs/lstm-*")
@@ -49,21 +48,15 @@ def test_its_test_loss_is_the_recorded_one(command: Command, tmp_path: Path) -> 
 
     with pytest.raises(SettingError, match="weights=first: must be one of selected, last, best"):
         rnnbench.load_model(folder, weights="first")  # type: ignore[arg-type]
-    (folder / "weights.pt").unlink()
-    with pytest.raises(DamagedFileError, match=r"weights\.pt: is missing: .* rerun=true"):
-        rnnbench.load_model(folder)
-
-
-def test_weights_that_are_not_in_every_bit_what_was_written_are_refused(command: Command, tmp_path: Path) -> None:
-    code, _, errors = command(*SMALL, *CHOICES, "train.selection=best")
-    assert code == 0, errors
-    (folder,) = tmp_path.glob("results/default/runs/lstm-*")
     path, chance = folder / "weights.pt", random.Random(0)
     whole = path.read_bytes()
     for place in (chance.randrange(len(whole)) for _ in range(50)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << chance.randrange(8))]) + whole[place + 1 :])
         with pytest.raises(DamagedFileError, match=r"weights\.pt: is not as the run left it"):
             rnnbench.load_model(folder)
+    path.unlink()
+    with pytest.raises(DamagedFileError, match=r"weights\.pt: is missing: .* rerun=true"):
+        rnnbench.load_model(folder)
 
 
 CELL = """
@@ -102,8 +95,3 @@ def test_a_custom_cell_is_handed_over_or_its_package_named(
     kind = type(named.cells[0])
     assert kind.__name__ == "HandedCell"
     assert type(rnnbench.load_model(folder, components=[kind]).cells[0]) is kind
-
-
-def test_importing_the_package_imports_no_torch() -> None:
-    code = "import sys, rnnbench; assert 'torch' not in sys.modules; assert 'load_model' in dir(rnnbench)"
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rnnbench.analysis.intervals import Interval, median_interval
+from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.milestones import (
     StepsToSolve,
     check_milestone,
@@ -87,14 +87,6 @@ def test_the_median_at_exactly_one_half_despite_rounding() -> None:
     for runs in range(2, 60, 2):
         steps = np.arange(1.0, runs + 1)
         assert median_steps(StepsToSolve(steps, steps)).interval.estimate == runs / 2
-
-
-def test_the_level_is_that_of_the_binomial() -> None:
-    for runs in range(5, 40):
-        ordered = np.arange(1.0, runs + 1)
-        k = int(median_interval(ordered).low)
-        tail = sum(math.comb(runs, below) for below in range(k)) / 2**runs
-        assert median_steps(group(ordered.tolist(), 99)).level == pytest.approx(1 - 2 * tail)
 
 
 def test_few_runs_have_no_bounds() -> None:

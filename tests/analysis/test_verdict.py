@@ -130,13 +130,3 @@ def test_four_verdicts_on_equivalence_after_correction():
     assert after.verdicts == [HOLDS, FAILS, Verdict.DIFFERS, FAILS]
     assert equivalences_corrected([FAILS] * 2, [0.03, 0.04], [0.02, 0.3])[0].verdicts == [Verdict.DIFFERS, UNDECIDED]
     assert p_none == pytest.approx([0.8, 0.004, 0.006, 1])
-
-
-def test_the_error_of_several_cases_keeps_its_level():
-    generator = np.random.default_rng(1)
-    # Ten dependent cases, all true: normal statistics that share half of their variance.
-    shared = generator.standard_normal((2000, 1)) + generator.standard_normal((2000, 10))
-    p_values = 2 * stats.norm.sf(np.abs(shared) / math.sqrt(2))
-    wrong = np.mean([(holm(row) <= 0.05).any() for row in p_values])
-    assert wrong <= 0.05 + binomial_error(0.05, 2000)
-    assert np.mean((p_values <= 0.05).any(axis=1)) > 0.2

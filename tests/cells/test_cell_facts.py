@@ -122,12 +122,8 @@ def test_exprnn_is_orthogonal_and_starts_with_rotations_of_pairs(size: int) -> N
     torch.testing.assert_close(B, B * blocks, rtol=0, atol=1e-13)
     for pair in range(size // 2):
         cosine, sine = B[2 * pair, 2 * pair], B[2 * pair, 2 * pair + 1]
-        torch.testing.assert_close(torch.atan2(sine, cosine), cell.A[_place(2 * pair, size)].detach())
-
-
-def _place(row: int, size: int) -> int:
-    """Where the number right of the diagonal in a row is among those above the diagonal."""
-    return row * size - row * (row + 1) // 2
+        place = 2 * pair * size - pair * (2 * pair + 1)  # of the number right of the diagonal among those above it
+        torch.testing.assert_close(torch.atan2(sine, cosine), cell.A[place].detach())
 
 
 @pytest.mark.parametrize("name", MENU)

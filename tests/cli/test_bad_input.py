@@ -26,6 +26,7 @@ WRONG = {
     ("model.hidden_size=2.5",): "model.hidden_size=2.5: must be a whole number",
     ("seed=-1",): "seed=-1: must be at least 0",
     ("train.epochs=3",): "train.epochs=3: must be null ",
+    ("train.gradient_clip_value=1",): "train.gradient_clip_value=1: must be null where train.gradient_clip_norm=1",
     ("wandb.mode=maybe",): "wandb.mode=maybe: must be 'offline', 'online' or 'disabled'",
     ("name=a/b",): "name=a/b: must be one folder's name, of letters, digits and _ . -",
     ("name=a\udcff",): "name=a\\udcff: cannot be read",

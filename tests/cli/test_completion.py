@@ -15,18 +15,8 @@ COMP_WORDS=($COMP_LINE) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
 hydra_bash_completion
 echo "${{COMPREPLY[@]}}"
 """
-COMMANDS = {"rnnbench": "main", "rnnbench-report": "report", "rnnbench-sync": "sync"}
-
-
-@pytest.fixture
-def commands(tmp_path: Path) -> Path:
-    """The folder of the console scripts, as pip would install them."""
-    for name, module in COMMANDS.items():
-        script = tmp_path / "bin" / name
-        script.parent.mkdir(exist_ok=True)
-        script.write_text(f"#!{sys.executable}\nfrom rnnbench.cli.{module} import main\nmain()\n")
-        script.chmod(0o755)
-    return tmp_path / "bin"
+COMMANDS = Path(sys.executable).parent
+"""The folder of the console scripts."""
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
@@ -41,13 +31,13 @@ def commands(tmp_path: Path) -> Path:
         ("rnnbench-sync res", "results_dir="),
     ],
 )
-def test_completion_in_bash(tmp_path: Path, commands: Path, line: str, completed: str) -> None:
+def test_completion_in_bash(tmp_path: Path, line: str, completed: str) -> None:
     for name in ("mine/runs", "condensed/runs", "other"):
         (tmp_path / "results" / name).mkdir(parents=True)
     done = subprocess.run(
         ["bash", "-c", COMPLETE.format(command=line.split()[0], line=line)],
         cwd=tmp_path,
-        env=os.environ | {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"},
+        env=os.environ | {"PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=True,

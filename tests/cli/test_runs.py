@@ -4,6 +4,7 @@ import html
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from rnnbench.cli.menu import GROUPS, choices, menu
 from rnnbench.recorders import RunFolder
 from rnnbench.runs.catalogue import LISTS, configuration_directory
 from rnnbench.schema import EMPTY, Status, settings_hash
+from rnnbench.tasks import Batch, Milestone
+from rnnbench.tasks.adding import Adding
 from rnnbench.training import Run
 from tests.cli.conftest import SMALL, Command
 
@@ -75,23 +78,19 @@ def test_a_run_of_another_process_counts_as_what_it_has_come_to(rnnbench: Comman
     assert (code, "busy (another process is at it)" in errors) == (1, True)
 
 
-def test_a_failed_run_keeps_what_it_reached_and_the_sweep_continues(rnnbench: Command, tmp_path: Path) -> None:
-    own = tmp_path / "own"
-    (own / "task").mkdir(parents=True)
-    (own / "broken_task.py").write_text(
-        "from itertools import islice\n\n"
-        "from rnnbench.tasks import Milestone\nfrom rnnbench.tasks.adding import Adding\n\n\n"
-        "class BrokenTask(Adding):\n"
-        "    milestones = (Milestone('start', 'any loss', 'none', 'loss', 1e9),)\n\n"
-        "    def training_batches(self, batch_size, generator):\n"
-        "        yield from islice(super().training_batches(batch_size, generator), 3)\n"
-        "        raise RuntimeError('no fourth batch')\n"
-    )
-    (own / "task" / "broken_task.yaml").write_text("_target_: broken_task.BrokenTask\nlength: 6\n")
-    code, output, errors = rnnbench("-m", "--config-dir", str(own), *SHORT, "task=broken_task,adding")
+def test_a_failed_run_keeps_what_it_reached_and_the_sweep_continues(
+    rnnbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def three_batches(task: Adding, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+        yield from (task.draw(batch_size, generator) for _ in range(3))
+        raise RuntimeError("no fourth batch")
+
+    monkeypatch.setattr(Adding, "training_batches", three_batches)
+    monkeypatch.setattr(Adding, "milestones", (Milestone("start", "any loss", "none", "loss", 1e9),))
+    code, output, errors = rnnbench("-m", *SHORT, "task=adding,copy_memory")
     assert (code, output) == (1, "2 runs: 1 failed, 1 done\n")
     assert "failed (RuntimeError: no fourth batch; see its traceback.txt)" in errors
-    (folder,) = tmp_path.glob("results/default/runs/gru-broken_task-*")
+    (folder,) = tmp_path.glob("results/default/runs/gru-adding-*")
     summary, history = json.loads((folder / "summary.json").read_text()), pd.read_csv(folder / "history.csv")
     assert (summary["status"], summary["steps_trained"], summary["steps_to_start"]) == ("failed", 3, 0)
     assert history["step"].tolist() == [0, 1, 2]

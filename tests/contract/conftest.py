@@ -49,10 +49,6 @@ def small_piano_roll(folder: Path) -> Path:
         steps = generator.randint(2, 9)
         return [generator.sample(range(60, 72), generator.randint(0, 3)) for _ in range(steps)]
 
-    path = folder / "small.json"
-    path.write_text(
-        json.dumps(
-            {split: [piece() for _ in range(size)] for split, size in [("train", 11), ("valid", 4), ("test", 5)]}
-        )
-    )
+    sizes, path = {"train": 11, "valid": 4, "test": 5}, folder / "small.json"
+    path.write_text(json.dumps({split: [piece() for _ in range(size)] for split, size in sizes.items()}))
     return path

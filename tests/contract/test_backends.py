@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rnnbench.backends import FASTEST_FIRST, Backend, Eager, Fused, TorchNn, choose_backend
+from rnnbench.backends import Backend, Eager, Fused, TorchNn, choose_backend
 from rnnbench.cells import Cell, State
 from rnnbench.cells.gru import Gru
 from rnnbench.cells.rnn import Rnn
@@ -26,7 +26,7 @@ PAIRS: list[tuple[Backend, str]] = [*((Fused(), name) for name in MENU), *OF_TOR
 
 
 @pytest.mark.parametrize("hooked", [False, True])
-@pytest.mark.parametrize(("steps", "batch"), [(1, 1), (2, 13), (63, 97)])
+@pytest.mark.parametrize(("steps", "batch"), [(0, 2), (1, 1), (2, 13), (63, 97)])
 @pytest.mark.parametrize(("backend", "name"), long_but(QUICK, PAIRS))
 def test_backend_equals_the_plain_loop(backend: Backend, name: str, steps: int, batch: int, hooked: bool) -> None:
     assert_same_as_eager(make(name), steps, batch, 1e-10, backend=backend, hooked=hooked)
@@ -35,15 +35,6 @@ def test_backend_equals_the_plain_loop(backend: Backend, name: str, steps: int, 
 @pytest.mark.parametrize(("backend", "name"), long_but([(Fused(), "gru"), (TorchNn(), "gru_torch")], PAIRS))
 def test_single_precision_is_as_good_as_the_plain_loop(backend: Backend, name: str) -> None:
     assert_same_as_eager(make(name, torch.float32), 20, 4, 2e-4, backend=backend, hooked=False)
-
-
-def test_no_steps() -> None:
-    for backend in (kind() for kind in FASTEST_FIRST):
-        cell = make("gru_torch")
-        state = cell.initial_state(2)
-        outputs, final = backend.run(cell, torch.zeros(0, 2, INPUT, dtype=torch.float64), state)
-        assert outputs.shape == (0, 2, HIDDEN)
-        assert all(torch.equal(after, before) for after, before in zip(final, state, strict=True))
 
 
 def test_the_hook_of_the_plain_loop_receives_autograds_own_gradients() -> None:

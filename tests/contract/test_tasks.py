@@ -267,14 +267,6 @@ def test_milestones_are_met_by_the_targets_and_not_by_the_best_constant(name: st
         assert not any(milestone.met(found, task.baseline_loss) for milestone in task.milestones)
 
 
-@pytest.mark.parametrize(("length", "best"), [(7, 1 / 6 - 1 / 48), (20, 0.1583), (50, 0.1633)])
-def test_without_memory_the_last_step_of_adding_says_a_little(length: int, best: float) -> None:
-    batch = Adding(length).draw(200_000, seeded())
-    value, marker = batch.inputs[-1].unbind(1)
-    found = (batch.targets[0, :, 0] - torch.where(marker == 1, value + 0.5, 1)).square()
-    assert float(found.mean()) == pytest.approx(best, abs=4 * float(found.std()) / 200_000**0.5 + 5e-5)
-
-
 def test_measures_by_hand() -> None:
     adding = Adding(10)
     batch = adding.draw(4, seeded())

@@ -1,7 +1,7 @@
 """The state-to-state Jacobian against maps whose exponents are known, numpy's decompositions and finite differences."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -20,19 +20,11 @@ from tests.drawn import normal
 from tests.probes.references import ODD, in_double, model_of, state_jacobians
 
 TASK = Adding(length=20)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def drawn_batch() -> Batch:
     return TASK.draw(4, torch.Generator().manual_seed(2))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """torch spreads a batch of tiny decompositions over the cores, at ten times their cost."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Map(Cell):

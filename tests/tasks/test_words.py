@@ -128,12 +128,3 @@ def test_queries_fall_as_the_power_says() -> None:
     assert scored is not None
     expected = np.arange(1, 9) ** -0.5
     np.testing.assert_allclose(scored[::2].double().mean(1), expected / expected.sum(), atol=0.01)
-
-
-def test_without_memory_each_value_is_equally_likely() -> None:
-    task = AssociativeRecall(length=16, pairs=3, vocabulary=11)
-    batch = task.draw(30_000, torch.Generator().manual_seed(0))
-    assert batch.scored is not None
-    counts = torch.bincount(batch.targets[batch.scored], minlength=11).double()
-    np.testing.assert_allclose(counts / counts.sum(), [0] * 5 + [1 / 6] * 6, atol=0.004)
-    assert task.baseline_loss == pytest.approx(math.log(6))

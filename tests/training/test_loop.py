@@ -109,11 +109,6 @@ def test_rows_hold_what_was_due_and_reach_the_recorders(make_run: MakeRun, execu
     assert executed.results["steps_trained"] == 12
 
 
-def test_probes_and_evaluation_do_not_move_the_training(make_run: MakeRun, execute: Execute) -> None:
-    probed, bare = execute(make_run(eval_every=1)), execute(make_run(probes={}, eval_every=1000, eval_examples=3))
-    assert probed.results["weights_sha256"] == bare.results["weights_sha256"]
-
-
 class Slow(Probe):
     """Measures nothing for a long time."""
 

@@ -58,8 +58,11 @@ def test_the_same_seed_gives_the_same_bits(make_run: MakeRun, execute: Execute, 
     assert execute(run).results["test_loss"] != first.results["test_loss"]
 
 
-def test_evaluations_and_probes_do_not_move_the_noise(make_run: MakeRun, execute: Execute) -> None:
-    measured, unmeasured = make_run(Dropout, **QUICK, eval_every=1), make_run(Dropout, **QUICK, probes={})
+@pytest.mark.parametrize("cell", [Gru, Dropout])
+def test_evaluations_and_probes_move_neither_training_nor_noise(
+    make_run: MakeRun, execute: Execute, cell: type
+) -> None:
+    measured, unmeasured = make_run(cell, **QUICK, eval_every=1), make_run(cell, **QUICK, probes={}, eval_every=1000)
     one, other = execute(measured), execute(unmeasured)
     assert one.results["weights_sha256"] == other.results["weights_sha256"]
     assert one.results["test_loss"] == other.results["test_loss"]

@@ -80,19 +80,6 @@ def test_a_budget_in_epochs_is_the_same_run_as_its_steps(make_run: MakeRun, exec
     assert in_windows.settings.steps == 2 * 3 * 1  # of eight steps only the last has a target
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"steps": None, "epochs": 3}, "train.epochs=3: Adding draws fresh sequences without end, so it has no epochs"),
-        ({"steps": 5, "epochs": 3}, "must be null where train.steps=5; set train.steps=null"),
-        ({"gradient_clip_value": 1.0}, "must be null where train.gradient_clip_norm=1; set train.gradient_clip_norm"),
-    ],
-)
-def test_what_cannot_be_is_refused(make_run: MakeRun, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises((SettingError, ValueError), match=message):
-        make_run(**QUICK, **settings)
-
-
 def test_weight_noise_is_of_the_pass_alone(make_run: MakeRun, execute: Execute) -> None:
     """Forward and backward with noisy weights, the update on clean ones (Graves 2011)."""
     model = (run := make_run(**UNSTEADY)).model

@@ -45,18 +45,6 @@ def test_nan_and_infinity_pass_through_as_in_eager(make_cell: Callable[[int, int
         assert found["outputs"][:, [0, 2]].isfinite().all()
 
 
-def test_diverging_weights_overflow_as_in_eager() -> None:
-    cell = prepared(Rnn(3, 7, activation="relu"), torch.float32)
-    with torch.no_grad():
-        cell.U.weight.mul_(1e6)
-    inputs, state = drawn(cell, 12, 3)
-    found, _ = Fused().run(cell, inputs, state)
-    truth, _ = Eager().run(cell, inputs, state)
-    steps_lost = [(~outputs.isfinite()).flatten(1).any(1).nonzero().flatten() for outputs in (found, truth)]
-    assert 0 < steps_lost[1].min() < 10
-    assert torch.equal(steps_lost[0], steps_lost[1])
-
-
 def test_second_backward_through_a_kept_graph_gives_the_same(gru: Cell) -> None:
     loss = scalar(*Fused().run(gru, *drawn(gru, 5, 4)))
     first = torch.autograd.grad(loss, list(gru.parameters()), retain_graph=True)
