@@ -6,10 +6,10 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from weakref import finalize
 
 import torch
 from torch import Tensor, nn
-from torch.utils.weak import WeakIdKeyDictionary
 
 from rnnbench.backends.backend import Backend, StateHook
 from rnnbench.backends.eager import Eager
@@ -100,13 +100,16 @@ class _Entry:
             warnings.warn(f"{text}: {self.reason or self.wrong}", RuntimeWarning, stacklevel=3)
 
 
-_entries = WeakIdKeyDictionary()
-"""One entry for training and one for evaluation."""
+_entries: dict[int, dict[bool, _Entry]] = {}
+"""By the id of a cell, one entry for training and one for evaluation."""
 
 
 def _entry(cell: Cell) -> _Entry:
     """What is known of the cell in its mode; found again when what its step depends on has changed."""
-    by_mode: dict[bool, _Entry] = _entries.setdefault(cell, {})
+    if id(cell) not in _entries:
+        _entries[id(cell)] = {}
+        finalize(cell, _entries.pop, id(cell)).atexit = False
+    by_mode = _entries[id(cell)]
     known = by_mode.get(cell.training)
     if known is None or not known.guard.hold():
         known = by_mode[cell.training] = _Entry(cell)
