@@ -81,6 +81,15 @@ PAPERS = {
         "Le et al. (2015): the IRNN",
         "Rectified linear units that start with the identity as their recurrent matrix learn the adding problem as "
         "well as an LSTM.",
+        "At length 150 every run of both learns: the IRNN comes to half of the best constant's loss in fewer steps "
+        "(4,500 against 7,500), the LSTM to the strict criterion of the task (14,000 against 19,000), so that they "
+        "are comparable, and not alike in either count. At 200 one of five IRNNs diverges, at 300 three do and "
+        "none learns, and of the LSTMs one does, at step 17,500 of 20,000. Two explanations were looked at. The "
+        "optimiser: ours is Adam at 1e-3 for every length; the paper's is gradient descent with rate and clipping "
+        "from a grid for each cell and length, and with its mostly used rate (recalled), clipped at 1, an IRNN of "
+        "ours had not left the baseline at length 150 after 60,000 steps. The budget: that the only LSTM to learn "
+        "at 300 does so close to the end says that 20,000 steps are few there; the diverged IRNNs say that more of "
+        "them at this rate would not help. A smaller rate with more steps was not tried.",
         key=2,
     ),
     "arjovsky2016_copy": Paper(

@@ -347,6 +347,9 @@ def mark_incomplete(canvas: Canvas, results: Results) -> None:
         return
     shown = [*found[:3], f"and {len(found) - 3} more"] if len(found) > 4 else found
     note = wrapped("\n".join(["Incomplete.", *shown]), canvas.get_figwidth() - 0.2, SMALLEST)
-    make_higher(canvas, ROW_OF_NOTE * (1 + note.count("\n")))
+    height = ROW_OF_NOTE * (1 + note.count("\n"))
+    make_higher(canvas, height)
+    for text in canvas.texts:  # the label of all vertical axes, which would else reach into the note
+        text.set_y(text.get_position()[1] + (text.get_rotation() == 90) * height / canvas.get_figheight() / 2)
     legend = canvas.legend([], [], loc="outside lower left", title=note, title_fontsize=SMALLEST, frameon=False)
     legend.get_title().set(color="firebrick", parse_math=False)
