@@ -17,7 +17,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatt
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.report.cell_names import cell_name
-from rnnbench.report.labels import cell_label, incomplete, task_title, variant_label
+from rnnbench.report.labels import cell_label, diverged, incomplete, task_title, variant_label
 from rnnbench.report.style import LARGE, SMALL, SMALLEST, TEXT_WIDTH, CellStyles, column_width, ramp, text_width
 from rnnbench.schema import TASK_GROUP
 
@@ -341,12 +341,12 @@ def say_empty(axes: Axes, text: str) -> None:
 
 
 def mark_incomplete(canvas: Canvas, results: Results) -> None:
-    """Say below the figure what is missing, unfinished, failed or diverged."""
+    """Say below the figure what is missing, unfinished or failed, and how many runs diverged."""
     found = incomplete(results)
-    if not found:
-        return
     shown = [*found[:3], f"and {len(found) - 3} more"] if len(found) > 4 else found
-    note = wrapped("\n".join(["Incomplete.", *shown]), canvas.get_figwidth() - 0.2, SMALLEST)
+    if not (lines := [*diverged(results), *(["Incomplete.", *shown] if shown else [])]):
+        return
+    note = wrapped("\n".join(lines), canvas.get_figwidth() - 0.2, SMALLEST)
     height = ROW_OF_NOTE * (1 + note.count("\n"))
     make_higher(canvas, height)
     for text in canvas.texts:  # the label of all vertical axes, which would else reach into the note

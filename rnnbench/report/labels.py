@@ -14,7 +14,7 @@ from rnnbench.analysis.results import Results, cell_order
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import printable
 from rnnbench.report.cell_names import cell_name
-from rnnbench.schema import TASK_GROUP, Status, stored_text
+from rnnbench.schema import MEASURED, TASK_GROUP, Status, stored_text
 
 SHORT = {
     "model.initialisation": "",
@@ -187,14 +187,19 @@ def value_text(value: Any) -> str:
 
 
 def incomplete(results: Results) -> list[str]:
-    """One printable line for each run that is missing, damaged, unfinished, failed or diverged."""
+    """One printable line for each run that is missing, damaged, unfinished or failed."""
     lines = [f"missing: {overrides}" for overrides in results.missing]
     in_runs = set(results.runs["run"])
     for name, problem in results.damaged.items():
         used = "its row of runs.csv is used" if name in in_runs else "left out"
         lines.append(f"damaged: {name}: {problem} ({used})")
     lines += [f"damaged: {name}: {problem}" for name, problem in results.archive_warnings.items()]
-    for row in results.runs[results.runs["status"] != Status.DONE].to_dict("records"):
-        at = f" at step {row['diverged_at_step']:.0f}" if row["status"] == Status.DIVERGED else ""
-        lines.append(f"{row['status']}{at}: {row['run']}")
+    without_result = results.runs[~results.runs["status"].isin(MEASURED)]
+    lines += [f"{status}: {run}" for status, run in without_result[["status", "run"]].itertuples(index=False)]
     return [printable(line, LONGEST_LINE) for line in lines]
+
+
+def diverged(results: Results) -> list[str]:
+    """How many runs diverged, which is a result; nothing where none did."""
+    count = int((results.runs["status"] == Status.DIVERGED).sum())
+    return [f"{count} of {len(results.runs)} runs diverged."] if count else []

@@ -16,7 +16,7 @@ from rnnbench.analysis.verdict import Verdict
 from rnnbench.errors import SettingError, one_line
 from rnnbench.report import drawing
 from rnnbench.report.component import Component, Figure, Part, Table
-from rnnbench.report.labels import incomplete
+from rnnbench.report.labels import diverged, incomplete
 from rnnbench.report.page import Drawn, Failed, Tabled, svg_uri, write_page
 from rnnbench.report.settings import ReportSettings
 from rnnbench.report.style import CellStyles, paper_style
@@ -96,6 +96,7 @@ def write_report(
         f"{table.title}: {table.says_nothing}" if table.says_nothing else
         f"{table.title}\n\n{plain(table.formatted, letters)}" for table in tabled
     ]  # fmt: skip
+    texts += diverged(results)
     for heading, lines in (("Not made:", [each.reason for each in failed]), ("Incomplete:", incomplete(results))):
         texts += ["\n".join([heading, *lines])] if lines else []
     condensed = [files.runs_table, *files.data.iterdir()] if files.data.is_dir() else []
@@ -134,7 +135,7 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
         path.with_suffix(".tex"), _as_latex(table, path.name, results.name, rows, formatted, parts, note, letters)
     )
     missing = [f"- {markdown_text(line)}" for line in incomplete(results)]
-    notes = [note] if note else []
+    notes = [*([note] if note else []), *diverged(results)]
     notes += ["\n".join(["Incomplete:", "", *missing])] if missing else []
     before = [warning] if (warning := table.warning(rows)) else []
     heading = f"# {results.name}: {table.title[0].lower()}{table.title[1:]}"

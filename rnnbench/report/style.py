@@ -142,7 +142,7 @@ class CellStyles:
         members = sorted({each for each in (*FIRST, *self.known) if family(each) == own}, key=cell_order)
         place, first = members.index(cell) if cell in members else len(members), FAMILIES.index(own)
         return {
-            "color": SHADES[own][place % len(SHADES[own])],
+            "color": SHADES[own][1 + (place - 1) % 2 if place else 0],  # that of the first of a family is its alone
             "linestyle": DASHES[(first + place + variant) % len(DASHES)],
             "marker": MARKERS[(first + NEXT_MARKER * place) % len(MARKERS)],
         }
