@@ -178,7 +178,7 @@ def own_directories(arguments: Sequence[str]) -> list[Path]:
 
 
 def check_own_directory(arguments: Sequence[str]) -> None:
-    """Raise SettingError for two folders or two choices of one name, of which Hydra would take one, and for none."""
+    """Raise SettingError for what Hydra would pass over: a second folder, none, choices of one name or without a place."""
     folders = own_directories(arguments)
     if len(folders) > 1:
         raise SettingError(f"--config-dir {folders[1]}: there is {folders[0]} already; put all into one folder")
@@ -188,3 +188,7 @@ def check_own_directory(arguments: Sequence[str]) -> None:
         own = [*folder.glob("config.yaml"), *(path for group in GROUPS for path in (folder / group).glob("*.yaml"))]
         if taken := [path for path in own if (configuration_directory() / path.relative_to(folder)).exists()]:
             raise SettingError(f"{taken[0]}: rnnbench has {taken[0].relative_to(folder)} too; rename yours")
+        for group, section in LISTS.items():
+            for path in (folder / group).glob("*.yaml"):
+                if (place := f"# @package {section}.") not in path.read_text(encoding="utf-8", errors="replace"):
+                    raise SettingError(f"{path}: its first line must be `{place}{path.stem}`, which says where it goes")

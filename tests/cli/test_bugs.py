@@ -110,8 +110,11 @@ def test_bugs_and_wrong_settings_of_a_custom_table(
         f"    def compute_rows(self, results):\n        {line}\n\n"
         "    def formatted(self, rows):\n        return rows\n"
     )
-    (tmp_path / "own" / "table" / "own.yaml").write_text(f"# @package tables.own\n_target_: {module(tmp_path)}.Own\n")
     options = ("--config-dir", str(tmp_path / "own"), "table=[own]", "figure=[]")
+    table = tmp_path / "own" / "table" / "own.yaml"
+    table.write_text(f"_target_: {module(tmp_path)}.Own\n")
+    assert "own.yaml: its first line must be `# @package tables.own`" in rnnbench_report("name=default", *options)[2]
+    table.write_text(f"# @package tables.own\n{table.read_text()}")
     ended, output, errors = rnnbench_report("name=default", *options)
     assert ended == code
     assert output.startswith("Not made:\nown: ")
