@@ -178,7 +178,7 @@ def own_directories(arguments: Sequence[str]) -> list[Path]:
 
 
 def check_own_directory(arguments: Sequence[str]) -> None:
-    """Raise SettingError for what Hydra would pass over: a second folder, none, choices of one name or without a place."""
+    """Raise SettingError for what Hydra passes over: a second folder, none, choices of one name or without a place."""
     folders = own_directories(arguments)
     if len(folders) > 1:
         raise SettingError(f"--config-dir {folders[1]}: there is {folders[0]} already; put all into one folder")
