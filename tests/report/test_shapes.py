@@ -56,6 +56,8 @@ def drawn_clearly(figure: Any, results: Results) -> Any:
         canvas = figure.draw(results, STYLES)
         mark_incomplete(canvas, results)
         assert OVERLAP not in problems(canvas)
+        texts = [(text, legend) for text in canvas.texts for legend in canvas.legends if text.get_rotation() == 90]
+        assert not any(text.get_window_extent().overlaps(legend.get_window_extent()) for text, legend in texts)
     return canvas
 
 
