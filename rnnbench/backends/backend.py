@@ -51,10 +51,12 @@ class Backend(ABC):
         self,
         cell: Cell,
         inputs: Float[Tensor, "time batch input"],
-        state: State,
+        state: State | None = None,
         hook: StateHook | None = None,
     ) -> tuple[Float[Tensor, "time batch hidden"], State]:
-        """Return h after every step and the final state. The hook is called with the gradient of every state tensor.
+        """Return h after every step and the final state, from the cell's initial one where none is given.
+
+        The hook is called with the gradient of every state tensor.
 
         Raises ValueError for a cell that the backend does not support.
         """

@@ -19,7 +19,10 @@ class Eager(Backend):
     def unsupported_reason(self, cell: Cell) -> str | None:
         return None
 
-    def run(self, cell: Cell, inputs: Tensor, state: State, hook: StateHook | None = None) -> tuple[Tensor, State]:
+    def run(
+        self, cell: Cell, inputs: Tensor, state: State | None = None, hook: StateHook | None = None
+    ) -> tuple[Tensor, State]:
+        state = cell.initial_state(inputs.shape[1]) if state is None else state
         if not len(inputs):
             return inputs.new_zeros(0, inputs.shape[1], cell.hidden_size), state
         return loop(cell.step, inputs, state, hook)

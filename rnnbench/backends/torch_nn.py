@@ -20,7 +20,10 @@ class TorchNn(Backend):
             return "its step overrides the equations of torch.nn's kernel"
         return None
 
-    def run(self, cell: Cell, inputs: Tensor, state: State, hook: StateHook | None = None) -> tuple[Tensor, State]:
+    def run(
+        self, cell: Cell, inputs: Tensor, state: State | None = None, hook: StateHook | None = None
+    ) -> tuple[Tensor, State]:
+        state = cell.initial_state(inputs.shape[1]) if state is None else state
         equivalent, reason = cell.torch_equivalent(), self.unsupported_reason(cell)
         if equivalent is None or reason is not None:
             raise ValueError(f"{type(cell).__name__}: {reason}")

@@ -100,7 +100,7 @@ class Model(nn.Module):
         sequence = self.embedded(inputs)
         final = []
         for layer, cell in enumerate(self.cells):
-            state = cell.initial_state(inputs.shape[1]) if states is None else states[layer]
+            state = None if states is None else states[layer]
             layer_hook = None if hook is None else partial(hook, layer)
             sequence, last = self.backend.run(cell, sequence, state, layer_hook)
             final.append(last)

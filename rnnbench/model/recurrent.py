@@ -38,8 +38,7 @@ class Recurrent(nn.Module):
 
     def _run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
         _check(self.cell, inputs, state)
-        start = self.cell.initial_state(inputs.shape[1]) if state is None else tuple(state)
-        outputs, final = self.backend.run(self.cell, inputs, start)
+        outputs, final = self.backend.run(self.cell, inputs, None if state is None else tuple(state))
         if outputs.untyped_storage().nbytes() > outputs.nbytes:  # a view of what the backward pass reads
             outputs = outputs.clone()
         return outputs, final

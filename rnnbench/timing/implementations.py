@@ -103,7 +103,7 @@ def equal_lstm(cell: Cell) -> Lstm | None:
 
 def _outputs(backend: Backend, cell: Cell, inputs: Tensor) -> Tensor:
     hook = (lambda *gradients: None) if backend.name == "fused" else None  # what is done with them is not timed
-    return backend.run(cell, inputs, cell.initial_state(inputs.shape[1]), hook)[0]
+    return backend.run(cell, inputs, hook=hook)[0]
 
 
 def _pass(outputs: Callable[[], Tensor], module: nn.Module, upstream: Tensor, threads: int) -> Pass:

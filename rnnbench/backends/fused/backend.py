@@ -50,7 +50,11 @@ class Fused(Backend):
     def failed_check(self, cell: Cell) -> str | None:
         return _reason(cell, lambda: _checked(cell).wrong)
 
-    def run(self, cell: Cell, inputs: Tensor, state: State, hook: StateHook | None = None) -> tuple[Tensor, State]:
+    def run(
+        self, cell: Cell, inputs: Tensor, state: State | None = None, hook: StateHook | None = None
+    ) -> tuple[Tensor, State]:
+        if state is None and not _starts_at_zero(cell):
+            state = cell.initial_state(inputs.shape[1])
         entry = _checked(cell)
         if entry.binding is None or entry.wrong is not None:
             if not self.falls_back:
@@ -179,19 +183,28 @@ def _bound(cell: Cell, guard: TraceGuard) -> Binding | str:
         guard.restore()
 
 
-def _check_shapes(binding: Binding, inputs: Tensor, state: State) -> None:
-    shapes = [(inputs.shape[1], width) for width in binding.state_widths]
+def _starts_at_zero(cell: Cell) -> bool:
+    """Whether the initial state is that of `Cell`, which the loops write themselves."""
+    kind, own = type(cell), vars(cell)
+    is_inherited = kind.initial_state is Cell.initial_state and kind.zeros is Cell.zeros
+    return is_inherited and "initial_state" not in own and "zeros" not in own
+
+
+def _check_shapes(binding: Binding, inputs: Tensor, state: State | None) -> None:
     if inputs.shape[2] != binding.input_size:
         raise ValueError(f"inputs of width {inputs.shape[2]}: the cell takes input_size={binding.input_size}")
+    if state is None:
+        return
+    shapes = [(inputs.shape[1], width) for width in binding.state_widths]
     found = [tuple(tensor.shape) for tensor in state]
     if found != shapes:
         is_state, must_be = (", ".join(map(str, each)) for each in (found, shapes))
         raise ValueError(f"state of shapes {is_state}: must be {must_be}, each (batch, features)")
 
 
-def _cannot_take(binding: Binding, inputs: Tensor, state: State) -> str | None:
+def _cannot_take(binding: Binding, inputs: Tensor, state: State | None) -> str | None:
     """Why these tensors would be computed otherwise than by the plain loop, if they would."""
-    for tensor in (inputs, *state):
+    for tensor in (inputs, *(state or ())):
         if type(tensor) not in (Tensor, nn.Parameter):
             return f"a {type(tensor).__name__}, which may compute otherwise than a tensor; use eager or auto"
         if tensor.dtype != binding.dtype or tensor.device.type != "cpu":

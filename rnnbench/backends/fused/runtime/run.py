@@ -1,6 +1,7 @@
 """Running the compiled loops as one node of autograd's graph."""
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -35,19 +36,26 @@ def draw_noise(kinds: Sequence[Noise], steps: int, batch: int, dtype: torch.dtyp
 
 
 def run_binding(
-    binding: Binding, cell: Cell, inputs: Tensor, state: State, hook: StateHook | None, threads: int
+    binding: Binding, cell: Cell, inputs: Tensor, state: State | None, hook: StateHook | None, threads: int
 ) -> tuple[Tensor, State]:
-    """The outputs (time, batch, hidden) and the final state, for at least one step and one example."""
+    """The outputs (time, batch, hidden) and the final state, for at least one step and one example.
+
+    Without a state it begins at zero.
+    """
     tensors = binding.tensors(cell)
     plan = binding.plan(inputs.shape[0], inputs.shape[1], threads)
     noise = draw_noise(binding.noise, inputs.shape[0], inputs.shape[1], binding.dtype) if binding.noise else []
-    if hook is not None and not any(tensor.requires_grad for tensor in (inputs, *state, *tensors)):
+    given = () if state is None else state
+    if hook is not None and not any(tensor.requires_grad for tensor in (inputs, *given, *tensors)):
         # Nothing is trained, and the hook is to be called all the same.
-        state = (state[0].clone().requires_grad_(), *state[1:])
+        h, *others = given or cell.initial_state(inputs.shape[1])
+        given = (h.clone().requires_grad_(), *others)
     if torch.is_grad_enabled():
-        results = _FusedLoops.apply(plan, hook, noise, inputs, *state, *tensors)  # type: ignore[no-untyped-call]
+        results = _FusedLoops.apply(  # type: ignore[no-untyped-call]
+            plan, hook, noise, len(given), inputs, *given, *tensors
+        )
     else:
-        results, *_ = _forward(plan, noise, inputs.contiguous(), state, tensors)
+        results, *_ = _forward(plan, noise, inputs.contiguous(), given, tensors)
     return results[0], results[1:]
 
 
@@ -58,8 +66,8 @@ def _forward(
     binding, block = plan.binding, plan.activations.block()
     arrays = plan.activations.arrays(block)
     states = [array.reshape(shape) for array, shape in zip(arrays, plan.state_shapes, strict=False)]
-    for rows, initial in zip(states, state, strict=True):
-        rows[0] = initial.detach().numpy()
+    for rows, initial in zip_longest(states, state):
+        rows[0] = 0 if initial is None else initial.detach().numpy()
     # Held for the backward pass beside the tensors, which autograd watches for changes in place.
     read = [*binding.read(tensors, inputs.shape[1]), *map(_flat, noise)]
     arguments = binding.forward_arguments([_flat(inputs), *arrays, *read])
@@ -75,12 +83,14 @@ class _FusedLoops(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, plan: Plan, hook: StateHook | None, noise: list[Tensor], inputs: Tensor, *tensors: Tensor
+        ctx: Any, plan: Plan, hook: StateHook | None, noise: list[Tensor], states: int, inputs: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
-        """The outputs and the final state; `tensors` are the initial state and what the loops read of the cell."""
-        inputs, states = inputs.contiguous(), len(plan.state_shapes)
+        """The outputs and the final state; `tensors` are the `states` of the initial state, where it is given, and what
+        the loops read of the cell.
+        """
+        inputs = inputs.contiguous()
         results, block, ctx.read = _forward(plan, noise, inputs, tensors[:states], tensors[states:])
-        ctx.plan, ctx.hook = plan, hook
+        ctx.plan, ctx.hook, ctx.states = plan, hook, states
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(inputs, block, *tensors[states:])
         return results
@@ -92,7 +102,7 @@ class _FusedLoops(torch.autograd.Function):
             raise RuntimeError("create_graph=True: the gradients of backend=fused have none; use backend=eager")
         plan: Plan = ctx.plan
         binding, (inputs, block, *_) = plan.binding, ctx.saved_tensors
-        wants_input, wants_state = ctx.needs_input_grad[3], ctx.needs_input_grad[4 : 4 + len(final)]
+        wants_input, wants_state = ctx.needs_input_grad[4], ctx.needs_input_grad[5 : 5 + ctx.states]
         input_gradient = inputs
         if wants_input or binding.touches_input:
             input_gradient = borrowed(inputs.numel(), binding.dtype).view(inputs.shape)
@@ -114,9 +124,9 @@ class _FusedLoops(torch.autograd.Function):
         for part in parts[1:]:
             for total, array in zip(accumulated, part, strict=True):
                 total += array
-        of_state = [_initial(each) if wanted else None for each, wanted in zip(states, wants_state, strict=True)]
+        of_state = [_initial(each) if wanted else None for each, wanted in zip(states, wants_state, strict=False)]
         of_inputs = input_gradient if wants_input else None
-        return (None, None, None, of_inputs, *of_state, *binding.gradients(accumulated))
+        return (None, None, None, None, of_inputs, *of_state, *binding.gradients(accumulated))
 
 
 def _begin(states: list[NDArray[Any]], end: int, outputs: Tensor | None, final: Sequence[Tensor | None]) -> None:
