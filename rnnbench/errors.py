@@ -23,7 +23,8 @@ from pydantic_core import ErrorDetails
 PACKAGE = Path(__file__).resolve().parent
 COMPONENTS = tuple(PACKAGE / name for name in ("cells", "probes", "report/tables", "report/figures"))
 """Where the package itself holds components."""
-INSTALLED = tuple(Path(path).resolve() for path in {sysconfig.get_path(name) for name in ("stdlib", "purelib")})
+SITES = (path for path in sys.path if path.endswith(("site-packages", "dist-packages")))
+INSTALLED = tuple(Path(path).resolve() for path in {sysconfig.get_path("stdlib"), *SITES})
 
 
 REQUIREMENTS = {

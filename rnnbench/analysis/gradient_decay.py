@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnbench.analysis.gradient_profile import PROBE, decades_by_state, half_life_columns, joint_norms, median_decades
+from rnnbench.analysis.gradient_profile import decades_by_state, half_life_columns, median_decades, top_layer_norms
 from rnnbench.analysis.intervals import mean_interval, median_of_signed
 from rnnbench.analysis.results import Results, rows_by
 from rnnbench.errors import SettingError
@@ -42,9 +42,9 @@ DECAYS: dict[str, str] = {
 def gradient_decays(results: Results) -> pd.DataFrame:
     """One row per task, difficulty, cell and variant: the group and DECAYS, numbers of several runs as `Interval`.
 
-    Raises SettingError when no run has a profile, and when profiles lack the norm over the whole state.
+    Raises SettingError when no run has a profile.
     """
-    profiles = {run: found for run in results.runs["run"] if (found := _profiles(results, run)) is not None}
+    profiles = {run: found for run in results.runs["run"] if (found := _profiles(results, run))}
     if not profiles:
         raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
     measured = results.runs[results.runs["run"].isin(list(profiles))]
@@ -64,13 +64,10 @@ def gradient_decays(results: Results) -> pd.DataFrame:
     return rows_by(GROUP, measured, row)
 
 
-def _profiles(results: Results, run: str) -> tuple[GradientSummary, GradientSummary] | None:
-    """A run's profiles at initialisation and at the last probed step, summarised; None without profiles."""
-    arrays = results.source.probe(run, PROBE)
-    if not arrays:
-        return None
-    whole = joint_norms(arrays)[:, -1]
-    return summarise_gradient(whole[0]), summarise_gradient(whole[-1])
+def _profiles(results: Results, run: str) -> list[GradientSummary]:
+    """A run's profiles at initialisation and at the last probed step, summarised; none without profiles."""
+    norms = top_layer_norms(results, run, [0, -1])
+    return [] if norms is None else list(map(summarise_gradient, norms))
 
 
 def _moment(found: Sequence[GradientSummary], when: str) -> dict[str, Any]:

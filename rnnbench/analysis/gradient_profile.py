@@ -17,7 +17,6 @@ from rnnbench.analysis.intervals import UNDEFINED, Interval, as_float_array, mea
 from rnnbench.analysis.paired import ROUNDING, student_p_value
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
-from rnnbench.errors import SettingError
 from rnnbench.gradient_fit import FEWEST_STEPS, SMALLEST, GradientSummary, HalfLife, fit_gradient, summarise_gradient
 
 PROBE, PRECISION = "gradient_profile", "gradient_precision"
@@ -26,28 +25,11 @@ SMALLEST_IN_SINGLE = 100 * 2.0**-106
 """Below, norms in float32 have lost elements: compiled loops round those below 2^-106 to zero."""
 
 
-def joint_norms(arrays: Mapping[str, "np.ndarray[Any, Any]"]) -> Float[np.ndarray, "probed layer time_step"]:
-    """g_t over the whole state at each step, all its tensors together, of the arrays of one run's profile.
-
-    Raises SettingError when they have no `norm` with these axes.
-    """
-    if "norm" not in arrays:
-        raise SettingError("needs gradient profiles; add probe=[gradient_profile]")
-    norm = np.asarray(arrays["norm"], dtype=np.float64)
-    if norm.ndim == 4 and norm.shape[2] == 1:
-        return norm[:, :, 0]
-    if norm.ndim != 3:
-        raise SettingError(
-            f"norm.shape={norm.shape}: must be (probed, layer, time_step), the norm over the whole state; a profile of "
-            "each state tensor by itself does not tell it, so run the experiment again"
-        )
-    return norm
-
-
-def top_layer_norms(results: Results, run: str, probed: int) -> Float[np.ndarray, " time_step"] | None:
-    """g_1 .. g_T of a run's top layer at a probed step (0 the first, -1 the last); None without."""
+def top_layer_norms(results: Results, run: str, probed: int | list[int]) -> Float[np.ndarray, "... time_step"] | None:
+    """g_1 .. g_T of a run's top layer at probed steps (0 the first, -1 the last), over the whole state, all its tensors
+    together; None without."""
     arrays = results.source.probe(run, PROBE)
-    return joint_norms(arrays)[probed, -1] if arrays else None
+    return arrays["norm"][probed, -1].astype(np.float64) if arrays else None
 
 
 def median_decades(found: Sequence[GradientSummary]) -> Interval:
@@ -103,9 +85,9 @@ def relative_gradients(
 
     Of the whole state, or of one `tensor` of it, T then being its own last step with a gradient; of a cell with one
     tensor NaN. `smallest` is the run's `smallest_norm`. -inf where the gradient is rounded to zero, NaN throughout
-    where there is none. Raises SettingError as `joint_norms` does.
+    where there is none.
     """
-    norms = joint_norms(arrays)[probed, -1]
+    norms = arrays["norm"][probed, -1].astype(np.float64)
     if tensor is not None:
         by_state = np.asarray(arrays.get("norm_by_state", norms[:, None, None]), dtype=np.float64)
         one = by_state.shape[2] == 1

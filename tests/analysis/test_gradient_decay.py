@@ -14,7 +14,6 @@ from rnnbench.analysis.gradient_profile import (
     exponential_test,
     growth_per_step,
     half_slopes,
-    joint_norms,
     relative_gradients,
     smallest_norm,
 )
@@ -123,14 +122,9 @@ def test_tensors_of_the_state_alongside_the_whole() -> None:
         assert table.formatted(of_table)["of each state tensor (trained)"].tolist() == ["h 5.80, c 0.0290"]
 
 
-def test_missing_and_old_profiles_are_named_in_one_line() -> None:
+def test_missing_profiles_are_named_in_one_line() -> None:
     with pytest.raises(SettingError, match=r"^GradientDecay: needs gradient profiles, which no run has; add probe"):
         GradientDecay().rows(results({}))
-    old = with_profiles(({}, np.stack([STAYS, STAYS]), np.stack([STAYS, STAYS])))
-    with pytest.raises(SettingError, match=r"^GradientDecay: norm\.shape=.*run the experiment again$"):
-        GradientDecay().rows(old)
-    with pytest.raises(SettingError, match="needs gradient profiles"):
-        joint_norms({"step": STEPS})
 
 
 def test_relative_to_the_last_step_with_a_gradient() -> None:
