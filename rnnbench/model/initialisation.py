@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from rnnbench.cells import Cell
 from rnnbench.model.parameter_roles import parameter_roles
 
-INITIALISATIONS = ("default", "paper", "orthogonal", "identity", "chrono")
+INITIALISATIONS = ("default", "paper", "orthogonal", "glorot", "identity", "chrono")
 IRNN_INPUT_DEVIATION = 0.001
 
 
@@ -48,6 +48,8 @@ def initialise_cell(
     - paper: the start that the cell's paper or code states (`Cell.initialise_as_published`), then, with a
       `chrono_length`, the biases of chrono.
     - orthogonal: the same, then every recurrent matrix a random orthogonal one (Saxe et al. 2014).
+    - glorot: every block of a matrix uniform within sqrt(6 / (rows + columns)) of 0 (Glorot & Bengio 2010), the biases
+      of linear maps zero but for those that the cell's own settings fix.
     - identity: the IRNN's (Le et al. 2015): recurrent matrices the identity, input matrices from N(0, 0.001^2), the
       biases of linear maps zero but for those that the cell's own settings fix.
     - chrono: the cell's rule, then forget biases ln U[1, T - 1] and input biases their negative, T = `chrono_length`
@@ -72,8 +74,14 @@ def initialise_cell(
         if name == "orthogonal":
             for block in _matrix_blocks(cell, f"initialisation={name}")[0]:
                 nn.init.orthogonal_(block, generator=generator)
-        elif name == "identity":
-            _set_irnn(cell, *_matrix_blocks(cell, f"initialisation={name}"), generator)
+        elif name in ("glorot", "identity"):
+            recurrent, inputs = _matrix_blocks(cell, f"initialisation={name}")
+            set_blocks = _set_glorot if name == "glorot" else _set_irnn
+            set_blocks(cell, recurrent, inputs, generator)
+            for module in cell.modules():
+                if isinstance(module, nn.Linear) and module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            cell.set_bias_starts()
         elif name == "chrono" or (name == "paper" and chrono_length is not None):
             _set_chrono_biases(cell, generator, chrono_length)
             if memory_bias is not None:
@@ -90,10 +98,12 @@ def _set_irnn(cell: Cell, recurrent: list[Tensor], inputs: list[Tensor], generat
         block.copy_(torch.eye(cell.hidden_size))
     for block in inputs:
         nn.init.normal_(block, std=IRNN_INPUT_DEVIATION, generator=generator)
-    for module in cell.modules():
-        if isinstance(module, nn.Linear) and module.bias is not None:
-            nn.init.zeros_(module.bias)
-    cell.set_bias_starts()
+
+
+def _set_glorot(cell: Cell, recurrent: list[Tensor], inputs: list[Tensor], generator: torch.Generator) -> None:
+    for matrix in (*recurrent, *inputs):
+        for block in matrix.split(cell.hidden_size):
+            nn.init.xavier_uniform_(block, generator=generator)
 
 
 def _set_chrono_biases(cell: Cell, generator: torch.Generator, length: int | None) -> None:

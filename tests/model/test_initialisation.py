@@ -118,6 +118,21 @@ def test_identity_is_the_irnn() -> None:
     assert not any(linear.bias.any() for linear in (lstm.W_i, lstm.W_g, lstm.W_o))
 
 
+def test_glorot_is_uniform_within_the_bound_of_each_block() -> None:
+    lstm = initialised(Lstm(50, 200, forget_bias=1.5), "glorot")
+    for matrix, columns in ((lstm.U_f.weight, 200), (lstm.W_f.weight, 50)):
+        bound = math.sqrt(6 / (200 + columns))
+        assert 0.99 * bound < matrix.abs().max().item() <= bound
+        # of 10,000 uniform numbers at least: the standard deviation is known to 0.7%
+        assert matrix.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.03)
+    assert torch.equal(lstm.W_f.bias, torch.full((200,), 1.5))
+    assert not any(linear.bias.any() for linear in (lstm.W_i, lstm.W_g, lstm.W_o))
+    stacked = initialised(TransposedGates(INPUT, HIDDEN), "glorot").gates.weight
+    for part, columns in ((stacked[:, INPUT:], HIDDEN), (stacked[:, :INPUT], INPUT)):
+        bound = math.sqrt(6 / (HIDDEN + columns))  # of one gate's block, not of two stacked
+        assert math.sqrt(6 / (2 * HIDDEN + columns)) < part.abs().max().item() <= bound
+
+
 @pytest.mark.parametrize("name", ["orthogonal", "identity"])
 def test_blocks_of_a_custom_cell(name: str) -> None:
     cell = initialised(TransposedGates(INPUT, HIDDEN), name)
@@ -186,7 +201,10 @@ def test_chrono_of_the_lstm() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "xavier"}, "initialisation=xavier: must be one of default, paper, orthogonal, identity, chrono"),
+        (
+            {"name": "xavier"},
+            "initialisation=xavier: must be one of default, paper, orthogonal, glorot, identity, chrono",
+        ),
         ({"name": "chrono"}, "chrono_length=None: must be at least 3"),
         ({"name": "chrono", "chrono_length": 2}, "chrono_length=2: must be at least 3"),
         ({"name": "chrono", "chrono_length": 9, "memory_bias": 1.0}, "memory_bias=1.0: chrono sets the same biases"),
