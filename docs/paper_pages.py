@@ -112,10 +112,9 @@ PAPERS = {
         "Arjovsky et al. (2016): gradients through time",
         "Over 1000 steps the gradient vanishes in tanh units and LSTM: before training less in tanh units, after 100 "
         "training steps less in the LSTM.",
-        "It agrees in both orders. The start decides: with matrices uniform within 1/sqrt(units) of 0 in place of "
-        "Glorot's, tanh units lose more than the LSTM before training too ([gradients by "
-        "start](../results.md#the-gradient-through-time)), and so does the bias: an LSTM whose forget bias starts at 0 "
-        "loses more than tanh units both times.",
+        "It agrees in both orders. The start decides the first: with `model.initialisation=default task.length=100` the "
+        "same command gives 22 decades lost in tanh units and 6.6 in the LSTM before training. So does the bias: an LSTM "
+        "whose forget bias starts at 0 loses 125 decades before training, one whose bias starts at 1 loses 20.",
         figure="gradient_norms",
     ),
     "greff2017_variants": Paper(
