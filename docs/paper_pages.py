@@ -94,13 +94,13 @@ PAPERS = {
     ),
     "arjovsky2016_copy": Paper(
         "Arjovsky et al. (2016): copy memory",
-        "Tanh units do not get below the loss of the best constant at delays from 100 to 500; the LSTM does at 100 alone, "
-        "and slowly: from 0.173 to about 0.16 after 20,000 training steps and 0.14 after 50,000.",
-        "At 200 three LSTMs of five come below nine tenths of the best constant's loss, where the draft's has not left it "
-        "after 50,000 training steps. Two explanations were looked at. The budget does not explain it: ours had fewer "
-        "steps. The criterion does in part: the lowest of ours ends at 0.082 of 0.095, which is little in a figure of whole "
-        "curves. What else differs, the start of the matrices, learned first states and the matrix from the cells to the "
-        "output gate, was not tried.",
+        "Tanh units do not get below the loss of the best constant at delays from 100 to 500; the LSTM does at 100 "
+        "alone, and slowly: from 0.173 to about 0.16 after 20,000 training steps and 0.14 after 50,000.",
+        "At 200 three LSTMs of five come below nine tenths of the best constant's loss, where the draft's has not "
+        "left it after 50,000 training steps. Two explanations were looked at. The budget does not explain it: ours "
+        "had fewer steps. The criterion does in part: the lowest of ours ends at 0.082 of 0.095, which is little in a"
+        " figure of whole curves. What else differs, the start of the matrices, learned first states and the matrix "
+        "from the cells to the output gate, was not tried.",
         key=1,
     ),
     "arjovsky2016_adding": Paper(
@@ -112,9 +112,10 @@ PAPERS = {
         "Arjovsky et al. (2016): gradients through time",
         "Over 1000 steps the gradient vanishes in tanh units and LSTM: before training less in tanh units, after 100 "
         "training steps less in the LSTM.",
-        "It agrees in both orders. The start decides the first: with `model.initialisation=default task.length=100` the "
-        "same command gives 22 decades lost in tanh units and 6.6 in the LSTM before training. So does the bias: an LSTM "
-        "whose forget bias starts at 0 loses 125 decades before training, one whose bias starts at 1 loses 20.",
+        "It agrees in both orders. The start decides the first: with `model.initialisation=default task.length=100` "
+        "the same command gives 22 decades lost in tanh units and 6.6 in the LSTM before training. So does the bias: "
+        "an LSTM whose forget bias starts at 0 loses 125 decades before training, one whose bias starts at 1 loses "
+        "20.",
         figure="gradient_norms",
     ),
     "greff2017_variants": Paper(
