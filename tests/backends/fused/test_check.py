@@ -1,10 +1,12 @@
 """The compiled loops are believed only once they agree with the plain loop, and nothing is left changed by that."""
 
 import functools
+import gc
 import itertools
 import os
 import random
 import warnings
+import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -76,6 +78,15 @@ def recorded(cell: Cell) -> list[Any]:
     generators = [random.getstate(), repr(np.random.get_state()), torch.get_rng_state().tolist()]  # noqa: NPY002
     own = [repr(vars(cell).get(name)) for name in ("config", "space", "box", "array", "tensor")]
     return [[t.tolist() for t in tensors], [t.requires_grad for t in tensors], modes, generators, own]
+
+
+def test_a_cell_goes_when_nobody_has_it() -> None:
+    cell = prepared(Gru(3, 4))
+    assert isinstance(choose_backend(cell), Fused)
+    gone = weakref.ref(cell)
+    del cell
+    gc.collect()
+    assert gone() is None
 
 
 def test_grads_and_parameters_are_left() -> None:

@@ -67,8 +67,8 @@ def put_in_class(kind: type, names: list[Any], values: list[Any]) -> None:
             setattr(kind, name, value)
 
 
-def put_classes(things: list[object], _: list[Any], kinds: list[Any]) -> None:
-    for thing, kind in zip(things, kinds, strict=True):
+def put_classes(things: Callable[[], list[object]], _: list[Any], kinds: list[Any]) -> None:
+    for thing, kind in zip(things(), kinds, strict=True):
         if type(thing) is not kind:
             object.__setattr__(thing, "__class__", kind)
 

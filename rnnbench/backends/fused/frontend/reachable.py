@@ -13,6 +13,7 @@ from enum import Enum
 from functools import cache, partial
 from itertools import repeat
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import torch
@@ -111,9 +112,13 @@ class Reachable:
             self._mapping(hooks, name)
         for path, module in cell.named_modules():
             self._visit(module, path)
-        things = self._things
+        root, others = ref(cell), [thing for thing in self._things if thing is not cell]
+
+        def things() -> list[object]:
+            return [root(), *others]  # the cell itself may go
+
         put = partial(put_classes, things)
-        self._place("the class of an object", Read(lambda: map(type, things)), lambda: range(len(things)), put)
+        self._place("the class of an object", Read(lambda: map(type, things())), lambda: range(1 + len(others)), put)
 
     def _visit(self, value: Any, path: str) -> None:
         if isinstance(value, _PLAIN) or id(value) in self._seen or type(value) is object:
