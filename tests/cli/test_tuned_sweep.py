@@ -69,9 +69,9 @@ def test_no_choice_before_every_run_of_the_grid_has_ended() -> None:
 
 
 SWEEP = (
-    "-m", *SMALL, "hydra/sweeper=union", "tuned=optimizer.lr", "tuning.seeds=[0,1]", "tuning.extend=1",
-    "tuning.by=validation_loss", "optimizer.lr=1e-3,1e-2", "seed=10,11", "cell=gru", "task.length=6", "name=rates",
-    "model.backend=eager", "probe=[costs]",
+    "-m", *SMALL, "hydra/launcher=parallel", "hydra/sweeper=union", "tuned=optimizer.lr", "tuning.seeds=[0,1]",
+    "tuning.extend=1", "tuning.by=validation_loss", "optimizer.lr=1e-3,1e-2", "seed=10,11", "cell=gru",
+    "task.length=6", "name=rates", "model.backend=eager", "probe=[costs]",
 )  # fmt: skip
 
 

@@ -54,8 +54,8 @@ class ParallelLauncher(ExecutorLauncher):
 
         with ThreadPoolExecutor(effective_n_jobs(self.n_jobs)) as threads:
             yield threads
-        for process in self._idle:
-            process.shutdown(wait=False)
+        while self._idle:
+            self._idle.pop().shutdown(wait=False)
 
     def submit(self, executor: Executor, calls: Sequence[list[Job]]) -> list[Future[None]]:
         return [executor.submit(self._call_in_process, jobs) for jobs in calls]
