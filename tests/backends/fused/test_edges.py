@@ -30,6 +30,20 @@ def test_no_examples_and_no_steps(gru: Cell) -> None:
     assert_same_as_eager(gru, 0, 4)
 
 
+@pytest.mark.parametrize("hooked", [False, True])
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_loss_of_the_final_state_alone(gru: Cell, steps: int, hooked: bool) -> None:
+    inputs, state = drawn(gru, steps, 4)
+    (1e6 * scalar(*Fused().run(gru, inputs, state))).backward()  # leaves numbers in memory that is used again
+    found = []
+    for backend in (Fused(), Eager()):
+        inputs.grad = state[0].grad = None
+        (h,) = backend.run(gru, inputs, state, (lambda *_: None) if hooked else None)[1]
+        h.square().sum().backward()
+        found.append({"inputs": inputs.grad, "initial": state[0].grad})
+    assert_same_numbers(*found, 1e-10)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("make_cell", long_but((Gru,), (Gru, Lstm, partial(Rnn, activation="relu"))))
 def test_nan_and_infinity_pass_through_as_in_eager(make_cell: Callable[[int, int], Cell]) -> None:
     """In one example at one step: what it reaches is not finite, and the other examples are unaffected."""

@@ -62,11 +62,11 @@ class Schedule:
     @property
     def ahead(self) -> tuple[int, ...]:
         """The Preactivations that begin with a product of the input, which needs no earlier step."""
-        first = {total: self.graph.nodes[total].operands[0] for total in self.linear_sums}
+        known = self.graph.nodes
+        first = {total: known[total].operands[0] for total in self.preactivations}
+        of_input = {p for p in first.values() if isinstance(known[self.source(p)], nodes.Input)}
         return tuple(
-            total
-            for total, product in first.items()
-            if product in self.linears and isinstance(self.graph.nodes[self.source(product)], nodes.Input)
+            t for t, product in first.items() if product in of_input and isinstance(known[product], nodes.Linear)
         )
 
     def source(self, product: int) -> int:

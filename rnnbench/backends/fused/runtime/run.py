@@ -132,18 +132,17 @@ class _FusedLoops(torch.autograd.Function):
 def _begin(states: list[NDArray[Any]], end: int, outputs: Tensor | None, final: Sequence[Tensor | None]) -> None:
     """Write the gradients of the outputs and of the final state, at `end`, where the loop adds to them.
 
-    None means zero; of h the loop begins at zero itself where only two steps are kept.
+    None means zero.
     """
     h = states[0]
-    if outputs is not None:
-        h[0], h[1:] = 0, outputs.numpy()
-    elif len(h) > 2:
+    if outputs is None:
         h[:-1] = 0
+    else:
+        h[0], h[1:-1] = 0, outputs[:-1].numpy()
     for gradients, last in zip(states, final, strict=True):
-        if gradients is h and outputs is not None:
-            h[end] += 0 if last is None else last.numpy()
-        else:
-            gradients[end] = 0 if last is None else last.numpy()
+        gradients[end] = 0 if last is None else last.numpy()
+    if outputs is not None:
+        h[end] += outputs[-1].numpy()
 
 
 def _after_each_step(gradients: NDArray[Any]) -> Tensor:
