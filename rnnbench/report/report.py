@@ -80,7 +80,8 @@ def write_report(
     files = ExperimentFiles(folder)
     folder.mkdir(parents=True, exist_ok=True)
     before = _written_before(files)
-    styles = CellStyles(known_cells)
+    cells = results.runs["cell"].unique()
+    styles = CellStyles(known_cells, alone=cells[0] if len(cells) == 1 else None)
     failed: list[Failed] = []
     tabled = _made(
         tables, lambda table, name: _tabulate(table, folder / name, results, settings.columns.get(name)), failed

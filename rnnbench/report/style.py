@@ -9,9 +9,11 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.style
+import pandas as pd
 import seaborn as sns
 
 from rnnbench.analysis.results import FIRST, cell_order
+from rnnbench.analysis.variant import Variant
 from rnnbench.errors import one_line
 from rnnbench.report.cell_names import FAMILIES, family
 
@@ -131,6 +133,8 @@ class CellStyles:
     """
 
     known: Sequence[str]
+    alone: str | None = None
+    """The cell of a report of one cell alone, whose variants take the families' colours."""
 
     def of(self, cell: str, variant: int = 0) -> dict[str, Any]:
         """Line properties of the cell; a cell outside the menu is taken to follow those of its family.
@@ -146,6 +150,25 @@ class CellStyles:
             "linestyle": DASHES[(first + place + variant) % len(DASHES)],
             "marker": MARKERS[(first + NEXT_MARKER * place) % len(MARKERS)],
         }
+
+    def of_variants(self, cell: str, variants: Sequence[Variant]) -> list[dict[str, Any]]:
+        """Line properties of a cell's variants: of one color with a dash each, or, of a report's only cell with more
+        variants than dashes, colours for the values of the setting that has most, and dashes for those of the others.
+        """
+        if cell != self.alone or len(variants) <= len(DASHES):
+            return [self.of(cell, place) for place in range(len(variants))]
+        settings = pd.DataFrame([{name: str(value) for name, value in each.settings} for each in variants])
+        widest = settings.nunique().idxmax()
+        colours = pd.factorize(settings[widest], sort=True)[0]
+        dashes = pd.factorize(settings.drop(columns=widest).agg(" ".join, axis=1), sort=True)[0]
+        return [
+            {
+                "color": SHADES[FAMILIES[colour % len(FAMILIES)]][colour // len(FAMILIES) % 3],
+                "linestyle": DASHES[dash % len(DASHES)],
+                "marker": MARKERS[colour % len(MARKERS)],
+            }
+            for colour, dash in zip(colours, dashes, strict=True)
+        ]
 
     def ordered(self, cells: Iterable[str]) -> list[str]:
         """The cells in the order in which figures show them."""

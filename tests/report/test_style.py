@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from rnnbench.analysis.variant import Variant
 from rnnbench.report.cell_names import FAMILIES, cell_name, family, menu_cells
 from rnnbench.report.style import SHADES, CellStyles, ramp
 from rnnbench.runs.catalogue import configuration_directory
@@ -86,6 +87,18 @@ def test_a_family_has_its_colours_and_a_users_cell_those_of_its_family() -> None
     own = styles.of("my_lstm")
     assert own["color"] in SHADES["LSTM"]
     assert own not in (styles.of("lstm"), styles.of("min_lstm"))
+
+
+def test_many_variants_of_the_only_cell_are_told_apart_by_colour_and_dash() -> None:
+    settings = [(clip, start) for clip in (1.0, None) for start in ("sigmoid", "basic", "smart")]
+    variants = [Variant((("clip", clip), ("start", start))) for clip, start in settings]
+    looks = CellStyles(["rnn"], alone="rnn").of_variants("rnn", variants)
+    assert len({(look["color"], look["linestyle"]) for look in looks}) == 6
+    for (clip, start), look in zip(settings, looks, strict=True):
+        assert [look["color"] == other["color"] for other in looks] == [start == each for _, each in settings]
+        assert [look["linestyle"] == other["linestyle"] for other in looks] == [clip == each for each, _ in settings]
+    among_others = CellStyles(["rnn", "gru"]).of_variants("rnn", variants)
+    assert {look["color"] for look in among_others} == {SHADES["RNN"][0]}
 
 
 def test_an_ordered_setting_is_a_ramp_of_greys_without_cells_colours() -> None:
