@@ -76,10 +76,10 @@ def task_settings(runs: pd.DataFrame) -> tuple["pd.Series[str]", "pd.Series[Any]
 def lines(table: pd.DataFrame, styles: CellStyles) -> Iterator[Line]:
     """A panel's lines, one for each cell and variant."""
     for cell in styles.ordered(table["cell"].unique()):
-        groups = dict(list(table[table["cell"] == cell].groupby("variant", sort=False)))
-        variants = [cast(Variant, variant) for variant in groups]
-        for variant, look in zip(variants, styles.of_variants(cell, variants), strict=True):
-            yield cell_label(cell, variant, brief=True), groups[variant], look
+        of_cell = table[table["cell"] == cell]
+        groups = {cast(Variant, variant): group for variant, group in of_cell.groupby("variant", sort=False)}
+        for (variant, group), look in zip(groups.items(), styles.of_variants(cell, [*groups]), strict=True):
+            yield cell_label(cell, variant, brief=True), group, look
 
 
 def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[Line]]]:
