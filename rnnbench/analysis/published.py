@@ -23,7 +23,10 @@ COLUMNS = {
         "recalled: the paper was not at hand"
     ),
     "ours": "count of runs and the steps they had, or the median with the smallest and the largest run",
-    "agree": "yes, no, in part (some runs do what all or none do there) or not seen (our runs cannot tell)",
+    "agree": (
+        "yes, no, in part (some runs do what all or none do there) or not seen (our runs cannot tell); `less` by tests "
+        "with Holm's correction over these rows, `alike` by an interval without"
+    ),
     "runs": "number of our runs",
 }
 Numbers = Float[np.ndarray, " runs"]

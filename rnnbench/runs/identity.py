@@ -102,7 +102,7 @@ def provenance(device: torch.device, components: list[type]) -> dict[str, Any]:
 
 
 def _git_state() -> tuple[str | None, bool | None]:
-    """Commit and dirtiness of the checkout that holds this package, or None for both outside one."""
+    """Commit of the checkout that holds this package, and whether it has changes but for results; outside one None."""
     root = Path(__file__).resolve().parents[2]
 
     def git(*arguments: str) -> str:
@@ -111,5 +111,5 @@ def _git_state() -> tuple[str | None, bool | None]:
 
     with suppress(OSError, subprocess.CalledProcessError):
         if (root / ".git").exists():
-            return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+            return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", ":!results"))
     return None, None

@@ -116,7 +116,7 @@ def length_column(column: str, length: int) -> str:
 PROVENANCE: Mapping[str, Column] = {
     "backend_reason": Column("why backend=auto took no faster one: what cannot be compiled, with its line; else empty"),
     "git_commit": Column("commit of rnnbench's own checkout; empty for an installed wheel"),
-    "git_dirty": Column("whether that checkout had uncommitted changes"),
+    "git_dirty": Column("whether that checkout had uncommitted changes, from December 2026 on apart from results/"),
     "rnnbench_version": Column("version of rnnbench"),
     "python_version": Column("version of Python"),
     "torch_version": Column("version of torch"),
