@@ -32,7 +32,7 @@ MOST_LINES = 6
 """In a panel; cells without variants always share one."""
 SMALL_PANELS = 6
 """To a row, of such panels."""
-ROW_OF_LEGEND, ROW_OF_DOTS, ROW_OF_NOTE, ROW_OF_TITLE = 0.16, 0.16, 0.11, 0.14
+ROW_OF_LEGEND, ROW_OF_DOTS, ROW_OF_NOTE, ROW_OF_TITLE = 0.16, 0.16, 0.145, 0.14
 HIGHEST = 9.0
 """Inches: a page."""
 FEW_SEEDS = 10
@@ -352,5 +352,8 @@ def mark_incomplete(canvas: Canvas, results: Results) -> None:
     make_higher(canvas, height)
     for text in canvas.texts:  # the label of all vertical axes, which would else reach into the note
         text.set_y(text.get_position()[1] + (text.get_rotation() == 90) * height / canvas.get_figheight() / 2)
-    legend = canvas.legend([], [], loc="outside lower left", title=note, title_fontsize=SMALLEST, frameon=False)
+    if label := canvas.get_supxlabel():  # above the note
+        canvas.supxlabel(label, y=(height + 0.03) / canvas.get_figheight(), fontsize=LARGE)
+    legend = canvas.legend([], [], loc="outside lower left", title=note, title_fontsize=SMALLEST, frameon=False,
+                           borderpad=0, borderaxespad=0.3, handleheight=0)  # fmt: skip
     legend.get_title().set(color="firebrick", parse_math=False)
