@@ -1,12 +1,15 @@
 """The trials of a random search against the learning rate."""
 
+from typing import Any
+
 from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.random_search import SEARCHED, VARIANT, best_tenth, trial_losses
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
+from rnnbench.report.cell_names import FAMILIES
 from rnnbench.report.component import Figure
-from rnnbench.report.style import LARGE, CellStyles
+from rnnbench.report.style import SHADES, CellStyles
 
 RATE = SEARCHED[0]
 
@@ -24,17 +27,16 @@ class RandomSearch(Figure):
         del styles
         groups = list(results.runs.groupby(VARIANT, sort=False))
         canvas, panels = drawing.grid(
-            [str(name) for name, _ in groups], True, "learning rate", columns=3, row_height=1.4
+            [str(name) for name, _ in groups], False, "learning rate", "validation loss", row_height=1.3, share=True
         )
-        tasks = list(results.runs["task"].unique())
         for axes, (_, runs) in zip(panels, groups, strict=True):
-            for number, task in enumerate(tasks):
-                trials = runs[runs["task"] == task]
-                for shown, face, label in ((trials, "none", "_"), (best_tenth(trials), f"C{number}", str(task))):
-                    axes.plot(shown[RATE].astype(float), trial_losses(shown), "o", color=f"C{number}", markersize=2.5,
-                              markerfacecolor=face, markeredgewidth=0.5, label=label)  # fmt: skip
+            for (task, trials), name in zip(drawing.by_task(runs), FAMILIES, strict=False):
+                look: dict[str, Any] = {"color": SHADES[name][0], "markersize": 2.5, "markeredgewidth": 0.5}
+                axes.plot(trials[RATE].astype(float), trial_losses(trials), "o", markerfacecolor="none", **look)
+                best = best_tenth(trials)
+                axes.plot(best[RATE].astype(float), trial_losses(best), "o", label=task, **look)
             axes.set_xscale("log")
             drawing.log_axis(axes)
-        canvas.supylabel("validation loss", fontsize=LARGE)
-        drawing.legend_above(canvas)
+        explained = {"trial": drawing.mark("o", 2.5, hollow=True), "best tenth": drawing.mark("o", 2.5)}
+        drawing.legend_above(canvas, explained)
         return canvas
