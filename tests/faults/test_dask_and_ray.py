@@ -16,11 +16,9 @@ from tests.faults.sweeps import Sweep, killed_with_children, wait_until
 
 pytestmark = pytest.mark.faults
 Processes = list["subprocess.Popen[bytes]"]
-MEMORY = "--object-store-memory=100000000"
 
 
 def started(processes: Processes, log: Path, *command: str) -> None:
-    """Start a process of a cluster."""
     with log.open("wb") as output:
         processes.append(subprocess.Popen([sys.executable, *command], stdout=output, stderr=output))
 
@@ -37,8 +35,7 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Proces
         wait_until(found.exists)
         for number in range(2):
             worker = ("-m", "distributed.cli.dask_worker", *common, "--nthreads", "1")
-            place = folder / str(number)
-            started(processes, folder / f"{number}.log", *worker, "--local-directory", str(place))
+            started(processes, folder / f"{number}.log", *worker, "--local-directory", f"{folder}/{number}")
         wait_until(lambda: log.read_text().count("Register worker addr") == 2)
         yield json.loads(found.read_text())["address"], processes
     finally:
@@ -74,8 +71,8 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Processes]]:
     def start(*arguments: str) -> str:
         """Start a node; `ray start` ends when one of the node's processes does."""
         log = folder / f"{len(processes)}.log"
-        main = ("-c", "from ray.scripts.scripts import main; main()", "start", "--block", "--num-cpus=1", MEMORY)
-        started(processes, log, *main, *arguments)
+        main = ("-c", "from ray.scripts.scripts import main; main()", "start", "--block", "--num-cpus=1")
+        started(processes, log, *main, "--object-store-memory=100000000", *arguments)
         wait_until(lambda: "Ray runtime started" in log.read_text() or processes[-1].poll() is not None)
         assert processes[-1].poll() is None, log.read_text()
         return log.read_text()
