@@ -151,9 +151,9 @@ PAPERS = {
     ),
     "tallec2018_chrono": Paper(
         "Tallec & Ollivier (2018): chrono initialisation",
-        "Gate biases that start spread over the time scales of a task let an LSTM leave the baseline of copy memory, "
-        "where a forget bias of 1 does not, and make it learn adding in fewer steps.",
-        key=1,
+        "With gate biases that start spread over the time scales of a task an LSTM learns copy memory and adding in fewer "
+        "steps than with a forget bias of 1, by more the longer the memory.",
+        key=4,
     ),
     "deletang2023_regular": Paper(
         "Delétang et al. (2023): regular tasks at longer lengths",
