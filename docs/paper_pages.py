@@ -151,8 +151,8 @@ PAPERS = {
     ),
     "tallec2018_chrono": Paper(
         "Tallec & Ollivier (2018): chrono initialisation",
-        "With gate biases that start spread over the time scales of a task an LSTM learns copy memory and adding in fewer "
-        "steps than with a forget bias of 1, by more the longer the memory.",
+        "With gate biases that start spread over the time scales of a task an LSTM learns copy memory and adding in "
+        "fewer steps than with a forget bias of 1, by more the longer the memory.",
         key=4,
     ),
     "deletang2023_regular": Paper(
