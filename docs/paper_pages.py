@@ -141,6 +141,17 @@ PAPERS = {
         "Greff et al. (2017): variants of the LSTM",
         "The forget gate and the output activation are what an LSTM needs most; the learning rate explains over two "
         "thirds of the variance of the loss.",
+        "On adding the forget gate is needed: the best tenth without it end at 2.7 times the loss of the vanilla "
+        "LSTM's. Without the output activation five trials against five show no difference there, and on temporal "
+        "order they end at a seventieth of the vanilla LSTM's loss. Two explanations were looked at. The criterion, "
+        "which explains it: the paper compares error rates, and on temporal order the best tenth of every variant "
+        "name all test sequences rightly, so that the loss left says how large the outputs are, which that activation "
+        "bounds. The tasks: 50 steps give little to forget, and the paper's signals much; that is open. By error "
+        "rates on adding, which differ, the order is the paper's for the forget gate too: none wrong with it, 0.6% to "
+        "1.2% without. The learning rate explains 0.94 and 0.68 of the variance, about the paper's two thirds or "
+        "more, and fifty trials leave intervals from 0.46 to 0.98 and from 0.37 to 0.80. Coupling input and forget "
+        "gate (`cifg`) does better than the vanilla LSTM here on both tasks, where the paper finds no difference "
+        "(recalled).",
         figure="random_search",
     ),
     "bai2018_rnns": Paper(
@@ -153,6 +164,12 @@ PAPERS = {
         "Tallec & Ollivier (2018): chrono initialisation",
         "With gate biases that start spread over the time scales of a task an LSTM learns copy memory and adding in "
         "fewer steps than with a forget bias of 1, by more the longer the memory.",
+        "With a forget bias of 1 the LSTM stays at the best constant in all nine runs. With chrono's biases it halves "
+        "the loss of adding at length 200 in all three, after 3,250 training steps. At 750 its three runs have begun "
+        "to learn when they end, at 0.11 to 0.16 of 0.17, and in copy memory they end 2% to 5% below the baseline, "
+        "where our criterion asks for a tenth. Three runs against three at each length cannot be significant once "
+        "corrected. The GRU, which the paper does not have, learns in 1,750 training steps without chrono and in "
+        "2,250 with it.",
         key=4,
     ),
     "deletang2023_regular": Paper(
