@@ -301,6 +301,12 @@ def log_axis(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
+def numbers_along(axes: Axes, widest: str) -> int:
+    """How many intervals the x axis has room to number, at most four, where one of its numbers is the widest."""
+    room = cast(Canvas, axes.figure).get_figwidth() / _columns(axes) - 0.5
+    return max(1, min(4, int(room / (inches(widest, SMALL) + 0.15))))
+
+
 def number_values(axes: Axes, values: Sequence[float]) -> None:
     """Ticks of the x axis at the values, with numbers at as many as have room, the last among them."""
     room = cast(Canvas, axes.figure).get_figwidth() / _columns(axes) - 0.5

@@ -153,7 +153,8 @@ class CellStyles:
 
     def of_variants(self, cell: str, variants: Sequence[Variant]) -> list[dict[str, Any]]:
         """Line properties of a cell's variants: of one color with a dash each, or, of a report's only cell with more
-        variants than dashes, colours for the values of the setting that has most, and dashes for those of the others.
+        variants than dashes, colours for the values of the setting that has most, dashes for those of the others, and a
+        marker each.
         """
         if cell != self.alone or len(variants) <= len(DASHES):
             return [self.of(cell, place) for place in range(len(variants))]
@@ -165,9 +166,9 @@ class CellStyles:
             {
                 "color": SHADES[FAMILIES[colour % len(FAMILIES)]][colour // len(FAMILIES) % 3],
                 "linestyle": DASHES[dash % len(DASHES)],
-                "marker": MARKERS[colour % len(MARKERS)],
+                "marker": MARKERS[place % len(MARKERS)],
             }
-            for colour, dash in zip(colours, dashes, strict=True)
+            for place, (colour, dash) in enumerate(zip(colours, dashes, strict=True))
         ]
 
     def ordered(self, cells: Iterable[str]) -> list[str]:

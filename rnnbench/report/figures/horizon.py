@@ -10,7 +10,7 @@ from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure, OfMilestone
 from rnnbench.report.sentences import lengths_solved
-from rnnbench.report.style import CellStyles
+from rnnbench.report.style import SMALL, CellStyles, text_width
 
 
 class Horizon(OfMilestone, Figure):
@@ -46,7 +46,7 @@ class Horizon(OfMilestone, Figure):
             for axes in left:
                 _curves(axes, list(drawing.lines(of_task, styles)), tested)
                 axes.set(title=title, xlabel="length T (steps)", ylabel=f"success rate{of}")
-            _ranges(right, list(drawing.lines(longest[longest["task"] == task], styles)), tested)
+            _ranges(right, list(drawing.lines(longest[longest["task"] == task], styles)), tested, many)
             drawing.title(right, f"{f'{title}: ' if many else ''}longest solvable length{of}", 1.0 if many else 0.4)
             right.set_xlabel("length T (steps)")
         explained = {"95% interval": drawing.mark("_" if many else "|", 8)}
@@ -67,8 +67,8 @@ def _curves(axes: Axes, lines: list[drawing.Line], tested: list[float]) -> None:
     axes.grid(visible=False, axis="x")
 
 
-def _ranges(axes: Axes, lines: list[drawing.Line], tested: list[float]) -> None:
-    """A row per cell: the longest length and its interval."""
+def _ranges(axes: Axes, lines: list[drawing.Line], tested: list[float], many: bool) -> None:
+    """A row per cell: the longest length and its interval. Long names are left to the legend, which many lack."""
     ladder = [0.0, *tested]
     for place, (_, group, style) in enumerate(lines):
         (row,) = group.to_dict("records")
@@ -83,4 +83,7 @@ def _ranges(axes: Axes, lines: list[drawing.Line], tested: list[float]) -> None:
             axes.annotate("", (reached + 0.6, place), (reached + 0.1, place), arrowprops=arrow)
     axes.set_xlim(-0.4, len(ladder) - 0.2)
     axes.set_xticks(range(len(ladder)), ["none", *(f"{length:,g}" for length in tested)])
-    drawing.dot_rows(axes, [label for label, *_ in lines])
+    labels = [label for label, *_ in lines]
+    if max(drawing.inches(label, SMALL) for label in labels) > text_width() / 2 and not many:
+        labels = [""] * len(labels)  # the legend has them
+    drawing.dot_rows(axes, labels)

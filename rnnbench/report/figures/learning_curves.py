@@ -125,7 +125,8 @@ class LearningCurves(Figure):
         for level in _baseline([line[:3] for line in drawn]):
             look: dict[str, Any] = {"color": "0.3", "linewidth": 0.8, "linestyle": (0, (2, 2)), "zorder": 1}
             axes.axhline(level, label="best constant", **look)
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=self.x == "steps", steps=[1, 2, 5, 10]))
+        most = drawing.numbers_along(axes, f"{axes.get_xlim()[1]:,.0f}")
+        axes.xaxis.set_major_locator(MaxNLocator(most, integer=self.x == "steps", steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter("{x:,.0f}" if self.x == "steps" else "{x:,g}")
         return explained
 
