@@ -301,15 +301,19 @@ def log_axis(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
+def _room_for_numbers(axes: Axes) -> float:
+    """Inches of the x axis, about."""
+    return cast(Canvas, axes.figure).get_figwidth() / _columns(axes) - 0.5
+
+
 def numbers_along(axes: Axes, widest: str) -> int:
     """How many intervals the x axis has room to number, at most four, where one of its numbers is the widest."""
-    room = cast(Canvas, axes.figure).get_figwidth() / _columns(axes) - 0.5
-    return max(1, min(4, int(room / (inches(widest, SMALL) + 0.15))))
+    return max(1, min(4, int(_room_for_numbers(axes) / (inches(widest, SMALL) + 0.15))))
 
 
 def number_values(axes: Axes, values: Sequence[float]) -> None:
     """Ticks of the x axis at the values, with numbers at as many as have room, the last among them."""
-    room = cast(Canvas, axes.figure).get_figwidth() / _columns(axes) - 0.5
+    room = _room_for_numbers(axes)
     low, high = axes.get_xlim()
     at = np.log(values) - np.log(low) if axes.get_xscale() == "log" else np.asarray(values) - low
     at = at / (np.log(high / low) if axes.get_xscale() == "log" else high - low) * room

@@ -9,7 +9,6 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.style
-import pandas as pd
 import seaborn as sns
 
 from rnnbench.analysis.results import FIRST, cell_order
@@ -113,6 +112,11 @@ def ramp(place: int, places: int) -> dict[str, Any]:
     }
 
 
+def turn_of_colours(place: int) -> str:
+    """The families' colours in turn, for what is no cell: the first of each, then the others."""
+    return SHADES[FAMILIES[place % len(FAMILIES)]][place // len(FAMILIES) % 3]
+
+
 def unmarked(line: Mapping[str, Any]) -> dict[str, Any]:
     """The look of a line without its marker."""
     return {name: value for name, value in line.items() if name != "marker"}
@@ -152,23 +156,25 @@ class CellStyles:
         }
 
     def of_variants(self, cell: str, variants: Sequence[Variant]) -> list[dict[str, Any]]:
-        """Line properties of a cell's variants: of one color with a dash each, or, of a report's only cell with more
+        """Line properties of a cell's variants: of one colour with a dash each, or, of a report's only cell with more
         variants than dashes, colours for the values of the setting that has most, dashes for those of the others, and a
         marker each.
         """
         if cell != self.alone or len(variants) <= len(DASHES):
             return [self.of(cell, place) for place in range(len(variants))]
-        settings = pd.DataFrame([{name: str(value) for name, value in each.settings} for each in variants])
-        widest = settings.nunique().idxmax()
-        colours = pd.factorize(settings[widest], sort=True)[0]
-        dashes = pd.factorize(settings.drop(columns=widest).agg(" ".join, axis=1), sort=True)[0]
+        settings = [{name: str(value) for name, value in each.settings} for each in variants]
+        names = {name for each in settings for name in each}
+        widest = max(sorted(names), key=lambda name: len({each.get(name, "") for each in settings}))
+        values = [each.pop(widest, "") for each in settings]
+        others = [" ".join(each.values()) for each in settings]
+        colours, dashes = sorted(set(values)), sorted(set(others))
         return [
             {
-                "color": SHADES[FAMILIES[colour % len(FAMILIES)]][colour // len(FAMILIES) % 3],
-                "linestyle": DASHES[dash % len(DASHES)],
+                "color": turn_of_colours(colours.index(value)),
+                "linestyle": DASHES[dashes.index(other) % len(DASHES)],
                 "marker": MARKERS[place % len(MARKERS)],
             }
-            for place, (colour, dash) in enumerate(zip(colours, dashes, strict=True))
+            for place, (value, other) in enumerate(zip(values, others, strict=True))
         ]
 
     def ordered(self, cells: Iterable[str]) -> list[str]:

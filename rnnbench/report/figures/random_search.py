@@ -7,9 +7,8 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis.random_search import SEARCHED, VARIANT, best_tenth, trial_losses
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
-from rnnbench.report.cell_names import FAMILIES
 from rnnbench.report.component import Figure
-from rnnbench.report.style import SHADES, CellStyles
+from rnnbench.report.style import CellStyles, turn_of_colours
 
 RATE = SEARCHED[0]
 
@@ -29,9 +28,11 @@ class RandomSearch(Figure):
         canvas, panels = drawing.grid(
             [str(name) for name, _ in groups], False, "learning rate", "validation loss", row_height=1.3, share=True
         )
+        tasks = [task for task, _ in drawing.by_task(results.runs)]
         for axes, (_, runs) in zip(panels, groups, strict=True):
-            for (task, trials), name in zip(drawing.by_task(runs), FAMILIES, strict=False):
-                look: dict[str, Any] = {"color": SHADES[name][0], "markersize": 2.5, "markeredgewidth": 0.5}
+            for task, trials in drawing.by_task(runs):
+                colour = turn_of_colours(tasks.index(task))
+                look: dict[str, Any] = {"color": colour, "markersize": 2.5, "markeredgewidth": 0.5}
                 axes.plot(trials[RATE].astype(float), trial_losses(trials), "o", markerfacecolor="none", **look)
                 best = best_tenth(trials)
                 axes.plot(best[RATE].astype(float), trial_losses(best), "o", label=task, **look)
