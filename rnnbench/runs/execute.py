@@ -20,7 +20,6 @@ from rnnbench.store.atomic import DamagedFileError
 from rnnbench.store.reader import JobOutcome
 from rnnbench.tasks.wrapped import innermost
 from rnnbench.training import Run
-from rnnbench.training.progress import Progress
 from rnnbench.wandb_logging import configuration, identity
 
 
@@ -125,22 +124,22 @@ def _trained(
     if run.model.backend_reason and run.device.type == "cpu":
         how = f"backend={run.model.backend.name}, since fused cannot run it"
         print(f"rnnbench: {folder.name}: {how}: {run.model.backend_reason}", file=sys.stderr)
-    progress, recorders, error_text = Progress(), list[Recorder](), None
+    recorders, error_text = list[Recorder](), None
     try:
-        progress = run.resume(folder)
-        for recorder in _recorders(job, run, folder, config, progress, summary):
+        run.resume(folder)
+        for recorder in _recorders(job, run, config, summary):
             recorders.append(recorder)  # one by one, so that those made before an error are finished
-        summary["status"], results = run.train(folder, progress, recorders)
+        summary["status"], results = run.train(recorders)
         summary |= {**results, "backend_reason": run.model.backend_reason}  # a cell may change meanwhile
         if job.shares_machine:
             summary["times_shared"] = True
     except Interrupted:
-        summary["steps_trained"] = progress.step
+        summary["steps_trained"] = run.progress.step
     except BaseException as raised:
         error = as_reported(raised)
         print_error(error)
         error_text = "".join(traceback.format_exception(error))
-        summary |= {**run.reached(progress), "status": Status.FAILED, "error": named(error)}
+        summary |= {**run.reached(), "status": Status.FAILED, "error": named(error)}
     try:
         if summary["status"] != Status.RUNNING:
             folder.finish(summary, error_text)
@@ -165,11 +164,9 @@ def _begun(job: Job, run: Run, folder: RunFolder, config: Mapping[str, Any]) -> 
     }
 
 
-def _recorders(
-    job: Job, run: Run, folder: RunFolder, config: Mapping[str, Any], progress: Progress, begun: Mapping[str, Any]
-) -> Iterator[Recorder]:
+def _recorders(job: Job, run: Run, config: Mapping[str, Any], begun: Mapping[str, Any]) -> Iterator[Recorder]:
     """Of progress, and W&B unless it is disabled, from where the run resumes."""
-    settings, alone = job.settings, job.progress is None
+    settings, alone, folder, progress = job.settings, job.progress is None, run.folder, run.progress
     if job.progress is not None:
         yield ProgressFile(job.progress, progress.step, run.settings.steps)
     yield ProgressBar(folder.name, run.settings.steps, progress.step, run.task.baseline_loss, lines=alone)

@@ -23,9 +23,8 @@ from rnnbench.tasks.adding import Adding
 from rnnbench.timing import lax_scan
 from rnnbench.timing.implementations import torch_module
 from rnnbench.timing.measure import interleaved_seconds
-from rnnbench.training import StepSettings
-from rnnbench.training.loop import Loop
-from rnnbench.training.randomness import Noise, Streams
+from rnnbench.training import Run, StepSettings
+from rnnbench.training.randomness import Streams
 from rnnbench.training.truncation import windows
 from rnnbench.training.update import without_compiler
 
@@ -77,24 +76,13 @@ def harness_step(cell: type[Cell], sizes: StepSizes) -> Step:
         stop_when_solved=True,
         checkpoint_every_s=1e9,
     )
-    loop = Loop(
-        model.train(),
-        task,
-        without_compiler(torch.optim.Adam)(model.parameters(), lr=LEARNING_RATE, fused=True),
-        settings,
-        validation=[],
-        confirmation=lambda attempt: [],
-        probe_batch=task.draw(sizes.batch, generator),
-        probes={},
-        recorders=[],
-        save=lambda: None,
-        noise=Noise(Streams.from_seed(0), torch.device("cpu")),
-    )
+    optimizer = without_compiler(torch.optim.Adam)(model.parameters(), lr=LEARNING_RATE, fused=True)
+    run = Run(model.train(), task, optimizer, settings, {}, Streams.from_seed(0), torch.device("cpu"))
     training = windows(task.training_batches(sizes.batch, generator), None)
 
     def step() -> tuple[float, float]:
-        loop.train_step(next(training))
-        return loop.progress.recent_losses[-1], loop.progress.gradient_norm
+        run.train_step(next(training))
+        return run.progress.recent_losses[-1], run.progress.gradient_norm
 
     return step
 

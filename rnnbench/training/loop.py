@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +17,10 @@ from rnnbench.probes import Probe
 from rnnbench.recorders import Recorder
 from rnnbench.recorders.recorder import Arrays
 from rnnbench.schema import Status
-from rnnbench.tasks import Batch, Task
-from rnnbench.training.evaluation import evaluate
+from rnnbench.tasks import Batch, Split, Task
+from rnnbench.training.evaluation import EVALUATION_BATCH, evaluate
 from rnnbench.training.progress import Progress
-from rnnbench.training.randomness import Noise, evaluating
+from rnnbench.training.randomness import Noise, Streams, evaluating
 from rnnbench.training.settings import StepSettings
 from rnnbench.training.truncation import Window, scored_examples
 from rnnbench.training.update import Update
@@ -37,34 +38,47 @@ def weights_of(model: nn.Module) -> Weights:
 
 
 @dataclass
-class Loop:
-    """Trains a model on a task, and at the steps that are due evaluates it, probes it and saves a checkpoint."""
+class Loop(ABC):
+    """Trains a model on a task, and at the steps that are due evaluates it, probes it and saves a checkpoint.
+
+    All of its randomness is from the streams.
+    """
 
     model: Model
     task: Task
     optimizer: torch.optim.Optimizer
     settings: StepSettings
-    validation: Sequence[Batch]
-    confirmation: Callable[[int], Iterable[Batch]]
-    """Fresh data for the n-th attempt to confirm that the task is solved."""
-    probe_batch: Batch
     probes: Mapping[str, Probe]
-    recorders: Sequence[Recorder]
-    save: Callable[[], None]
-    noise: Noise
+    streams: Streams
+    device: torch.device
     schedule: LRScheduler | None = None
-    """Stepped after every training step; one that waits for a plateau, after every evaluation that follows one."""
-    progress: Progress = field(default_factory=Progress)
-    carried: list[State] | None = None
-    """With truncation, the states of the layers after the last training step."""
-    best: Weights | None = None
-    """The weights of the lowest validation loss so far."""
-    saved_at: float = field(default_factory=time.monotonic)
+    """Of the learning rate. Stepped after every training step; one that waits for a plateau, after every evaluation
+    that follows one."""
 
     def __post_init__(self) -> None:
+        self.noise = Noise(self.streams, self.device, self.settings.weight_noise)
         self.update = Update(self.model, self.optimizer, self.settings)
+        self.progress = Progress()
+        self.recorders: Sequence[Recorder] = ()
+        self.validation: Sequence[Batch] = ()
+        self.carried: list[State] | None = None
+        """With truncation, the states of the layers after the last training step."""
+        self.best: Weights | None = None
+        """The weights of the lowest validation loss so far."""
+        self.saved_at = time.monotonic()
 
-    def run(self, training: Iterator[Window]) -> Status:
+    @abstractmethod
+    def save(self) -> None:
+        """Save a checkpoint of the run between two training steps."""
+
+    def examples(
+        self, task: Task, split: Split, generator: torch.Generator, size: int = 0, at_a_time: int = EVALUATION_BATCH
+    ) -> Iterator[Batch]:
+        """Held-out data, by default as many examples as the settings say."""
+        for batch in task.evaluation_batches(split, size or self.settings.eval_examples, at_a_time, generator):
+            yield batch.to(self.device)
+
+    def loop(self, training: Iterator[Window], probe_batch: Batch) -> Status:
         """Train from the current progress to the end; `training` is the data of the training steps to come.
 
         Returns `done`, or `diverged` at the first loss or gradient that is not finite. A signal ends it between two
@@ -72,11 +86,11 @@ class Loop:
         """
         try:
             if not self.progress.history:
-                self._evaluate_and_probe()
+                self._evaluate_and_probe(probe_batch)
             while self.progress.ended_by(self.settings) is None:
                 check()
                 self.train_step(next(training))
-                self._evaluate_and_probe()
+                self._evaluate_and_probe(probe_batch)
                 if time.monotonic() - self.saved_at >= self.settings.checkpoint_every_s:
                     self.checkpoint()
             check()
@@ -130,7 +144,7 @@ class Loop:
         carried = [tuple(tensor.detach() for tensor in state) for state in states]
         return self.task.mean_loss(*scored_examples(outputs, batch)), carried
 
-    def _evaluate_and_probe(self) -> None:
+    def _evaluate_and_probe(self, probe_batch: Batch) -> None:
         """Evaluate and probe where due, and record the results. Raises NotFiniteError when a validation loss is not."""
         progress, arrays = self.progress, dict[str, Arrays]()
         row: dict[str, float | str] = {"step": progress.step}
@@ -140,7 +154,7 @@ class Loop:
         for name, probe in self.probes.items():
             if probe.due(progress.step, is_last):
                 with evaluating(self.model):
-                    measurement = probe.measure(self.model, self.task, self.probe_batch)
+                    measurement = probe.measure(self.model, self.task, probe_batch)
                 self.update.clear()
                 row |= measurement.scalars
                 arrays |= {name: measurement.arrays} if measurement.arrays else {}
@@ -192,12 +206,17 @@ class Loop:
             progress.evaluations_since_best += 1
 
     def _confirm(self) -> dict[str, float]:
-        """Evaluate on fresh data whether the task is solved: of many evaluations one may meet the criterion by luck."""
+        """Evaluate on fresh data whether the task is solved: of many evaluations one may meet the criterion by luck.
+
+        Of finite data it is the validation split again.
+        """
         progress = self.progress
         if progress.first_crossing_step is None:
             progress.first_crossing_step = progress.step
         progress.confirmation_attempts += 1
-        evaluation = evaluate(self.model, self.task, self.confirmation(progress.confirmation_attempts))
+        stream = self.streams.confirmation_attempt(progress.confirmation_attempts)
+        size = self.settings.confirm_examples or self.task.confirmation_examples
+        evaluation = evaluate(self.model, self.task, self.examples(self.task, "validation", stream, size))
         if not math.isfinite(evaluation.loss):
             raise NotFiniteError
         if self.task.solved(evaluation.loss, evaluation.error_rate):
@@ -209,6 +228,6 @@ class Loop:
         }
 
     def _synchronized_time(self) -> float:
-        if self.noise.device.type == "cuda":
-            torch.cuda.synchronize(self.noise.device)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
         return time.perf_counter()

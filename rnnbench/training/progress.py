@@ -1,14 +1,14 @@
 """How far a run has come; with weights and optimizer state, what a checkpoint holds."""
 
 import math
-import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from rnnbench.machine import ExternalLoadMeter
 from rnnbench.recorders.recorder import Arrays, Scalars
 from rnnbench.training.settings import StepSettings
 
@@ -57,35 +57,16 @@ class Progress:
 
     def to_plain(self) -> dict[str, Any]:
         """The progress as plain values, its arrays as tensors."""
-        arrays = {
-            probe: [
-                [step, {name: torch.from_numpy(np.array(value)) for name, value in named.items()}]
-                for step, named in measured
-            ]
-            for probe, measured in self.arrays.items()
-        }
-        return vars(self) | {"arrays": arrays}
+        return vars(self) | {"arrays": _each(self.arrays, lambda array: torch.from_numpy(np.array(array)))}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Progress":
         """The progress of `to_plain`."""
-        arrays = {
-            probe: [(step, {name: value.numpy() for name, value in named.items()}) for step, named in measured]
-            for probe, measured in plain["arrays"].items()
-        }
-        return cls(**(plain | {"arrays": arrays}))
+        return cls(**plain | {"arrays": _each(plain["arrays"], Tensor.numpy)})
 
 
-class Clock:
-    """Measures the wall time of a session and the CPU time that others use meanwhile, added to those before."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.before_s, self.others_before_s = progress.elapsed_s, progress.others_cpu_s
-        self.started, self.others = time.monotonic(), ExternalLoadMeter()
-
-    def update(self) -> None:
-        """Bring the progress's times up to date."""
-        elapsed = time.monotonic() - self.started
-        self.progress.elapsed_s = self.before_s + elapsed
-        self.progress.others_cpu_s = self.others_before_s + self.others.load() * elapsed
+def _each(arrays: Mapping[str, Any], convert: Callable[[Any], Any]) -> dict[str, Any]:
+    return {
+        probe: [(step, {name: convert(value) for name, value in named.items()}) for step, named in measured]
+        for probe, measured in arrays.items()
+    }

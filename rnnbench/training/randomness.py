@@ -63,14 +63,9 @@ class Noise:
     """What training draws: the model from torch's generators, and Gaussian noise of a deviation on every parameter."""
 
     def __init__(self, streams: Streams, device: torch.device, deviation: float = 0.0) -> None:
-        self.seed = streams.noise.initial_seed()
         self.weights = streams.weight_noise
         self.device = device
         self.deviation = deviation
-
-    def seeded(self) -> AbstractContextManager[None]:
-        """torch's global generators, seeded from the run's seed; afterwards they are as they were before."""
-        return seeded(self.seed, self.device)
 
     def on_weights(self, model: nn.Module) -> AbstractContextManager[None]:
         """Noise on every parameter, drawn anew, as Graves (2011) and Chung et al. (2014); then they are as before."""

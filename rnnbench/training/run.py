@@ -2,56 +2,47 @@
 
 import math
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch.optim.lr_scheduler import LRScheduler
 
 from rnnbench.interruption import check
-from rnnbench.machine import is_shared
-from rnnbench.model import Model
-from rnnbench.probes import Probe
+from rnnbench.machine import ExternalLoadMeter, is_shared
 from rnnbench.recorders import Recorder, RunFolder
 from rnnbench.schema import Status, length_column, milestone_column
 from rnnbench.store.atomic import DamagedFileError
 from rnnbench.tasks import Batch, Task
-from rnnbench.tasks.task import Split
 from rnnbench.tasks.wrapped import innermost
 from rnnbench.training.batch_check import check_batch
 from rnnbench.training.checkpoint import weights_digest, writer
 from rnnbench.training.evaluation import EVALUATION_BATCH, baseline_loss, evaluate
 from rnnbench.training.loop import Loop, weights_of
-from rnnbench.training.progress import Clock, Progress
-from rnnbench.training.randomness import Noise, Streams, unseeded_randomness
-from rnnbench.training.settings import StepSettings
+from rnnbench.training.progress import Progress
+from rnnbench.training.randomness import seeded, unseeded_randomness
 from rnnbench.training.truncation import windows
 
 
 @dataclass
-class Run:
-    """A model, a task, an optimizer and the probes, seeded by the run's streams."""
+class Run(Loop):
+    """A model, a task, an optimizer and the probes, which `resume` brings to a folder's checkpoint and `train` trains.
 
-    model: Model
-    task: Task
-    optimizer: torch.optim.Optimizer
-    settings: StepSettings
-    probes: Mapping[str, Probe]
-    streams: Streams
-    device: torch.device
-    schedule: LRScheduler | None = None
-    """Of the learning rate."""
+    As a dataclass it has the fields of `Loop`.
+    """
+
     tests: Mapping[int, Task] = field(default_factory=dict)
     """The tasks at other lengths on which the trained model is evaluated."""
     resumed: Mapping[str, Any] = field(init=False, default_factory=dict)
     """The checkpoint that the run resumes from; empty at its start."""
-    written_by: Mapping[str, str] = field(init=False, default_factory=dict)
+    folder: RunFolder = field(init=False)
+    written_by: Mapping[str, str] = field(init=False)
     """What writes the run's checkpoints."""
 
     def __post_init__(self) -> None:
-        self.noise = Noise(self.streams, self.device, self.settings.weight_noise)
+        super().__post_init__()
         stateful = {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}
         self.stateful: dict[str, Any] = {name: each for name, each in stateful.items() if each is not None}
 
@@ -59,7 +50,7 @@ class Run:
         """Put back the states of a checkpoint, or set aside one that does not fit; where the run starts from."""
         made = [each for name, each in self.stateful.items() if name != "model"]
         components = [*self.model.cells, innermost(self.task), *self.probes.values(), *made]
-        self.written_by = writer(folder.name, map(type, components), self.device)
+        self.folder, self.written_by = folder, writer(folder.name, map(type, components), self.device)
         problem = None
         try:
             self.resumed = folder.load_checkpoint() or {}
@@ -71,94 +62,79 @@ class Run:
         if self.resumed:
             for name, each in self.stateful.items():
                 each.load_state_dict(self.resumed[name])
-            return Progress.from_plain(self.resumed["progress"])
+            self.carried, self.best = self.resumed["carried"], self.resumed["best"]
+            self.progress = Progress.from_plain(self.resumed["progress"])
+            return self.progress
         if problem is not None:
             kept = folder.set_checkpoint_aside().name
             said = f"its checkpoint {problem}; it is kept as {kept}, and the run starts again from the beginning"
             print(f"rnnbench: {folder.name}: {said}", file=sys.stderr)
         folder.drop_records()
-        return Progress()
+        return self.progress
 
-    def train(
-        self, folder: RunFolder, progress: Progress, recorders: Sequence[Recorder]
-    ) -> tuple[Status, dict[str, Any]]:
-        """Train on from what `resume` returned, write the records, return status and results. Raises Interrupted."""
-        clock = Clock(progress)
+    def train(self, recorders: Sequence[Recorder]) -> tuple[Status, dict[str, Any]]:
+        """Train on from where `resume` came to, write the records, return status and results. Raises Interrupted."""
+        self.recorders, self.others = recorders, ExternalLoadMeter()
         self.model.train()
         probe_batch = self.task.probe_batch(self.settings.batch_size, self.streams.probes).to(self.device)
         check_batch(self.task, probe_batch)
         if unseeded := self._unseeded_randomness(probe_batch):
-            print(f"rnnbench: {folder.name}: {unseeded}; the same seed may give other numbers", file=sys.stderr)
-        loop = self._loop(folder, progress, recorders, clock, probe_batch)
+            print(f"rnnbench: {self.folder.name}: {unseeded}; the same seed may give other numbers", file=sys.stderr)
+        self.validation = list(self.examples(self.task, "validation", self.streams.validation))
         try:
-            status = self._trained(loop)
+            status = self._trained(probe_batch)
         finally:
-            folder.write_records(progress.history, progress.arrays)
+            self.folder.write_records(self.progress.history, self.progress.arrays)
         last = weights_of(self.model)
-        weights = {"last": last} | ({} if loop.best is None else {"best": loop.best})
+        weights = {"last": last} | ({} if self.best is None else {"best": self.best})
         selected = weights.get(self.settings.selection, last)
         self.model.load_state_dict(selected)
         tested = self._tested(status)
         if self.settings.keep_weights:
-            folder.save_weights(
+            self.folder.save_weights(
                 {
                     "input_size": self.task.input_size,
                     "output_size": self.task.output_size,
                     "selection": self.settings.selection,
-                    "steps": {"last": progress.step, "best": progress.best_step},
+                    "steps": {"last": self.progress.step, "best": self.progress.best_step},
                     "weights": weights,
                 }
             )
-        clock.update()
-        results = {**self.reached(progress), **tested, "weights_sha256": weights_digest(selected)}
-        results |= {"unseeded_randomness": unseeded or None, "wall_time_s": progress.elapsed_s}
-        return status, results | _load(progress, self.model.backend.threads)
+        self._take_time()
+        results = {**self.reached(), **tested, "weights_sha256": weights_digest(selected)}
+        results |= {"unseeded_randomness": unseeded or None, "wall_time_s": self.progress.elapsed_s}
+        return status, results | _load(self.progress, self.model.backend.threads)
 
-    def _loop(
-        self, folder: RunFolder, progress: Progress, recorders: Sequence[Recorder], clock: Clock, probe_batch: Batch
-    ) -> Loop:
-        loop = Loop(
-            self.model,
-            self.task,
-            self.optimizer,
-            self.settings,
-            validation=list(self._examples(self.task, "validation", self.streams.validation)),
-            confirmation=self._confirmation,
-            probe_batch=probe_batch,
-            probes=self.probes,
-            recorders=recorders,
-            save=lambda: self._save(folder, loop, clock),
-            noise=self.noise,
-            schedule=self.schedule,
-            progress=progress,
-            carried=self.resumed.get("carried"),
-            best=self.resumed.get("best"),
-        )
-        return loop
-
-    def _trained(self, loop: Loop) -> Status:
+    def _trained(self, probe_batch: Batch) -> Status:
         training = windows(self._training_batches(), self.settings.truncate)
-        with self.noise.seeded():
-            for _ in range(loop.progress.step):
+        with seeded(self.streams.noise.initial_seed(), self.device):
+            for _ in range(self.progress.step):
                 check()
                 next(training)
             if self.resumed:
                 self.noise.restore(self.resumed["noise"])
-            return loop.run(training)
+            return self.loop(training, probe_batch)
 
-    def _save(self, folder: RunFolder, loop: Loop, clock: Clock) -> None:
-        clock.update()
-        folder.write_records(loop.progress.history, loop.progress.arrays)
-        folder.save_checkpoint(
+    def save(self) -> None:
+        self._take_time()
+        self.folder.write_records(self.progress.history, self.progress.arrays)
+        self.folder.save_checkpoint(
             {
                 "written_by": self.written_by,
                 **{name: each.state_dict() for name, each in self.stateful.items()},
                 "noise": self.noise.state(),
-                "carried": loop.carried,
-                "best": loop.best,
-                "progress": loop.progress.to_plain(),
+                "carried": self.carried,
+                "best": self.best,
+                "progress": self.progress.to_plain(),
             }
         )
+
+    def _take_time(self) -> None:
+        """Add the time since the last call, and the CPU time that others used meanwhile, to the progress."""
+        elapsed = time.monotonic() - self.others.start.wall
+        self.progress.elapsed_s += elapsed
+        self.progress.others_cpu_s += self.others.load() * elapsed
+        self.others = ExternalLoadMeter()
 
     def _training_batches(self) -> Iterator[Batch]:
         for batch in self.task.training_batches(self.settings.batch_size, self.streams.training):
@@ -174,19 +150,9 @@ class Run:
             return ""
         return f"{type(self.task).__name__}: two batches drawn from generators of the same state differ"
 
-    def _examples(
-        self, task: Task, split: Split, generator: torch.Generator, size: int = 0, at_a_time: int = EVALUATION_BATCH
-    ) -> Iterator[Batch]:
-        for batch in task.evaluation_batches(split, size or self.settings.eval_examples, at_a_time, generator):
-            yield batch.to(self.device)
-
-    def _confirmation(self, attempt: int) -> Iterator[Batch]:
-        """Fresh examples as of the validation data; of finite data the validation split again."""
-        size = self.settings.confirm_examples or self.task.confirmation_examples
-        return self._examples(self.task, "validation", self.streams.confirmation_attempt(attempt), size)
-
-    def reached(self, progress: Progress) -> dict[str, Any]:
+    def reached(self) -> dict[str, Any]:
         """What a run has come to, by column: steps to what it met, last and first values of the history, speed."""
+        progress = self.progress
         last: dict[str, float | str] = {}
         first: dict[str, float | str] = {}
         for row in progress.history:
@@ -200,7 +166,7 @@ class Run:
             "steps_trained": progress.step,
             "epochs_trained": None if epoch is None else progress.batches / epoch,
             "training_ended_by": None if progress.diverged_at_step else progress.ended_by(self.settings),
-            **self._selected(progress),
+            **self._selected(),
             "has_criterion": self.task.has_criterion,
             "solved": progress.steps_to_solve is not None if self.task.has_criterion else None,
             "steps_to_solve": progress.steps_to_solve,
@@ -218,14 +184,15 @@ class Run:
             **_speed(progress),
         }
 
-    def _selected(self, progress: Progress) -> dict[str, Any]:
-        losses = {int(row["step"]): row["validation_loss"] for row in progress.history if "validation_loss" in row}
-        step = progress.best_step if self.settings.selection == "best" else max(losses, default=None)
+    def _selected(self) -> dict[str, Any]:
+        evaluated = [row for row in self.progress.history if "validation_loss" in row]
+        losses = {int(row["step"]): row["validation_loss"] for row in evaluated}
+        step = self.progress.best_step if self.settings.selection == "best" else max(losses, default=None)
         return {"selected_step": step, "selected_validation_loss": None if step is None else losses[step]}
 
     def _tested(self, status: Status) -> dict[str, Any]:
         """The baseline's loss on test data; the model's too, unless it diverged."""
-        batches = list(self._examples(self.task, "test", self.streams.test))
+        batches = list(self.examples(self.task, "test", self.streams.test))
         baseline = {"test_baseline_loss": baseline_loss(self.task, batches)}
         if status != Status.DONE:
             return baseline
@@ -238,7 +205,7 @@ class Run:
         for length, task in self.tests.items():
             stream, at_a_time = self.streams.other_length, max(1, EVALUATION_BATCH * steps // max(length, steps))
             for_model, for_baseline = (
-                self._examples(task, "test", stream(length), at_a_time=at_a_time) for _ in range(2)
+                self.examples(task, "test", stream(length), at_a_time=at_a_time) for _ in range(2)
             )
             columns = evaluate(self.model, task, for_model).columns("test")
             baseline = baseline_loss(task, for_baseline)

@@ -81,7 +81,7 @@ class Executed:
         self.folder = folder
         self.progress = run.resume(folder)
         self.started_from = self.progress.step
-        self.outcome, self.results = run.train(folder, self.progress, [self.events, *recorders])
+        self.outcome, self.results = run.train([self.events, *recorders])
         self.weights = {name: value.clone() for name, value in run.model.state_dict().items()}
 
     @property

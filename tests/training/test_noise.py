@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_bits(make_run: MakeRun, execute: Execute, 
     assert first.results["unseeded_randomness"] is None
     # 32 numbers of one seed: another stream of noise alone gives another run
     run = make_run(cell, **QUICK)
-    run.noise.seed = 99
+    run.streams.noise.manual_seed(99)
     assert execute(run).results["test_loss"] != first.results["test_loss"]
 
 
