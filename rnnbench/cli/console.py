@@ -3,7 +3,6 @@
 import errno
 import io
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
@@ -16,8 +15,6 @@ from rnnbench.interruption import listening
 from rnnbench.schema import ExperimentFiles
 
 COMPLETION = frozenset({"-sc", "--shell-completion"})
-OUTCOME = re.compile(r"(?<=: )(failed|refused|lost|diverged)|(?P<good>(?<=\()solved at step \d+)")
-"""What is coloured in an outcome's line."""
 
 
 def answer(command: str, resumes: str, usage: str, run: Callable[[list[str]], None], used: Sequence[str]) -> None:
@@ -46,13 +43,6 @@ def fail(message: str) -> NoReturn:
     """End the program for a wrong setting: one line, exit code 2."""
     print(f"rnnbench: {message}", file=sys.stderr)
     raise SystemExit(2)
-
-
-def coloured(outcome: str, stream: TextIO) -> str:
-    """An outcome's line, on a terminal with `solved` in green or `failed` in red, unless NO_COLOR is set."""
-    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return outcome
-    return OUTCOME.sub(lambda found: f"\x1b[{32 if found['good'] else 31}m{found[0]}\x1b[0m", outcome, count=1)
 
 
 def _complete(arguments: list[str], used: Sequence[str]) -> None:

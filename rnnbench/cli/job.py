@@ -11,11 +11,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnbench.cli.composer import import_from_config_directories, settings_of
-from rnnbench.cli.console import coloured, fail
+from rnnbench.cli.console import fail
 from rnnbench.cli.launches import BASIC_LAUNCHER, write_outcome
 from rnnbench.errors import SettingError, as_reported, named, one_line, print_error
 from rnnbench.interruption import Interrupted, check, deferred, listen_as_worker, will_be_requeued
-from rnnbench.recorders.progress import write_progress
 from rnnbench.runs.execute import Job, execute
 from rnnbench.runs.swept import outcome_line, shared_overrides, swept_label
 from rnnbench.schema import ExperimentFiles, JobStatus, LaunchFiles
@@ -43,10 +42,11 @@ def _run_job(config: DictConfig) -> float | None:
     multirun = hydra.mode == RunMode.MULTIRUN
     launch = LaunchFiles(Path(hydra.sweep.dir if multirun else hydra.run.dir))
     number = int(hydra.job.num) if multirun else 0
-    progress = launch.progress(number) if multirun else None
-    if progress is not None:
-        write_progress(progress, 0, 0)
-    outcome = _outcome(config, launch, number, progress)
+    running = launch.running(number)
+    if multirun:
+        with suppress(OSError):  # on a full disk the launching process knows less
+            running.touch()
+    outcome = _outcome(config, launch, number)
     text = outcome_line(outcome, shared=outcome.overrides)
     try:
         if outcome.status != JobStatus.STOPPED or not will_be_requeued():
@@ -57,15 +57,14 @@ def _run_job(config: DictConfig) -> float | None:
         if not multirun and outcome.status == JobStatus.REFUSED:
             fail(outcome.message)
         if not multirun:  # of a sweep, the launching process prints it
-            print(coloured(text, sys.stderr), file=sys.stderr)
+            print(text, file=sys.stderr)
     finally:
-        if progress is not None:
-            with suppress(OSError):
-                progress.unlink(missing_ok=True)
+        with suppress(OSError):
+            running.unlink(missing_ok=True)
     return outcome.objective
 
 
-def _outcome(config: DictConfig, launch: LaunchFiles, number: int, progress: Path | None) -> JobOutcome:
+def _outcome(config: DictConfig, launch: LaunchFiles, number: int) -> JobOutcome:
     hydra = HydraConfig.get()
     overrides = [str(override) for override in hydra.overrides.task]
     try:
@@ -83,7 +82,6 @@ def _outcome(config: DictConfig, launch: LaunchFiles, number: int, progress: Pat
             overrides,
             swept_label(overrides, shared_overrides(job.overrides for job in plan) if len(plan) > 1 else ()),
             shares_machine=hydra.mode == RunMode.MULTIRUN and not by_hydra and len(plan) != 1,
-            progress=progress,
             worst=-math.inf if str(hydra.sweeper.get("direction")).endswith("maximize") else math.inf,
         )
         return execute(job)

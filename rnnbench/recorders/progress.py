@@ -1,4 +1,4 @@
-"""How far a run has come: a bar on the terminal, and a small file that the launching process of a sweep reads."""
+"""How far a run has come: a bar on the terminal, or a line now and then."""
 
 import os
 import shutil
@@ -6,8 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -18,8 +16,8 @@ tqdm.set_lock(threading.RLock())  # tqdm's own is shared between processes, and 
 
 WIDE = 110
 """Columns from which on a terminal has room for everything."""
-PERIOD_S, LINE_EVERY_S = 2.0, 30.0
-"""Between two writes of the file, and between two lines where the output is no terminal."""
+LINE_EVERY_S = 30.0
+"""Between two lines where the output is no terminal."""
 
 
 class ProgressBar(Recorder):
@@ -66,34 +64,3 @@ class ProgressBar(Recorder):
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         self.bar.close()
-
-
-def write_progress(path: Path, done: int, left: int) -> None:
-    """Write the steps that this launch has trained a run, and those that are left."""
-    with suppress(OSError):  # on a full disk the launching process knows less, and the run continues
-        path.write_text(f"{done} {left}")
-
-
-def share_done(path: Path) -> float:
-    """The share of a run's steps in this launch that is done; 0 where the file is missing or half written."""
-    with suppress(OSError, ValueError):
-        done, left = map(int, path.read_text().split())
-        return done / max(done + left, 1)
-    return 0.0
-
-
-class ProgressFile(Recorder):
-    """Writes the steps done every few seconds, and removes the file in the end."""
-
-    def __init__(self, path: Path, start: int, steps: int) -> None:
-        self.path, self.start, self.steps = path, start, steps
-        self.written_at = time.monotonic()
-
-    def advance(self, step: int) -> None:
-        if (now := time.monotonic()) - self.written_at >= PERIOD_S:
-            write_progress(self.path, step - self.start, self.steps - step)
-            self.written_at = now
-
-    def finish(self, summary: Mapping[str, Any]) -> None:
-        with suppress(OSError):
-            self.path.unlink(missing_ok=True)

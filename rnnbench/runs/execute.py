@@ -5,13 +5,12 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rnnbench.errors import SettingError, as_reported, named, print_error
 from rnnbench.interruption import Interrupted, check
 from rnnbench.process_settings import FLUSH_DENORMALS, THREADS, choose, seed_random_numbers, standard_settings
-from rnnbench.recorders import ProgressBar, ProgressFile, Recorder, RunFolder, WeightsAndBiases
+from rnnbench.recorders import ProgressBar, Recorder, RunFolder, WeightsAndBiases
 from rnnbench.runs.build import build_run
 from rnnbench.runs.identity import Identities, provenance
 from rnnbench.runs.settings import Settings
@@ -35,8 +34,6 @@ class Job:
     """What a sweep varies in it, for its name in W&B."""
     shares_machine: bool = False
     """Whether others run at the same time, so that its times are not its own."""
-    progress: Path | None = None
-    """The file from which the launching process of a sweep reads how far the run has come."""
     worst: float = math.inf
     """The objective of a run that diverged or did not get as far as what the objective measures."""
 
@@ -166,9 +163,7 @@ def _begun(job: Job, run: Run, folder: RunFolder, config: Mapping[str, Any]) -> 
 
 def _recorders(job: Job, run: Run, config: Mapping[str, Any], begun: Mapping[str, Any]) -> Iterator[Recorder]:
     """Of progress, and W&B unless it is disabled, from where the run resumes."""
-    settings, alone, folder, progress = job.settings, job.progress is None, run.folder, run.progress
-    if job.progress is not None:
-        yield ProgressFile(job.progress, progress.step, run.settings.steps)
+    settings, folder, progress, alone = job.settings, run.folder, run.progress, not job.shares_machine
     yield ProgressBar(folder.name, run.settings.steps, progress.step, run.task.baseline_loss, lines=alone)
     if settings.wandb.resolved_mode() == "disabled":
         return

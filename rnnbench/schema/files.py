@@ -93,24 +93,24 @@ class LaunchFiles:
         """The traceback of a job that failed before it had a run folder."""
         return self.folder / f"job-{number}-traceback.txt"
 
-    def progress(self, number: int) -> Path:
-        """How far the job's run has come, while it runs."""
-        return self.folder / f"job-{number}.progress"
+    def running(self, number: int) -> Path:
+        """There while the job is executed."""
+        return self.folder / f"job-{number}.running"
 
     def printed(self, number: int) -> Path:
         """What a job printed that ran in another process than the launching one."""
         return self.folder / f"job-{number}.log"
 
-    def ended_and_begun(self) -> tuple[set[int], set[int]]:
-        """The numbers of the jobs with an outcome and of those with a progress, from one look at the folder."""
+    def ended_and_running(self) -> tuple[set[int], set[int]]:
+        """The numbers of the jobs with an outcome and of those being executed, from one look at the folder."""
         split = [path.name.removeprefix("job-").partition(".") for path in self.folder.iterdir()]
         numbered = [(int(number), kind) for number, _, kind in split if number.isdecimal()]
-        ended, begun = ({number for number, kind in numbered if kind == wanted} for wanted in ("json", "progress"))
-        return ended, begun
+        ended, running = ({number for number, kind in numbered if kind == wanted} for wanted in ("json", "running"))
+        return ended, running
 
     def outcomes(self) -> dict[int, Path]:
         """The outcomes so far by the jobs' numbers, in their order."""
-        return {number: self.outcome(number) for number in sorted(self.ended_and_begun()[0])}
+        return {number: self.outcome(number) for number in sorted(self.ended_and_running()[0])}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import importlib
 import multiprocessing
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -161,12 +160,11 @@ class Sweep:
         return launch
 
     def wait_for_training(self, launch: Launch, runs: int) -> None:
-        """Wait until this many runs have trained for some steps and have not ended."""
+        """Wait until this many runs have a checkpoint and have not ended."""
 
         def train() -> bool:
             assert not launch.ends_within(0), launch.errors
-            texts = {path: path.read_text() for path in self.folder.glob("results/*/launches/*/*.progress")}
-            return sum(re.match("[1-9]", text) is not None for text in texts.values()) == runs
+            return len([*self.folder.glob("results/*/runs/*/checkpoint.pt")]) == runs
 
         wait_until(train)
 
@@ -272,7 +270,7 @@ def _in_a_job(sweep: Sweep) -> bool:
     """Whether the last launch was killed in a job, or has stopped one."""
     if not (launches := sweep.files.launches()):
         return False
-    left = any(launches[-1].folder.glob("*.progress"))
+    left = any(launches[-1].folder.glob("*.running"))
     return left or any(read_outcome(path).status == JobStatus.STOPPED for path in launches[-1].outcomes().values())
 
 

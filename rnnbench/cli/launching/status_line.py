@@ -2,14 +2,12 @@
 
 import sys
 import threading
-import time
 from collections import Counter
 from contextlib import suppress
 from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from rnnbench.cli.console import coloured
 from rnnbench.runs.swept import outcome_line, shared_overrides
 from rnnbench.schema import JobStatus, LaunchFiles
 from rnnbench.store.atomic import DamagedFileError
@@ -60,25 +58,23 @@ class Following(threading.Thread):
             self._look()
 
     def _look(self) -> None:
-        from rnnbench.recorders.progress import share_done  # imports torch, which Hydra's search must not
-
         if self.files.plan.exists() and (written_at := self.files.plan.stat().st_mtime_ns) != self._plan_read_at:
             self.plan, self._plan_read_at = read_plan(self.files.plan), written_at
             self.shared = shared_overrides(job.overrides for job in self.plan)
             self.ended |= {number: job.status for number, job in enumerate(self.plan) if job.status is not None}
-        ended, begun = self.files.ended_and_begun()
+        ended, begun = self.files.ended_and_running()
         for number in sorted(ended - set(self.ended)):
             self._print(number)
-        running = [share_done(self.files.progress(number)) for number in begun - ended]
+        running = len(begun - ended)
         done = sum(status in DONE for status in self.ended.values())
         others = Counter[str](status for status in self.ended.values() if status not in DONE)
-        waiting = max(0, len(self.plan) - len(self.ended) - len(running))
-        counts: dict[str, int] = {"done": done, "running": len(running), **others, "waiting": waiting}
+        waiting = max(0, len(self.plan) - len(self.ended) - running)
+        counts: dict[str, int] = {"done": done, "running": running, **others, "waiting": waiting}
         self.bar.set_description_str(", ".join(f"{count} {status}" for status, count in counts.items()))
         known_before = sum(job.status is not None for job in self.plan)
-        self.bar.n, self.bar.total = len(self.ended) - known_before + sum(running), len(self.plan) - known_before
-        if self.bar.n == 0:  # the clock starts with the first training step
-            self.bar.start_t = self.bar.last_print_t = time.time()  # close() clears what was printed after the start
+        known_now = len(self.ended) - known_before
+        self.bar.n = known_now and known_now + running / 2  # on average half of a run is done
+        self.bar.total = len(self.plan) - known_before
 
     def _print(self, number: int) -> None:
         self.ended[number] = JobStatus.LOST  # if its outcome is damaged
@@ -88,4 +84,4 @@ class Following(threading.Thread):
             tqdm.write(text, file=self.stream)
         planned = self.plan[number].run if number < len(self.plan) else None
         line = f"[{len(self.ended)}/{len(self.plan) or '?'}] {outcome_line(outcome, self.shared, planned)}"
-        tqdm.write(coloured(line, self.stream), file=self.stream)
+        tqdm.write(line, file=self.stream)
