@@ -49,10 +49,6 @@ class SettingError(ValueError):
     """A wrong setting: one line that names the value, the bound and the remedy."""
 
 
-class MissingSettingError(SettingError):
-    """A setting that has no value, ???, and must be given one."""
-
-
 class ComponentError(Exception):
     """A bug of a component that shows only in what it returned: the message says where, and the remedy."""
 

@@ -24,7 +24,7 @@ piece is predicted exactly, which hardly any model does, so measured are, over t
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -32,16 +32,25 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from rnnbench.tasks.finite_task import FiniteTask, Part
-from rnnbench.tasks.piano_roll import KEYS, read_piano_rolls
+from rnnbench.tasks.finite_task import FiniteTask, Part, read_file
 from rnnbench.tasks.task import Batch, StepMeasure
 
+KEYS = 88
+NAMES: dict[Part, str] = {"training": "traindata", "validation": "validdata", "test": "testdata"}
+WHERE = (
+    "the four sets of Boulanger-Lewandowski et al. (2012) are shared as .mat files with the code of the TCN paper "
+    "(Bai et al. 2018)"
+)
 LEAST_PROBABILITY = 1e-12
 """Of a key that never sounds in training (or never stops): were it impossible, one such note would cost an infinity."""
 
 
 class PolyphonicMusic(FiniteTask):
-    """Polyphonic music from the piano-roll file at `path`; another file is another difficulty."""
+    """Polyphonic music from the piano-roll file at `path`; another file is another difficulty.
+
+    It is a .mat file of `traindata`, `validdata` and `testdata`, each an array of pieces, each a (time, 88) array of 0
+    and 1, key 0 being MIDI note 21.
+    """
 
     input_size = KEYS
     output_size = KEYS
@@ -53,7 +62,7 @@ class PolyphonicMusic(FiniteTask):
     }
 
     def __init__(self, path: str | Path) -> None:
-        self._pieces = read_piano_rolls(path)
+        self._pieces = read_file(path, _read, WHERE)
 
     @property
     def baseline_loss(self) -> float:
@@ -92,3 +101,21 @@ class PolyphonicMusic(FiniteTask):
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return batch.at_every_scored_step(((outputs > 0) == (batch.targets > 0)).all(2))
+
+
+def _read(file: Path) -> dict[Part, list[Float[Tensor, "_ 88"]]]:
+    """The pieces of each split."""
+    from scipy.io import loadmat
+
+    content = loadmat(file)
+    rolls = {split: [_piece(array) for array in content[name].flat] for split, name in NAMES.items()}
+    for split, pieces in rolls.items():
+        if not pieces or min(map(len, pieces)) < 2:
+            raise ValueError(f"its {split} split must hold pieces, of at least 2 chords each")
+    return rolls
+
+
+def _piece(array: Any) -> Tensor:
+    if array.ndim != 2 or array.shape[1] != KEYS or not ((array == 0) | (array == 1)).all():
+        raise ValueError(f"a piece of shape {array.shape} must be (time, {KEYS}), of 0 and 1")
+    return torch.tensor(array.astype("float32"))

@@ -93,7 +93,7 @@ class DrawnLengths(WrappedTask):
         yield from super().evaluation_batches(split, size, min(batch_size, EXAMPLES_OF_ONE_LENGTH), generator)
 
     @cached_property
-    def _baseline_loss(self) -> float | None:
+    def baseline_loss(self) -> float | None:
         total = steps = 0.0
         for task in self.tasks.values():
             if task.baseline_loss is None:
@@ -101,10 +101,6 @@ class DrawnLengths(WrappedTask):
             scored = float(task.draw(1, torch.Generator().manual_seed(0)).weights[0])
             total, steps = total + scored * task.baseline_loss, steps + scored
         return total / steps
-
-    @property
-    def baseline_loss(self) -> float | None:
-        return self._baseline_loss
 
     def baseline_outputs(self, batch: Batch) -> Tensor | None:
         return self.by_steps[len(batch.inputs)].baseline_outputs(batch)

@@ -23,10 +23,9 @@ from rnnbench.cli.launching import status_line
 from rnnbench.cli.menu import is_among, own_directories
 from rnnbench.errors import SettingError
 from rnnbench.schema import MEASURED, ExperimentFiles, JobStatus, LaunchFiles
-from rnnbench.store import reader
 from rnnbench.store.atomic import DamagedFileError, remove_stale_temporaries, write_json
 from rnnbench.store.lock import remove_stale_locks
-from rnnbench.store.reader import JobOutcome, PlannedJob
+from rnnbench.store.reader import JobOutcome, PlannedJob, read_outcome, read_plan, read_run
 
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
@@ -44,20 +43,15 @@ def write_outcome(launch: Path, number: int, outcome: JobOutcome) -> None:
     write_json(LaunchFiles(launch).outcome(number), asdict(outcome))
 
 
-def read_outcome(launch: Path, number: int) -> JobOutcome | None:
-    """The outcome of the job with that number; None when it has none, and, with a line, when its file is damaged."""
-    path = LaunchFiles(launch).outcome(number)
-    try:
-        return reader.read_outcome(path) if path.exists() else None
-    except DamagedFileError as error:
-        print(f"rnnbench: {error}; its job counts as not run", file=sys.stderr)
-        return None
-
-
-def read_outcomes(launch: Path) -> list[JobOutcome]:
-    """The outcomes so far, in the order of the jobs' numbers."""
-    outcomes = [read_outcome(launch, number) for number in LaunchFiles(launch).outcomes()]
-    return [outcome for outcome in outcomes if outcome is not None]
+def read_outcomes(launch: Path) -> dict[int, JobOutcome]:
+    """The outcomes so far by the jobs' numbers, in their order, but damaged ones, each of which is named in a line."""
+    outcomes = {}
+    for number, path in LaunchFiles(launch).outcomes().items():
+        try:
+            outcomes[number] = read_outcome(path)
+        except DamagedFileError as error:
+            print(f"rnnbench: {error}; its job counts as not run", file=sys.stderr)
+    return outcomes
 
 
 def write_plan(launch: Path, jobs: Sequence[PlannedJob]) -> None:
@@ -153,12 +147,12 @@ def end_stopped_sweep(by_signal: bool) -> None:
 
 def _exit_code(launch: Path) -> int:
     """The exit code for the worst outcome of the launch's jobs; for a sweep, prints a line that counts them."""
-    outcomes = read_outcomes(launch)
+    outcomes = read_outcomes(launch).values()
     counts = Counter(_by_now(launch, outcome) for outcome in outcomes)
     if not LaunchFiles(launch).plan.exists():  # of another sweeper, whose jobs are not known before
         write_plan(launch, [PlannedJob(tuple(outcome.overrides), outcome.run) for outcome in outcomes])
     try:
-        jobs = reader.read_plan(LaunchFiles(launch).plan)
+        jobs = read_plan(LaunchFiles(launch).plan)
         planned = len(jobs)
         counts = Counter(job.status for job in jobs if job.status is not None) + counts
     except DamagedFileError as error:
@@ -180,7 +174,7 @@ def _by_now(launch: Path, outcome: JobOutcome) -> JobStatus:
     """The status of a job; of one whose run another process was executing, as far as that has come."""
     if outcome.status == JobStatus.BUSY and outcome.run is not None:
         with suppress(DamagedFileError):
-            status = reader.read_run(ExperimentFiles(launch.parents[1]).run(outcome.run)).summary["status"]
+            status = read_run(ExperimentFiles(launch.parents[1]).run(outcome.run)).summary["status"]
             return JobStatus.DONE_BEFORE if status in MEASURED else JobStatus.BUSY
     return outcome.status
 

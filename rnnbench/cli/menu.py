@@ -125,7 +125,7 @@ def nearest_setting(key: str, known: Mapping[str, tuple[str, str]]) -> str | Non
     endings = get_close_matches(word, list(last.values()), n=1)
     near = [name for name in known if last[name] in endings]
     said = [name for name, (_, comment) in known.items() if comment.lower().startswith(word.replace("_", " ").lower())]
-    return next(iter([*near, *said, *(name for name in known if word in last[name].split("_"))]), None)
+    return next(iter([*near, *(name for name in known if word in last[name].split("_")), *said]), None)
 
 
 def choice_settings(group: str, path: Path) -> dict[str, tuple[str, str]]:

@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from rnnbench.cli.composer import Composer, import_from_config_directories
-from rnnbench.errors import MissingSettingError, SettingError
+from rnnbench.errors import SettingError
 from rnnbench.interruption import Interrupted
 from rnnbench.runs.identity import Identities
 from rnnbench.runs.settings import Settings
@@ -33,12 +33,11 @@ class Planner:
         """What is known of each job: its run and whether that is done. Raises Hydra's errors.
 
         A job whose run cannot be named has something wrong with it, which it says itself when it runs. Raises
-        SettingError where a value is to be given, where jobs would be stored in several places, and where one wrong
-        setting is why no job can run.
+        SettingError where jobs would be stored in several places, and where one wrong setting is why no job can run.
         """
         changed_before, refused = len(self._changed), list[SettingError]()
         planned = [self._planned(tuple(job), refused) for job in jobs]
-        if len(refused) == len(jobs) > 1 and len({str(error) for error in refused}) == 1:
+        if len(refused) == len(jobs) and len({str(error) for error in refused}) == 1:
             raise refused[0]
         if self._changed and not changed_before:
             some = f"{len(self._changed)} of the runs were done, such as {self._changed[0]}; rerun=true does them again"
@@ -50,7 +49,7 @@ class Planner:
             composed = self._composer.compose(job)  # Hydra's own errors end the launch
             settings = Settings.from_content(composed.content)
             identity = self._identities.of(settings, str(composed.choices["cell"]), str(composed.choices["task"]))
-        except (MissingSettingError, HydraException, Interrupted):
+        except (HydraException, Interrupted):
             raise
         except SettingError as error:
             refused.append(error)

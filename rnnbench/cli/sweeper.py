@@ -18,7 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from rnnbench.cli.launches import read_outcome, write_plan
+from rnnbench.cli.launches import read_outcomes, write_plan
 from rnnbench.errors import SettingError
 from rnnbench.runs.swept import shared_overrides, swept_label
 from rnnbench.runs.tuning import TuningSettings, TuningStages
@@ -92,9 +92,9 @@ class UnionOfProducts(Sweeper):
         from rnnbench.analysis.archive import read_run_folders
         from rnnbench.analysis.results import sorted_runs
 
-        jobs = {}
+        jobs, outcomes = {}, read_outcomes(self.folder)
         for number, job in enumerate(self.planned):
-            known = job if job.status is not None else read_outcome(self.folder, number)
+            known = job if job.status is not None else outcomes.get(number)
             if known is not None and known.status != JobStatus.BUSY:
                 jobs[known.run] = job.overrides
         runs, _ = read_run_folders(ExperimentFiles(self.folder.parents[1]))

@@ -1,7 +1,6 @@
 """How far a run has come: a bar on the terminal, or a line now and then."""
 
 import os
-import shutil
 import sys
 import threading
 import time
@@ -14,8 +13,6 @@ from rnnbench.recorders.recorder import Recorder, Scalars
 
 tqdm.set_lock(threading.RLock())  # tqdm's own is shared between processes, and stays in the system after a kill
 
-WIDE = 110
-"""Columns from which on a terminal has room for everything."""
 LINE_EVERY_S = 30.0
 """Between two lines where the output is no terminal."""
 
@@ -23,26 +20,23 @@ LINE_EVERY_S = 30.0
 class ProgressBar(Recorder):
     """One line: the run, steps, time left, training and validation loss.
 
-    A wide terminal also shows the steps per second and the baseline's loss where there is one. Where the output is no
-    terminal, `lines` prints one now and then, but for continuous integration, which sets CI in the environment.
+    Where the output is no terminal, `lines` prints one now and then, but for continuous integration, which sets CI in
+    the environment.
     """
 
-    def __init__(self, run: str, steps: int, start: int, baseline_loss: float | None, lines: bool = False) -> None:
+    def __init__(self, run: str, steps: int, start: int, lines: bool = False) -> None:
         self.run, self.steps, self.start, self.lines = run, steps, start, lines and not os.environ.get("CI")
         self.started_at = self.printed_at = time.monotonic()
-        wide = (columns := shutil.get_terminal_size().columns) >= WIDE
-        self.baseline = f", baseline {baseline_loss:.2g}" if wide and baseline_loss is not None else ""
-        speed = "{rate_fmt}, " if wide else ""
         self.bar = tqdm(
             total=steps,
             initial=start,
-            desc=run[: 24 if wide else 16],
+            desc=run[:16],
             unit="step",
             disable=None,
             leave=False,
-            ncols=columns - 1,
+            dynamic_ncols=True,
             nrows=20,  # a terminal may say that it has none, where tqdm would draw nothing
-            bar_format=f"{{desc}} {{n_fmt}}/{{total_fmt}}|{{bar}}| {speed}{{remaining}} left{{postfix}}",
+            bar_format="{desc} {n_fmt}/{total_fmt}|{bar}| {remaining} left{postfix}",
         )
 
     def advance(self, step: int) -> None:
@@ -51,7 +45,7 @@ class ProgressBar(Recorder):
     def record(self, row: Scalars) -> None:
         if "validation_loss" in row:
             trained = f"loss {row['train_loss']:.2g}, " if row["step"] != 0 else ""
-            losses = f"{trained}validation {row['validation_loss']:.2g}{self.baseline}"
+            losses = f"{trained}validation {row['validation_loss']:.2g}"
             self.bar.set_postfix_str(losses)
             if self.bar.disable and self.lines:
                 self._print(int(row["step"]), losses)

@@ -164,7 +164,7 @@ def _begun(job: Job, run: Run, folder: RunFolder, config: Mapping[str, Any]) -> 
 def _recorders(job: Job, run: Run, config: Mapping[str, Any], begun: Mapping[str, Any]) -> Iterator[Recorder]:
     """Of progress, and W&B unless it is disabled, from where the run resumes."""
     settings, folder, progress, alone = job.settings, run.folder, run.progress, not job.shares_machine
-    yield ProgressBar(folder.name, run.settings.steps, progress.step, run.task.baseline_loss, lines=alone)
+    yield ProgressBar(folder.name, run.settings.steps, progress.step, lines=alone)
     if settings.wandb.resolved_mode() == "disabled":
         return
     of_run = f"{folder.name} {job.label}".strip(), (job.cell, job.task), identity(settings.name, begun)

@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from rnnbench.errors import MissingSettingError, SettingError, printable, validation_message
+from rnnbench.errors import SettingError, printable, validation_message
 from rnnbench.machine import logical_cores
 from rnnbench.model import Counted
 from rnnbench.runs.components import Node, one_form, typed
@@ -102,11 +102,11 @@ class Settings(BaseModel, extra="forbid", frozen=True, ser_json_inf_nan="constan
 
     @classmethod
     def from_content(cls, content: Any) -> "Settings":
-        """Check the content of a configuration. Raises SettingError, and of it MissingSettingError for a ???."""
+        """Check the content of a configuration. Raises SettingError."""
         if missing := next(_missing(content), None):
             what = "FILE" if missing.endswith(".path") else "VALUE"
             help_of = f"`rnnbench --help {missing.partition('.')[0]}`"
-            raise MissingSettingError(f"{missing}=???: must be given, as {missing}={what}; {help_of} says what")
+            raise SettingError(f"{missing}=???: must be given, as {missing}={what}; {help_of} says what")
         try:
             return cls.model_validate(content)
         except ValidationError as error:

@@ -70,7 +70,7 @@ def test_a_run_in_a_pipe_says_now_and_then_how_far_it_is(
 ) -> None:
     monkeypatch.setenv("CI", environment)
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
-    bar = progress.ProgressBar("gru-adding-0", 200, 0, None, lines=alone)
+    bar = progress.ProgressBar("gru-adding-0", 200, 0, lines=alone)
     bar.started_at -= 10.0
     bar.record({"step": 0, "train_loss": float("nan"), "validation_loss": 0.2})
     bar.record({"step": 100, "train_loss": 0.1, "validation_loss": 0.12})

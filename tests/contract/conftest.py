@@ -1,12 +1,12 @@
 """Small files for the tasks that need one."""
 
-import json
 import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +45,14 @@ def small_piano_roll(folder: Path) -> Path:
     """Pieces of unequal lengths with chords of none to three notes."""
     generator = random.Random(0)
 
-    def piece() -> list[list[int]]:
-        steps = generator.randint(2, 9)
-        return [generator.sample(range(60, 72), generator.randint(0, 3)) for _ in range(steps)]
+    def pieces(count: int) -> Any:
+        array = np.empty((1, count), dtype=object)
+        for index in range(count):
+            array[0, index] = np.zeros((generator.randint(2, 9), 88))
+            for chord in array[0, index]:
+                chord[generator.sample(range(39, 51), generator.randint(0, 3))] = 1
+        return array
 
-    sizes, path = {"train": 11, "valid": 4, "test": 5}, folder / "small.json"
-    path.write_text(json.dumps({split: [piece() for _ in range(size)] for split, size in sizes.items()}))
+    path, sizes = folder / "small.mat", {"traindata": 11, "validdata": 4, "testdata": 5}
+    savemat(path, {split: pieces(size) for split, size in sizes.items()})
     return path

@@ -18,7 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from rnnbench import schema
-from rnnbench.cli.launches import read_outcome, write_outcome
+from rnnbench.cli.launches import read_outcomes, write_outcome
 from rnnbench.errors import SettingError, one_line
 from rnnbench.interruption import deferred, received
 from rnnbench.store.reader import JobOutcome
@@ -96,8 +96,8 @@ class ExecutorLauncher(Launcher):
             extra = self.config.hydra.runtime.choices["hydra/launcher"]
             install = f"pip install -c constraints.txt -e '.[{extra}]'"
             raise SettingError(f"hydra/launcher={extra}: needs {error.name}; {install}") from None
-        outcomes = [read_outcome(self.call.files.folder, number) for number, _ in jobs]
-        objectives = [None if outcome is None else outcome.objective for outcome in outcomes]
+        outcomes = read_outcomes(self.call.files.folder)
+        objectives = [outcomes[number].objective if number in outcomes else None for number, _ in jobs]
         return [JobReturn(status=JobStatus.COMPLETED, _return_value=value) for value in objectives]
 
     def _execute(self, calls: list[list[Job]]) -> None:
