@@ -218,21 +218,22 @@ def _part(arrays: Mapping[str, Array], suffix: str, kind: Kind | None, tokens: b
     name = f"inputs{suffix}"
     inputs = _numbers(arrays, name)
     _check(inputs.ndim in (2, 3) and inputs.size, inputs, name, "be examples x time x features, or examples x time")
-    examples, steps = inputs.shape[:2]
     if tokens:
         fits = inputs.ndim == 2 and inputs.dtype.kind in "iu" and inputs.min() >= 0
         _check(fits, inputs, name, "be integers from 0, examples x time, with tokens=true")
-    inputs = inputs.astype(np.int64) if tokens else inputs.astype(np.float32).reshape(examples, steps, -1)
+    shape = inputs.shape[:2]
+    inputs = inputs.astype(np.int64) if tokens else inputs.astype(np.float32).reshape(*shape, -1)
 
     name = f"mask{suffix}"
-    given = arrays.get(name, np.ones((examples, steps)))
-    _check(
-        given.shape == (examples, steps) and np.isin(given, (0, 1)).all(), given, name, "be 0 and 1, examples x time"
+    mask = arrays.get(name, np.ones(shape))
+    fits = (
+        mask.shape == shape
+        and np.isin(mask, (0, 1)).all()
+        and mask[:, 0].all()
+        and (np.diff(mask.astype(int)) <= 0).all()
     )
-    mask = given.astype(bool)
-    steady = mask[:, 0].all() and not (mask[:, 1:] & ~mask[:, :-1]).any()
-    _check(steady, given, name, "be 1 at the first steps of each example and 0 at all behind them")
-    return _Part(inputs, *_targets(arrays, f"targets{suffix}", mask, kind))
+    _check(fits, mask, name, "be examples x time, 1 at the first steps of each example and 0 at all behind them")
+    return _Part(inputs, *_targets(arrays, f"targets{suffix}", mask.astype(bool), kind))
 
 
 def _targets(arrays: Mapping[str, Array], name: str, mask: Array, kind: Kind | None) -> tuple[Array, Array, Kind, bool]:

@@ -1,6 +1,6 @@
 """Tasks that draw their batches in another way and are otherwise the task that they hold."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import torch
@@ -8,12 +8,18 @@ from torch import Tensor
 
 from rnnbench.tasks.finite_task import FiniteTask, Part
 from rnnbench.tasks.milestone import Milestone
-from rnnbench.tasks.task import Batch, Split, StepMeasure, Task
+from rnnbench.tasks.task import Batch, Split, Task
 
 EXAMPLES_OF_ONE_LENGTH = 25
 """Held-out examples drawn at a time, so that an evaluation meets many lengths."""
 
 DRAWN_AT_A_TIME = 1000
+
+OF_THE_TASK = (
+    "input_size", "output_size", "vocabulary", "confirmation_examples", "solved_error_rate", "solved", "correct",
+    "measures", "measure_steps", "at_length",
+)  # fmt: skip
+"""Values and methods that are the wrapped task's own."""
 
 
 class WrappedTask(Task):
@@ -21,8 +27,8 @@ class WrappedTask(Task):
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.input_size, self.output_size, self.vocabulary = task.input_size, task.output_size, task.vocabulary
-        self.confirmation_examples, self.solved_error_rate = task.confirmation_examples, task.solved_error_rate
+        for name in OF_THE_TASK:
+            setattr(self, name, getattr(task, name))
 
     @property
     def baseline_loss(self) -> float | None:
@@ -39,23 +45,8 @@ class WrappedTask(Task):
     def own_measures(self) -> tuple[str, ...]:
         return self.task.own_measures
 
-    def at_length(self, length: int) -> Task | None:
-        return self.task.at_length(length)
-
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return self.task.step_losses(outputs, targets)
-
-    def correct(self, outputs: Tensor, batch: Batch) -> Tensor | None:
-        return self.task.correct(outputs, batch)
-
-    def solved(self, loss: float, error_rate: float) -> bool:
-        return self.task.solved(loss, error_rate)
-
-    def measures(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
-        return self.task.measures(outputs, batch)
-
-    def measure_steps(self, outputs: Tensor, batch: Batch) -> Mapping[str, StepMeasure]:
-        return self.task.measure_steps(outputs, batch)
 
 
 class DrawnLengths(WrappedTask):

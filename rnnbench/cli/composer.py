@@ -9,7 +9,7 @@ interpolations, and what is wrong, so that the error is Hydra's.
 
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from hydra.core.config_loader import ConfigLoader
@@ -58,7 +58,7 @@ class Composer:
     def __init__(self, master: DictConfig, loader: ConfigLoader) -> None:
         self.master, self.loader = master, loader
         self._parse = cache(OverridesParser.create().parse_override)
-        self._base = cache(self._with_choices)
+        self._base = cache(partial(self._as_a_whole, resolve=False))
 
     def compose(self, job: Sequence[str]) -> Composed:
         """The configuration of a job. Raises Hydra's errors, and SettingError for an unresolved interpolation."""
@@ -71,9 +71,6 @@ class Composer:
             if override.key_or_group not in GROUPS and content is not None:
                 content = _with(content, override.key_or_group.split("."), override.value())
         return self._as_a_whole(job) if content is None else Composed(content, base.choices)
-
-    def _with_choices(self, choices: tuple[str, ...]) -> Composed:
-        return self._as_a_whole(choices, resolve=False)
 
     def _as_a_whole(self, job: Sequence[str], resolve: bool = True) -> Composed:
         config = self.loader.load_sweep_config(self.master, list(job))

@@ -3,8 +3,8 @@
 import logging
 import shlex
 import shutil
-import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -80,11 +80,6 @@ def report(arguments: list[str]) -> None:
     named = [word.partition("=")[2] for word in arguments if word.startswith("experiment=")]
     description = choices("experiment", directories).get(named[-1], "") if named else ""
     results = _read(config, settings.out)
-    if not any(is_among(word, ("name", "experiment")) for word in arguments):
-        others = {files.folder.name: "" for files in ExperimentFiles.all_in(Path(config.results_dir))}
-        others.pop(config.name, None)
-        there = f"; name=NAME chooses another: {', '.join(others)}" if others else ""
-        print(f"rnnbench: no name given, so name={config.name}{there}", file=sys.stderr)
     command, known_cells = shlex.join(["rnnbench-report", *arguments]), list(choices("cell", directories))
     results = _chosen(config, results, settings)
     written = write_report(results, tables, figures, known_cells, command, settings, description, letters)
@@ -121,7 +116,7 @@ def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":
 
 def _read(config: Any, out: Path | None) -> "Results":
     """The results of the experiment, or of several together, each of which is condensed in its own folder."""
-    from rnnbench.analysis.archive import load_results
+    from rnnbench.analysis.archive import load_results, write_archive
     from rnnbench.analysis.combined import together
 
     names = list(config.name) if isinstance(config.name, ListConfig) else [config.name]
@@ -137,22 +132,13 @@ def _read(config: Any, out: Path | None) -> "Results":
             raise SettingError(f"out={out}: is the folder of an experiment; choose another folder")
     seeds = config.tuning.seeds if config.tuned is not None else None
     tuning_seeds = tuple(seeds) if isinstance(seeds, ListConfig) else ()
-    several = [
-        _condensed(load_results(Path(config.results_dir) / name), out is not None, tuning_seeds) for name in names
-    ]
+    several = []
+    for name in names:
+        results = load_results(Path(config.results_dir) / name)
+        with nullcontext() if out is None else suppress(OSError):  # of a folder that is read-only
+            results = write_archive(results, tuning_seeds)
+        several.append(results)
     return several[0] if len(several) == 1 else together(several, root)
-
-
-def _condensed(results: "Results", elsewhere: bool, tuning_seeds: Sequence[int]) -> "Results":
-    """The results as condensed in their folder; as they are where that is read-only and the report goes elsewhere."""
-    from rnnbench.analysis.archive import write_archive
-
-    try:
-        return write_archive(results, tuning_seeds)
-    except OSError:
-        if not elsewhere:
-            raise
-        return results
 
 
 def _chosen(config: Any, results: "Results", settings: "ReportSettings") -> "Results":

@@ -119,12 +119,6 @@ def swept_jobs(
     return [list(job) for job in jobs]
 
 
-def sweep_of(config: DictConfig) -> list[list[str]]:
-    """The jobs of a configuration composed for a sweep, Hydra's own part included."""
-    sweeper = config.hydra.sweeper
-    return swept_jobs(sweeper.get("params") or {}, sweeper.get("products") or {}, config.hydra.overrides.task)
-
-
 def _values(override: Override) -> list[str]:
     key = override.get_key_element()
     if override.is_interval_sweep():

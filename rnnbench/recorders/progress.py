@@ -1,6 +1,5 @@
 """How far a run has come: a bar on the terminal, or a line now and then."""
 
-import os
 import sys
 import threading
 import time
@@ -20,12 +19,11 @@ LINE_EVERY_S = 30.0
 class ProgressBar(Recorder):
     """One line: the run, steps, time left, training and validation loss.
 
-    Where the output is no terminal, `lines` prints one now and then, but for continuous integration, which sets CI in
-    the environment.
+    Where the output is no terminal, `lines` prints one now and then.
     """
 
     def __init__(self, run: str, steps: int, start: int, lines: bool = False) -> None:
-        self.run, self.steps, self.start, self.lines = run, steps, start, lines and not os.environ.get("CI")
+        self.run, self.steps, self.start, self.lines = run, steps, start, lines
         self.started_at = self.printed_at = time.monotonic()
         self.bar = tqdm(
             total=steps,

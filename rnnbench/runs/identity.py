@@ -50,14 +50,11 @@ class Identities:
     def of(self, settings: Settings, cell: str, task: str) -> Identity:
         """The identity of the run. Raises whatever is wrong with one of its components."""
         check_run_name(cell, task, settings.seed)
-        with standard_settings(f"a component of cell={cell} task={task}", may_draw=True):
-            return self._of(settings, cell, task)
-
-    def _of(self, settings: Settings, cell: str, task: str) -> Identity:
-        built_task: Task = self._once(lambda: build_task(settings), "task", settings.task, settings.train.examples)
         of_shape = (settings.cell, settings.task, settings.model.model_dump(), settings.device, settings.threads)
-        hidden_size, backend, source = self._once(lambda: _shape(settings, built_task), "shape", *of_shape)
-        content = settings.result_settings(hidden_size, backend)
+        with standard_settings(f"a component of cell={cell} task={task}", may_draw=True):
+            built: Task = self._once(lambda: build_task(settings), "task", settings.task, settings.train.examples)
+            hidden_size, backend, source = self._once(lambda: _shape(settings, built), "shape", *of_shape)
+            content = settings.result_settings(hidden_size, backend)
         return Identity(run_name(cell, task, settings.seed, content), source, content)
 
     def _once(self, find: Callable[[], Any], *key: Any) -> Any:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from omegaconf import DictConfig
 
 from rnnbench.cli import explain, main, report
+from rnnbench.cli.sweeper import swept_jobs
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -20,6 +22,12 @@ SMALL = (
     "wandb=disabled",
 )
 """Settings for a run within a second; the task is to be made short besides."""
+
+
+def sweep_of(config: DictConfig) -> list[list[str]]:
+    """The jobs of a configuration composed for a sweep, Hydra's own part included."""
+    sweeper = config.hydra.sweeper
+    return swept_jobs(sweeper.get("params") or {}, sweeper.get("products") or {}, config.hydra.overrides.task)
 
 
 def in_this_process(

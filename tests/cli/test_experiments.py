@@ -11,11 +11,11 @@ from hydra.core.hydra_config import HydraConfig
 from rnnbench.cli.composer import settings_of
 from rnnbench.cli.menu import choices
 from rnnbench.cli.report import components
-from rnnbench.cli.sweeper import sweep_of
 from rnnbench.errors import SettingError
 from rnnbench.runs.build import build_run
 from rnnbench.runs.catalogue import configuration_directory
 from rnnbench.runs.settings import Settings
+from tests.cli.conftest import sweep_of
 from tests.long import long_but
 
 DIRECTORY = configuration_directory()

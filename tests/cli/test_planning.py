@@ -16,11 +16,11 @@ from omegaconf import DictConfig
 
 from rnnbench.cli.composer import Composer, settings_of
 from rnnbench.cli.menu import choices
-from rnnbench.cli.sweeper import sweep_of, swept_jobs
+from rnnbench.cli.sweeper import swept_jobs
 from rnnbench.errors import SettingError
 from rnnbench.runs.catalogue import configuration_directory
 from rnnbench.runs.settings import Settings
-from tests.cli.conftest import SMALL, Command
+from tests.cli.conftest import SMALL, Command, sweep_of
 from tests.long import long_but
 
 DIRECTORY = configuration_directory()

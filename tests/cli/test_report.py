@@ -39,9 +39,6 @@ def test_several_experiments_filters_and_what_is_refused(rnnbench_report: Comman
     assert len(re.findall('href="../(?:one|two)/runs/', (both / "report.html").read_text())) == 5
     sidecar = json.loads((both / "comparison.json").read_text())
     assert (sidecar["experiment"], len(sidecar["runs"])) == ("one+two", 5)
-    shutil.copytree(runs / "one", runs / "default")
-    code, _, errors = rnnbench_report(*LOOK)
-    assert (code, errors) == (0, "rnnbench: no name given, so name=default; name=NAME chooses another: one, two\n")
     assert rnnbench_report("name=two", *LOOK, "only.cell=[gru,lstm]", "only.seed=0")[0] == 0
     assert cells(runs / "two") == [("lstm", "1"), ("gru", "1")]
     assert len((runs / "two" / "runs.csv").read_text().splitlines()) == 6  # all runs stay

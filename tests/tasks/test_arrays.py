@@ -133,7 +133,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "not finite": ({"inputs": np.full((4, 3), np.nan)}, {}, "its inputs (4x3, float64) must be finite"),
     "negative": ({"targets": np.array([0, -1, 0, 1])}, {}, "must be classes from 0"),
     "one class": ({"targets": np.zeros(4, int)}, {}, "must hold at least two classes"),
-    "mask": ({"mask": np.array([[0, 1, 1]] * 4)}, {}, "its mask (4x3, int64) must be 1 at the first steps"),
+    "mask": ({"mask": np.array([[0, 1, 1]] * 4)}, {}, "its mask (4x3, int64) must be examples x time, 1 at"),
     "classes": ({"targets": np.linspace(0, 1, 4)}, {"kind": "classification"}, "must be integers"),
     "tokens": ({}, {"tokens": True}, "its inputs (4x3x2, float64) must be integers from 0"),
 }
