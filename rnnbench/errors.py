@@ -38,12 +38,6 @@ REQUIREMENTS = {
 }
 """What pydantic says in other words, by the type of its error."""
 
-OF_THE_DISK = (
-    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.ELOOP,
-    errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
-)  # fmt: skip
-"""Errors of a disk that is full, read-only or broken, and of files that are not what they should be."""
-
 
 class SettingError(ValueError):
     """A wrong setting: one line that names the value, the bound and the remedy."""
@@ -62,10 +56,8 @@ def as_reported(error: BaseException) -> BaseException:
     is_of_torch = type(error).__name__ == "OutOfMemoryError"  # which is not imported here
     if not (isinstance(error, MemoryError) or is_of_torch or "can't allocate memory" in str(error)):
         return error
-    asked = re.search(r"allocate:? ?([\d.]+ ?[A-Za-z]*)", one_line(error))
-    how_much = f" (it asked for {asked[1]})" if asked else ""
     remedy = "lower train.batch_size, train.eval_examples, model.hidden_size or the size of the task"
-    reported = OutOfMemory(f"the run does not fit into memory{how_much}; {remedy}")
+    reported = OutOfMemory(f"the run does not fit into memory ({one_line(error)[:200]}); {remedy}")
     reported.__cause__ = error
     return reported
 
@@ -102,11 +94,12 @@ def requirement(problem: ErrorDetails) -> str:
 def print_error(error: BaseException) -> None:
     """Print the traceback from the first call inside a component's file on; all of it where there is none.
 
-    One line for a wrong setting, for a disk that is full or fails, whose cause is not in any code, and for a
-    ComponentError; of a SyntaxError the place.
+    One line for a wrong setting, for an error of the system such as a full disk, and for a ComponentError; of a
+    SyntaxError the place.
     """
     said = traceback.TracebackException.from_exception(error)
-    if isinstance(error, ComponentError | SettingError) or (isinstance(error, OSError) and error.errno in OF_THE_DISK):
+    of_the_system = isinstance(error, OSError) and error.errno not in (None, errno.ENOENT)
+    if isinstance(error, ComponentError | SettingError) or of_the_system:
         text = f"rnnbench: {one_line(error)}\n"
     elif isinstance(error, SyntaxError):  # it names file and line; what led there is Python's import
         text = "".join(said.format_exception_only())

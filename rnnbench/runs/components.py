@@ -2,18 +2,16 @@
 
 import importlib
 import inspect
-import json
 import math
 import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from enum import Enum
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from rnnbench.errors import ComponentError, SettingError, names_a_setting, one_line, printable, requirement
 from rnnbench.process_settings import standard_settings
@@ -72,17 +70,9 @@ def typed(node: Node, group: str) -> Node:
     given = {name: value for name, value in node.items() if name not in as_given and value is not None}
     checked = component({"_target_": node.get("_target_"), **given}, group).keywords  # type: ignore[attr-defined]
     for name in given:
-        with suppress(TypeError):  # of what no JSON can hold
-            node = node | {name: json.loads(json.dumps(checked[name], default=_plain))}
+        with suppress(PydanticSerializationError):  # of what no JSON can hold
+            node = node | {name: to_jsonable_python(checked[name])}
     return node
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError
 
 
 def _checked(target: Any, arguments: Mapping[str, Any], group: str) -> dict[str, Any]:
