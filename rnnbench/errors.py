@@ -7,25 +7,19 @@ It becomes a SettingError: one line, exit code 2, and no run is started.
 
 Everything else that is raised inside a component, at construction or later, `sys.exit` and KeyboardInterrupt included,
 is a *bug*: the run counts as failed, the other runs of a sweep continue, the exit code is 1, and the whole traceback is
-written to a file. The terminal shows it from the component's own file on.
+written to a file. The terminal shows its last calls.
 """
 
 import errno
 import re
 import sys
-import sysconfig
 import traceback
-from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-PACKAGE = Path(__file__).resolve().parent
-COMPONENTS = tuple(PACKAGE / name for name in ("cells", "probes", "report/tables", "report/figures"))
-"""Where the package itself holds components."""
-SITES = (path for path in sys.path if path.endswith(("site-packages", "dist-packages")))
-INSTALLED = tuple(Path(path).resolve() for path in {sysconfig.get_path("stdlib"), *SITES})
-
+SHOWN_CALLS = 5
+"""The innermost calls of a traceback that the terminal shows."""
 
 REQUIREMENTS = {
     "extra_forbidden": "no such setting; `rnnbench --help all` lists them",
@@ -92,7 +86,7 @@ def requirement(problem: ErrorDetails) -> str:
 
 
 def print_error(error: BaseException) -> None:
-    """Print the traceback from the first call inside a component's file on; all of it where there is none.
+    """Print the traceback, of its calls the innermost.
 
     One line for a wrong setting, for an error of the system such as a full disk, and for a ComponentError; of a
     SyntaxError the place.
@@ -104,8 +98,7 @@ def print_error(error: BaseException) -> None:
     elif isinstance(error, SyntaxError):  # it names file and line; what led there is Python's import
         text = "".join(said.format_exception_only())
     else:
-        first = next((at for at, frame in enumerate(said.stack) if _is_of_a_component(Path(frame.filename))), 0)
-        del said.stack[:first]
+        del said.stack[:-SHOWN_CALLS]
         text = "".join(said.format(chain=False))
     print(text, end="", file=sys.stderr)
 
@@ -114,10 +107,3 @@ def named(error: BaseException) -> str:
     """An error in one line, with its type."""
     name, said = type(error).__name__, one_line(error)
     return name if said == name else f"{name}: {said}"
-
-
-def _is_of_a_component(path: Path) -> bool:
-    """Whether it belongs to a component: neither to the rest of rnnbench nor to an installed library."""
-    path = path.resolve()
-    is_ours = any(path.is_relative_to(folder) for folder in (PACKAGE, *INSTALLED))
-    return any(path.is_relative_to(folder) for folder in COMPONENTS) or (path.is_file() and not is_ours)

@@ -81,14 +81,9 @@ def _message(error: Exception) -> str:
         return no_such_choice(group, choice, config_directories(sys.argv[1:]))
     cause = error.__cause__
     if isinstance(error, ConfigCompositionException) and isinstance(cause, ConfigKeyError | ConfigAttributeError):
-        return _no_such_setting(str(cause.full_key))
+        typed = [word.lstrip("+~").partition("=")[0] for word in sys.argv[1:]]
+        key = next((word for word in typed if word.startswith(f"{cause.full_key}.")), str(cause.full_key))
+        near = nearest_setting(key, every_setting(config_directories(sys.argv[1:])))
+        hint = f"did you mean {near}? " if near else ""
+        return f"{key}: no such setting; {hint}`rnnbench --help all` lists them"
     return one_line(error)
-
-
-def _no_such_setting(key: str) -> str:
-    """That there is no such setting, with the nearest of all."""
-    typed = [word.lstrip("+~").partition("=")[0] for word in sys.argv[1:]]
-    whole = next((word for word in typed if word.startswith(f"{key}.")), key)
-    near = nearest_setting(whole, every_setting(config_directories(sys.argv[1:])))
-    hint = f"did you mean {near}? " if near else ""
-    return f"{whole}: no such setting; {hint}`rnnbench --help all` lists them"

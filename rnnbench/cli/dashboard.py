@@ -14,9 +14,8 @@ USAGE = """rnnbench-dashboard saves a workspace and a report of a sweep in Weigh
   rnnbench-dashboard ... results_dir=DIR   with the tables and figures below DIR, not ./results
   rnnbench-dashboard ... wandb.project=P   in this project; wandb.entity and wandb.group likewise
 
-Figures and tables of rnnbench-report, where it has been run, are logged as a run of the job type
-`report`. Every call saves new ones and prints their addresses. It needs the extra, pip install
-'rnnbench[dashboard]', and a key: WANDB_API_KEY or `wandb login`."""
+Figures and tables of rnnbench-report, where it has been run, are logged too. It needs the extra,
+pip install 'rnnbench[dashboard]', and a key: WANDB_API_KEY or `wandb login`."""
 USED = ("name", "experiment", "results_dir", "wandb.")
 CURVES = {
     "Learning curves": ("validation/loss", "train/loss", "validation/error_rate"),

@@ -73,7 +73,9 @@ def _outcome(config: DictConfig, launch: LaunchFiles, number: int) -> JobOutcome
         launches = ExperimentFiles(settings.results_dir / settings.name).launches_folder
         if launches.absolute() != launch.folder.absolute().parent:
             raise SettingError(f"name={settings.name}: must be one value for all runs of a launch, as results_dir must")
-        plan = _plan(launch)
+        plan: list[PlannedJob] = []
+        with suppress(DamagedFileError):  # of a search there is none; the launch reports a damaged one when it ends
+            plan = read_plan(launch.plan)
         by_hydra = str(hydra.launcher._target_) == BASIC_LAUNCHER  # one after the other
         job = Job(
             settings,
@@ -96,10 +98,3 @@ def _outcome(config: DictConfig, launch: LaunchFiles, number: int) -> JobOutcome
         with suppress(OSError):  # it is on the terminal
             path.write_text(whole, encoding="utf-8", errors="backslashreplace")
         return JobOutcome(overrides, JobStatus.FAILED, message=f"({named(failure)}; see {path})")
-
-
-def _plan(launch: LaunchFiles) -> list[PlannedJob]:
-    """The jobs of the launch; empty where they are not known, as those of a search, or cannot be read."""
-    with suppress(DamagedFileError):  # the launch reports it when it ends
-        return read_plan(launch.plan)
-    return []

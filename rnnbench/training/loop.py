@@ -68,8 +68,8 @@ class Loop(ABC):
         self.saved_at = time.monotonic()
 
     @abstractmethod
-    def save(self) -> None:
-        """Save a checkpoint of the run between two training steps."""
+    def checkpoint(self) -> None:
+        """Save a checkpoint between two training steps."""
 
     def examples(
         self, task: Task, split: Split, generator: torch.Generator, size: int = 0, at_a_time: int = EVALUATION_BATCH
@@ -103,12 +103,6 @@ class Loop(ABC):
         finally:
             self.update.part()
         return Status.DONE
-
-    def checkpoint(self) -> None:
-        """Save a checkpoint."""
-        self.update.part()
-        self.save()
-        self.saved_at = time.monotonic()
 
     def train_step(self, window: Window) -> None:
         """One update. Raises NotFiniteError, with the weights as they were, when the loss or its gradient is not."""

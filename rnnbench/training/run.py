@@ -3,7 +3,7 @@
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,7 +106,8 @@ class Run(Loop):
         return status, results | _load(self.progress, self.model.backend.threads)
 
     def _trained(self, probe_batch: Batch) -> Status:
-        training = windows(self._training_batches(), self.settings.truncate)
+        batches = self.task.training_batches(self.settings.batch_size, self.streams.training)
+        training = windows((batch.to(self.device) for batch in batches), self.settings.truncate)
         with seeded(self.streams.noise.initial_seed(), self.device):
             for _ in range(self.progress.step):
                 check()
@@ -115,7 +116,8 @@ class Run(Loop):
                 self.noise.restore(self.resumed["noise"])
             return self.loop(training, probe_batch)
 
-    def save(self) -> None:
+    def checkpoint(self) -> None:
+        self.update.part()
         self._take_time()
         self.folder.write_records(self.progress.history, self.progress.arrays)
         self.folder.save_checkpoint(
@@ -128,6 +130,7 @@ class Run(Loop):
                 "progress": self.progress.to_plain(),
             }
         )
+        self.saved_at = time.monotonic()
 
     def _take_time(self) -> None:
         """Add the time since the last call, and the CPU time that others used meanwhile, to the progress."""
@@ -135,10 +138,6 @@ class Run(Loop):
         self.progress.elapsed_s += elapsed
         self.progress.others_cpu_s += self.others.load() * elapsed
         self.others = ExternalLoadMeter()
-
-    def _training_batches(self) -> Iterator[Batch]:
-        for batch in self.task.training_batches(self.settings.batch_size, self.streams.training):
-            yield batch.to(self.device)
 
     def _unseeded_randomness(self, batch: Batch) -> str:
         """What does not follow from the seed: a line's part on the cell, or on the task; "" where all does."""

@@ -63,7 +63,7 @@ def test_a_setting_that_the_yaml_of_a_custom_cell_lacks(rnnbench: Command, tmp_p
         ("at_step", "raise KeyboardInterrupt", "KeyboardInterrupt"),
     ],
 )
-def test_a_bug_fails_with_the_traceback_from_the_custom_file_on(
+def test_a_bug_fails_with_the_last_calls_of_its_traceback(
     rnnbench: Command, tmp_path: Path, place: str, line: str, named: str
 ) -> None:
     code, output, errors = rnnbench("-m", *own_cell(tmp_path, **{place: line}), *SHORT, "cell=own,rnn")
@@ -71,8 +71,7 @@ def test_a_bug_fails_with_the_traceback_from_the_custom_file_on(
     told, _, rest = errors.partition("[1/2] ")
     first, *frames, last = told.splitlines()
     assert (first, last) == ("Traceback (most recent call last):", named)
-    assert module(tmp_path) in frames[0]
-    assert frames[1].strip() == line
+    assert line in map(str.strip, frames[-4:])
     assert f"failed ({named}; see " in rest
     assert "/rnnbench/cli/" not in told
     (kept,) = [*tmp_path.glob("results/default/runs/own-*/traceback.txt"), *tmp_path.glob("results/*/launches/*/*.txt")]
