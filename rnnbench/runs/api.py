@@ -93,8 +93,13 @@ def _results(
     common = {**common, "results_dir": str(Path(common["results_dir"]).expanduser())}
     shared = processes > 1 and len(jobs) > 1
     runs = [_job({**common, **varied}, varied, folders, shared) for varied in jobs]
+    outcomes = []
     with raised_after():
-        outcomes = list(_in_processes(runs, processes) if processes > 1 else _one_by_one(runs))
+        for outcome in _in_processes(runs, processes) if processes > 1 else map(execute, runs):
+            print(outcome_line(outcome), file=sys.stderr)
+            outcomes.append(outcome)
+            if outcome.status == JobStatus.STOPPED and processes == 1:
+                break
     ended = [outcome.run for outcome in outcomes if outcome.run and outcome.status not in WITHOUT_A_RUN]
     if not ended:
         raise RuntimeError("; ".join(map(outcome_line, outcomes)))
@@ -144,29 +149,18 @@ def _name(choice: Any) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _one_by_one(jobs: Sequence[Job]) -> Iterator[JobOutcome]:
-    for job in jobs:
-        outcome = execute(job)
-        print(outcome_line(outcome), file=sys.stderr)
-        yield outcome
-        if outcome.status == JobStatus.STOPPED:
-            return
-
-
 def _in_processes(jobs: Sequence[Job], processes: int) -> Iterator[JobOutcome]:
     """The outcomes of runs in worker processes; a process that was killed makes its runs lost."""
     executor = get_reusable_executor(max_workers=min(processes, len(jobs)))
     futures = [executor.submit(_in_worker, list(sys.path), job) for job in jobs]
     for job, future in zip(jobs, futures, strict=True):
         try:
-            outcome = future.result()
+            yield future.result()
         except SettingError:
             executor.shutdown(kill_workers=True)
             raise
         except Exception as error:
-            outcome = JobOutcome(job.overrides, JobStatus.LOST, message=f"({one_line(error)})")
-        print(outcome_line(outcome), file=sys.stderr)
-        yield outcome
+            yield JobOutcome(job.overrides, JobStatus.LOST, message=f"({one_line(error)})")
 
 
 def _in_worker(path: list[str], job: Job) -> JobOutcome:

@@ -56,9 +56,14 @@ def execute(job: Job) -> JobOutcome:
         with folder.lock() as mine:
             if not mine:
                 return job.outcome(JobStatus.BUSY, name, "(another process is at it)")
-            if settings.rerun:
-                folder.drop_checkpoint()
-            summary = {} if settings.rerun else _stored_summary(folder)
+            summary: dict[str, Any] = {}
+            try:
+                if settings.rerun:
+                    folder.drop_checkpoint()
+                else:
+                    summary = folder.summary()
+            except DamagedFileError as error:
+                print(f"rnnbench: {error}; the run is done again", file=sys.stderr)
             if known := _done_before(job, folder, summary, source):
                 return known
             summary = _trained(job, _built(settings), folder, config, summary.get("started_at"))
@@ -97,15 +102,6 @@ def _objective(job: Job, summary: Mapping[str, Any]) -> float | None:
     if isinstance(value, str):
         raise SettingError(f"objective={column}: must be a column of numbers, not {value!r}")
     return job.worst if value is None else float(value)
-
-
-def _stored_summary(folder: RunFolder) -> dict[str, Any]:
-    """The summary of an earlier launch; empty when there is none, or, with a line, when the folder is damaged."""
-    try:
-        return folder.summary()
-    except DamagedFileError as error:
-        print(f"rnnbench: {error}; the run is done again", file=sys.stderr)
-        return {}
 
 
 def _trained(

@@ -117,7 +117,7 @@ class Loop(ABC):
         progress.step += 1
         if not (math.isfinite(progress.recent_losses[-1]) and math.isfinite(progress.gradient_norm)):
             raise NotFiniteError
-        self.update.step()
+        self.optimizer.step()
         if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step()
         progress.step_times_s.append(self._synchronized_time() - started)

@@ -40,7 +40,7 @@ OF_TORCH = (
 
 
 class Update:
-    """Updates a model by an optimizer."""
+    """Clips the gradient, and prepares an optimizer's step."""
 
     def __init__(self, model: nn.Module, optimizer: optim.Optimizer, settings: StepSettings) -> None:
         self.optimizer, self.settings = optimizer, settings
@@ -79,10 +79,6 @@ class Update:
             if value is not None:
                 each.clamp_(-value, value)
         return norm
-
-    def step(self) -> None:
-        """Update the weights by the clipped gradient."""
-        self.optimizer.step()
 
     def _join(self, gradients: int) -> bool:
         """Give the optimizer the whole where that has the same effect, and else the parameters; whether it has it."""

@@ -16,19 +16,24 @@ from tests.faults.sweeps import FOUR, Launch, Sweep, stop_at_checkpoint, stop_at
 PARALLEL = ("hydra/launcher=parallel", "hydra.launcher.n_jobs=2")
 
 
-def stop(undisturbed: Sweep, folder: Path, number: int, times: int, more: tuple[str, ...] = ()) -> None:
-    """Stop a sweep at random moments of the time that it takes by a launcher on this machine."""
+MANY = [(signal.SIGKILL, 70, ()), (signal.SIGKILL, 30, PARALLEL), *((number, 10, ()) for number in SIGNALS)]
+
+
+@pytest.mark.parametrize(
+    ("number", "times", "more"),
+    [(signal.SIGKILL, 2, ()), *(pytest.param(*each, marks=pytest.mark.faults) for each in MANY)],
+)
+def test_a_sweep_stopped_at_random_moments_comes_to_the_same_numbers(
+    undisturbed: Sweep, tmp_path: Path, number: signal.Signals, times: int, more: tuple[str, ...]
+) -> None:
+    """Moments of the time that it takes by a launcher on this machine; parallel workers start from nothing."""
     arguments, started = (*FOUR, *more), time.monotonic()
-    assert Sweep(folder / "whole", arguments).run().exit_code == 0
+    assert Sweep(tmp_path / "whole", arguments).run().exit_code == 0
     lasts = time.monotonic() - started
-    account, training = stop_at_random(undisturbed, folder, arguments, number, times, lasts)
-    name = f"{signal.Signals(number).name}, {'parallel' if more else 'serial'} launcher"
+    account, training = stop_at_random(undisturbed, tmp_path, arguments, number, times, lasts)
+    name = f"{number.name}, {'parallel' if more else 'serial'} launcher"
     account.reported(name, times)
     print(f"{name}: {training} of {times} in the middle of a run")
-
-
-def test_a_killed_sweep_comes_to_the_same_numbers(undisturbed: Sweep, tmp_path: Path) -> None:
-    stop(undisturbed, tmp_path, signal.SIGKILL, 2)
 
 
 def test_a_stopped_sweep_is_counted_and_resumes(undisturbed: Sweep, sweep: Sweep) -> None:
@@ -40,23 +45,6 @@ def test_a_stopped_sweep_is_counted_and_resumes(undisturbed: Sweep, sweep: Sweep
     assert json.loads(stopped.read_text())["status"] == "running"
     assert sweep.run().output == "4 runs: 1 done before, 3 done\n"
     sweep.account(undisturbed).reported("SIGTERM in a run")
-
-
-@pytest.mark.faults
-def test_seventy_kills(undisturbed: Sweep, tmp_path: Path) -> None:
-    stop(undisturbed, tmp_path, signal.SIGKILL, 70)
-
-
-@pytest.mark.faults
-def test_thirty_kills_in_parallel(undisturbed: Sweep, tmp_path: Path) -> None:
-    """In the parallel launcher, whose workers start from nothing and take longer."""
-    stop(undisturbed, tmp_path, signal.SIGKILL, 30, PARALLEL)
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_at_ten_moments(undisturbed: Sweep, tmp_path: Path, number: signal.Signals) -> None:
-    stop(undisturbed, tmp_path, number, 10)
 
 
 @pytest.mark.parametrize("number", [2, pytest.param(4, marks=pytest.mark.faults)])

@@ -38,7 +38,7 @@ def test_every_optimizer_does_what_it_does_in_torch(kind: Any, missing: str) -> 
         assert update.clip() == pytest.approx(float(norm), rel=1e-12)
         assert not update.joined or (kind in OF_TORCH and MISSING[missing].get(step) is None and step < 6)
         optimizer.step()
-        update.step()
+        made.step()
         for our, their in zip(ours.parameters(), theirs.parameters(), strict=True):
             torch.testing.assert_close(our, their, rtol=1e-9, atol=1e-9)
         if step == 4:
