@@ -46,8 +46,8 @@ Where to and how it looks (`report` in an experiment's file):
   columns.comparison=[task,cell,solved] columns of a table, by their headings; the .csv keeps all
 
 A table or figure that cannot be made is left out, by name, and the rest is written; the exit code
-is then 2 if all those lack something that can be set, and 1 if one ended in a bug. results/README.md
-says what each file is."""
+is then 2 if all those lack something that can be set, and 1 if one ended in a bug. The files are
+described in results/README.md."""
 
 OWN = ("out", "formats", "width", "style", "columns.")
 """Settings in `report` of the configuration."""
