@@ -6,27 +6,11 @@ width) with the initial state first, so that a step's rows are one slice, and lo
 
 import keyword
 import re
-from dataclasses import dataclass
-from typing import Literal
 
 from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph
 from rnnbench.backends.fused.ir.operations import OPERATIONS
 from rnnbench.backends.fused.ir.schedule import Schedule
-
-Role = Literal[
-    "input", "state", "noise", "saved", "weight", "bias", "parameter",
-    "input_gradient", "state_gradient", "weight_gradient", "bias_gradient", "parameter_gradient",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Argument:
-    """An array that a generated function takes: its role, the node or state tensor it belongs to, its name."""
-
-    role: Role
-    position: int
-    name: str
 
 
 class Layout:
@@ -67,35 +51,31 @@ class Layout:
         widths = map(self.width, self.graph.positions(nodes.State))
         return dict(zip(self.state_names, widths, strict=True))
 
-    def forward_arguments(self) -> tuple[Argument, ...]:
-        """What the forward loop reads and writes."""
-        biases = (Argument("bias", total, f"{self.names[total]}_bias") for total in self.schedule.linear_sums)
-        return (*self._values(), *self._weights(), *biases)
+    def forward_arguments(self) -> list[str]:
+        """The arrays that the forward loop takes: what both loops read, and the sums of biases."""
+        return [*self._read(), *(f"{self.names[p]}_bias" for p in self.schedule.linear_sums)]
 
-    def backward_arguments(self) -> tuple[Argument, ...]:
-        """What the backward loop reads and writes."""
+    def backward_arguments(self) -> list[str]:
+        """The arrays that the backward loop takes: what both loops read, and the gradients that it writes."""
         schedule, names = self.schedule, self.names
-        return (
-            *self._values(),
-            *self._weights(),
-            Argument("input_gradient", 0, "input_gradients"),
-            *(Argument("state_gradient", i, f"{name}_gradients") for i, name in enumerate(self.state_names)),
-            *(Argument("weight_gradient", p, f"{names[p]}_gradient") for p in schedule.linears),
-            *(Argument("bias_gradient", p, f"{names[p]}_bias_gradient") for p in schedule.linear_sums),
-            *(Argument("parameter_gradient", p, f"{names[p]}_gradients") for p in schedule.parameters),
-        )
+        return [
+            *self._read(),
+            "input_gradients",
+            *(f"{name}_gradients" for name in self.state_names),
+            *(f"{names[p]}_gradient" for p in schedule.linears),
+            *(f"{names[p]}_bias_gradient" for p in schedule.linear_sums),
+            *(f"{names[p]}_gradients" for p in schedule.parameters),
+        ]
 
-    def _values(self) -> tuple[Argument, ...]:
-        return (
-            Argument("input", 0, "input_all"),
-            *(Argument("state", index, f"{name}_all") for index, name in enumerate(self.state_names)),
-            *(Argument("noise", p, f"{self.names[p]}_all") for p in self.graph.positions(nodes.Noise)),
-            *(Argument("saved", p, f"{self.names[p]}_all") for p in self.schedule.saved_for_backward),
-            *(Argument("parameter", p, f"{self.names[p]}_all") for p in self.schedule.parameters),
-        )
-
-    def _weights(self) -> tuple[Argument, ...]:
-        return tuple(Argument("weight", p, f"{self.names[p]}_weight") for p in self.schedule.linears)
+    def _read(self) -> list[str]:
+        schedule, names = self.schedule, self.names
+        values = [*self.graph.positions(nodes.Noise), *schedule.saved_for_backward, *schedule.parameters]
+        return [
+            "input_all",
+            *(f"{name}_all" for name in self.state_names),
+            *(f"{names[p]}_all" for p in values),
+            *(f"{names[p]}_weight" for p in schedule.linears),
+        ]
 
     def whole(self, position: int) -> str:
         """The buffer over all steps in which a leaf, an output or a saved node lies."""

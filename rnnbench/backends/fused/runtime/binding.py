@@ -6,7 +6,6 @@ What does not depend on the batch is computed once: a short run takes no longer 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -49,10 +48,10 @@ class Binding:
         biases = [self._biases(total) for total in schedule.linear_sums]
         vectors = [self._vector(parameter) for parameter in schedule.parameters]
         self._readers: list[Callable[[Arrays, int], NDArray[Any]]] = [
+            *(partial(_per_example, place) for place in vectors),
             *(partial(_matrix, place) for place in weights),
             *(partial(_sum, places, np.zeros(self.width(p), program.real))
               for p, places in zip(schedule.linear_sums, biases, strict=True)),
-            *(partial(_per_example, place) for place in vectors),
         ]  # fmt: skip
         self._known: tuple[list[int], Arrays, Arrays, list[int]] = [], [], [], []
         reached = self.graph.gradients
@@ -64,29 +63,6 @@ class Binding:
         uses = enumerate(zip(positions, places, strict=True))
         self._trained = [(at, place) for at, (position, each) in uses if position in trained for place in each]
         self._plans: dict[tuple[int, int, int], Plan] = {}
-        self._order_arguments()
-
-    def _order_arguments(self) -> None:
-        """How the arrays of a run become the arguments of the loops."""
-        schedule = self.program.schedule
-        states = range(len(schedule.state_names))
-        tensors = [(("weight", linear), ("weight_gradient", linear)) for linear in schedule.linears]
-        tensors += [(("bias", total), ("bias_gradient", total)) for total in schedule.linear_sums]
-        tensors += [(("parameter", p), ("parameter_gradient", p)) for p in schedule.parameters]
-        order = [("input", 0), *(("state", index) for index in states)]
-        order += [("saved", position) for position in schedule.saved_for_backward]
-        order += [*(read for read, _ in tensors), *(("noise", p) for p in self.graph.positions(Noise))]
-        order += [("input_gradient", 0), *(("state_gradient", index) for index in states)]
-        order += [written for _, written in tensors]
-        places = {key: place for place, key in enumerate(order)}
-        forward, backward = (
-            itemgetter(*(places[argument.role, argument.position] for argument in arguments))
-            for arguments in (self.program.forward, self.program.backward)
-        )
-        self.forward_arguments: Callable[[Arrays], Arrays] = forward
-        """From the inputs, the activations, the arrays of `read` and the noise."""
-        self.backward_arguments: Callable[[Arrays], Arrays] = backward
-        """From those and the gradients of the inputs, the states and what `read` gave."""
 
     def width(self, position: int) -> int:
         """The width of a node."""
@@ -106,7 +82,7 @@ class Binding:
         return [*(owner[name] for owner, name in self._owners), *self._derived.tensors(cell)]
 
     def read(self, tensors: Sequence[Tensor], batch: int) -> Arrays:
-        """The tensors as the loops read them: weights, sums of biases, and parameters once per example.
+        """The tensors as the loops read them: parameters once per example, weights, and sums of biases.
 
         Views of the tensors' memory are used again while it is the same: held by them, it cannot be another's.
         """

@@ -64,18 +64,23 @@ def _forward(
 ) -> tuple[tuple[Tensor, ...], Tensor, list[NDArray[Any]]]:
     """The outputs and the final state; the block they lie in, and the arrays that the backward pass reads besides."""
     binding, block = plan.binding, plan.activations.block()
-    arrays = plan.activations.arrays(block)
-    states = [array.reshape(shape) for array, shape in zip(arrays, plan.state_shapes, strict=False)]
+    # Held for the backward pass beside the tensors, which autograd watches for changes in place.
+    read = [*map(_flat, noise), *binding.read(tensors, inputs.shape[1])]
+    arguments = _arguments(plan, inputs, block, read)
+    states = [array.reshape(shape) for array, shape in zip(arguments[1:], plan.state_shapes, strict=False)]
     for rows, initial in zip_longest(states, state):
         rows[0] = 0 if initial is None else initial.detach().numpy()
-    # Held for the backward pass beside the tensors, which autograd watches for changes in place.
-    read = [*binding.read(tensors, inputs.shape[1]), *map(_flat, noise)]
-    arguments = binding.forward_arguments([_flat(inputs), *arrays, *read])
     loop = compiled(binding.program.source, binding.program.real).forward
     run_on_threads(loop, [(*sizes, *arguments) for sizes in plan.forward_sizes])
     # h is a view of the block, so that autograd notices a change in place
     outputs = block.as_strided(*plan.outputs)
     return (outputs, *(torch.from_numpy(rows[-1].copy()) for rows in states)), block, read
+
+
+def _arguments(plan: Plan, inputs: Tensor, block: Tensor, read: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """The arrays of the forward loop, as `Layout.forward_arguments` has them: `read` begins with the noise."""
+    arrays, states, noise = plan.activations.arrays(block), len(plan.state_shapes), len(plan.binding.noise)
+    return [_flat(inputs), *arrays[:states], *read[:noise], *arrays[states:], *read[noise:]]
 
 
 class _FusedLoops(torch.autograd.Function):
@@ -111,12 +116,13 @@ class _FusedLoops(torch.autograd.Function):
         arrays = layout.arrays(layout.block())
         states = [array.reshape(-1, *shape[1:]) for array, shape in zip(arrays, plan.state_shapes, strict=True)]
         _begin(states, len(inputs) & kept, outputs, final)
-        given = [_flat(inputs), *plan.activations.arrays(block), *ctx.read, _flat(input_gradient), *arrays]
+        given = _arguments(plan, inputs, block, ctx.read)
+        given[len(given) - len(binding.program.schedule.linear_sums) :] = [_flat(input_gradient), *arrays]  # no biases
         parts = [plan.accumulated.arrays(plan.accumulated.block().zero_()) for _ in plan.backward_sizes]
         loop = compiled(binding.program.source, binding.program.real).backward
         pairs = zip(plan.backward_sizes, parts, strict=True)
         flags = kept, int(wants_input)
-        run_on_threads(loop, [(*sizes, *flags, *binding.backward_arguments([*given, *part])) for sizes, part in pairs])
+        run_on_threads(loop, [(*sizes, *flags, *given, *part) for sizes, part in pairs])
         if ctx.hook is not None:
             for index, gradients in enumerate(states):
                 ctx.hook(index, 0, _after_each_step(gradients))
