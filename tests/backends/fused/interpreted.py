@@ -8,6 +8,7 @@ import ast
 import functools
 import math
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def _undecorated(**settings: Any) -> Callable[[Any], Any]:
 
 NAMES: dict[str, Any] = {
     "np": np,
-    "math": math,
+    "math": SimpleNamespace(log1p=np.log1p, erf=math.erf),
     "cached_jit": _undecorated,
     "pack": lambda matrix, depth, columns: matrix.reshape(depth, columns),
     "pack_transpose": lambda matrix, depth, columns: matrix.reshape(columns, depth).T,

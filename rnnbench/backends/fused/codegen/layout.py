@@ -189,9 +189,9 @@ def _gradients_named(schedule: Schedule, names: list[str]) -> list[str]:
     known, named = schedule.graph.nodes, list(names)
     places = [0] * len(known)
     for node in known:
-        form = OPERATIONS[node.operation].form if isinstance(node, nodes.Elementwise) else None
+        operation = OPERATIONS[node.operation] if isinstance(node, nodes.Elementwise) else None
         for index, operand in enumerate(node.operands):
-            places[operand] += 1 if form is None else form.occurrences(index)
+            places[operand] += 1 if operation is None else operation.occurrences(index)
     gradients = {gradient: position for position, gradient in reversed(schedule.graph.adjoints.items())}
     for position in range(len(known)):
         if position in schedule.phases:

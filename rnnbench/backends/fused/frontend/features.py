@@ -68,9 +68,7 @@ def index_of_features(index: Operand, shape: tuple[int, ...]) -> Operand:
 
 
 def _item(graph: Graph, read: Operand, index: Operand) -> Operand:
-    """One of several values, or the features x[:, first:stop]; the index is that of `index_of_features`."""
-    if isinstance(read, (list, tuple)):
-        return read[index]
+    """The features x[:, first:stop]; the index is that of `index_of_features`."""
     items = index if isinstance(index, tuple) else (index,)
     chosen = [part for part in items if part != slice(None)]
     if not chosen:

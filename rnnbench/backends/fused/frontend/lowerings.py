@@ -162,7 +162,7 @@ def _build_table() -> dict[Any, Build]:
     table |= dict.fromkeys([torch.min, "min"], _larger_or_smaller("minimum"))
     table |= dict.fromkeys([torch.clamp, torch.clip, "clamp", "clip"], _clamp)
     table |= dict.fromkeys([torch.pow, operator.pow, "pow"], _power)
-    table |= {operator.mod: plain("remainder"), functional.gelu: _gelu}
+    table[functional.gelu] = _gelu
     table |= {functional.softplus: lambda graph, x, beta=1, threshold=20: plain("softplus")(graph, x, beta, threshold)}
     table |= {getattr(functional, name): plain(name) for name in ("relu", "sigmoid", "tanh")}
     table |= {torch.zeros_like: _filled_like(0.0), torch.ones_like: _filled_like(1.0)}
