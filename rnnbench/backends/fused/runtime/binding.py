@@ -44,6 +44,8 @@ class Binding:
         self._index = {path: index for index, path in enumerate([*paths, *derived.paths])}
         self._shapes = [tensor.shape for tensor in self.tensors(cell)]
         schedule = program.schedule
+        self.sums = len(schedule.linear_sums)
+        """How many sums of biases `read` gives, behind all else."""
         weights = [self._weight(linear) for linear in schedule.linears]
         biases = [self._biases(total) for total in schedule.linear_sums]
         vectors = [self._vector(parameter) for parameter in schedule.parameters]
@@ -129,7 +131,7 @@ class Binding:
             slice(first, first + count) for first, count in zip((node.first_row, node.first_column), shape, strict=True)
         )
         is_whole = not node.transposed and self._shapes[index] == shape
-        return _Place("weight", index, is_whole, rows, columns, node.transposed)
+        return _Place(index, is_whole, rows, columns, node.transposed)
 
     def _biases(self, total: int) -> list["_Place"]:
         """Of the terms of a sum."""
@@ -138,7 +140,7 @@ class Binding:
             node = self.graph.at(linear, Linear)
             if node.bias:
                 rows, index = slice(node.first_row, node.first_row + width), self._index[node.bias]
-                found.append(_Place("bias", index, self._shapes[index] == (width,), rows))
+                found.append(_Place(index, self._shapes[index] == (width,), rows))
         return found
 
     def _vector(self, parameter: int) -> "_Place":
@@ -146,14 +148,13 @@ class Binding:
         index = self._index[node.path]
         numbers = self._shapes[index].numel()
         features = slice(node.first, None if numbers == 1 else node.first + width)
-        return _Place("parameter", index, numbers in (1, width), features, width=width, is_number=numbers == 1)
+        return _Place(index, numbers in (1, width), features, width=width, is_number=numbers == 1)
 
 
 @dataclass(frozen=True)
 class _Place:
     """Where what a loop reads lies in one of the tensors: a matrix, or numbers in a row."""
 
-    role: str
     index: int
     is_whole: bool
     rows: slice
@@ -173,9 +174,9 @@ class _Place:
 
     def gradient(self, accumulated: NDArray[Any]) -> NDArray[Any]:
         """The gradient of that part, in memory that is its own, since an optimizer may change it in place."""
-        if self.role == "weight":
+        if self.columns is not None:
             return accumulated
-        if self.role == "bias":  # the same for every bias of a sum
+        if not self.width:  # of a bias, the same for every bias of a sum
             return accumulated.copy()
         found: NDArray[Any] = accumulated.reshape(-1, self.width).sum(0)
         return found.sum(keepdims=True) if self.is_number else found

@@ -79,7 +79,10 @@ def _forward(
 
 def _arguments(plan: Plan, inputs: Tensor, block: Tensor, read: list[NDArray[Any]]) -> list[NDArray[Any]]:
     """The arrays of the forward loop, as `Layout.forward_arguments` has them: `read` begins with the noise."""
-    arrays, states, noise = plan.activations.arrays(block), len(plan.state_shapes), len(plan.binding.noise)
+    arrays, noise = plan.activations.arrays(block), len(plan.binding.noise)
+    if not noise:
+        return [_flat(inputs), *arrays, *read]
+    states = len(plan.state_shapes)
     return [_flat(inputs), *arrays[:states], *read[:noise], *arrays[states:], *read[noise:]]
 
 
@@ -117,7 +120,7 @@ class _FusedLoops(torch.autograd.Function):
         states = [array.reshape(-1, *shape[1:]) for array, shape in zip(arrays, plan.state_shapes, strict=True)]
         _begin(states, len(inputs) & kept, outputs, final)
         given = _arguments(plan, inputs, block, ctx.read)
-        given[len(given) - len(binding.program.schedule.linear_sums) :] = [_flat(input_gradient), *arrays]  # no biases
+        given[len(given) - binding.sums :] = [_flat(input_gradient), *arrays]  # the sums of biases are not read
         parts = [plan.accumulated.arrays(plan.accumulated.block().zero_()) for _ in plan.backward_sizes]
         loop = compiled(binding.program.source, binding.program.real).backward
         pairs = zip(plan.backward_sizes, parts, strict=True)
