@@ -2,20 +2,61 @@
 
 import linecache
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from rnnbench.backends.fused.frontend.features import SHAPES
 from rnnbench.backends.fused.frontend.lowerings import TABLE
 from rnnbench.backends.fused.frontend.source_lines import Line
-from rnnbench.backends.fused.frontend.values import Operand, Value, operand
+from rnnbench.backends.fused.frontend.values import Given, Operand, Value, all_of, operand
 from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
 
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*) = ")
+
+
+MOVES = {
+    *("getitem", "split", "chunk", "narrow", "unsqueeze", "squeeze", "flatten", "unflatten", "contiguous"),
+    *("view", "view_as", "reshape", "reshape_as", "expand", "expand_as"),
+}
+"""Functions whose results are numbers of their first argument, in an order that depends on shapes alone."""
+
+
+def name_of(func: Callable[..., Any]) -> str:
+    """The name of a function; of an attribute that is read, the attribute's."""
+    name: str = getattr(func, "__name__", str(func))
+    return func.__self__.__name__ if name == "__get__" else name  # type: ignore[attr-defined]
+
+
+class Call(NamedTuple):
+    """A call of a function of torch by a step."""
+
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
+    named: dict[str, Any]
+    operands: tuple[Any, ...]
+    """The arguments, with what stands for the tensors among them."""
+    settings: dict[str, Any]
+    """Likewise those with names."""
+
+    @property
+    def name(self) -> str:
+        """As messages have it."""
+        name = name_of(self.func)
+        return "detach" if name == "data" else name
+
+    @property
+    def target(self) -> Any:
+        """The function as `lowerings.TABLE` may have it: a function, or the name of a method."""
+        if self.name == "detach":
+            return "detach"
+        if getattr(self.func, "__name__", "") == "__get__":
+            return getattr
+        is_method = getattr(self.func, "__qualname__", "").startswith(("TensorBase.", "Tensor."))
+        return self.name if is_method else self.func
 
 
 class Lowering:
@@ -25,37 +66,62 @@ class Lowering:
         self.graph, self.examples, self.dtype = Graph(), examples, dtype
         self._named: dict[Line, int] = {}
 
-    def values(
-        self, target: Any, name: str, operands: Any, settings: Any, results: list[Tensor], line: Line
-    ) -> list[Operand]:
-        """The values of what a function gave for some operands and settings, on a line of the step.
+    def values(self, call: Call, results: list[Tensor], line: Line) -> list[Operand]:
+        """The values of what a call gave on a line of the step.
 
-        Raises UnsupportedStepError for a function that `lowerings.TABLE` has not.
+        Raises UnsupportedStepError for a function that `lowerings.TABLE` has not, unless it moves features.
         """
-        if target not in TABLE:
-            raise UnsupportedStepError(f"{name}()")
+        if call.name not in MOVES and call.target not in TABLE:
+            raise UnsupportedStepError(f"{call.name}()")
         try:
-            built = TABLE[target](self.graph, *operands, **settings)
-        except (TypeError, IndexError) as error:
-            raise UnsupportedStepError(f"{name}() with these arguments") from error
+            if call.name in MOVES:
+                built = self._moved(call, results)
+            else:
+                built = [TABLE[call.target](self.graph, *call.operands, **call.settings)]
+        except (TypeError, IndexError, RuntimeError) as error:
+            raise UnsupportedStepError(f"{call.name}() with these arguments") from error
+        for value, result in zip(built, results, strict=True):
+            self._check(value, result, call.name)
+            self._name_like_source(value, line)
+        return built
+
+    def _moved(self, call: Call, results: list[Tensor]) -> list[Operand]:
+        """Neighbouring features of a value, found by moving their numbers in the same way."""
+        read, others = call.operands[0], (call.operands[1:], call.settings)
+        if all_of((Value, Given), others) and not call.name.endswith("_as"):
+            raise UnsupportedStepError(f"{call.name}() by numbers of a tensor")
+        position = operand(self.graph, read)
+        width = self.graph.nodes[position].width or 1
+        numbers = torch.arange(call.args[0].numel()).view(call.args[0].shape)
+        features = numbers.view(-1, width).expand(self.examples, width)
+        moved = call.func(numbers, *call.args[1:], **call.named)
         values: list[Operand] = []
-        for value, result in zip(built if isinstance(built, list) else [built], results, strict=True):
-            values.append(self._checked(value, result, name))
-            self._name_like_source(values[-1], line)
+        for part, result in zip([moved] if isinstance(moved, Tensor) else moved, results, strict=True):
+            count = self._features(result, call.name)
+            rows = part.reshape(self.examples, count)
+            first = 0 if width == 1 else int(rows[0, 0])
+            if not torch.equal(rows, features.expand(-1, count) if width == 1 else features[:, first : first + count]):
+                raise UnsupportedStepError(f"{call.name}() other than of neighbouring features, x[:, first:stop]")
+            found = self.graph.part(position, first, count) if width > 1 else self.graph.widened(position, count)
+            values.append(Value(found))
         return values
 
-    def _checked(self, value: Value, result: Tensor, name: str) -> Value:
-        """The value, which must have the features and the type of what torch computed."""
-        features = [size for size in result.shape if size != 1]
-        examples = self.examples
-        width = 1 if features == [examples] else features[1] if features[:1] == [examples] and features[2:] == [] else 0
-        if width and name in SHAPES:
-            value = Value(self.graph.widened(int(value), width))
-        if not width or self.graph.nodes[int(value)].width != width:
+    def _features(self, result: Tensor, name: str) -> int:
+        """How many features a result has."""
+        sizes = [size for size in result.shape if size != 1]
+        if sizes == [self.examples]:
+            return 1
+        if sizes[:1] != [self.examples] or len(sizes) != 2:
             raise UnsupportedStepError(f"{name}() that gives {self._described(result)}; values are (batch, features)")
-        if result.dtype != (torch.bool if is_comparison(self.graph.nodes[int(value)]) else self.dtype):
+        return sizes[1]
+
+    def _check(self, value: Operand, result: Tensor, name: str) -> None:
+        """A value must have the features and the type of what torch computed."""
+        node = self.graph.nodes[value]
+        if node.width != self._features(result, name):
+            raise UnsupportedStepError(f"{name}() that gives {self._described(result)}; values are (batch, features)")
+        if result.dtype != (torch.bool if is_comparison(node) else self.dtype):
             raise UnsupportedStepError(f"{name}() that gives {result.dtype} in a cell of {self.dtype}")
-        return value
 
     def _described(self, result: Tensor) -> str:
         sizes = ", ".join("batch" if size == self.examples else str(size) for size in result.shape)

@@ -2,7 +2,7 @@
 
 Every operation of `ir.operations` is known by its name: as a function of torch, as a method of a tensor and as an
 operator. Those that take more than tensors and numbers, or have other names too, have a line here. `features` has
-products, parts and norms. Changes in place never come here: `record` refuses them.
+products, concatenations and sums. Changes in place never come here: `record` refuses them.
 """
 
 import math

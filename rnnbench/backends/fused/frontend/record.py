@@ -21,9 +21,8 @@ from torch.overrides import TorchFunctionMode
 
 from rnnbench.backends.fused.frontend.cell_state import tensors_of
 from rnnbench.backends.fused.frontend.equations import EQUATIONS
-from rnnbench.backends.fused.frontend.features import index_of_features
 from rnnbench.backends.fused.frontend.invariants import dtype_of, same_at_every_step
-from rnnbench.backends.fused.frontend.lower import Lowering
+from rnnbench.backends.fused.frontend.lower import Call, Lowering, name_of
 from rnnbench.backends.fused.frontend.source_lines import Line, line_of, located
 from rnnbench.backends.fused.frontend.values import Batch, Given, Operand, Value, all_of
 from rnnbench.backends.fused.ir import nodes
@@ -42,12 +41,12 @@ _READS = {
 }
 """Functions that give Python a value of a tensor."""
 
-_REFLECTED = {f"__r{name}__": getattr(operator, name) for name in ("sub", "truediv", "pow", "matmul")}
-_REFLECTED["__rdiv__"] = operator.truediv
-"""Methods behind operators whose operands stand the other way round."""
-
-_OPERATORS = {f"__{name}__": getattr(operator, name) for name in ("pow", "eq", "ne", "getitem")} | _REFLECTED
-"""All methods behind operators that are not called as their operation is."""
+_OPERATORS = {
+    **{f"__{name}__": getattr(operator, name) for name in ("pow", "eq", "ne", "getitem")},
+    **{f"__r{name}__": getattr(operator, name) for name in ("sub", "truediv", "pow", "matmul")},
+    "__rdiv__": operator.truediv,
+}
+"""Methods behind operators; those with an r have their operands the other way round."""
 
 _CHANGED = "a tensor that was changed in place, or whose gradient was; write h = h + y"
 _CUSTOM = "a custom autograd.Function, whose backward cannot be compiled; write soft + (hard - soft).detach()"
@@ -110,7 +109,7 @@ class Recorder(TorchFunctionMode):
             raise refusal from error
 
     def _called(self, func: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        name = _name_of(func)
+        name = name_of(func)
         if args and isinstance(args[0], Tensor):
             if name in METADATA:
                 return func(*args, **named)
@@ -126,14 +125,17 @@ class Recorder(TorchFunctionMode):
         if func in EQUATIONS:
             with self:
                 return EQUATIONS[func](*args, **named)
+        if name in _OPERATORS:
+            func, args = _OPERATORS[name], args[::-1] if name.startswith("__r") else args
         operands, settings = self._operands(args), self._operands(named)
         is_given = not all_of((Value, Batch), (operands, settings))
         result = same_at_every_step(func, args, named) if is_given else func(*args, **named)
+        call = Call(func, args, named, operands, settings)
         if isinstance(result, Tensor):
             if id(result) not in self._known and id(result) not in self.of_cell:
-                self._record(func, args, operands, settings, result, is_given)
+                self._record(call, result, is_given)
         elif isinstance(result, (tuple, list)) and result and all(isinstance(part, Tensor) for part in result):
-            self._record(func, args, operands, settings, result, is_given)
+            self._record(call, result, is_given)
         elif name not in ("__eq__", "__ne__") and all_of(Tensor, (args, named)):  # h == None is false whatever h is
             raise UnsupportedStepError(f"{name}() of a tensor, which is no tensor")
         return result
@@ -182,13 +184,11 @@ class Recorder(TorchFunctionMode):
         self._remember(tensor, given)
         return given
 
-    def _record(
-        self, func: Callable[..., Any], args: Any, operands: Any, settings: Any, result: Any, is_given: bool
-    ) -> None:
+    def _record(self, call: Call, result: Any, is_given: bool) -> None:
         """What a function gave, one tensor or several."""
-        target, name = _target_of(func)
-        self.calls.append((self._line, f"{target} {operands} {settings}"))
-        whole = Given(self._path("getattr" if target is getattr else name), result, func, operands, settings)
+        self.calls.append((self._line, f"{call.target} {call.operands} {call.settings}"))
+        path = self._path("getattr" if call.target is getattr else call.name)
+        whole = Given(path, result, call.func, call.operands, call.settings)
         parts, values = [result], list[Operand]([whole])
         if not isinstance(result, Tensor):
             parts = list(result)
@@ -196,11 +196,7 @@ class Recorder(TorchFunctionMode):
         if is_given:
             self.givens += dict.fromkeys([whole, *values])
         else:
-            if target is operator.getitem:
-                operands = operands[0], index_of_features(operands[1], tuple(args[0].shape))
-            elif _name_of(func) in _REFLECTED:
-                operands = operands[::-1]
-            values = self._lowered(target, name, operands, settings, parts)
+            values = self._lowered(call, parts)
         for part, value in zip(parts, values, strict=True):
             self._remember(part, value if torch.is_grad_enabled() else self._cut(value, part))
 
@@ -210,13 +206,13 @@ class Recorder(TorchFunctionMode):
         if isinstance(value, Given):
             self.givens.append(detached)
             return detached
-        return self._lowered("detach", "detach", (value,), {}, [tensor])[0]
+        return self._lowered(Call(Tensor.detach, (tensor,), {}, (value,), {}), [tensor])[0]
 
-    def _lowered(self, target: Any, name: str, operands: Any, settings: Any, results: list[Tensor]) -> list[Operand]:
+    def _lowered(self, call: Call, results: list[Tensor]) -> list[Operand]:
         """The values of results. What cannot be lowered is no error yet: the step may yet do what says more."""
         if self._unknown is None:
             try:
-                return self.lowering.values(target, name, operands, settings, results, self._line)
+                return self.lowering.values(call, results, self._line)
             except UnsupportedStepError as error:
                 self._unknown = UnsupportedStepError(located(str(error), self._line))
         return [Value(0)] * len(results)
@@ -247,22 +243,3 @@ class Recorder(TorchFunctionMode):
                 self.lowering.add_output(value, tensor, width)
         except UnsupportedStepError as error:
             raise UnsupportedStepError(located(str(error), line)) from error
-
-
-def _name_of(func: Callable[..., Any]) -> str:
-    """The name of a function; of an attribute that is read, the attribute's."""
-    name: str = getattr(func, "__name__", str(func))
-    return func.__self__.__name__ if name == "__get__" else name  # type: ignore[attr-defined]
-
-
-def _target_of(func: Callable[..., Any]) -> tuple[Any, str]:
-    """What `lowerings.TABLE` may have for a function, and its name."""
-    name = _name_of(func)
-    if name in _OPERATORS:
-        return _OPERATORS[name], _OPERATORS[name].__name__
-    if name == "data":
-        return "detach", "detach"
-    if getattr(func, "__name__", "") == "__get__":
-        return getattr, name
-    is_method = getattr(func, "__qualname__", "").startswith(("TensorBase.", "Tensor."))
-    return (name if is_method else func), name
