@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import rnnbench.backends.fused.runtime.run as fused_run
-from rnnbench.backends.fused.runtime.compile import Loops
 
 
 def _matmul(a: Any, matrix: Any, start: Any, out: Any, rows: int, depth: int, columns: int) -> None:
@@ -82,13 +81,13 @@ NAMES: dict[str, Any] = {
 
 
 @functools.cache
-def interpreted(source: str, real: str) -> Loops:
+def interpreted(source: str, real: str) -> SimpleNamespace:
     """The two functions of a generated source, as `compile.compiled` gives them, but not compiled."""
     tree = ast.parse(source)
     tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     names = {**NAMES, "real": getattr(np, real)}
     exec(compile(tree, "<generated>", "exec"), names)
-    return Loops(names["forward"], names["backward"])
+    return SimpleNamespace(forward=names["forward"], backward=names["backward"])
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnbench.backends.fused.frontend.cell_state import generators_kept, hooked, tensors_kept, tensors_of
+from rnnbench.backends.fused.frontend.cell_state import generators_kept, tensors_kept, tensors_of
 from rnnbench.backends.fused.frontend.invariants import Derived, dtype_of
 from rnnbench.backends.fused.frontend.record import Recorder
 from rnnbench.backends.fused.frontend.source_lines import line_in, line_of_function, located
@@ -29,8 +29,6 @@ def trace(cell: Cell, guard: TraceGuard | None = None) -> tuple[Graph, Derived]:
     Raises UnsupportedStepError, naming the operation and its line, for anything but products with matrices of the cell,
     elementwise arithmetic and the functions of `lowerings`.
     """
-    if reason := hooked(cell):
-        raise UnsupportedStepError(reason)
     with generators_kept(), tensors_kept(cell):
         recorded = _recorded(cell, _widths_of_states(cell), (guard or TraceGuard(cell)).held)
     graph = recorded.lowering.graph

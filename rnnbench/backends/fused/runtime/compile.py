@@ -11,8 +11,6 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -28,20 +26,11 @@ from rnnbench.store.atomic import replacing
 CACHE_VARIABLE = "RNNBENCH_CACHE_DIR"
 
 
-@dataclass(frozen=True)
-class Loops:
-    """The two compiled functions of a cell."""
-
-    forward: Callable[..., None]
-    backward: Callable[..., None]
-
-
 @lru_cache(maxsize=256)
-def compiled(source: str, real: str) -> Loops:
-    """The functions of a generated source, compiled or read back from disk."""
+def compiled(source: str, real: str) -> ModuleType:
+    """The module of a generated source, its `forward` and `backward` compiled or read back from disk."""
     publish_matmul(real)
-    module = _module(source)
-    return Loops(module.forward, module.backward)
+    return _module(source)
 
 
 @cache

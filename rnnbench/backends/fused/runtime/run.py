@@ -12,10 +12,9 @@ from torch.nn import functional
 from rnnbench.backends.backend import StateHook
 from rnnbench.backends.fused.ir.nodes import Noise
 from rnnbench.backends.fused.runtime.batch_threads import run_on_threads
-from rnnbench.backends.fused.runtime.binding import Binding
+from rnnbench.backends.fused.runtime.binding import Binding, Plan
 from rnnbench.backends.fused.runtime.compile import compiled
 from rnnbench.backends.fused.runtime.memory import borrowed
-from rnnbench.backends.fused.runtime.plan import Plan
 from rnnbench.cells import Cell, State
 
 DRAWS: dict[str, Callable[[Tensor, float], Tensor]] = {
