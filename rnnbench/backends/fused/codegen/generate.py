@@ -48,13 +48,6 @@ class Program:
     """The widths of values, and the offsets of parts of them."""
     source: str
 
-    @property
-    def touches_input(self) -> bool:
-        """Whether the backward pass writes a gradient for the inputs even where nobody asks for one."""
-        graph = self.schedule.graph
-        stored = (graph.at(position, StoredGradient).of for position in graph.positions(StoredGradient))
-        return any(isinstance(graph.nodes[position], Input) for position in stored)
-
 
 def generate(schedule: Schedule, real: str) -> Program:
     """Write the loops of a schedule for the type `real`, "float32" or "float64"."""

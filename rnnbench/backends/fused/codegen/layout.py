@@ -19,7 +19,9 @@ class Layout:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.graph = schedule.graph
-        self.state_names = names_of_states(schedule.state_names)
+        names = enumerate(schedule.state_names)
+        self.state_names = tuple(name if _is_free(name) else f"state{index}" for index, name in names)
+        """The cell's own names where they are free, and Python takes them."""
         self.names = names_of_nodes(schedule, self.state_names)
         self.backward = set(range(len(self.graph.nodes))) - schedule.phases.keys()
         """The nodes that only the backward pass computes."""
@@ -148,11 +150,6 @@ _FUNCTIONS = "exponential exponential_minus_one logarithm square_root flushed ca
 _BUILT_IN = "range max abs real np math"
 _TAKEN = frozenset(f"{_SIZES} {_KERNELS} {_FUNCTIONS} {_BUILT_IN}".split())
 _DERIVED = re.compile(r"(at|zeros|width|size).*|.*_(now|next|all|weight|packed|bias|chunk|row|gradients?)")
-
-
-def names_of_states(names: tuple[str, ...]) -> tuple[str, ...]:
-    """A name for every state tensor: the cell's own where it is one that Python takes and that is free."""
-    return tuple(name if _is_free(name) else f"state{index}" for index, name in enumerate(names))
 
 
 def names_of_nodes(schedule: Schedule, states: tuple[str, ...]) -> tuple[str, ...]:

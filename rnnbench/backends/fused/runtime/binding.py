@@ -16,7 +16,7 @@ from torch import Tensor
 from rnnbench.backends.fused.codegen.generate import Program
 from rnnbench.backends.fused.frontend.cell_state import TENSOR_DICTIONARIES, tensors_of
 from rnnbench.backends.fused.frontend.invariants import Derived
-from rnnbench.backends.fused.ir.nodes import Linear, Noise, Parameter, State
+from rnnbench.backends.fused.ir.nodes import Input, Linear, Noise, Parameter, State, StoredGradient
 from rnnbench.backends.fused.runtime.batch_threads import batch_ranges
 from rnnbench.backends.fused.runtime.memory import BlockLayout
 from rnnbench.cells import Cell
@@ -74,7 +74,9 @@ class Binding:
         self.state_widths = [self.width(state) for state in self.graph.positions(State)]
         self.input_size = cell.input_size
         self.dtype: torch.dtype = getattr(torch, program.real)
-        self.touches_input = program.touches_input
+        stored = [self.graph.at(p, StoredGradient).of for p in self.graph.positions(StoredGradient)]
+        self.touches_input = any(isinstance(self.graph.nodes[position], Input) for position in stored)
+        """Whether the backward pass writes a gradient for the inputs even where nobody asks for one."""
         self.noise = [self.graph.at(p, Noise) for p in self.graph.positions(Noise)]
         known = {path for path, _ in tensors_of(cell)}
         paths = [path for path in dict.fromkeys(self._paths()) if path in known]
