@@ -130,6 +130,11 @@ class Cell(nn.Module, ABC):
                 nn.init.uniform_(values, -bound, bound, generator=generator)
         self.set_bias_starts()
 
+    def draw_uniform(self, bound: float, generator: torch.Generator) -> None:
+        """Draw all parameters from U(-bound, bound)."""
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
     def initialise_as_published(self, generator: torch.Generator) -> None:
         """Draw the weights as the cell's paper or its code does. Raises ValueError where neither states one."""
         raise ValueError(f"initialisation=paper: none is stated for {type(self).__name__}; use default")

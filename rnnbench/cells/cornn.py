@@ -1,7 +1,7 @@
 """coRNN, the coupled oscillatory RNN (Rusch & Mishra 2021)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnbench.cells.cell import Cell, State
 
@@ -39,6 +39,4 @@ class Cornn(Cell):
     def initialise_as_published(self, generator: torch.Generator) -> None:
         """The released code's, torch's for one linear map of input and both states: U(-a, a),
         a = 1 / sqrt(input + 2 hidden)."""
-        bound = (self.input_size + 2 * self.hidden_size) ** -0.5
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        self.draw_uniform((self.input_size + 2 * self.hidden_size) ** -0.5, generator)

@@ -1,12 +1,13 @@
 """The GRU as Goodfellow, Bengio & Courville (2016) print it in equations 10.45 to 10.47 (note 004)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from rnnbench.cells.cell import Cell, State
+from rnnbench.cells.cell import State
+from rnnbench.cells.gru import Gru
 
 
-class GruGoodfellow(Cell):
+class GruGoodfellow(Gru):
     """The GRU of equation 10.45: a sigmoid candidate, and an update gate z that weights the old state.
 
     r = sigma(W_r x + U_r h + b_r), z = sigma(W_z x + U_z h + b_z), n = sigma(W_n x + U_n (r h) + b_n),
@@ -16,14 +17,7 @@ class GruGoodfellow(Cell):
     `bias` False leaves out b.
     """
 
-    nearest_torch_module = nn.GRU
-    keep_bias = "W_z.bias"
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
-        super().__init__(input_size, hidden_size)
-        self.W_r, self.U_r = self.input_map(bias), self.recurrent_map()
-        self.W_z, self.U_z = self.input_map(bias), self.recurrent_map()
-        self.W_n, self.U_n = self.input_map(bias), self.recurrent_map()
+    keep_bias, write_bias = "W_z.bias", ""
 
     def step(self, x: Tensor, state: State) -> State:
         (h,) = state

@@ -59,8 +59,7 @@ class Lstm1997(Cell):
 
     def initialise_as_published(self, generator: torch.Generator) -> None:
         """The paper's, for most of its experiments: weights and biases from U(-0.1, 0.1)."""
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -0.1, 0.1, generator=generator)
+        self.draw_uniform(0.1, generator)
         self.set_bias_starts()
 
     def set_bias_starts(self) -> None:

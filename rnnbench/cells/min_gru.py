@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnbench.cells.cell import Cell, State
 
@@ -30,13 +30,5 @@ class MinGru(Cell):
         return ((1 - z) * h + z * self.W_n(x),)
 
     def initialise_as_published(self, generator: torch.Generator) -> None:
-        draw_as_torch(self, generator)
-
-
-def draw_as_torch(cell: Cell, generator: torch.Generator) -> None:
-    """Weights and biases from U(-1/sqrt(input), 1/sqrt(input)): the start of torch.nn.Linear, of which the paper's
-    listings are made."""
-    for parameter in cell.parameters():
-        nn.init.uniform_(
-            parameter, -1 / math.sqrt(cell.input_size), 1 / math.sqrt(cell.input_size), generator=generator
-        )
+        """As the paper's listings, made of torch.nn.Linear: weights and biases from U(-a, a), a = 1 / sqrt(input)."""
+        self.draw_uniform(1 / math.sqrt(self.input_size), generator)

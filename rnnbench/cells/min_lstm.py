@@ -1,11 +1,12 @@
 """minLSTM, the LSTM whose gates see only the input (Feng et al. 2024)."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from rnnbench.cells.cell import Cell, State
-from rnnbench.cells.min_gru import draw_as_torch
 
 
 class MinLstm(Cell):
@@ -32,4 +33,5 @@ class MinLstm(Cell):
         return (kept * h + (1 - kept) * self.W_n(x),)
 
     def initialise_as_published(self, generator: torch.Generator) -> None:
-        draw_as_torch(self, generator)
+        """As minGRU's."""
+        self.draw_uniform(1 / math.sqrt(self.input_size), generator)

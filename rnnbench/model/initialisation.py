@@ -107,26 +107,22 @@ def _set_glorot(cell: Cell, recurrent: list[Tensor], inputs: list[Tensor], gener
 
 
 def _set_chrono_biases(cell: Cell, generator: torch.Generator, length: int | None) -> None:
-    _gate_biases(cell, "initialisation=chrono")
     if length is None or length < 3:
         raise ValueError(f"chrono_length={length}: must be at least 3 with initialisation=chrono (ln U[1, length - 1])")
     log_time = nn.init.uniform_(torch.empty(cell.hidden_size), 1, length - 1, generator=generator).log()
     _set_gate_biases(cell, "initialisation=chrono", log_time, and_write=True)
 
 
-def _gate_biases(cell: Cell, wanted: str) -> tuple[nn.Parameter | None, ...]:
-    """The cell's `keep_bias`, `write_bias` and `added_bias`. Raises ValueError, naming the setting, without a gate."""
+def _set_gate_biases(cell: Cell, wanted: str, values: Tensor, and_write: bool = False) -> None:
+    """Set the bias of the gate on the old state to the values; that of one on the new, if alone or also, to -values.
+
+    Raises ValueError, naming the setting, where there is no such gate.
+    """
     parameters = dict(cell.named_parameters())
     keep, write, added = (parameters.get(name) for name in (cell.keep_bias, cell.write_bias, cell.added_bias))
     if keep is None and write is None:
         remedy = "leave it at null" if wanted.startswith("memory_bias") else "use another one"
         raise ValueError(f"{wanted}: {type(cell).__name__} has no gate bias for it; {remedy}")
-    return keep, write, added
-
-
-def _set_gate_biases(cell: Cell, wanted: str, values: Tensor, and_write: bool = False) -> None:
-    """Set the bias of the gate on the old state to the values; that of one on the new, if alone or also, to -values."""
-    keep, write, added = _gate_biases(cell, wanted)
     if keep is not None:
         keep.copy_(values)
     if write is not None and (keep is None or and_write):

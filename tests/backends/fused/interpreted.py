@@ -8,13 +8,13 @@ import ast
 import functools
 import math
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import rnnbench.backends.fused.runtime.run as fused_run
-from rnnbench.backends.fused.runtime.compile import Loops
 
 
 def _matmul(a: Any, matrix: Any, start: Any, out: Any, rows: int, depth: int, columns: int) -> None:
@@ -58,7 +58,7 @@ def _undecorated(**settings: Any) -> Callable[[Any], Any]:
 
 NAMES: dict[str, Any] = {
     "np": np,
-    "math": math,
+    "math": SimpleNamespace(log1p=np.log1p, erf=math.erf),
     "cached_jit": _undecorated,
     "pack": lambda matrix, depth, columns: matrix.reshape(depth, columns),
     "pack_transpose": lambda matrix, depth, columns: matrix.reshape(columns, depth).T,
@@ -81,13 +81,13 @@ NAMES: dict[str, Any] = {
 
 
 @functools.cache
-def interpreted(source: str, real: str) -> Loops:
+def interpreted(source: str, real: str) -> SimpleNamespace:
     """The two functions of a generated source, as `compile.compiled` gives them, but not compiled."""
     tree = ast.parse(source)
     tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     names = {**NAMES, "real": getattr(np, real)}
     exec(compile(tree, "<generated>", "exec"), names)
-    return Loops(names["forward"], names["backward"])
+    return SimpleNamespace(forward=names["forward"], backward=names["backward"])
 
 
 @pytest.fixture

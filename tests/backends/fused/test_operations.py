@@ -1,99 +1,50 @@
-"""The elementwise operations, each by itself: its form against torch, its rules against autograd."""
+"""Every elementwise operation by itself in a step: values and gradients against torch, also at kinks and infinity."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from interpreted import NAMES
-from reference_operations import evaluated, function_of
+from side_by_side import Formula
 from torch import Tensor
+from torch.nn import functional
 
-from rnnbench.backends.fused.frontend.lowerings import TABLE
-from rnnbench.backends.fused.ir.graph import Graph, Term, apply
-from rnnbench.backends.fused.ir.nodes import State
-from rnnbench.backends.fused.ir.operations import OPERATIONS, Precedence
+from rnnbench.backends import Eager, Fused
+from rnnbench.backends.fused.ir.nodes import COMPARISONS
+from rnnbench.backends.fused.ir.operations import OPERATIONS
 
-SMOOTH = [-2.6, -1.1, -0.3, 0.2, 0.9, 1.7]
-"""No kink of an operation lies here."""
-KINKS = [-0.4, 0.0, -0.0, 0.6]
-FAR = [30.0, -30.0, math.inf, -math.inf, math.nan]
-SETTINGS: dict[str, list[float]] = {
-    "clamp_min": [-0.4],
-    "clamp_max": [0.6],
-    "softplus": [1.5, 2.0],
-    "pow": [3.0],
-}
+POINTS = [-2.6, -1.1, -0.4, -0.3, -0.0, 0.0, 0.2, 0.6, 0.9, 1.7, 30.0, -30.0, math.inf, -math.inf, math.nan]
+SETTINGS: dict[str, list[float]] = {"clamp_min": [-0.4], "clamp_max": [0.6], "pow": [3.0]}
 """Operands that are numbers in every use."""
-DIFFERENTIABLE = [name for name, operation in OPERATIONS.items() if any(operation.gradients)]
+CALLS: dict[str, Callable[..., Tensor]] = {
+    **{f"torch.{name}": getattr(torch, name) for name in OPERATIONS if hasattr(torch, name)},
+    **{name: getattr(Tensor, name) for name in OPERATIONS if hasattr(Tensor, name)},
+    "copy": torch.clone,
+    "softplus": lambda a: functional.softplus(a, 1.5, 2.0),
+    "torch.where": lambda a, b: torch.where(a > b, a, b),
+    "where": lambda a, b: a.where(a > b, b),
+}
 
 
-def operands_of(name: str, points: list[float]) -> list[Tensor]:
-    """A value for every operand but the settings, in all pairs; those of `log` and `sqrt` are positive."""
-    points = [abs(point) for point in points] if name in ("log", "log1p", "sqrt") else points
-    count = OPERATIONS[name].arity - len(SETTINGS.get(name, []))
-    x = torch.tensor(points, dtype=torch.float64)
-    if count == 1:
-        return [x]
-    a, b = x.repeat_interleave(len(x)), x.repeat(len(x)) + (0.05 if points is SMOOTH else 0)
-    return [a, b] if count == 2 else [a > b, a, b]
+@pytest.mark.parametrize("call", CALLS)
+def test_operations_and_their_gradients_are_those_of_torch(interpret: None, call: str) -> None:
+    name, points = call.removeprefix("torch."), torch.tensor(POINTS, dtype=torch.float64)
+    count = 2 if name == "where" else len(OPERATIONS[name].gradients)
+    points = points.abs() if name in ("log", "log1p", "sqrt") else points
 
+    def formula(cell: Any, x: Tensor, a: Tensor, b: Tensor) -> Any:
+        y = CALLS[call](*(a, b)[:count], *SETTINGS.get(name, []))
+        return (torch.where(y, a, 2 * b) if name in COMPARISONS else y) + 0 * cell.W(x), b
 
-def by_rules(name: str, operands: list[Tensor], g: Tensor) -> list[Tensor | None]:
-    """What the rules add to the gradients of the operands, evaluated by torch."""
-    graph, given = Graph(), {}
-    terms = []
-    for value in [g, *operands]:
-        if value.dtype == torch.bool:  # a comparison of a number with one
-            number = graph.add(State(index=0, width=1))
-            given[number] = value.double()
-            terms.append(Term(graph, number) >= 1)
-        else:
-            terms.append(Term(graph, graph.add(State(index=0, width=1))))
-            given[terms[-1].position] = value
-    terms += [Term(graph, graph.constant(number)) for number in SETTINGS.get(name, [])]
-    gradient, *values = terms
-    y = apply(name, *values)
-    found = [rule and rule(gradient, y, *values) for rule in OPERATIONS[name].gradients]
-    results = evaluated(graph, given)
-    return [None if term is None else results[term.position] for term in found]
-
-
-def by_autograd(name: str, operands: list[Tensor], g: Tensor) -> list[Tensor | None]:
-    leaves = [x if x.dtype == torch.bool else x.clone().requires_grad_() for x in operands]
-    y = function_of(name)(*leaves, *SETTINGS.get(name, []))
-    wanted = [leaf for leaf in leaves if leaf.requires_grad]
-    gradients = iter(torch.autograd.grad(y, wanted, g))
-    return [next(gradients) if leaf.requires_grad else None for leaf in leaves]
-
-
-@pytest.mark.parametrize("name", [name for name in OPERATIONS if hasattr(torch, name)])
-def test_a_step_may_call_every_operation_by_the_name_it_has_in_torch(name: str) -> None:
-    assert getattr(torch, name) in TABLE
-    assert name in TABLE or name == "where" or not hasattr(Tensor, name)
-
-
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_rules_equal_autograd_also_at_kinks_and_infinity(name: str) -> None:
-    operands = operands_of(name, SMOOTH + KINKS + FAR)
-    g = torch.linspace(-1.5, 2.0, len(operands[-1]), dtype=torch.float64)
-    for found, truth in zip(by_rules(name, operands, g), by_autograd(name, operands, g), strict=True):
-        assert (found is None) == (truth is None)
-        if found is not None:
-            torch.testing.assert_close(found, truth, rtol=1e-14, atol=0, equal_nan=True)
-
-
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_forms_mean_what_torch_computes(name: str) -> None:
-    operands, form = operands_of(name, SMOOTH + KINKS), OPERATIONS[name].form
-    truth = function_of(name)(*operands, *SETTINGS.get(name, []))
-    names: dict[str, Any] = {**NAMES, "real": np.float64}
-    letters = [(letter, Precedence.ATOM) for letter in "abc"[: OPERATIONS[name].arity]]
-    code = compile(form.filled(letters), name, "eval")
-    for row in range(len(truth)):
-        values = [value[row].item() for value in operands] + SETTINGS.get(name, [])
-        with np.errstate(all="ignore"):
-            numbers = [value if isinstance(value, bool) else np.float64(value) for value in values]
-            found = eval(code, names | dict(zip("abc", numbers, strict=False)))
-        np.testing.assert_allclose(found, truth[row].item(), rtol=1e-12, atol=1e-15)
+    cell, found = Formula(formula, 1, 1).double(), []
+    cell.state_names = ("a", "b")
+    assert Fused().unsupported_reason(cell) is None
+    for backend in (Fused(), Eager()):
+        a, b = points.repeat_interleave(len(points)), points.repeat(len(points))
+        state = tuple(each.unsqueeze(1).requires_grad_() for each in (a, b))
+        outputs, _ = backend.run(cell, torch.zeros(1, len(a), 1, dtype=torch.float64), state)
+        upstream = torch.linspace(-1.5, 2.0, outputs.numel(), dtype=torch.float64).view_as(outputs)
+        gradients = torch.autograd.grad(outputs, state, upstream, materialize_grads=True)
+        found.append((outputs.detach(), *gradients))
+    torch.testing.assert_close(*found, rtol=1e-12, atol=0, equal_nan=True)

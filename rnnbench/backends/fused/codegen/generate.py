@@ -8,7 +8,7 @@ cache.
 
 from dataclasses import dataclass
 
-from rnnbench.backends.fused.codegen.layout import Argument, Layout, indented
+from rnnbench.backends.fused.codegen.layout import Layout, indented
 from rnnbench.backends.fused.codegen.loops import work_lines
 from rnnbench.backends.fused.ir.nodes import Gradient, Input, Leaf, LinearGradient, State, StoredGradient
 from rnnbench.backends.fused.ir.schedule import Schedule
@@ -39,7 +39,7 @@ softplus, flushed = functions.softplus, functions.flushed
 
 @dataclass(frozen=True)
 class Program:
-    """The generated source and what its two functions take, in addition to the numbers of steps and examples."""
+    """The generated source, and the integers that its functions take besides the numbers of steps and examples."""
 
     schedule: Schedule
     real: str
@@ -47,42 +47,27 @@ class Program:
     sizes: tuple[int, ...]
     """The widths of values, and the offsets of parts of them."""
     source: str
-    forward: tuple[Argument, ...]
-    backward: tuple[Argument, ...]
-
-    @property
-    def touches_input(self) -> bool:
-        """Whether the backward pass writes a gradient for the inputs even where nobody asks for one."""
-        graph = self.schedule.graph
-        stored = (graph.at(position, StoredGradient).of for position in graph.positions(StoredGradient))
-        return any(isinstance(graph.nodes[position], Input) for position in stored)
 
 
 def generate(schedule: Schedule, real: str) -> Program:
     """Write the loops of a schedule for the type `real`, "float32" or "float64"."""
     layout = Layout(schedule)
     source = _HEADER.format(functions=real.upper(), real=real)
-    forward, backward = layout.forward_arguments(), layout.backward_arguments()
     integers = ["steps", "batch", "batch_start", "batch_stop", *layout.sizes]
-    source += _function("forward", real, integers, forward, _forward_lines(layout))
+    source += _function("forward", real, integers, layout.forward_arguments(), _forward_lines(layout))
     integers += ["chunk", "kept", "wants_input"]
-    source += _function("backward", real, integers, backward, _backward_lines(layout))
-    return Program(schedule, real, tuple(layout.sizes.values()), source, forward, backward)
+    source += _function("backward", real, integers, layout.backward_arguments(), _backward_lines(layout))
+    return Program(schedule, real, tuple(layout.sizes.values()), source)
 
 
-def _function(name: str, real: str, integers: list[str], arrays: tuple[Argument, ...], lines: list[str]) -> str:
+def _function(name: str, real: str, integers: list[str], arrays: list[str], lines: list[str]) -> str:
     decorator = f'@cached_jit(integers={len(integers)}, arrays={len(arrays)}, real="{real}")'
-    head = _signature(name, [*integers, *(argument.name for argument in arrays)])
-    return "\n".join(["", "", decorator, head, *lines, ""])
-
-
-def _signature(name: str, names: list[str]) -> str:
-    lines, line = [f"def {name}("], "   "
-    for argument in names:
+    head, line = [f"def {name}("], "   "
+    for argument in [*integers, *arrays]:
         if len(line) + len(argument) > 110:
-            lines, line = [*lines, line], "   "
+            head, line = [*head, line], "   "
         line += f" {argument},"
-    return "\n".join([*lines, line, "):"])
+    return "\n".join(["", "", decorator, *head, line, "):", *lines, ""])
 
 
 def _forward_lines(layout: Layout) -> list[str]:

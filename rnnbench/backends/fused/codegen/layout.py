@@ -6,27 +6,11 @@ width) with the initial state first, so that a step's rows are one slice, and lo
 
 import keyword
 import re
-from dataclasses import dataclass
-from typing import Literal
 
 from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph
 from rnnbench.backends.fused.ir.operations import OPERATIONS
 from rnnbench.backends.fused.ir.schedule import Schedule
-
-Role = Literal[
-    "input", "state", "noise", "saved", "weight", "bias", "parameter",
-    "input_gradient", "state_gradient", "weight_gradient", "bias_gradient", "parameter_gradient",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Argument:
-    """An array that a generated function takes: its role, the node or state tensor it belongs to, its name."""
-
-    role: Role
-    position: int
-    name: str
 
 
 class Layout:
@@ -35,7 +19,9 @@ class Layout:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.graph = schedule.graph
-        self.state_names = names_of_states(schedule.state_names)
+        names = enumerate(schedule.state_names)
+        self.state_names = tuple(name if _is_free(name) else f"state{index}" for index, name in names)
+        """The cell's own names where they are free, and Python takes them."""
         self.names = names_of_nodes(schedule, self.state_names)
         self.backward = set(range(len(self.graph.nodes))) - schedule.phases.keys()
         """The nodes that only the backward pass computes."""
@@ -67,35 +53,31 @@ class Layout:
         widths = map(self.width, self.graph.positions(nodes.State))
         return dict(zip(self.state_names, widths, strict=True))
 
-    def forward_arguments(self) -> tuple[Argument, ...]:
-        """What the forward loop reads and writes."""
-        biases = (Argument("bias", total, f"{self.names[total]}_bias") for total in self.schedule.linear_sums)
-        return (*self._values(), *self._weights(), *biases)
+    def forward_arguments(self) -> list[str]:
+        """The arrays that the forward loop takes: what both loops read, and the sums of biases."""
+        return [*self._read(), *(f"{self.names[p]}_bias" for p in self.schedule.linear_sums)]
 
-    def backward_arguments(self) -> tuple[Argument, ...]:
-        """What the backward loop reads and writes."""
+    def backward_arguments(self) -> list[str]:
+        """The arrays that the backward loop takes: what both loops read, and the gradients that it writes."""
         schedule, names = self.schedule, self.names
-        return (
-            *self._values(),
-            *self._weights(),
-            Argument("input_gradient", 0, "input_gradients"),
-            *(Argument("state_gradient", i, f"{name}_gradients") for i, name in enumerate(self.state_names)),
-            *(Argument("weight_gradient", p, f"{names[p]}_gradient") for p in schedule.linears),
-            *(Argument("bias_gradient", p, f"{names[p]}_bias_gradient") for p in schedule.linear_sums),
-            *(Argument("parameter_gradient", p, f"{names[p]}_gradients") for p in schedule.parameters),
-        )
+        return [
+            *self._read(),
+            "input_gradients",
+            *(f"{name}_gradients" for name in self.state_names),
+            *(f"{names[p]}_gradient" for p in schedule.linears),
+            *(f"{names[p]}_bias_gradient" for p in schedule.linear_sums),
+            *(f"{names[p]}_gradients" for p in schedule.parameters),
+        ]
 
-    def _values(self) -> tuple[Argument, ...]:
-        return (
-            Argument("input", 0, "input_all"),
-            *(Argument("state", index, f"{name}_all") for index, name in enumerate(self.state_names)),
-            *(Argument("noise", p, f"{self.names[p]}_all") for p in self.graph.positions(nodes.Noise)),
-            *(Argument("saved", p, f"{self.names[p]}_all") for p in self.schedule.saved_for_backward),
-            *(Argument("parameter", p, f"{self.names[p]}_all") for p in self.schedule.parameters),
-        )
-
-    def _weights(self) -> tuple[Argument, ...]:
-        return tuple(Argument("weight", p, f"{self.names[p]}_weight") for p in self.schedule.linears)
+    def _read(self) -> list[str]:
+        schedule, names = self.schedule, self.names
+        values = [*self.graph.positions(nodes.Noise), *schedule.saved_for_backward, *schedule.parameters]
+        return [
+            "input_all",
+            *(f"{name}_all" for name in self.state_names),
+            *(f"{names[p]}_all" for p in values),
+            *(f"{names[p]}_weight" for p in schedule.linears),
+        ]
 
     def whole(self, position: int) -> str:
         """The buffer over all steps in which a leaf, an output or a saved node lies."""
@@ -170,11 +152,6 @@ _TAKEN = frozenset(f"{_SIZES} {_KERNELS} {_FUNCTIONS} {_BUILT_IN}".split())
 _DERIVED = re.compile(r"(at|zeros|width|size).*|.*_(now|next|all|weight|packed|bias|chunk|row|gradients?)")
 
 
-def names_of_states(names: tuple[str, ...]) -> tuple[str, ...]:
-    """A name for every state tensor: the cell's own where it is one that Python takes and that is free."""
-    return tuple(name if _is_free(name) else f"state{index}" for index, name in enumerate(names))
-
-
 def names_of_nodes(schedule: Schedule, states: tuple[str, ...]) -> tuple[str, ...]:
     """A unique name for every node; an empty one for a value that is inlined where it is read.
 
@@ -209,9 +186,9 @@ def _gradients_named(schedule: Schedule, names: list[str]) -> list[str]:
     known, named = schedule.graph.nodes, list(names)
     places = [0] * len(known)
     for node in known:
-        form = OPERATIONS[node.operation].form if isinstance(node, nodes.Elementwise) else None
+        operation = OPERATIONS[node.operation] if isinstance(node, nodes.Elementwise) else None
         for index, operand in enumerate(node.operands):
-            places[operand] += 1 if form is None else form.occurrences(index)
+            places[operand] += 1 if operation is None else operation.occurrences(index)
     gradients = {gradient: position for position, gradient in reversed(schedule.graph.adjoints.items())}
     for position in range(len(known)):
         if position in schedule.phases:

@@ -63,15 +63,19 @@ def _products(layout: Layout, preactivation: int) -> list[str]:
         if index == 0 and preactivation in layout.schedule.ahead:
             continue
         source = layout.schedule.source(product)
-        if not isinstance(layout.graph.nodes[product], nodes.Linear):
-            lines += [] if index else [f"{out}[:] = real(0)"]
-            lines.append(_movement(layout, product, layout.now(source), out, is_backward=False))
-            continue
-        function = "matmul_accumulate" if index else "matmul"
-        addend = "" if index else f"{layout.names[preactivation]}_bias, "
+        start = "" if index else f"{layout.names[preactivation]}_bias"
         sizes = f"rows, {layout.width(source)}, {columns}"
-        lines.append(f"{function}({layout.now(source)}, {layout.names[product]}_packed, {addend}{out}, {sizes})")
+        lines += _product(layout, product, layout.now(source), out, sizes, start, is_backward=False)
     return lines
+
+
+def _product(layout: Layout, product: int, read: str, out: str, sizes: str, start: str, is_backward: bool) -> list[str]:
+    """The calls that add one product to a buffer, which begins with `start` where that is given."""
+    if not isinstance(layout.graph.nodes[product], nodes.Linear):
+        begun = [f"{out}[:] = real(0)"] if start else []
+        return [*begun, _movement(layout, product, read, out, is_backward)]
+    function, addend = ("matmul", f"{start}, ") if start else ("matmul_accumulate", "")
+    return [f"{function}({read}, {layout.names[product]}_packed, {addend}{out}, {sizes})"]
 
 
 def _movement(layout: Layout, product: int, read: str, written: str, is_backward: bool) -> str:
@@ -95,15 +99,9 @@ def _backward_product(layout: Layout, position: int) -> list[str]:
     """The contribution of a Preactivation's gradient to the gradient of what one of its products reads."""
     node = layout.graph.at(position, nodes.LinearGradient)
     gradient, *earlier = node.operands
-    depth, columns = layout.width(gradient), layout.width(position)
-    out = layout.now(position)
-    if isinstance(layout.graph.nodes[node.product], nodes.Linear):
-        function, addend = ("matmul_accumulate", "") if earlier else ("matmul", f"zeros_{columns}, ")
-        weight = f"{layout.names[node.product]}_packed"
-        lines = [f"{function}({layout.now(gradient)}, {weight}, {addend}{out}, rows, {depth}, {columns})"]
-    else:
-        lines = [] if earlier else [f"{out}[:] = real(0)"]
-        lines.append(_movement(layout, node.product, layout.now(gradient), out, is_backward=True))
+    columns = layout.width(position)
+    start, sizes = "" if earlier else f"zeros_{columns}", f"rows, {layout.width(gradient)}, {columns}"
+    lines = _product(layout, node.product, layout.now(gradient), layout.now(position), sizes, start, is_backward=True)
     if isinstance(layout.graph.nodes[node.of], nodes.Input):
         return ["if wants_input:", *indented(lines, 1)]
     return lines
@@ -135,8 +133,8 @@ class Expressions:
         if isinstance(node, nodes.Constant):
             return literal(node.number), Precedence.ATOM
         if isinstance(node, nodes.Elementwise) and position not in self.in_memory:
-            form = OPERATIONS[node.operation].form
-            return form.filled([self.value(operand) for operand in node.operands]), form.precedence
+            operation = OPERATIONS[node.operation]
+            return operation.filled([self.value(operand) for operand in node.operands]), operation.precedence
         return f"{self.layout.now(position)}[k]", Precedence.ATOM
 
 

@@ -28,16 +28,6 @@ CALL_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backw
 """The attributes of a module that hold what a call of it runs."""
 
 
-def hooked(cell: nn.Module) -> str | None:
-    """Why a call of one of the cell's modules would run hooks; None: none would."""
-    if any(GLOBAL_HOOKS[f"_global{hooks}"] for hooks in CALL_HOOKS):
-        return "hooks of all modules"
-    for path, module in cell.named_modules():
-        if path and any(getattr(module, hooks) for hooks in CALL_HOOKS):
-            return f"{path} has hooks; use torch.nn.utils.parametrize"
-    return None
-
-
 def tensors_of(cell: nn.Module) -> list[tuple[str, Tensor]]:
     """Every tensor of a cell with its path, plain attributes included."""
     found = [*cell.named_parameters(remove_duplicate=False), *cell.named_buffers(remove_duplicate=False)]

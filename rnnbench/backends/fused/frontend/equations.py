@@ -81,16 +81,6 @@ def _scaled(y: Tensor, weight: Tensor | None, bias: Tensor | None = None) -> Ten
     return y if bias is None else y + bias
 
 
-def _narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    first = start % input.shape[dim]
-    return input[(*[slice(None)] * (dim % input.dim()), slice(first, first + length))]
-
-
-def _chunk(input: Tensor, chunks: int, dim: int = 0) -> Sequence[Tensor]:
-    parts: Sequence[Tensor] = input.split(-(-input.shape[dim] // chunks), dim)
-    return parts
-
-
 def _hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     return torch.where(input <= min_val, min_val, torch.where(input >= max_val, max_val, input))
 
@@ -127,8 +117,6 @@ EQUATIONS: dict[Any, Callable[..., Any]] = {
     **dict.fromkeys([torch.square, Tensor.square], lambda input: input * input),
     **dict.fromkeys([torch.reciprocal, Tensor.reciprocal], lambda input: 1 / input),
     **dict.fromkeys([torch.rsqrt, Tensor.rsqrt], lambda input: 1 / torch.sqrt(input)),
-    **dict.fromkeys([torch.chunk, Tensor.chunk], _chunk),
-    **dict.fromkeys([torch.narrow, Tensor.narrow], _narrow),
     Tensor.where: lambda input, condition, other: torch.where(condition, input, other),
 }
 """From a function of torch to the same as a function that is recorded."""

@@ -1,128 +1,147 @@
-"""From the nodes of a recorded step to ours."""
+"""From the functions of torch that a step calls to nodes."""
 
 import linecache
-import operator
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
-from rnnbench.backends.fused.frontend.features import SHAPES, index_of_features
-from rnnbench.backends.fused.frontend.invariants import Invariants, dtype_of
 from rnnbench.backends.fused.frontend.lowerings import TABLE
-from rnnbench.backends.fused.frontend.record import Recorder
-from rnnbench.backends.fused.frontend.source_lines import Line, located
-from rnnbench.backends.fused.frontend.values import Given, Value, operand
+from rnnbench.backends.fused.frontend.source_lines import Line
+from rnnbench.backends.fused.frontend.values import Given, Operand, Value, all_of, operand
 from rnnbench.backends.fused.ir import nodes
 from rnnbench.backends.fused.ir.graph import Graph, UnsupportedStepError, is_comparison
-from rnnbench.cells import Cell
 
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*) = ")
 
 
+MOVES = {
+    *("getitem", "split", "chunk", "narrow", "unsqueeze", "squeeze", "flatten", "unflatten", "contiguous"),
+    *("view", "view_as", "reshape", "reshape_as", "expand", "expand_as"),
+}
+"""Functions whose results are numbers of their first argument, in an order that depends on shapes alone."""
+
+
+def name_of(func: Callable[..., Any]) -> str:
+    """The name of a function; of an attribute that is read, the attribute's."""
+    name: str = getattr(func, "__name__", str(func))
+    return func.__self__.__name__ if name == "__get__" else name  # type: ignore[attr-defined]
+
+
+class Call(NamedTuple):
+    """A call of a function of torch by a step."""
+
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
+    named: dict[str, Any]
+    operands: tuple[Any, ...]
+    """The arguments, with what stands for the tensors among them."""
+    settings: dict[str, Any]
+    """Likewise those with names."""
+
+    @property
+    def name(self) -> str:
+        """As messages have it."""
+        name = name_of(self.func)
+        return "detach" if name == "data" else name
+
+    @property
+    def target(self) -> Any:
+        """The function as `lowerings.TABLE` may have it: a function, or the name of a method."""
+        if self.name == "detach":
+            return "detach"
+        if getattr(self.func, "__name__", "") == "__get__":
+            return getattr
+        is_method = getattr(self.func, "__qualname__", "").startswith(("TensorBase.", "Tensor."))
+        return self.name if is_method else self.func
+
+
 class Lowering:
-    """The graph of a recorded step, and the invariants: what is computed before the loop, since it depends on the cell
-    alone."""
+    """The graph of a step that was called with some number of examples, in a type."""
 
-    def __init__(self, recorded: Recorder, cell: Cell, widths: tuple[int, ...]) -> None:
-        """`widths` are those of the states. Raises UnsupportedStepError at the first node that cannot be lowered."""
-        self.cell = cell
-        self.widths = widths
-        self.recorded, self.lines = recorded, recorded.lines
-        self.dtype = dtype_of(cell)
-        self.graph = Graph()
-        self.invariants = Invariants(cell, self.dtype)
-        self.values: dict[fx.Node, Any] = {}
-        self.named: dict[Line, int] = {}
-        for node in recorded.graph.nodes:
-            try:
-                if node.op == "placeholder":
-                    self.values[node] = self._placeholder(len(self.values))
-                elif node.op == "output":
-                    self._output(node)
-                elif self.invariants.include(node):
-                    self.values[node] = self.invariants.value(node)
-                else:
-                    self.values[node] = self._value(node)
-                    self._name_like_source(node)
-            except UnsupportedStepError as error:
-                raise UnsupportedStepError(located(str(error), self.lines.get(node))) from error
+    def __init__(self, examples: int, dtype: torch.dtype) -> None:
+        self.graph, self.examples, self.dtype = Graph(), examples, dtype
+        self._named: dict[Line, int] = {}
 
-    def _name_like_source(self, node: fx.Node) -> None:
-        """Where a line of `step` assigns to one name, its last value gets that name."""
-        line = self.lines[node]
-        name = line and _ASSIGNMENT.match(linecache.getline(*line))
-        if not name or not isinstance(self.values[node], Value):
-            return
-        earlier, position = self.named.get(line), int(self.values[node])
-        if earlier is not None:
-            self.graph.nodes[earlier] = replace(self.graph.at(earlier, nodes.Elementwise), label="")
-        value = self.graph.nodes[position]
-        if isinstance(value, nodes.Elementwise) and not value.label:
-            self.graph.nodes[position] = replace(value, label=name.group(1))
-            self.named[line] = position
+    def values(self, call: Call, results: list[Tensor], line: Line) -> list[Operand]:
+        """The values of what a call gave on a line of the step.
 
-    def _placeholder(self, count: int) -> Value:
-        if count == 0:
-            return Value(self.graph.add(nodes.Input(width=self.cell.input_size)))
-        return Value(self.graph.add(nodes.State(width=self.widths[count - 1], index=count - 1)))
-
-    def _value(self, node: fx.Node) -> Any:
-        arguments: Any = fx.map_arg(node.args, lambda argument: self.values[argument])
-        named: Any = fx.map_arg(node.kwargs, lambda argument: self.values[argument])
-        name = _name_of(node)
-        if node.target is operator.getitem and isinstance(arguments[0], list):
-            return self._checked(arguments[0][arguments[1]], self.recorded.results[node], _name_of(node.args[0]))
-        if node.target not in TABLE:
-            raise UnsupportedStepError(f"{name}()")
-        if node.target is operator.getitem and isinstance(arguments[0], (Value, Given)):
-            read = self.recorded.results[node.args[0]]  # type: ignore[index]
-            arguments = arguments[0], index_of_features(arguments[1], tuple(read.shape))
+        Raises UnsupportedStepError for a function that `lowerings.TABLE` has not, unless it moves features.
+        """
+        if call.name not in MOVES and call.target not in TABLE:
+            raise UnsupportedStepError(f"{call.name}()")
         try:
-            value = TABLE[node.target](self.graph, *arguments, **named)
-        except (TypeError, IndexError) as error:
-            raise UnsupportedStepError(f"{name}() with these arguments") from error
-        result = self.recorded.results.get(node)
-        if isinstance(value, Value) and result is not None:
-            value = self._checked(value, result, name)
-        return value
+            if call.name in MOVES:
+                built = self._moved(call, results)
+            else:
+                built = [TABLE[call.target](self.graph, *call.operands, **call.settings)]
+        except (TypeError, IndexError, RuntimeError) as error:
+            raise UnsupportedStepError(f"{call.name}() with these arguments") from error
+        for value, result in zip(built, results, strict=True):
+            self._check(value, result, call.name)
+            self._name_like_source(value, line)
+        return built
 
-    def _checked(self, value: Value, result: Tensor, name: str) -> Value:
-        """The value, which must have the features and the type of what torch computed when the step was recorded."""
-        features = [int(size) for size in result.shape if size != 1]
-        examples = int.__int__(self.recorded.batch)
-        width = 1 if features == [examples] else features[1] if features[:1] == [examples] and features[2:] == [] else 0
-        if width and name in SHAPES:
-            value = Value(self.graph.widened(int(value), width))
-        if not width or self.graph.nodes[int(value)].width != width:
-            raise UnsupportedStepError(f"{name}() that gives {self._shape(result)}; values are (batch, features)")
-        if result.dtype != (torch.bool if is_comparison(self.graph.nodes[int(value)]) else self.dtype):
+    def _moved(self, call: Call, results: list[Tensor]) -> list[Operand]:
+        """Neighbouring features of a value, found by moving their numbers in the same way."""
+        read, others = call.operands[0], (call.operands[1:], call.settings)
+        if all_of((Value, Given), others) and not call.name.endswith("_as"):
+            raise UnsupportedStepError(f"{call.name}() by numbers of a tensor")
+        position = operand(self.graph, read)
+        width = self.graph.nodes[position].width or 1
+        numbers = torch.arange(call.args[0].numel()).view(call.args[0].shape)
+        features = numbers.view(-1, width).expand(self.examples, width)
+        moved = call.func(numbers, *call.args[1:], **call.named)
+        values: list[Operand] = []
+        for part, result in zip([moved] if isinstance(moved, Tensor) else moved, results, strict=True):
+            count = self._features(result, call.name)
+            rows = part.reshape(self.examples, count)
+            first = 0 if width == 1 else int(rows[0, 0])
+            if not torch.equal(rows, features.expand(-1, count) if width == 1 else features[:, first : first + count]):
+                raise UnsupportedStepError(f"{call.name}() other than of neighbouring features, x[:, first:stop]")
+            found = self.graph.part(position, first, count) if width > 1 else self.graph.widened(position, count)
+            values.append(Value(found))
+        return values
+
+    def _features(self, result: Tensor, name: str) -> int:
+        """How many features a result has."""
+        sizes = [size for size in result.shape if size != 1]
+        if sizes == [self.examples]:
+            return 1
+        if sizes[:1] != [self.examples] or len(sizes) != 2:
+            raise UnsupportedStepError(f"{name}() that gives {self._described(result)}; values are (batch, features)")
+        return sizes[1]
+
+    def _check(self, value: Operand, result: Tensor, name: str) -> None:
+        """A value must have the features and the type of what torch computed."""
+        node = self.graph.nodes[value]
+        if node.width != self._features(result, name):
+            raise UnsupportedStepError(f"{name}() that gives {self._described(result)}; values are (batch, features)")
+        if result.dtype != (torch.bool if is_comparison(node) else self.dtype):
             raise UnsupportedStepError(f"{name}() that gives {result.dtype} in a cell of {self.dtype}")
-        return value
 
-    def _shape(self, result: Tensor) -> str:
-        examples = int.__int__(self.recorded.batch)
-        sizes = ", ".join("batch" if size == examples else str(size) for size in result.shape)
+    def _described(self, result: Tensor) -> str:
+        sizes = ", ".join("batch" if size == self.examples else str(size) for size in result.shape)
         return f"a tensor ({sizes}) of {result.dtype}"
 
-    def _output(self, node: fx.Node) -> None:
-        results = node.args[0]
-        assert isinstance(results, (tuple, list))
-        outputs: list[int] = []
-        for result, width in zip(results, self.widths, strict=True):
-            assert isinstance(result, fx.Node)
-            tensor, value = self.recorded.results[result], self.values[result]
-            if tensor.shape != (int.__int__(self.recorded.batch), width) or tensor.dtype != self.dtype:
-                reason = f"step returns {self._shape(tensor)}, not (batch, {width}) of {self.dtype}"
-                raise UnsupportedStepError(located(reason, self.lines.get(result)))
-            outputs.append(self.graph.widened(operand(self.graph, value), width))
-        self.graph.outputs = tuple(outputs)
+    def _name_like_source(self, value: Value, line: Line) -> None:
+        """Where a line of `step` assigns to one name, its last value gets that name."""
+        name = line and _ASSIGNMENT.match(linecache.getline(*line))
+        if not name:
+            return
+        if (earlier := self._named.get(line)) is not None:
+            self.graph.nodes[earlier] = replace(self.graph.at(earlier, nodes.Elementwise), label="")
+        node = self.graph.nodes[value]
+        if isinstance(node, nodes.Elementwise) and not node.label:
+            self.graph.nodes[value] = replace(node, label=name.group(1))
+            self._named[line] = int(value)
 
-
-def _name_of(node: Any) -> str:
-    """The name of the function of a node; of an attribute, the attribute's."""
-    if node.target is getattr:
-        return str(node.args[1])
-    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
+    def add_output(self, value: Operand, tensor: Tensor, width: int) -> None:
+        """The next tensor of the state that the step returned, which must be (batch, width)."""
+        if tensor.shape != (self.examples, width) or tensor.dtype != self.dtype:
+            described = self._described(tensor)
+            raise UnsupportedStepError(f"step returns {described}, not (batch, {width}) of {self.dtype}")
+        self.graph.outputs += (self.graph.widened(operand(self.graph, value), width),)

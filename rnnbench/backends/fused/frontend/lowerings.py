@@ -2,7 +2,7 @@
 
 Every operation of `ir.operations` is known by its name: as a function of torch, as a method of a tensor and as an
 operator. Those that take more than tensors and numbers, or have other names too, have a line here. `features` has
-products, parts and norms. Changes in place never come here: `record` refuses them.
+products, concatenations and sums. Changes in place never come here: `record` refuses them.
 """
 
 import math
@@ -162,7 +162,7 @@ def _build_table() -> dict[Any, Build]:
     table |= dict.fromkeys([torch.min, "min"], _larger_or_smaller("minimum"))
     table |= dict.fromkeys([torch.clamp, torch.clip, "clamp", "clip"], _clamp)
     table |= dict.fromkeys([torch.pow, operator.pow, "pow"], _power)
-    table |= {operator.mod: plain("remainder"), functional.gelu: _gelu}
+    table[functional.gelu] = _gelu
     table |= {functional.softplus: lambda graph, x, beta=1, threshold=20: plain("softplus")(graph, x, beta, threshold)}
     table |= {getattr(functional, name): plain(name) for name in ("relu", "sigmoid", "tanh")}
     table |= {torch.zeros_like: _filled_like(0.0), torch.ones_like: _filled_like(1.0)}

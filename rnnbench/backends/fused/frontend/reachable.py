@@ -110,6 +110,8 @@ class Reachable:
         """Modules and objects, whose class may be exchanged."""
         for name, hooks in GLOBAL_HOOKS.items():
             self._mapping(hooks, name)
+            if hooks and name.removeprefix("_global") in CALL_HOOKS:
+                raise UnwatchableError("hooks of all modules")
         for path, module in cell.named_modules():
             self._visit(module, path)
         root, others = ref(cell), [thing for thing in self._things if thing is not cell]
@@ -175,6 +177,8 @@ class Reachable:
                 continue
             if name in CALL_HOOKS:
                 self._mapping(value, _joined(path, name))
+                if value and path:  # the cell's own are run by no step
+                    raise UnwatchableError(f"{path} has hooks; use torch.nn.utils.parametrize")
             elif name in self.names or self.names & _DYNAMIC:
                 self._visit(value, _joined(path, name))
         self._classes_of(module)

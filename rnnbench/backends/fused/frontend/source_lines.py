@@ -2,7 +2,8 @@
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from traceback import walk_stack, walk_tb
 from types import FrameType, TracebackType
 
 import torch
@@ -15,19 +16,17 @@ _FOREIGN = (os.path.dirname(torch.__file__), os.path.abspath(os.path.join(os.pat
 
 def line_of(frame: FrameType | None) -> Line:
     """The innermost line of the user's on the stack."""
-    while frame is not None and frame.f_code.co_filename.startswith(_FOREIGN):
-        frame = frame.f_back
-    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    return next(_own_lines(walk_stack(frame)), None)
 
 
 def line_in(traceback: TracebackType | None) -> Line:
     """The innermost line of the user's that an error went through."""
-    line: Line = None
-    while traceback is not None:
-        if not traceback.tb_frame.f_code.co_filename.startswith(_FOREIGN):
-            line = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
-        traceback = traceback.tb_next
-    return line
+    return next(reversed([*_own_lines(walk_tb(traceback))]), None)
+
+
+def _own_lines(frames: Iterable[tuple[FrameType, int]]) -> Iterator[tuple[str, int]]:
+    files = ((frame.f_code.co_filename, line) for frame, line in frames)
+    return ((file, line) for file, line in files if not file.startswith(_FOREIGN))
 
 
 def line_of_function(function: Callable[..., object]) -> Line:

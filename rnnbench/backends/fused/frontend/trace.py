@@ -1,4 +1,4 @@
-"""From a cell's `step` to a graph: it is recorded on random numbers, and the recorded functions are lowered."""
+"""From a cell's `step` to a graph: it is recorded on random numbers."""
 
 import gc
 import itertools
@@ -9,11 +9,10 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
-from rnnbench.backends.fused.frontend.cell_state import generators_kept, hooked, tensors_kept, tensors_of
+from rnnbench.backends.fused.frontend.cell_state import generators_kept, tensors_kept, tensors_of
 from rnnbench.backends.fused.frontend.invariants import Derived, dtype_of
-from rnnbench.backends.fused.frontend.lower import Lowering
 from rnnbench.backends.fused.frontend.record import Recorder
 from rnnbench.backends.fused.frontend.source_lines import line_in, line_of_function, located
 from rnnbench.backends.fused.frontend.trace_guard import TraceGuard
@@ -30,16 +29,13 @@ def trace(cell: Cell, guard: TraceGuard | None = None) -> tuple[Graph, Derived]:
     Raises UnsupportedStepError, naming the operation and its line, for anything but products with matrices of the cell,
     elementwise arithmetic and the functions of `lowerings`.
     """
-    if reason := hooked(cell):
-        raise UnsupportedStepError(reason)
     with generators_kept(), tensors_kept(cell):
-        widths = _widths_of_states(cell)
-        lowered = Lowering(_recorded(cell, widths, (guard or TraceGuard(cell)).held), cell, widths)
-    graph = lowered.graph
+        recorded = _recorded(cell, _widths_of_states(cell), (guard or TraceGuard(cell)).held)
+    graph = recorded.lowering.graph
     linears = [graph.at(position, Linear) for position in graph.positions(Linear)]
     paths = [path for linear in linears for path in (linear.weight, linear.bias)]
     paths += [graph.at(position, Parameter).path for position in graph.positions(Parameter)]
-    return graph, lowered.invariants.functions(paths)
+    return graph, Derived(paths, recorded.givens, dtype_of(cell))
 
 
 def _widths_of_states(cell: Cell) -> tuple[int, ...]:
@@ -71,13 +67,12 @@ def _recorded(cell: Cell, widths: tuple[int, ...], held: dict[int, Tensor]) -> R
     and the cell.
     """
     sizes = {size for _, tensor in tensors_of(cell) for size in tensor.shape} | {cell.input_size, *widths}
-    first, second = (_record(cell, widths, held, batch) for batch in [size for size in _SIZES if size not in sizes][:2])
     with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
-        pairs = itertools.zip_longest(first.graph.nodes, second.graph.nodes)
-        for one, other in pairs:
-            if one is None or other is None or _described(one) != _described(other):
-                line = first.lines.get(one) if one is not None and one.op != "output" else second.lines.get(other)
-                raise UnsupportedStepError(located(_DIFFERS, line))
+        batches = [size for size in _SIZES if size not in sizes][:2]
+        first, second = (_record(cell, widths, held, batch) for batch in batches)
+    for one, other in itertools.zip_longest(first.calls, second.calls, fillvalue=(None, "")):
+        if one[1] != other[1]:
+            raise UnsupportedStepError(located(_DIFFERS, one[0] or other[0]))
     return first
 
 
@@ -89,19 +84,12 @@ _SIZES = (23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 10
 """Numbers of examples, of which two are no other size in the cell; primes, so that they are no products of such."""
 
 
-def _described(node: fx.Node) -> str:
-    return f"{node.op} {node.target} {node.args} {node.kwargs}"
-
-
 def _record(cell: Cell, widths: tuple[int, ...], held: dict[int, Tensor], batch: int) -> Recorder:
-    given = {id(tensor): (path, tensor) for path, tensor in reversed(tensors_of(cell))}
-    recorder = Recorder(given, held, Batch(batch))
-    dtype = dtype_of(cell)
-    x = recorder.argument("x", cell.input_size, dtype)
-    state = tuple(recorder.argument(f"state_{index}", width, dtype) for index, width in enumerate(widths))
+    recorder = Recorder(cell, widths, held, Batch(batch))
+    x, *state = recorder.arguments
     try:
         with _like_the_plain_loop(), recorder:
-            results = cell.step(x, state)
+            results = cell.step(x, tuple(state))
             is_enabled = torch.is_grad_enabled()
     except Exception as error:
         if recorder.problem or isinstance(error, UnsupportedStepError):

@@ -2,12 +2,11 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.fx.node import map_aggregate
 
 from rnnbench.backends.fused.frontend.source_lines import line_of, located
@@ -24,13 +23,24 @@ Build = Callable[..., Any]
 class Value(int):
     """The position of a node in the graph; a plain int is a number of the user's."""
 
+    def __repr__(self) -> str:
+        return f"node {int(self)}"
+
 
 @dataclass(frozen=True, eq=False)
 class Given:
     """A tensor that is the same at every step: one of the cell's, or computed from those before the loop."""
 
     path: str
-    tensor: Tensor
+    tensor: Any
+    """As it was when the step was recorded; of a function that gives several, all of them."""
+    function: Callable[..., Any] | None = None
+    """What computes it; None for one of the cell's."""
+    operands: tuple[Any, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return self.path
 
 
 class Batch(int):
@@ -78,11 +88,11 @@ def is_number(argument: Operand) -> bool:
     return isinstance(argument, (bool, int, float, np.number)) and not isinstance(argument, (Value, Batch))
 
 
-def has_any(kind: type, arguments: Any) -> bool:
-    """Whether something of a type is among the arguments of a node."""
-    found: list[bool] = []
-    map_aggregate(arguments, lambda value: found.append(isinstance(value, kind)))
-    return any(found)
+def all_of(kind: type | tuple[type, ...], arguments: Any) -> list[Any]:
+    """What is of a type among the arguments of a function."""
+    found: list[Any] = []
+    map_aggregate(arguments, lambda value: found.append(value) if isinstance(value, kind) else None)
+    return found
 
 
 def width_of(graph: Graph, argument: Operand, function: str) -> int:

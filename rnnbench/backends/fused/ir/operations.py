@@ -22,56 +22,13 @@ from rnnbench.backends.fused.ir.graph import Term, apply, equal, where
 class Precedence(IntEnum):
     """Of the operators of Python, the loosest first."""
 
-    CONDITIONAL = 0
-    COMPARISON = 1
-    SUM = 2
-    PRODUCT = 3
-    SIGN = 4
-    ATOM = 5
-
-
-@dataclass(frozen=True)
-class Form:
-    """An expression in the operands {0}, {1}, ...; `real` is the type computed in."""
-
-    template: str
-    precedence: Precedence
-    bare: tuple[int, ...]
-    """For each operand the lowest precedence at which it needs no brackets."""
-
-    def occurrences(self, operand: int) -> int:
-        """How often an operand occurs in the expression."""
-        return self.template.count(f"{{{operand}}}")
-
-    def filled(self, operands: list[tuple[str, Precedence]]) -> str:
-        """The expression of some operands, given as text and precedence."""
-        texts = (
-            f"({text})" if precedence < bare else text
-            for (text, precedence), bare in zip(operands, self.bare, strict=True)
-        )
-        return self.template.format(*texts)
-
-
-def infix(sign: str, precedence: Precedence) -> Form:
-    """An operator between two operands, evaluated from the left."""
-    is_chained = precedence is not Precedence.COMPARISON  # a < b < c means something else
-    return Form(f"{{0}} {sign} {{1}}", precedence, (precedence + (not is_chained), precedence + 1))
-
-
-def prefix(sign: str) -> Form:
-    """A sign before an operand."""
-    return Form(f"{sign}{{0}}", Precedence.SIGN, (Precedence.ATOM,))
-
-
-def call(function: str, operands: int = 1) -> Form:
-    """A function that the generated source imports."""
-    names = ", ".join(f"{{{index}}}" for index in range(operands))
-    return Form(f"{function}({names})", Precedence.ATOM, (Precedence.CONDITIONAL,) * operands)
-
-
-def conditional(template: str, operands: int) -> Form:
-    """One value or another, such as `{1} if {0} else {2}`."""
-    return Form(template, Precedence.CONDITIONAL, (Precedence.COMPARISON,) * operands)
+    NOTHING = 0
+    CONDITIONAL = 1
+    COMPARISON = 2
+    SUM = 3
+    PRODUCT = 4
+    SIGN = 5
+    ATOM = 6
 
 
 Rule = Callable[..., Term]
@@ -80,112 +37,105 @@ Rule = Callable[..., Term]
 
 @dataclass(frozen=True)
 class Operation:
-    """An elementwise function, with a rule for each operand but the settings."""
+    """An elementwise function of operands {0}, {1}, ..., with a rule for each but the settings."""
 
-    form: Form
+    template: str
+    """Its expression; `real` is the type computed in."""
     gradients: tuple[Rule | None, ...]
     settings: int = 0
     """How many further operands are numbers that the user gives, not tensors."""
     costly: bool = False
     """Whether the value is saved for the backward pass where that needs it, rather than recomputed."""
+    precedence: Precedence = Precedence.ATOM
+    """Of its outermost operator; an atom has brackets around its operands, NOTHING is the operand itself."""
 
     @property
     def arity(self) -> int:
         """How many operands it takes."""
         return len(self.gradients) + self.settings
 
+    def occurrences(self, operand: int) -> int:
+        """How often an operand occurs in the expression."""
+        return self.template.count(f"{{{operand}}}")
 
-def _comparison(sign: str) -> Operation:
-    return Operation(infix(sign, Precedence.COMPARISON), (None, None))
+    def filled(self, operands: list[tuple[str, Precedence]]) -> str:
+        """The expression of some operands, given as text and precedence, in brackets where they need them."""
+        texts = []
+        for index, (text, precedence) in enumerate(operands):
+            is_first_of_chain = index == 0 and self.precedence in (Precedence.SUM, Precedence.PRODUCT)
+            is_inside = self.precedence is Precedence.ATOM or precedence > self.precedence
+            is_inside |= is_first_of_chain and precedence == self.precedence
+            texts.append(text if is_inside else f"({text})")
+        return self.template.format(*texts)
 
 
-def _floored_quotient(remainder: Term, a: Term, b: Term) -> Term:
-    """a / b rounded down; -1 where b is infinite and a has the other sign, since the remainder is b there."""
-    whole = where(equal(remainder, b), -1, apply("round", (a - remainder) / b))
-    return where(equal(b, 0), a / b, whole)
+def _call(function: str, *gradients: Rule | None, settings: int = 0, costly: bool = True) -> Operation:
+    """A function that the generated source imports."""
+    names = ", ".join(f"{{{index}}}" for index in range(len(gradients) + settings))
+    return Operation(f"{function}({names})", gradients, settings, costly)
 
+
+def _infix(sign: str, precedence: Precedence, *gradients: Rule | None) -> Operation:
+    return Operation(f"{{0}} {sign} {{1}}", gradients, precedence=precedence)
+
+
+def _conditional(template: str, *gradients: Rule | None, settings: int = 0) -> Operation:
+    """One value or another."""
+    return Operation(template, gradients, settings, precedence=Precedence.CONDITIONAL)
+
+
+_COMPARISONS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
 
 OPERATIONS: dict[str, Operation] = {
-    "copy": Operation(Form("{0}", Precedence.CONDITIONAL, (Precedence.CONDITIONAL,)), (lambda g, y, x: g,)),
-    "add": Operation(infix("+", Precedence.SUM), (lambda g, y, a, b: g, lambda g, y, a, b: g)),
-    "sub": Operation(infix("-", Precedence.SUM), (lambda g, y, a, b: g, lambda g, y, a, b: -g)),
-    "mul": Operation(infix("*", Precedence.PRODUCT), (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)),
-    "div": Operation(infix("/", Precedence.PRODUCT), (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)),
-    "neg": Operation(prefix("-"), (lambda g, y, x: -g,)),
-    "sigmoid": Operation(call("sigmoid"), (lambda g, y, x: g * y * (1 - y),), costly=True),
-    "tanh": Operation(call("tanh"), (lambda g, y, x: g * (1 - y * y),), costly=True),
-    "relu": Operation(
-        conditional("real(0) if {0} <= real(0) else {0}", 1),
-        (lambda g, y, x: where(y <= 0, 0, g),),
-    ),
-    "exp": Operation(call("exponential"), (lambda g, y, x: g * y,), costly=True),
-    "log": Operation(call("logarithm"), (lambda g, y, x: g / x,), costly=True),
-    "sqrt": Operation(call("square_root"), (lambda g, y, x: g / (2 * y),), costly=True),
-    "expm1": Operation(call("exponential_minus_one"), (lambda g, y, x: g * (y + 1),), costly=True),
-    "log1p": Operation(call("math.log1p"), (lambda g, y, x: g / (x + 1),), costly=True),
-    "cos": Operation(call("np.cos"), (lambda g, y, x: -g * apply("sin", x),), costly=True),
-    "sin": Operation(call("np.sin"), (lambda g, y, x: g * apply("cos", x),), costly=True),
-    "erf": Operation(
-        call("math.erf"), (lambda g, y, x: g * (2 / math.sqrt(math.pi)) * apply("exp", -(x * x)),), costly=True
-    ),
-    "abs": Operation(call("abs"), (lambda g, y, x: where(x > 0, g, where(x < 0, -g, 0 * g)),)),
-    "clamp_min": Operation(
-        conditional("{1} if {0} < {1} else {0}", 2),
-        (lambda g, y, x, low: where(x >= low, g, 0),),
-        settings=1,
-    ),
-    "clamp_max": Operation(
-        conditional("{1} if {0} > {1} else {0}", 2),
-        (lambda g, y, x, high: where(x <= high, g, 0),),
-        settings=1,
-    ),
-    "round": Operation(call("np.rint"), (None,)),
-    "sign": Operation(
-        conditional("real(1) if {0} > real(0) else (real(-1) if {0} < real(0) else real(0))", 1), (None,)
-    ),
-    "detach": Operation(Form("{0}", Precedence.CONDITIONAL, (Precedence.CONDITIONAL,)), (None,)),
+    "copy": Operation("{0}", (lambda g, y, x: g,), precedence=Precedence.NOTHING),
+    "add": _infix("+", Precedence.SUM, lambda g, y, a, b: g, lambda g, y, a, b: g),
+    "sub": _infix("-", Precedence.SUM, lambda g, y, a, b: g, lambda g, y, a, b: -g),
+    "mul": _infix("*", Precedence.PRODUCT, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
+    "div": _infix("/", Precedence.PRODUCT, lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b),
+    "neg": Operation("-{0}", (lambda g, y, x: -g,), precedence=Precedence.SIGN),
+    "sigmoid": _call("sigmoid", lambda g, y, x: g * y * (1 - y)),
+    "tanh": _call("tanh", lambda g, y, x: g * (1 - y * y)),
+    "relu": _conditional("real(0) if {0} <= real(0) else {0}", lambda g, y, x: where(y <= 0, 0, g)),
+    "exp": _call("exponential", lambda g, y, x: g * y),
+    "log": _call("logarithm", lambda g, y, x: g / x),
+    "sqrt": _call("square_root", lambda g, y, x: g / (2 * y)),
+    "expm1": _call("exponential_minus_one", lambda g, y, x: g * (y + 1)),
+    "log1p": _call("math.log1p", lambda g, y, x: g / (x + 1)),
+    "cos": _call("np.cos", lambda g, y, x: -g * apply("sin", x)),
+    "sin": _call("np.sin", lambda g, y, x: g * apply("cos", x)),
+    "erf": _call("math.erf", lambda g, y, x: g * (2 / math.sqrt(math.pi)) * apply("exp", -(x * x))),
+    "abs": _call("abs", lambda g, y, x: where(x > 0, g, where(x < 0, -g, 0 * g)), costly=False),
+    "clamp_min": _conditional("{1} if {0} < {1} else {0}", lambda g, y, x, low: where(x >= low, g, 0), settings=1),
+    "clamp_max": _conditional("{1} if {0} > {1} else {0}", lambda g, y, x, high: where(x <= high, g, 0), settings=1),
+    "round": _call("np.rint", None, costly=False),
+    "sign": _conditional("real(1) if {0} > real(0) else (real(-1) if {0} < real(0) else real(0))", None),
+    "detach": Operation("{0}", (None,), precedence=Precedence.NOTHING),
     "pow": Operation(
-        Form("({0} ** {1})", Precedence.ATOM, (Precedence.ATOM, Precedence.ATOM)),
+        "(({0}) ** ({1}))",
         (lambda g, y, x, exponent: g * (exponent * apply("pow", x, exponent - 1)),),
         settings=1,
         costly=True,
     ),
-    "remainder": Operation(
-        Form("{0} % {1}", Precedence.PRODUCT, (Precedence.ATOM, Precedence.ATOM)),
-        (lambda g, y, a, b: g, lambda g, y, a, b: -g * _floored_quotient(y, a, b)),
+    "maximum": _conditional(
+        "{0} if ({0} > {1}) | ({0} != {0}) else {1}",
+        lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(a < b, 0, g)),
+        lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(b < a, 0, g)),
     ),
-    "maximum": Operation(
-        conditional("{0} if ({0} > {1}) | ({0} != {0}) else {1}", 2),
-        (
-            lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(a < b, 0, g)),
-            lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(b < a, 0, g)),
-        ),
+    "minimum": _conditional(
+        "{0} if ({0} < {1}) | ({0} != {0}) else {1}",
+        lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(a > b, 0, g)),
+        lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(b > a, 0, g)),
     ),
-    "minimum": Operation(
-        conditional("{0} if ({0} < {1}) | ({0} != {0}) else {1}", 2),
-        (
-            lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(a > b, 0, g)),
-            lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(b > a, 0, g)),
-        ),
+    "where": _conditional(
+        "{1} if {0} else {2}",
+        None,
+        lambda g, y, condition, a, b: where(condition, g, 0),
+        lambda g, y, condition, a, b: where(condition, 0, g),
     ),
-    "where": Operation(
-        conditional("{1} if {0} else {2}", 3),
-        (
-            None,
-            lambda g, y, condition, a, b: where(condition, g, 0),
-            lambda g, y, condition, a, b: where(condition, 0, g),
-        ),
-    ),
-    "softplus": Operation(
-        call("softplus", 3),
-        (lambda g, y, x, beta, threshold: where(x * beta > threshold, g, g * apply("sigmoid", x * beta)),),
+    "softplus": _call(
+        "softplus",
+        lambda g, y, x, beta, threshold: where(x * beta > threshold, g, g * apply("sigmoid", x * beta)),
         settings=2,
-        costly=True,
     ),
-    "gt": _comparison(">"),
-    "ge": _comparison(">="),
-    "lt": _comparison("<"),
-    "le": _comparison("<="),
-    "eq": _comparison("=="),
-    "ne": _comparison("!="),
+    **{name: _infix(sign, Precedence.COMPARISON, None, None) for name, sign in _COMPARISONS.items()},
 }

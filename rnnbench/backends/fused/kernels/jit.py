@@ -4,9 +4,7 @@ Division by zero must not raise, since the check for it is a branch; a product a
 rounding; nothing is assumed about NaN or infinity, which must pass through.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
@@ -24,17 +22,6 @@ _njit: Any = numba.njit
 _cfunc: Any = numba.cfunc
 _intrinsic: Any = numba.extending.intrinsic
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-_keeps: ContextVar[bool] = ContextVar("keeps", default=True)
-
-
-@contextmanager
-def without_cache() -> Iterator[None]:
-    """A block in which what is compiled is not kept."""
-    token = _keeps.set(False)
-    try:
-        yield
-    finally:
-        _keeps.reset(token)
 
 
 def jit(function: _Function) -> _Function:
@@ -44,22 +31,24 @@ def jit(function: _Function) -> _Function:
 
 
 def cached_jit(integers: int, arrays: int, real: str) -> Callable[[_Function], _Function]:
-    """Compile a function of this many integers and flat arrays at once, and keep the result next to its file.
+    """Compile a function of this many integers and flat arrays at once, and keep the result next to its file, if any.
 
     One signature per file: Numba numbers what it keeps, and two processes could give two signatures one number.
     """
     array = numba.types.Array(getattr(numba.types, real), 1, "C")
     signature = numba.types.void(*[numba.types.int64] * integers, *[array] * arrays)
-    decorate: Callable[[_Function], _Function] = _njit(signature, cache=_keeps.get(), **_OPTIONS)
-    return decorate
+    return lambda function: _njit(signature, cache=_has_file(function), **_OPTIONS)(function)
 
 
 def cached_callback(signature: str) -> Callable[[_Function], Any]:
     """Compile a function for others to call by its address, and keep the result next to its file."""
-    decorate: Callable[[_Function], Any] = _cfunc(
-        signature, cache=_keeps.get(), error_model="numpy", fastmath={"contract"}
+    return lambda function: _cfunc(signature, cache=_has_file(function), error_model="numpy", fastmath={"contract"})(
+        function
     )
-    return decorate
+
+
+def _has_file(function: Callable[..., Any]) -> bool:
+    return not function.__code__.co_filename.startswith("<")
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:

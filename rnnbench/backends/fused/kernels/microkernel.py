@@ -6,7 +6,8 @@ one row of b is added at a time.
 """
 
 import os
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -26,27 +27,13 @@ VECTORS_OF_ONE_ROW = 4
 _INT32 = ir.IntType(32)
 
 
-class Operands(NamedTuple):
-    """out = addend + a @ b, where a is (rows, depth), b (depth, columns), addend and out (rows, columns).
+Operands = namedtuple("Operands", "rows depth columns a a_row a_column b b_row b_panel addend addend_row out out_row")
+"""out = addend + a @ b, where a is (rows, depth), b (depth, columns), addend and out (rows, columns).
 
-    For every matrix the address of its first number, and how many numbers apart rows, columns or panels lie: b lies in
-    panels of as many columns as a vector has lanes, rows of addend and out are contiguous; a stride of 0 means that one
-    row stands for all. Compiled functions pass the integers as a tuple in this order.
-    """
-
-    rows: Any
-    depth: Any
-    columns: Any
-    a: Any
-    a_row: Any
-    a_column: Any
-    b: Any
-    b_row: Any
-    b_panel: Any
-    addend: Any
-    addend_row: Any
-    out: Any
-    out_row: Any
+For every matrix the address of its first number, and how many numbers apart rows, columns or panels lie: b lies in
+panels of as many columns as a vector has lanes, rows of addend and out are contiguous; a stride of 0 means that one row
+stands for all. Compiled functions pass the integers as a tuple in this order.
+"""
 
 
 @intrinsic

@@ -6,8 +6,7 @@ far out both are exactly 0 or 1. NaN passes through; exp below the smallest norm
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,20 +14,6 @@ from llvmlite import ir
 from numba import types
 
 from rnnbench.backends.fused.kernels.jit import Real, intrinsic, jit
-
-
-@dataclass(frozen=True)
-class Functions:
-    """The functions for one floating-point type."""
-
-    exponential: Callable[..., Any]
-    exponential_minus_one: Callable[..., Any]
-    sigmoid: Callable[..., Any]
-    tanh: Callable[..., Any]
-    logarithm: Callable[..., Any]
-    square_root: Callable[..., Any]
-    softplus: Callable[..., Any]
-    flushed: Callable[..., Any]
 
 
 def _reinterpreted(numba_from: Any, numba_to: Any, kind: Any) -> Any:
@@ -110,7 +95,7 @@ def _tanh_64(x: Real) -> Real:
     return math.copysign(y / (y + 2), x)
 
 
-def _functions(real: Any, reduced: Any, tanh: Any, highest: float, lowest: float, tiny: float) -> Functions:
+def _functions(real: Any, reduced: Any, tanh: Any, highest: float, lowest: float, tiny: float) -> SimpleNamespace:
     """The functions over a reduction. exp overflows above `highest` and is zero below `lowest`; smaller gradients than
     `tiny` are zero, so that products with them are not denormal.
     """
@@ -156,7 +141,8 @@ def _functions(real: Any, reduced: Any, tanh: Any, highest: float, lowest: float
     def flushed(gradient: Real) -> Real:
         return zero if abs(gradient) < small else gradient
 
-    return Functions(exponential, exponential_minus_one, sigmoid, tanh, logarithm, square_root, softplus, flushed)
+    found = (exponential, exponential_minus_one, sigmoid, logarithm, square_root, softplus, flushed)
+    return SimpleNamespace(tanh=tanh, **{function.__name__: function for function in found})
 
 
 FLOAT32 = _functions(np.float32, _reduced_32, _tanh_32, 88.72283, -86.6, 2.0**-106)

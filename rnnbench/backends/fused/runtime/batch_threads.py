@@ -59,7 +59,7 @@ class _Workers:
 
     def submit(self, run: Callable[..., None], *arguments: Any) -> Future[None]:
         """Run on a worker, after moving the workers off the core that the caller is on now."""
-        if (core := _current_core()) != self.core:
+        if (core := _core_finder()()) != self.core:
             self.core, allowed = core, os.sched_getaffinity(0)
             for thread in self.ids:
                 os.sched_setaffinity(thread, allowed - {core} or allowed)
@@ -71,13 +71,9 @@ _workers: dict[int, _Workers] = {}
 os.register_at_fork(after_in_child=_workers.clear)  # threads do not survive a fork
 
 
-def _current_core() -> int:
-    """The core that this thread runs on; -1 where the system does not report it."""
-    library = _c_library()
-    return int(library.sched_getcpu()) if library is not None else -1
-
-
 @cache
-def _c_library() -> ctypes.CDLL | None:
+def _core_finder() -> Callable[[], int]:
+    """What gives the core that a thread runs on; -1 where the system does not report it."""
     library = ctypes.CDLL(None) if os.name == "posix" else None
-    return library if hasattr(library, "sched_getcpu") and hasattr(os, "sched_setaffinity") else None
+    is_known = hasattr(library, "sched_getcpu") and hasattr(os, "sched_setaffinity")
+    return library.sched_getcpu if library is not None and is_known else lambda: -1

@@ -6,7 +6,6 @@ What does not depend on the batch is computed once: a short run takes no longer 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,53 @@ from torch import Tensor
 from rnnbench.backends.fused.codegen.generate import Program
 from rnnbench.backends.fused.frontend.cell_state import TENSOR_DICTIONARIES, tensors_of
 from rnnbench.backends.fused.frontend.invariants import Derived
-from rnnbench.backends.fused.ir.nodes import Linear, Noise, Parameter, State
-from rnnbench.backends.fused.runtime.plan import Plan
+from rnnbench.backends.fused.ir.nodes import Input, Linear, Noise, Parameter, State, StoredGradient
+from rnnbench.backends.fused.runtime.batch_threads import batch_ranges
+from rnnbench.backends.fused.runtime.memory import BlockLayout
 from rnnbench.cells import Cell
 
 Arrays = Sequence[NDArray[Any]]
 
+CHUNK_ROWS = 192
+"""Rows of gradients that are collected before they are multiplied into the weights' gradients: enough to keep the
+microkernel busy, few enough to stay in the cache."""
+
 CACHED_PLANS = 64
 """For how many sizes a binding keeps the plans."""
+
+
+class Plan:
+    """Where the arrays of a run lie in its three blocks of memory, and the integers that the loops take."""
+
+    def __init__(self, binding: "Binding", steps: int, batch: int, threads: int) -> None:
+        program, width = binding.program, binding.width
+        schedule = program.schedule
+        self.binding = binding
+        self.state_shapes = [(steps + 1, batch, features) for features in binding.state_widths]
+        size = batch * binding.state_widths[0]
+        self.outputs = (steps, *self.state_shapes[0][1:]), (size, binding.state_widths[0], 1), size
+        """The shape, the strides and the place of h after each step, in the first block."""
+        states = [(steps + 1) * batch * features for features in binding.state_widths]
+        saved = [steps * batch * width(position) for position in schedule.saved_for_backward]
+        weights = [width(linear) * width(schedule.source(linear)) for linear in schedule.linears]
+        biases = [width(total) for total in schedule.linear_sums]
+        self.activations = BlockLayout([*states, *saved], binding.dtype)
+        """The states, (steps + 1, batch, width) with the initial one first, and what is saved with them for the
+        backward pass, (steps, batch, width)."""
+        self.state_gradients = BlockLayout(states, binding.dtype)
+        """With respect to the states at every step."""
+        self.final_gradients = BlockLayout([2 * batch * features for features in binding.state_widths], binding.dtype)
+        """With respect to the states at two steps."""
+        self.accumulated = BlockLayout(
+            [*weights, *biases, *(batch * width(p) for p in schedule.parameters)], binding.dtype
+        )
+        """The gradients of the weights, the sums of biases and the parameters, accumulated over the steps, by each
+        thread on its own."""
+        ranges = batch_ranges(batch, steps * batch * sum(weights), threads)
+        self.forward_sizes = [(steps, batch, *part, *program.sizes) for part in ranges]
+        """The integers that the forward loop takes, for each of the threads."""
+        chunks = [max(1, CHUNK_ROWS // (stop - start)) for start, stop in ranges]
+        self.backward_sizes = [(*sizes, chunk) for sizes, chunk in zip(self.forward_sizes, chunks, strict=True)]
 
 
 class Binding:
@@ -36,7 +74,9 @@ class Binding:
         self.state_widths = [self.width(state) for state in self.graph.positions(State)]
         self.input_size = cell.input_size
         self.dtype: torch.dtype = getattr(torch, program.real)
-        self.touches_input = program.touches_input
+        stored = [self.graph.at(p, StoredGradient).of for p in self.graph.positions(StoredGradient)]
+        self.touches_input = any(isinstance(self.graph.nodes[position], Input) for position in stored)
+        """Whether the backward pass writes a gradient for the inputs even where nobody asks for one."""
         self.noise = [self.graph.at(p, Noise) for p in self.graph.positions(Noise)]
         known = {path for path, _ in tensors_of(cell)}
         paths = [path for path in dict.fromkeys(self._paths()) if path in known]
@@ -45,14 +85,16 @@ class Binding:
         self._index = {path: index for index, path in enumerate([*paths, *derived.paths])}
         self._shapes = [tensor.shape for tensor in self.tensors(cell)]
         schedule = program.schedule
+        self.sums = len(schedule.linear_sums)
+        """How many sums of biases `read` gives, behind all else."""
         weights = [self._weight(linear) for linear in schedule.linears]
         biases = [self._biases(total) for total in schedule.linear_sums]
         vectors = [self._vector(parameter) for parameter in schedule.parameters]
         self._readers: list[Callable[[Arrays, int], NDArray[Any]]] = [
+            *(partial(_per_example, place) for place in vectors),
             *(partial(_matrix, place) for place in weights),
             *(partial(_sum, places, np.zeros(self.width(p), program.real))
               for p, places in zip(schedule.linear_sums, biases, strict=True)),
-            *(partial(_per_example, place) for place in vectors),
         ]  # fmt: skip
         self._known: tuple[list[int], Arrays, Arrays, list[int]] = [], [], [], []
         reached = self.graph.gradients
@@ -64,29 +106,6 @@ class Binding:
         uses = enumerate(zip(positions, places, strict=True))
         self._trained = [(at, place) for at, (position, each) in uses if position in trained for place in each]
         self._plans: dict[tuple[int, int, int], Plan] = {}
-        self._order_arguments()
-
-    def _order_arguments(self) -> None:
-        """How the arrays of a run become the arguments of the loops."""
-        schedule = self.program.schedule
-        states = range(len(schedule.state_names))
-        tensors = [(("weight", linear), ("weight_gradient", linear)) for linear in schedule.linears]
-        tensors += [(("bias", total), ("bias_gradient", total)) for total in schedule.linear_sums]
-        tensors += [(("parameter", p), ("parameter_gradient", p)) for p in schedule.parameters]
-        order = [("input", 0), *(("state", index) for index in states)]
-        order += [("saved", position) for position in schedule.saved_for_backward]
-        order += [*(read for read, _ in tensors), *(("noise", p) for p in self.graph.positions(Noise))]
-        order += [("input_gradient", 0), *(("state_gradient", index) for index in states)]
-        order += [written for _, written in tensors]
-        places = {key: place for place, key in enumerate(order)}
-        forward, backward = (
-            itemgetter(*(places[argument.role, argument.position] for argument in arguments))
-            for arguments in (self.program.forward, self.program.backward)
-        )
-        self.forward_arguments: Callable[[Arrays], Arrays] = forward
-        """From the inputs, the activations, the arrays of `read` and the noise."""
-        self.backward_arguments: Callable[[Arrays], Arrays] = backward
-        """From those and the gradients of the inputs, the states and what `read` gave."""
 
     def width(self, position: int) -> int:
         """The width of a node."""
@@ -106,7 +125,7 @@ class Binding:
         return [*(owner[name] for owner, name in self._owners), *self._derived.tensors(cell)]
 
     def read(self, tensors: Sequence[Tensor], batch: int) -> Arrays:
-        """The tensors as the loops read them: weights, sums of biases, and parameters once per example.
+        """The tensors as the loops read them: parameters once per example, weights, and sums of biases.
 
         Views of the tensors' memory are used again while it is the same: held by them, it cannot be another's.
         """
@@ -153,7 +172,7 @@ class Binding:
             slice(first, first + count) for first, count in zip((node.first_row, node.first_column), shape, strict=True)
         )
         is_whole = not node.transposed and self._shapes[index] == shape
-        return _Place("weight", index, is_whole, rows, columns, node.transposed)
+        return _Place(index, is_whole, rows, columns, node.transposed)
 
     def _biases(self, total: int) -> list["_Place"]:
         """Of the terms of a sum."""
@@ -162,7 +181,7 @@ class Binding:
             node = self.graph.at(linear, Linear)
             if node.bias:
                 rows, index = slice(node.first_row, node.first_row + width), self._index[node.bias]
-                found.append(_Place("bias", index, self._shapes[index] == (width,), rows))
+                found.append(_Place(index, self._shapes[index] == (width,), rows))
         return found
 
     def _vector(self, parameter: int) -> "_Place":
@@ -170,14 +189,13 @@ class Binding:
         index = self._index[node.path]
         numbers = self._shapes[index].numel()
         features = slice(node.first, None if numbers == 1 else node.first + width)
-        return _Place("parameter", index, numbers in (1, width), features, width=width, is_number=numbers == 1)
+        return _Place(index, numbers in (1, width), features, width=width, is_number=numbers == 1)
 
 
 @dataclass(frozen=True)
 class _Place:
     """Where what a loop reads lies in one of the tensors: a matrix, or numbers in a row."""
 
-    role: str
     index: int
     is_whole: bool
     rows: slice
@@ -197,9 +215,9 @@ class _Place:
 
     def gradient(self, accumulated: NDArray[Any]) -> NDArray[Any]:
         """The gradient of that part, in memory that is its own, since an optimizer may change it in place."""
-        if self.role == "weight":
+        if self.columns is not None:
             return accumulated
-        if self.role == "bias":  # the same for every bias of a sum
+        if not self.width:  # of a bias, the same for every bias of a sum
             return accumulated.copy()
         found: NDArray[Any] = accumulated.reshape(-1, self.width).sum(0)
         return found.sum(keepdims=True) if self.is_number else found

@@ -11,9 +11,6 @@ import hashlib
 import os
 import platform
 import sys
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -23,26 +20,17 @@ import numba
 from numba.core.errors import NumbaError
 
 from rnnbench.backends.fused.kernels import matmul
-from rnnbench.backends.fused.kernels.jit import without_cache
 from rnnbench.errors import one_line
+from rnnbench.store.atomic import replacing
 
 CACHE_VARIABLE = "RNNBENCH_CACHE_DIR"
 
 
-@dataclass(frozen=True)
-class Loops:
-    """The two compiled functions of a cell."""
-
-    forward: Callable[..., None]
-    backward: Callable[..., None]
-
-
 @lru_cache(maxsize=256)
-def compiled(source: str, real: str) -> Loops:
-    """The functions of a generated source, compiled or read back from disk."""
+def compiled(source: str, real: str) -> ModuleType:
+    """The module of a generated source, its `forward` and `backward` compiled or read back from disk."""
     publish_matmul(real)
-    module = _module(source)
-    return Loops(module.forward, module.backward)
+    return _module(source)
 
 
 @cache
@@ -67,7 +55,12 @@ def _module(source: str) -> ModuleType:
     name = path.stem
     try:
         if not path.exists() or path.read_bytes() != source.encode():
-            _write_whole(path, source)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as file:
+                file.write(source.encode())
+                file.flush()
+                # Numba holds code to be stale when the file's time of change differs, which two processes must not see.
+                os.utime(file.name, (0, 0))
         return _executed(name, source, str(path))
     except NumbaError:
         raise
@@ -77,8 +70,7 @@ def _module(source: str) -> ModuleType:
         for damaged in (path.parent / "__pycache__").glob(f"{name}*"):
             damaged.unlink(missing_ok=True)
         return _executed(name, source, str(path))
-    with without_cache():
-        return _executed(name, source, f"<{name}>")
+    return _executed(name, source, f"<{name}>")
 
 
 def _executed(name: str, source: str, file: str) -> ModuleType:
@@ -111,17 +103,3 @@ def _surroundings() -> str:
     kernels = Path(__file__).parents[1] / "kernels"
     texts += [path.read_text(encoding="utf-8") for path in sorted(kernels.glob("*.py"))]
     return f"numba-{numba.__version__}-{hashlib.sha256('|'.join(texts).encode()).hexdigest()[:16]}"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode())
-        # Numba holds code to be stale when the file's time of change differs, which two processes must not see.
-        os.utime(temporary, (0, 0))
-        os.replace(temporary, path)
-    except OSError:
-        os.unlink(temporary)
-        raise

@@ -12,10 +12,9 @@ from torch.nn import functional
 from rnnbench.backends.backend import StateHook
 from rnnbench.backends.fused.ir.nodes import Noise
 from rnnbench.backends.fused.runtime.batch_threads import run_on_threads
-from rnnbench.backends.fused.runtime.binding import Binding
+from rnnbench.backends.fused.runtime.binding import Binding, Plan
 from rnnbench.backends.fused.runtime.compile import compiled
 from rnnbench.backends.fused.runtime.memory import borrowed
-from rnnbench.backends.fused.runtime.plan import Plan
 from rnnbench.cells import Cell, State
 
 DRAWS: dict[str, Callable[[Tensor, float], Tensor]] = {
@@ -64,18 +63,26 @@ def _forward(
 ) -> tuple[tuple[Tensor, ...], Tensor, list[NDArray[Any]]]:
     """The outputs and the final state; the block they lie in, and the arrays that the backward pass reads besides."""
     binding, block = plan.binding, plan.activations.block()
-    arrays = plan.activations.arrays(block)
-    states = [array.reshape(shape) for array, shape in zip(arrays, plan.state_shapes, strict=False)]
+    # Held for the backward pass beside the tensors, which autograd watches for changes in place.
+    read = [*map(_flat, noise), *binding.read(tensors, inputs.shape[1])]
+    arguments = _arguments(plan, inputs, block, read)
+    states = [array.reshape(shape) for array, shape in zip(arguments[1:], plan.state_shapes, strict=False)]
     for rows, initial in zip_longest(states, state):
         rows[0] = 0 if initial is None else initial.detach().numpy()
-    # Held for the backward pass beside the tensors, which autograd watches for changes in place.
-    read = [*binding.read(tensors, inputs.shape[1]), *map(_flat, noise)]
-    arguments = binding.forward_arguments([_flat(inputs), *arrays, *read])
     loop = compiled(binding.program.source, binding.program.real).forward
     run_on_threads(loop, [(*sizes, *arguments) for sizes in plan.forward_sizes])
     # h is a view of the block, so that autograd notices a change in place
     outputs = block.as_strided(*plan.outputs)
     return (outputs, *(torch.from_numpy(rows[-1].copy()) for rows in states)), block, read
+
+
+def _arguments(plan: Plan, inputs: Tensor, block: Tensor, read: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """The arrays of the forward loop, as `Layout.forward_arguments` has them: `read` begins with the noise."""
+    arrays, noise = plan.activations.arrays(block), len(plan.binding.noise)
+    if not noise:
+        return [_flat(inputs), *arrays, *read]
+    states = len(plan.state_shapes)
+    return [_flat(inputs), *arrays[:states], *read[:noise], *arrays[states:], *read[noise:]]
 
 
 class _FusedLoops(torch.autograd.Function):
@@ -111,12 +118,13 @@ class _FusedLoops(torch.autograd.Function):
         arrays = layout.arrays(layout.block())
         states = [array.reshape(-1, *shape[1:]) for array, shape in zip(arrays, plan.state_shapes, strict=True)]
         _begin(states, len(inputs) & kept, outputs, final)
-        given = [_flat(inputs), *plan.activations.arrays(block), *ctx.read, _flat(input_gradient), *arrays]
+        given = _arguments(plan, inputs, block, ctx.read)
+        given[len(given) - binding.sums :] = [_flat(input_gradient), *arrays]  # the sums of biases are not read
         parts = [plan.accumulated.arrays(plan.accumulated.block().zero_()) for _ in plan.backward_sizes]
         loop = compiled(binding.program.source, binding.program.real).backward
         pairs = zip(plan.backward_sizes, parts, strict=True)
         flags = kept, int(wants_input)
-        run_on_threads(loop, [(*sizes, *flags, *binding.backward_arguments([*given, *part])) for sizes, part in pairs])
+        run_on_threads(loop, [(*sizes, *flags, *given, *part) for sizes, part in pairs])
         if ctx.hook is not None:
             for index, gradients in enumerate(states):
                 ctx.hook(index, 0, _after_each_step(gradients))
