@@ -1,4 +1,4 @@
-"""The same cells as a JAX scan, for comparison where JAX is installed."""
+"""A training step of the same cells as a JAX scan, for comparison where JAX is installed."""
 
 import importlib
 import importlib.util
@@ -10,32 +10,11 @@ import numpy as np
 
 from rnnbench.cells import Cell
 from rnnbench.cells.gru import Gru
-from rnnbench.cells.gru_torch import GruTorch
 from rnnbench.cells.lstm import Lstm
 from rnnbench.cells.rnn import Rnn
 
 Step = Callable[[Any, Any, Any], Any]
 """(U, state, W x + b) -> (state, h), gates side by side."""
-
-
-def training_pass(
-    cell_class: type[Cell], steps: int, batch: int, input_size: int, hidden_size: int, threads: int = 1
-) -> Callable[[], object] | None:
-    """One forward and backward pass, compiled, float32; None for another cell, or without JAX."""
-    if (jax := _jax(threads, cell_class)) is None:
-        return None
-    generator = np.random.default_rng(0)
-    x, gradient = (
-        jax.numpy.asarray(generator.standard_normal((steps, batch, width)), "float32")
-        for width in (input_size, hidden_size)
-    )
-    parameters = _parameters(jax, cell_class, input_size, hidden_size)
-
-    def loss(parameters: Any) -> Any:
-        return (_scan(jax, cell_class, parameters, x)[1] * gradient).sum()
-
-    compiled = jax.jit(jax.grad(loss))
-    return lambda: jax.block_until_ready(compiled(parameters))
 
 
 def training_step(
@@ -45,7 +24,7 @@ def training_step(
 
     On one thread, float32; it returns loss and norm of the gradient. None for another cell, or without JAX.
     """
-    if (jax := _jax(1, cell_class)) is None:
+    if (jax := _jax(cell_class)) is None:
         return None
     jnp, tree = jax.numpy, jax.tree.map
     readout = [jnp.zeros((hidden_size, 1)), jnp.zeros(1)]
@@ -82,12 +61,12 @@ def training_step(
     return run
 
 
-def _jax(threads: int, cell_class: type[Cell]) -> Any:
-    """The module, with one thread where so asked; None where it is not installed, or the cell has no step in it."""
+def _jax(cell_class: type[Cell]) -> Any:
+    """The module, on one thread; None where it is not installed, or the cell has no step in it."""
     if importlib.util.find_spec("jax") is None:
         return None
-    if threads == 1:  # JAX reads this when it is imported
-        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+    # JAX reads this when it is imported
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     jax = importlib.import_module("jax")
     return jax if cell_class in _steps(jax) else None
 
@@ -136,14 +115,6 @@ def _steps(jax: Any) -> dict[type[Cell], tuple[int, Step]]:
         h = (1 - z) * h + z * n
         return (h,), h
 
-    def gru_torch(U: Any, state: Any, drive: Any) -> Any:
-        (h,) = state
-        size, product = h.shape[1], h @ U
-        r, z = jnp.split(sigmoid(drive[:, : 2 * size] + product[:, : 2 * size]), 2, axis=1)
-        n = tanh(drive[:, 2 * size :] + r * product[:, 2 * size :])
-        h = (1 - z) * n + z * h
-        return (h,), h
-
     def lstm(U: Any, state: Any, drive: Any) -> Any:
         h, c = state
         i, f, g, o = jnp.split(drive + h @ U, 4, axis=1)
@@ -151,4 +122,4 @@ def _steps(jax: Any) -> dict[type[Cell], tuple[int, Step]]:
         h = sigmoid(o) * tanh(c)
         return (h, c), h
 
-    return {Rnn: (1, rnn), Gru: (3, gru), GruTorch: (3, gru_torch), Lstm: (4, lstm)}
+    return {Rnn: (1, rnn), Gru: (3, gru), Lstm: (4, lstm)}

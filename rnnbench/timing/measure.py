@@ -9,7 +9,6 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -100,35 +99,15 @@ def torch_mm_baseline(cell: Cell, steps: int, batch: int) -> Callable[[], None] 
     return run
 
 
-@dataclass(frozen=True)
-class Timings:
-    """What was timed, with the peak and the load meanwhile."""
-
-    seconds: Mapping[str, Array]
-    """Of every repetition, by implementation."""
-    multiply_adds: int | None
-    """Of one forward and backward pass of the cell; None where its `step` cannot be traced."""
-    peak_flops: float
-    """Operations per second."""
-    cpu_load: float
-    """Cores that other processes used meanwhile; NaN where the system does not report it."""
-
-    def best(self, name: str) -> float:
-        """Seconds of the fastest repetition."""
-        return float(self.seconds[name].min())
-
-    def fraction_of_peak(self, name: str) -> float | None:
-        """Of the fastest repetition, an implementation of the cell."""
-        if self.multiply_adds is None:
-            return None
-        return FLOPS * self.multiply_adds / self.best(name) / self.peak_flops
-
-
 def time_with_peak(
-    cell: Cell, passes: Mapping[str, Pass], steps: int, batch: int, threads: int, repetitions: int, eager: int
-) -> Timings:
-    """Time the passes over a batch of sequences, and the peak among them. `eager`: the eager loop's repetitions."""
-    others, like, of_products = ExternalLoadMeter(), next(cell.parameters()).detach(), [0.0]
+    like: Tensor, passes: Mapping[str, Pass], threads: int, repetitions: int, eager: int
+) -> tuple[dict[str, Array], float, float]:
+    """Seconds of every repetition by implementation, the peak among them, and the load meanwhile.
+
+    The peak is in operations per second, of products `like` the tensor; the load in cores that other processes used,
+    NaN where the system does not report it. `eager`: the eager loop's repetitions.
+    """
+    others, of_products = ExternalLoadMeter(), [0.0]
     products = {size: _product(like, size, threads) for size in PEAK_PRODUCTS}
 
     def peak() -> None:
@@ -140,7 +119,7 @@ def time_with_peak(
 
     seconds = interleaved_seconds({**passes, "peak": peak}, repetitions, eager)
     del seconds["peak"]
-    return Timings(seconds, multiply_adds(cell, steps, batch), max(of_products), others.load())
+    return seconds, max(of_products), others.load()
 
 
 def interleaved_seconds(

@@ -13,7 +13,7 @@ from rnnbench.probes.probe import Measurement, Probe
 from rnnbench.schema import Column
 from rnnbench.tasks import Batch, Task
 from rnnbench.timing.implementations import IMPLEMENTATIONS, OF_AN_LSTM, implementations
-from rnnbench.timing.measure import PEAK_PRODUCTS, time_with_peak
+from rnnbench.timing.measure import FLOPS, PEAK_PRODUCTS, multiply_adds, time_with_peak
 
 SIZES = " or ".join(map(str, PEAK_PRODUCTS))
 
@@ -83,23 +83,24 @@ class Speed(Probe):
         cell = model.cells[0]
         threads = model.backend.threads
         passes = implementations(cell, steps, examples, threads, self.compiled)
-        timings = time_with_peak(cell, passes, steps, examples, threads, self.repetitions, eager=self.eager_repetitions)
+        like, multiplied = next(cell.parameters()).detach(), multiply_adds(cell, steps, examples)
+        seconds, peak, load = time_with_peak(like, passes, threads, self.repetitions, self.eager_repetitions)
         torch.set_num_threads(model.backend.torch_threads)
         scalars: dict[str, float | None] = {
             "pass_steps": steps,
             "pass_input_size": cell.input_size,
-            "pass_multiply_adds": timings.multiply_adds,
-            "pass_cpu_load": None if math.isnan(timings.cpu_load) else timings.cpu_load,
-            "peak_gflops": timings.peak_flops / 1e9,
+            "pass_multiply_adds": multiplied,
+            "pass_cpu_load": None if math.isnan(load) else load,
+            "peak_gflops": peak / 1e9,
         }
-        for name, values in timings.seconds.items():
-            lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75])
+        for name, values in seconds.items():
+            best, lower, median, upper = np.quantile(values, [0, 0.25, 0.5, 0.75])
             scalars |= {
                 f"pass_{name}_s": median,
-                f"pass_{name}_best_s": timings.best(name),
+                f"pass_{name}_best_s": best,
                 f"pass_{name}_lower_quartile_s": lower,
                 f"pass_{name}_upper_quartile_s": upper,
             }
-            if name not in OF_AN_LSTM:
-                scalars[f"pass_{name}_fraction_of_peak"] = timings.fraction_of_peak(name)
+            if name not in OF_AN_LSTM and multiplied is not None:
+                scalars[f"pass_{name}_fraction_of_peak"] = FLOPS * multiplied / best / peak
         return Measurement({name: value for name, value in scalars.items() if value is not None})
