@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Canvas
 from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
-from rnnbench.report.drawing import has_many_cells
+from rnnbench.report import drawing
 from rnnbench.report.labels import drawn_runs, value_text
 from rnnbench.report.style import CellStyles
 
@@ -132,13 +132,13 @@ class Table(Component, ABC):
 class Figure(Component, ABC):
     """Draws results. Derive, name the columns it needs, and draw; the caption has its docstring, on how it is read."""
 
-    of_many: ClassVar[str] = ""
-    """How a picture of many cells is read, which the caption then adds."""
-
     def draw(self, results: Results, styles: CellStyles) -> Canvas:
-        """The figure, within `paper_style`. Raises SettingError, naming it, when what it needs is missing."""
+        """The figure with its legend, within `paper_style`. Raises SettingError, naming it, when it lacks something."""
         with self.checked(results.runs):
-            return self.draw_panels(results, styles)
+            canvas = self.draw_panels(results, styles)
+        if isinstance(canvas, drawing.Canvas):
+            drawing.legend_above(canvas)
+        return canvas
 
     def caption(self, results: Results) -> list[str]:
         """The paragraphs below the figure: what is drawn of which runs, how it is to be read, and what it shows.
@@ -147,7 +147,6 @@ class Figure(Component, ABC):
         """
         paragraphs = [" ".join(each.split()) for each in (inspect.getdoc(self) or "").split("\n\n")]
         what, *how = [each for each in paragraphs if each and not each.startswith("`")]
-        how += [self.of_many] if self.of_many and has_many_cells(results.runs) else []
         return [f"{what} {drawn_runs(results.runs)}", *how, *self.finding(results)]
 
     def finding(self, results: Results) -> list[str]:

@@ -1,14 +1,15 @@
 """What figures have in common: lines and panels of runs, grids of panels, legends, axes, the note on missing runs."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.textpath import TextPath
@@ -96,7 +97,7 @@ def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[
             found.append((title, of_panel))
             continue
         for cell, of_cell in by_cell(of_task, styles):
-            apart = list(lines(of_cell, styles))
+            apart = [(f"_{label}", group, look) for label, group, look in lines(of_cell, styles)]  # the title's
             if len(of_panel) > cells:
                 of_lines = [(group["variant"].iloc[0], group) for _, group, _ in apart]
                 apart = [(variant_label(variant, brief=True), group, looks[variant]) for variant, group in of_lines]
@@ -125,14 +126,24 @@ def wrapped(text: str, room: float, size: float = LARGE) -> str:
     return "\n".join(found)
 
 
-def canvas_of(width: float, height: float) -> Canvas:
-    """A canvas of at most a page's height."""
-    return Canvas(figsize=(width, min(HIGHEST, height)), layout="constrained")
+class Canvas(Figure):
+    """A figure of at most a page's height, in inches, which gets one legend for all its panels."""
+
+    def __init__(self, width: float, height: float) -> None:
+        super().__init__(figsize=(width, min(HIGHEST, height)), layout="constrained")
+        self.explained: dict[str, Any] = {}
+        """Handles by label of what no panel labels, such as dots and bands: they stand behind the lines."""
+        self.legend_title = ""
 
 
-def make_higher(canvas: Canvas, by: float) -> None:
+def make_higher(canvas: Figure, by: float) -> None:
     """Make room for what stands beside the panels, as long as the page has it."""
     canvas.set_figheight(min(HIGHEST, canvas.get_figheight() + by))
+
+
+def canvas_of(axes: Axes) -> Canvas:
+    """The canvas of a panel."""
+    return cast(Canvas, axes.figure)
 
 
 def grid(
@@ -161,7 +172,7 @@ def grid(
     titles = [wrapped(title.replace(": ", ":\n") if small else title, of_panel, size) for title in titles]
     lines = max((title.count("\n") for title in titles), default=0)
     height = (0.9 if small else min(row_height, 1.25 * width / columns)) + ROW_OF_TITLE * lines
-    canvas = canvas_of(width, height * rows + (0.6 if small else 0.3))
+    canvas = Canvas(width, height * rows + (0.6 if small else 0.3))
     share = share or small
     panels: list[Axes] = canvas.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).ravel().tolist()
     for number, axes in enumerate(panels):
@@ -192,12 +203,12 @@ def side_by_side(
 ) -> tuple[Canvas, list[tuple[Axes, ...]]]:
     """Rows of as many panels as there are `ratios`; below each other where each has less than `panel_width` inches."""
     if text_width() >= len(ratios) * panel_width:
-        canvas = canvas_of(text_width(), 0.4 + height * rows)
+        canvas = Canvas(text_width(), 0.4 + height * rows)
         share: Literal["row", "none"] = "row" if sharey else "none"
         found = canvas.subplots(rows, len(ratios), squeeze=False, width_ratios=ratios, sharey=share)
     else:
         heights = [height, *([second_height or height] * (len(ratios) - 1))] * rows
-        canvas = canvas_of(text_width(), 0.4 + sum(heights))
+        canvas = Canvas(text_width(), 0.4 + sum(heights))
         found = canvas.subplots(len(heights), 1, squeeze=False, height_ratios=heights).reshape(rows, len(ratios))
     return canvas, [tuple(row) for row in found]
 
@@ -211,20 +222,19 @@ def small_title(axes: Axes, text: str, room: float) -> None:
 
 def is_at_left(axes: Axes) -> bool:
     """Whether the panel is in the first column."""
-    position = axes.get_subplotspec()
-    return position is None or position.is_first_col()
+    return cast(SubplotSpec, axes.get_subplotspec()).is_first_col()
 
 
-def _columns(axes: Axes) -> int:
-    position = axes.get_subplotspec()
-    return position.get_gridspec().ncols if position is not None else 1
+def _width(axes: Axes) -> float:
+    """Inches of the canvas that the panel's column has."""
+    place = cast(SubplotSpec, axes.get_subplotspec())
+    ratios = np.asarray(place.get_gridspec().get_width_ratios(), float)
+    return float(canvas_of(axes).get_figwidth() * ratios[place.colspan.start] / ratios.sum())
 
 
-def title(axes: Axes, text: str, share_of_width: float = 1.0) -> None:
-    """A title in lines that fit a panel of that share of the canvas' width."""
-    canvas = cast(Canvas, axes.figure)
-    alone = _columns(axes) == 1
-    axes.set_title(wrapped(text, canvas.get_figwidth() * (1.0 if alone else share_of_width) - 0.6))
+def title(axes: Axes, text: str) -> None:
+    """A title in lines that fit the panel."""
+    axes.set_title(wrapped(text, _width(axes) - 0.6))
 
 
 def dot_rows(axes: Axes, labels: Sequence[str]) -> None:
@@ -234,34 +244,31 @@ def dot_rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def draw_seeds(axes: Axes, steps: Any, values: Any, colour: Any) -> dict[str, Any]:
-    """Each run as a thin line, or of ten runs and more a band between their quartiles: values are steps x runs.
-
-    Returns the handle, by label, that explains it; none of one run.
-    """
+def draw_seeds(axes: Axes, steps: Any, values: Any, colour: Any) -> None:
+    """Each run as a thin line, or of ten runs and more a band between their quartiles: values are steps x runs."""
     values = np.asarray(values, float)
     if values.shape[1] < 2:
-        return {}
+        return
     if values.shape[1] < FEW_SEEDS:
         axes.plot(steps, values, color=colour, zorder=1.5, **SEED)
-        return {"one seed": handle(**SEED)}
+        canvas_of(axes).explained["one seed"] = handle(**SEED)
+        return
     low, high = np.nanquantile(values, [0.25, 0.75], axis=1, method="nearest")
     axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
-    return {"quartiles over seeds": band()}
+    canvas_of(axes).explained["quartiles over seeds"] = band()
 
 
-def legend_above(canvas: Canvas, explained: Mapping[str, Any] | None = None, title: str | None = None) -> None:
-    """One legend for all panels, above them, each label once; after the lines what is `explained`, below a title.
-
-    `explained` are handles by label, for what no panel labels: dots, bands.
-    """
+def legend_above(canvas: Canvas) -> None:
+    """One legend for all panels, above them, each label once; its title alone where there is nothing to explain."""
     handles: dict[str, Any] = {}
     for axes in canvas.axes:
         handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    handles |= {label: handle for label, handle in (explained or {}).items() if label not in handles}
+    handles |= {label: handle for label, handle in canvas.explained.items() if label not in handles}
     room = canvas.get_figwidth()
-    title = wrapped(title, room - 0.2, SMALL) if title else title
+    title = wrapped(canvas.legend_title, room - 0.2)
     if not handles:
+        if title:
+            canvas.suptitle(title, fontsize=LARGE)
         return
     columns = _columns_of_legend(list(handles), room)
     lines = -(-len(handles) // columns) + (title.count("\n") + 1 if title else 0)
@@ -269,7 +276,8 @@ def legend_above(canvas: Canvas, explained: Mapping[str, Any] | None = None, tit
     labels = [label for column in range(columns) for label in list(handles)[column::columns]]  # read row by row
     canvas.legend(
         [handles[label] for label in labels], [wrapped(label, room - 0.7, SMALL) for label in labels],
-        loc="outside upper center", ncols=columns, title=title, handlelength=1.8, columnspacing=1.2, handletextpad=0.5,
+        loc="outside upper center", ncols=columns, title=title or None, handlelength=1.8, columnspacing=1.2,
+        handletextpad=0.5,
     )  # fmt: skip
 
 
@@ -301,19 +309,14 @@ def log_axis(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _room_for_numbers(axes: Axes) -> float:
-    """Inches of the x axis, about."""
-    return cast(Canvas, axes.figure).get_figwidth() / _columns(axes) - 0.5
-
-
 def numbers_along(axes: Axes, widest: str) -> int:
     """How many intervals the x axis has room to number, at most four, where one of its numbers is the widest."""
-    return max(1, min(4, int(_room_for_numbers(axes) / (inches(widest, SMALL) + 0.15))))
+    return max(1, min(4, int((_width(axes) - 0.5) / (inches(widest, SMALL) + 0.15))))
 
 
 def number_values(axes: Axes, values: Sequence[float]) -> None:
     """Ticks of the x axis at the values, with numbers at as many as have room, the last among them."""
-    room = _room_for_numbers(axes)
+    room = _width(axes) - 0.5
     low, high = axes.get_xlim()
     at = np.log(values) - np.log(low) if axes.get_xscale() == "log" else np.asarray(values) - low
     at = at / (np.log(high / low) if axes.get_xscale() == "log" else high - low) * room
@@ -351,7 +354,7 @@ def say_empty(axes: Axes, text: str) -> None:
     axes.set(xticks=[], yticks=[])
 
 
-def mark_incomplete(canvas: Canvas, results: Results) -> None:
+def mark_incomplete(canvas: Figure, results: Results) -> None:
     """Say below the figure what is missing, unfinished or failed, and how many runs diverged."""
     found = incomplete(results)
     shown = [*found[:3], f"and {len(found) - 3} more"] if len(found) > 4 else found

@@ -7,7 +7,6 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.gradient_profile import PRECISION, PROBE, relative_gradients, smallest_norm
 from rnnbench.analysis.results import Results
@@ -50,7 +49,7 @@ def relative_profiles(results: Results, tensors: Sequence[int | None] = (None,))
 
 def moment_rows(
     titles: Sequence[str], moments: Sequence[str], row_height: float, xlabel: str = "", ylabel: str = ""
-) -> tuple[Canvas, list[list[Axes]]]:
+) -> tuple[drawing.Canvas, list[list[Axes]]]:
     """A canvas with a row of panels for each title, one for each moment."""
     named = [f"{title}, {moment}" for title in titles for moment in moments]
     canvas, panels = drawing.grid(named, False, xlabel, ylabel, columns=len(moments), row_height=row_height)

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from rnnbench.report.style import WIDTHS, check_style
 
-FORMATS = ("pdf", "png", "svg")
 NARROWEST, WIDEST = 1, 40
 """Inches."""
 
@@ -16,13 +15,6 @@ NARROWEST, WIDEST = 1, 40
 def _listed(value: Any) -> list[Any]:
     """The value, in a list where it is none."""
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _formats(value: Any) -> list[str]:
-    formats = list(dict.fromkeys(_listed(value)))
-    if not formats or not set(formats) <= set(FORMATS):
-        raise ValueError(f"must be one or more of {', '.join(FORMATS)}")
-    return formats
 
 
 def _inches(value: Any) -> float | None:
@@ -42,7 +34,7 @@ class ReportSettings(BaseModel):
 
     out: Annotated[Path | None, AfterValidator(lambda folder: folder and folder.expanduser())] = None
     only: Mapping[str, Annotated[tuple[Any, ...], BeforeValidator(_listed)]] = {}
-    formats: Annotated[tuple[str, ...], BeforeValidator(_formats)] = ("pdf", "png")
+    formats: Annotated[tuple[Literal["pdf", "png", "svg"], ...], BeforeValidator(_listed)] = ("pdf", "png")
     width: Annotated[float | None, BeforeValidator(_inches)] = None
     """Inches."""
     style: Annotated[str | None, AfterValidator(check_style)] = None

@@ -59,7 +59,7 @@ def test_several_experiments_filters_and_what_is_refused(rnnbench_report: Comman
 @pytest.mark.parametrize(
     ("word", "answer"),
     {
-        "formats=[pdf,jpg]": "formats=['pdf', 'jpg']: must be one or more of pdf, png, svg",
+        "formats=[pdf,jpg]": "formats.1=jpg: must be 'pdf', 'png' or 'svg'",
         "width=wide": "width=wide: must be column, text or a number of inches from 1 to 40",
         "style=none_such": "style=none_such: must be a file or a style of matplotlib: ",
         "name=[]": "name=[]: must name an experiment",

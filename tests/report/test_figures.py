@@ -173,13 +173,9 @@ def test_captions_tell_what_is_drawn() -> None:
     results = tiny()
     of_runs = "Task: adding length 10, 20. Cells: RNN, LSTM, GRU; 3 seeds each."
     for name in ("learning_curves", "horizon", "cost"):
-        caption = figure(name).caption(results)
-        assert caption[0].endswith(of_runs)
-        assert "eight cells" not in " ".join(caption)
+        assert figure(name).caption(results)[0].endswith(of_runs)
     assert figure("gradient_norms").caption(results)[0].endswith(f"{of_runs} Gradients are of the loss.")
-    many = " ".join(figure("learning_curves").caption(made(10, seeds=1)))
-    assert "More than eight cells" in many
-    assert "1 seed each" in many
+    assert "1 seed each" in figure("learning_curves").caption(made(10, seeds=1))[0]
 
 
 FINDINGS = {

@@ -1,18 +1,18 @@
 """What a cell costs: time per training step and parameters."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
 from rnnbench.report import drawing
 from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
-from rnnbench.report.labels import difficulty_label, setting_value
-from rnnbench.report.style import MARKERS, CellStyles
+from rnnbench.report.labels import setting_value
+from rnnbench.report.style import CellStyles
 
 TIME, PARAMETERS = "step_time_s", "parameters"
 
@@ -27,7 +27,6 @@ class Cost(Figure):
     """
 
     needs = (TIME, PARAMETERS, "backend")
-    of_many = "Of more than eight cells the medians alone, a row each."
 
     def caption(self, results: Results) -> list[str]:
         """With which backends the times are of, and whether other runs took part of the processor."""
@@ -41,7 +40,7 @@ class Cost(Figure):
             said += ["Hollow dots: times taken while other runs used the processor, longer than a cell's own."]
         return [*super().caption(results), *said]
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         tasks = list(results.runs.groupby("task", sort=False))
         groups = len(_costs(results.runs).groupby(["cell", "variant"]))
         row = 0.7 + drawing.ROW_OF_DOTS * groups
@@ -54,16 +53,19 @@ class Cost(Figure):
             tested = list(dict.fromkeys(runs["difficulty"]))
             if runs[TIME].isna().all():
                 drawing.say_empty(left, "no run has taken its time")
+            elif many:
+                _rows(left, lines, lambda group: 1e3 * group.groupby("difficulty", sort=False)[TIME].median())
+                left.set(xlabel="median time per step (ms)", xlim=(0, None))
             else:
                 setting = str(runs["difficulty_setting"].iloc[0])
-                _rows_of_times(left, lines, tested, setting) if many else _times(left, lines, tested, setting, dots)
-            _parameters(right, lines)
+                _times(left, lines, tested, setting, dots)
+            _rows(right, lines, lambda group: sorted(group[PARAMETERS].dropna().unique() / 1e3))
             left.set_title(str(task).replace("_", " "))
             right.set(title="parameters", xlabel="trainable (thousands)", xlim=(0, None))
-        explained = {"one run": drawing.mark(".")} if dots and not shared.all() else {}
+        if dots and not shared.all():
+            canvas.explained["one run"] = drawing.mark(".")
         if dots and shared.any():
-            explained["one run, which shared the machine"] = drawing.mark("o", 3, hollow=True)
-        drawing.legend_above(canvas, explained)
+            canvas.explained["one run, which shared the machine"] = drawing.mark("o", 3, hollow=True)
         return canvas
 
 
@@ -91,25 +93,12 @@ def _times(axes: Axes, lines: list[drawing.Line], tested: list[Any], setting: st
     axes.grid(visible=False, axis="x")
 
 
-def _rows_of_times(axes: Axes, lines: list[drawing.Line], tested: list[Any], setting: str) -> None:
-    """A row per cell, a marker per difficulty: the median over runs."""
-    markers = {difficulty: MARKERS[number % len(MARKERS)] for number, difficulty in enumerate(tested)}
+def _rows(axes: Axes, lines: list[drawing.Line], values: Callable[[pd.DataFrame], Iterable[float]]) -> None:
+    """A row for each line, a marker for each of the values of its runs."""
     for place, (_, group, style) in enumerate(lines):
-        medians = group.groupby("difficulty", sort=False)[TIME].median() * 1e3
-        for difficulty, median in medians.items():
-            axes.plot(median, place, markers[difficulty], color=style["color"], markersize=4)
-    for difficulty in tested if len(tested) > 1 else []:
-        label = difficulty_label(setting, difficulty)
-        axes.plot([], [], markers[difficulty], color="0.3", markersize=4, label=label)
-    axes.set(xlim=(0, None), xlabel="median time per step (ms)")
-    drawing.dot_rows(axes, [label for label, *_ in lines])
-
-
-def _parameters(axes: Axes, lines: list[drawing.Line]) -> None:
-    for place, (_, group, style) in enumerate(lines):
-        for count in sorted(group[PARAMETERS].dropna().unique()):
-            axes.plot([0, count / 1e3], [place, place], color=style["color"], linewidth=1)
-            axes.plot(count / 1e3, place, style["marker"], color=style["color"], markersize=5)
+        for value in values(group):
+            axes.plot([0, value], [place, place], color=style["color"], linewidth=1)
+            axes.plot(value, place, style["marker"], color=style["color"], markersize=5)
     drawing.dot_rows(axes, [label for label, *_ in lines])
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.gradient_profile import growth_per_step
 from rnnbench.analysis.intervals import mean_interval
@@ -36,7 +35,7 @@ class DecayByGain(GradientFigure):
     intervals = "95% over seeds: Student's for the mean"
     told = (BEFORE,)
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         growth, many = _growth(results), drawing.has_many_cells(results.runs)
         tasks, starts = growth["task"].nunique() > 1, growth[START].nunique() > 1
         panels: list[tuple[str, pd.DataFrame]] = []
@@ -49,7 +48,7 @@ class DecayByGain(GradientFigure):
         if not many:
             _name_the_halves(grid[-1])
         looks = {moment: drawing.handle(marker="o", markersize=4, **LOOKS[moment]) for moment in _moments(growth)}
-        drawing.legend_above(canvas, looks if len(looks) > 1 else {})
+        canvas.explained = looks if len(looks) > 1 else {}
         return canvas
 
     def _panel(self, axes: Axes, growth: pd.DataFrame, styles: CellStyles, named: bool) -> None:

@@ -3,21 +3,11 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from rnnbench.analysis import loss_comparison
 from rnnbench.analysis.cell_pairs import PARAMETERS, WIDTH, matched_comparisons
 from rnnbench.analysis.intervals import Interval
-from rnnbench.analysis.loss_comparison import (
-    FACTOR,
-    baselines,
-    has_equal_budgets,
-    is_logarithmic,
-    loss_comparison,
-    losses_of,
-    mean_loss,
-    relative_losses,
-)
 from rnnbench.analysis.milestones import median_steps, steps_to, trained_runs
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import Variant
@@ -26,7 +16,7 @@ from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import RELATIVE_LOSS, match_label
 from rnnbench.report.sentences import compared
-from rnnbench.report.style import SMALLEST, CellStyles
+from rnnbench.report.style import CellStyles
 
 OPEN = 1e12
 """Stands for the end of an interval that is open."""
@@ -53,37 +43,34 @@ class EqualBudget(Figure):
         found = []
         for match, runs in matched_comparisons(trained_runs(results.runs)).items():
             alike = runs.assign(variant=pd.Series([Variant()] * len(runs), runs.index))
-            rows = loss_comparison(alike, np.random.default_rng(0))
-            said = compared(rows[rows["why_not_compared"] == ""], "losses", FACTOR) if len(rows) else []
+            rows = loss_comparison.loss_comparison(alike, np.random.default_rng(0))
+            said = compared(rows[rows["why_not_compared"] == ""], "losses", loss_comparison.FACTOR) if len(rows) else []
             found += [f"{match_label(match).capitalize()}. {' '.join(said)}"] if said else []
         return found
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         matched = matched_comparisons(trained_runs(results.runs))
-        by_loss = all(has_equal_budgets(runs) for runs in matched.values())
+        by_loss = all(loss_comparison.has_equal_budgets(runs) for runs in matched.values())
         tasks = drawing.by_task(results.runs)
         many = drawing.has_many_cells(results.runs)
         height, room = (4.0, np.inf) if many else (2.1, drawing.PANEL_WIDTH)
         canvas, grid = drawing.side_by_side(len(tasks), height, [1] * len(matched), sharey=True, panel_width=room)
         for axes_of_row, (title, of_task) in zip(grid, tasks, strict=True):
-            logarithmic = not by_loss or bool(is_logarithmic(of_task).all())
+            logarithmic = not by_loss or bool(loss_comparison.is_logarithmic(of_task).all())
             for axes, (match, runs) in zip(axes_of_row, matched.items(), strict=True):
                 self._panel(axes, runs[runs["run"].isin(of_task["run"])], by_loss, styles, logarithmic)
-                drawing.title(axes, f"{title}: {match_label(match)}", 1 / len(matched))
+                drawing.title(axes, f"{title}: {match_label(match)}")
                 if many:
-                    labels = [label.get_text().replace("\n", ", ") for label in axes.get_xticklabels()]
-                    size = 6 if len(labels) > 40 else SMALLEST
-                    axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=size)
-            has_baseline = logarithmic and bool(baselines(of_task).notna().any())
+                    axes.tick_params(axis="x", rotation=90, labelsize=6)
+            has_baseline = logarithmic and bool(loss_comparison.baselines(of_task).notna().any())
             for axes in axes_of_row:
                 if drawing.is_at_left(axes):
                     axes.set_ylabel(RELATIVE_LOSS[has_baseline] if by_loss else STEPS)
-        mean = "geometric mean" if is_logarithmic(results.runs).all() else "mean"
+        mean = "geometric mean" if loss_comparison.is_logarithmic(results.runs).all() else "mean"
         middle = {mean if by_loss else "median": drawing.mark("_", 9, markeredgewidth=1.6)}
-        explained = {"one run": drawing.mark(".", 5), **middle, "95% interval": drawing.band()}
+        canvas.explained = {"one run": drawing.mark(".", 5), **middle, "95% interval": drawing.band()}
         if not by_loss:
-            explained["run that did not solve it, at its budget"] = drawing.mark("^", hollow=True)
-        drawing.legend_above(canvas, explained)
+            canvas.explained["run that did not solve it, at its budget"] = drawing.mark("^", hollow=True)
         return canvas
 
     def _panel(self, axes: Axes, runs: pd.DataFrame, by_loss: bool, styles: CellStyles, logarithmic: bool) -> None:
@@ -121,6 +108,6 @@ def _values(runs: pd.DataFrame, by_loss: bool, logarithmic: bool) -> tuple["np.n
     if not by_loss:
         steps = steps_to(runs)
         return steps.last_steps, ~steps.solved, median_steps(steps).interval
-    losses = relative_losses(runs) if logarithmic else losses_of(runs)
+    losses = loss_comparison.relative_losses(runs) if logarithmic else loss_comparison.losses_of(runs)
     finite = losses[np.isfinite(losses)]
-    return finite, np.zeros(finite.size, bool), mean_loss(finite, logarithmic)
+    return finite, np.zeros(finite.size, bool), loss_comparison.mean_loss(finite, logarithmic)

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.results import Results
@@ -46,21 +45,18 @@ class GatesOverTime(Figure):
     axis: ClassVar[str] = "time step t"
     quantity: ClassVar[str] = "fraction of gate values; mean"
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         rows = self.panels(results, styles)
         if not rows:
             raise SettingError("needs measured gates, which no run has; add probe=[gate_statistics]")
         small = len(rows) > MOST_PANELS
         canvas, panels = drawing.grid([title for title, *_ in rows], small, self.axis, self.quantity,
                                       row_height=1.35, share=True)  # fmt: skip
-        explained: dict[str, Any] = {
-            "open (over 0.9)": drawing.band(**OPEN_LOOK),
-            "closed (under 0.1)": drawing.band(**CLOSED_LOOK),
-        }
+        canvas.explained["open (over 0.9)"] = drawing.band(**OPEN_LOOK)
+        canvas.explained["closed (under 0.1)"] = drawing.band(**CLOSED_LOOK)
         for axes, (_, measured, gate, colour) in zip(panels, rows, strict=True):
-            explained |= _panel(axes, measured, gate, colour)
+            _panel(axes, measured, gate, colour)
             self.set_axis(axes)
-        drawing.legend_above(canvas, explained)
         return canvas
 
     def panels(self, results: Results, styles: CellStyles) -> list[tuple[str, list[Measured], int, Any]]:
@@ -88,21 +84,18 @@ class GatesOverTime(Figure):
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
 
 
-def _panel(axes: Axes, runs: list[Measured], gate: int, colour: Any) -> dict[str, Any]:
-    """Draw a gate; returns handles, by label, for what else the legend has to explain."""
+def _panel(axes: Axes, runs: list[Measured], gate: int, colour: Any) -> None:
     shares = {
         name: pd.concat([pd.Series(run.shares[name][gate], run.at) for run in runs], axis=1).sort_index().ffill()
         for name in runs[0].shares
     }
     edges = {"closed": shares["closed"], "open": 1 - shares["open"]}
     at = edges["closed"].index.to_numpy()
-    explained: dict[str, Any] = {}
     axes.fill_between(at, 0, edges["closed"].mean(axis=1), color=colour, **CLOSED_LOOK)
     axes.fill_between(at, edges["open"].mean(axis=1), 1, color=colour, **OPEN_LOOK)
     for values in edges.values():
-        explained |= drawing.draw_seeds(axes, at, values, "0.3")
+        drawing.draw_seeds(axes, at, values, "0.3")
     if "mean" in shares:
         axes.plot(at, shares["mean"].mean(axis=1), **MEAN_LOOK)
-        explained["mean"] = drawing.handle(**MEAN_LOOK)
+        drawing.canvas_of(axes).explained["mean"] = drawing.handle(**MEAN_LOOK)
     axes.set(ylim=(0, 1), xlim=(at[0], at[-1]), yticks=(0, 0.5, 1))
-    return explained

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, ListedColormap, Normalize
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.gradient_profile import PROBE, relative_gradients, smallest_norm
@@ -46,7 +45,7 @@ class GradientHeatMap(GradientFigure):
 
     needs = ("backend",)
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         tensors = (None,) if drawing.has_many_cells(results.runs) else (None, 0, 1)
         surfaces = {
             ((str(cell), tensor), title, cast(Variant, variant)): surface
@@ -65,10 +64,9 @@ class GradientHeatMap(GradientFigure):
         chunks = [cells[start : start + columns] for start in range(0, len(cells), columns)]
         blocks = [(row, chunk) for row in rows for chunk in chunks]
         narrow = text_width() < 2 * drawing.PANEL_WIDTH
-        canvas = drawing.canvas_of(text_width(), 0.9 + 0.4 * narrow + (1.1 if narrow else 1.25) * len(blocks))
+        canvas = drawing.Canvas(text_width(), 0.9 + 0.4 * narrow + (1.1 if narrow else 1.25) * len(blocks))
         alike = len({medians.shape[1] for medians, _ in surfaces.values()}) == 1
         grid = canvas.subplots(len(blocks), columns, squeeze=False, sharex="all" if alike else "row", sharey="row")
-        explained: dict[str, Any] = {}
         scale = _scale(list(surfaces.values()))
         for axes_of_row, (row, chunk) in zip(grid, blocks, strict=True):
             of_row = {cell: surfaces.get((cell, *row)) for cell in cells}
@@ -76,7 +74,7 @@ class GradientHeatMap(GradientFigure):
             for axes in axes_of_row[len(chunk) :]:
                 axes.set_axis_off()
             for axes, (cell, tensor) in zip(axes_of_row, chunk, strict=False):
-                explained |= _paint(axes, of_row[cell, tensor], steps, scale)
+                _paint(axes, of_row[cell, tensor], steps, scale)
                 name = cell_name(cell) + ("" if tensor is None else f", {state_name(cell, tensor)}")
                 if axes in grid[0] or len(chunks) > 1:
                     drawing.small_title(axes, name, text_width() / columns - 0.25)
@@ -89,11 +87,7 @@ class GradientHeatMap(GradientFigure):
         seeds = int(results.runs.groupby(["cell", *TASK_GROUP, "variant"])["seed"].nunique().max())
         of = f", median of {seeds} seeds" if seeds > 1 else ", one seed"
         bar.set_label(r"$\log_{10}(g_t\,/\,g_T)$" + of)
-        title = drawing.wrapped(_title(results.runs, rows), text_width() - 0.2)
-        if explained:
-            drawing.legend_above(canvas, explained, title)
-        elif title:
-            canvas.suptitle(title, fontsize=LARGE)
+        canvas.legend_title = _title(results.runs, rows)
         return canvas
 
 
@@ -139,15 +133,14 @@ def _shared_steps(surfaces: list[Surface]) -> list[int]:
     return sorted(counts.index[counts > len(surfaces) / 2])
 
 
-def _paint(axes: Axes, surface: Surface | None, steps: list[int], scale: Normalize) -> dict[str, Any]:
-    """Paint a panel; returns handles, by label, for what the legend has to explain."""
+def _paint(axes: Axes, surface: Surface | None, steps: list[int], scale: Normalize) -> None:
     axes.set_facecolor(WITHOUT_RUNS)
     axes.grid(visible=False)
     axes.tick_params(length=2, bottom=True, left=True)
     if surface is None:
         drawing.say_empty(axes, "no runs")
-        return {}
-    explained: dict[str, Any] = {}
+        return
+    explained = drawing.canvas_of(axes).explained
     medians, counts = surface
     values: Any = medians.reindex(steps).to_numpy()
     runs = counts.reindex(steps, fill_value=0).to_numpy()
@@ -168,7 +161,6 @@ def _paint(axes: Axes, surface: Surface | None, steps: list[int], scale: Normali
     axes.set_yticks(list(named), list(named.values()))
     most = 3 if text_width() < 2 * drawing.PANEL_WIDTH else 4
     axes.xaxis.set_major_locator(MaxNLocator(most, integer=True, steps=[1, 2, 5, 10]))
-    return explained
 
 
 def _row_label(row: Row, rows: list[Row]) -> str:

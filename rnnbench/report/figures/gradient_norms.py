@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.results import Results
@@ -14,11 +13,6 @@ from rnnbench.report.cell_names import state_name
 from rnnbench.report.profiles import AFTER, BEFORE, GradientFigure, Profiles, moment_rows, relative_profiles
 from rnnbench.report.style import CellStyles, marked
 
-SMALL_LOOKS: dict[str, dict[str, Any]] = {
-    BEFORE: {"linestyle": (0, (2, 1.2)), "linewidth": 1.0},
-    AFTER: {"linestyle": "-", "linewidth": 1.0},
-}
-"""In a small panel, which has both moments."""
 TENSOR_LOOKS: tuple[dict[str, Any], ...] = (
     {"linestyle": (0, (1, 1)), "linewidth": 0.8},
     {"linestyle": (0, (4, 1, 1, 1)), "linewidth": 0.8},
@@ -38,41 +32,35 @@ class GradientNorms(GradientFigure):
 
     needs = ("backend", "steps_trained")
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         rows = drawing.line_panels(results.runs, styles)
         profiles, *tensors = relative_profiles(results, (None, 0, 1))
         moments = [BEFORE, AFTER] if (results.runs["steps_trained"] > 0).any() else [BEFORE]
         labels, titles = ("time step t", r"gradient $g_t\,/\,g_T$"), [title for title, _ in rows]
-        explained: dict[str, Any] = {}
         if drawing.has_many_cells(results.runs):
             canvas, panels = drawing.grid(titles, True, *labels)
+            canvas.legend_title = moments[-1]
             for axes, (_, lines) in zip(panels, rows, strict=True):
-                for moment in moments:
-                    unnamed = [(f"_{label}", runs, {**style, **SMALL_LOOKS[moment]}) for label, runs, style in lines]
-                    explained |= _draw(axes, unnamed, profiles[moment])
+                _draw(axes, lines, profiles[moments[-1]])
             _share_range(panels)
-            explained = {moment: drawing.handle(**SMALL_LOOKS[moment]) for moment in moments} | explained
         else:
             canvas, grid = moment_rows(titles, moments, min(2.0, 7.4 / len(rows)), *labels)
             for of_row, (_, lines) in zip(grid, rows, strict=True):
                 for axes, moment in zip(of_row, moments, strict=True):
-                    explained |= _draw(axes, lines, profiles[moment])
+                    _draw(axes, lines, profiles[moment])
                     for place, of_tensor in enumerate(tensors):
-                        explained |= _draw_tensor(axes, lines, of_tensor[moment], place)
+                        _draw_tensor(axes, lines, of_tensor[moment], place)
                     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 5, 10]))
                 _share_range(of_row)
         drawn = [line for axes in canvas.axes for line in axes.lines]
         if any(line.get_marker() == "<" and line.get_fillstyle() == "none" for line in drawn):
-            explained["too small to measure before"] = drawing.mark("<", hollow=True)
-        drawing.legend_above(canvas, explained)
+            canvas.explained["too small to measure before"] = drawing.mark("<", hollow=True)
         return canvas
 
 
-def _draw(axes: Axes, lines: list[drawing.Line], profiles: Profiles) -> dict[str, Any]:
-    """Medians and seeds; a triangle where a line ends because a run's gradient is too small before. Returns what the
-    legend has to explain."""
+def _draw(axes: Axes, lines: list[drawing.Line], profiles: Profiles) -> None:
+    """Medians and seeds; a triangle where a line ends because a run's gradient is too small before."""
     axes.set_yscale("log")
-    explained: dict[str, Any] = {}
     for label, group, style in lines:
         found = [profiles[run] for run in group["run"] if run in profiles]
         if not found:
@@ -81,15 +69,14 @@ def _draw(axes: Axes, lines: list[drawing.Line], profiles: Profiles) -> dict[str
         relative, colour = np.stack(found, axis=1), style["color"]
         median = 10 ** _median(relative)
         whole = median > 0
-        explained |= drawing.draw_seeds(axes, steps, np.where(np.isneginf(relative), np.nan, 10**relative), colour)
+        drawing.draw_seeds(axes, steps, np.where(np.isneginf(relative), np.nan, 10**relative), colour)
         axes.plot(steps, np.where(whole, median, np.nan), label=label, **marked(style, len(steps)))
         if (first := int(np.argmax(whole))) > 0:
             axes.plot(steps[first], median[first], marker="<", color=colour, markersize=5, fillstyle="none")
-    return explained
 
 
-def _draw_tensor(axes: Axes, lines: list[drawing.Line], profiles: Profiles, place: int) -> dict[str, Any]:
-    """Medians of one tensor of the state alone; returns the line for the legend by the tensor's name."""
+def _draw_tensor(axes: Axes, lines: list[drawing.Line], profiles: Profiles, place: int) -> None:
+    """Medians of one tensor of the state alone."""
     names = set()
     for _, group, style in lines:
         found = [profiles[run] for run in group["run"] if run in profiles]
@@ -98,7 +85,9 @@ def _draw_tensor(axes: Axes, lines: list[drawing.Line], profiles: Profiles, plac
             steps = np.arange(1, median.size + 1)
             axes.plot(steps, np.where(median > 0, median, np.nan), color=style["color"], **TENSOR_LOOKS[place])
             names |= {state_name(cell, place) for cell in group["cell"]}
-    return {f"{' or '.join(sorted(names))} alone": drawing.handle(**TENSOR_LOOKS[place])} if names else {}
+    if names:
+        label = f"{' or '.join(sorted(names))} alone"
+        drawing.canvas_of(axes).explained[label] = drawing.handle(**TENSOR_LOOKS[place])
 
 
 def _median(relative: Float[np.ndarray, "time_step runs"]) -> Float[np.ndarray, " time_step"]:

@@ -2,18 +2,16 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.lengths import solvable_lengths, success_by_length
-from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
-from rnnbench.report.component import Figure, OfMilestone
+from rnnbench.report.component import Figure
 from rnnbench.report.sentences import lengths_solved
 from rnnbench.report.style import SMALL, CellStyles, text_width
 
 
-class Horizon(OfMilestone, Figure):
+class Horizon(Figure):
     """Success rate against the task's length, and the longest solvable length, one row per task.
 
     Left: the fraction of runs that solved the task, with the exact 95% interval. Right: the longest length such that at
@@ -22,19 +20,17 @@ class Horizon(OfMilestone, Figure):
     """
 
     needs = ("solved", "difficulty")
-    of_many = "Of more than eight cells the longest lengths alone."
     intervals = (
         "95% over seeds: exact for the success rate, bootstrap of the runs within each length for the longest length"
     )
 
     def finding(self, results: Results) -> list[str]:
         """The longest lengths that half of the runs solve."""
-        return lengths_solved(solvable_lengths(results.runs, np.random.default_rng(0), self.milestone))
+        return lengths_solved(solvable_lengths(results.runs, np.random.default_rng(0)))
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        success = success_by_length(results.runs, self.milestone)
-        longest = solvable_lengths(results.runs, np.random.default_rng(0), self.milestone)
-        of = "" if self.milestone == SOLVED else f" ({self.milestone.replace('_', ' ')})"
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
+        success = success_by_length(results.runs)
+        longest = solvable_lengths(results.runs, np.random.default_rng(0))
         tasks = list(dict.fromkeys(success["task"]))
         rows = len(longest.groupby(["cell", "variant"]))
         row = 0.7 + drawing.ROW_OF_DOTS * rows
@@ -45,12 +41,12 @@ class Horizon(OfMilestone, Figure):
             tested = sorted(of_task["length"].unique())
             for axes in left:
                 _curves(axes, list(drawing.lines(of_task, styles)), tested)
-                axes.set(title=title, xlabel="length T (steps)", ylabel=f"success rate{of}")
+                axes.set(title=title, xlabel="length T (steps)", ylabel="success rate")
             _ranges(right, list(drawing.lines(longest[longest["task"] == task], styles)), tested, many)
-            drawing.title(right, f"{f'{title}: ' if many else ''}longest solvable length{of}", 1.0 if many else 0.4)
+            drawing.title(right, f"{f'{title}: ' if many else ''}longest solvable length")
             right.set_xlabel("length T (steps)")
-        explained = {"95% interval": drawing.mark("_" if many else "|", 8)}
-        drawing.legend_above(canvas, {**explained, "may be longer": drawing.mark(r"$\rightarrow$", 8)})
+        canvas.explained["95% interval"] = drawing.mark("_" if many else "|", 8)
+        canvas.explained["may be longer"] = drawing.mark(r"$\rightarrow$", 8)
         return canvas
 
 

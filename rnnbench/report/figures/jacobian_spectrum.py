@@ -1,12 +1,9 @@
 """How one step amplifies changes of the state: Lyapunov exponents and the norm of the state-to-state Jacobian."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.results import Results
@@ -42,24 +39,21 @@ class JacobianSpectrum(Figure):
 
     needs = ("steps_trained",)
     intervals = "none: every run is drawn; quartiles from ten seeds on"
-    of_many = "Of more than eight cells the exponents alone, a panel each."
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         spectra, rows = _spectra(results), drawing.line_panels(results.runs, styles)
         moments = [moment for moment, found in spectra.items() if found]
-        explained: dict[str, Any] = {}
         if drawing.has_many_cells(results.runs):
             canvas, panels = drawing.grid([title for title, _ in rows], True, *LABELS[EXPONENTS])
             for axes, (_, lines) in zip(panels, rows, strict=True):
-                unnamed = [(f"_{label}", runs, style) for label, runs, style in lines]
-                explained |= _draw(axes, unnamed, spectra[moments[-1]], EXPONENTS)
-            drawing.legend_above(canvas, explained, moments[-1])
+                _draw(axes, lines, spectra[moments[-1]], EXPONENTS)
+            canvas.legend_title = moments[-1]
             return canvas
         named = [(title, lines, quantity) for title, lines in rows for quantity in (EXPONENTS, NORM)]
         canvas, grid = moment_rows([title for title, *_ in named], moments, min(1.8, 8 / len(named)))
         for of_row, (_, lines, quantity) in zip(grid, named, strict=True):
             for axes, moment in zip(of_row, moments, strict=True):
-                explained |= _draw(axes, lines, spectra[moment], quantity)
+                _draw(axes, lines, spectra[moment], quantity)
                 axes.set_xlabel(LABELS[quantity][0])
             of_row[0].set_ylabel(LABELS[quantity][1])
             limits = [axes.get_ylim() for axes in of_row]
@@ -67,7 +61,6 @@ class JacobianSpectrum(Figure):
                 axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
                 if axes.get_yscale() == "log":
                     drawing.log_axis(axes)
-        drawing.legend_above(canvas, explained)
         return canvas
 
     def finding(self, results: Results) -> list[str]:
@@ -95,20 +88,18 @@ def _spectra(results: Results) -> dict[str, Spectra]:
     return found
 
 
-def _draw(axes: Axes, lines: list[drawing.Line], spectra: Spectra, quantity: str) -> dict[str, Any]:
-    """Medians and seeds; returns what the legend has to explain."""
-    explained: dict[str, Any] = {}
+def _draw(axes: Axes, lines: list[drawing.Line], spectra: Spectra, quantity: str) -> None:
+    """Medians and seeds."""
     for label, group, style in lines:
         found = [pd.Series(spectra[run][quantity]) for run in group["run"] if run in spectra]
         if not found:
             continue
         values = pd.concat(found, axis=1)
         at, finite = values.index.to_numpy() + 1, values.median(axis=1).replace(-np.inf, np.nan)
-        explained |= drawing.draw_seeds(axes, at, values.replace(-np.inf, np.nan), style["color"])
+        drawing.draw_seeds(axes, at, values.replace(-np.inf, np.nan), style["color"])
         axes.plot(at, finite, label=label, **marked(style, len(at)))
     if quantity == EXPONENTS:
         axes.axhline(0, color="0.3", linewidth=0.8, zorder=1)
     elif axes.lines:
         axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    return explained

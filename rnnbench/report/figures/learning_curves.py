@@ -5,8 +5,6 @@ from typing import Any, Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from rnnbench.analysis.loss_comparison import has_equal_budgets
@@ -42,8 +40,6 @@ class LearningCurves(Figure):
     `x` is what the axis counts: steps, or seconds, a run's steps times its mean time per step.
     """
 
-    of_many = "More than eight cells have a panel each."
-
     def __init__(
         self, only: Mapping[str, Sequence[Any]] | None = None, x: Literal["steps", "seconds"] = "steps"
     ) -> None:
@@ -52,7 +48,7 @@ class LearningCurves(Figure):
             raise ValueError(f"x={x}: must be one of {', '.join(AXES)}")
         self.x = x
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         histories = results.histories()
         if "validation_loss" not in histories:
             raise SettingError("needs histories with validation losses, which no run has")
@@ -62,22 +58,18 @@ class LearningCurves(Figure):
         loss = f"validation {loss_name(results.runs['task'].unique())}"
         share = results.runs["task"].nunique() == 1 and len(rows) > 1
         canvas, panels = drawing.grid([title for title, _ in rows], many, AXES[self.x], loss, share=share)
-        explained: dict[str, Any] = {}
         # panels that share their axis have one scale
         logarithmic = not (many or share) or not (histories["validation_loss"] <= 0).any()
-        if many:
-            rows = [(title, [(f"_{label}", group, style) for label, group, style in lines]) for title, lines in rows]
         limits = []
         for axes, (_, lines) in zip(panels, rows, strict=True):
             drawn = [(*line, losses) for line in lines if not (losses := _losses(histories, line[1]["run"])).empty]
             if not drawn:
                 drawing.say_empty(axes, "no run has a history")
                 continue
-            explained |= self._panel(axes, drawn, many, len(results.runs) <= drawing.MOST_DOTS)
+            self._panel(axes, drawn, many, len(results.runs) <= drawing.MOST_DOTS)
             limits.append(_limits([losses for *_, losses in drawn], _baseline(lines)))
             positive = logarithmic and limits[-1][0] > 0
             _set_limits(axes, limits if share or many else limits[-1:], positive)
-        drawing.legend_above(canvas, explained)
         return canvas
 
     def caption(self, results: Results) -> list[str]:
@@ -106,9 +98,8 @@ class LearningCurves(Figure):
         what = "Median loss at the end of training" if equal else "Runs that solved the task"
         return [f"{what}: {'; '.join(sentences)}."] if sentences else []
 
-    def _panel(self, axes: Axes, drawn: list[tuple[Any, ...]], small: bool, dots: bool) -> dict[str, Any]:
-        """Draw a panel, `dots` for runs that stopped; returns handles, by label, for what the legend has to explain."""
-        explained: dict[str, Any] = {}
+    def _panel(self, axes: Axes, drawn: list[tuple[Any, ...]], small: bool, dots: bool) -> None:
+        """Draw a panel, `dots` for runs that stopped."""
         for label, group, style, losses in drawn:
             per_step = _seconds_per_step(group) if self.x == "seconds" else 1.0
             whole = losses.ffill()
@@ -118,17 +109,16 @@ class LearningCurves(Figure):
             axes.plot(before.index * per_step, before, label=label, **marked(style, len(before)))
             if stopped < whole.index[-1]:
                 axes.plot(after.index * per_step, after, **{**unmarked(style), **CARRIED})
-                explained["some stopped: last values kept"] = drawing.handle(**CARRIED)
+                drawing.canvas_of(axes).explained["some stopped: last values kept"] = drawing.handle(**CARRIED)
             of_seeds = whole if small else losses
-            explained |= drawing.draw_seeds(axes, whole.index * per_step, of_seeds, style["color"])
-            explained |= _mark_the_ends(axes, group, losses, style["color"], per_step, dots)
+            drawing.draw_seeds(axes, whole.index * per_step, of_seeds, style["color"])
+            _mark_the_ends(axes, group, losses, style["color"], per_step, dots)
         for level in _baseline([line[:3] for line in drawn]):
             look: dict[str, Any] = {"color": "0.3", "linewidth": 0.8, "linestyle": (0, (2, 2)), "zorder": 1}
             axes.axhline(level, label="best constant", **look)
         most = drawing.numbers_along(axes, f"{axes.get_xlim()[1]:,.0f}")
         axes.xaxis.set_major_locator(MaxNLocator(most, integer=self.x == "steps", steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter("{x:,.0f}" if self.x == "steps" else "{x:,g}")
-        return explained
 
 
 def _baseline(lines: list[drawing.Line]) -> list[float]:
@@ -173,15 +163,13 @@ def _losses(histories: pd.DataFrame, runs: "pd.Series[str]") -> pd.DataFrame:
 
 def _mark_the_ends(
     axes: Axes, group: pd.DataFrame, losses: pd.DataFrame, colour: Any, per_step: float, dots: bool
-) -> dict[str, Line2D]:
-    """A cross where a run diverged, a dot where one stopped as solved; returns what the legend has to explain."""
-    explained = {}
+) -> None:
+    """A cross where a run diverged, a dot where one stopped as solved."""
     step, loss = losses.notna().iloc[::-1].idxmax(), losses.ffill().iloc[-1]
     runs = group.set_index("run").loc[losses.columns]
     diverged = runs["status"] == Status.DIVERGED
     solved = dots & ~diverged & runs["solved"].astype(bool) & (step < losses.index[-1])
     for label, marker, those in (("diverged", "x", diverged), ("stopped: solved", ".", solved)):
         if those.any():
-            explained[label] = drawing.mark(marker, 5)
+            drawing.canvas_of(axes).explained[label] = drawing.mark(marker, 5)
             axes.plot(step[those] * per_step, loss[those], marker, color=colour, markersize=5)
-    return explained

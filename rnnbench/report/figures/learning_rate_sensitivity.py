@@ -1,10 +1,7 @@
 """The objective of tuning against the learning rate, or another tuned setting."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.tuning import VALIDATION_LOSS, candidates
@@ -29,7 +26,6 @@ class LearningRateSensitivity(Figure):
     """
 
     needs = ("validation_loss",)
-    of_many = "More than eight cells have a panel each."
     intervals = "none: bars are the range over seeds"
 
     def finding(self, results: Results) -> list[str]:
@@ -46,7 +42,7 @@ class LearningRateSensitivity(Figure):
         beyond = [f"At the end of the values tried, so that a better one may lie beyond: {listed(at_edge)}."]
         return [" ".join([f"Chosen: {listed(chosen)}.", *(beyond if at_edge else [])])]
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         if results.tuned is None:
             raise SettingError("needs a setting that is tuned; add tuned=optimizer.lr")
         table = candidates(results, results.tuned)
@@ -58,9 +54,8 @@ class LearningRateSensitivity(Figure):
         columns = None if one_task or len(rows) == 1 or text_width() > 2 * drawing.PANEL_WIDTH else 1
         height = 2.0 if columns is None else min(2.0, 8 / len(rows))
         canvas, panels = drawing.grid([title for title, _ in rows], many, label, columns=columns, row_height=height)
-        explained: dict[str, Any] = {}
         for axes, (_, of_panel) in zip(panels, rows, strict=True):
-            explained |= _draw(axes, _shown(of_panel), styles, named=not many)
+            _draw(axes, _shown(of_panel), styles, named=not many)
             if _by_steps(of_panel):
                 axes.set_ylim(bottom=0)
                 axes.yaxis.set_major_formatter("{x:,.0f}")
@@ -75,13 +70,10 @@ class LearningRateSensitivity(Figure):
         if many:
             canvas.supylabel(" or ".join(sorted(quantities)), fontsize=LARGE)
             _value_axis(panels[0], table)
-        drawing.legend_above(canvas, explained)
         return canvas
 
 
-def _draw(axes: Axes, rows: pd.DataFrame, styles: CellStyles, named: bool) -> dict[str, Any]:
-    """The lines of a panel; returns what the legend has to say of its markers."""
-    explained: dict[str, Any] = {}
+def _draw(axes: Axes, rows: pd.DataFrame, styles: CellStyles, named: bool) -> None:
     for label, group, style in drawing.lines(rows, styles):
         values, colour = group["value"], style["color"]
         ranges = [group["mean"] - group["lowest"], group["highest"] - group["mean"]]
@@ -92,10 +84,9 @@ def _draw(axes: Axes, rows: pd.DataFrame, styles: CellStyles, named: bool) -> di
             (group["chosen"], "o", 8.0, "chosen"),
         ):
             if chosen.any():  # an empty line upsets the layout
-                explained[meaning] = drawing.mark(marker, min(size, 7), hollow=True)
+                drawing.canvas_of(axes).explained[meaning] = drawing.mark(marker, min(size, 7), hollow=True)
                 axes.plot(values[chosen], group["mean"][chosen], marker, color=colour, markersize=size,
                           markerfacecolor="none", clip_on=False)  # fmt: skip
-    return explained
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:

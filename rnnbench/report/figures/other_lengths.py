@@ -1,11 +1,8 @@
 """Loss or accuracy against the length of the evaluated sequences, beyond the trained one."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.lengths import by_length
 from rnnbench.analysis.results import Results
@@ -47,17 +44,16 @@ class OtherLengths(Figure):
             *signs(f"Decades of loss {what}", by_line(results.runs, losses), words),
         ]
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         evaluated = _evaluated(results.runs)
         panels = _panels(evaluated)
         canvas, grid = drawing.grid([title for title, _ in panels], False, "length T")
         for axes, (_, of_task) in zip(grid, panels, strict=True):
             _draw(axes, of_task, styles)
-        has_band = (evaluated["difficulty_setting"] == "length").any()
-        explained: dict[str, Any] = {"trained on": drawing.band()} if has_band else {}
+        if (evaluated["difficulty_setting"] == "length").any():
+            canvas.explained["trained on"] = drawing.band()
         if not all(_has_accuracy(of_task) for _, of_task in panels):
-            explained |= {"best constant": drawing.handle(linestyle=":", linewidth=1)}
-        drawing.legend_above(canvas, explained)
+            canvas.explained["best constant"] = drawing.handle(linestyle=":", linewidth=1)
         return canvas
 
 

@@ -1,24 +1,22 @@
 """Two cells against each other: the ratio of their steps to solve, or of their losses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from rnnbench.analysis import loss_comparison
 from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.loss_comparison import LINEAR, SCALE
-from rnnbench.analysis.milestones import SOLVED
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import FACTOR
 from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure, Table
-from rnnbench.report.labels import cell_label, difficulty_label
+from rnnbench.report.labels import difficulty_label, pair_texts
 from rnnbench.report.style import SMALLEST, CellStyles, text_width
 from rnnbench.report.tables.paired_differences import PairedDifferences as Losses
 from rnnbench.report.tables.steps_ratio import StepsRatio
@@ -43,18 +41,13 @@ class PairedDifferences(Figure):
         "Student's on the log ratios within seeds"
     )
 
-    def __init__(self, only: Mapping[str, Sequence[Any]] | None = None, milestone: str | None = None) -> None:
-        """With a `milestone`, such as `solved` or `half_baseline`, the ratio of steps to it whatever the budgets."""
-        super().__init__(only)
-        self.milestone = milestone
-
     def finding(self, results: Results) -> list[str]:
         """What the tests of the pairs decide."""
-        table, rows = self._compared(results)
+        table, rows = _compared(results)
         return [" ".join(found)] if (found := table.found(rows)) else []
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
-        table, rows = self._compared(results)
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
+        table, rows = _compared(results)
         identity = ["task", "cell", "variant", "other_cell", "other_variant"]
         groups = [group for _, group in rows.groupby(identity, sort=False)]
         if len(groups) > MOST_PAIRS:
@@ -64,37 +57,32 @@ class PairedDifferences(Figure):
         titles = [_title(group.iloc[0].to_dict(), rows["task"].nunique() > 1) for group in groups]
         alike = len({tuple(map(_difficulty, group.to_dict("records"))) for group in groups}) == 1
         canvas, panels = drawing.grid(titles, False, "", columns=columns, row_height=height, share=alike)
-        factor, compared = loss_comparison.FACTOR, "test loss"
-        if isinstance(table, StepsRatio):
-            milestone = table.milestone.replace("_", " ")
-            factor, compared = FACTOR, f"steps to {'solve' if milestone == SOLVED else milestone}"
+        by_steps = isinstance(table, StepsRatio)
+        factor, compared = (FACTOR, "steps to solve") if by_steps else (loss_comparison.FACTOR, "test loss")
         limits = _limits(list(rows["ratio"]), factor)
         for number, (axes, group) in enumerate(zip(panels, groups, strict=True)):
             axes.axvspan(1 / factor, factor, color="0.3", alpha=0.15, linewidth=0)
             _panel(axes, group.to_dict("records"), limits, styles)
             if number + columns >= len(groups):
                 axes.set_xlabel(f"ratio of {compared}")
-        explained = {
+        canvas.explained = {
             "ratio, 95% interval": drawing.handle(marker="o", markersize=4, linewidth=1.5),
             "open interval": drawing.mark("<", hollow=True),
             f"within a factor of {factor:g}": drawing.band(),
         }
-        drawing.legend_above(canvas, explained)
         return canvas
 
-    def _compared(self, results: Results) -> tuple[Table, pd.DataFrame]:
-        """The table that compares the cells, and its rows with their `ratio`, or `why` there is none."""
-        if self.milestone is None:
-            table = Losses()
-            losses = table.compute_rows(results)
-            if not losses["why_not_compared"].any():
-                linear = losses.get(SCALE, pd.Series("", losses.index)) == LINEAR
-                ratios = losses["difference"].map(lambda each: each.map(lambda decades: 10.0 ** min(decades, 300)))
-                why = linear.map({True: "losses of 0 or less have no ratio", False: ""})
-                return table, losses.assign(ratio=ratios.where(~linear, UNDEFINED), why=why)
-        steps = StepsRatio(milestone=self.milestone or SOLVED)
-        rows = steps.compute_rows(results)
-        return steps, rows.assign(why=rows["why_no_ratio"])
+
+def _compared(results: Results) -> tuple[Table, pd.DataFrame]:
+    """The table that compares the cells, and its rows with their `ratio`, or `why` there is none."""
+    losses = Losses().compute_rows(results)
+    if losses["why_not_compared"].any():
+        rows = StepsRatio().compute_rows(results)
+        return StepsRatio(), rows.assign(why=rows["why_no_ratio"])
+    linear = losses.get(SCALE, pd.Series("", losses.index)) == LINEAR
+    ratios = losses["difference"].map(lambda each: each.map(lambda decades: 10.0 ** min(decades, 300)))
+    why = linear.map({True: "losses of 0 or less have no ratio", False: ""})
+    return Losses(), losses.assign(ratio=ratios.where(~linear, UNDEFINED), why=why)
 
 
 def _panel(axes: Axes, rows: list[dict[Any, Any]], limits: tuple[float, float], styles: CellStyles) -> None:
@@ -143,5 +131,5 @@ def _difficulty(row: Mapping[Any, Any]) -> str:
 
 
 def _title(row: Mapping[Any, Any], several: bool) -> str:
-    cells = [cell_label(row[f"{which}cell"], row[f"{which}variant"], brief=True) for which in ("", "other_")]
-    return f"{row['task'].replace('_', ' ')}: {' / '.join(cells)}" if several else " / ".join(cells)
+    cells = "{cell} / {other cell}".format(**pair_texts(row))
+    return f"{row['task'].replace('_', ' ')}: {cells}" if several else cells

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator
 
 from rnnbench.analysis.loss_comparison import baselines, has_equal_budgets, is_logarithmic, relative_losses
@@ -33,9 +32,8 @@ class PerformanceProfiles(Figure):
 
     needs = ("test_loss", "steps_trained", "steps_to_solve")
     intervals = "95% over seeds, for each threshold alone: percentile bootstrap of the runs, stratified by task"
-    of_many = "More than eight cells have a panel each."
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         runs = _by_task(trained_runs(results.runs))
         if runs.empty:
             raise SettingError("needs trained runs, of which there are none")
@@ -64,7 +62,7 @@ class PerformanceProfiles(Figure):
             axes.set(xscale="log" if logarithmic else "linear", ylim=(0, 1.02), xlim=(thresholds[0], thresholds[-1]))
             if logarithmic:
                 axes.xaxis.set_major_locator(LogLocator(numticks=3 if many else 6))
-        drawing.legend_above(canvas, {"95% interval": drawing.band()})
+        canvas.explained["95% interval"] = drawing.band()
         return canvas
 
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from matplotlib.figure import Figure as Canvas
-
 from rnnbench.analysis.random_search import SEARCHED, VARIANT, best_tenth, trial_losses
 from rnnbench.analysis.results import Results
 from rnnbench.report import drawing
@@ -22,7 +20,7 @@ class RandomSearch(Figure):
 
     needs = (VARIANT, *SEARCHED, "validation_loss")
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         del styles
         groups = list(results.runs.groupby(VARIANT, sort=False))
         canvas, panels = drawing.grid(
@@ -38,6 +36,5 @@ class RandomSearch(Figure):
                 axes.plot(best[RATE].astype(float), trial_losses(best), "o", label=task, **look)
             axes.set_xscale("log")
             drawing.log_axis(axes)
-        explained = {"trial": drawing.mark("o", 2.5, hollow=True), "best tenth": drawing.mark("o", 2.5)}
-        drawing.legend_above(canvas, explained)
+        canvas.explained = {"trial": drawing.mark("o", 2.5, hollow=True), "best tenth": drawing.mark("o", 2.5)}
         return canvas

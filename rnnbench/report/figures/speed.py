@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from rnnbench.analysis import speed
@@ -54,7 +53,7 @@ class Speed(Figure):
             said.append(f"{f'{shared:.0%}' if shared else 'None'} of the times shared the machine with other work.")
         return [*super().caption(results), " ".join(said)]
 
-    def draw_panels(self, results: Results, styles: CellStyles) -> Canvas:
+    def draw_panels(self, results: Results, styles: CellStyles) -> drawing.Canvas:
         table = speed.speeds(results.runs)
         if table.empty:
             raise SettingError("needs timed passes, which no run has; add probe=[speed]")
@@ -70,7 +69,6 @@ class Speed(Figure):
             axes_of_row[0].set_title(", ".join(f"{name} {value:,g}" for name, value in named), loc="left")
         for axes, quantity in zip(grid[-1], shown, strict=True):
             axes.set_xlabel(QUANTITIES[quantity])
-        drawing.legend_above(canvas)
         return canvas
 
     def _panel(self, axes: Axes, rows: pd.DataFrame, quantity: str, styles: CellStyles) -> None:
