@@ -10,9 +10,8 @@
 The package is an application of the library: nothing in the library imports it.
 """
 
-from rnnbench.analysis.results import Results
 from rnnbench.claims import construction, gradients, learning
-from rnnbench.claims.claim import Claim, Finding, finding
+from rnnbench.claims.claim import Claim
 
 CLAIMS: tuple[Claim, ...] = (
     gradients.VANISHING,
@@ -31,10 +30,4 @@ CLAIMS: tuple[Claim, ...] = (
 )
 """Those that are measured first, then those that are true by construction."""
 
-
-def findings(results: Results) -> dict[Claim, Finding]:
-    """Each claim tested on the results."""
-    return {claim: finding(claim, results) for claim in CLAIMS}
-
-
-__all__ = ["CLAIMS", "Claim", "Finding", "findings"]
+__all__ = ["CLAIMS", "Claim"]

@@ -58,18 +58,8 @@ class Case:
 
 
 def not_measured(reason: str, condition: Mapping[str, Any] | None = None) -> Case:
-    """A case, or a whole claim, for which the results lack something."""
+    """A case, or the only one of a claim, for which the results lack something."""
     return Case(condition or {}, Verdict.NOT_MEASURED, UNDEFINED, "", details={"": reason})
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of a claim's measurement: its cases, none if it was not measured, and their overall verdict."""
-
-    cases: tuple[Case, ...]
-    overall: Verdict
-    missing: str = ""
-    """What the results lack, if it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +77,12 @@ class Claim:
     """A name in the conditions: of cases that differ in it alone one that holds is enough, such as one length."""
 
 
-def finding(claim: Claim, results: Results) -> Finding:
-    """The claim tested on the results, its cases corrected for multiple testing."""
+def tested(claim: Claim, results: Results) -> list[Case]:
+    """The claim's cases, corrected for multiple testing; one that says what the results lack, where they do."""
     try:
-        cases = corrected(claim.judge(results))
+        return corrected(claim.judge(results)) or [not_measured("")]
     except SettingError as error:
-        return Finding((), Verdict.NOT_MEASURED, str(error))
-    return Finding(tuple(cases), overall(cases, claim.somewhere))
+        return [not_measured(str(error))]
 
 
 def corrected(cases: list[Case]) -> list[Case]:

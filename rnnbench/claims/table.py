@@ -11,11 +11,11 @@ from rnnbench.analysis.cell_pairs import Match
 from rnnbench.analysis.intervals import Interval, is_degenerate
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
-from rnnbench.claims import Claim, Finding, findings
-from rnnbench.claims.claim import Case, Kind, not_measured
+from rnnbench.claims import CLAIMS, Claim
+from rnnbench.claims.claim import Case, Kind, overall, tested
 from rnnbench.report.component import Part, Table
 from rnnbench.report.labels import interval, match_label, number, setting_value
-from rnnbench.report.sentences import counted
+from rnnbench.report.sentences import listed
 
 NAMES = {
     "model.recurrent_gain": "recurrent gain",
@@ -75,16 +75,14 @@ class Claims(Table):
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        rows = [
-            _row(claim, finding, case)
-            for claim, finding in findings(results).items()
-            for case in finding.cases or [not_measured(finding.missing)]
-        ]
+        found = {claim: tested(claim, results) for claim in CLAIMS}
+        rows = [_row(claim, verdict_label(claim, cases), case) for claim, cases in found.items() for case in cases]
         return pd.DataFrame(rows)[list(self.columns)]
 
     def found(self, rows: pd.DataFrame) -> list[str]:
-        verdicts = [str(each).partition(" (")[0] for each in rows.drop_duplicates("claim")["claim_verdict"]]
-        return [f"Verdicts on {len(verdicts)} claims of the study notes: {counted(verdicts)}."]
+        verdicts = rows.drop_duplicates("claim")["claim_verdict"].str.partition(" (")[0]
+        counts = [f"{verdict} ({count})" for verdict, count in Counter(verdicts).items()]
+        return [f"Verdicts on {len(verdicts)} claims of the study notes: {listed(counts)}."]
 
     def parts(self, rows: pd.DataFrame) -> list[Part]:
         """One for each claim: its sentence with its verdict, how it was measured, and its cases."""
@@ -122,7 +120,7 @@ class Claims(Table):
         }
 
 
-def _row(claim: Claim, finding: Finding, case: Case) -> dict[str, Any]:
+def _row(claim: Claim, verdict: str, case: Case) -> dict[str, Any]:
     return {
         **vars(claim),
         **vars(case),
@@ -134,21 +132,22 @@ def _row(claim: Claim, finding: Finding, case: Case) -> dict[str, Any]:
         "case": ", ".join(_named(name, value) for name, value in case.condition.items()),
         "runs": str(len(case.runs)) if case.runs else "",
         "details": "; ".join(f"{_spaced(name)} {_detail(value)}".strip() for name, value in case.details.items()),
-        "claim_verdict": verdict_label(claim, finding),
+        "claim_verdict": verdict,
         "run_names": " ".join(case.runs),
     }
 
 
-def verdict_label(claim: Claim, finding: Finding) -> str:
+def verdict_label(claim: Claim, cases: list[Case]) -> str:
     """The verdict of all cases together, with their number where they differ."""
-    if claim.kind is Kind.BY_CONSTRUCTION and finding.overall is not Verdict.NOT_MEASURED:
-        return "true by construction" if finding.overall is Verdict.HOLDS else "true by construction, the code differs"
-    judged = sorted((case for case in finding.cases if not case.reported_only), key=lambda case: ORDER[case.verdict])
+    together = overall(cases, claim.somewhere)
+    if claim.kind is Kind.BY_CONSTRUCTION and together is not Verdict.NOT_MEASURED:
+        return "true by construction" if together is Verdict.HOLDS else "true by construction, the code differs"
+    judged = sorted((case for case in cases if not case.reported_only), key=lambda case: ORDER[case.verdict])
     verdicts = Counter(case.verdict_in_words for case in judged)
     if len(verdicts) < 2:
-        return finding.overall.value
+        return together.value
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
-    return f"{finding.overall.value} ({counts})"
+    return f"{together.value} ({counts})"
 
 
 def _verdict(row: Mapping[Any, Any]) -> str:

@@ -19,7 +19,7 @@ from rnnbench.schema import ExperimentFiles, checked_name
 
 if TYPE_CHECKING:
     from rnnbench.analysis.results import Results
-    from rnnbench.report.settings import ReportSettings
+    from rnnbench.report import ReportSettings
 
 USAGE = """rnnbench-report makes the tables and figures of a sweep from its run folders, without training.
 
@@ -95,7 +95,7 @@ def report(arguments: list[str]) -> None:
 def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":
     """The configuration that the arguments compose, and the report's own settings. Raises SettingError."""
     from rnnbench.cli.arguments import composed, settings_and_options
-    from rnnbench.report.settings import ReportSettings
+    from rnnbench.report import ReportSettings
 
     settings_and_options(arguments, "rnnbench-report", CONFIG_DIR, USED)  # which names them as they were typed
     words = [f"++report.{word}" if is_among(word, OWN) else word for word in arguments if not word.startswith("only.")]

@@ -1,7 +1,6 @@
 """What a table and a figure of the report are: the runs they are limited to, the columns they need, what they make."""
 
 import inspect
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -80,8 +79,6 @@ class Table(Component, ABC):
     """What each column of the rows is."""
     better: ClassVar[str] = ""
     """The column with the verdict that a row's cell is better than the other: LaTeX has the better one in bold."""
-    notes: ClassVar[Mapping[str, str]] = {}
-    """What is said of intervals and marks, by a pattern: where a heading or text of the table has it."""
 
     def rows(self, results: Results) -> pd.DataFrame:
         """The rows. Raises SettingError, naming the table and the column, when what it needs is missing."""
@@ -121,12 +118,9 @@ class Table(Component, ABC):
         return table.drop(columns=[name for name in table if table[name].isin(NOTHING).all()])
 
     def note(self, formatted: pd.DataFrame) -> str:
-        """What the table's brackets and marks mean, of those that are there: all of `intervals` where it has no
-        `notes`."""
-        text = "\n".join([*map(str, formatted), *formatted.to_numpy().ravel()])
-        said = [note for pattern, note in self.notes.items() if re.search(pattern, text)]
-        intervals = "95% over seeds: " + "; ".join(said) if self.notes else self.intervals
-        return "" if intervals == "none" or (self.notes and not said) else f"Brackets: intervals, {intervals}."
+        """What the table's brackets and marks mean."""
+        del formatted
+        return "" if self.intervals == "none" else f"Brackets: intervals, {self.intervals}."
 
 
 class Figure(Component, ABC):

@@ -96,12 +96,12 @@ def line_panels(runs: pd.DataFrame, styles: CellStyles) -> list[tuple[str, list[
         if len(of_panel) <= MOST_LINES or len(of_panel) == cells <= MOST_CELLS:
             found.append((title, of_panel))
             continue
-        for cell, of_cell in by_cell(of_task, styles):
+        for name, of_cell in by_cell(of_task, styles):
             apart = [(f"_{label}", group, look) for label, group, look in lines(of_cell, styles)]  # the title's
             if len(of_panel) > cells:
                 of_lines = [(group["variant"].iloc[0], group) for _, group, _ in apart]
                 apart = [(variant_label(variant, brief=True), group, looks[variant]) for variant, group in of_lines]
-            found.append((f"{title}: {cell_name(cell)}" if len(tasks) > 1 else cell_name(cell), apart))
+            found.append((f"{title}: {name}" if len(tasks) > 1 else name, apart))
     return found
 
 
@@ -211,13 +211,6 @@ def side_by_side(
         canvas = Canvas(text_width(), 0.4 + sum(heights))
         found = canvas.subplots(len(heights), 1, squeeze=False, height_ratios=heights).reshape(rows, len(ratios))
     return canvas, [tuple(row) for row in found]
-
-
-def small_title(axes: Axes, text: str, room: float) -> None:
-    """A title that a panel of so many inches has room for: in lines, and in smaller letters for a long word."""
-    longest = max(inches(word, LARGE) for word in text.split())
-    size = max(5.0, LARGE * min(1.0, room / longest))
-    axes.set_title(wrapped(text, room, size), fontsize=size)
 
 
 def is_at_left(axes: Axes) -> bool:

@@ -6,9 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import pandas as pd
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 import rnnbench
 from rnnbench.analysis.results import Results
@@ -18,8 +19,7 @@ from rnnbench.report import drawing
 from rnnbench.report.component import Component, Figure, Part, Table
 from rnnbench.report.labels import diverged, incomplete
 from rnnbench.report.page import Drawn, Failed, Tabled, svg_uri, write_page
-from rnnbench.report.settings import ReportSettings
-from rnnbench.report.style import CellStyles, paper_style
+from rnnbench.report.style import WIDTHS, CellStyles, check_style, paper_style
 from rnnbench.report.tables.latex import LETTERS, latex
 from rnnbench.report.tables.rendering import KEYS, markdown, markdown_text, plain, stable_csv
 from rnnbench.schema import ExperimentFiles
@@ -37,6 +37,39 @@ BETTER: Mapping[str, Sequence[str]] = {Verdict.HOLDS.value: ["cell"], Verdict.FA
 
 EVERYTHING = 10_000
 """Letters that any columns fit into."""
+
+NARROWEST, WIDEST = 1, 40
+"""Inches."""
+
+
+def _listed(value: Any) -> list[Any]:
+    """The value, in a list where it is none."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _inches(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, str) and value in WIDTHS:
+        return WIDTHS[value]
+    if isinstance(value, bool | str) or not NARROWEST <= value <= WIDEST:
+        raise ValueError(f"must be {', '.join(WIDTHS)} or a number of inches from {NARROWEST} to {WIDEST}")
+    return float(value)
+
+
+class ReportSettings(BaseModel):
+    """Where a report is written, the runs that it is of, and how its figures and tables look."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    out: Annotated[Path | None, AfterValidator(lambda folder: folder and folder.expanduser())] = None
+    only: Mapping[str, Annotated[tuple[Any, ...], BeforeValidator(_listed)]] = {}
+    formats: Annotated[tuple[Literal["pdf", "png", "svg"], ...], BeforeValidator(_listed)] = ("pdf", "png")
+    width: Annotated[float | None, BeforeValidator(_inches)] = None
+    """Inches."""
+    style: Annotated[str | None, AfterValidator(check_style)] = None
+    columns: Mapping[str, Annotated[tuple[str, ...], BeforeValidator(_listed)]] = {}
+
 
 Kind = TypeVar("Kind", bound=Component)
 Made = TypeVar("Made", Tabled, Drawn)

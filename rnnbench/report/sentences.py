@@ -5,8 +5,7 @@ said only where the test says so after Holm's correction, in the four verdicts o
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -241,8 +240,3 @@ def _ratio(row: Row, quantity: str) -> str:
     if np.isinf(ratio.estimate):
         return f": more than {number(ratio.low)} {times}"
     return f": {number(ratio.estimate)} {times} {bounds(ratio)}".rstrip()
-
-
-def counted(verdicts: Iterable[str]) -> str:
-    """`holds (4) and fails (3)`."""
-    return listed([f"{verdict} ({count})" for verdict, count in Counter(verdicts).items()])

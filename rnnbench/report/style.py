@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -94,12 +93,11 @@ def check_style(style: str | None) -> str | None:
     """The style, if matplotlib has it, or it is a file that matplotlib reads. Raises ValueError otherwise."""
     if style is None or style in mpl.style.available or style == "default":
         return style
-    if not Path(style).is_file():
-        raise ValueError(f"must be a file or a style of matplotlib: {', '.join(sorted(mpl.style.available))}")
     try:
         mpl.rc_params_from_file(style, fail_on_error=True, use_default_template=False)
     except Exception as error:
-        raise ValueError(one_line(error)) from error
+        known = ", ".join(sorted(mpl.style.available))
+        raise ValueError(f"must be a file or a style of matplotlib: {known} ({one_line(error)})") from error
     return style
 
 

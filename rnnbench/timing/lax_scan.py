@@ -1,7 +1,6 @@
-"""A training step of the same cells as a JAX scan, for comparison where JAX is installed."""
+"""A training step of the same cells as a JAX scan, for comparison: it needs JAX."""
 
 import importlib
-import importlib.util
 import os
 from collections.abc import Callable
 from typing import Any
@@ -19,13 +18,14 @@ Step = Callable[[Any, Any, Any], Any]
 
 def training_step(
     cell_class: type[Cell], length: int, batch: int, hidden_size: int, learning_rate: float
-) -> Callable[[], tuple[float, float]] | None:
+) -> Callable[[], tuple[float, float]]:
     """One training step of the adding problem, jitted as a whole: batch, gradient, clipping to norm 1, Adam.
 
-    On one thread, float32; it returns loss and norm of the gradient. None for another cell, or without JAX.
+    On one thread, float32; it returns loss and norm of the gradient.
     """
-    if (jax := _jax(cell_class)) is None:
-        return None
+    # JAX reads this when it is imported
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+    jax = importlib.import_module("jax")
     jnp, tree = jax.numpy, jax.tree.map
     readout = [jnp.zeros((hidden_size, 1)), jnp.zeros(1)]
     parameters = [*_parameters(jax, cell_class, 2, hidden_size), *readout]
@@ -36,21 +36,19 @@ def training_step(
         (h, *_), _ = _scan(jax, cell_class, recurrent, inputs)
         return ((h @ weight + bias - targets) ** 2).mean()
 
-    def adam(gradients: Any, means: Any, squares: Any, count: Any, parameters: Any) -> Any:
-        means = tree(lambda m, g: 0.9 * m + 0.1 * g, means, gradients)
-        squares = tree(lambda v, g: 0.999 * v + 0.001 * g * g, squares, gradients)
-        rate = learning_rate / (1 - 0.9**count)
-        scale = (1 - 0.999**count) ** 0.5
-        changes = tree(lambda m, v: rate * m / (jnp.sqrt(v) / scale + 1e-8), means, squares)
-        return tree(lambda p, change: p - change, parameters, changes), means, squares
-
     @jax.jit  # type: ignore[untyped-decorator]
     def update(parameters: Any, means: Any, squares: Any, count: Any, key: Any) -> Any:
         key, drawn = jax.random.split(key)
         value, gradients = jax.value_and_grad(loss)(parameters, *_adding(jax, drawn, length, batch))
         norm = jnp.sqrt(sum((gradient**2).sum() for gradient in gradients))
         gradients = tree(lambda gradient: gradient * jnp.minimum(1.0, 1 / (norm + 1e-6)), gradients)
-        return (*adam(gradients, means, squares, count + 1, parameters), count + 1, key), value, norm
+        means = tree(lambda m, g: 0.9 * m + 0.1 * g, means, gradients)
+        squares = tree(lambda v, g: 0.999 * v + 0.001 * g * g, squares, gradients)
+        rate = learning_rate / (1 - 0.9 ** (count + 1))
+        scale = (1 - 0.999 ** (count + 1)) ** 0.5
+        changes = tree(lambda m, v: rate * m / (jnp.sqrt(v) / scale + 1e-8), means, squares)
+        parameters = tree(lambda p, change: p - change, parameters, changes)
+        return (parameters, means, squares, count + 1, key), value, norm
 
     state = [parameters, zeros, zeros, jnp.float32(0), jax.random.PRNGKey(0)]
 
@@ -59,16 +57,6 @@ def training_step(
         return float(value), float(norm)
 
     return run
-
-
-def _jax(cell_class: type[Cell]) -> Any:
-    """The module, on one thread; None where it is not installed, or the cell has no step in it."""
-    if importlib.util.find_spec("jax") is None:
-        return None
-    # JAX reads this when it is imported
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-    jax = importlib.import_module("jax")
-    return jax if cell_class in _steps(jax) else None
 
 
 def _adding(jax: Any, key: Any, length: int, batch: int) -> Any:

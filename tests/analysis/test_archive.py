@@ -18,7 +18,7 @@ from rnnbench.errors import SettingError
 from rnnbench.report.labels import incomplete
 from rnnbench.schema import ARCHIVE_VERSION, ExperimentFiles
 from tests.analysis.made import MadeSource, results, table
-from tests.report.conftest import writing_runs
+from tests.report import conftest
 
 HISTORIES = pd.DataFrame(
     [{"run": run, "step": step, "validation_loss": 1 / 3 / (step + 1)} for run in ("run0", "run1") for step in (0, 100)]
@@ -101,7 +101,7 @@ def test_limits_by_column() -> None:
 
 def write_run(root: Path, cell: str, seed: int, status: str = "done", loss: float = 0.25) -> str:
     """A run folder made by hand, whose gradient ends at the loss; returns the run's name."""
-    return writing_runs(root)(cell, seed, {0: 0.1, 100: loss}, status=status).name
+    return conftest.write_run(root, cell, seed, {0: 0.1, 100: loss}, status=status).name
 
 
 @pytest.fixture

@@ -77,7 +77,9 @@ class GradientHeatMap(GradientFigure):
                 _paint(axes, of_row[cell, tensor], steps, scale)
                 name = cell_name(cell) + ("" if tensor is None else f", {state_name(cell, tensor)}")
                 if axes in grid[0] or len(chunks) > 1:
-                    drawing.small_title(axes, name, text_width() / columns - 0.25)
+                    room = text_width() / columns - 0.25
+                    size = max(5.0, LARGE * min(1.0, room / max(drawing.inches(word, LARGE) for word in name.split())))
+                    axes.set_title(drawing.wrapped(name, room, size), fontsize=size)
             axes_of_row[0].set_ylabel(f"{_row_label(row, rows)}training step")
         canvas.supxlabel("time step t", fontsize=LARGE)
         place: dict[str, Any] = {"aspect": 16, "shrink": min(1, 2 / len(blocks))}

@@ -10,7 +10,7 @@ from rnnbench.report import drawing
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import cell_label, loss_name, setting_value
 from rnnbench.report.sentences import condition, listed
-from rnnbench.report.style import LARGE, CellStyles, text_width
+from rnnbench.report.style import CellStyles, text_width
 from rnnbench.schema import TASK_GROUP
 
 VALUES = ["mean", "lowest", "highest"]
@@ -53,7 +53,8 @@ class LearningRateSensitivity(Figure):
         one_task = len(quantities) == 1 and table["task"].nunique() == 1
         columns = None if one_task or len(rows) == 1 or text_width() > 2 * drawing.PANEL_WIDTH else 1
         height = 2.0 if columns is None else min(2.0, 8 / len(rows))
-        canvas, panels = drawing.grid([title for title, _ in rows], many, label, columns=columns, row_height=height)
+        titles, ylabel = [title for title, _ in rows], " or ".join(sorted(quantities)) if many else ""
+        canvas, panels = drawing.grid(titles, many, label, ylabel, columns, row_height=height)
         for axes, (_, of_panel) in zip(panels, rows, strict=True):
             _draw(axes, _shown(of_panel), styles, named=not many)
             if _by_steps(of_panel):
@@ -63,13 +64,9 @@ class LearningRateSensitivity(Figure):
                 drawing.log_axis(axes)
             if many:
                 axes.tick_params(axis="x", rotation=90)
-                continue
-            if len(quantities) > 1 or drawing.is_at_left(axes):
+            elif len(quantities) > 1 or drawing.is_at_left(axes):
                 axes.set_ylabel(drawing.wrapped(_quantity(of_panel), 1.5))
             _value_axis(axes, of_panel)
-        if many:
-            canvas.supylabel(" or ".join(sorted(quantities)), fontsize=LARGE)
-            _value_axis(panels[0], table)
         return canvas
 
 

@@ -14,9 +14,9 @@ from rnnbench.report import drawing
 from rnnbench.report.cell_names import cell_name
 from rnnbench.report.component import Figure
 from rnnbench.report.style import CellStyles, text_width
+from rnnbench.report.tables.speed import NAMES
 
 MARKERS = {"fused": "o", "torch": "s", "eager": "^", "torch_compile": "v", "torch_nn": "x", "torch_mm": "|"}
-LABELS = {"torch_compile": "torch.compile", "torch_nn": "torch.nn", "torch_mm": "torch.mm loop"}
 SIZE = {"hidden_size": "H", "steps": "T", "batch": "B", "threads": "threads"}
 QUANTITIES = {
     "pass_s": "time (ms)",
@@ -83,7 +83,7 @@ class Speed(Figure):
                 _times(axes, group, places, colours, marker)
             else:
                 axes.scatter(group[quantity], places, s=26, marker=marker, color=colours)
-            axes.scatter([], [], s=26, marker=marker, color="0.3", label=LABELS.get(implementation, implementation))
+            axes.scatter([], [], s=26, marker=marker, color="0.3", label=NAMES.get(implementation, implementation))
         if quantity in RATIOS:
             axes.axvline(1, color="0.3", linewidth=0.8)
         if quantity == "fraction_of_peak":

@@ -1,6 +1,7 @@
 """The comparison: each cell on each task."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -15,6 +16,20 @@ from rnnbench.report.labels import bounds, group_texts, interval, number, some_o
 from rnnbench.report.sentences import milestones_reached
 from rnnbench.report.tables.gradient_decay import by_state
 
+NOTES: Mapping[str, str] = {
+    "success rate": "exact (Clopper-Pearson) for the success rate",
+    "steps to": "order statistics for the Kaplan-Meier median of the steps; >: of no such median is more known",
+    "decades|half-life|ms/step": "order statistics for medians (five runs: 93.75%, their range)",
+    "test (?!loss)": "Student's for a mean",
+    "test loss": "Student's of log10 for the geometric mean of the loss",
+    "mean": "or for the arithmetic one of the loss itself",
+    r"\d of \d": "(n of N): the number is of n of the N runs",
+    "at stop": "at stop: so many of the losses are those at which runs stopped once they had solved it, and are "
+    "not compared; where only some are, the median and the range, as no interval of a mean describes both",
+    "machine": "shared: times taken while other work shared the machine",
+}
+"""What is said of intervals and marks, by a pattern: where a heading or text of the table has it."""
+
 
 class Comparison(OfMilestone, Table):
     """One row per task, difficulty, cell and variant.
@@ -25,22 +40,15 @@ class Comparison(OfMilestone, Table):
 
     title = "Comparison"
     columns: ClassVar[Mapping[str, str]] = {**comparison.COUNTS, **comparison.INTERVALS}
-    notes: ClassVar[Mapping[str, str]] = {
-        "success rate": "exact (Clopper-Pearson) for the success rate",
-        "steps to": "order statistics for the Kaplan-Meier median of the steps; >: of no such median is more known",
-        "decades|half-life|ms/step": "order statistics for medians (five runs: 93.75%, their range)",
-        "test (?!loss)": "Student's for a mean",
-        "test loss": "Student's of log10 for the geometric mean of the loss",
-        "mean": "or for the arithmetic one of the loss itself",
-        r"\d of \d": "(n of N): the number is of n of the N runs",
-        "at stop": "at stop: so many of the losses are those at which runs stopped once they had solved it, and are "
-        "not compared; where only some are, the median and the range, as no interval of a mean describes both",
-        "machine": "shared: times taken while other work shared the machine",
-    }
-    intervals = "95% over seeds: " + "; ".join(notes.values())
+    intervals = "95% over seeds: " + "; ".join(NOTES.values())
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
         return comparison.comparison(results, self.milestone)
+
+    def note(self, formatted: pd.DataFrame) -> str:
+        text = "\n".join([*map(str, formatted), *formatted.to_numpy().ravel()])
+        said = [note for pattern, note in NOTES.items() if re.search(pattern, text)]
+        return f"Brackets: intervals, 95% over seeds: {'; '.join(said)}." if said else ""
 
     def found(self, rows: pd.DataFrame) -> list[str]:
         return milestones_reached(rows, self.milestone)
