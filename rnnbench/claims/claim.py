@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,6 @@ from rnnbench.analysis.intervals import UNDEFINED, Interval
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import EQUIVALENCE, LEVEL, Verdict, equivalences_corrected, holm_corrected
 from rnnbench.errors import SettingError
-
-
-class Kind(Enum):
-    """How a claim is settled."""
-
-    MEASURED = "measured"
-    BY_CONSTRUCTION = "by construction"
-    """It follows from the equations. What is computed checks the code, and repeating it adds no evidence."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +60,16 @@ class Claim:
     name: str
     sentence: str
     notes: str
-    kind: Kind
     measurement: str
     rule: str
     judge: Callable[[Results], list[Case]]
     somewhere: str = ""
     """A name in the conditions: of cases that differ in it alone one that holds is enough, such as one length."""
+    by_construction: bool = False
+    """It follows from the equations. What is computed checks the code, and repeating it adds no evidence."""
 
 
-def tested(claim: Claim, results: Results) -> list[Case]:
+def cases_of(claim: Claim, results: Results) -> list[Case]:
     """The claim's cases, corrected for multiple testing; one that says what the results lack, where they do."""
     try:
         return corrected(claim.judge(results)) or [not_measured("")]

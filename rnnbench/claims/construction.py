@@ -7,7 +7,7 @@ from rnnbench.analysis.cell_pairs import PARAMETERS, WIDTH
 from rnnbench.analysis.intervals import Interval
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import holds_if
-from rnnbench.claims.claim import Case, Claim, Kind
+from rnnbench.claims.claim import Case, Claim
 from rnnbench.claims.selection import select, with_values
 from rnnbench.errors import SettingError
 
@@ -87,45 +87,45 @@ FEWER_PARAMETERS = Claim(
     "fewer-parameters",
     "The GRU has fewer parameters than the LSTM: 3 blocks against 4.",
     "001, 003",
-    Kind.BY_CONSTRUCTION,
     "parameters of the recurrent layer at one width, counted on the model and by formula, blocks x H (H + inputs + 1)",
     "both counts are those of the formula, and the GRU's is smaller",
     _fewer_parameters,
+    by_construction=True,
 )
 ONE_STATE = Claim(
     "one-state",
     "There is no separate cell state: one state vector instead of two.",
     "all",
-    Kind.BY_CONSTRUCTION,
     "numbers that one example carries from step to step, at one width",
     "the GRU carries as many as it has units, the LSTM twice as many",
     _one_state,
+    by_construction=True,
 )
 CONVEX = Claim(
     "convex",
     "The state is a convex combination of the old state and a bounded candidate, so it stays bounded.",
     "000, 004",
-    Kind.BY_CONSTRUCTION,
     "largest |h| of any unit: over 100 steps with weights drawn from N(0, s²), s from 0.1 to 100, and on the probe "
     "batch while training",
     "at most 1, to rounding",
     _convex,
+    by_construction=True,
 )
 UPDATE_ONE = Claim(
     "update-one",
     "Update gate 1 keeps nothing of the old state, gate 0 copies it; in 004 the other way round.",
     "002, 004",
-    Kind.BY_CONSTRUCTION,
     "update gate held at 0 and 1: |h' - h| where it copies, fraction of h kept at the other value",
     "for each form both are 0 to rounding, and the values are those of its notes",
     _update_one,
+    by_construction=True,
 )
 RESET_IGNORES = Claim(
     "reset-ignores",
     "Reset gate 0 makes the candidate ignore the past.",
     "002, 004",
-    Kind.BY_CONSTRUCTION,
     "reset gate held at 0 and 1, update gate all new: difference between the next states from two old states",
     "for each form the difference is 0 to rounding at 0",
     _reset_ignores,
+    by_construction=True,
 )

@@ -15,7 +15,7 @@ from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict, above, opposite, within
-from rnnbench.claims.claim import Case, Claim, Kind
+from rnnbench.claims.claim import Case, Claim
 from rnnbench.claims.profiles import MEMORY_BIAS, Profiles, after_training, at_initialisation
 from rnnbench.claims.selection import MILESTONE, MILESTONE_STEPS, STEPS, by_seed, names, trained_by_length, with_values
 from rnnbench.errors import SettingError
@@ -66,7 +66,6 @@ TIME_SCALES = Claim(
     "time-scales",
     "Units learn different time scales.",
     "002, 004",
-    Kind.MEASURED,
     "time constants -1/log(1 - z) of the units: upper quartile over lower after training, over the same before it, by "
     "run and length",
     "holds at a length where the interval of the factor is above 1: training spread them; fails where it is below",
@@ -201,7 +200,6 @@ VANISHING = Claim(
     "vanishing",
     "An RNN's gradients decay or grow exponentially with the lag.",
     "000, 002",
-    Kind.MEASURED,
     "slope of log10 of the gradient's norm against the time step, at initialisation, by recurrent gain and as started "
     "for training, longest length; positive: it decays on its way back",
     f"holds where the slopes of the two halves of the sequence differ by less than {CURVATURE_MARGIN:g} of the slope "
@@ -212,7 +210,6 @@ LSTM_PARTIAL = Claim(
     "lstm-partial",
     "The LSTM is a good but not complete solution.",
     "000",
-    Kind.MEASURED,
     "|slope| of the RNN's gradient minus |slope| of the LSTM's, by seed, at initialisation, by recurrent gain, with "
     "the LSTM's own forget bias, 1, and with one of 0, and as started for training, longest length; "
     "also reported: the slopes of its h and c alone, and whether the LSTM stops solving its task",
@@ -224,7 +221,6 @@ GRU_LIMIT = Claim(
     "gru-limit",
     "The GRU's gradients also vanish or explode if the sequence is too long.",
     "000",
-    Kind.MEASURED,
     "log10 of the gradient's norm at the last step minus at the first: at initialisation by recurrent gain and memory "
     "bias, as started for training and after it, each by length; also reported: whether the GRU stops solving its task",
     f"holds at a length where the interval lies beyond {LEAST_DECADES:g} decade, lost or gained, over the sequence, "

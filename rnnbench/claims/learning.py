@@ -17,7 +17,7 @@ from rnnbench.analysis.power import detectable_difference_of, detectable_steps_r
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import FACTOR, steps_equivalence
 from rnnbench.analysis.verdict import Verdict, below, within
-from rnnbench.claims.claim import Case, Claim, Kind, not_measured
+from rnnbench.claims.claim import Case, Claim, not_measured
 from rnnbench.claims.selection import (
     STOPS,
     Pair,
@@ -186,7 +186,6 @@ GRU_BEATS_RNN = Claim(
     "gru-beats-rnn",
     "The GRU is better than the vanilla RNN.",
     "000, 003",
-    Kind.MEASURED,
     "ratio of steps to solve, all lengths together as strata, runs that did not solve it censored at their budget; at "
     "equal parameters and at equal width, at the learning rate that is named",
     "holds where the log-rank test finds the ratio below 1, fails where above",
@@ -196,7 +195,6 @@ COMPARABLE = Claim(
     "comparable",
     "The GRU performs comparably to the LSTM.",
     "002",
-    Kind.MEASURED,
     f"{ALIKE}: GRU against LSTM, at the learning rate that is named, on which the verdict may depend",
     ALIKE_RULE,
     partial(_alike, one="gru", other="lstm"),
@@ -205,7 +203,6 @@ SIGMOID_CANDIDATE = Claim(
     "sigmoid-candidate",
     "A sigmoid candidate serves as well as tanh.",
     "004",
-    Kind.MEASURED,
     f"{ALIKE}: gru_goodfellow against gru",
     ALIKE_RULE,
     partial(_alike, one="gru_goodfellow", other="gru"),
@@ -214,7 +211,6 @@ FASTER = Claim(
     "faster",
     "The GRU trains faster than the LSTM.",
     "001, 003",
-    Kind.MEASURED,
     "at one width: time of a forward and backward pass, GRU's over LSTM's, interleaved in one process, with kernels "
     "compiled alike (fused) and with the modules of torch.nn on CPU; steps to solve over all runs, censored at their "
     "budget; time to solve, the steps times the time of a pass (at one length, weight update not in it), with the "

@@ -12,7 +12,7 @@ from rnnbench.analysis.intervals import Interval, is_degenerate
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict
 from rnnbench.claims import CLAIMS, Claim
-from rnnbench.claims.claim import Case, Kind, overall, tested
+from rnnbench.claims.claim import Case, cases_of, overall
 from rnnbench.report.component import Part, Table
 from rnnbench.report.labels import interval, match_label, number, setting_value
 from rnnbench.report.sentences import listed
@@ -28,6 +28,8 @@ NAMES = {
 """Names of conditions and details that are not simply their own with spaces in place of underscores."""
 
 ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
+
+BY_CONSTRUCTION = "by construction"
 
 EXPLAINED = "notes, measurement and rule"
 
@@ -75,7 +77,7 @@ class Claims(Table):
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        found = {claim: tested(claim, results) for claim in CLAIMS}
+        found = {claim: cases_of(claim, results) for claim in CLAIMS}
         rows = [_row(claim, verdict_label(claim, cases), case) for claim, cases in found.items() for case in cases]
         return pd.DataFrame(rows)[list(self.columns)]
 
@@ -126,7 +128,7 @@ def _row(claim: Claim, verdict: str, case: Case) -> dict[str, Any]:
         **vars(case),
         "verdict": case.verdict_in_words,
         "claim": claim.name,
-        "kind": claim.kind.value,
+        "kind": BY_CONSTRUCTION if claim.by_construction else "measured",
         "detectable_unit": case.detectable_unit,
         "p_difference_holm": case.p_difference_holm,
         "case": ", ".join(_named(name, value) for name, value in case.condition.items()),
@@ -140,7 +142,7 @@ def _row(claim: Claim, verdict: str, case: Case) -> dict[str, Any]:
 def verdict_label(claim: Claim, cases: list[Case]) -> str:
     """The verdict of all cases together, with their number where they differ."""
     together = overall(cases, claim.somewhere)
-    if claim.kind is Kind.BY_CONSTRUCTION and together is not Verdict.NOT_MEASURED:
+    if claim.by_construction and together is not Verdict.NOT_MEASURED:
         return "true by construction" if together is Verdict.HOLDS else "true by construction, the code differs"
     judged = sorted((case for case in cases if not case.reported_only), key=lambda case: ORDER[case.verdict])
     verdicts = Counter(case.verdict_in_words for case in judged)
@@ -153,8 +155,8 @@ def verdict_label(claim: Claim, cases: list[Case]) -> str:
 def _verdict(row: Mapping[Any, Any]) -> str:
     """The verdict of a case; a claim by construction is not tested, so that it does not hold but its check does."""
     verdict = str(row["verdict"])
-    if row["kind"] == Kind.BY_CONSTRUCTION.value:
-        return {"holds": "by construction", "fails": "the code differs"}.get(verdict, verdict)
+    if row["kind"] == BY_CONSTRUCTION:
+        return {"holds": BY_CONSTRUCTION, "fails": "the code differs"}.get(verdict, verdict)
     return verdict
 
 

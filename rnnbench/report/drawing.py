@@ -175,18 +175,16 @@ def grid(
     canvas = Canvas(width, height * rows + (0.6 if small else 0.3))
     share = share or small
     panels: list[Axes] = canvas.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).ravel().tolist()
-    for number, axes in enumerate(panels):
-        if number >= len(titles):
-            axes.set_axis_off()
-            continue
-        at_bottom, at_left = number + columns >= len(titles), number % columns == 0
-        axes.set_title(titles[number], fontsize=size)
+    for axes in panels[len(titles) :]:
+        axes.set_axis_off()
+    for number, (axes, title) in enumerate(zip(panels, titles, strict=False)):
+        axes.set_title(title, fontsize=size)
         if small:
             axes.tick_params(labelsize=SMALLEST, length=2, pad=1)
         elif len(titles) == 1:
             axes.set(xlabel=xlabel, ylabel=wrapped(ylabel, height - 0.5))
         if share:
-            axes.tick_params(labelbottom=at_bottom, labelleft=at_left)
+            axes.tick_params(labelbottom=number + columns >= len(titles), labelleft=number % columns == 0)
     if len(titles) > 1:
         canvas.supxlabel(xlabel, fontsize=LARGE)
         canvas.supylabel(wrapped(ylabel, height * rows - 0.3), fontsize=LARGE)

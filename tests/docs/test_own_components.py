@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rnnbench.analysis.verdict import Verdict
-from rnnbench.claims.claim import tested
+from rnnbench.claims.claim import cases_of
 from tests.cli.conftest import SMALL, Command
 from tests.docs.markdown import OWN, ROOT, commands, named_files
 from tests.report.tiny import LENGTHS, tiny
@@ -44,6 +44,6 @@ def test_its_claim() -> None:
     source = dict(named_files(ROOT / "CONTRIBUTING.md"))["rnnbench/claims/memory.py"]
     names: dict[str, Any] = {}
     exec(source, names)
-    cases = tested(names["GRU_REMEMBERS"], tiny())
+    cases = cases_of(names["GRU_REMEMBERS"], tiny())
     assert [case.condition for case in cases] == [{"length": length} for length in LENGTHS]
     assert {case.verdict for case in cases} == {Verdict.HOLDS}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
 from rnnbench.analysis.results import Results
-from rnnbench.report import Figure
 from rnnbench.report.labels import LOSSES
 from rnnbench.report.style import CellStyles, paper_style
 from tests.report.legible import problems
 from tests.report.tiny import CELLS, DECAY, component, made, menu, results_for, tiny
 
 STYLES = CellStyles(list(CELLS))
-
-
-def figure(name: str) -> Figure:
-    made: Figure = component("figure", name)
-    return made
+figure = partial(component, "figure")
 
 
 def draw(name: str, results: Results | None = None) -> Canvas:

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from rnnbench.analysis.loss_comparison import SCALE
-from rnnbench.report import Table
 from rnnbench.report.component import Part
 from rnnbench.report.page import Drawn, Failed, Tabled, write_page
 from rnnbench.report.tables.latex import MOST_ROWS, latex
@@ -23,19 +22,10 @@ NAMES = [name for name in menu("table") if name != "published"]
 """Without that of a paper's numbers, which an experiment gives it (tests/analysis/test_published.py)."""
 
 
-def table(name: str) -> Table:
-    made: Table = component("table", name)
-    return made
-
-
-def rows(name: str) -> pd.DataFrame:
-    return table(name).rows(results_for(name))
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_table_of_the_menu(name: str) -> None:
-    made = table(name)
-    found = rows(name)
+    made = component("table", name)
+    found = made.rows(results_for(name))
     assert set(made.columns) - {SCALE} <= set(found.columns)
     extra = set(found.columns) - set(made.columns)
     assert extra <= {*GROUP, "other_cell", "other_variant"}, "a column without a description"
@@ -89,7 +79,7 @@ def compiled(texts: list[str], folder: Path) -> str:
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex, which is not installed")
 def test_every_table_of_the_menu_compiles_and_fits_an_article(tmp_path: Path) -> None:
-    made = {name: table(name) for name in NAMES}
+    made = {name: component("table", name) for name in NAMES}
     formatted = {name: each.formatted(each.rows(results_for(name))) for name, each in made.items()}
     long = pd.concat([formatted["comparison"]] * MOST_ROWS)
     texts = [latex(each, name, name, made[name].note(each)) for name, each in formatted.items()]

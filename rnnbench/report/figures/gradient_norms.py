@@ -52,9 +52,6 @@ class GradientNorms(GradientFigure):
                         _draw_tensor(axes, lines, of_tensor[moment], place)
                     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 5, 10]))
                 _share_range(of_row)
-        drawn = [line for axes in canvas.axes for line in axes.lines]
-        if any(line.get_marker() == "<" and line.get_fillstyle() == "none" for line in drawn):
-            canvas.explained["too small to measure before"] = drawing.mark("<", hollow=True)
         return canvas
 
 
@@ -73,6 +70,7 @@ def _draw(axes: Axes, lines: list[drawing.Line], profiles: Profiles) -> None:
         axes.plot(steps, np.where(whole, median, np.nan), label=label, **marked(style, len(steps)))
         if (first := int(np.argmax(whole))) > 0:
             axes.plot(steps[first], median[first], marker="<", color=colour, markersize=5, fillstyle="none")
+            drawing.canvas_of(axes).explained["too small to measure before"] = drawing.mark("<", hollow=True)
 
 
 def _draw_tensor(axes: Axes, lines: list[drawing.Line], profiles: Profiles, place: int) -> None:
