@@ -115,11 +115,6 @@ def turn_of_colours(place: int) -> str:
     return SHADES[FAMILIES[place % len(FAMILIES)]][place // len(FAMILIES) % 3]
 
 
-def unmarked(line: Mapping[str, Any]) -> dict[str, Any]:
-    """The look of a line without its marker."""
-    return {name: value for name, value in line.items() if name != "marker"}
-
-
 def marked(line: Mapping[str, Any], points: int) -> dict[str, Any]:
     """The look of a line with its marker at up to eight of its points."""
     every = max(1, -(-points // 8))

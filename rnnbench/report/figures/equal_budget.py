@@ -58,10 +58,8 @@ class EqualBudget(Figure):
         for axes_of_row, (title, of_task) in zip(grid, tasks, strict=True):
             logarithmic = not by_loss or bool(loss_comparison.is_logarithmic(of_task).all())
             for axes, (match, runs) in zip(axes_of_row, matched.items(), strict=True):
-                self._panel(axes, runs[runs["run"].isin(of_task["run"])], by_loss, styles, logarithmic)
+                self._panel(axes, runs[runs["run"].isin(of_task["run"])], by_loss, styles, logarithmic, many)
                 drawing.title(axes, f"{title}: {match_label(match)}")
-                if many:
-                    axes.tick_params(axis="x", rotation=90, labelsize=6)
             has_baseline = logarithmic and bool(loss_comparison.baselines(of_task).notna().any())
             for axes in axes_of_row:
                 if drawing.is_at_left(axes):
@@ -73,7 +71,9 @@ class EqualBudget(Figure):
             canvas.explained["run that did not solve it, at its budget"] = drawing.mark("^", hollow=True)
         return canvas
 
-    def _panel(self, axes: Axes, runs: pd.DataFrame, by_loss: bool, styles: CellStyles, logarithmic: bool) -> None:
+    def _panel(
+        self, axes: Axes, runs: pd.DataFrame, by_loss: bool, styles: CellStyles, logarithmic: bool, many: bool
+    ) -> None:
         labels: list[str] = []
         drawn: list[float] = []
         for place, cell in enumerate(styles.ordered(runs["cell"].unique())):
@@ -89,8 +89,11 @@ class EqualBudget(Figure):
                 axes.plot([place] * 2, ends, color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt")
             drawn += [*values, middle.low, middle.high]
             widths = "/".join(f"{width:g}" for width in sorted(group[WIDTH].unique()))
-            labels.append(f"{cell_name(cell)}\n{widths} units\n{group[PARAMETERS].mean():,.0f} p.")
+            parts = (cell_name(cell), f"{widths} units", f"{group[PARAMETERS].mean():,.0f} p.")
+            labels.append(", ".join(parts) if many else "\n".join(parts))
         axes.set_xticks(range(len(labels)), labels)
+        if many:
+            axes.tick_params(axis="x", rotation=90, labelsize=6)
         axes.set_xlim(-0.6, len(labels) - 0.4)
         axes.grid(visible=False, axis="x")
         known = np.array([value for value in drawn if np.isfinite(value) and value < OPEN])

@@ -14,7 +14,7 @@ from rnnbench.errors import SettingError
 from rnnbench.report import drawing
 from rnnbench.report.component import Figure
 from rnnbench.report.labels import cell_label, loss_name, number
-from rnnbench.report.style import CellStyles, marked, unmarked
+from rnnbench.report.style import CellStyles, marked
 from rnnbench.schema import Status
 
 AXES = {"steps": "training step", "seconds": "training time (s)"}
@@ -26,7 +26,7 @@ MOST_NAMED = 6
 """Lines that the caption names for each task."""
 LOGARITHMIC = 3
 """The ratio of the largest to the smallest loss from which on the axis is logarithmic."""
-CARRIED: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.7}
+CARRIED: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.7, "marker": "none"}
 
 
 class LearningCurves(Figure):
@@ -64,7 +64,7 @@ class LearningCurves(Figure):
             if not drawn:
                 drawing.say_empty(axes, "no run has a history")
                 continue
-            self._panel(axes, drawn, many, len(results.runs) <= drawing.MOST_DOTS)
+            self._panel(axes, drawn, len(results.runs) <= drawing.MOST_DOTS)
             limits.append(_limits([losses for *_, losses in drawn], _baseline(lines)))
             positive = logarithmic and limits[-1][0] > 0
             _set_limits(axes, limits if share or many else limits[-1:], positive)
@@ -96,7 +96,7 @@ class LearningCurves(Figure):
         what = "Median loss at the end of training" if equal else "Runs that solved the task"
         return [f"{what}: {'; '.join(sentences)}."] if sentences else []
 
-    def _panel(self, axes: Axes, drawn: list[tuple[Any, ...]], small: bool, dots: bool) -> None:
+    def _panel(self, axes: Axes, drawn: list[tuple[Any, ...]], dots: bool) -> None:
         """Draw a panel, `dots` for runs that stopped."""
         for label, group, style, losses in drawn:
             per_step = _seconds_per_step(group) if self.x == "seconds" else 1.0
@@ -106,10 +106,9 @@ class LearningCurves(Figure):
             before, after = median[:stopped], median[stopped:]
             axes.plot(before.index * per_step, before, label=label, **marked(style, len(before)))
             if stopped < whole.index[-1]:
-                axes.plot(after.index * per_step, after, **{**unmarked(style), **CARRIED})
+                axes.plot(after.index * per_step, after, **{**style, **CARRIED})
                 drawing.canvas_of(axes).explained["some stopped: last values kept"] = drawing.handle(**CARRIED)
-            of_seeds = whole if small else losses
-            drawing.draw_seeds(axes, whole.index * per_step, of_seeds, style["color"])
+            drawing.draw_seeds(axes, whole.index * per_step, losses, style["color"])
             _mark_the_ends(axes, group, losses, style["color"], per_step, dots)
         for level in _baseline([line[:3] for line in drawn]):
             look: dict[str, Any] = {"color": "0.3", "linewidth": 0.8, "linestyle": (0, (2, 2)), "zorder": 1}
