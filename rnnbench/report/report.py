@@ -160,14 +160,21 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
         if unknown := [heading for heading in headings if heading not in formatted]:
             there = ", ".join(map(str, formatted))
             raise SettingError(f"columns.{path.name}={list(headings)}: no column {unknown[0]!r}; there are {there}")
-        formatted = formatted[_telling_apart(formatted, headings)]
+        # and the keys in which rows differ, so that the columns tell them apart
+        keys = [key for key in KEYS if key in formatted and key not in headings and formatted[key].nunique() > 1]
+        formatted = formatted[[*keys, *headings]]
     write_text(path.with_suffix(".csv"), stable_csv(rows))
     note = table.note(formatted)
     parts = table.parts(rows) if headings is None else [Part("", "", "", formatted)]
     letters = LETTERS if headings is None else EVERYTHING
-    write_text(
-        path.with_suffix(".tex"), _as_latex(table, path.name, results.name, rows, formatted, parts, note, letters)
-    )
+    caption, label = f"{table.title} ({results.name})", f"{results.name}-{path.name}"
+    if all(part.verdict for part in parts):  # these are the table
+        verdicts = pd.DataFrame([(part.heading, part.verdict) for part in parts], columns=["claim", "verdict"])
+        text = latex(verdicts, caption, label, letters=letters)
+    else:
+        bold = [BETTER.get(verdict, ()) for verdict in rows[table.better]] if table.better else []
+        text = latex(formatted, caption, label, note, bold, letters)
+    write_text(path.with_suffix(".tex"), text)
     missing = [f"- {markdown_text(line)}" for line in incomplete(results)]
     notes = [*([note] if note else []), *diverged(results)]
     notes += ["\n".join(["Incomplete:", "", *missing])] if missing else []
@@ -177,27 +184,6 @@ def _tabulate(table: Table, path: Path, results: Results, headings: Sequence[str
     files = _write_sidecar(path, results, type(table).__name__, table.intervals, ("csv", "md", "tex"))
     found, nothing = table.found(rows), table.says_nothing(rows)
     return Tabled(path.name, table.title, formatted, note, files, warning, nothing, found, parts)
-
-
-def _as_latex(
-    table: Table, name: str, experiment: str, rows: pd.DataFrame, formatted: pd.DataFrame, parts: Sequence[Part],
-    note: str, letters: int,
-) -> str:  # fmt: skip
-    """The table, or of one whose parts have verdicts these."""
-    caption, label = f"{table.title} ({experiment})", f"{experiment}-{name}"
-    if all(part.verdict for part in parts):
-        verdicts = pd.DataFrame([(part.heading, part.verdict) for part in parts], columns=["claim", "verdict"])
-        return latex(verdicts, caption, label, letters=letters)
-    bold = [BETTER.get(verdict, ()) for verdict in rows[table.better]] if table.better else []
-    return latex(formatted, caption, label, note, bold, letters)
-
-
-def _telling_apart(table: pd.DataFrame, headings: Sequence[str]) -> list[str]:
-    """The headings, the further keys in which rows differ behind theirs."""
-    keys = [heading for heading in headings if heading in KEYS]
-    behind = 1 + list(headings).index(keys[-1]) if keys else 0
-    added = [key for key in KEYS if key in table and key not in headings and table[key].nunique() > 1]
-    return [*headings[:behind], *added, *headings[behind:]]
 
 
 def _draw(figure: Figure, path: Path, results: Results, styles: CellStyles, settings: ReportSettings) -> Drawn:
