@@ -48,10 +48,8 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _inches(value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, str) and value in WIDTHS:
-        return WIDTHS[value]
+    if value in (None, *WIDTHS):
+        return WIDTHS.get(value)
     if isinstance(value, bool | str) or not NARROWEST <= value <= WIDEST:
         raise ValueError(f"must be {', '.join(WIDTHS)} or a number of inches from {NARROWEST} to {WIDEST}")
     return float(value)

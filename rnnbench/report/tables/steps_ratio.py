@@ -50,6 +50,7 @@ class StepsRatio(OfMilestone, Table):
         return " ".join(each for family, of in _families(rows) for each in _undecidable(family, of))
 
     def text(self, row: Mapping[Any, Any]) -> dict[str, str]:
+        probability = row["probability_of_fewer_steps"]
         reached = "solved" if self.milestone == SOLVED else self.milestone.replace("_", " ")
         return {
             **pair_texts(row),
@@ -60,7 +61,7 @@ class StepsRatio(OfMilestone, Table):
             f"within a factor of {FACTOR}": row["equivalent"],
             "p alone": number(row["p_value"]),
             "smallest possible p": number(least) if (least := row["smallest_p_value"]) > LEVEL else "",
-            "probability of fewer steps": _probability(row),
+            "probability of fewer steps": "" if np.isnan(probability.estimate) else interval_or_agreement(probability),
         }
 
 
@@ -92,8 +93,3 @@ def _ratio(ratio: Interval) -> str:
     if ratio.estimate == 0 == ratio.low and ratio.high < np.inf:
         return f"<{number(ratio.high)}"
     return interval_or_agreement(ratio)
-
-
-def _probability(row: Mapping[Any, Any]) -> str:
-    probability = row["probability_of_fewer_steps"]
-    return "" if np.isnan(probability.estimate) else interval_or_agreement(probability)
