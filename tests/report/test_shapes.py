@@ -4,12 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from matplotlib.text import Text
 
 from rnnbench.analysis import steps_comparison
-from rnnbench.analysis.loss_comparison import relative_losses
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.drawing import mark_incomplete
@@ -113,8 +111,3 @@ def test_comparison_shows_what_a_task_has() -> None:
     assert of_music[sorted(of_criterion)].tolist() == ["–", "–", "–"]
     # 0.3, 0.302 and 0.304: Student's interval with two degrees of freedom
     assert of_music["test frame accuracy"] == "0.302 [0.297, 0.307]"
-
-
-def test_losses_of_runs_that_diverged_are_infinite() -> None:
-    results = made(2, seeds=1, status=lambda place, seed: "diverged" if place else "done")
-    assert sorted(np.isposinf(relative_losses(results.runs)).tolist()) == [False, True]
