@@ -60,6 +60,7 @@ def test_an_lstm_of_as_many_parameters() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch.compile's own
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # likewise: it looks whether a tensor has one
 @pytest.mark.parametrize("compiled", long_but([False], [False, True]))
 def test_every_implementation_differentiates_all_parameters(compiled: bool) -> None:
     cell = GruTorch(2, HIDDEN)
