@@ -148,7 +148,7 @@ def load_results(root: str | Path) -> Results:
         if folders.empty:
             raise SettingError(_without_runs(files, damaged))
         return Results(root.name, root, sorted_runs(folders), RunFolders(files), missing, damaged=damaged)
-    condensed = read_condensed(files, elsewhere=folders["run"])
+    condensed = read_condensed(files)
     missing += [job for job in condensed.missing if job not in {*missing, *launched.ended}]
     begun = {run.name for run in files.begun_runs()}
     damaged |= {run: problem for run, problem in condensed.damaged.items() if run not in begun | set(damaged)}
@@ -161,7 +161,7 @@ def load_results(root: str | Path) -> Results:
     if len(newer) or (missing, damaged) != (condensed.missing, condensed.damaged):
         of_run: dict[str, Source] = dict.fromkeys(archived["run"], archive)
         source = CombinedSource(of_run | dict.fromkeys(newer["run"], RunFolders(files)))
-    return Results(root.name, root, runs, source, missing, damaged=damaged, archive_warnings=condensed.warnings)
+    return Results(root.name, root, runs, source, missing, damaged=damaged)
 
 
 def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:

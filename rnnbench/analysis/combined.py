@@ -65,7 +65,4 @@ def together(several: Sequence[Results], folder: Path) -> Results:
         missing=[f"{job} (of {results.name})" for results in several for job in results.missing],
         damaged={run: problem for results in several for run, problem in results.damaged.items() if run not in sources},
         ignored_settings=probes,
-        archive_warnings={
-            f"{results.name}/{file}": text for results in several for file, text in results.archive_warnings.items()
-        },
     )

@@ -42,8 +42,6 @@ class Results:
     """What is wrong with each run folder and launch that could not be read, by its name."""
     ignored_settings: tuple[str, ...] = ()
     """Settings that make no variant, such as those of measurements where several experiments are taken together."""
-    archive_warnings: dict[str, str] = field(default_factory=dict)
-    """What is wrong with condensed files, by name, and what was done about it."""
 
     def __post_init__(self) -> None:
         """Raises SettingError where a run is there twice."""

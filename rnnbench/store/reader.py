@@ -11,15 +11,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from rnnbench.schema import MEASURED, RESULTS, JobStatus, RunFiles, Status, settings_hash
+from rnnbench.schema import MEASURED, JobStatus, RunFiles, Status, settings_hash
 from rnnbench.store import atomic
 from rnnbench.store.atomic import DamagedFileError
 
 DIGESTS = "files"
 """The key of summary.json below which a run that has ended keeps the digests of its files. No column."""
-
-NUMBERS = tuple(name for name, column in RESULTS.items() if column.unit)
-"""The results that are numbers: they have a unit."""
 
 Kind = TypeVar("Kind")
 Value = str | bool | int | float | None
