@@ -1,6 +1,5 @@
 """The results of an experiment, of its run folders and of the files that it was condensed into together."""
 
-import difflib
 import io
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.combined import CombinedSource
-from rnnbench.analysis.results import Results, sorted_runs
+from rnnbench.analysis.results import Results, hint, sorted_runs
 from rnnbench.errors import SettingError
 from rnnbench.schema import IDENTITY, MEASURED, VARIANT, ExperimentFiles, changes_what_is_run, is_setting
 from rnnbench.store.archive import Archive, Source, read_condensed, write_condensed
@@ -172,14 +171,8 @@ def _without_runs(files: ExperimentFiles, damaged: dict[str, str]) -> str:
             f"name={name}: none of the {len(damaged)} folders in {files.runs} can be read ({folder}: {problem}); "
             "launch the runs again"
         )
-    if not files.folder.is_absolute() and ExperimentFiles(Path("results") / files.folder).runs.exists():
-        return f"{files.folder}: no results in this folder; did you mean results/{files.folder}?"
-    if not parent.is_dir():
-        return f"name={name}: there is no folder {parent}; launch some runs, or go to where it is"
     known = [other.folder.name for other in ExperimentFiles.all_in(parent)]
-    near = difflib.get_close_matches(name, known, n=1)
-    others = f" or choose from {', '.join(known)}" if known else ""
-    return f"name={name}: no runs in {files.runs}; " + (f"did you mean {near[0]}?" if near else f"launch some{others}")
+    return f"name={name}: no runs in {files.runs}; launch some, or choose in {parent}: {hint(name, known)}"
 
 
 def write_archive(results: Results, tuning_seeds: Collection[int] = ()) -> Results:

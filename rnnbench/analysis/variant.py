@@ -3,8 +3,7 @@
 import math
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import total_ordering
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -16,15 +15,20 @@ Typed = tuple[str, SettingValue]
 """A value with what it is: to Python 1 equals true."""
 
 
-@total_ordering
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, order=True)
 class Variant:
     """Settings by dotted name with their values, None for a setting that is not set; empty when nothing differs.
 
     Variants are ordered by these values in turn, as `value_order` has them.
     """
 
-    settings: tuple[tuple[str, SettingValue], ...] = ()
+    settings: tuple[tuple[str, SettingValue], ...] = field(default=(), compare=False)
+    key: tuple[Any, ...] = field(init=False, repr=False)
+    """What it is compared by."""
+
+    def __post_init__(self) -> None:
+        key = tuple((name, value_order(value), typed_value(value)) for name, value in self.settings)
+        object.__setattr__(self, "key", key)
 
     @classmethod
     def of(cls, settings: Mapping[Any, Any]) -> "Variant":
@@ -33,19 +37,6 @@ class Variant:
 
     def __bool__(self) -> bool:
         return bool(self.settings)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Variant) and self._typed() == other._typed()
-
-    def __hash__(self) -> int:
-        return hash(self._typed())
-
-    def _typed(self) -> tuple[tuple[str, Typed], ...]:
-        return tuple((name, typed_value(value)) for name, value in self.settings)
-
-    def __lt__(self, other: "Variant") -> bool:
-        mine, others = ([(name, value_order(value)) for name, value in each.settings] for each in (self, other))
-        return mine < others
 
 
 def typed_value(value: Any) -> Typed:

@@ -21,10 +21,10 @@ from rnnbench.schema import ExperimentFiles
 from tests.analysis.made import binomial_error, table
 
 
-def longest(outcomes: dict[int, list[bool]], generator: np.random.Generator, resamples: int = 2000) -> Interval:
+def longest(outcomes: dict[int, list[bool]], generator: np.random.Generator) -> Interval:
     lengths = [length for length, runs in outcomes.items() for _ in runs]
     solved = [each for runs in outcomes.values() for each in runs]
-    return longest_solvable_length(np.array(lengths, dtype=float), np.array(solved, dtype=bool), generator, resamples)
+    return longest_solvable_length(np.array(lengths, dtype=float), np.array(solved, dtype=bool), generator)
 
 
 def test_the_interval_of_the_longest_length_covers_from_five_runs_on() -> None:
@@ -32,7 +32,7 @@ def test_the_interval_of_the_longest_length_covers_from_five_runs_on() -> None:
     generator = np.random.default_rng(23)
     rates, repeats, covered = {10: 0.95, 20: 0.85, 40: 0.65, 80: 0.35, 160: 0.15, 320: 0.05}, 200, 0
     for _ in range(repeats):
-        result = longest({length: list(generator.random(5) < rate) for length, rate in rates.items()}, generator, 500)
+        result = longest({length: list(generator.random(5) < rate) for length, rate in rates.items()}, generator)
         covered += result.low <= 40 <= result.high
     assert covered / repeats >= 0.95 - binomial_error(0.95, repeats)
 

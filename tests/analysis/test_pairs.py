@@ -30,7 +30,7 @@ def by_steps(cell: str, length: int, steps: list[float], **same: Any) -> Rows:
 
 
 def steps_rows(*runs: dict[str, Any], milestone: str = "solved") -> pd.DataFrame:
-    return steps_comparison(table(*runs), np.random.default_rng(0), milestone, permutations=999)
+    return steps_comparison(table(*runs), np.random.default_rng(0), milestone)
 
 
 def steps_row(of_gru: list[float], of_rnn: list[float], **of_rnn_runs: Any) -> dict[Any, Any]:
