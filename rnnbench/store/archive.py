@@ -98,7 +98,8 @@ class Archive:
         with _reading(path):
             arrays, members = self._opened(path)
             found = {member.partition("/")[2]: arrays[member] for member in members.get(run, [])}
-            return {name.partition(SAME_AS)[0]: _restored(name, found) for name in found}
+        split = [(*name.partition(SAME_AS), array) for name, array in found.items()]
+        return {name: found[other].reshape(array) if other else array for name, _, other, array in split}
 
     def _open(self, path: Path) -> tuple[Mapping[str, Any], dict[str, list[str]]]:
         """The arrays by `<run>/<name>`, and these names by run."""
@@ -115,15 +116,9 @@ class Archive:
 def _as_written(files: ExperimentFiles, path: Path) -> bytes:
     """A condensed file's bytes. Raises DamagedFileError where they are not those that its report wrote."""
     content = atomic.read_bytes(path)
-    if atomic.read_json_object(files.schema, {}).get(path.name) != atomic.digest_of(content):
+    if atomic.read_json(files.schema, atomic.OBJECT).get(path.name) != atomic.digest_of(content):
         raise DamagedFileError(path, "is not as a report wrote it")
     return content
-
-
-def _restored(name: str, arrays: Arrays) -> "np.ndarray[Any, Any]":
-    """The array; of one that was not written, the numbers of the other in its own shape."""
-    other = name.partition(SAME_AS)[2]
-    return arrays[other].reshape(arrays[name]) if other else arrays[name]
 
 
 class Condensed(NamedTuple):
@@ -143,20 +138,18 @@ def read_condensed(files: ExperimentFiles) -> Condensed:
     be read or is not as a report wrote it.
     """
     with _reading(files.schema):
-        schema = atomic.read_json_object(files.schema, {"version": int})
-    if schema["version"] != ARCHIVE_VERSION:
+        version = atomic.read_json(files.schema, atomic.OBJECT).get("version")
+    if version != ARCHIVE_VERSION:
         raise SettingError(
-            f"name={files.folder.name}: {files.data} is in format {schema['version']}, this rnnbench reads "
+            f"name={files.folder.name}: {files.data} is in format {version}, this rnnbench reads "
             f"{ARCHIVE_VERSION}; launch its runs again and move it and {files.runs_table.name} away, or report with "
             f"the version that wrote it (rnnbench_version in {files.runs_table.name})"
         )
     with _reading(files.runs_table):
         runs = _runs_of(_as_written(files, files.runs_table))
     with _reading(files.missing):
-        missing = atomic.read_json_list(files.missing)
-        damaged = atomic.read_json_object(files.damaged, {}) if files.damaged.exists() else {}
-        if not all(isinstance(each, str) for each in (*missing, *damaged.values())):
-            raise ValueError("not text")
+        missing = atomic.read_json(files.missing, atomic.TEXTS)
+        damaged = atomic.read_json(files.damaged, atomic.TEXT_BY_NAME) if files.damaged.exists() else {}
     return Condensed(runs, missing, damaged)
 
 

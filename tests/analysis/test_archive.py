@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnbench.analysis.archive import load_results, write_archive
-from rnnbench.analysis.combined import CombinedSource
+from rnnbench.analysis.archive import CombinedSource, load_results, write_archive
 from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.analysis.variant import Variant
 from rnnbench.errors import SettingError
