@@ -141,7 +141,7 @@ def half_slopes(norms: Float[np.ndarray, " time_step"]) -> tuple[float, float]:
 
     Raises ValueError on NaN and infinite norms.
     """
-    checked = as_float_array(norms, "norms", axes=("time_step",), remedy="leave out a run that diverged")
+    checked = as_float_array(norms, "norms", remedy="leave out a run that diverged")
     (steps,) = np.nonzero(checked > 0)
     is_earlier = np.arange(checked.size) < (steps[steps.size // 2] if steps.size else 0)
     earlier, later = np.where(is_earlier, checked, 0), np.where(is_earlier, 0, checked)
@@ -231,7 +231,8 @@ def gradient_decays(results: Results) -> pd.DataFrame:
 
     Raises SettingError when no run has a profile.
     """
-    profiles = {run: found for run in results.runs["run"] if (found := _profiles(results, run))}
+    stored = {run: top_layer_norms(results, run, [0, -1]) for run in results.runs["run"]}
+    profiles = {run: [*map(summarise_gradient, norms)] for run, norms in stored.items() if norms is not None}
     if not profiles:
         raise SettingError("needs gradient profiles, which no run has; add probe=[gradient_profile]")
     measured = results.runs[results.runs["run"].isin(list(profiles))]
@@ -249,12 +250,6 @@ def gradient_decays(results: Results) -> pd.DataFrame:
         }
 
     return rows_by(GROUP, measured, row)
-
-
-def _profiles(results: Results, run: str) -> list[GradientSummary]:
-    """A run's profiles at initialisation and at the last probed step, summarised; none without profiles."""
-    norms = top_layer_norms(results, run, [0, -1])
-    return [] if norms is None else list(map(summarise_gradient, norms))
 
 
 def _moment(found: Sequence[GradientSummary], when: str) -> dict[str, Any]:

@@ -23,19 +23,10 @@ FEWEST_RUNS_FOR_A_MEDIAN = 5
 
 
 def as_float_array(
-    values: ArrayLike,
-    name: str,
-    axes: tuple[str, ...] = ("runs",),
-    allow_infinity: bool = False,
-    remedy: str = "leave out or score such a run first",
+    values: ArrayLike, name: str, allow_infinity: bool = False, remedy: str = "leave out or score such a run first"
 ) -> NDArray[np.float64]:
-    """The values as float64, one dimension per name in `axes`.
-
-    Raises ValueError on another number of dimensions, on NaN and -inf, and on inf unless `allow_infinity`.
-    """
+    """The values as float64. Raises ValueError on NaN and -inf, and on inf unless `allow_infinity`."""
     array = np.asarray(values, dtype=np.float64)
-    if array.ndim != len(axes):
-        raise ValueError(f"{name}.shape={array.shape}: must have {len(axes)} dimension(s) ({', '.join(axes)})")
     wrong = array[~(np.isfinite(array) | (np.isposinf(array) & allow_infinity))]
     if wrong.size:
         raise ValueError(f"{name}={wrong[0]}: must be finite{' or inf' * allow_infinity} ({remedy})")

@@ -12,7 +12,7 @@ from scipy import stats
 from rnnbench.analysis.milestones import check_milestone, reached, steps_to
 from rnnbench.analysis.random_search import SEARCHED, best_tenth, share_interval
 from rnnbench.analysis.steps_ratio import FACTOR, steps_ratio
-from rnnbench.analysis.verdict import LEVEL, Verdict, above, holm, within
+from rnnbench.analysis.verdict import LEVEL, Verdict, above, holds_if, holm_corrected, within
 from rnnbench.errors import SettingError
 
 COLUMNS = {
@@ -29,6 +29,7 @@ COLUMNS = {
     ),
     "runs": "number of our runs",
 }
+AGREE = {Verdict.HOLDS: "yes", Verdict.FAILS: "no", Verdict.UNDECIDED: "not seen"}
 Numbers = Float[np.ndarray, " runs"]
 
 
@@ -189,18 +190,17 @@ def _alike(number: Mapping[str, Any], runs: pd.DataFrame, others: pd.DataFrame) 
 def _share_of_rate(runs: pd.DataFrame, least: float) -> dict[str, Any]:
     """Whether the learning rate alone explains more than this share of the variance of the loss over the trials."""
     share = share_interval(runs, SEARCHED, SEARCHED[0], np.random.default_rng(0))
-    verdict = {Verdict.HOLDS: "yes", Verdict.FAILS: "no", Verdict.UNDECIDED: "not seen"}[above(share, least)]
     ours = f"{share.estimate:.2f} [{share.low:.2f}, {share.high:.2f}]"
-    return {"ours": ours, "runs": len(runs), "agree": verdict}
+    return {"ours": ours, "runs": len(runs), "agree": AGREE[above(share, least)]}
 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows with verdicts for the p-values of those that order two, by Holm's correction over them."""
     tested = [row for row in rows if isinstance(row["agree"], list)]
-    corrected = holm(np.array([min(row["agree"]) for row in tested]))
-    for row, p_value in zip(tested, corrected, strict=True):
-        less, more = row["agree"]
-        row["agree"] = "not seen" if p_value > LEVEL else "yes" if less <= more else "no"
+    verdicts = [holds_if(less <= more) for less, more in (row["agree"] for row in tested)]
+    after, _ = holm_corrected(verdicts, [min(row["agree"]) for row in tested])
+    for row, verdict in zip(tested, after, strict=True):
+        row["agree"] = AGREE[verdict]
     return rows
 
 

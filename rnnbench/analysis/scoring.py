@@ -67,7 +67,7 @@ def interquartile_mean(
     Up to a quarter of diverged runs do not move it, so read it together with the success rate. Raises ValueError on a
     score that is NaN.
     """
-    matrix = as_float_array(scores, "scores", axes=("runs", "tasks"), remedy="a diverged run scores -1")
+    matrix = as_float_array(scores, "scores", remedy="a diverged run scores -1")
 
     def trimmed(*tasks: Numbers, axis: int = -1) -> Numbers:
         return np.asarray(stats.trim_mean(np.concatenate(tasks, axis=axis), 0.25, axis=axis))
@@ -84,17 +84,16 @@ def performance_profile(
     """The fraction of all runs x tasks scores above each threshold (strictly), with a pointwise bootstrap band.
 
     One row per threshold: `threshold`, `estimate`, `low` and `high`. Source: Dolan & Moré (2002). Raises ValueError on
-    a score or threshold that is NaN.
+    a score that is NaN.
     """
-    matrix = as_float_array(scores, "scores", axes=("runs", "tasks"), remedy="a diverged run scores -1")
-    levels = as_float_array(thresholds, "thresholds", axes=("thresholds",))
+    matrix = as_float_array(scores, "scores", remedy="a diverged run scores -1")
 
     def fractions(*tasks: Numbers, axis: int = -1) -> Numbers:
         pooled = np.concatenate(tasks, axis=axis)
-        return np.stack([(pooled > level).mean(axis=axis) for level in levels])
+        return np.stack([(pooled > level).mean(axis=axis) for level in thresholds])
 
     estimate, low, high = _with_bounds(fractions, matrix, generator, resamples)
-    return pd.DataFrame({"threshold": levels, "estimate": estimate, "low": low, "high": high})
+    return pd.DataFrame({"threshold": thresholds, "estimate": estimate, "low": low, "high": high})
 
 
 def _with_bounds(
