@@ -6,10 +6,9 @@ Results:
 - `variant`: the settings in which a run differs from the others of its cell and task.
 
 Statistics:
-- `intervals`: mean, median, rate and probability of improvement, with 95% intervals.
+- `intervals`: mean, median, rate and probability of improvement, with 95% intervals; tests of differences within seeds.
 - `milestones`: steps to the task's criterion, censored, and their median.
 - `log_rank`, `steps_ratio`: the stratified log-rank test, and the ratio of steps with an exact interval.
-- `paired`: tests of differences within seeds.
 - `gradient_profile`: norms of the gradient through time, whether they are exponential, and the table of their decay.
 - `power`: the smallest difference that a sample can detect.
 - `verdict`: verdicts on claims, from intervals, with Holm's correction.

@@ -16,14 +16,15 @@ import pandas as pd
 from jaxtyping import Float
 
 from rnnbench.analysis.intervals import (
+    ROUNDING,
     UNDEFINED,
     Interval,
     as_float_array,
     mean_interval,
     median_interval,
     median_of_signed,
+    student_p_value,
 )
-from rnnbench.analysis.paired import ROUNDING, student_p_value
 from rnnbench.analysis.results import Results, rows_by
 from rnnbench.analysis.verdict import Verdict
 from rnnbench.errors import SettingError

@@ -12,9 +12,16 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from rnnbench.analysis.cell_pairs import by_difficulty, cell_pairs, corrected
-from rnnbench.analysis.intervals import UNDEFINED, Interval, improvement_interval, is_degenerate, mean_interval
+from rnnbench.analysis.intervals import (
+    UNDEFINED,
+    Interval,
+    improvement_interval,
+    is_degenerate,
+    margin_p_value,
+    mean_interval,
+    paired_test,
+)
 from rnnbench.analysis.milestones import budgets, trained_runs
-from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.results import numbers
 from rnnbench.analysis.verdict import Verdict, below, within
 from rnnbench.schema import TASK_GROUP, Status

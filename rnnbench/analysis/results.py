@@ -157,27 +157,22 @@ def rows_by(group: Sequence[str], runs: pd.DataFrame, row: Callable[[pd.DataFram
     return pd.DataFrame([dict(zip(group, key, strict=True)) | dict(row(of_key)) for key, of_key in keys])
 
 
-def results_of(runs: pd.DataFrame, histories: pd.DataFrame | None = None, name: str = "table") -> Results:
+def results_of(runs: pd.DataFrame, name: str = "table") -> Results:
     """The results of runs in a table, one row each, that some other program trained.
 
     Needed are `cell`, `seed`, and one of `test_loss` and `steps_to_solve`. With `steps_to_solve`, empty where a run did
     not get there, `steps_trained` says how long it was trained: there it is censored. Optional: `task`, `difficulty`
     (a length, by which comparisons are stratified), `status` (done, diverged, failed), any other column that
     results/README.md defines, and any setting, whose name has a dot: runs that differ in one are variants of a cell.
-    `histories` has `run`, `step` and what was recorded then; it needs a column `run` in both tables.
-
     Raises SettingError on a missing column, a doubled run, or a loss that is not a number.
     """
-    given = pd.DataFrame(columns=["run", "step"]) if histories is None else histories
     measured = ["steps_to_solve", "steps_trained"] if "steps_to_solve" in runs else ["test_loss"]
-    of_runs = ["cell", "seed", *measured, *(["run"] if histories is not None else [])]
-    for what, of, needed in (("runs", runs, of_runs), ("histories", given, ["run", "step"])):
-        if lacking := [column for column in needed if column not in of]:
-            raise SettingError(f"{what}: needs the column {lacking[0]!r}; there are {', '.join(map(str, of.columns))}")
+    if lacking := [column for column in ("cell", "seed", *measured) if column not in runs]:
+        raise SettingError(f"runs: needs the column {lacking[0]!r}; there are {', '.join(map(str, runs.columns))}")
     defaults: dict[str, Any] = {
         "task": "task", "difficulty": "", "difficulty_setting": "length" if "difficulty" in runs else "",
         "status": str(Status.DONE), "test_loss": np.nan, "steps_to_solve": np.nan, "steps_trained": 0,
-        "baseline_loss": np.nan,
+        "baseline_loss": np.nan, "run": [f"row{number}" for number in range(len(runs))],
     }  # fmt: skip
     table = runs.assign(**{column: value for column, value in defaults.items() if column not in runs})
     table = table.reset_index(drop=True)
@@ -188,28 +183,17 @@ def results_of(runs: pd.DataFrame, histories: pd.DataFrame | None = None, name: 
             raise SettingError(f"{column}: {error}") from None
     if unknown := set(table["status"]) - set(Status):
         raise SettingError(f"status={min(unknown)}: must be one of {', '.join(Status)}")
-    if "run" not in table:
-        settings = [column for column in map(str, table) if "." in column]
-        parts = table[["cell", "task", "difficulty", *settings, "seed"]].astype(str)
-        table["run"] = parts.agg("-".join, axis=1)
     table["difficulty"] = [  # a number where text can be one: tables are often read from CSV
         from_stored_text(value) if isinstance(value, str) else value for value in table["difficulty"]
     ]
-    if (doubled := table["run"][table["run"].duplicated()]).any():
-        raise SettingError(
-            f"run={doubled.iloc[0]}: is there twice; runs differ in cell, task, difficulty, setting or seed"
-        )
-    return Results(name, Path(name), sorted_runs(table), Table(given))
+    return Results(name, Path(name), sorted_runs(table), NoSource())
 
 
-@dataclass(frozen=True)
-class Table:
-    """Histories given as a table; no arrays."""
+class NoSource:
+    """Neither histories nor arrays."""
 
-    table: pd.DataFrame
-
-    def histories(self, runs: Any) -> pd.DataFrame:
-        return self.table[self.table["run"].isin(runs)]
+    def histories(self, runs: Sequence[str]) -> pd.DataFrame:
+        return pd.DataFrame(columns=["run", "step"])
 
     def probe(self, run: str, name: str) -> dict[str, Any]:
         return {}

@@ -92,17 +92,12 @@ def values_at(length: str, loss: float, accuracy: float, baseline: float = 0.7) 
     return {f"test_loss{length}": loss, f"test_accuracy{length}": accuracy, f"test_baseline_loss{length}": baseline}
 
 
+OF_GRU = [
+    values_at("", loss, 1.0) | values_at("_at_100", 2 * loss, 1 - loss) | values_at("_at_30", loss / 2, 0.9)
+    for loss in (0.3, 0.1, 0.2, 0.5, 0.4)
+]
 RUNS = [
-    *(
-        run(
-            "gru",
-            seed,
-            **values_at("", loss, 1.0),
-            **values_at("_at_100", 2 * loss, 1 - loss),
-            **values_at("_at_30", loss / 2, 0.9),
-        )
-        for seed, loss in enumerate([0.3, 0.1, 0.2, 0.5, 0.4])
-    ),
+    *(run("gru", seed, **values) for seed, values in enumerate(OF_GRU)),
     run("gru", 5, "diverged"),
     run("rnn", 0, **values_at("", 0.6, 0.5), **values_at("_at_100", 0.7, 0.25)),
     run("lstm", 0, **values_at("", 0.6, 0.5)),
