@@ -4,7 +4,7 @@ experiments as one, so that a table or figure can hold the runs of all."""
 import io
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,42 +105,29 @@ def columns_of(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return columns
 
 
-@dataclass
-class Launched:
-    """The jobs of an experiment's launches, without the overrides that do not change what is run."""
-
-    planned: dict[str, None] = field(default_factory=dict)
-    ended: set[str] = field(default_factory=set)
-    """Those that left an outcome, or whose run was done before the launch."""
-    damaged: dict[str, str] = field(default_factory=dict)
-    """What is wrong with each file that could not be read."""
-
-
-def read_launches(files: ExperimentFiles) -> Launched:
-    """What the experiment's launches planned, and what left an outcome."""
-    launched = Launched()
-    try:
-        launches = files.launches()
-    except OSError as error:
-        problem = f"cannot be read ({error.strerror}), so the missing jobs are not known"
-        return Launched(damaged={files.launches_folder.name: problem})
-    for launch in launches:
+def read_launches(files: ExperimentFiles) -> tuple[dict[str, None], set[str], dict[str, str]]:
+    """The jobs of the experiment's launches, without the overrides that do not change what is run: those planned, those
+    that left an outcome or whose run was done before, and what is wrong with each file that could not be read."""
+    planned: dict[str, None] = {}
+    ended: set[str] = set()
+    damaged: dict[str, str] = {}
+    for launch in files.launches():
         plan: list[str] = []
         try:
             jobs = read_plan(launch.plan)
         except DamagedFileError as error:
-            launched.damaged[f"launch {launch.folder.name}"] = f"{error.brief}, so its missing jobs are not known"
+            damaged[f"launch {launch.folder.name}"] = f"{error.brief}, so its missing jobs are not known"
         else:
             plan = [_job(job.overrides) for job in jobs]
-            launched.ended |= {text for text, job in zip(plan, jobs, strict=True) if job.status is not None}
+            ended |= {text for text, job in zip(plan, jobs, strict=True) if job.status is not None}
         for number, path in launch.outcomes().items():
             try:
-                launched.ended.add(_job(read_outcome(path).overrides))
+                ended.add(_job(read_outcome(path).overrides))
             except DamagedFileError as error:
-                launched.damaged[f"launch {launch.folder.name}, job {number}"] = error.brief
-                launched.ended |= set(plan[number : number + 1])
-        launched.planned |= dict.fromkeys(plan)
-    return launched
+                damaged[f"launch {launch.folder.name}, job {number}"] = error.brief
+                ended |= set(plan[number : number + 1])
+        planned |= dict.fromkeys(plan)
+    return planned, ended, damaged
 
 
 def _job(overrides: Iterable[str]) -> str:
@@ -156,15 +143,15 @@ def load_results(root: str | Path) -> Results:
     root = Path(root).expanduser()
     files = ExperimentFiles(root)
     folders, damaged = read_run_folders(files)
-    launched = read_launches(files)
-    damaged |= launched.damaged
-    missing = [job for job in launched.planned if job not in launched.ended]
+    planned, ended, of_launches = read_launches(files)
+    damaged |= of_launches
+    missing = [job for job in planned if job not in ended]
     if not (files.runs_table.exists() or files.histories.exists()):
         if folders.empty:
             raise SettingError(_without_runs(files, damaged))
         return Results(root.name, root, sorted_runs(folders), RunFolders(files), missing, damaged=damaged)
     condensed = read_condensed(files)
-    missing += [job for job in condensed.missing if job not in {*missing, *launched.ended}]
+    missing += [job for job in condensed.missing if job not in {*missing, *ended}]
     begun = {run.name for run in files.begun_runs()}
     damaged |= {run: problem for run, problem in condensed.damaged.items() if run not in begun | set(damaged)}
     measured = condensed.runs["run"][condensed.runs["status"].isin(MEASURED)]

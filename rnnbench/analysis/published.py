@@ -121,7 +121,8 @@ def _column(runs: pd.DataFrame, name: str) -> "pd.Series[Any]":
 def _share(published: str, number: Mapping[str, Any], runs: pd.DataFrame) -> dict[str, Any]:
     """How many runs reached the milestone that all or no runs of the paper did."""
     check_milestone(runs, number["milestone"])
-    count, total, budget = int(reached(runs, number["milestone"]).sum()), len(runs), _budget(number, runs)
+    count, total = int(reached(runs, number["milestone"]).sum()), len(runs)
+    budget = float(steps_to(runs, number["milestone"]).budgets.max())
     agreeing = count if published == "all" else total - count
     agree = "yes" if agreeing == total else "in part" if agreeing else "no"
     return {"ours": f"{count} of {total} in {_digits(budget)} steps", "runs": total, "agree": agree}
@@ -132,13 +133,10 @@ def _beside(values: Numbers, number: Mapping[str, Any], runs: pd.DataFrame) -> s
     published = float(number["published"])
     if "reached" in number:
         return "yes" if (values >= float(number["reached"])).any() else "no"
-    if "milestone" in number and np.isinf(values).any() and published > _budget(number, runs):
+    some_unsolved = "milestone" in number and np.isinf(values).any()
+    if some_unsolved and published > steps_to(runs, number["milestone"]).budgets.max():
         return "not seen"
     return "yes" if _lies_within(values, published, number.get("trials", 1)) else "no"
-
-
-def _budget(number: Mapping[str, Any], runs: pd.DataFrame) -> float:
-    return float(steps_to(runs, number["milestone"]).budgets.max())
 
 
 def _lies_within(values: Numbers, published: float, trials: int) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +29,6 @@ class Variant:
     def __post_init__(self) -> None:
         key = tuple((name, value_order(value), typed_value(value)) for name, value in self.settings)
         object.__setattr__(self, "key", key)
-
-    @classmethod
-    def of(cls, settings: Mapping[Any, Any]) -> "Variant":
-        """The variant with these settings, NaN being a value that is not set."""
-        return cls(tuple((str(name), _plain(value)) for name, value in settings.items()))
 
     def __bool__(self) -> bool:
         return bool(self.settings)
@@ -84,7 +79,8 @@ def variants(runs: pd.DataFrame, ignored: Sequence[str] = ()) -> list[Variant]:
     for _, group in typed.groupby(["cell", "task"]):
         varying = [column for column in settings if group[column].nunique(dropna=False) > 1]
         rows = runs.loc[group.index, varying].to_dict("index")
-        found |= {index: Variant.of(row) for index, row in rows.items()}
+        for index, row in rows.items():
+            found[index] = Variant(tuple((str(name), _plain(value)) for name, value in row.items()))
     return [found[index] for index in runs.index]
 
 
