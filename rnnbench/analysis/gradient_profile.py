@@ -22,7 +22,6 @@ from rnnbench.analysis.intervals import (
     as_float_array,
     mean_interval,
     median_interval,
-    median_of_signed,
     student_p_value,
 )
 from rnnbench.analysis.results import Results, rows_by
@@ -258,7 +257,7 @@ def _moment(found: Sequence[GradientSummary], when: str) -> dict[str, Any]:
     r_squared, decays = (column[~np.isnan(column)] for column in fits.T)
     columns = {
         "decades_lost": median_decades(found),
-        "r_squared": median_of_signed(r_squared),
+        "r_squared": median_interval(r_squared),
         "decay": mean_interval(decays),
         "decay_runs": decays.size,
         **half_life_columns("half_life", [each.half_life for each in found]),

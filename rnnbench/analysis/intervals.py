@@ -21,7 +21,6 @@ ROUNDING = 1e-9
 """Values that differ by less than this fraction of them are one value: Student's p-value has no digits there."""
 SIGN_FLIPS = 9_999
 """Up to 13 pairs have fewer signs, 8,192, and are enumerated; of more, these are drawn."""
-LARGEST = float(np.finfo(np.float64).max)
 FEWEST_RUNS_FOR_A_MEDIAN = 5
 """Below, no order statistic bounds a median with about 95%: even the range covers only 1 - 2^(1 - n)."""
 
@@ -29,11 +28,11 @@ FEWEST_RUNS_FOR_A_MEDIAN = 5
 def as_float_array(
     values: ArrayLike, name: str, allow_infinity: bool = False, remedy: str = "leave out or score such a run first"
 ) -> NDArray[np.float64]:
-    """The values as float64. Raises ValueError on NaN and -inf, and on inf unless `allow_infinity`."""
+    """The values as float64. Raises ValueError on NaN, and on infinite ones unless `allow_infinity`."""
     array = np.asarray(values, dtype=np.float64)
-    wrong = array[~(np.isfinite(array) | (np.isposinf(array) & allow_infinity))]
+    wrong = array[np.isnan(array) | (np.isinf(array) & (not allow_infinity))]
     if wrong.size:
-        raise ValueError(f"{name}={wrong[0]}: must be finite{' or inf' * allow_infinity} ({remedy})")
+        raise ValueError(f"{name}={wrong[0]}: must be finite{' or infinite' * allow_infinity} ({remedy})")
     return array
 
 
@@ -87,27 +86,21 @@ def median_interval(values: Float[np.ndarray, " runs"]) -> Interval:
 
     The bounds are the k-th smallest and k-th largest value for the largest k whose two tails of Binomial(n, 1/2) are
     each at most 2.5%, so they cover at least 95% whatever the distribution. Five runs get their range, which covers
-    93.75%; fewer get NaN bounds; no runs NaN throughout. Values and result may be inf. Source: Conover, Practical
-    Nonparametric Statistics (1999), section 3.2. Raises ValueError on NaN and -inf.
+    93.75%; fewer get NaN bounds; no runs NaN throughout. Values and result may be infinite. Source: Conover, Practical
+    Nonparametric Statistics (1999), section 3.2. Raises ValueError on NaN.
     """
     sample = as_float_array(values, "values", allow_infinity=True)
     if sample.size == 0:
         return UNDEFINED
     ordered = np.sort(sample)
     low, high = float(ordered[(sample.size - 1) // 2]), float(ordered[sample.size // 2])
-    median = low if low == high else low + 0.5 * (high - low)
+    median = low if low in (high, -math.inf) else low + 0.5 * (high - low)
     if sample.size < FEWEST_RUNS_FOR_A_MEDIAN:
         return Interval(median)
     if sample.size == FEWEST_RUNS_FOR_A_MEDIAN:
         return Interval(median, float(sample.min()), float(sample.max()))
     bounds: Any = stats.quantile_test(sample, q=0, p=0.5).confidence_interval(CONFIDENCE)
     return Interval(median, float(bounds.low), float(bounds.high))
-
-
-def median_of_signed(values: Float[np.ndarray, " runs"]) -> Interval:
-    """`median_interval` of values that may be -inf as well: a number below all others stands for it."""
-    found = median_interval(np.where(np.isneginf(values), -LARGEST, values))
-    return found.map(lambda bound: -math.inf if bound < -LARGEST / 4 else bound)
 
 
 def is_degenerate(interval: Interval) -> bool:
@@ -180,7 +173,7 @@ def paired_test(differences: Float[np.ndarray, " pairs"], generator: np.random.G
     if values.size == 0:
         return PairedTest(UNDEFINED, math.nan, math.nan, 0)
     finite = bool(np.isfinite(values).all())
-    interval = mean_interval(values) if finite else median_of_signed(values)
+    interval = mean_interval(values) if finite else median_interval(values)
     if values.size == 1:
         return PairedTest(interval, math.nan, 1.0, 1)
     tested = values if finite else np.sign(values) * stats.rankdata(np.abs(values))
