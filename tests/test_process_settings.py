@@ -14,7 +14,7 @@ import torch
 import rnnbench
 from rnnbench.process_settings import FLUSH_DENORMALS, SETTINGS, THREADS, choose, seed_random_numbers, standard_settings
 from rnnbench.report.style import paper_style
-from rnnbench.store.atomic import read_json_object
+from rnnbench.store.atomic import OBJECT, read_json
 from tests.cli.conftest import SMALL, Command
 from tests.cli.conftest import rnnbench as command
 
@@ -120,7 +120,7 @@ def test_other_runs_of_the_process_have_the_numbers_that_they_have_alone(
     assert "put back" in line
     assert command(*choices, "cell=lstm", "name=alone")[0] == 0
     summaries = [next(tmp_path.glob(f"results/{each}/runs/lstm-*/summary.json")) for each in ("both", "alone")]
-    both, alone = (read_json_object(each, {"test_loss": float})["test_loss"] for each in summaries)
+    both, alone = (read_json(each, OBJECT)["test_loss"] for each in summaries)
     assert both == alone
     assert state() == before
     if kind == "module":

@@ -39,7 +39,7 @@ def test_its_test_loss_is_the_recorded_one_or_it_is_refused(command: Command, tm
         SettingError, match=f"is an experiment, not a run; choose one of its runs, such as .*{folder.name}"
     ):
         rnnbench.load_model(folder.parents[1])
-    with pytest.raises(SettingError, match="default: no results in this folder; did you mean results/default"):
+    with pytest.raises(SettingError, match="name=default: no runs in default/runs; launch some, or choose in"):
         rnnbench.load("default")
     validation = list(task.evaluation_batches("validation", 8, EVALUATION_BATCH, Streams.from_seed(2).validation))
     for weights, loss in (("last", "validation_loss"), ("best", "selected_validation_loss")):

@@ -1,4 +1,5 @@
-"""Estimates over seeds with 95% intervals: a mean, a median, a rate, a probability.
+"""Estimates over seeds with 95% intervals: a mean, a median, a rate, a probability; and tests of differences within
+seeds.
 
 They are exact for small samples under the assumption that their docstring names, because five seeds are the usual case:
 there a percentile bootstrap of the mean covers about 85%, not 95%.
@@ -17,28 +18,21 @@ from scipy import optimize, stats
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 ROUNDING = 1e-9
-LARGEST = float(np.finfo(np.float64).max)
+"""Values that differ by less than this fraction of them are one value: Student's p-value has no digits there."""
+SIGN_FLIPS = 9_999
+"""Up to 13 pairs have fewer signs, 8,192, and are enumerated; of more, these are drawn."""
 FEWEST_RUNS_FOR_A_MEDIAN = 5
 """Below, no order statistic bounds a median with about 95%: even the range covers only 1 - 2^(1 - n)."""
 
 
 def as_float_array(
-    values: ArrayLike,
-    name: str,
-    axes: tuple[str, ...] = ("runs",),
-    allow_infinity: bool = False,
-    remedy: str = "leave out or score such a run first",
+    values: ArrayLike, name: str, allow_infinity: bool = False, remedy: str = "leave out or score such a run first"
 ) -> NDArray[np.float64]:
-    """The values as float64, one dimension per name in `axes`.
-
-    Raises ValueError on another number of dimensions, on NaN and -inf, and on inf unless `allow_infinity`.
-    """
+    """The values as float64. Raises ValueError on NaN, and on infinite ones unless `allow_infinity`."""
     array = np.asarray(values, dtype=np.float64)
-    if array.ndim != len(axes):
-        raise ValueError(f"{name}.shape={array.shape}: must have {len(axes)} dimension(s) ({', '.join(axes)})")
-    wrong = array[~(np.isfinite(array) | (np.isposinf(array) & allow_infinity))]
+    wrong = array[np.isnan(array) | (np.isinf(array) & (not allow_infinity))]
     if wrong.size:
-        raise ValueError(f"{name}={wrong[0]}: must be finite{' or inf' * allow_infinity} ({remedy})")
+        raise ValueError(f"{name}={wrong[0]}: must be finite{' or infinite' * allow_infinity} ({remedy})")
     return array
 
 
@@ -92,27 +86,21 @@ def median_interval(values: Float[np.ndarray, " runs"]) -> Interval:
 
     The bounds are the k-th smallest and k-th largest value for the largest k whose two tails of Binomial(n, 1/2) are
     each at most 2.5%, so they cover at least 95% whatever the distribution. Five runs get their range, which covers
-    93.75%; fewer get NaN bounds; no runs NaN throughout. Values and result may be inf. Source: Conover, Practical
-    Nonparametric Statistics (1999), section 3.2. Raises ValueError on NaN and -inf.
+    93.75%; fewer get NaN bounds; no runs NaN throughout. Values and result may be infinite. Source: Conover, Practical
+    Nonparametric Statistics (1999), section 3.2. Raises ValueError on NaN.
     """
     sample = as_float_array(values, "values", allow_infinity=True)
     if sample.size == 0:
         return UNDEFINED
     ordered = np.sort(sample)
     low, high = float(ordered[(sample.size - 1) // 2]), float(ordered[sample.size // 2])
-    median = low if low == high else low + 0.5 * (high - low)
+    median = low if low in (high, -math.inf) else low + 0.5 * (high - low)
     if sample.size < FEWEST_RUNS_FOR_A_MEDIAN:
         return Interval(median)
     if sample.size == FEWEST_RUNS_FOR_A_MEDIAN:
         return Interval(median, float(sample.min()), float(sample.max()))
     bounds: Any = stats.quantile_test(sample, q=0, p=0.5).confidence_interval(CONFIDENCE)
     return Interval(median, float(bounds.low), float(bounds.high))
-
-
-def median_of_signed(values: Float[np.ndarray, " runs"]) -> Interval:
-    """`median_interval` of values that may be -inf as well: a number below all others stands for it."""
-    found = median_interval(np.where(np.isneginf(values), -LARGEST, values))
-    return found.map(lambda bound: -math.inf if bound < -LARGEST / 4 else bound)
 
 
 def is_degenerate(interval: Interval) -> bool:
@@ -157,3 +145,59 @@ def improvement_interval(a: Float[np.ndarray, " runs_a"], b: Float[np.ndarray, "
     low = 0.0 if estimate == 0 else float(optimize.brentq(beyond, 0, inside))
     high = 1.0 if estimate == 1 else float(optimize.brentq(beyond, inside, 1))
     return Interval(estimate, low, high)
+
+
+class PairedTest(NamedTuple):
+    """Differences of pairs tested against none, two-sided."""
+
+    interval: Interval
+    """The mean difference with Student's 95% interval; with infinite differences the median with order statistics."""
+    p_value: float
+    """Student's, exact for normal differences; with infinite differences the sign flips'; NaN with fewer than two."""
+    p_sign_flip: float
+    """By flipping the signs of the differences, exact for any that are symmetric around none; at least 2 / 2^n."""
+    pairs: int
+
+
+def paired_test(differences: Float[np.ndarray, " pairs"], generator: np.random.Generator) -> PairedTest:
+    """The differences within pairs, one per shared seed, against a mean of zero.
+
+    Differences may be inf or -inf, where one run of the pair exploded: then the estimate is the median, the interval
+    that of `median_interval` (NaN below five pairs), and the test flips the signs of ranks (Wilcoxon's). All signs are
+    enumerated up to 13 pairs, else 9,999 draws. Sources: Student (1908), Fisher, The Design of Experiments (1935),
+    section 21, Wilcoxon (1945). Raises ValueError on NaN, as inf - inf is: pass 0 for two exploding runs.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if np.isnan(values).any():
+        raise ValueError("differences=nan: must be numbers or infinite (0 where both runs exploded)")
+    if values.size == 0:
+        return PairedTest(UNDEFINED, math.nan, math.nan, 0)
+    finite = bool(np.isfinite(values).all())
+    interval = mean_interval(values) if finite else median_interval(values)
+    if values.size == 1:
+        return PairedTest(interval, math.nan, 1.0, 1)
+    tested = values if finite else np.sign(values) * stats.rankdata(np.abs(values))
+    flipped: Any = stats.permutation_test(
+        (tested,), np.mean, permutation_type="samples", vectorized=True, n_resamples=SIGN_FLIPS, rng=generator
+    )
+    p_sign_flip = float(flipped.pvalue)
+    return PairedTest(interval, student_p_value(values) if finite else p_sign_flip, p_sign_flip, values.size)
+
+
+def margin_p_value(differences: Float[np.ndarray, " pairs"], margin: float, generator: np.random.Generator) -> float:
+    """The larger of the p-values of `paired_test` that the mean is -margin and that it is margin: for a correction.
+
+    Small both where the mean lies within the margins and where it lies beyond; NaN with fewer than two pairs.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    return float(np.max([paired_test(values - bound, generator).p_value for bound in (-margin, margin)]))
+
+
+def student_p_value(values: Float[np.ndarray, " pairs"]) -> float:
+    """Student's two-sided p-value that the mean of finite values is 0; NaN with fewer than two."""
+    if values.size < 2:
+        return math.nan
+    if np.ptp(values) <= ROUNDING * np.abs(values).max():
+        return 1.0 if values[0] == 0 else 0.0
+    result: Any = stats.ttest_1samp(values, 0)
+    return float(result.pvalue)

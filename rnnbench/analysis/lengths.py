@@ -42,7 +42,6 @@ def success_by_length(runs: pd.DataFrame, milestone: str = SOLVED) -> pd.DataFra
 
     Diverged and failed runs count as not having reached the milestone. Raises SettingError as `solvable_lengths` does.
     """
-    check_milestone(runs, milestone)
     return rows_by(
         [*OVER_LENGTHS, "length"],
         _ended(runs, milestone),
@@ -55,7 +54,6 @@ def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator, milesto
 
     Raises SettingError on a milestone of which no run has the steps, and on a task without a length.
     """
-    check_milestone(runs, milestone)
 
     def row(group: pd.DataFrame) -> dict[str, Any]:
         longest = longest_solvable_length(group["length"].to_numpy(float), reached(group, milestone), generator)
@@ -73,22 +71,19 @@ def solvable_lengths(runs: pd.DataFrame, generator: np.random.Generator, milesto
 
 
 def _ended(runs: pd.DataFrame, milestone: str) -> pd.DataFrame:
+    check_milestone(runs, milestone)
     ended = with_milestone(runs[runs["status"].isin(ENDED)], milestone)
     return ended.assign(length=lengths(ended))
 
 
 def longest_solvable_length(
-    lengths: Float[np.ndarray, " runs"],
-    solved: Bool[np.ndarray, " runs"],
-    generator: np.random.Generator,
-    resamples: int = RESAMPLES,
+    lengths: Float[np.ndarray, " runs"], solved: Bool[np.ndarray, " runs"], generator: np.random.Generator
 ) -> Interval:
     """The longest tested length such that it and every shorter one is solved by at least half of the runs, else 0.
 
-    The bounds are the 2.5% and
-    97.5% points of the bootstrap that resamples the runs within each length. They are equal when the runs agree at
-    every length, and with three runs cover less than 95%, about 88% where success falls slowly with length. NaN bounds
-    when a length has one run only; no runs are NaN throughout.
+    The bounds are the 2.5% and 97.5% points of the bootstrap that resamples the runs within each length. They are equal
+    when the runs agree at every length, and with three runs cover less than 95%, about 88% where success falls slowly
+    with length. NaN bounds when a length has one run only; no runs are NaN throughout.
     """
     if lengths.size == 0:
         return UNDEFINED
@@ -103,7 +98,7 @@ def longest_solvable_length(
     if runs.min() == 1:
         return Interval(float(longest(rates)))
     # Drawing n outcomes with replacement from k successes and n - k failures is drawing Binomial(n, k/n) successes.
-    resampled = longest(generator.binomial(runs, rates, size=(resamples, runs.size)) / runs)
+    resampled = longest(generator.binomial(runs, rates, size=(RESAMPLES, runs.size)) / runs)
     tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
     return Interval(float(longest(rates)), *np.quantile(resampled, tails, method="inverted_cdf").tolist())
 

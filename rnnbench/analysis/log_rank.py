@@ -49,31 +49,29 @@ class LogRank(NamedTuple):
         return holds_if(self.excess > 0) if self.p_value <= LEVEL else Verdict.UNDECIDED
 
 
-def log_rank_test(
-    a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, permutations: int = PERMUTATIONS
-) -> LogRank:
+def log_rank_test(a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator) -> LogRank:
     """The stratified log-rank test of two groups by permutation of whole seeds (see the module).
 
     Exact when the seeds are exchangeable under the hypothesis, which takes equal budgets; where the groups' largest
     budgets differ, all is cut at the smaller. Seeds that ran at different strata are dealt apart. Up to 20,000 ways to
-    deal are enumerated, else `permutations` are drawn, the observed one counted in. Raises ValueError on a stratum that
+    deal are enumerated, else PERMUTATIONS are drawn, the observed one counted in. Raises ValueError on a stratum that
     only one group has.
 
     Level at 5%, 4 strata x 5 seeds, correlation of log steps within a seed 0, 0.3, 0.6: 4.9, 5.1, 5.1% in 1,500
     simulations each; dealing single runs had 5.0, 14.3, 22.2% in 600 (tests/analysis/test_log_rank.py, test_level).
     """
-    excess, p_values = permutation_p_values(a, b, np.ones(1), generator, permutations)
+    excess, p_values = permutation_p_values(a, b, np.ones(1), generator)
     nothing = np.zeros((1, a.steps.size + b.steps.size))
     sizes = [(in_a, part.shape[1] - in_a) for in_a, part in seed_scores(a, b, nothing)]
     ways = math.prod(math.comb(in_a + in_b, in_a) for in_a, in_b in sizes)
     balanced = all(in_a == in_b for in_a, in_b in sizes)
     smallest = min(1.0, (2 if balanced else 1) / ways)
-    smallest = smallest if ways <= MOST_ENUMERATED else max(smallest, 1 / (permutations + 1))
+    smallest = smallest if ways <= MOST_ENUMERATED else max(smallest, 1 / (PERMUTATIONS + 1))
     return LogRank(float(p_values[0]), smallest, float(excess[0]))
 
 
 def permutation_p_values(
-    a: StepsToSolve, b: StepsToSolve, factors: Numbers, generator: np.random.Generator, permutations: int
+    a: StepsToSolve, b: StepsToSolve, factors: Numbers, generator: np.random.Generator
 ) -> tuple[Numbers, Numbers]:
     """O - E and its two-sided permutation p-value with the steps of group a divided by each of the factors.
 
@@ -84,7 +82,7 @@ def permutation_p_values(
     scores = np.zeros((factors.size, strata.size))
     for stratum in shared_strata(a, b):
         scores[:, strata == stratum] = log_rank_scores(*scaled_steps(a.of(stratum), b.of(stratum), factors))
-    return score_p_values(seed_scores(a, b, scores), factors.size, generator, permutations)
+    return score_p_values(seed_scores(a, b, scores), factors.size, generator, PERMUTATIONS)
 
 
 def seed_scores(a: StepsToSolve, b: StepsToSolve, scores: Numbers) -> list[tuple[int, Numbers]]:

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from rnnbench.analysis.cell_pairs import by_difficulty, cell_pairs, corrected
 from rnnbench.analysis.intervals import (
     UNDEFINED,
     Interval,
-    as_float_array,
     improvement_interval,
     is_degenerate,
+    margin_p_value,
     mean_interval,
+    paired_test,
 )
 from rnnbench.analysis.milestones import budgets, trained_runs
-from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.results import numbers
 from rnnbench.analysis.verdict import Verdict, below, within
 from rnnbench.schema import TASK_GROUP, Status
@@ -67,31 +67,14 @@ def baselines(runs: pd.DataFrame) -> "pd.Series[float]":
     return numbers(runs, BASELINE).fillna(numbers(runs, "baseline_loss"))
 
 
-def decades_over_baseline(losses: Float[np.ndarray, " runs"], baseline: ArrayLike) -> NDArray[np.float64]:
-    """log10(loss / baseline loss) of each run: 0 is no better than the baseline, -2 a hundredth of its loss.
-
-    `baseline` is the loss of the constant predictor, best on the same data, one for all runs or one each. Losses may be
-    inf, of a run that diverged. Raises ValueError on NaN, and on a loss or a baseline that is not positive.
-    """
-    values = as_float_array(losses, "losses", allow_infinity=True, remedy="a run that diverged has the loss inf")
-    references = as_float_array(np.broadcast_to(np.asarray(baseline), values.shape), "baseline")
-    for name, array in (("losses", values), ("baseline", references)):
-        if array.size and array.min() <= 0:
-            raise ValueError(f"{name}={array.min():g}: must be above 0 (its logarithm is taken)")
-    return np.asarray(np.log10(values) - np.log10(references))
-
-
 def loss_differences(
     losses_a: Float[np.ndarray, " pairs"], losses_b: Float[np.ndarray, " pairs"], logarithmic: bool = True
 ) -> NDArray[np.float64]:
     """log10 losses of a minus those of b, in decades: inf where a diverged, -inf where b did, 0 where both did.
 
-    Where not `logarithmic`, the losses themselves. Raises ValueError on NaN, and on losses that have no logarithm.
+    Where not `logarithmic`, the losses themselves.
     """
-    if logarithmic:
-        a, b = decades_over_baseline(losses_a, 1.0), decades_over_baseline(losses_b, 1.0)
-    else:
-        a, b = (as_float_array(losses, "losses", allow_infinity=True) for losses in (losses_a, losses_b))
+    a, b = (np.log10(losses) if logarithmic else losses for losses in (losses_a, losses_b))
     both = np.isposinf(a) & np.isposinf(b)
     return np.asarray(np.where(both, 0, a) - np.where(both, 0, b))
 
@@ -218,4 +201,4 @@ def median_decades(runs: pd.DataFrame, baseline: "pd.Series[float]") -> float:
     losses = losses_of(runs)
     if not len(runs) or baseline[np.isfinite(losses)].isna().any():
         return np.nan
-    return float(np.median(decades_over_baseline(losses, baseline.fillna(1.0))))
+    return float(np.median(np.log10(losses) - np.log10(baseline.fillna(1.0))))

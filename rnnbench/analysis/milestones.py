@@ -20,10 +20,9 @@ from rnnbench.analysis.intervals import (
     FEWEST_RUNS_FOR_A_MEDIAN,
     UNDEFINED,
     Interval,
-    as_float_array,
     median_interval,
 )
-from rnnbench.analysis.results import numbers
+from rnnbench.analysis.results import hint, numbers
 from rnnbench.errors import SettingError
 from rnnbench.schema import ENDED, Status
 
@@ -45,8 +44,7 @@ class StepsToSolve:
     not independent; by default each run has its own. `every`: steps between two evaluations, in which the run solved; 1
     by default.
 
-    Raises ValueError on NaN, arrays of different lengths, steps or budgets that are not positive, and a run that solved
-    beyond its budget.
+    Raises ValueError on a run that solved beyond its budget.
     """
 
     steps: Float[np.ndarray, " runs"]
@@ -58,14 +56,9 @@ class StepsToSolve:
     def __post_init__(self) -> None:
         runs = len(self.steps)
         default = {"strata": np.zeros(runs), "seeds": np.arange(float(runs)), "every": np.ones(runs)}
-        for name, given in vars(self).copy().items():
-            array = as_float_array(given, name, allow_infinity=name == "steps", remedy="inf: a run that did not solve")
-            array = array if array.size else default.get(name, array)
-            if array.size != runs:
-                raise ValueError(f"{name}.size={array.size}: must be {runs}, the number of steps given")
-            if name not in ("strata", "seeds") and array.size and array.min() <= 0:
-                raise ValueError(f"{name}={array.min():g}: must be above 0 (training steps)")
-            object.__setattr__(self, name, array)
+        for name, values in default.items():
+            if not getattr(self, name).size:
+                object.__setattr__(self, name, values)
         late = self.solved & (self.steps > self.budgets)
         if late.any():
             bound = f"budgets={self.budgets[late][0]:g}"
@@ -148,10 +141,8 @@ def check_milestone(runs: pd.DataFrame, milestone: str) -> None:
     if steps_column(milestone) not in runs:
         steps = [name.removeprefix("steps_to_") for name in map(str, runs) if name.startswith("steps_to_")]
         known = [SOLVED if name == "solve" else name for name in steps]
-        raise SettingError(
-            f"milestone={milestone}: needs the column {steps_column(milestone)!r}, which no run has; "
-            f"there are {', '.join(known) or 'none'}"
-        )
+        needed = f"needs the column {steps_column(milestone)!r}, which no run has"
+        raise SettingError(f"milestone={milestone}: {needed}; {hint(milestone, known)}")
 
 
 def has_criterion(runs: pd.DataFrame) -> NDArray[np.bool_]:

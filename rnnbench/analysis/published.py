@@ -12,7 +12,7 @@ from scipy import stats
 from rnnbench.analysis.milestones import check_milestone, reached, steps_to
 from rnnbench.analysis.random_search import SEARCHED, best_tenth, share_interval
 from rnnbench.analysis.steps_ratio import FACTOR, steps_ratio
-from rnnbench.analysis.verdict import LEVEL, Verdict, above, holm, within
+from rnnbench.analysis.verdict import LEVEL, Verdict, above, holds_if, holm_corrected, within
 from rnnbench.errors import SettingError
 
 COLUMNS = {
@@ -29,6 +29,7 @@ COLUMNS = {
     ),
     "runs": "number of our runs",
 }
+AGREE = {Verdict.HOLDS: "yes", Verdict.FAILS: "no", Verdict.UNDECIDED: "not seen"}
 Numbers = Float[np.ndarray, " runs"]
 
 
@@ -120,7 +121,8 @@ def _column(runs: pd.DataFrame, name: str) -> "pd.Series[Any]":
 def _share(published: str, number: Mapping[str, Any], runs: pd.DataFrame) -> dict[str, Any]:
     """How many runs reached the milestone that all or no runs of the paper did."""
     check_milestone(runs, number["milestone"])
-    count, total, budget = int(reached(runs, number["milestone"]).sum()), len(runs), _budget(number, runs)
+    count, total = int(reached(runs, number["milestone"]).sum()), len(runs)
+    budget = float(steps_to(runs, number["milestone"]).budgets.max())
     agreeing = count if published == "all" else total - count
     agree = "yes" if agreeing == total else "in part" if agreeing else "no"
     return {"ours": f"{count} of {total} in {_digits(budget)} steps", "runs": total, "agree": agree}
@@ -131,13 +133,10 @@ def _beside(values: Numbers, number: Mapping[str, Any], runs: pd.DataFrame) -> s
     published = float(number["published"])
     if "reached" in number:
         return "yes" if (values >= float(number["reached"])).any() else "no"
-    if "milestone" in number and np.isinf(values).any() and published > _budget(number, runs):
+    some_unsolved = "milestone" in number and np.isinf(values).any()
+    if some_unsolved and published > steps_to(runs, number["milestone"]).budgets.max():
         return "not seen"
     return "yes" if _lies_within(values, published, number.get("trials", 1)) else "no"
-
-
-def _budget(number: Mapping[str, Any], runs: pd.DataFrame) -> float:
-    return float(steps_to(runs, number["milestone"]).budgets.max())
 
 
 def _lies_within(values: Numbers, published: float, trials: int) -> bool:
@@ -189,18 +188,17 @@ def _alike(number: Mapping[str, Any], runs: pd.DataFrame, others: pd.DataFrame) 
 def _share_of_rate(runs: pd.DataFrame, least: float) -> dict[str, Any]:
     """Whether the learning rate alone explains more than this share of the variance of the loss over the trials."""
     share = share_interval(runs, SEARCHED, SEARCHED[0], np.random.default_rng(0))
-    verdict = {Verdict.HOLDS: "yes", Verdict.FAILS: "no", Verdict.UNDECIDED: "not seen"}[above(share, least)]
     ours = f"{share.estimate:.2f} [{share.low:.2f}, {share.high:.2f}]"
-    return {"ours": ours, "runs": len(runs), "agree": verdict}
+    return {"ours": ours, "runs": len(runs), "agree": AGREE[above(share, least)]}
 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows with verdicts for the p-values of those that order two, by Holm's correction over them."""
     tested = [row for row in rows if isinstance(row["agree"], list)]
-    corrected = holm(np.array([min(row["agree"]) for row in tested]))
-    for row, p_value in zip(tested, corrected, strict=True):
-        less, more = row["agree"]
-        row["agree"] = "not seen" if p_value > LEVEL else "yes" if less <= more else "no"
+    verdicts = [holds_if(less <= more) for less, more in (row["agree"] for row in tested)]
+    after, _ = holm_corrected(verdicts, [min(row["agree"]) for row in tested])
+    for row, verdict in zip(tested, after, strict=True):
+        row["agree"] = AGREE[verdict]
     return rows
 
 

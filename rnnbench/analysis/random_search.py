@@ -108,14 +108,13 @@ def random_search(runs: pd.DataFrame, generator: np.random.Generator, against: s
         tests = [stats.ttest_ind(each, best[0], equal_var=False).pvalue for each in best[1:]]
         p_values = [math.nan, *holm(np.nan_to_num(np.array(tests, dtype=float), nan=1.0))]
         for (variant, group), logs, p_value in zip(groups, best, p_values, strict=True):
-            mean = mean_interval(logs)
             shares = [share_interval(group, SEARCHED, name, generator) for name in SEARCHED]
             rows.append(
                 {
                     "task": task,
                     "cell_variant": variant,
                     "trials": len(group),
-                    "best": Interval(*(math.exp(each) for each in (mean.estimate, mean.low, mean.high))),
+                    "best": mean_interval(logs).map(math.exp),
                     "p": p_value,
                     "rate_share": shares[0],
                     "width_share": shares[1],

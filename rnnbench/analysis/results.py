@@ -42,8 +42,6 @@ class Results:
     """What is wrong with each run folder and launch that could not be read, by its name."""
     ignored_settings: tuple[str, ...] = ()
     """Settings that make no variant, such as those of measurements where several experiments are taken together."""
-    archive_warnings: dict[str, str] = field(default_factory=dict)
-    """What is wrong with condensed files, by name, and what was done about it."""
 
     def __post_init__(self) -> None:
         """Raises SettingError where a run is there twice."""
@@ -61,9 +59,7 @@ class Results:
         """
         for what, given, there in (("run", run, self.runs["run"].tolist()), ("probe", name, self.source.probes())):
             if given not in there:
-                near = difflib.get_close_matches(given, there, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(there[:12]) or 'none'}"
-                raise SettingError(f"{what}={given}: no such {what} in the results; {hint}")
+                raise SettingError(f"{what}={given}: no such {what} in the results; {hint(given, there)}")
         return self.source.probe(run, name)
 
     def limited(self, only: Mapping[str, Sequence[Any]]) -> "Results":
@@ -73,20 +69,18 @@ class Results:
         left out too; those that leave the column at its default stay. Raises SettingError on a column that no run has,
         and when no run is left.
         """
-        runs = self.runs
-        for column, values in only.items():
-            given = f"only.{column}={list(values)}"
+        runs, wanted = self.runs, {column: {typed_value(value) for value in values} for column, values in only.items()}
+        for column, values in wanted.items():
+            given = f"only.{column}={list(only[column])}"
             if column not in runs:
-                near = difflib.get_close_matches(column, map(str, runs), n=1)
-                hint = f"; did you mean only.{near[0]}?" if near else ""
-                raise SettingError(f"{given}: no run has this column{hint}")
-            left = runs[runs[column].map(typed_value).isin({typed_value(value) for value in values})]
-            if left.empty:
-                there = [override_text(value) for _, value in dict.fromkeys(runs[column].map(typed_value))]
-                some = ", ".join(there[:12]) + ", ..." * (len(there) > 12)
-                raise SettingError(f"{given}: no run has one of these values; there are {some or 'none'}")
-            runs = left
-        wanted = {column: {typed_value(value) for value in values} for column, values in only.items()}
+                raise SettingError(
+                    f"{given}: no run has this column; {hint(f'only.{column}', [f'only.{each}' for each in runs])}"
+                )
+            typed = runs[column].map(typed_value)
+            runs = runs[typed.isin(values)]
+            if runs.empty:
+                there = [override_text(value) for _, value in dict.fromkeys(typed)]
+                raise SettingError(f"{given}: no run has one of these values; {hint('', there)}")
         launched = {job: dict(word.split("=", 1) for word in job.split() if "=" in word) for job in self.missing}
         missing = [
             job for job, given in launched.items()
@@ -97,6 +91,12 @@ class Results:
     def of(self, runs: pd.DataFrame) -> "Results":
         """The results of these of the runs, their variants being what differs among these."""
         return replace(self, runs=sorted_runs(runs, ignored=[*self.ignored_settings, self.tuned or ""]))
+
+
+def hint(given: str, known: Sequence[str]) -> str:
+    """The known name that is nearest to the one given, or the first of them."""
+    near = difflib.get_close_matches(given, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:12]) or 'none'}"
 
 
 def check_once(runs: pd.DataFrame) -> None:
@@ -157,69 +157,43 @@ def rows_by(group: Sequence[str], runs: pd.DataFrame, row: Callable[[pd.DataFram
     return pd.DataFrame([dict(zip(group, key, strict=True)) | dict(row(of_key)) for key, of_key in keys])
 
 
-MEASURED = ("test_loss", "steps_to_solve")
-
-
-def results_of(runs: pd.DataFrame, histories: pd.DataFrame | None = None, name: str = "table") -> Results:
+def results_of(runs: pd.DataFrame, name: str = "table") -> Results:
     """The results of runs in a table, one row each, that some other program trained.
 
     Needed are `cell`, `seed`, and one of `test_loss` and `steps_to_solve`. With `steps_to_solve`, empty where a run did
     not get there, `steps_trained` says how long it was trained: there it is censored. Optional: `task`, `difficulty`
     (a length, by which comparisons are stratified), `status` (done, diverged, failed), any other column that
     results/README.md defines, and any setting, whose name has a dot: runs that differ in one are variants of a cell.
-    `histories` has `run`, `step` and what was recorded then; it needs a column `run` in both tables.
-
     Raises SettingError on a missing column, a doubled run, or a loss that is not a number.
     """
-    if lacking := [column for column in ("cell", "seed") if column not in runs]:
+    measured = ["steps_to_solve", "steps_trained"] if "steps_to_solve" in runs else ["test_loss"]
+    if lacking := [column for column in ("cell", "seed", *measured) if column not in runs]:
         raise SettingError(f"runs: needs the column {lacking[0]!r}; there are {', '.join(map(str, runs.columns))}")
-    if not set(MEASURED) & set(runs.columns):
-        raise SettingError(f"runs: needs one of the columns {', '.join(MEASURED)}")
-    if "steps_to_solve" in runs and "steps_trained" not in runs:
-        raise SettingError("runs: needs the column 'steps_trained' with 'steps_to_solve', where runs are censored")
-    if histories is not None and not ({"run", "step"} <= set(histories.columns) and "run" in runs):
-        raise SettingError("histories: needs the columns 'run' and 'step', and runs the column 'run'")
     defaults: dict[str, Any] = {
         "task": "task", "difficulty": "", "difficulty_setting": "length" if "difficulty" in runs else "",
         "status": str(Status.DONE), "test_loss": np.nan, "steps_to_solve": np.nan, "steps_trained": 0,
-        "baseline_loss": np.nan,
+        "baseline_loss": np.nan, "run": [f"row{number}" for number in range(len(runs))],
     }  # fmt: skip
     table = runs.assign(**{column: value for column, value in defaults.items() if column not in runs})
     table = table.reset_index(drop=True)
-    for column in (*MEASURED, "steps_trained"):
+    for column in ("test_loss", "steps_to_solve", "steps_trained"):
         try:
             table[column] = pd.to_numeric(table[column])
         except (ValueError, TypeError) as error:
             raise SettingError(f"{column}: {error}") from None
     if unknown := set(table["status"]) - set(Status):
         raise SettingError(f"status={min(unknown)}: must be one of {', '.join(Status)}")
-    if "run" not in table:
-        settings = [column for column in map(str, table) if "." in column]
-        parts = table[["cell", "task", "difficulty", *settings, "seed"]].astype(str)
-        table["run"] = parts.agg("-".join, axis=1)
     table["difficulty"] = [  # a number where text can be one: tables are often read from CSV
         from_stored_text(value) if isinstance(value, str) else value for value in table["difficulty"]
     ]
-    if (doubled := table["run"][table["run"].duplicated()]).any():
-        raise SettingError(
-            f"run={doubled.iloc[0]}: is there twice; runs differ in cell, task, difficulty, setting or seed"
-        )
-    return Results(
-        name,
-        Path(name),
-        sorted_runs(table),
-        Table(pd.DataFrame(columns=["run", "step"]) if histories is None else histories),
-    )
+    return Results(name, Path(name), sorted_runs(table), NoSource())
 
 
-@dataclass(frozen=True)
-class Table:
-    """Histories given as a table; no arrays."""
+class NoSource:
+    """Neither histories nor arrays."""
 
-    table: pd.DataFrame
-
-    def histories(self, runs: Any) -> pd.DataFrame:
-        return self.table[self.table["run"].isin(runs)]
+    def histories(self, runs: Sequence[str]) -> pd.DataFrame:
+        return pd.DataFrame(columns=["run", "step"])
 
     def probe(self, run: str, name: str) -> dict[str, Any]:
         return {}

@@ -8,8 +8,8 @@ Source: Agarwal et al., Deep Reinforcement Learning at the Edge of the Statistic
 """
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from rnnbench.analysis.cell_pairs import CELL
-from rnnbench.analysis.intervals import CONFIDENCE, RESAMPLES, UNDEFINED, Interval, as_float_array
+from rnnbench.analysis.intervals import CONFIDENCE, RESAMPLES, Interval, as_float_array
 from rnnbench.analysis.loss_comparison import BASELINE, baselines
 from rnnbench.analysis.milestones import stopped_by_solving
 from rnnbench.analysis.results import numbers, rows_by
@@ -67,15 +67,12 @@ def interquartile_mean(
     Up to a quarter of diverged runs do not move it, so read it together with the success rate. Raises ValueError on a
     score that is NaN.
     """
-    matrix = as_float_array(scores, "scores", axes=("runs", "tasks"), remedy="a diverged run scores -1")
-    if matrix.size == 0:
-        return UNDEFINED
+    matrix = as_float_array(scores, "scores", remedy="a diverged run scores -1")
 
     def trimmed(*tasks: Numbers, axis: int = -1) -> Numbers:
         return np.asarray(stats.trim_mean(np.concatenate(tasks, axis=axis), 0.25, axis=axis))
 
-    low, high = _stratified_bounds(trimmed, list(matrix.T), generator, resamples)
-    return Interval(float(trimmed(*matrix.T)), float(low), float(high))
+    return Interval(*map(float, _with_bounds(trimmed, matrix, generator, resamples)))
 
 
 def performance_profile(
@@ -87,35 +84,31 @@ def performance_profile(
     """The fraction of all runs x tasks scores above each threshold (strictly), with a pointwise bootstrap band.
 
     One row per threshold: `threshold`, `estimate`, `low` and `high`. Source: Dolan & Moré (2002). Raises ValueError on
-    a score or threshold that is NaN.
+    a score that is NaN.
     """
-    matrix = as_float_array(scores, "scores", axes=("runs", "tasks"), remedy="a diverged run scores -1")
-    levels = as_float_array(thresholds, "thresholds", axes=("thresholds",))
+    matrix = as_float_array(scores, "scores", remedy="a diverged run scores -1")
 
     def fractions(*tasks: Numbers, axis: int = -1) -> Numbers:
         pooled = np.concatenate(tasks, axis=axis)
-        return np.stack([(pooled > level).mean(axis=axis) for level in levels])
+        return np.stack([(pooled > level).mean(axis=axis) for level in thresholds])
 
-    estimate, low, high = np.full((3, levels.size), math.nan)
-    if matrix.size and levels.size:
-        estimate = fractions(*matrix.T)
-        low, high = _stratified_bounds(fractions, list(matrix.T), generator, resamples)
-    return pd.DataFrame({"threshold": levels, "estimate": estimate, "low": low, "high": high})
+    estimate, low, high = _with_bounds(fractions, matrix, generator, resamples)
+    return pd.DataFrame({"threshold": thresholds, "estimate": estimate, "low": low, "high": high})
 
 
-def _stratified_bounds(
-    statistic: Callable[..., Numbers], strata: Sequence[Numbers], generator: np.random.Generator, resamples: int
-) -> tuple[Numbers, Numbers]:
-    """The percentile bounds of a statistic of several samples, each resampled on its own."""
-    if min(stratum.size for stratum in strata) < 2:
-        undefined = np.full_like(statistic(*strata), math.nan)
-        return undefined, undefined
+def _with_bounds(
+    statistic: Callable[..., Numbers], matrix: Numbers, generator: np.random.Generator, resamples: int
+) -> tuple[Any, Any, Any]:
+    """A statistic of the tasks' scores, and its percentile bounds, each task being resampled on its own."""
+    estimate = statistic(*matrix.T) if matrix.size else math.nan
+    if len(matrix) < 2 or not matrix.size:
+        return estimate, math.nan, math.nan
     batch = min(resamples, RESAMPLES_AT_ONCE)
     bounds = stats.bootstrap(
-        strata, statistic, n_resamples=resamples, batch=batch, vectorized=True, axis=-1, confidence_level=CONFIDENCE,
+        list(matrix.T), statistic, n_resamples=resamples, batch=batch, vectorized=True, confidence_level=CONFIDENCE,
         method="percentile", rng=generator,
     ).confidence_interval  # fmt: skip
-    return cast(Numbers, bounds.low), cast(Numbers, bounds.high)
+    return estimate, bounds.low, bounds.high
 
 
 def with_scores(runs: pd.DataFrame) -> pd.DataFrame:

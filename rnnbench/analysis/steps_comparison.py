@@ -53,9 +53,7 @@ RATIOS: dict[str, str] = {
 }
 
 
-def steps_comparison(
-    runs: pd.DataFrame, generator: np.random.Generator, milestone: str = SOLVED, permutations: int = 9999
-) -> pd.DataFrame:
+def steps_comparison(runs: pd.DataFrame, generator: np.random.Generator, milestone: str = SOLVED) -> pd.DataFrame:
     """One row per pair of cells and difficulty, and one over all difficulties of a pair that has several: the pair and
     RATIOS, `ratio` and `probability_of_fewer_steps` as `Interval`, the verdicts as text.
 
@@ -64,21 +62,19 @@ def steps_comparison(
     check_milestone(runs, milestone)
     rows: list[dict[str, Any]] = []
     for pair in cell_pairs(with_milestone(trained_runs(runs), milestone)):
-        of_pair = [names | _compare(a, b, milestone, generator, permutations) for names, a, b in by_difficulty(pair)]
+        of_pair = [names | _compare(a, b, milestone, generator) for names, a, b in by_difficulty(pair)]
         rows += of_pair
         if len(of_pair) > 1:
-            rows.append(_over_all(pair, [row["ratio"] for row in of_pair], milestone, generator, permutations))
+            rows.append(_over_all(pair, [row["ratio"] for row in of_pair], milestone, generator))
     by_kind = ([row for row in rows if row["over_all"] == over_all] for over_all in (0, 1))
     found = [iter(corrected(of_kind, "fewer_steps")) for of_kind in by_kind]
     return pd.DataFrame([next(found[row["over_all"]]) for row in rows]).drop(columns="over_all", errors="ignore")
 
 
-def _compare(
-    a: pd.DataFrame, b: pd.DataFrame, milestone: str, generator: np.random.Generator, permutations: int
-) -> dict[str, Any]:
+def _compare(a: pd.DataFrame, b: pd.DataFrame, milestone: str, generator: np.random.Generator) -> dict[str, Any]:
     steps_a, steps_b = steps_to(a, milestone), steps_to(b, milestone)
-    test = log_rank_test(steps_a, steps_b, generator, permutations)
-    ratio, equivalent, p_margin = steps_equivalence(steps_a, steps_b, generator, permutations=permutations)
+    test = log_rank_test(steps_a, steps_b, generator)
+    ratio, equivalent, p_margin = steps_equivalence(steps_a, steps_b, generator)
     some = steps_a.solved.any() or steps_b.solved.any()
     several = len(np.unique(steps_a.strata)) > 1
     return {
@@ -107,13 +103,11 @@ def _probability_of_fewer(a: StepsToSolve, b: StepsToSolve) -> Interval:
     return improvement_interval(of_b, of_a)
 
 
-def _over_all(
-    pair: Pair, ratios: Sequence[Interval], milestone: str, generator: np.random.Generator, permutations: int
-) -> dict[str, Any]:
+def _over_all(pair: Pair, ratios: Sequence[Interval], milestone: str, generator: np.random.Generator) -> dict[str, Any]:
     """The row over all difficulties. The test holds whether or not one ratio does; what rests on the ratio does not."""
     names, a, b = pair
     difficulty = f"{ALL} {names['difficulty_setting']}s"
-    row = names | {"difficulty": difficulty} | _compare(a, b, milestone, generator, permutations) | {"over_all": 1}
+    row = names | {"difficulty": difficulty} | _compare(a, b, milestone, generator) | {"over_all": 1}
     bounded = [ratio for ratio in ratios if not np.isnan(ratio.low)]
     if bounded and max(ratio.low for ratio in bounded) > min(ratio.high for ratio in bounded):  # none in common
         sooner = {below(ratio, 1) for ratio in ratios}

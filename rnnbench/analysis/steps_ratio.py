@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from rnnbench.analysis.intervals import CONFIDENCE, Interval, mean_interval
-from rnnbench.analysis.log_rank import DECIMALS, PERMUTATIONS, Numbers, permutation_p_values
+from rnnbench.analysis.log_rank import DECIMALS, Numbers, permutation_p_values
 from rnnbench.analysis.milestones import StepsToSolve, shared_strata
 from rnnbench.analysis.verdict import Verdict, within
 
@@ -31,11 +31,7 @@ RATIOS_AT_ONCE = 64
 
 
 def steps_ratio(
-    a: StepsToSolve,
-    b: StepsToSolve,
-    generator: np.random.Generator,
-    permutations: int = PERMUTATIONS,
-    confidence: float = CONFIDENCE,
+    a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, confidence: float = CONFIDENCE
 ) -> Interval:
     """The ratio of steps to solve, a's over b's: 0.5 when a takes half as many. No unit.
 
@@ -49,7 +45,7 @@ def steps_ratio(
     every 100, log spread 0.3, 5 and 8 runs: 0.96 and 0.97; with 5 runs the steps taken as exact had 0.92
     (tests/analysis/test_steps_ratio.py, test_coverage).
     """
-    found = [_exact_ratio(*pair, generator, permutations, confidence) for pair in drawn_steps(a, b, generator)]
+    found = [_exact_ratio(*pair, generator, confidence) for pair in drawn_steps(a, b, generator)]
     return Interval(*np.median([(each.estimate, each.low, each.high) for each in found], axis=0).tolist())
 
 
@@ -62,16 +58,14 @@ def drawn_steps(
     return [(a.drawn(generator), b.drawn(generator)) for _ in range(DRAWS)]
 
 
-def _exact_ratio(
-    a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, permutations: int, confidence: float
-) -> Interval:
+def _exact_ratio(a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, confidence: float) -> Interval:
     ratios, lefts, rights = _distinct_ratios(a, b)
     if ratios.size == 0:
         return Interval(math.nan)
     # One state for all ratios: the same permutations, so that neighbours do not differ by chance.
     seed = int(generator.integers(2**63))
     tests = [
-        permutation_p_values(a, b, part, np.random.default_rng(seed), permutations)
+        permutation_p_values(a, b, part, np.random.default_rng(seed))
         for part in np.array_split(ratios, math.ceil(ratios.size / RATIOS_AT_ONCE))
     ]
     differences, p_values = (np.concatenate(parts) for parts in zip(*tests, strict=True))
@@ -82,7 +76,7 @@ def _exact_ratio(
 
 
 def steps_equivalence(
-    a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator, permutations: int = PERMUTATIONS
+    a: StepsToSolve, b: StepsToSolve, generator: np.random.Generator
 ) -> tuple[Interval, Verdict, float]:
     """That the steps to solve of two groups are within FACTOR of each other: the ratio, the verdict and the p-value.
 
@@ -90,12 +84,12 @@ def steps_equivalence(
     larger of those by permutation at 1/FACTOR and FACTOR, small both for equivalence and for a difference beyond it.
     Raises ValueError as `steps_ratio` does.
     """
-    ratio = steps_ratio(a, b, generator, permutations)
+    ratio = steps_ratio(a, b, generator)
     if a.steps.size == 0:
         return ratio, Verdict.UNDECIDED, 1.0
     margins = np.array([1 / FACTOR, FACTOR])
     draws = drawn_steps(a, b, generator)
-    p_values = [permutation_p_values(*pair, margins, generator, permutations)[1].max() for pair in draws]
+    p_values = [permutation_p_values(*pair, margins, generator)[1].max() for pair in draws]
     return ratio, within(ratio, 1 / FACTOR, FACTOR), float(np.median(p_values))
 
 
@@ -119,7 +113,7 @@ def time_ratio(
         return ratio, math.nan
     p_values = []
     for pair in drawn_steps(a, b, generator):
-        excess, of_ends = permutation_p_values(*pair, 1 / np.array([times.high, times.low]), generator, PERMUTATIONS)
+        excess, of_ends = permutation_p_values(*pair, 1 / np.array([times.high, times.low]), generator)
         p_values.append(of_ends.max() if excess.min() > 0 or excess.max() < 0 else 1.0)
     return ratio, min(1.0, float(np.median(p_values)) + TIME_ERROR)
 

@@ -9,7 +9,7 @@ The rule, for each task, difficulty, cell and variant in other settings, among t
    the weights that `train.selection` selects, the last or the best, over the runs that did not diverge or fail;
 5. then a value inside the grid before one at its edge, then the smallest.
 
-Test data take no part in it: the ranking sees the columns in SEEN, the objective's and the baseline, no others. Where
+Test data take no part in it: the ranking sees the columns in SEEN and the objective's, no others. Where
 tuning seeds are named, runs of other seeds take no part in it either, and the report has none of the tuning seeds.
 """
 
@@ -56,7 +56,7 @@ def ranked(runs: pd.DataFrame, setting: str, by: str) -> list[dict[str, Any]]:
     """
     if by not in runs:
         raise SettingError(f"tuning.by={by}: no run has this column")
-    seen = runs[list(dict.fromkeys([*SEEN, by, setting]))].assign(baseline_loss=numbers(runs, "baseline_loss"))
+    seen = runs[list(dict.fromkeys([*SEEN, by, setting]))].copy()
     seen[VALIDATION_LOSS] = numbers(runs, "selected_validation_loss").fillna(numbers(runs, VALIDATION_LOSS))
     reached = by != VALIDATION_LOSS and bool((seen[by].notna() & (seen["status"] == Status.DONE)).any())
     rows = [
@@ -181,7 +181,6 @@ def _summary(runs: pd.DataFrame, by: str, reached: bool) -> dict[str, Any]:
         "highest": float(values.max()),
         "censored": reached and not bool(success.all()),
         "loss": float(losses.mean()),
-        "baseline": float(runs["baseline_loss"].mean()),
         "budget": float(runs["train.steps"].mean()),
         "steps_trained": int(runs["steps_trained"].fillna(0).sum()),
     }

@@ -2,9 +2,8 @@
 
 import math
 import re
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import total_ordering
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -16,36 +15,23 @@ Typed = tuple[str, SettingValue]
 """A value with what it is: to Python 1 equals true."""
 
 
-@total_ordering
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, order=True)
 class Variant:
     """Settings by dotted name with their values, None for a setting that is not set; empty when nothing differs.
 
     Variants are ordered by these values in turn, as `value_order` has them.
     """
 
-    settings: tuple[tuple[str, SettingValue], ...] = ()
+    settings: tuple[tuple[str, SettingValue], ...] = field(default=(), compare=False)
+    key: tuple[Any, ...] = field(init=False, repr=False)
+    """What it is compared by."""
 
-    @classmethod
-    def of(cls, settings: Mapping[Any, Any]) -> "Variant":
-        """The variant with these settings, NaN being a value that is not set."""
-        return cls(tuple((str(name), _plain(value)) for name, value in settings.items()))
+    def __post_init__(self) -> None:
+        key = tuple((name, value_order(value), typed_value(value)) for name, value in self.settings)
+        object.__setattr__(self, "key", key)
 
     def __bool__(self) -> bool:
         return bool(self.settings)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Variant) and self._typed() == other._typed()
-
-    def __hash__(self) -> int:
-        return hash(self._typed())
-
-    def _typed(self) -> tuple[tuple[str, Typed], ...]:
-        return tuple((name, typed_value(value)) for name, value in self.settings)
-
-    def __lt__(self, other: "Variant") -> bool:
-        mine, others = ([(name, value_order(value)) for name, value in each.settings] for each in (self, other))
-        return mine < others
 
 
 def typed_value(value: Any) -> Typed:
@@ -93,7 +79,8 @@ def variants(runs: pd.DataFrame, ignored: Sequence[str] = ()) -> list[Variant]:
     for _, group in typed.groupby(["cell", "task"]):
         varying = [column for column in settings if group[column].nunique(dropna=False) > 1]
         rows = runs.loc[group.index, varying].to_dict("index")
-        found |= {index: Variant.of(row) for index, row in rows.items()}
+        for index, row in rows.items():
+            found[index] = Variant(tuple((str(name), _plain(value)) for name, value in row.items()))
     return [found[index] for index in runs.index]
 
 

@@ -10,8 +10,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from rnnbench.analysis.gradient_profile import CURVATURE_MARGIN, exponential_test, half_slopes
-from rnnbench.analysis.intervals import UNDEFINED, Interval, exact_rate, mean_interval
-from rnnbench.analysis.paired import margin_p_value, paired_test
+from rnnbench.analysis.intervals import UNDEFINED, Interval, exact_rate, margin_p_value, mean_interval, paired_test
 from rnnbench.analysis.power import detectable_difference_of
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.verdict import Verdict, above, opposite, within

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.cell_pairs import WIDTH, matched_comparisons
+from rnnbench.analysis.intervals import margin_p_value, paired_test
 from rnnbench.analysis.log_rank import log_rank_test
 from rnnbench.analysis.loss_comparison import baselines, budgets_trained, loss_differences, losses_of, median_decades
 from rnnbench.analysis.milestones import steps_to
-from rnnbench.analysis.paired import margin_p_value, paired_test
 from rnnbench.analysis.power import detectable_difference_of, detectable_steps_ratio
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.steps_ratio import FACTOR, steps_equivalence

@@ -113,8 +113,7 @@ def request(arguments: Sequence[str]) -> "tuple[Any, ReportSettings]":
 
 def _read(config: Any, out: Path | None) -> "Results":
     """The results of the experiment, or of several together, each of which is condensed in its own folder."""
-    from rnnbench.analysis.archive import load_results, write_archive
-    from rnnbench.analysis.combined import together
+    from rnnbench.analysis.archive import load_results, together, write_archive
 
     names = list(config.name) if isinstance(config.name, ListConfig) else [config.name]
     try:

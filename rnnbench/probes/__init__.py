@@ -6,8 +6,8 @@ The package exports what all of them share:
 - `probe`: the base class.
 - `in_double`: a model and a batch in float64, for measurements.
 - `retention`: what probes of gates observe in one call of a cell's `step`.
-- `any_module`: the gradient through time of any torch module; `torch_layers`: torch's recurrent layers step by step;
-  `recorded_states`: the states that layers had, and the losses' gradients with respect to them.
+- `any_module`: the gradient through time of any torch module; `recorded_states`: the states that layers had, and the
+  losses' gradients with respect to them.
 """
 
 from rnnbench.probes.probe import Measurement, Probe

@@ -113,9 +113,9 @@ class GradientThroughTime:
 
     def frame(self) -> pd.DataFrame:
         """One row per layer and step: `layer`, `time_step` from 1 on, `norm`."""
-        steps = {layer: np.arange(1, len(norms) + 1) for layer, norms in self.norms.items()}
         tables = [
-            pd.DataFrame({"layer": layer, "time_step": steps[layer], "norm": self.norms[layer]}) for layer in steps
+            pd.DataFrame({"layer": layer, "time_step": range(1, len(norms) + 1), "norm": norms})
+            for layer, norms in self.norms.items()
         ]
         return pd.concat(tables, ignore_index=True)
 

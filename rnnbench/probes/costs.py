@@ -55,17 +55,17 @@ def multiply_adds_per_token(model: Model) -> int:
 
     The difference between two examples and one, which leaves out products of weights alone.
     """
-    return _multiply_adds(model, 2) - _multiply_adds(model, 1)
-
-
-def _multiply_adds(model: Model, examples: int) -> int:
     weight = model.readout.weight
-    states = [tuple(tensor.detach() for tensor in cell.initial_state(examples)) for cell in model.cells]
-    with _Operations() as counted:
-        for cell, state in zip(model.cells, states, strict=True):
-            cell.step(weight.new_zeros(examples, cell.input_size), state)
-        model.readout(weight.new_zeros(examples, model.readout.in_features))
-    return int(counted.total) // 2
+    operations: list[int] = []
+    for examples in (1, 2):
+        states = [tuple(tensor.detach() for tensor in cell.initial_state(examples)) for cell in model.cells]
+        with _Operations() as counted:
+            for cell, state in zip(model.cells, states, strict=True):
+                cell.step(weight.new_zeros(examples, cell.input_size), state)
+            model.readout(weight.new_zeros(examples, model.readout.in_features))
+        operations.append(counted.total)
+    of_one, of_two = operations
+    return (of_two - of_one) // 2
 
 
 class _Operations(TorchDispatchMode):
@@ -103,18 +103,14 @@ class _AllocatedBytes(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
-        for tensor in nested_tensors(result):
-            self._track(tensor.untyped_storage())
+        for storage in (tensor.untyped_storage() for tensor in nested_tensors(result)):
+            address, size = storage.data_ptr(), storage.nbytes()
+            if size and address not in self.live:
+                self.live.add(address)
+                self.now += size
+                self.peak = max(self.peak, self.now)
+                weakref.finalize(storage, self._release, address, size)
         return result
-
-    def _track(self, storage: torch.UntypedStorage) -> None:
-        address, size = storage.data_ptr(), storage.nbytes()
-        if address in self.live or not size:
-            return
-        self.live.add(address)
-        self.now += size
-        self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._release, address, size)
 
     def _release(self, address: int, size: int) -> None:
         self.live.discard(address)

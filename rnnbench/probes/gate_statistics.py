@@ -73,7 +73,10 @@ class GateStatistics(Probe):
             layers.append(measured)
         arrays = {name: _stacked([layer[name] for layer in layers]) for name in self.axes}
         carried = arrays["time_constant"][~np.isnan(arrays["time_constant"])]
-        lower, median, upper = _quartiles(carried)
+        # Each is one of the values, as some may be infinite.
+        lower, median, upper = (
+            np.quantile(carried, [0.25, 0.5, 0.75], method="inverted_cdf").tolist() if carried.size else [math.nan] * 3
+        )
         return Measurement(
             {
                 "time_constant": median,
@@ -153,11 +156,3 @@ def _stacked(arrays: list[Array]) -> Array:
 
 def _mean(values: Array) -> float:
     return float(values.mean()) if values.size else math.nan
-
-
-def _quartiles(values: Array) -> tuple[float, float, float]:
-    """Lower quartile, median, upper quartile, each one of the values, as some may be infinite; NaN without any."""
-    if not values.size:
-        return math.nan, math.nan, math.nan
-    lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75], method="inverted_cdf").tolist()
-    return lower, median, upper

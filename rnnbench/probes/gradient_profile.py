@@ -18,6 +18,7 @@ from rnnbench.schema import Column
 from rnnbench.tasks import Batch, Task
 
 OF_TOP = "of the top layer's whole state"
+LOSS_AT: Mapping[int | str, str] = {"all": "all scored steps", "last": "last scored step"}
 
 
 class GradientProfile(Probe):
@@ -73,7 +74,7 @@ class GradientProfile(Probe):
         norms = gradient_norms_through_time(model, task, batch, self.loss_at)
         return Measurement(
             {
-                "gradient_loss_at": described(self.loss_at),
+                "gradient_loss_at": LOSS_AT.get(self.loss_at, f"step {self.loss_at}"),
                 "gradient_precision": norms.precision,
                 **summarised(norms.whole_state[-1]),
             },
@@ -131,11 +132,6 @@ def losses_at(
         if not (chosen & scored).any(0).all():
             raise ValueError(f"loss_at={loss_at}: must be a step with a target in every example; {first} is the first")
     return losses.where(chosen, 0).sum(0)
-
-
-def described(loss_at: int | str) -> str:
-    """`loss_at` as it is recorded."""
-    return {"all": "all scored steps", "last": "last scored step"}.get(str(loss_at), f"step {loss_at}")
 
 
 def summarised(norms: Float[np.ndarray, " time_step"]) -> dict[str, float | str]:

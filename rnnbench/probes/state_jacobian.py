@@ -99,7 +99,8 @@ def jacobians_along(
     norms, logarithms, outputs = [], [], []
     for time, x in enumerate(inputs):
         jacobian, state = _jacobian(cell, x, state)
-        norms.append(_largest_singular_values(jacobian))
+        largest: Tensor = torch.linalg.matrix_norm(jacobian.nan_to_num(), ord=2)  # which raises for NaN
+        norms.append(largest.where(jacobian[:, 0, 0].isfinite(), torch.nan))
         basis, triangle = torch.linalg.qr(jacobian @ basis)
         if time >= len(inputs) // 2:
             logarithms.append(triangle.diagonal(dim1=1, dim2=2).abs().log())
@@ -122,12 +123,6 @@ def _jacobian(
     (jacobian,) = torch.autograd.grad(following, state, rows, is_grads_batched=True)
     finite = jacobian.isfinite().all(dim=2).all(dim=0)[:, None, None]
     return jacobian.transpose(0, 1).where(finite, torch.nan), following.detach()
-
-
-def _largest_singular_values(matrices: Float[Tensor, "batch state state"]) -> Float[Tensor, " batch"]:
-    """NaN for a matrix of NaN, at which the decomposition would raise."""
-    values: Tensor = torch.linalg.matrix_norm(matrices.nan_to_num(), ord=2)
-    return values.where(matrices[:, 0, 0].isfinite(), torch.nan)
 
 
 def _generic_basis(state: Float[Tensor, "batch size"], columns: int) -> Float[Tensor, "batch size columns"]:

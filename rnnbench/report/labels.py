@@ -193,7 +193,6 @@ def incomplete(results: Results) -> list[str]:
     for name, problem in results.damaged.items():
         used = "its row of runs.csv is used" if name in in_runs else "left out"
         lines.append(f"damaged: {name}: {problem} ({used})")
-    lines += [f"damaged: {name}: {problem}" for name, problem in results.archive_warnings.items()]
     without_result = results.runs[~results.runs["status"].isin(MEASURED)]
     lines += [f"{status}: {run}" for status, run in without_result[["status", "run"]].itertuples(index=False)]
     return [printable(line, LONGEST_LINE) for line in lines]

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure as Canvas
 
-from rnnbench.analysis.combined import EXPERIMENT
+from rnnbench.analysis.archive import EXPERIMENT
 from rnnbench.analysis.results import Results
 from rnnbench.analysis.variant import difficulty_columns, setting_columns, value_order
 from rnnbench.errors import SettingError, one_line

@@ -23,7 +23,7 @@ from rnnbench.report.style import WIDTHS, CellStyles, check_style, paper_style
 from rnnbench.report.tables.latex import LETTERS, latex
 from rnnbench.report.tables.rendering import KEYS, markdown, markdown_text, plain, stable_csv
 from rnnbench.schema import ExperimentFiles
-from rnnbench.store.atomic import DamagedFileError, read_json_object, replacing, write_text
+from rnnbench.store.atomic import OBJECT, DamagedFileError, read_json, replacing, write_text
 
 UNDATED: Mapping[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None}, "png": {"Software": None}, "svg": {"Date": None},
@@ -105,7 +105,7 @@ def write_report(
     the folder and this one is not asked for are removed.
     """
     settings = settings or ReportSettings()
-    if taken := ExperimentFiles(results.root).reserved & {name.lower() for name in tables}:
+    if taken := {"runs", "launches", "data", "report", "figures"} & {name.lower() for name in tables}:
         raise SettingError(f"tables.{min(taken)}: its files would replace others of the report; choose another name")
     folder = settings.out or results.root
     files = ExperimentFiles(folder)
@@ -233,9 +233,10 @@ def _written_before(files: ExperimentFiles) -> set[Path]:
     """The tables and figures of an earlier report, as their sidecars name them."""
     found: set[Path] = set()
     for sidecar in (*files.folder.glob("*.json"), *files.figures.glob("*.json")):
-        with suppress(DamagedFileError):  # not a sidecar
-            content = read_json_object(sidecar, {"kind": str, "files": list, "drawn_by": dict})
-            named = {sidecar.with_name(str(name)) for name in content["files"] if "/" not in str(name)}
+        with suppress(DamagedFileError, KeyError, TypeError):  # not a sidecar
+            content = read_json(sidecar, OBJECT)
+            files_of_it = content["files"] if {"kind", "drawn_by"} <= set(content) else []
+            named = {sidecar.with_name(str(name)) for name in files_of_it if "/" not in str(name)}
             found |= {path for path in named if path.stem == sidecar.stem}
     return found - {files.runs_table, files.report}
 

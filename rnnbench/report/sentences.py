@@ -11,8 +11,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from rnnbench.analysis.intervals import paired_test
 from rnnbench.analysis.milestones import SOLVED
-from rnnbench.analysis.paired import paired_test
 from rnnbench.analysis.variant import Variant, value_order
 from rnnbench.analysis.verdict import EQUIVALENCE, Verdict, above, holm_corrected
 from rnnbench.report.cell_names import cell_name

@@ -3,8 +3,8 @@
 - `status`: how a run or a job stands, and what counts as ended and as measured
 - `files`: the files and folders of a run, a launch and an experiment
 - `columns`: what a column is, and the columns of every run; a probe declares its own in the same type
-- `settings`: which settings can change a result, and so identify a run; which columns are settings
-- `stored_text`: values of settings as text that keeps their types
+- `settings`: which settings can change a result, and so identify a run; which columns are settings; their values as
+  text that keeps their types
 
 It imports neither torch nor Hydra nor any other package of rnnbench.
 """
@@ -31,17 +31,16 @@ from rnnbench.schema.settings import LONGEST_NAME as LONGEST_NAME
 from rnnbench.schema.settings import changes_what_is_run as changes_what_is_run
 from rnnbench.schema.settings import checked_name as checked_name
 from rnnbench.schema.settings import difficulty_value as difficulty_value
+from rnnbench.schema.settings import from_stored_text as from_stored_text
 from rnnbench.schema.settings import is_name as is_name
 from rnnbench.schema.settings import is_setting as is_setting
+from rnnbench.schema.settings import override_text as override_text
+from rnnbench.schema.settings import override_value as override_value
 from rnnbench.schema.settings import result_settings as result_settings
 from rnnbench.schema.settings import run_name as run_name
 from rnnbench.schema.settings import settings_hash as settings_hash
+from rnnbench.schema.settings import stored_text as stored_text
 from rnnbench.schema.status import ENDED as ENDED
 from rnnbench.schema.status import MEASURED as MEASURED
 from rnnbench.schema.status import JobStatus as JobStatus
 from rnnbench.schema.status import Status as Status
-from rnnbench.schema.stored_text import from_stored_text as from_stored_text
-from rnnbench.schema.stored_text import is_plain as is_plain
-from rnnbench.schema.stored_text import override_text as override_text
-from rnnbench.schema.stored_text import override_value as override_value
-from rnnbench.schema.stored_text import stored_text as stored_text

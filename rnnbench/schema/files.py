@@ -164,11 +164,6 @@ class ExperimentFiles:
         """The probes whose arrays the condensed files have."""
         return sorted(path.stem for path in self.data.glob("[!.]*.npz"))
 
-    @property
-    def reserved(self) -> frozenset[str]:
-        """Names that no table may have, since its files would take the place of others."""
-        return frozenset({"runs", "launches", "data", "report", "figures"})
-
 
 EXPERIMENT_FILES: Mapping[str, str] = {
     **_meanings(ExperimentFiles),

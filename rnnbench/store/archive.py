@@ -24,14 +24,12 @@ from rnnbench.schema import (
     DIFFICULTY,
     STORED_GROUP,
     ExperimentFiles,
-    Status,
     from_stored_text,
     is_setting,
     stored_text,
 )
 from rnnbench.store import atomic
 from rnnbench.store.atomic import DamagedFileError
-from rnnbench.store.reader import NUMBERS
 
 Arrays = dict[str, "np.ndarray[Any, Any]"]
 
@@ -85,14 +83,10 @@ class Archive:
         self._last_arrays = lru_cache(MOST_KEPT)(self._arrays)
 
     def histories(self, runs: Sequence[str]) -> pd.DataFrame:
-        table = self.all_histories()
-        return table[table["run"].isin(runs)]
-
-    def all_histories(self) -> pd.DataFrame:
-        """Those of all runs, also of ones that runs.csv lacks."""
         with _reading(self.files.histories):
-            text = gzip.decompress(self._content(self.files.histories))
-            return pd.read_csv(io.BytesIO(text), low_memory=False)
+            text = gzip.decompress(_as_written(self.files, self.files.histories))
+            table = pd.read_csv(io.BytesIO(text), low_memory=False)
+        return table[table["run"].isin(runs)]
 
     def probe(self, run: str, name: str) -> Arrays:
         return dict(self._last_arrays(run, name))
@@ -104,11 +98,12 @@ class Archive:
         with _reading(path):
             arrays, members = self._opened(path)
             found = {member.partition("/")[2]: arrays[member] for member in members.get(run, [])}
-            return {name.partition(SAME_AS)[0]: _restored(name, found) for name in found}
+        split = [(*name.partition(SAME_AS), array) for name, array in found.items()]
+        return {name: found[other].reshape(array) if other else array for name, _, other, array in split}
 
     def _open(self, path: Path) -> tuple[Mapping[str, Any], dict[str, list[str]]]:
         """The arrays by `<run>/<name>`, and these names by run."""
-        loaded = np.load(io.BytesIO(self._content(path)), allow_pickle=False)
+        loaded = np.load(io.BytesIO(_as_written(self.files, path)), allow_pickle=False)
         members: dict[str, list[str]] = {}
         for member in loaded.files:
             members.setdefault(member.partition("/")[0], []).append(member)
@@ -117,17 +112,13 @@ class Archive:
     def probes(self) -> list[str]:
         return self.files.probes()
 
-    def _content(self, path: Path) -> bytes:
-        content = atomic.read_bytes(path)
-        if atomic.read_json_object(self.files.schema, {}).get(path.name) not in (None, atomic.digest_of(content)):
-            raise DamagedFileError(path, "is not as a report wrote it")
-        return content
 
-
-def _restored(name: str, arrays: Arrays) -> "np.ndarray[Any, Any]":
-    """The array; of one that was not written, the numbers of the other in its own shape."""
-    other = name.partition(SAME_AS)[2]
-    return arrays[other].reshape(arrays[name]) if other else arrays[name]
+def _as_written(files: ExperimentFiles, path: Path) -> bytes:
+    """A condensed file's bytes. Raises DamagedFileError where they are not those that its report wrote."""
+    content = atomic.read_bytes(path)
+    if atomic.read_json(files.schema, atomic.OBJECT).get(path.name) != atomic.digest_of(content):
+        raise DamagedFileError(path, "is not as a report wrote it")
+    return content
 
 
 class Condensed(NamedTuple):
@@ -138,55 +129,28 @@ class Condensed(NamedTuple):
     """The jobs without a run."""
     damaged: dict[str, str]
     """What is wrong with each run folder that could not be read, by its name."""
-    warnings: dict[str, str]
-    """What is wrong with a condensed file that is used all the same."""
 
 
-def read_condensed(files: ExperimentFiles, elsewhere: Collection[str] = ()) -> Condensed:
-    """What the condensed files hold. A runs.csv that was edited is used, with a warning, where it is a table of runs.
+def read_condensed(files: ExperimentFiles) -> Condensed:
+    """What the condensed files hold.
 
     Raises SettingError when another version wrote them, and DamagedFileError, with the remedy, when one of them cannot
-    be read, or when an edited runs.csv lacks a run of the histories that is not `elsewhere` either.
+    be read or is not as a report wrote it.
     """
     with _reading(files.schema):
-        schema = atomic.read_json_object(files.schema, {"version": int})
-    if schema["version"] != ARCHIVE_VERSION:
+        version = atomic.read_json(files.schema, atomic.OBJECT).get("version")
+    if version != ARCHIVE_VERSION:
         raise SettingError(
-            f"name={files.folder.name}: {files.data} is in format {schema['version']}, this rnnbench reads "
+            f"name={files.folder.name}: {files.data} is in format {version}, this rnnbench reads "
             f"{ARCHIVE_VERSION}; launch its runs again and move it and {files.runs_table.name} away, or report with "
             f"the version that wrote it (rnnbench_version in {files.runs_table.name})"
         )
-    warnings = {}
     with _reading(files.runs_table):
-        content = atomic.read_bytes(files.runs_table)
-        runs = _runs_of(content)
-        if schema.get(files.runs_table.name) != atomic.digest_of(content):
-            _check_edited(runs)
-            warnings[files.runs_table.name] = "is not as a report wrote it; its rows are used as they are"
-    if warnings:
-        _check_complete(files, {*runs["run"], *elsewhere})
+        runs = _runs_of(_as_written(files, files.runs_table))
     with _reading(files.missing):
-        missing = atomic.read_json_list(files.missing)
-        damaged = atomic.read_json_object(files.damaged, {}) if files.damaged.exists() else {}
-        if not all(isinstance(each, str) for each in (*missing, *damaged.values())):
-            raise ValueError("not text")
-    return Condensed(runs, missing, damaged, warnings)
-
-
-def _check_edited(runs: pd.DataFrame) -> None:
-    """Raises ValueError unless a runs.csv that no report wrote has runs, each once, and numbers where they belong."""
-    if runs.empty or runs["run"].duplicated().any() or not runs["status"].isin(list(Status)).all():
-        raise ValueError("no runs, one of them twice, or an unknown status")
-    runs[[*STORED_GROUP, "seed"]].astype({"seed": np.int64})
-    for column in set(NUMBERS) & set(runs):
-        pd.to_numeric(runs[column])
-
-
-def _check_complete(files: ExperimentFiles, known: Collection[str]) -> None:
-    """Raises DamagedFileError where the histories have other runs than those known: a table that lost rows is cut."""
-    if lost := set(Archive(files).all_histories()["run"]).difference(known):
-        lacks = f"lacks {len(lost)} runs that {files.histories.name} has, such as {min(lost)}; {REMEDY}"
-        raise DamagedFileError(files.runs_table, lacks)
+        missing = atomic.read_json(files.missing, atomic.TEXTS)
+        damaged = atomic.read_json(files.damaged, atomic.TEXT_BY_NAME) if files.damaged.exists() else {}
+    return Condensed(runs, missing, damaged)
 
 
 def write_condensed(

@@ -10,12 +10,13 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from rnnbench.errors import SettingError, one_line, printable
 
@@ -25,6 +26,8 @@ WRITTEN_WITHIN_S = 3600
 TEMPORARY_SUFFIX = ".part"
 
 Kind = TypeVar("Kind")
+OBJECT, TEXTS, TEXT_BY_NAME = TypeAdapter(dict[str, Any]), TypeAdapter(list[str]), TypeAdapter(dict[str, str])
+"""What a JSON file may hold."""
 
 
 class DamagedFileError(SettingError):
@@ -90,29 +93,24 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
-def read_json_object(path: Path, required: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
-    """The object in a JSON file. Raises DamagedFileError unless it is one, with the required keys and types."""
-    content: dict[str, Any] = _read_json(path, dict)
-    for key, kind in required.items():
-        if not isinstance(content.get(key), kind):
-            raise DamagedFileError(path, f"lacks {key}, or it is of another kind; another version may have written it")
-    return content
-
-
-def read_json_list(path: Path) -> list[Any]:
-    """The list in a JSON file. Raises DamagedFileError unless it is one."""
-    return _read_json(path, list)
-
-
-def _read_json(path: Path, kind: type[Kind]) -> Kind:
+def read_json(path: Path, kind: TypeAdapter[Kind]) -> Kind:
+    """The content of a JSON file. Raises DamagedFileError unless it is JSON, and of this kind."""
     content = read_bytes(path)
     try:
         parsed = json.loads(content)
     except (ValueError, RecursionError):
         raise DamagedFileError(path, "is cut, or is not JSON") from None
-    if not isinstance(parsed, kind):
-        raise DamagedFileError(path, f"holds no JSON {'object' if kind is dict else 'list'}")
-    return parsed
+    return checked(path, parsed, kind)
+
+
+def checked(path: Path, content: Any, kind: TypeAdapter[Kind]) -> Kind:
+    """What was read from a file, or is a part of that. Raises DamagedFileError unless it is of this kind."""
+    try:
+        return kind.validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DamagedFileError(path, f"is not as it was written ({where}: {first['msg']})") from None
 
 
 def read_bytes(path: Path) -> bytes:

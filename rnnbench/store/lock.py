@@ -26,28 +26,22 @@ def locked(path: Path, patience_s: float = PATIENCE_S) -> Iterator[bool]:
     """A block that holds the lock; yields False when another process holds it. Raises OSError."""
     lock: BaseFileLock = FileLock(path, fallback_to_soft=False)
     try:
-        mine = _acquire(lock, patience_s)
+        with suppress(Timeout):
+            lock.acquire(timeout=patience_s)
     except OSError as error:
         if error.errno not in NO_FLOCK:
             raise
         path.unlink(missing_ok=True)  # which locks nothing here
         lock = SoftFileLease(path.with_name(path.name + LEASE_SUFFIX))
-        mine = _acquire(lock, patience_s)
+        with suppress(Timeout):
+            lock.acquire(timeout=patience_s)
     try:
-        yield mine
+        yield lock.is_locked
     finally:
-        if mine:
+        if lock.is_locked:
             if not isinstance(lock, SoftFileLease):  # which removes its own file
                 path.unlink(missing_ok=True)  # while it is held: who has opened it finds it nameless, and tries again
             lock.release()
-
-
-def _acquire(lock: BaseFileLock, seconds: float) -> bool:
-    try:
-        lock.acquire(timeout=seconds)
-    except Timeout:
-        return False
-    return True
 
 
 def remove_stale_locks(folder: Path) -> None:

@@ -7,21 +7,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from rnnbench.schema import MEASURED, RESULTS, JobStatus, RunFiles, Status, settings_hash
+from rnnbench.schema import MEASURED, JobStatus, RunFiles, Status, settings_hash
 from rnnbench.store import atomic
 from rnnbench.store.atomic import DamagedFileError
 
 DIGESTS = "files"
 """The key of summary.json below which a run that has ended keeps the digests of its files. No column."""
 
-NUMBERS = tuple(name for name, column in RESULTS.items() if column.unit)
-"""The results that are numbers: they have a unit."""
-
-Kind = TypeVar("Kind")
 Value = str | bool | int | float | None
 
 
@@ -57,14 +53,14 @@ def read_run(files: RunFiles) -> StoredRun:
 
     Raises DamagedFileError when one is missing, cut or changed, was written by another version, or is another run's.
     """
-    summary = atomic.read_json_object(files.summary, {})
-    recorded = _validated(files.summary, summary.pop(DIGESTS, {}), DIGESTS_BY_NAME)
-    _validated(files.summary, summary, IDENTITY_OF_RUN)
+    summary = atomic.read_json(files.summary, atomic.OBJECT)
+    recorded = atomic.checked(files.summary, summary.pop(DIGESTS, {}), atomic.TEXT_BY_NAME)
+    atomic.checked(files.summary, summary, IDENTITY_OF_RUN)
     if summary["run"] != files.name:
         raise DamagedFileError(files.summary, f"is of the run {summary['run']}, of which this folder is a copy")
     if recorded.pop(files.summary.name, None) not in (None, _digest_of_summary(summary, recorded)):
         raise DamagedFileError(files.summary, "is not as the run left it")
-    config = atomic.read_json_object(files.config, {})
+    config = atomic.read_json(files.config, atomic.OBJECT)
     if settings_hash(config) != files.name.rpartition("-")[2]:
         raise DamagedFileError(files.config, "holds other settings than those of the run")
     for path in {*files.records(), *(files.folder / Path(name).name for name in recorded)} - {files.weights}:
@@ -89,13 +85,12 @@ def check_history(path: Path) -> None:
     try:
         text = content.decode()
         header, *rows = csv.reader(io.StringIO(text), strict=True)
-        place = header.index("step")
-        steps = [int(row[place]) for row in rows]
+        steps = [int(row[header.index("step")]) for row in rows]
         whole = text.endswith("\n") and all(len(row) == len(header) == len(set(header)) for row in rows)
     except (ValueError, IndexError, csv.Error):
-        raise DamagedFileError(path, "is cut, or is not a history") from None
+        whole, steps = False, []
     if not whole or steps != sorted(set(steps)):
-        raise DamagedFileError(path, "is cut, or its steps do not increase")
+        raise DamagedFileError(path, "is cut, or is not a history")
 
 
 def digests(files: RunFiles, summary: Mapping[str, Any]) -> dict[str, str]:
@@ -130,24 +125,14 @@ class PlannedJob:
     """Its outcome if that was known; None: it was passed to the launcher."""
 
 
-PLAN, OUTCOME = TypeAdapter(list[PlannedJob]), TypeAdapter(JobOutcome)
-IDENTITY_OF_RUN, DIGESTS_BY_NAME = TypeAdapter(_Identity), TypeAdapter(dict[str, str])
+PLAN, OUTCOME, IDENTITY_OF_RUN = TypeAdapter(list[PlannedJob]), TypeAdapter(JobOutcome), TypeAdapter(_Identity)
 
 
 def read_plan(path: Path) -> list[PlannedJob]:
     """The jobs of a launch by number. Raises DamagedFileError."""
-    return _validated(path, atomic.read_json_list(path), PLAN)
+    return atomic.read_json(path, PLAN)
 
 
 def read_outcome(path: Path) -> JobOutcome:
     """What became of a job. Raises DamagedFileError."""
-    return _validated(path, atomic.read_json_object(path, {}), OUTCOME)
-
-
-def _validated(path: Path, content: Any, kind: TypeAdapter[Kind]) -> Kind:
-    try:
-        return kind.validate_python(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DamagedFileError(path, f"is not as it was written ({where}: {first['msg']})") from None
+    return atomic.read_json(path, OUTCOME)

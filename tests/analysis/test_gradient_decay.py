@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from rnnbench.analysis.comparison import comparison
-from rnnbench.analysis.gradient_decay import gradient_decays
 from rnnbench.analysis.gradient_profile import (
     exponential_test,
+    gradient_decays,
     growth_per_step,
     half_slopes,
     relative_gradients,

@@ -12,7 +12,6 @@ from rnnbench.analysis.intervals import (
     improvement_interval,
     mean_interval,
     median_interval,
-    median_of_signed,
 )
 from tests.analysis.made import INF, binomial_error
 
@@ -39,7 +38,7 @@ def test_mean_interval_by_hand():
 )
 def test_median_interval_by_hand(values, expected):
     assert median_interval(np.array(values, dtype=float)) == expected
-    flipped = median_of_signed(-np.array(values, dtype=float))
+    flipped = median_interval(-np.array(values, dtype=float))
     assert flipped == Interval(-expected.estimate, -expected.high, -expected.low)
 
 

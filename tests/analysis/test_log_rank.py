@@ -21,7 +21,7 @@ from tests.long import long_but
 
 def observed_minus_expected(a: StepsToSolve, b: StepsToSolve) -> float:
     """As the test computes it."""
-    return float(permutation_p_values(a, b, np.ones(1), np.random.default_rng(0), 1)[0][0])
+    return float(permutation_p_values(a, b, np.ones(1), np.random.default_rng(0))[0][0])
 
 
 def by_definition(a: StepsToSolve, b: StepsToSolve) -> float:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -96,14 +95,6 @@ def test_alike_is_within_a_factor_and_can_be_open() -> None:
     made = runs(gru=near, same=near, more=[2 * each for each in near], slower=[1.2 * each for each in near], rnn=[NONE])
     alike = [{"of": {"cell": "gru"}, "than": {"cell": cell}, "published": "alike"} for cell in made.cell.unique()[1:]]
     assert agree(made, *alike) == ["yes", "no", "yes", "not seen"]
-
-
-def test_the_order_errs_in_one_case_of_twenty() -> None:
-    random, seen = np.random.default_rng(0), 0
-    for _ in range(200):
-        made = runs(a=list(random.lognormal(size=5)), b=list(random.lognormal(size=5)))
-        seen += agree(made, {"of": {"cell": "a"}, "than": {"cell": "b"}, "published": "less"}) != ["not seen"]
-    assert seen <= 18  # 10 expected, P(more than 18) = 0.6%
 
 
 @pytest.mark.parametrize(

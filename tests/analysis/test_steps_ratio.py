@@ -76,11 +76,12 @@ COVERAGE = [
 @pytest.mark.parametrize(
     ("runs", "medians", "ratio", "budget", "every", "repeats", "permutations"), long_but(COVERAGE[:2], COVERAGE)
 )
-def test_coverage(runs, medians, ratio, budget, every, repeats, permutations):
+def test_coverage(runs, medians, ratio, budget, every, repeats, permutations, monkeypatch):
+    monkeypatch.setattr("rnnbench.analysis.log_rank.PERMUTATIONS", permutations)
     source, held = generator(3), 0
     for _ in range(repeats):
         a = drawn(source, runs, [ratio * median for median in medians], 0.3, budget, every)
-        result = steps_ratio(a, drawn(source, runs, medians, 0.3, budget, every), source, permutations)
+        result = steps_ratio(a, drawn(source, runs, medians, 0.3, budget, every), source)
         held += result.low <= ratio <= result.high
     assert held / repeats >= 0.95 - binomial_error(0.95, repeats)
 
@@ -88,7 +89,7 @@ def test_coverage(runs, medians, ratio, budget, every, repeats, permutations):
 @pytest.mark.parametrize(("ratio", "times"), long_but([(0.7, 0.75)], [(0.7, 0.75), (1 / 0.75, 0.75)]))
 def test_times(ratio, times, monkeypatch):
     """Two uncertain factors: the interval holds their product, and a product of 1 is rarely rejected."""
-    monkeypatch.setattr("rnnbench.analysis.steps_ratio.PERMUTATIONS", 199)
+    monkeypatch.setattr("rnnbench.analysis.log_rank.PERMUTATIONS", 199)
     source, held, rejected, repeats = generator(5), 0, 0, 60
     for _ in range(repeats):
         a, b = drawn(source, 5, [1000 * ratio], 0.3, 1e9), drawn(source, 5, [1000.0], 0.3, 1e9)

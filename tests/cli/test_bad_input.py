@@ -99,7 +99,10 @@ def test_a_run_that_does_not_fit_into_memory_fails_in_a_line_with_the_remedy(rnn
 def test_report_on_nothing(rnnbench_report: Command, tmp_path: Path) -> None:
     code, output, errors = rnnbench_report("name=none")
     assert (code, output) == (2, "")
-    assert errors == "rnnbench: name=none: there is no folder results; launch some runs, or go to where it is\n"
+    assert (
+        errors
+        == "rnnbench: name=none: no runs in results/none/runs; launch some, or choose in results: there are none\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

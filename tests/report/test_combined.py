@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnbench.analysis.combined import together
+from rnnbench.analysis.archive import together
 from rnnbench.analysis.results import Results, sorted_runs
 from rnnbench.errors import SettingError
 from tests.report.tiny import tiny

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from matplotlib.text import Text
 
-from rnnbench.analysis import steps_comparison
 from rnnbench.analysis.results import Results
 from rnnbench.errors import SettingError
 from rnnbench.report.drawing import mark_incomplete
@@ -40,12 +39,7 @@ def components(kind: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def fewer_permutations(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = steps_comparison.steps_comparison
-
-    def quick(runs: Any, generator: Any, milestone: str = "solved", permutations: int = 99) -> Any:
-        return original(runs, generator, milestone, 99)
-
-    monkeypatch.setattr(steps_comparison, "steps_comparison", quick)
+    monkeypatch.setattr("rnnbench.analysis.log_rank.PERMUTATIONS", 99)
 
 
 def drawn_clearly(figure: Any, results: Results) -> Any:

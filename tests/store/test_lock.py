@@ -25,26 +25,15 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / ".run.lock"
 
 
-@pytest.fixture
-def no_flock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fcntl, "flock", refuse)
-
-
-def test_the_file_is_gone_afterwards(path: Path) -> None:
-    with locked(path) as mine:
-        assert mine
-        assert path.exists()
-        with locked(path) as other:
-            assert not other
-        assert path.exists()
-    assert not path.exists()
-
-
-@pytest.mark.usefixtures("no_flock")
-def test_without_flock_likewise(path: Path) -> None:
+@pytest.mark.parametrize("suffix", ["", LEASE_SUFFIX], ids=["flock", "no flock"])
+def test_one_process_has_it_and_the_file_is_gone_afterwards(
+    path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if suffix:
+        monkeypatch.setattr(fcntl, "flock", refuse)
     with locked(path) as mine, locked(path) as other:
         assert (mine, other) == (True, False)
-        assert [each.name for each in path.parent.iterdir()] == [f".run.lock{LEASE_SUFFIX}"]
+        assert [each.name for each in path.parent.iterdir()] == [f".run.lock{suffix}"]
     assert list(path.parent.iterdir()) == []
 
 
@@ -63,8 +52,10 @@ def killed_while_holding(path: Path, has_flock: bool) -> None:
     assert killed.exitcode == 0
 
 
-@pytest.mark.usefixtures("no_flock")
-def test_the_lease_of_a_dead_process_of_this_host_is_taken_over_at_once(path: Path) -> None:
+def test_the_lease_of_a_dead_process_of_this_host_is_taken_over_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", refuse)
     killed_while_holding(path, has_flock=False)
     assert len(list(path.parent.iterdir())) == 1
     with locked(path) as mine:

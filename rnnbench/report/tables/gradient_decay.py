@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from rnnbench.analysis import gradient_decay
+from rnnbench.analysis.gradient_profile import DECAYS, gradient_decays
 from rnnbench.analysis.results import Results
 from rnnbench.report.cell_names import state_name
 from rnnbench.report.component import Table
@@ -21,7 +21,7 @@ class GradientDecay(Table):
     half-life where a straight line fits log10 g_t, before and after training."""
 
     title = "Gradient through time"
-    columns: ClassVar[Mapping[str, str]] = gradient_decay.DECAYS
+    columns: ClassVar[Mapping[str, str]] = DECAYS
     intervals = (
         "95% over seeds: order statistics for medians (five runs: 93.75%, their range), Student's for the mean decay; "
         "(n of N): the number is of n of the N runs; decay only of runs whose line has R² >= 0.9, and a half-life only "
@@ -29,7 +29,7 @@ class GradientDecay(Table):
     )
 
     def compute_rows(self, results: Results) -> pd.DataFrame:
-        return gradient_decay.gradient_decays(results)
+        return gradient_decays(results)
 
     def found(self, rows: pd.DataFrame) -> list[str]:
         return decades_lost(rows, lambda row: interval(row["decades_lost_initial"]).partition(" [")[0])
