@@ -1,13 +1,14 @@
 """The adding problem of 1997: recall two marked numbers of a sequence of unknown length and give their scaled sum.
 
 The sequences are those of `marked_pairs`, of length to 1.1 length steps, with values from U[-1, 1] and 0 as the neutral
-value. After the last step the output is to be 0.5 + (X1 + X2)/4, X1 and X2 being the marked values; the loss is the
-squared error.
+value. After the last step the output, through a logistic function, is to be 0.5 + (X1 + X2)/4, X1 and X2 being the
+marked values; the loss is the squared error.
 
 Source: Hochreiter & Schmidhuber (1997), experiment 4, at lengths 100, 500 and 1000. Shapes: inputs (1.1 length, batch,
 2) as value and marker, padded with zeros; targets (0.1 length + 1, batch, 1), of which each example's last real step
 counts. Predicting 1/2 always gives Var(X1 + X2)/16 = (2 - p)/48, p being the fraction of sequences with a mark on
-the first pair, which sets one of the two to 0. Others differ: see `adding`.
+the first pair, which sets one of the two to 0. The paper's error is half of the squared error, so that half of its
+learning rate does the same. Others differ: see `adding`.
 
 Solved, as in the paper: every error is below 0.04, which is 4% of the target's range of 1, and the mean squared error
 below 0.01. The paper asks it of the last 2000 training sequences; here fewer than one in 2000 held-out sequences may
@@ -36,7 +37,10 @@ class HochreiterAdding(SquaredErrorTask, MarkedPairsTask):
         return (2 - self.first_pair_marked) / 48
 
     def baseline_outputs(self, batch: Batch) -> Tensor:
-        return torch.full_like(batch.targets, 0.5)
+        return torch.zeros_like(batch.targets)
+
+    def predicted(self, outputs: Tensor) -> Tensor:
+        return torch.sigmoid(outputs)
 
     def draw_values(self, steps: int, batch_size: int, generator: torch.Generator) -> Tensor:
         return torch.rand(steps, batch_size, generator=generator) * 2 - 1
@@ -45,7 +49,8 @@ class HochreiterAdding(SquaredErrorTask, MarkedPairsTask):
         return 0.5 + marked.sum(0) / 4
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        return batch.at_every_scored_step((outputs - batch.targets).abs().squeeze(2) < self.tolerated_error)
+        errors = self.predicted(outputs) - batch.targets
+        return batch.at_every_scored_step(errors.abs().squeeze(2) < self.tolerated_error)
 
     def solved(self, loss: float, error_rate: float) -> bool:
         return super().solved(loss, error_rate) and loss < self.solved_loss

@@ -74,16 +74,21 @@ class SquaredErrorTask(Task):
     """Largest minus smallest possible target."""
     milestones: ClassVar[tuple[Milestone, ...]] = (HALF_BASELINE, SQUARED_ERRORS)
 
+    def predicted(self, outputs: Tensor) -> Tensor:
+        """The numbers that the outputs stand for; by default themselves."""
+        return outputs
+
     def step_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return functional.mse_loss(outputs, targets, reduction="none").squeeze(2)
+        return functional.mse_loss(self.predicted(outputs), targets, reduction="none").squeeze(2)
 
     def mean_loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         if batch.scored is None:  # one operation in place of three, forward and backward
-            return functional.mse_loss(outputs, batch.targets)
+            return functional.mse_loss(self.predicted(outputs), batch.targets)
         return super().mean_loss(outputs, batch)
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
-        return batch.at_every_scored_step((outputs - batch.targets).abs().squeeze(2) <= self.tolerated_error)
+        errors = self.predicted(outputs) - batch.targets
+        return batch.at_every_scored_step(errors.abs().squeeze(2) <= self.tolerated_error)
 
     def measures(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         near = self.step_losses(outputs, batch.targets) <= SQUARED_ERROR * self.target_range**2

@@ -1,59 +1,18 @@
-"""Temporal order: say in which order two or three rare symbols came.
+"""Temporal order: say in which order two or three rare symbols came, trained on the cross-entropy.
 
-A sequence starts with the symbol E, ends with B, and in between shows distractors a to d, but for `markers` places that
-show X or Y, each with chance one half. After B the output is to name which of the 2^markers orders it was; the loss is
-the cross-entropy in nats. At length 100, with E at step 0, the places fall on steps 10 to 20 and 50 to 60 (two markers)
-or 10 to 20, 33 to 43 and 66 to 76 (three), and the sequence has 100 to 110 steps, all equally likely. Other lengths
-scale these numbers, rounded down.
+The sequences are those of `ordered_markers`; the loss is the cross-entropy in nats of the order at the last real step.
+Predicting all orders equally gives markers ln 2. The 1997 paper trains otherwise: see `hochreiter_order`.
 
-Source: Hochreiter & Schmidhuber (1997), experiments 6a (two markers, 4 classes) and 6b (three, 8 classes). Shapes:
-inputs (1.1 length, batch, 8) one-hot in the order E, B, a, b, c, d, X, Y, padded with zeros; targets (0.1 length + 1,
-batch), of which each example's last real step counts; X, X is class 0, X, Y 1, and so on in binary. All classes are
-equally likely: markers ln 2, and 3/4 or 7/8 of the answers wrong. Others differ: the paper trains logistic outputs on
-squared error; Martens & Sutskever's code ends the windows at 10, 50 and at 10, 40, 60; Pascanu et al.'s has a fixed
-length, no E and B, and half-open windows from 10 and 50 or 10, 30 and 60.
-
-Solved: fewer than 1% of fresh sequences are named wrong (Pascanu et al. 2013). The 1997 paper asks for all outputs
-within 0.3 of the target on 2000 sequences in a row.
+Solved: fewer than 1% of fresh sequences are named wrong (Pascanu et al. 2013).
 """
 
-import torch
-
 from rnnbench.tasks.losses import ClassificationTask
-from rnnbench.tasks.task import Batch, at_least, one_hot
-
-START, TRIGGER, FIRST_DISTRACTOR, FIRST_MARKER = 0, 1, 2, 6
-DISTRACTORS = 4
-WINDOWS = {2: ((10, 20), (50, 60)), 3: ((10, 20), (33, 43), (66, 76))}
-"""First and last step of each marker, in hundredths of the length."""
+from rnnbench.tasks.ordered_markers import OrderedMarkersTask
 
 
-class TemporalOrder(ClassificationTask):
+class TemporalOrder(ClassificationTask, OrderedMarkersTask):
     """Temporal order of two or three markers in at least `length` steps, the difficulty."""
 
-    input_size = 8
-
     def __init__(self, length: int = 100, markers: int = 2) -> None:
-        if markers not in WINDOWS:
-            raise ValueError(f"markers={markers}: must be 2 or 3 (experiments 6a and 6b)")
-        self.length = at_least(10, "length", length, "the windows are tenths of it")
-        self.markers = markers
-        self.output_size = 2**markers
+        super().__init__(length, markers)
         self.guesses = range(self.output_size)
-
-    def draw(self, batch_size: int, generator: torch.Generator) -> Batch:
-        steps = self.length + self.length // 10
-        lengths = torch.randint(self.length, steps + 1, (1, batch_size), generator=generator)
-        shown = FIRST_DISTRACTOR + torch.randint(0, DISTRACTORS, (steps, batch_size), generator=generator)
-        target = torch.zeros(1, batch_size, dtype=torch.long)
-        for first, last in WINDOWS[self.markers]:
-            low, high = first * self.length // 100, last * self.length // 100
-            place = torch.randint(low, high + 1, (1, batch_size), generator=generator)
-            marker = torch.randint(0, 2, (1, batch_size), generator=generator)
-            shown.scatter_(0, place, FIRST_MARKER + marker)
-            target = 2 * target + marker
-        shown[0] = START
-        shown.scatter_(0, lengths - 1, TRIGGER)
-        real = torch.arange(steps).unsqueeze(1) < lengths
-        inputs = one_hot(shown, self.input_size) * real.unsqueeze(2)
-        return Batch.scored_at_ends(inputs, target[0], lengths[0], self.length)

@@ -33,6 +33,7 @@ _ENTROPY = ("copy_memory", "noiseless_memorization", "random_permutation", "sele
 LOSSES = {
     **dict.fromkeys(_SQUARED, "mean squared error"),
     **dict.fromkeys(_ENTROPY, "cross-entropy (nats)"),
+    "hochreiter_order": "sum of squared errors",
     "polyphonic_music": "negative log-likelihood (nats)",
     "characters": "cross-entropy (nats)",
     "arrays": "loss",

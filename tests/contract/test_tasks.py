@@ -178,7 +178,8 @@ def class_frequencies(task: Any, batch: Batch) -> Tensor:
 # What a predictor answers that knows the task, the clock and nothing of the sequence.
 CONSTANTS: dict[str, Callable[[Any, Batch], Tensor]] = {
     "adding": lambda task, batch: constant(batch, 1.0),
-    "hochreiter_adding": lambda task, batch: constant(batch, 0.5),
+    "hochreiter_adding": lambda task, batch: constant(batch, 0.0),
+    "hochreiter_order": lambda task, batch: torch.logit(torch.tensor([0.25] * 4)).expand(*batch.targets.shape, 4),
     # P(a mark on the first pair) at length 24: 1/10 + 9/10 / 11; E[product] = (1 + p) / 4.
     "multiplication": lambda task, batch: constant(batch, (1 + 0.1 + 0.9 / 11) / 4),
     "xor": lambda task, batch: constant(batch, 0.0),
@@ -229,13 +230,22 @@ def test_solved_at_the_boundary(task: Task) -> None:
         assert task.solved(0.0, 0.0)
 
 
-def test_correct_is_right_for_targets_and_wrong_for_others(task: Task) -> None:
+def answering(name: str, task: Task, targets: Tensor) -> Tensor:
+    """Outputs that give these targets."""
+    if targets.dtype == torch.long:
+        return 200 * (torch.nn.functional.one_hot(targets, task.output_size) - 0.5)
+    if name in ("xor", "polyphonic_music"):
+        return 200 * (targets - 0.5)
+    return torch.logit(targets) if name == "hochreiter_adding" else targets
+
+
+def test_correct_is_right_for_targets_and_wrong_for_others(name: str, task: Task) -> None:
     (batch,) = islice(task.training_batches(6, seeded()), 1)
+    right = answering(name, task, batch.targets)
     if batch.targets.dtype == torch.long:
-        right = torch.nn.functional.one_hot(batch.targets, task.output_size).float()
         wrong = right.roll(1, 2)
     else:
-        right, wrong = batch.targets, 1 - batch.targets + (batch.targets == 0.5)
+        wrong = answering(name, task, 1 - batch.targets + 0.1 * (batch.targets == 0.5))
     assert task.correct(right, batch).all()
     one_wrong = right.clone()
     one_wrong[:, 2] = wrong[:, 2]
@@ -253,12 +263,7 @@ def means(task: Task, outputs: Tensor, batch: Batch) -> dict[str, float]:
 
 def test_milestones_are_met_by_the_targets_and_not_by_the_best_constant(name: str, task: Task) -> None:
     (batch,) = islice(task.training_batches(200, seeded(5)), 1)
-    if batch.targets.dtype == torch.long:
-        right = 100 * torch.nn.functional.one_hot(batch.targets, task.output_size).float()
-    elif name in ("xor", "polyphonic_music"):
-        right = 200 * (batch.targets - 0.5)
-    else:
-        right = batch.targets
+    right = answering(name, task, batch.targets)
     names = [milestone.name for milestone in task.milestones if milestone.name.isidentifier() and milestone.source]
     assert len(set(names)) == len(task.milestones) > 0
     assert all(milestone.met(means(task, right, batch), task.baseline_loss) for milestone in task.milestones)

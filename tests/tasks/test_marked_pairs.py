@@ -70,20 +70,26 @@ def test_positions_cover_the_papers_windows() -> None:
     assert later == pytest.approx(1 / 19, abs=4 * (0.053 * 0.947 / 20_000) ** 0.5)
 
 
-def at_ends(task: Task, batch: Batch, error: float) -> list[bool]:
-    return task.correct(batch.targets + error, batch).tolist()
-
-
-def test_criteria_at_their_boundary() -> None:
-    """1997: below 0.04; 2011: not above 0.04. Targets are set to 0, so that no error is rounded."""
-    for task, at_the_bound in ((HochreiterAdding(40), False), (Multiplication(40), True), (Adding(40), True)):
+def test_criterion_at_its_boundary() -> None:
+    """Not above 0.04. Targets are set to 0, so that no error is rounded."""
+    for task in (Multiplication(40), Adding(40)):
         batch = drawn(task, 3)
         zeros = torch.zeros_like(batch.targets, dtype=torch.float64)
         batch = Batch(batch.inputs, zeros, batch.scored, batch.lengths)
-        assert at_ends(task, batch, 0.04) == [at_the_bound] * 3
-        assert at_ends(task, batch, -0.04) == [at_the_bound] * 3
-        assert at_ends(task, batch, 0.0399) == [True] * 3
-        assert at_ends(task, batch, 0.0401) == [False] * 3
+        for error, right in ((0.04, True), (-0.04, True), (0.0401, False), (-0.0401, False)):
+            assert task.correct(zeros + error, batch).tolist() == [right] * 3
+
+
+def test_hochreiter_adding_asks_its_logistic_output_for_the_sum() -> None:
+    """Outputs whose logistic function misses the target by a known error: that error squared, and right below 0.04."""
+    task = HochreiterAdding(40)
+    batch = drawn(task, 3)
+    targets = batch.targets.double() / 2 + 0.25
+    batch = Batch(batch.inputs, targets, batch.scored, batch.lengths)
+    for error in (0.0399, -0.0399, 0.0401, -0.0401):
+        outputs = torch.log((targets + error) / (1 - targets - error))
+        assert task.losses(outputs, batch).tolist() == pytest.approx([error**2] * 3)
+        assert task.correct(outputs, batch).tolist() == [abs(error) < 0.04] * 3
 
 
 def test_hochreiter_adding_is_solved_by_both_bounds() -> None:

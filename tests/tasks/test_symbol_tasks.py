@@ -7,6 +7,7 @@ import torch
 
 from rnnbench.tasks import Batch, Task
 from rnnbench.tasks.copy_memory import CopyMemory
+from rnnbench.tasks.hochreiter_order import HochreiterOrder
 from rnnbench.tasks.noiseless_memorization import NoiselessMemorization
 from rnnbench.tasks.random_permutation import RandomPermutation
 from rnnbench.tasks.selective_copying import SelectiveCopying
@@ -57,6 +58,25 @@ def test_temporal_order_at_the_papers_length(markers: int) -> None:
     assert seen_classes == set(classes)
     assert seen_lengths == set(range(100, 111))
     assert [(min(steps), max(steps)) for steps in reached] == windows
+
+
+def test_temporal_order_of_1997_is_judged_by_every_output() -> None:
+    """By hand: the errors are those of numbers between 0 and 1, squared and summed; right where all are below 0.3."""
+    task = HochreiterOrder(100, 2)
+    batch = drawn(task, 3)
+    batch = Batch(batch.inputs, torch.full_like(batch.targets, 2), batch.scored, batch.lengths)
+    shown = torch.tensor(
+        [[0.1, 0.2, 0.75, 0.0001], [0.29, 0.29, 0.71, 0.29], [0.1, 0.2, 0.69, 0.2]], dtype=torch.float64
+    )
+    outputs = torch.log(shown / (1 - shown)).expand(11, 3, 4)
+    assert task.losses(outputs, batch).tolist() == pytest.approx([0.1125, 0.3364, 0.1861], abs=1e-6)
+    assert task.correct(outputs, batch).tolist() == [True, True, False]
+    assert task.solved(0.099, 0.0)
+    assert not task.solved(0.1, 0.0)
+    assert not task.solved(0.0, 1 / 2000)
+    same = TemporalOrder(100, 2)
+    for drawn_one, drawn_other in zip(vars(drawn(task, 5)).values(), vars(drawn(same, 5)).values(), strict=True):
+        assert torch.equal(drawn_one, drawn_other)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +162,7 @@ def test_selective_copying_places_are_uniform() -> None:
     ("make", "setting", "bound"),
     [
         (TemporalOrder, "length", 10),
+        (HochreiterOrder, "length", 10),
         (CopyMemory, "length", 1),
         (NoiselessMemorization, "alphabet", 2),
         (RandomPermutation, "length", 2),
