@@ -9,11 +9,9 @@ import sys
 import types
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from enum import Enum
 from functools import cache, partial
-from importlib import import_module
-from importlib.util import find_spec, resolve_name
+from importlib.util import find_spec
 from itertools import repeat
 from typing import Any
 from weakref import ref
@@ -236,7 +234,8 @@ class Reachable:
             raise UnwatchableError(f"its step may ask for {name}, which may be another at the next call")
         self._some(known, list(globals_read(code)), "global ")
         for name in modules_imported(code):
-            self._imported(name, known.get("__package__") or "")
+            if name.startswith(".") or not self._is_of_library(name.partition(".")[0]):
+                raise UnwatchableError(f"{path} imports {name} while it runs; import it at the top of the file")
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             put = partial(put_in_closure, cell)
             self._place(name, Read(partial(contents, cell)), lambda: ("",), put)
@@ -244,17 +243,6 @@ class Reachable:
         self._each(function.__defaults__ or (), f"{path}'s defaults")
         self._mapping(function.__kwdefaults__ or {}, f"{path}'s defaults")
         self._mapping(vars(function), path)
-
-    def _imported(self, name: str, package: str) -> None:
-        """A module that a function imports, which is imported now where it is the user's."""
-        with suppress(Exception):  # the step says why it cannot be imported
-            name = resolve_name(name, package)
-            root = name.partition(".")[0]
-            if root not in _LIBRARIES and not _is_installed(root):
-                import_module(name)
-        for known in (name.partition(".")[0], name):
-            if known in sys.modules:
-                self._visit(sys.modules[known], known)
 
     def _python_module(self, module: types.ModuleType, path: str) -> None:
         if not self._is_of_library(module.__name__.partition(".")[0]):
