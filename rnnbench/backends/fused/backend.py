@@ -10,6 +10,7 @@ from weakref import finalize
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from rnnbench.backends.backend import Backend, StateHook
 from rnnbench.backends.eager import Eager
@@ -210,6 +211,8 @@ def _cannot_take(binding: Binding, inputs: Tensor, state: State | None) -> str |
         if tensor.dtype != binding.dtype or tensor.device.type != "cpu":
             where = f"{tensor.dtype} on {tensor.device}"
             return f"a tensor of {where}: backend=fused runs this cell in {binding.dtype} on cpu; use eager or auto"
+    if forward_ad._current_level >= 0:  # without autograd the loops would lose the tangents without a word
+        return "forward-mode differentiation, which backend=fused has not; use eager or auto"
     if torch.is_autocast_enabled("cpu"):
         return "autocast: backend=fused computes in the parameters' dtype; use eager or auto"
     return None

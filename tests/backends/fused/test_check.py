@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,8 @@ import torch
 from interpreted import interpreted
 from side_by_side import Formula, assert_same_numbers, drawn, numbers, prepared
 from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn import functional
 
 import rnnbench.backends.fused.runtime.run as fused_run
 from rnnbench.backends import Eager, Fused, choose_backend, fallback_reason, planned_backend
@@ -63,6 +66,7 @@ class Step(Formula):
         self.tied.weight = self.U.weight
         self.rng = random.Random(0)
         self.register_buffer("seen", torch.zeros(()))
+        self.pattern, self.member = Pattern(), Member.ONE
 
 
 def no_diagonal(cell: Any, x: Tensor, h: Tensor) -> Tensor:
@@ -113,6 +117,53 @@ def enclosed() -> tuple[Callable[[Any, Tensor, Tensor], Any], Callable[[], None]
 
 
 ENCLOSED, CHANGE_ENCLOSED = enclosed()
+
+
+class Base:
+    alpha = 0.5
+
+
+class Named(Base):
+    def __init__(self) -> None:
+        self.made_of = GLOBAL["made"]
+
+
+class Pattern:
+    __match_args__ = ("first",)
+
+    def __init__(self) -> None:
+        self.first, self.second = 0.5, 0.5
+
+
+class Member(Enum):
+    ONE = "one"
+
+    @property
+    def scale(self) -> Any:
+        return GLOBAL["enum"]
+
+
+class Doubled(nn.Parameter):
+    """A parameter that is used as its double."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is functional.linear:
+            args = [2 * arg.as_subclass(Tensor) if isinstance(arg, cls) else arg for arg in args]
+        return super().__torch_function__(func, types, tuple(args), kwargs or {})
+
+
+def matched(cell: Any) -> Any:
+    match cell.pattern:
+        case Pattern(first, second=second):
+            return first * second
+
+
+def helper(value: float = 0.5) -> float:
+    return value
+
+
+GLOBAL.update(made=0.5, enum=0.5)
 Change = Callable[[Any], Any]
 SETTINGS: dict[str, tuple[Callable[[Any], Any], Change, Change]] = {
     "namespace": (lambda c: c.space.alpha, lambda c: setattr(c.space, "alpha", 0.9), lambda c: None),
@@ -128,6 +179,32 @@ SETTINGS: dict[str, tuple[Callable[[Any], Any], Change, Change]] = {
         lambda c: GLOBAL["alpha"],
         lambda c: GLOBAL.update(alpha=0.9),
         lambda c: GLOBAL.update(alpha=0.5),
+    ),
+    "class that is derived from": (
+        lambda c: Named.alpha,
+        lambda c: setattr(Base, "alpha", 0.9),
+        lambda c: setattr(Base, "alpha", 0.5),
+    ),
+    "global of a constructor": (
+        lambda c: Named().made_of,
+        lambda c: GLOBAL.update(made=0.9),
+        lambda c: GLOBAL.update(made=0.5),
+    ),
+    "attributes in a pattern": (matched, lambda c: vars(c.pattern).update(first=0.9, second=0.8), id),
+    "code of a function": (
+        lambda c: helper(),
+        lambda c: setattr(helper, "__code__", (lambda value: 2 * value).__code__),
+        lambda c: setattr(helper, "__code__", (lambda value: value).__code__),
+    ),
+    "default of a function": (
+        lambda c: helper(),
+        lambda c: setattr(helper, "__defaults__", (0.9,)),
+        lambda c: setattr(helper, "__defaults__", (0.5,)),
+    ),
+    "method of a member of an enumeration": (
+        lambda c: c.member.scale,
+        lambda c: GLOBAL.update(enum=0.9),
+        lambda c: GLOBAL.update(enum=0.5),
     ),
     "submodule": (lambda c: c.act(c.U.weight[0]), lambda c: setattr(c, "act", nn.Sigmoid()), id),
     "weight no longer tied": (
@@ -152,6 +229,71 @@ def test_a_setting_that_changes_is_noticed(name: str) -> None:
         assert not torch.equal(backend.run(cell, inputs, state)[0], first)
     finally:
         undo(cell)
+
+
+def test_a_module_of_the_user_is_not_imported_in_a_step() -> None:
+    def step(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+        import math  # of the library: nothing in it changes
+
+        import interpreted as settings
+
+        return torch.tanh(cell.W(x) + math.pi * vars(settings).get("ALPHA", 0.5) * cell.U(h))
+
+    reason = fallback_reason(prepared(Formula(step)), Eager())
+    assert "imports interpreted while it runs; import it at the top of the file" in reason
+
+
+def doubled(cell: Any) -> None:
+    cell.U.weight = Doubled(cell.U.weight.detach())
+
+
+@pytest.mark.filterwarnings("ignore:.*backend=eager:RuntimeWarning")
+@pytest.mark.parametrize("change", [lambda cell: setattr(cell.U.weight, "alpha", 0.9), doubled])
+def test_what_a_parameter_is_besides_its_numbers_is_noticed(change: Change) -> None:
+    cell = prepared(Formula(lambda cell, x, h: torch.tanh(cell.W(x) + cell.U(h) * cell.U.weight.alpha)))
+    cell.U.weight.alpha = Doubled.alpha = 0.5  # type: ignore[attr-defined, assignment]
+    backend = choose_backend(cell)
+    inputs, state = drawn(cell, 3, 2)
+    first = backend.run(cell, inputs, state)[0]
+    change(cell)
+    found, truth = (numbers(each, cell, inputs, state) for each in (backend, Eager()))
+    assert_same_numbers(found, truth, 1e-12)
+    assert not torch.equal(found["outputs"], first)
+
+
+@pytest.mark.filterwarnings("ignore:.*backend=eager:RuntimeWarning")
+def test_a_default_type_that_changes_is_noticed() -> None:
+    cell = prepared(Formula(lambda cell, x, h: torch.where(h > 0, 1.0, 0.5) * torch.tanh(cell.W(x))), torch.float32)
+    backend = choose_backend(cell)
+    inputs, state = drawn(cell, 3, 2)
+    assert isinstance(backend, Fused)
+    assert backend.run(cell, inputs, state)[0].dtype == torch.float32
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert backend.run(cell, inputs, state)[0].dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_cell_is_chosen_and_run_in_inference_mode() -> None:
+    cell = prepared(Gru(3, 4))
+    inputs = drawn(cell, 3, 2)[0].detach()
+    with torch.inference_mode():
+        backend = choose_backend(cell)
+        found = backend.run(cell, inputs)[0]
+    assert isinstance(backend, Fused)
+    torch.testing.assert_close(found, Eager().run(cell, inputs)[0].detach(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch's own, at its first tangent
+@pytest.mark.parametrize("switched", [torch.enable_grad, torch.no_grad])
+def test_tangents_are_those_of_the_plain_loop(switched: Any) -> None:
+    cell = prepared(Gru(3, 4))
+    backend, inputs = choose_backend(cell), drawn(cell, 3, 2)[0].detach()
+    with forward_ad.dual_level(), switched():
+        dual = forward_ad.make_dual(inputs, torch.ones_like(inputs))
+        found, truth = (forward_ad.unpack_dual(each.run(cell, dual)[0]).tangent for each in (backend, Eager()))
+    assert torch.equal(found, truth)
 
 
 UNSEEN: dict[str, Callable[[Any], Any]] = {

@@ -70,6 +70,24 @@ STEPS: dict[str, Callable[..., Any]] = {
         torch.cat((h[:, 4:], torch.tanh(h[:, :4] + c)), 1) + cell.W(x)[:, :6],
         torch.cat([c[:, 3:], x], 1) * torch.sigmoid(cell.to_c(h)),
     ),
+    "weights in another order": as_h(
+        lambda cell, x, h, c: h * cell.b[torch.arange(6).flip(0)] + h @ cell.V[:, [1, 0, 2, 5, 4, 3]]
+    ),
+    "comparison without a gradient": as_h(
+        lambda cell, x, h, c: h * torch.no_grad()(lambda: torch.where(h > c[:, :1], cell.b, h))()
+    ),
+    "parts by names": as_h(
+        lambda cell, x, h, c: (
+            torch.cat(
+                tensors=[
+                    torch.narrow(dim=1, input=h, start=3, length=3),
+                    *torch.split(tensor=h, split_size_or_sections=3, dim=1),
+                ][:2],
+                dim=1,
+            )
+            + cell.W(x)[:, :6]
+        )
+    ),
     "matmul": as_h(lambda cell, x, h, c: h @ cell.V),
     "linear": as_h(lambda cell, x, h, c: functional.linear(h, cell.V, cell.b)),
     "one weight twice": as_h(lambda cell, x, h, c: torch.sigmoid(h @ cell.V) * functional.linear(h, cell.V)),

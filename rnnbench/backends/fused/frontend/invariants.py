@@ -59,10 +59,18 @@ class Derived:
         return [values[given].to(self.dtype) for given in self.wanted.values()]
 
 
+def _is_by_positions(func: Any, args: Any) -> bool:
+    """Whether it is an index by whole numbers alone, whose result has their shape."""
+    masks = (torch.bool, torch.uint8)
+    return func is torch.ops.aten.index.Tensor and not any(
+        index is not None and index.dtype in masks for index in args[1]
+    )
+
+
 class _KnownShapes(TorchDispatchMode):
     """Refuses operations whose result has a shape that depends on numbers, such as an index by a mask."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if torch.Tag.dynamic_output_shape in func.tags:
+        if torch.Tag.dynamic_output_shape in func.tags and not _is_by_positions(func, args):
             raise UnsupportedStepError(f"{func.overloadpacket.__name__}() whose shape depends on numbers")
         return func(*args, **(kwargs or {}))

@@ -87,14 +87,17 @@ class Lowering:
 
     def _moved(self, call: Call, results: list[Tensor]) -> list[Operand]:
         """Neighbouring features of a value, found by moving their numbers in the same way."""
-        read, others = call.operands[0], (call.operands[1:], call.settings)
-        if all_of((Value, Given), others) and not call.name.endswith("_as"):
+        named, settings = dict(call.named), dict(call.settings)
+        name = next((name for name in ("input", "tensor") if name in named), None)
+        tensor, read = (named.pop(name), settings.pop(name)) if name else (call.args[0], call.operands[0])
+        rest = slice(0 if name else 1, None)
+        if all_of((Value, Given), (call.operands[rest], settings)) and not call.name.endswith("_as"):
             raise UnsupportedStepError(f"{call.name}() by numbers of a tensor")
         position = operand(self.graph, read)
         width = self.graph.nodes[position].width or 1
-        numbers = torch.arange(call.args[0].numel()).view(call.args[0].shape)
+        numbers = torch.arange(tensor.numel()).view(tensor.shape)
         features = numbers.view(-1, width).expand(self.examples, width)
-        moved = call.func(numbers, *call.args[1:], **call.named)
+        moved = call.func(numbers, *call.args[rest], **named)
         values: list[Operand] = []
         for part, result in zip([moved] if isinstance(moved, Tensor) else moved, results, strict=True):
             count = self._features(result, call.name)

@@ -5,6 +5,8 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 MISSING: Any = object()
@@ -31,6 +33,21 @@ class Read:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.function())
+
+
+CODE = ("__code__", "__defaults__", "__kwdefaults__")
+"""What may be exchanged in a function, as IPython's autoreload does."""
+
+
+def code_of(functions: list[types.FunctionType]) -> Iterator[Any]:
+    return chain.from_iterable(map(attrgetter(part), functions) for part in CODE)
+
+
+def put_code(functions: list[types.FunctionType], _: list[Any], values: list[Any]) -> None:
+    pairs = [(function, part) for part in CODE for function in functions]
+    for (function, part), value in zip(pairs, values, strict=True):
+        if getattr(function, part) is not value:
+            setattr(function, part, value)
 
 
 def contents(cell: types.CellType) -> tuple[Any]:
@@ -77,7 +94,9 @@ def put_classes(things: Callable[[], list[object]], _: list[Any], kinds: list[An
 def names_read(code: types.CodeType) -> frozenset[str]:
     """The names of attributes, globals and constant texts, which may name attributes, in it and the functions in it."""
     codes = list(_nested(code))
-    texts = (constant for each in codes for constant in each.co_consts if isinstance(constant, str))
+    constants = [constant for each in codes for constant in each.co_consts]
+    of_patterns = [name for constant in constants if isinstance(constant, tuple) for name in constant]
+    texts = (constant for constant in (*constants, *of_patterns) if isinstance(constant, str))
     return frozenset(name for each in codes for name in each.co_names) | {text for text in texts if text.isidentifier()}
 
 
@@ -86,6 +105,18 @@ def globals_read(code: types.CodeType) -> frozenset[str]:
     """The names among them that are looked up in the module."""
     found = (instruction for each in _nested(code) for instruction in dis.get_instructions(each))
     return frozenset(str(each.argval) for each in found if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+
+
+@lru_cache(maxsize=1024)
+def modules_imported(code: types.CodeType) -> frozenset[str]:
+    """The modules that it imports while it runs, those of its own package with leading dots."""
+    found = set()
+    for each in _nested(code):
+        instructions = [part for part in dis.get_instructions(each) if part.opname != "EXTENDED_ARG"]
+        for at, instruction in enumerate(instructions):
+            if instruction.opname == "IMPORT_NAME":  # below it are the number of dots and the names that are wanted
+                found.add("." * instructions[at - 2].argval + str(instruction.argval))
+    return frozenset(found)
 
 
 def _nested(code: types.CodeType) -> Iterator[types.CodeType]:

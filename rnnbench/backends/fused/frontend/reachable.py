@@ -11,6 +11,7 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Iterable
 from enum import Enum
 from functools import cache, partial
+from importlib.util import find_spec
 from itertools import repeat
 from typing import Any
 from weakref import ref
@@ -21,13 +22,17 @@ from torch import Tensor, nn
 
 from rnnbench.backends.fused.frontend.cell_state import CALL_HOOKS, GLOBAL_HOOKS, TENSOR_DICTIONARIES
 from rnnbench.backends.fused.frontend.places import (
+    CODE,
     MISSING,
     Place,
     Read,
+    code_of,
     contents,
     globals_read,
+    modules_imported,
     names_read,
     put_classes,
+    put_code,
     put_in_class,
     put_in_closure,
     put_some,
@@ -50,7 +55,7 @@ _AMBIENT = frozenset(
 """Functions and variables that are another at another call, of which no trace of the step remains."""
 
 _PLAIN = (
-    *(int, float, complex, str, bytes, type(None), type(...), type(NotImplemented), range, slice, Enum, np.generic),
+    *(int, float, complex, str, bytes, type(None), type(...), type(NotImplemented), range, slice, np.generic),
     *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, np.dtype),
     *(types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType, types.WrapperDescriptorType),
     type(vars(namedtuple("_Pair", "first"))["first"]),
@@ -71,6 +76,9 @@ _HEAP_TYPE = 1 << 9
 """The flag of classes whose attributes can change, which those of C have not."""
 
 _NOT_CALLED = {"__init__", "__new__", "__repr__", "__hash__", "__reduce__", "__init_subclass__"}
+_MAKERS = ("__new__", "__init__")
+"""What makes an object of a class that the code names."""
+
 _LIBRARIES = {*sys.stdlib_module_names, "torch", "numpy", "numba"}
 
 
@@ -106,6 +114,8 @@ class Reachable:
         self.is_shared = False
         """Whether a parameter or buffer is reached in another way too."""
         self._seen: dict[int, object] = {}
+        self._seen_classes = set[int]()
+        self._functions: list[types.FunctionType] = []
         self._things: list[object] = []
         """Modules and objects, whose class may be exchanged."""
         for name, hooks in GLOBAL_HOOKS.items():
@@ -120,6 +130,9 @@ class Reachable:
             return [root(), *others]  # the cell itself may go
 
         put = partial(put_classes, things)
+        functions = self._functions
+        names = [f"{function.__qualname__}.{part}" for part in CODE for function in functions]
+        self._place("", Read(lambda: code_of(functions)), lambda: names, partial(put_code, functions))
         self._place("the class of an object", Read(lambda: map(type, things())), lambda: range(1 + len(others)), put)
 
     def _visit(self, value: Any, path: str) -> None:
@@ -132,9 +145,10 @@ class Reachable:
             (Tensor, self._tensor),
             (np.ndarray, self._array),
             (nn.Module, self._module),
+            (Enum, self._enum),
             (types.FunctionType, self._function),
             (tuple(_PARTS), self._parts),
-            (type, self._class),
+            (type, self._named_class),
             (types.ModuleType, self._python_module),
             (dict, self._mapping),
             ((list, set), self._list),
@@ -159,6 +173,21 @@ class Reachable:
             self.is_shared = True
         else:
             self.tensors.append((path, tensor))
+            self._attributes_of_tensor(tensor, path)
+
+    def _attributes_of_tensor(self, tensor: Tensor, path: str) -> None:
+        """What Python has set on a tensor; which tensor has it then matters."""
+        attributes = vars(tensor)
+        self._place(path, attributes.values(), attributes.keys, partial(refill, attributes))
+        self.is_shared |= bool(attributes)
+        for name, value in attributes.items():
+            if name in self.names or self.names & _DYNAMIC:
+                self._visit(value, f"{path}.{name}")
+
+    def _enum(self, member: Enum, path: str) -> None:
+        if not self._is_of_library(_root(type(member))):
+            self._some(vars(member), sorted(self.names.union(vars(member))), f"{path}.")
+            self._classes_of(member)
 
     def _array(self, array: Any, path: str) -> None:
         def put(_: list[Any], content: list[Any]) -> None:
@@ -174,8 +203,10 @@ class Reachable:
             self._place(path, mapping.values(), mapping.keys, partial(refill, mapping))
         for name, value in attributes.items():
             if name in TENSOR_DICTIONARIES:
-                continue
-            if name in CALL_HOOKS:
+                for own, tensor in value.items():
+                    if tensor is not None:
+                        self._attributes_of_tensor(tensor, _joined(path, own))
+            elif name in CALL_HOOKS:
                 self._mapping(value, _joined(path, name))
                 if value and path:  # the cell's own are run by no step
                     raise UnwatchableError(f"{path} has hooks; use torch.nn.utils.parametrize")
@@ -196,11 +227,15 @@ class Reachable:
     def _function(self, function: types.FunctionType, path: str) -> None:
         if self._is_of_library(_root(function)):
             return
+        self._functions.append(function)
         code, known = function.__code__, function.__globals__
         self.names |= names_read(code)
         for name in _AMBIENT & names_read(code):
             raise UnwatchableError(f"its step may ask for {name}, which may be another at the next call")
-        self._some(known, [name for name in globals_read(code) if name in known], "global ")
+        self._some(known, list(globals_read(code)), "global ")
+        for name in modules_imported(code):
+            if name.startswith(".") or not self._is_of_library(name.partition(".")[0]):
+                raise UnwatchableError(f"{path} imports {name} while it runs; import it at the top of the file")
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             put = partial(put_in_closure, cell)
             self._place(name, Read(partial(contents, cell)), lambda: ("",), put)
@@ -213,9 +248,21 @@ class Reachable:
         if not self._is_of_library(module.__name__.partition(".")[0]):
             self._some(vars(module), [name for name in vars(module) if name in self.names], f"{path}.")
 
+    def _named_class(self, kind: type, path: str) -> None:
+        """A class that the code names: it may make objects of it."""
+        for each in kind.__mro__:
+            if each is nn.Module:
+                return
+            self._class(each, path)
+            is_users = each.__flags__ & _HEAP_TYPE and not self._is_of_library(_root(each))
+            if is_users and not issubclass(kind, nn.Module):
+                self._each((vars(each).get(name) for name in _MAKERS), each.__name__)
+                self.names |= {name for name in vars(each).get("__match_args__", ()) if isinstance(name, str)}
+
     def _class(self, kind: type, path: str) -> None:
-        if not kind.__flags__ & _HEAP_TYPE:
+        if id(kind) in self._seen_classes or not kind.__flags__ & _HEAP_TYPE:
             return
+        self._seen_classes.add(id(kind))
         attributes = vars(kind)
         self._place(kind.__name__, attributes.values(), attributes.keys, partial(put_in_class, kind))
         if self._is_of_library(_root(kind)):
@@ -231,7 +278,7 @@ class Reachable:
             if kind is nn.Module:
                 return
             if isinstance(thing, nn.Module) or not self._is_of_library(_root(kind)):
-                self._visit(kind, kind.__name__)
+                self._class(kind, kind.__name__)
 
     def _object(self, thing: Any, path: str) -> None:
         """An object of any other class: of a user's the attributes that the code names, of a library's all."""
@@ -269,8 +316,18 @@ def _root(thing: Any) -> str:
 @cache
 def _is_installed(root: str) -> bool:
     """Whether a package was installed, and not written for the cell."""
-    file = getattr(sys.modules.get(root), "__file__", None) or ""
+    known = sys.modules.get(root)
+    file = (getattr(known, "__file__", None) if known else _file_of(root)) or ""
     return "site-packages" in file or "dist-packages" in file
+
+
+def _file_of(root: str) -> str | None:
+    """The file of a package that is not imported yet."""
+    try:
+        spec = find_spec(root)
+    except (ImportError, ValueError):
+        return None
+    return None if spec is None else spec.origin
 
 
 def _joined(path: str, name: str) -> str:

@@ -201,7 +201,9 @@ class Recorder(TorchFunctionMode):
             self._remember(part, value if torch.is_grad_enabled() else self._cut(value, part))
 
     def _cut(self, value: Operand, tensor: Tensor) -> Operand:
-        """The same without a gradient, as torch computed it."""
+        """The same without a gradient, as torch computed it; comparisons and whole numbers never have one."""
+        if not tensor.is_floating_point():
+            return value
         detached = Given(self._path("detach"), tensor, Tensor.detach, (value,))
         if isinstance(value, Given):
             self.givens.append(detached)

@@ -85,7 +85,8 @@ _SIZES = (23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 10
 
 
 def _record(cell: Cell, widths: tuple[int, ...], held: dict[int, Tensor], batch: int) -> Recorder:
-    recorder = Recorder(cell, widths, held, Batch(batch))
+    with _like_the_plain_loop():
+        recorder = Recorder(cell, widths, held, Batch(batch))
     x, *state = recorder.arguments
     try:
         with _like_the_plain_loop(), recorder:

@@ -12,6 +12,7 @@ from rnnbench.backends.fused.frontend.cell_state import TENSOR_DICTIONARIES, for
 from rnnbench.backends.fused.frontend.places import MISSING
 from rnnbench.backends.fused.frontend.reachable import Reachable
 
+_PLAIN_TENSORS = (Tensor, nn.Parameter)
 _END = object()
 """Behind the last value, so that fewer values or more are noticed."""
 
@@ -86,13 +87,14 @@ class TraceGuard:
         return [tensor for tensor in chain.from_iterable(self._registries) if tensor is not None]
 
     def _form_now(self) -> list[Any]:
-        """The types of the tensors, which `cell.double()` changes inside the tensors themselves.
+        """The types of the tensors, which `cell.double()` changes inside the tensors themselves, and the default one.
 
         Of tensors that are reached in two ways which they are, since the trace knows one of the two.
         """
         tensors = self._registered()
         forms = list(map(form_of, tensors)) + [form_of(tensor) for _, tensor in self._tensors]
-        return [forms, list(map(id, tensors)) if self._is_shared else None]
+        kinds = [None if kind in _PLAIN_TENSORS else kind for kind in map(type, tensors)]
+        return [forms, kinds, torch.get_default_dtype(), list(map(id, tensors)) if self._is_shared else None]
 
 
 def _same(one: Any, other: Any) -> bool:
