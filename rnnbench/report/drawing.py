@@ -168,7 +168,8 @@ def grid(
     columns = min(columns, len(titles))
     rows = -(-len(titles) // columns)
     width = column_width() if columns == 1 and not small else room
-    size, of_panel = (SMALLEST if small else LARGE), width / columns - (0.12 if small else 0.35 if share else 0.45)
+    margin = 0.12 if small else 0.35 if share else 0.45 if room > PANEL_WIDTH * 2 else 0.55
+    size, of_panel = (SMALLEST if small else LARGE), width / columns - margin
     titles = [wrapped(title.replace(": ", ":\n") if small else title, of_panel, size) for title in titles]
     lines = max((title.count("\n") for title in titles), default=0)
     height = (0.9 if small else min(row_height, 1.25 * width / columns)) + ROW_OF_TITLE * lines
