@@ -41,10 +41,10 @@ PAPERS = {
         "through after 109,000 to 399,000; three are not after a million, with 49% to all of the sequences wrong. "
         "Adding is not solved: after 30,500 sequences (24,000 to 62,000 over seeds) fewer than 1 in 2,000 are off by "
         "more than 0.2, a squared error of 0.04, and after 81,500 (45,000 to 108,000) fewer than 5% by more than the "
-        "0.04 that counts; progress is then slow, to 1.6% to 5.1% in the test. Looked at in the run of "
-        "seed 0, 88% of what is left of the error is a function of the two marked numbers, largest where both are large, "
-        "where the logistic output bends and the target does not, and the gate of the second block, whose bias starts "
-        "at -6, has not opened. A program of the paper's equations, written apart from this one and not kept, behaves "
+        "0.04 that counts; progress is then slow, to 1.6% to 5.1% in the test. In the run of "
+        "seed 0, 88% of the variance of the error left is a function of the two marked numbers, largest where both are "
+        "large, where the logistic output bends and the target does not, and the gate of the second block, whose "
+        "bias starts at -6, has not opened. A program of the paper's equations, written apart from this one and not kept, behaves "
         "alike: ten trials of adding are unsolved after 300,000 sequences, and five of ten with three markers after a "
         "million. So something in the paper's adding was different that its text, as recalled here, does not say.",
         key=1,

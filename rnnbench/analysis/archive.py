@@ -198,8 +198,8 @@ def write_archive(results: Results, tuning_seeds: Collection[int] = ()) -> Resul
 def together(several: Sequence[Results], folder: Path) -> Results:
     """The runs of all of them, with a column `experiment`; `folder` is where a report of all is written.
 
-    A run that two hold, which may differ in the settings of measurements (`probes`), counts once: the first that came
-    to a result.
+    A run that two hold, which may differ in the settings of measurements (`probes`), counts once: one that came to a
+    result, and of these the one with the most columns.
     """
     names = [results.name for results in several]
     if doubled := [name for name in names if names.count(name) > 1]:
@@ -208,7 +208,7 @@ def together(several: Sequence[Results], folder: Path) -> Results:
     runs = pd.concat(tables, ignore_index=True)
     unmeasured = ~runs["status"].isin(MEASURED)
     probes = tuple(column for column in setting_columns(runs) if column.startswith("probes."))
-    kept = runs.iloc[unmeasured.argsort(kind="stable")].drop_duplicates("run")
+    kept = runs.iloc[np.lexsort((runs.isna().sum(axis=1), unmeasured))].drop_duplicates("run")
     variant = pd.Series(variants(kept, ignored=probes), kept.index, dtype=object)
     runs = kept.assign(variant=variant).drop_duplicates(RUN)
     source_of = {results.name: results.source for results in several}

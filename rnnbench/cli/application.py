@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import hydra
 import yaml
@@ -81,9 +82,20 @@ def _message(error: Exception) -> str:
         return no_such_choice(group, choice, config_directories(sys.argv[1:]))
     cause = error.__cause__
     if isinstance(error, ConfigCompositionException) and isinstance(cause, ConfigKeyError | ConfigAttributeError):
-        typed = [word.lstrip("+~").partition("=")[0] for word in sys.argv[1:]]
-        key = next((word for word in typed if word.startswith(f"{cause.full_key}.")), str(cause.full_key))
-        near = nearest_setting(key, every_setting(config_directories(sys.argv[1:])))
-        hint = f"did you mean {near}? " if near else ""
-        return f"{key}: no such setting; {hint}`rnnbench --help all` lists them"
+        return _no_such_setting(str(cause.full_key), cause.parent_node)
     return one_line(error)
+
+
+def _no_such_setting(key: str, section: Any) -> str:
+    """That there is no such setting, with the nearest; `section` is the part of the configuration where it would be."""
+    there = list(map(str, section)) if isinstance(section, DictConfig) else []
+    within, (prefix, _, _) = [name for name in there if name != "_target_"], key.rpartition(".")
+    typed = [word.lstrip("+~").partition("=")[0] for word in sys.argv[1:]]
+    whole = next((word for word in typed if word.startswith(f"{key}.")), key)
+    of_section = {f"{prefix}.{name}" if prefix else name: ("", "") for name in within}
+    everywhere = {} if prefix and within else every_setting(config_directories(sys.argv[1:]))
+    near = nearest_setting(whole, {**of_section, **everywhere})
+    hint, where = f"did you mean {near}? " if near else "", "`rnnbench --help all` lists them"
+    if "_target_" in there:
+        where = f"{prefix} has {', '.join(within) or 'no settings'}"
+    return f"{whole}: no such setting; {hint}{where}"

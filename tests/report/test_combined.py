@@ -29,6 +29,8 @@ def test_a_run_that_came_to_a_result_goes_before_one_that_did_not() -> None:
     both = together([named("a", tiny(), status="running"), named("b", tiny())], Path("a+b"))
     assert set(both.runs["experiment"]) == {"b"}
     assert set(both.runs["status"]) == {"done"}
+    both = together([named("a", tiny()), named("b", tiny(), spectral_radius=1.0)], Path("a+b"))
+    assert set(both.runs["experiment"]) == {"b"}  # and the one of which more was measured
 
 
 def test_settings_of_measurements_make_no_variant_and_others_do() -> None:
