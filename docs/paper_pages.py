@@ -44,7 +44,7 @@ PAPERS = {
         "0.04 that counts; progress is then slow, to 1.6% to 5.1% in the test. In the run of "
         "seed 0, 88% of the variance of the error left is a function of the two marked numbers, largest where both are "
         "large, where the logistic output bends and the target does not, and the gate of the second block, whose "
-        "bias starts at -6, has not opened. A program of the paper's equations, written apart from this one and not kept, behaves "
+        "bias starts at -6, has not opened. A program of the paper's equations, written apart and not kept, behaves "
         "alike: ten trials of adding are unsolved after 300,000 sequences, and five of ten with three markers after a "
         "million. So something in the paper's adding was different that its text, as recalled here, does not say.",
         key=1,
