@@ -20,6 +20,7 @@ BEFORE = {
         ["-m", "cell=gru,lstm", "task=adding", "task.length=6", "seed=0,1", "optimizer.lr=0.1", "name=other"],
         ["experiment=quickstart"],
     ],
+    "wandb.md": [["cell=gru", "task=adding", "task.length=6", "name=mine"]],
 }
 """What a page takes for granted."""
 
