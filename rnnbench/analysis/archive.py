@@ -33,11 +33,20 @@ class RunFolders:
     files: ExperimentFiles
 
     def histories(self, runs: Sequence[str]) -> pd.DataFrame:
-        tables = [pd.DataFrame(columns=["step", "run"])]
+        """Those with the same columns are read as one table, many times as fast as one by one."""
+        by_header: dict[bytes, dict[str, bytes]] = {}
         for run in runs:
             if os.path.exists(path := self.files.run(run).history):
-                tables.append(pd.read_csv(io.BytesIO(read_bytes(path)), low_memory=False).assign(run=run))
-        return pd.concat(tables[1:] or tables, ignore_index=True)
+                header, _, rows = read_bytes(path).partition(b"\n")
+                by_header.setdefault(header, {})[run] = rows
+        tables = [pd.DataFrame(columns=["step", "run"])]
+        for header, of_runs in by_header.items():
+            table = pd.read_csv(io.BytesIO(b"\n".join([header, b"".join(of_runs.values())])), low_memory=False)
+            names = [run for run, rows in of_runs.items() for _ in range(rows.count(b"\n"))]
+            tables.append(table.assign(run=np.array(names, dtype=object)))
+        order = {run: position for position, run in enumerate(runs)}
+        together = pd.concat(tables[1:] or tables, ignore_index=True)
+        return together.sort_values("run", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
     def probe(self, run: str, name: str) -> dict[str, "np.ndarray[Any, Any]"]:
         path = self.files.run(run).arrays(name)
