@@ -141,9 +141,9 @@ def read_condensed(files: ExperimentFiles) -> Condensed:
         version = atomic.read_json(files.schema, atomic.OBJECT).get("version")
     if version != ARCHIVE_VERSION:
         raise SettingError(
-            f"name={files.folder.name}: {files.data} is in format {version}, this rnnbench reads "
-            f"{ARCHIVE_VERSION}; launch its runs again and move it and {files.runs_table.name} away, or report with "
-            f"the version that wrote it (rnnbench_version in {files.runs_table.name})"
+            f"name={files.folder.name}: {files.schema} is in format {version}, this rnnbench reads "
+            f"{ARCHIVE_VERSION}; launch its runs again and move {files.data.name} and {files.runs_table.name} away, or "
+            f"report with the version that wrote it (rnnbench_version in {files.runs_table.name})"
         )
     with _reading(files.runs_table):
         runs = _runs_of(_as_written(files, files.runs_table))
