@@ -51,6 +51,3 @@ class HochreiterAdding(SquaredErrorTask, MarkedPairsTask):
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         errors = self.predicted(outputs) - batch.targets
         return batch.at_every_scored_step(errors.abs().squeeze(2) < self.tolerated_error)
-
-    def solved(self, loss: float, error_rate: float) -> bool:
-        return super().solved(loss, error_rate) and loss < self.solved_loss

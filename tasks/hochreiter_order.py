@@ -44,6 +44,3 @@ class HochreiterOrder(OrderedMarkersTask):
 
     def correct(self, outputs: Tensor, batch: Batch) -> Tensor:
         return batch.at_every_scored_step(self.errors(outputs, batch.targets).abs().amax(2) < self.tolerated_error)
-
-    def solved(self, loss: float, error_rate: float) -> bool:
-        return super().solved(loss, error_rate) and loss < self.solved_loss

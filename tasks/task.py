@@ -118,6 +118,8 @@ class Task(ABC):
     solved_error_rate: float = 0.01
     """Solved when less than this fraction of held-out examples is wrong (Martens & Sutskever 2011; Pascanu et al.
     2013). 0: there is no criterion, and neither success nor steps to it are reported."""
+    solved_loss: float | None = None
+    """Solved, besides, only when the mean loss is below this; None: whatever it is."""
 
     milestones: ClassVar[tuple[Milestone, ...]] = (HALF_BASELINE,)
     """Criteria weaker than `solved`, by which runs that fail it still differ."""
@@ -181,7 +183,8 @@ class Task(ABC):
 
     def solved(self, loss: float, error_rate: float) -> bool:
         """Whether this mean loss and fraction of wrong examples on held-out data meet the criterion."""
-        return self.has_criterion and error_rate < self.solved_error_rate
+        is_low = self.solved_loss is None or loss < self.solved_loss
+        return self.has_criterion and error_rate < self.solved_error_rate and is_low
 
     def measures(
         self, outputs: Float[Tensor, "scored_time batch output"], batch: Batch
