@@ -14,6 +14,8 @@ import errno
 import re
 import sys
 import traceback
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -101,6 +103,12 @@ def print_error(error: BaseException) -> None:
         del said.stack[:-SHOWN_CALLS]
         text = "".join(said.format(chain=False))
     print(text, end="", file=sys.stderr)
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """`did you mean NAME? `, the known name that is nearest to the one given; empty where none is near."""
+    near = get_close_matches(given, list(known), n=1)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 def named(error: BaseException) -> str:

@@ -1,6 +1,5 @@
 """The results of one experiment: its table of runs, histories and probes' arrays."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.analysis.variant import typed_value, value_order, variants
-from rnnbench.errors import SettingError
+from rnnbench.errors import SettingError, did_you_mean
 from rnnbench.schema import GROUP, Status, from_stored_text, override_text, override_value
 from rnnbench.store.archive import Source
 
@@ -95,8 +94,7 @@ class Results:
 
 def hint(given: str, known: Sequence[str]) -> str:
     """The known name that is nearest to the one given, or the first of them."""
-    near = difflib.get_close_matches(given, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:12]) or 'none'}"
+    return did_you_mean(given, known).rstrip() or f"there are {', '.join(known[:12]) or 'none'}"
 
 
 def check_once(runs: pd.DataFrame) -> None:

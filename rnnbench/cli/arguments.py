@@ -5,7 +5,6 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from rnnbench.cli import menu
-from rnnbench.errors import SettingError
+from rnnbench.errors import SettingError, did_you_mean
 from rnnbench.runs.catalogue import LISTS, configuration_directory
 from rnnbench.schema import override_value
 
@@ -82,8 +81,7 @@ def _meant(option: str, options: Sequence[str]) -> str:
     name, _, value = option.lstrip("-").partition("=")
     if name.replace("-", "_") in menu.settings():
         return f"a setting has no dashes: {name.replace('-', '_')}={value or 'VALUE'}; "
-    near = get_close_matches(option.partition("=")[0], options, n=1)
-    return f"did you mean {near[0]}? " if near else ""
+    return did_you_mean(option.partition("=")[0], options)
 
 
 def composed(arguments: Sequence[str], command: str, used: Sequence[str]) -> DictConfig:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from rnnbench.errors import SettingError
+from rnnbench.errors import SettingError, did_you_mean
 from rnnbench.runs.catalogue import LISTS, configuration_directory
 
 GROUPS = {
@@ -83,8 +83,7 @@ def _topic(word: str, directories: Sequence[Path]) -> str:
     found = {name: of for name, of in settings().items() if key == "settings" or f"{name}.".startswith(f"{key}.")}
     if not found:
         there = [*GROUPS, "settings", "all", *(name.partition(".")[0] for name in settings())]
-        near = get_close_matches(key, there, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(dict.fromkeys(there))}"
+        hint = did_you_mean(key, there).rstrip() or f"choose from {', '.join(dict.fromkeys(there))}"
         raise SettingError(f"--help {key}: no such group or settings; {hint}")
     return "\n".join(["Settings of every run and sweep, with their defaults", *_described(found, "  ", 34)])
 

@@ -1,12 +1,11 @@
 """The settings of a run from the YAML files in conf/, composed without Hydra for calls from Python."""
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import rnnbench
-from rnnbench.errors import SettingError, one_line
+from rnnbench.errors import SettingError, did_you_mean, one_line
 
 LISTS = {"probe": "probes", "table": "tables", "figure": "figures"}
 """The groups of which a run or a report has several, with the section that they fill."""
@@ -61,7 +60,7 @@ def with_settings(content: Content, settings: Mapping[str, Any]) -> Content:
 def _with(content: Content, path: Sequence[str], value: Any, key: str) -> Content:
     name, *below = path
     if name not in content and "_target_" not in content:
-        raise SettingError(f"{key}: no such setting; {_hint(name, content)}there are {', '.join(content)}")
+        raise SettingError(f"{key}: no such setting; {did_you_mean(name, content)}there are {', '.join(content)}")
     within = content.get(name)
     if below:
         if not isinstance(within, dict):
@@ -85,12 +84,7 @@ def no_such_choice(group: str, choice: str, directories: Sequence[Path]) -> str:
     """That no directory has such a choice of the group, with the nearest one, or else where a custom one belongs."""
     there = sorted({path.stem for directory in directories for path in (directory / group).glob("*.yaml")})
     custom = f"a custom one is {group}/{choice}.yaml in the folder --config-dir, in Python in config_dirs; "
-    return f"{group}={choice}: no such choice; {_hint(choice, there) or custom}choose from {', '.join(there)}"
-
-
-def _hint(name: str, there: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, there, n=1)
-    return f"did you mean {near[0]}? " if near else ""
+    return f"{group}={choice}: no such choice; {did_you_mean(choice, there) or custom}choose from {', '.join(there)}"
 
 
 def _read(path: Path) -> Content:
