@@ -160,15 +160,16 @@ def grid(
     Small panels, and others that `share`, have one range on each axis and numbers at the canvas' edges alone.
     """
     room = text_width()
+    is_wide = room > PANEL_WIDTH * 2
     if small:
         columns = max(1, int(SMALL_PANELS * room / TEXT_WIDTH))
     elif columns is None:  # three, or two for four; of a narrow figure two
-        fitting = max(1, int(room / (PANEL_WIDTH if room > PANEL_WIDTH * 2 else NARROW_PANEL)))
+        fitting = max(1, int(room / (PANEL_WIDTH if is_wide else NARROW_PANEL)))
         columns = 2 if len(titles) == 4 and fitting == 3 else fitting
     columns = min(columns, len(titles))
     rows = -(-len(titles) // columns)
     width = column_width() if columns == 1 and not small else room
-    margin = 0.12 if small else 0.35 if share else 0.45 if room > PANEL_WIDTH * 2 else 0.55
+    margin = 0.12 if small else 0.35 if share else 0.45 if is_wide else 0.55
     size, of_panel = (SMALLEST if small else LARGE), width / columns - margin
     titles = [wrapped(title.replace(": ", ":\n") if small else title, of_panel, size) for title in titles]
     lines = max((title.count("\n") for title in titles), default=0)

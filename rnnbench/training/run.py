@@ -46,8 +46,8 @@ class Run(Loop):
         stateful = {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}
         self.stateful: dict[str, Any] = {name: each for name, each in stateful.items() if each is not None}
 
-    def resume(self, folder: RunFolder) -> Progress:
-        """Put back the states of a checkpoint, or set aside one that does not fit; where the run starts from."""
+    def resume(self, folder: RunFolder) -> None:
+        """Put back the states and the progress of a checkpoint, or set aside one that does not fit."""
         made = [each for name, each in self.stateful.items() if name != "model"]
         components = [*self.model.cells, innermost(self.task), *self.probes.values(), *made]
         self.folder, self.written_by = folder, writer(folder.name, map(type, components), self.device)
@@ -64,13 +64,12 @@ class Run(Loop):
                 each.load_state_dict(self.resumed[name])
             self.carried, self.best = self.resumed["carried"], self.resumed["best"]
             self.progress = Progress.from_plain(self.resumed["progress"])
-            return self.progress
+            return
         if problem is not None:
             kept = folder.set_checkpoint_aside().name
             said = f"its checkpoint {problem}; it is kept as {kept}, and the run starts again from the beginning"
             print(f"rnnbench: {folder.name}: {said}", file=sys.stderr)
         folder.drop_records()
-        return self.progress
 
     def train(self, recorders: Sequence[Recorder]) -> tuple[Status, dict[str, Any]]:
         """Train on from where `resume` came to, write the records, return status and results. Raises Interrupted."""

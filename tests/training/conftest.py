@@ -79,7 +79,8 @@ class Executed:
     def __init__(self, run: Run, folder: RunFolder, recorders: Sequence[Recorder] = ()) -> None:
         self.events = EventLog()
         self.folder = folder
-        self.progress = run.resume(folder)
+        run.resume(folder)
+        self.progress = run.progress
         self.started_from = self.progress.step
         self.outcome, self.results = run.train([self.events, *recorders])
         self.weights = {name: value.clone() for name, value in run.model.state_dict().items()}
